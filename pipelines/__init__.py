@@ -1,0 +1,1 @@
+"""How it is searched: the commands, and what they share in `search`."""

@@ -1,0 +1,19 @@
+"""What may be tried: one search space per model. Imports the standard library and numpy only."""
+
+from search_spaces.cnn import CNN_SPACE
+from search_spaces.domains import AtLeast, Choice, Config, Float, Int, OneOf, SearchSpace, Value
+from search_spaces.mlp import MLP_SPACE
+
+SPACES: dict[str, SearchSpace] = {"mlp": MLP_SPACE, "cnn": CNN_SPACE}
+
+__all__ = [
+    "SPACES",
+    "AtLeast",
+    "Choice",
+    "Config",
+    "Float",
+    "Int",
+    "OneOf",
+    "SearchSpace",
+    "Value",
+]

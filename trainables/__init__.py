@@ -1,0 +1,1 @@
+"""What is trained: data sets, networks and the training loop. Knows nothing of Ray."""
