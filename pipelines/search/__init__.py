@@ -1,0 +1,1 @@
+"""The search itself: algorithms, schedulers, the study and its record."""

@@ -1,0 +1,191 @@
+"""Search for a good network: ``python pipelines/run.py --algo optuna``."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pipelines import arguments
+from pipelines.arguments import choice, option, real, whole
+from pipelines.command import main
+from pipelines.search.algorithms import ALGORITHMS
+from pipelines.search.resources import parse_gpus, ray_gpus
+from pipelines.search.schedulers import SCHEDULERS
+from search_spaces import SPACES
+from trainables.datasets import DATASETS
+from trainables.metrics import METRICS
+
+_SEARCH, _DATA, _BUDGET = "Search", "Data", "Budget"
+_STOPPING, _RESOURCES, _RUN = "Early stopping", "Resources", "Run"
+_DATA_HELP = f"{', '.join(DATASETS)}; a .csv or .parquet file; or a folder of images."
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def run(
+    algo: Annotated[str, choice(ALGORITHMS, "What chooses the next config.", _SEARCH)] = "optuna",
+    model: Annotated[str, choice(SPACES, "The network to search.", _SEARCH)] = "mlp",
+    trainable: Annotated[
+        str | None,
+        option(
+            str,
+            "Your own function instead of a model.",
+            _SEARCH,
+            "package.module:function",
+            show_default="none",
+        ),
+    ] = None,
+    space: Annotated[
+        str | None,
+        option(
+            str,
+            "Your own search space.",
+            _SEARCH,
+            "package.module:space",
+            show_default="the model's",
+        ),
+    ] = None,
+    metric: Annotated[
+        str | None,
+        choice(METRICS, "What to optimise.", _SEARCH, show_default="val_accuracy, or val_r2"),
+    ] = None,
+    levels: Annotated[
+        list[str],
+        option(
+            str,
+            "Values that a grid takes of a parameter; may be repeated.",
+            _SEARCH,
+            "name=n",
+            show_default="the space's own",
+        ),
+    ] = [],  # noqa: B006  # Typer's way to say: any number of times
+    seed: Annotated[
+        int, option(whole(0), "Of the split, the search and the training.", _SEARCH, "n")
+    ] = 0,
+    data: Annotated[str, option(str, _DATA_HELP, _DATA, "name|path")] = "digits",
+    target: Annotated[
+        str | None,
+        option(
+            str, "The column to predict, of a table file.", _DATA, "column", show_default="none"
+        ),
+    ] = None,
+    data_fraction: Annotated[
+        float, option(real(0, 1), "Share of the training split to use.", _DATA, "share")
+    ] = 1.0,
+    trials: Annotated[int, option(whole(1), "Configs to try.", _BUDGET, "n")] = 40,
+    max_epochs: Annotated[int, option(whole(1), "Epochs of a trial.", _BUDGET, "n")] = 30,
+    time_budget: Annotated[
+        Any,
+        option(
+            arguments.parse_duration,
+            "Stop after 90s, 20m, 1h30m.",
+            _BUDGET,
+            "duration",
+            show_default="none",
+        ),
+    ] = None,
+    target_value: Annotated[
+        Any,
+        option(real(), "Stop when the metric reaches this.", _BUDGET, "value", show_default="none"),
+    ] = None,
+    scheduler: Annotated[
+        str, choice(SCHEDULERS, "What stops trials that perform badly.", _STOPPING)
+    ] = "asha",
+    grace_period: Annotated[
+        int, option(whole(1), "Epochs before a trial may be stopped.", _STOPPING, "epochs")
+    ] = 2,
+    reduction_factor: Annotated[
+        float, option(real(1), "One in so many goes on at each rung.", _STOPPING, "factor")
+    ] = 3,
+    cpus_per_trial: Annotated[float, option(real(0), "CPUs of a trial.", _RESOURCES, "cpus")] = 1,
+    gpus_per_trial: Annotated[
+        Any, option(parse_gpus, "GPUs of a trial: 0, 1/4 or 0.25, 2.", _RESOURCES, "gpus")
+    ] = "0",
+    max_concurrent: Annotated[
+        Any, option(whole(1), "Trials at once.", _RESOURCES, "n", show_default="all that fit")
+    ] = None,
+    address: Annotated[
+        str | None,
+        option(
+            str,
+            "The Ray cluster to join; 'local' starts Ray here.",
+            _RESOURCES,
+            "address",
+            show_default="a running one, else start Ray here",
+        ),
+    ] = None,
+    dashboard: Annotated[
+        bool,
+        typer.Option(
+            "--dashboard/--no-dashboard",
+            help="Start Ray's dashboard with Ray.",
+            rich_help_panel=_RESOURCES,
+        ),
+    ] = True,
+    name: Annotated[
+        str | None, option(str, "Of the run.", _RUN, "name", show_default="DATA-MODEL-ALGO-TIME")
+    ] = None,
+    runs_dir: Annotated[Any, option(Path, "Where runs are kept.", _RUN, "folder")] = "runs",
+    storage: Annotated[
+        str | None,
+        option(
+            str,
+            "Where trials keep checkpoints: a shared folder or s3://...",
+            _RUN,
+            "path|uri",
+            show_default="the run's folder",
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the plan and stop.", rich_help_panel=_RUN)
+    ] = False,
+) -> int:
+    """Search for a good network for your data."""
+    # Imported here so that --help and a mistyped option answer at once: torch and Ray take seconds.
+    from pipelines.launch import launch, prepare
+    from pipelines.search.study import StudySpec
+
+    gpus: Fraction = gpus_per_trial
+    if grace_period > max_epochs:
+        raise ValueError(f"--grace-period {grace_period} is above --max-epochs {max_epochs}")
+    study = prepare(
+        model=model,
+        trainable=trainable,
+        space=space,
+        data=data,
+        target=target,
+        fraction=data_fraction,
+        seed=seed,
+        metric=metric,
+    )
+    folder = arguments.new_run_folder(runs_dir, name, study.label(algo))
+    spec = StudySpec(
+        algo=algo,
+        model=trainable or model,
+        data=data,
+        metric=study.metric,
+        trials=trials,
+        max_epochs=max_epochs,
+        scheduler=scheduler,
+        grace_period=grace_period,
+        reduction_factor=reduction_factor,
+        seed=seed,
+        target=target,
+        data_fraction=data_fraction,
+        time_budget=time_budget,
+        target_value=target_value,
+        cpus_per_trial=cpus_per_trial,
+        gpus_per_trial=ray_gpus(gpus),
+        max_concurrent=max_concurrent,
+        storage=None if storage is None else arguments.resolve_storage(storage),
+        grid_levels=arguments.parse_levels(levels),
+    )
+    return launch(spec, study, folder, address=address, dashboard=dashboard, dry_run=dry_run)
+
+
+if __name__ == "__main__":
+    main(app)

@@ -1,0 +1,115 @@
+"""Connecting to Ray, with the settings that matter and the reason for each."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+
+from pipelines.search.resources import Node, slots_on
+
+LOCAL = "local"
+
+SETTINGS = {
+    # CSV, JSON and TensorBoard files per trial cost as much as all the rest of a short trial.
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    # Ray would ask a searcher for one trial at a time; ours says itself how many fit.
+    "TUNE_MAX_PENDING_TRIALS_PG": "10000",
+    # Ray's snapshots of the experiment are not used: the record is ours, and written at once.
+    "TUNE_GLOBAL_CHECKPOINT_S": "86400",
+    # Ctrl-C ends a study through its stopper, so that a checkpoint under way is not lost.
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    # Ray's own tables and its usage prompt would break up our progress display.
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_USAGE_STATS_PROMPT_ENABLED": "0",
+    # From Ray's next version on, 0 GPUs no longer hides the GPUs from a worker; take it now.
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+
+
+class ClusterError(ValueError):
+    """The cluster asked for cannot be reached."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A Ray cluster that this process is connected to."""
+
+    dashboard: str  # "" where there is none
+    started_here: bool
+
+    def nodes(self) -> list[Node]:
+        return [
+            Node(
+                name=node["NodeManagerHostname"],
+                cpus=node["Resources"].get("CPU", 0.0),
+                gpus=node["Resources"].get("GPU", 0.0),
+            )
+            for node in ray.nodes()
+            if node["Alive"]
+        ]
+
+
+def local_node() -> Node:
+    """What Ray would declare of this machine."""
+    import torch
+
+    return Node("this machine", float(os.cpu_count() or 1), float(torch.cuda.device_count()))
+
+
+@contextmanager
+def connect(address: str | None = None, *, dashboard: bool = True) -> Iterator[Cluster]:
+    """Join the cluster at ``address``; without one, join the one that runs on this machine, or
+    start Ray here. ``"local"`` starts Ray here in any case.
+
+    Raises:
+        ClusterError: no cluster answers at ``address``.
+    """
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
+    context, started_here = _init(address, dashboard)
+    try:
+        url = context.dashboard_url
+        yield Cluster(f"http://{url}" if url else "", started_here)
+    finally:
+        ray.shutdown()
+
+
+def _init(address: str | None, dashboard: bool) -> tuple[Any, bool]:
+    quiet = {"logging_level": logging.CRITICAL, "log_to_driver": False}
+    if address not in (None, LOCAL):
+        try:
+            return ray.init(address=address, **quiet), False
+        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+            raise ClusterError(f"no Ray cluster at --address {address}: {reason}") from None
+    if address is None:
+        try:
+            return ray.init(address="auto", **quiet), False
+        except ConnectionError:
+            pass
+    return ray.init(address=LOCAL, include_dashboard=dashboard, **quiet), True
+
+
+def slot_counter(
+    cluster: Cluster, cpus: float, gpus: float, limit: int | None, refresh: float = 1.0
+) -> Callable[[], int]:
+    """How many trials may run at once, now: follows the cluster, asked at most once per ``refresh``
+    seconds."""
+    asked, slots = -float("inf"), 0
+
+    def count() -> int:
+        nonlocal asked, slots
+        if time.monotonic() - asked >= refresh:
+            asked = time.monotonic()
+            slots = sum(slots_on(node, cpus, gpus) for node in cluster.nodes())
+        return slots if limit is None else min(slots, limit)
+
+    return count

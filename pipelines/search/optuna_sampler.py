@@ -1,0 +1,108 @@
+"""Any Optuna sampler behind ask and tell, over a study in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from pipelines.search.trials import FinishedTrial, State
+from search_spaces import Config, Float, Int, SearchSpace, Value
+from search_spaces.domains import Domain
+from trainables.metrics import Mode
+
+DIRECTIONS = {"min": StudyDirection.MINIMIZE, "max": StudyDirection.MAXIMIZE}
+optuna.logging.set_verbosity(optuna.logging.WARNING)  # a line per trial is our display's to print
+
+_STATES = {
+    State.COMPLETE: TrialState.COMPLETE,
+    State.PRUNED: TrialState.PRUNED,
+    State.FAIL: TrialState.FAIL,
+}
+
+
+def distribution(domain: Domain) -> BaseDistribution:
+    """The Optuna distribution of a domain."""
+    if isinstance(domain, Float):
+        return FloatDistribution(domain.low, domain.high, log=domain.log)
+    if isinstance(domain, Int):
+        return IntDistribution(domain.low, domain.high, log=domain.log)
+    return CategoricalDistribution(domain.options)
+
+
+def frozen_trial(
+    trial: FinishedTrial, space: SearchSpace, attributes: dict[str, object] | None = None
+) -> FrozenTrial:
+    """A finished trial as Optuna keeps it: the value per epoch, and no value where it failed."""
+    return create_trial(
+        state=_STATES[trial.state],
+        value=trial.value if trial.state is State.COMPLETE else None,
+        params=dict(trial.config),
+        distributions={name: distribution(space.domains[name]) for name in trial.config},
+        intermediate_values=dict(trial.curve),
+        user_attrs=attributes,
+    )
+
+
+class OptunaSampler:
+    """Asks ``sampler`` for each active parameter in turn (define by run), so an inactive one never
+    reaches Optuna. A trial that was stopped is told as PRUNED with its values, not as COMPLETE:
+    otherwise the value of a few epochs would be compared with that of a whole training."""
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        mode: Mode,
+        sampler: optuna.samplers.BaseSampler,
+        history: Iterable[FinishedTrial] = (),
+    ) -> None:
+        self._space = space
+        self._study = optuna.create_study(sampler=sampler, direction=DIRECTIONS[mode])
+        self._pending: dict[str, optuna.Trial] = {}
+        self._study.add_trials(
+            [frozen_trial(t, space) for t in map(_as_learned, history) if space.contains(t.config)]
+        )
+
+    def ask(self, trial_id: str) -> Config | None:
+        trial = self._study.ask()
+        self._pending[trial_id] = trial
+        return self._space.walk(lambda name, domain: _suggest(trial, name, domain))
+
+    def tell(self, trial: FinishedTrial) -> None:
+        pending = self._pending.pop(trial.trial_id)
+        learned = _as_learned(trial)
+        for epoch, value in learned.curve.items():
+            pending.report(value, epoch)
+        self._study.tell(
+            pending,
+            values=learned.value if learned.state is State.COMPLETE else None,
+            state=_STATES[learned.state],
+        )
+
+
+def _as_learned(trial: FinishedTrial) -> FinishedTrial:
+    """TPE ranks pruned trials by how far they came. One that diverged must be last, however late
+    it did, so it is told at step 0."""
+    if not trial.diverged or trial.value is None:
+        return trial
+    return FinishedTrial(
+        trial.trial_id, trial.config, State.PRUNED, {0: trial.value}, stopped_by=trial.stopped_by
+    )
+
+
+def _suggest(trial: optuna.Trial, name: str, domain: Domain) -> Value:
+    if isinstance(domain, Float):
+        return trial.suggest_float(name, domain.low, domain.high, log=domain.log)
+    if isinstance(domain, Int):
+        return trial.suggest_int(name, domain.low, domain.high, log=domain.log)
+    value = trial.suggest_categorical(name, domain.options)
+    assert value is not None
+    return value

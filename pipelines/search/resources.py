@@ -1,0 +1,77 @@
+"""The share of a machine that a trial takes, and how many fit on a cluster."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+# Ray counts a resource in ten-thousandths.
+_RAY_UNITS = 10_000
+
+
+@dataclass(frozen=True)
+class Node:
+    """What one machine of the cluster has in all."""
+
+    name: str
+    cpus: float
+    gpus: float
+
+
+def parse_gpus(text: str) -> Fraction:
+    """``0``, a whole number, or 1/k written ``1/4`` or ``0.25``; other fractions do not divide a
+    GPU evenly. Raises ``ValueError`` with the nearest that do."""
+    try:
+        number = Fraction(text.strip())
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(f"'{text}' is not a number: give 0, a whole number, or 1/k") from None
+    if number < 0:
+        raise ValueError(f"{text} is negative: give 0, a whole number, or 1/k")
+    if number >= 1:
+        if number.denominator == 1:
+            return number
+        near = f"{math.floor(number)} and {math.ceil(number)}"
+        raise ValueError(f"{text} is neither 1/k nor a whole number; near are {near}")
+    if number == 0:
+        return number
+    k = round(1 / number)
+    if abs(number - Fraction(1, k)) * 10**3 < number:  # 0.333 is 1/3
+        return Fraction(1, k)
+    below, above = math.ceil(1 / number), math.floor(1 / number)
+    near = " and ".join(f"1/{k} ({1 / k:.4g})" if k > 1 else "1" for k in (below, above))
+    raise ValueError(f"{text} is neither 1/k nor a whole number; near are {near}")
+
+
+def ray_gpus(share: Fraction) -> float:
+    """The share in Ray's units, rounded down, so that k shares of 1/k fit on one GPU."""
+    return math.floor(share * _RAY_UNITS) / _RAY_UNITS
+
+
+def slots_on(node: Node, cpus: float, gpus: float) -> int:
+    """How many trials run at once on ``node``, each with so many CPUs and GPUs."""
+    by_cpu = math.floor(node.cpus / cpus + 1e-9) if cpus else None
+    if gpus >= 1:
+        by_gpu: int | None = math.floor(node.gpus / gpus + 1e-9)
+    elif gpus > 0:
+        by_gpu = math.floor(node.gpus) * math.floor(1 / gpus + 1e-9)  # no share spans two GPUs
+    else:
+        by_gpu = None
+    limits = [limit for limit in (by_cpu, by_gpu) if limit is not None]
+    return min(limits)
+
+
+def check_fit(nodes: list[Node], cpus: float, gpus: float) -> None:
+    """Raises ``ValueError``, with what the cluster has, where no node can hold a trial."""
+    if any(slots_on(node, cpus, gpus) for node in nodes):
+        return
+    if nodes and not any(node.gpus for node in nodes) and gpus:
+        wanted = f"--gpus-per-trial {gpus:g}"
+    elif all(node.cpus < cpus for node in nodes):
+        wanted = f"--cpus-per-trial {cpus:g}"
+    elif all(slots_on(node, 0.0, gpus) == 0 for node in nodes if gpus):
+        wanted = f"--gpus-per-trial {gpus:g}"
+    else:
+        wanted = f"--cpus-per-trial {cpus:g} with --gpus-per-trial {gpus:g}"
+    each = "; ".join(f"{node.name} has {node.cpus:g} CPUs and {node.gpus:g} GPUs" for node in nodes)
+    raise ValueError(f"{wanted} fits on no node: {each or 'the cluster has no nodes'}")

@@ -1,0 +1,188 @@
+"""A study: its specification, running it on Ray Tune, and what came out."""
+
+from __future__ import annotations
+
+import platform
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from ray import tune
+
+from pipelines.search.algorithms import ALGORITHMS
+from pipelines.search.callback import StudyCallback, StudyStopper
+from pipelines.search.progress import Observer, Progress
+from pipelines.search.record import Record
+from pipelines.search.samplers import Problem
+from pipelines.search.schedulers import SCHEDULERS, StoppingRules
+from pipelines.search.searcher import StudySearcher
+from pipelines.search.trial import StudyTrial, Trainable, TrialSettings
+from pipelines.search.trials import FinishedTrial, State, best_trial
+from search_spaces import SearchSpace
+from trainables.datasets import TrialData
+from trainables.metrics import METRICS
+
+_PACKAGES = ("rangefinder", "ray", "optuna", "hyperopt", "torch", "scikit-learn", "numpy")
+
+
+@dataclass(frozen=True)
+class StudySpec:
+    """Everything that decides what a study does, resolved; written to ``spec.json``."""
+
+    algo: str
+    model: str  # a name in TRAINABLES, or the user's package.module:function
+    data: str
+    metric: str
+    trials: int
+    max_epochs: int
+    scheduler: str = "asha"
+    grace_period: int = 1
+    reduction_factor: float = 3
+    seed: int = 0
+    target: str | None = None
+    data_fraction: float = 1.0
+    time_budget: float | None = None  # seconds
+    target_value: float | None = None
+    cpus_per_trial: float = 1.0
+    gpus_per_trial: float = 0.0
+    max_concurrent: int | None = None
+    storage: str | None = None
+    grid_levels: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What came out of a study, from its finished trials."""
+
+    trials: list[FinishedTrial]
+    best: FinishedTrial | None
+    ended_by: str  # "" where it did all it was asked for
+    max_epochs: int
+
+    @property
+    def stopped(self) -> list[FinishedTrial]:
+        return [t for t in self.trials if t.stopped_by == "scheduler"]
+
+    @property
+    def diverged(self) -> list[FinishedTrial]:
+        return [t for t in self.trials if t.diverged]
+
+    @property
+    def failed(self) -> list[FinishedTrial]:
+        return [t for t in self.trials if t.state is State.FAIL]
+
+    @property
+    def epochs(self) -> int:
+        """Epochs trained."""
+        return sum(t.epochs for t in self.trials)
+
+    @property
+    def epochs_saved(self) -> int:
+        """Epochs that the scheduler and the divergence guard did not let run."""
+        return sum(self.max_epochs - t.epochs for t in self.stopped + self.diverged)
+
+
+def run_study(
+    spec: StudySpec,
+    *,
+    folder: Path,
+    space: SearchSpace,
+    trainable: Trainable,
+    data: TrialData,
+    slots: Callable[[], int],
+    observer: Observer,
+) -> Summary:
+    """Search ``space`` on the connected cluster; the record lies in ``folder`` as it goes.
+
+    Raises:
+        ValueError: the algorithm refuses the space (a grid larger than the number of trials).
+        FileExistsError: ``folder`` exists.
+    """
+    mode = METRICS[spec.metric].mode
+    sampler = ALGORITHMS[spec.algo](Problem(space, mode, spec.seed, spec.trials, spec.grid_levels))
+    rules = StoppingRules(
+        spec.metric, mode, spec.max_epochs, spec.grace_period, spec.reduction_factor
+    )
+    settings = TrialSettings(
+        trainable,
+        spec.metric,
+        spec.max_epochs,
+        spec.seed,
+        spec.cpus_per_trial,
+        spec.gpus_per_trial,
+    )
+    record = Record(folder, describe(spec, space, data), space, mode)
+    stopper = StudyStopper(spec.metric, spec.target_value, spec.time_budget)
+    callback = StudyCallback(
+        metric=spec.metric,
+        sampler=sampler,
+        record=record,
+        stopper=stopper,
+        observer=observer,
+        progress=Progress(total=_total(spec, space), time_budget=spec.time_budget),
+    )
+    tuner = tune.Tuner(
+        tune.with_resources(
+            tune.with_parameters(StudyTrial, settings=settings, data=data),
+            {"cpu": spec.cpus_per_trial, "gpu": spec.gpus_per_trial},
+        ),
+        tune_config=tune.TuneConfig(
+            search_alg=StudySearcher(sampler, spec.trials, slots),
+            scheduler=SCHEDULERS[spec.scheduler](rules),
+            num_samples=-1,  # the sampler says when there is nothing left
+            reuse_actors=True,
+        ),
+        run_config=tune.RunConfig(
+            name=folder.name if spec.storage else record.files.ray.name,
+            storage_path=spec.storage or str(folder),
+            callbacks=[callback],
+            stop=stopper,
+            verbose=0,
+        ),
+    )
+    with _interruptible(stopper):
+        tuner.fit()
+    record.write_table()
+    best = best_trial(record.trials, METRICS[spec.metric])
+    return Summary(record.trials, best, stopper.reason, spec.max_epochs)
+
+
+def describe(spec: StudySpec, space: SearchSpace, data: TrialData) -> dict[str, Any]:
+    """The contents of ``spec.json``."""
+    return {
+        **asdict(spec),
+        "space": {
+            name: f"{domain}{f' when {domain.when}' if domain.when else ''}"
+            for name, domain in space.domains.items()
+        },
+        "data_fingerprint": data.fingerprint,
+        "versions": {"python": platform.python_version()} | {p: version(p) for p in _PACKAGES},
+    }
+
+
+def _total(spec: StudySpec, space: SearchSpace) -> int:
+    return space.grid_size(spec.grid_levels) if spec.algo == "grid" else spec.trials
+
+
+@contextmanager
+def _interruptible(stopper: StudyStopper) -> Iterator[None]:
+    """The first Ctrl-C asks the study to stop; the second does what Ctrl-C always does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def interrupt(signum: int, frame: object) -> None:
+        stopper.request("interrupt")
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

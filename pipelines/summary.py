@@ -1,0 +1,108 @@
+"""The words before and after a search."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from pipelines.display import format_config
+from pipelines.search.cluster import Cluster
+from pipelines.search.study import StudySpec, Summary
+from search_spaces import SearchSpace
+from trainables.datasets import TrialData, describe
+from trainables.metrics import METRICS
+
+_ENDED_BY = {
+    "interrupt": "stopped by Ctrl-C: every finished trial is kept, and what the rest had reached",
+    "time budget": "stopped at the time budget",
+    "target value": "stopped at the target value",
+    "failures": "stopped: the first trials all failed",
+}
+
+
+def plan_lines(
+    spec: StudySpec,
+    data: TrialData,
+    cluster: Cluster,
+    folder: Path,
+    grid_size: int | None,
+    at_once: int,
+) -> Iterator[str]:
+    """What is about to run."""
+    yield f"data      {describe(data)}"
+    trials = f"a grid of {grid_size} configs" if grid_size is not None else f"{spec.trials} trials"
+    stopping = (
+        f"ASHA from epoch {spec.grace_period}, 1 in {spec.reduction_factor:g} goes on"
+        if spec.scheduler == "asha"
+        else "no early stopping"
+    )
+    yield (
+        f"search    {spec.model} with {spec.algo}: {trials} of at most {spec.max_epochs} epochs, "
+        f"{spec.metric} ({METRICS[spec.metric].mode}), {stopping}"
+    )
+    nodes = cluster.nodes()
+    gpus = sum(node.gpus for node in nodes)
+    yield (
+        f"resources {spec.cpus_per_trial:g} CPUs and {spec.gpus_per_trial:g} GPUs a trial, "
+        f"{at_once} at once on {len(nodes)} node{'s' if len(nodes) > 1 else ''} "
+        f"({sum(node.cpus for node in nodes):g} CPUs, {gpus:g} GPUs)"
+    )
+    if gpus and not spec.gpus_per_trial:
+        yield "          the GPUs would idle: --gpus-per-trial 1/4 runs four trials on each"
+    if cluster.dashboard:
+        yield f"dashboard {cluster.dashboard}"
+    yield f"run       {folder}"
+
+
+def space_lines(space: SearchSpace, levels: Mapping[str, int] | None) -> Iterator[str]:
+    """The space, one parameter a line; with a grid's values where ``levels`` is given."""
+    resolved = None if levels is None else space.resolve_levels(levels)
+    width = max(map(len, space.domains))
+    yield "space"
+    for name, domain in space.domains.items():
+        line = f"  {name:{width}}  {domain}"
+        if domain.when is not None:
+            line += f"  when {domain.when}"
+        if resolved is not None:
+            values = ", ".join(
+                f"{v:.4g}" if isinstance(v, float) else str(v)
+                for v in domain.levels(resolved[name])
+            )
+            line += f"  -> {values}"
+        yield line
+
+
+def summary_lines(
+    summary: Summary, spec: StudySpec, folder: Path, cluster: Cluster
+) -> Iterator[str]:
+    """What came out, and what to type next."""
+    if summary.ended_by:
+        yield f"ended     {_ENDED_BY[summary.ended_by]}"
+    complete = len(summary.trials) - sum(t.state.value != "COMPLETE" for t in summary.trials)
+    yield (
+        f"trials    {len(summary.trials)} finished: {complete} trained to the end, "
+        f"{len(summary.stopped)} stopped early, {len(summary.diverged)} diverged, "
+        f"{len(summary.failed)} failed"
+    )
+    yield (
+        f"epochs    {summary.epochs} trained, "
+        f"{summary.epochs_saved} saved by stopping early what performs badly or diverges"
+    )
+    if summary.best is not None:
+        best = summary.best
+        yield f"best      {spec.metric} {best.value:.4f} at epoch {best.best_epoch}"
+        yield f"config    {format_config(best.config)}"
+    elif summary.failed:
+        yield f"error     {summary.failed[0].error}"
+    yield f"run       {folder}"
+    if cluster.dashboard:
+        note = " (ends with this command)" if cluster.started_here else ""
+        yield f"dashboard {cluster.dashboard}{note}"
+    yield f"next      {_next_command(folder)}"
+
+
+def _next_command(folder: Path) -> str:
+    script = Path(sys.argv[0]).with_name("report.py")
+    return f"python {shlex.quote(str(script))} {shlex.quote(str(folder))}"

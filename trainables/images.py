@@ -1,0 +1,334 @@
+"""Image data: scikit-learn's digits, torchvision data sets in a cache folder, folders of images."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import hashlib
+import io
+import os
+import shutil
+import socket
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+MIN_SIDE = 8
+DOWNLOAD_TIMEOUT_S = 30.0
+GREY_MODES = frozenset({"1", "L", "LA", "La"})
+DEEP_GREY_MODES = frozenset({"I", "F", "I;16", "I;16L", "I;16B", "I;16N"})
+STATS_BATCH = 4096
+
+
+@dataclass(frozen=True)
+class Images:
+    """Labelled images before splitting and normalising."""
+
+    x: np.ndarray
+    """(n, channels, height, width), uint8 or float32, pixel values as stored."""
+    y: np.ndarray
+    """(n,) int64 indices into class_names."""
+    class_names: tuple[str, ...]
+    n_official_test: int = 0
+    """The last n_official_test rows are the publisher's test split."""
+    task: Literal["classification"] = "classification"
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """sha256 hex over shape, pixels, labels and class names of all rows."""
+        digest = hashlib.sha256(repr((self.x.shape, str(self.x.dtype), self.class_names)).encode())
+        digest.update(np.ascontiguousarray(self.x).data)
+        digest.update(np.ascontiguousarray(self.y).data)
+        return digest.hexdigest()
+
+    def fit_encoder(self, train: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+        """Return rows -> float32 images, normalised per channel with the pixels of `train`."""
+        mean, std = _channel_stats(self.x, train)
+
+        def encode(rows: np.ndarray) -> np.ndarray:
+            out: np.ndarray = self.x[rows].astype(np.float32)
+            out -= mean
+            out /= std
+            return out
+
+        return encode
+
+
+def _channel_stats(x: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation per channel, float32 (channels, 1, 1); a std of 0 becomes 1."""
+    total = np.zeros(x.shape[1])
+    squares = np.zeros(x.shape[1])
+    # In batches: float64 copies of a whole data set are eight times its size.
+    for start in range(0, len(rows), STATS_BATCH):
+        batch = x[rows[start : start + STATS_BATCH]].astype(np.float64)
+        total += batch.sum(axis=(0, 2, 3))
+        squares += np.square(batch).sum(axis=(0, 2, 3))
+    count = len(rows) * x.shape[2] * x.shape[3]
+    mean = total / count
+    mean_square = squares / count
+    variance = mean_square - np.square(mean)
+    # The difference of two nearly equal numbers is rounding noise for a constant channel.
+    std = np.sqrt(np.where(variance > 1e-12 * mean_square, variance, 1.0))
+    shape = (-1, 1, 1)
+    return mean.reshape(shape).astype(np.float32), std.reshape(shape).astype(np.float32)
+
+
+def read_digits() -> Images:
+    """scikit-learn's 1797 digits, (n, 1, 8, 8)."""
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    names = tuple(str(name) for name in bunch.target_names)
+    return Images(bunch.images[:, None].astype(np.uint8), bunch.target.astype(np.int64), names)
+
+
+@dataclass(frozen=True)
+class Published:
+    """A torchvision data set: its class there and where its files lie below the cache folder."""
+
+    class_name: str
+    folder: str
+    files: tuple[str, ...]
+
+
+_IDX_FILES = tuple(
+    f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")
+)
+PUBLISHED = {
+    "mnist": Published("MNIST", "MNIST/raw", _IDX_FILES),
+    "fashion_mnist": Published("FashionMNIST", "FashionMNIST/raw", _IDX_FILES),
+    "cifar10": Published(
+        "CIFAR10",
+        "cifar-10-batches-py",
+        (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch", "batches.meta"),
+    ),
+}
+
+
+def cache_folder() -> Path:
+    """Folder of downloaded data sets: $RANGEFINDER_CACHE, or ~/.cache/rangefinder."""
+    configured = os.environ.get("RANGEFINDER_CACHE")
+    return Path(configured).expanduser() if configured else Path.home() / ".cache" / "rangefinder"
+
+
+def read_published(name: str) -> Images:
+    """Read a PUBLISHED data set from the cache folder; download it there when it is missing.
+
+    Files that are present are used as they lie, without a checksum: CIFAR-10's are pickles, so the
+    cache folder must be one whose writers are trusted.
+
+    Raises:
+        ValueError: the data set is missing and cannot be downloaded, or its files are unreadable.
+    """
+    published = PUBLISHED[name]
+    root = cache_folder()
+    folder = root / published.folder
+    present = False
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with _locked(root / f".{name}.lock"), _quiet():
+            present = all(_lies_in(folder, file) for file in published.files)
+            if present:
+                _unpack(folder, published.files)
+            x, y, names = _read_split(published, root, train=True, download=not present)
+            x_test, y_test, _ = _read_split(published, root, train=False, download=False)
+        return Images(np.concatenate([x, x_test]), np.concatenate([y, y_test]), names, len(y_test))
+    except Exception as error:  # whatever a broken download or a broken pickle raises
+        reason = one_line(error)
+        if present:
+            raise ValueError(
+                f"data set '{name}': the files in {folder} cannot be read ({reason}): "
+                "replace them, or delete them to download them again"
+            ) from error
+        raise ValueError(
+            f"data set '{name}' is not in {root} and cannot be downloaded ({reason}): put its "
+            f"files ({', '.join(published.files)}) into {folder} by hand, "
+            "or set RANGEFINDER_CACHE to the folder that holds them"
+        ) from error
+
+
+def one_line(error: BaseException) -> str:
+    """The error's text with all white space collapsed; its type where it has no text."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Let one process at a time download: trials on one machine start together."""
+    from filelock import FileLock
+
+    lock = FileLock(path)
+    # A read-only cache cannot be locked and needs no lock; some network file systems have none.
+    with contextlib.suppress(OSError, NotImplementedError):
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Hide torchvision's prints and progress bars; bound its sockets, which have no timeout."""
+    timeout = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(DOWNLOAD_TIMEOUT_S)
+    sink = io.StringIO()
+    try:
+        with (
+            contextlib.redirect_stdout(sink),
+            contextlib.redirect_stderr(sink),
+            warnings.catch_warnings(),
+        ):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        socket.setdefaulttimeout(timeout)
+
+
+def _lies_in(folder: Path, file: str) -> bool:
+    return (folder / file).is_file() or (folder / f"{file}.gz").is_file()
+
+
+def _unpack(folder: Path, files: tuple[str, ...]) -> None:
+    """Unpack those files which lie in the folder as .gz only."""
+    for file in files:
+        if (folder / file).is_file():
+            continue
+        partial = folder / f"{file}.partial"
+        with gzip.open(folder / f"{file}.gz") as source, partial.open("wb") as sink:
+            shutil.copyfileobj(source, sink)
+        partial.replace(folder / file)
+
+
+def _read_split(
+    published: Published, root: Path, *, train: bool, download: bool
+) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """One split through torchvision: uint8 (n, c, h, w), int64 (n,), class names."""
+    from torchvision import datasets
+
+    factory: Any = getattr(datasets, published.class_name)
+    if published.class_name == "CIFAR10":
+
+        class AsItLies(datasets.CIFAR10):  # type: ignore[misc,unused-ignore]
+            """CIFAR-10 without checksums per file; a download's archive is still verified."""
+
+            train_list = [[name, None] for name, _ in datasets.CIFAR10.train_list]  # noqa: RUF012
+            test_list = [[name, None] for name, _ in datasets.CIFAR10.test_list]  # noqa: RUF012
+            meta = {**datasets.CIFAR10.meta, "md5": None}  # noqa: RUF012
+
+        factory = AsItLies
+    split = factory(root=root, train=train, download=download)
+    pixels = np.asarray(split.data, dtype=np.uint8)
+    channels_first = pixels[:, None] if pixels.ndim == 3 else pixels.transpose(0, 3, 1, 2)
+    labels = np.asarray(split.targets, dtype=np.int64)
+    if len(pixels) != len(labels):
+        raise ValueError(f"{len(pixels)} images and {len(labels)} labels")
+    names = tuple(str(name) for name in split.classes)
+    if not np.isin(labels, np.arange(len(names))).all():
+        raise ValueError(f"labels outside 0 to {len(names) - 1}")
+    return channels_first, labels, names
+
+
+def read_folder(folder: Path) -> Images:
+    """Read a folder with one sub-folder of images per class, as torchvision's ImageFolder does.
+
+    All images are brought to the most common size. They have one channel if all are greyscale
+    (float32 where any has more than 8 bits), else three.
+
+    Raises:
+        ValueError: no sub-folders, a class without images, an image that is corrupt or smaller
+            than MIN_SIDE pixels, or a folder that cannot be read.
+    """
+    from torchvision.datasets.folder import IMG_EXTENSIONS, make_dataset
+
+    try:
+        names = sorted(
+            entry.name
+            for entry in folder.iterdir()
+            if entry.is_dir() and not entry.name.startswith(".")
+        )
+        indices = {name: index for index, name in enumerate(names)}
+        samples: list[tuple[str, int]] = (
+            make_dataset(folder, indices, extensions=IMG_EXTENSIONS, allow_empty=True)
+            if names
+            else []
+        )
+    except OSError as error:
+        raise ValueError(f"folder '{folder}' cannot be read: {one_line(error)}") from error
+    _check_folder(folder, names, {index for _, index in samples})
+    paths = [Path(path) for path, _ in samples]
+    labels = np.array([index for _, index in samples], dtype=np.int64)
+    return Images(_decode(paths), labels, tuple(names))
+
+
+def _check_folder(folder: Path, names: list[str], filled: set[int]) -> None:
+    if not names:
+        raise ValueError(
+            f"folder '{folder}' has no sub-folders: "
+            "an image data set is a folder with one sub-folder of images per class"
+        )
+    if not filled:
+        raise ValueError(f"folder '{folder}' has no images in its {len(names)} sub-folders")
+    empty = [name for index, name in enumerate(names) if index not in filled]
+    if empty:
+        raise ValueError(f"folder '{folder}': class folder '{empty[0]}' has no images")
+
+
+def _decode(paths: list[Path]) -> np.ndarray:
+    """Decode each file once into one (n, channels, height, width) array."""
+    # Headers first: size and mode are known without holding every decoded photograph.
+    headers = [_header(path) for path in paths]
+    width, height = Counter(size for size, _ in headers).most_common(1)[0][0]
+    modes = {mode for _, mode in headers}
+    mode = "RGB"
+    if modes <= GREY_MODES | DEEP_GREY_MODES:
+        mode = "F" if modes & DEEP_GREY_MODES else "L"
+    channels = 3 if mode == "RGB" else 1
+    dtype = np.float32 if mode == "F" else np.uint8
+    out = np.empty((len(paths), channels, height, width), dtype=dtype)
+    for index, path in enumerate(paths):
+        pixels = _pixels(path, mode, (width, height))
+        out[index] = pixels.transpose(2, 0, 1) if channels == 3 else pixels
+    return out
+
+
+def _header(path: Path) -> tuple[tuple[int, int], str]:
+    """Size (width, height) and PIL mode of one image file."""
+    from PIL import Image
+
+    with _named(path), Image.open(path) as image:
+        size, mode = image.size, image.mode
+    if min(size) < MIN_SIDE:
+        raise ValueError(
+            f"image '{path}' is {size[0]}x{size[1]} pixels: "
+            f"the smallest allowed is {MIN_SIDE}x{MIN_SIDE}"
+        )
+    return size, mode
+
+
+def _pixels(path: Path, mode: str, size: tuple[int, int]) -> np.ndarray:
+    """Pixels of one image file in the given PIL mode and size (width, height)."""
+    from PIL import Image
+
+    with _named(path), Image.open(path) as image:
+        converted = image.convert(mode)
+        if converted.size != size:
+            converted = converted.resize(size, Image.Resampling.BILINEAR)
+        return np.asarray(converted)
+
+
+@contextlib.contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Turn whatever a corrupt image makes PIL raise into a ValueError which names the file."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except Exception as error:
+        raise ValueError(f"image '{path}' cannot be decoded: {one_line(error)}") from error
