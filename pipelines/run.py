@@ -97,7 +97,7 @@ def run(
     ] = "asha",
     grace_period: Annotated[
         int, option(whole(1), "Epochs before a trial may be stopped.", _STOPPING, "epochs")
-    ] = 2,
+    ] = 1,
     reduction_factor: Annotated[
         float, option(real(1), "One in so many goes on at each rung.", _STOPPING, "factor")
     ] = 3,

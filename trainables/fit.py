@@ -251,7 +251,7 @@ class _Training:
         if self._explodes(loss.item()):
             return None
         self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         set_rates(self.optimizer, *self.rates)
         self.optimizer.step()
         self.step += 1

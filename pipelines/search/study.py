@@ -136,12 +136,15 @@ def run_study(
             scheduler=SCHEDULERS[spec.scheduler](rules),
             num_samples=-1,  # the sampler says when there is nothing left
             reuse_actors=True,
+            trial_dirname_creator=lambda trial: trial.trial_id,
         ),
         run_config=tune.RunConfig(
             name=folder.name if spec.storage else record.files.ray.name,
             storage_path=spec.storage or str(folder),
             callbacks=[callback],
             stop=stopper,
+            # The callback asks for a checkpoint where one is worth it: not at every trial's end.
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             verbose=0,
         ),
     )

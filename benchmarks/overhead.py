@@ -1,0 +1,135 @@
+"""What a trial costs beside its training: this pipeline against a stock Ray Tune script.
+
+    python benchmarks/overhead.py
+
+Both sides run the same function, whose training is nothing, on the same slots, interleaved, each
+run in a fresh process with a Ray of its own. Timed is the search, from before the first trial to
+after the last; Ray's own start is not. As in any search for networks, the function's process has
+torch imported: the stock script starts a process per trial and pays for it each time.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+EPOCHS = 5
+SLOTS = 2
+
+
+def train(config: dict[str, Any], data: object, **_: Any) -> Iterator[tuple[dict[str, Any], None]]:
+    """A training that costs nothing."""
+    import torch
+
+    for epoch in range(1, EPOCHS + 1):
+        yield {"val_loss": float(torch.tensor(config["x"] / epoch))}, None
+
+
+def stock(trials: int) -> float:
+    """Seconds of a search written as in Ray's documentation, with all of Tune's defaults."""
+    import ray
+    from ray import tune
+
+    def trainable(config: dict[str, Any]) -> None:
+        for metrics, _ in train(config, None):
+            tune.report(metrics)
+
+    ray.init(num_cpus=SLOTS, include_dashboard=False, log_to_driver=False)
+    with tempfile.TemporaryDirectory() as folder:
+        tuner = tune.Tuner(
+            trainable,
+            param_space={"x": tune.uniform(0.0, 1.0)},
+            tune_config=tune.TuneConfig(metric="val_loss", mode="min", num_samples=trials),
+            run_config=tune.RunConfig(storage_path=folder, verbose=0),
+        )
+        started = time.perf_counter()
+        results = tuner.fit()
+        seconds = time.perf_counter() - started
+    assert len(results) == trials
+    return seconds
+
+
+def ours(trials: int) -> float:
+    """Seconds of the same search through :func:`pipelines.search.study.run_study`."""
+    from rich.console import Console
+
+    from pipelines.display import Display
+    from pipelines.search.cluster import LOCAL, connect, slot_counter
+    from pipelines.search.study import StudySpec, run_study
+    from search_spaces import Float, SearchSpace
+    from trainables.datasets import TrialData
+
+    nothing = np.zeros((1, 1), np.float32)
+    data = TrialData(
+        "nothing", "regression", nothing, nothing[0], nothing, nothing[0], 1, (), "none"
+    )
+    spec = StudySpec(
+        algo="random",
+        model="overhead:train",
+        data="nothing",
+        metric="val_loss",
+        trials=trials,
+        max_epochs=EPOCHS,
+        scheduler="none",
+    )
+    with connect(LOCAL, dashboard=False) as cluster, tempfile.TemporaryDirectory() as folder:
+        started = time.perf_counter()
+        summary = run_study(
+            spec,
+            folder=Path(folder) / "run",
+            space=SearchSpace({"x": Float(0.0, 1.0)}),
+            trainable=train,
+            data=data,
+            slots=slot_counter(cluster, 1, 0, SLOTS),
+            observer=Display(Console(quiet=True), spec.metric),
+        )
+        seconds = time.perf_counter() - started
+    assert len(summary.trials) == trials
+    return seconds
+
+
+SIDES = {"stock": stock, "ours": ours}
+
+
+def measure(side: str, trials: int) -> float:
+    """Seconds per trial of one side, in a process of its own."""
+    command = [sys.executable, __file__, "--side", side, f"--{side}-trials", str(trials)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return float(json.loads(done.stdout.splitlines()[-1])) / trials
+
+
+def main(
+    ours_trials: Annotated[int, typer.Option(help="Trials of this pipeline.")] = 200,
+    stock_trials: Annotated[int, typer.Option(help="Trials of the stock script.")] = 20,
+    rounds: Annotated[int, typer.Option(help="Runs of each side.")] = 3,
+    side: Annotated[str, typer.Option(hidden=True)] = "",
+) -> None:
+    """Print seconds per trial of both sides, and the ratio."""
+    trials = {"stock": stock_trials, "ours": ours_trials}
+    if side:
+        print(json.dumps(SIDES[side](trials[side])))
+        return
+    seconds: dict[str, list[float]] = {name: [] for name in SIDES}
+    for number in range(1, rounds + 1):
+        for name in SIDES:
+            seconds[name].append(measure(name, trials[name]))
+            print(f"round {number}  {name:5}  {seconds[name][-1]:.4f} s per trial", flush=True)
+    medians = {name: statistics.median(values) for name, values in seconds.items()}
+    print(
+        f"median   ours {medians['ours']:.4f} s, stock {medians['stock']:.4f} s per trial: "
+        f"{medians['stock'] / medians['ours']:.0f} times less"
+    )
+
+
+if __name__ == "__main__":
+    typer.run(main)
