@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import NoReturn
+from collections.abc import Sequence
 
 import typer
 
@@ -12,18 +12,21 @@ FAILURE = 1
 INTERRUPTED = 130
 
 
-def main(app: typer.Typer) -> NoReturn:
-    """Run a Typer app. A ``ValueError`` or a usage error is the user's: one line, exit code 2."""
+def main(app: typer.Typer, arguments: Sequence[str] | None = None) -> int:
+    """Run a Typer app on ``arguments``, or the command line's; returns the exit code.
+
+    A ``ValueError`` or a usage error is the user's: one line on stderr, exit code 2.
+    """
     try:
-        code = app(standalone_mode=False)
+        code = app(arguments, standalone_mode=False)
     except (ValueError, typer.TyperException) as error:
         message = _message(error)
         print(f"error: {' '.join(message.split())}", file=sys.stderr)
-        sys.exit(USAGE)
+        return USAGE
     except (KeyboardInterrupt, typer.Abort):
         print("interrupted", file=sys.stderr)
-        sys.exit(INTERRUPTED)
-    sys.exit(code or 0)
+        return INTERRUPTED
+    return int(code or 0)
 
 
 def _message(error: Exception) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -39,4 +40,4 @@ def report(
 
 
 if __name__ == "__main__":
-    main(app)
+    sys.exit(main(app))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any
@@ -188,4 +189,4 @@ def run(
 
 
 if __name__ == "__main__":
-    main(app)
+    sys.exit(main(app))

@@ -96,10 +96,7 @@ class Float:
         return isinstance(value, float) and self.low <= value <= self.high
 
     def levels(self, n: int) -> list[float]:
-        return [self.low] if self.single else [self.clip(v) for v in self._spaced(n)]
-
-    def _spaced(self, n: int) -> list[float]:
-        return _spaced(self.low, self.high, self.log, n)
+        return sorted({self.clip(v) for v in _spaced(self.low, self.high, self.log, n)})
 
     def __str__(self) -> str:
         return f"{self.low:g} .. {self.high:g}{' (log)' if self.log else ''}"
@@ -151,11 +148,11 @@ class Choice:
     def __post_init__(self) -> None:
         if not self.options:
             raise ValueError("a choice needs at least one option")
-        if len({(type(o), o) for o in self.options}) < len(self.options):
-            raise ValueError(f"a choice must not repeat an option: {self.options}")
         for option in self.options:
             if type(option) not in (bool, int, float, str):
                 raise ValueError(f"an option must be a bool, int, float or str, not {option!r}")
+        if len(set(self.options)) < len(self.options):  # 1 and True are equal too
+            raise ValueError(f"a choice must not repeat an option: {self.options}")
 
     @property
     def single(self) -> bool:

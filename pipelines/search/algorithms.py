@@ -28,7 +28,7 @@ def grid(problem: Problem) -> Sampler:
 
 def random(problem: Problem) -> Sampler:
     """Independent draws: the baseline (Bergstra and Bengio 2012)."""
-    return RandomSampler(problem.space, problem.seed, first=len(problem.history))
+    return RandomSampler(problem.space, problem.seed, problem.history)
 
 
 def optuna(problem: Problem) -> Sampler:

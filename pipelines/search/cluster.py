@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ import ray
 from pipelines.search.resources import Node, slots_on
 
 LOCAL = "local"
+_PATIENCE = 5.0  # seconds for a host to answer
 
 SETTINGS = {
     # CSV, JSON and TensorBoard files per trial cost as much as all the rest of a short trial.
@@ -65,8 +67,9 @@ def local_node() -> Node:
 
 @contextmanager
 def connect(address: str | None = None, *, dashboard: bool = True) -> Iterator[Cluster]:
-    """Join the cluster at ``address``; without one, join the one that runs on this machine, or
-    start Ray here. ``"local"`` starts Ray here in any case.
+    """Use the cluster that this process is connected to, or join the one at ``address``. Without
+    an address, join the one that runs on this machine, or start Ray here; ``"local"`` starts Ray
+    here in any case.
 
     Raises:
         ClusterError: no cluster answers at ``address``.
@@ -74,17 +77,22 @@ def connect(address: str | None = None, *, dashboard: bool = True) -> Iterator[C
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
+    connected_before = ray.is_initialized()  # in a notebook, say: then it is not ours to shut down
     context, started_here = _init(address, dashboard)
     try:
         url = context.dashboard_url
         yield Cluster(f"http://{url}" if url else "", started_here)
     finally:
-        ray.shutdown()
+        if not connected_before:
+            ray.shutdown()
 
 
 def _init(address: str | None, dashboard: bool) -> tuple[Any, bool]:
     quiet = {"logging_level": logging.CRITICAL, "log_to_driver": False}
+    if ray.is_initialized():
+        return ray.init(ignore_reinit_error=True, **quiet), False
     if address not in (None, LOCAL):
+        _knock(address)
         try:
             return ray.init(address=address, **quiet), False
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:
@@ -96,6 +104,21 @@ def _init(address: str | None, dashboard: bool) -> tuple[Any, bool]:
         except ConnectionError:
             pass
     return ray.init(address=LOCAL, include_dashboard=dashboard, **quiet), True
+
+
+def _knock(address: str) -> None:
+    """Raises ``ClusterError`` where nothing listens: Ray itself would try for a minute."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if address == "auto":
+        return
+    if not (colon and port.isdigit()):
+        raise ClusterError(
+            f"--address '{address}' is none of auto, local, HOST:PORT, ray://HOST:PORT"
+        )
+    try:
+        socket.create_connection((host, int(port)), timeout=_PATIENCE).close()
+    except (OSError, OverflowError) as error:
+        raise ClusterError(f"no Ray cluster at --address {address}: {error}") from None
 
 
 def slot_counter(

@@ -24,7 +24,8 @@ from trainables.metrics import Mode
 
 class HyperOptSampler:
     """TPE (Bergstra et al. 2011, section 4) with HyperOpt's defaults. Diverged and stopped trials
-    are told with their finite value; a failed one with status "fail", which TPE leaves out."""
+    are told with their finite value; a failed one with status "fail", for which TPE takes an
+    infinite loss, as it does for a pending one."""
 
     def __init__(
         self,
@@ -47,11 +48,7 @@ class HyperOptSampler:
         self._trials.refresh()
 
     def ask(self, trial_id: str) -> Config | None:
-        ids = self._trials.new_trial_ids(1)
-        self._trials.refresh()
-        (document,) = tpe.suggest(
-            ids, self._domain, self._trials, int(self._rng.integers(2**31 - 1)), verbose=False
-        )
+        document = self._suggest() if self._domain.params else self._document({})
         self._insert(document)
         self._pending[trial_id] = self._trials._dynamic_trials[-1]
         drawn = document["misc"]["vals"]
@@ -60,6 +57,13 @@ class HyperOptSampler:
     def tell(self, trial: FinishedTrial) -> None:
         self._finish(self._pending.pop(trial.trial_id), trial)
         self._trials.refresh()
+
+    def _suggest(self) -> dict[str, Any]:
+        ids = self._trials.new_trial_ids(1)
+        self._trials.refresh()
+        seed = int(self._rng.integers(2**31 - 1))
+        (document,) = tpe.suggest(ids, self._domain, self._trials, seed, verbose=False)
+        return dict(document)
 
     def _insert(self, document: dict[str, Any]) -> None:
         document["state"] = JOB_STATE_RUNNING
@@ -112,17 +116,14 @@ class HyperOptSampler:
 
 
 def _nested(space: SearchSpace, parents: set[str]) -> dict[str, Any]:
-    """The space as nested ``hp.choice`` dictionaries; single-valued parameters are left out."""
+    """The space as nested ``hp.choice`` dictionaries; a single value stands for itself."""
     nodes: dict[str, Any] = {}
 
     def children(parent: str, value: Value) -> dict[str, Any]:
         return {
             name: node(name)
             for name, domain in space.domains.items()
-            if domain.when is not None
-            and domain.when.parent == parent
-            and domain.when.holds(value)
-            and not (domain.single and name not in parents)
+            if domain.when is not None and domain.when.parent == parent and domain.when.holds(value)
         }
 
     def node(name: str) -> Any:
@@ -132,15 +133,11 @@ def _nested(space: SearchSpace, parents: set[str]) -> dict[str, Any]:
 
     def make(name: str, domain: Domain) -> Any:
         if name not in parents or isinstance(domain, Float):
-            return _leaf(name, domain)
+            return domain.levels(1)[0] if domain.single else _leaf(name, domain)
         branches = [children(name, value) for value in values(domain)]
         return branches[0] if domain.single else hp.choice(name, branches)
 
-    return {
-        name: node(name)
-        for name, domain in space.domains.items()
-        if domain.when is None and not (domain.single and name not in parents)
-    }
+    return {name: node(name) for name, domain in space.domains.items() if domain.when is None}
 
 
 def _leaf(name: str, domain: Domain) -> Any:

@@ -36,7 +36,9 @@ def parse_gpus(text: str) -> Fraction:
     if number == 0:
         return number
     k = round(1 / number)
-    if abs(number - Fraction(1, k)) * 10**3 < number:  # 0.333 is 1/3
+    if k > _RAY_UNITS:
+        raise ValueError(f"{text} is below 1/{_RAY_UNITS}, the least that Ray counts")
+    if abs(number - Fraction(1, k)) * 10**3 <= Fraction(1, k):  # 0.333 is 1/3
         return Fraction(1, k)
     below, above = math.ceil(1 / number), math.floor(1 / number)
     near = " and ".join(f"1/{k} ({1 / k:.4g})" if k > 1 else "1" for k in (below, above))

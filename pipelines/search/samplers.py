@@ -57,14 +57,22 @@ class GridSampler:
 
 class RandomSampler:
     """Independent draws. The n-th depends on the seed and n alone, so a longer search begins with
-    the shorter one's configs."""
+    the shorter one's configs, and one with a history goes on where that left gaps."""
 
-    def __init__(self, space: SearchSpace, seed: int, first: int = 0) -> None:
+    def __init__(
+        self, space: SearchSpace, seed: int, history: Iterable[FinishedTrial] = ()
+    ) -> None:
         self._space = space
         self._seed = seed
-        self._next = first
+        self._next = 0
+        self._done = [trial.config for trial in history]
 
     def ask(self, trial_id: str) -> Config | None:
+        while (config := self._draw()) in self._done:
+            self._done.remove(config)  # a small space may have it again
+        return config
+
+    def _draw(self) -> Config:
         rng = np.random.default_rng([self._seed, self._next])
         self._next += 1
         return self._space.sample(rng)

@@ -1,0 +1,277 @@
+"""Domains, conditions and the spaces that hold them."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pytest
+
+from search_spaces import AtLeast, Choice, Config, Float, Int, OneOf, SearchSpace, Value
+from search_spaces.domains import Domain
+
+NESTED = SearchSpace(
+    {
+        "kind": Choice(("none", "tree")),
+        "depth": Int(0, 3, when=OneOf("kind", ("tree",))),
+        "shape": Choice(("round", "long"), when=AtLeast("depth", 2)),
+        "bend": Float(1e-6, 1e2, log=True, when=OneOf("shape", ("long",))),
+    }
+)
+DEEPEST: Config = {"kind": "tree", "depth": 2, "shape": "long", "bend": 1.0}
+
+# Single values (also as parents, also with whole-number bounds), fewer values than levels, and a
+# range so narrow that its levels meet.
+NASTY = SearchSpace(
+    {
+        **NESTED.domains,
+        "only": Choice(("one",)),
+        "fixed": Int(7, 7, when=OneOf("only", ("one",))),
+        "point": Float(1, 1, when=AtLeast("fixed", 7)),
+        "flag": Choice((True, False)),
+        "count": Int(1, 10**8, log=True, when=OneOf("flag", (True,))),
+        "pair": Int(1, 2),
+        "narrow": Float(1.0, float(np.nextafter(1.0, 2.0))),
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Float(2.0, 1.0), "low must not be above high: 2.0 > 1.0"),
+        (lambda: Int(2, 1), "low must not be above high: 2 > 1"),
+        (lambda: Float(0.0, 1.0, log=True), "a log domain needs low > 0, not 0.0"),
+        (lambda: Int(0, 8, log=True), "a log domain needs low > 0, not 0"),
+        (lambda: Float(0.0, float("inf")), "bounds must be finite, not 0.0 and inf"),
+        (lambda: Float(float("nan"), 1.0), "bounds must be finite, not nan and 1.0"),
+        (lambda: Choice(()), "a choice needs at least one option"),
+        (lambda: Choice(("a", "a")), "a choice must not repeat an option"),
+        (lambda: Choice((1, True)), "a choice must not repeat an option"),
+        (lambda: Choice((None,)), "an option must be a bool, int, float or str, not None"),  # type: ignore[arg-type]
+        (lambda: Choice(([1],)), r"an option must be a bool, int, float or str, not \[1\]"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_bad_domain_is_refused(make: Callable[[], Domain], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_levels_are_equally_spaced() -> None:
+    assert Float(0.0, 1.0).levels(3) == pytest.approx([0.0, 0.5, 1.0])
+    assert Float(1e-4, 1.0, log=True).levels(5) == pytest.approx([1e-4, 1e-3, 1e-2, 0.1, 1.0])
+    assert Int(8, 512, log=True).levels(4) == [8, 32, 128, 512]
+    assert Int(1, 9).levels(3) == [1, 5, 9]
+
+
+def test_one_level_is_the_middle_or_the_first_option() -> None:
+    assert Float(1e-4, 1.0, log=True).levels(1) == pytest.approx([1e-2])
+    assert Int(1, 9).levels(1) == [5]
+    assert Choice(("b", "a", "c")).levels(1) == ["b"]
+
+
+def test_levels_are_no_more_than_the_values_there_are() -> None:
+    assert Int(1, 3).levels(10) == [1, 2, 3]
+    assert Int(1, 4, log=True).levels(10) == [1, 2, 3, 4]
+    assert Choice(("a", "b")).levels(10) == ["a", "b"]
+    assert Float(0.5, 0.5).levels(10) == [0.5]
+
+
+@pytest.mark.parametrize("domain", [Float(1, 1), Float(0, 2), Int(3, 3), Choice((False,))])
+def test_levels_lie_in_the_domain_whatever_its_bounds_are_written_as(domain: Domain) -> None:
+    assert all(domain.contains(level) for level in domain.levels(3))
+
+
+@pytest.mark.parametrize(
+    ("domain", "kind"),
+    [
+        (Float(1e-8, 1.0, log=True), float),
+        (Float(-3, 3), float),
+        (Float(2, 2), float),
+        (Int(1, 10**8, log=True), int),
+        (Int(-3, 3), int),
+        (Choice((True, False)), bool),
+        (Choice(("a", "b")), str),
+    ],
+)
+def test_draws_lie_in_the_domain_and_are_of_python_type(domain: Domain, kind: type) -> None:
+    rng = np.random.default_rng(0)
+    drawn = [domain.sample(rng) for _ in range(500)]
+    assert all(domain.contains(value) and type(value) is kind for value in drawn)
+
+
+def test_a_log_range_is_drawn_evenly_over_its_decades() -> None:
+    rng = np.random.default_rng(0)
+    for domain in (Float(1e-8, 1.0, log=True), Int(1, 10**8, log=True)):
+        exponents = np.log10([domain.sample(rng) for _ in range(4000)])
+        per_decade = np.histogram(exponents - exponents.min(), bins=8)[0]
+        assert per_decade.min() > 350  # of 500 expected: six standard deviations below
+
+
+def test_the_ends_of_an_int_are_as_likely_as_the_rest() -> None:
+    rng = np.random.default_rng(0)
+    drawn = Counter(Int(1, 4).sample(rng) for _ in range(4000))
+    assert set(drawn) == {1, 2, 3, 4}
+    assert min(drawn.values()) > 850  # of 1000 expected
+
+
+@pytest.mark.parametrize(
+    ("domain", "value"),
+    [
+        (Int(0, 5), True),
+        (Int(0, 5), 2.0),
+        (Int(0, 5), np.int64(2)),
+        (Int(0, 5), 6),
+        (Float(0.0, 5.0), 2),
+        (Float(0.0, 5.0), True),
+        (Float(0.0, 5.0), "2"),
+        (Float(0.0, 5.0), float("nan")),
+        (Float(0.0, 5.0), -0.1),
+        (Choice((1, 2)), True),
+        (Choice((1, 2)), 1.0),
+        (Choice(("a",)), "b"),
+        (Choice(("a",)), None),
+    ],
+)
+def test_a_value_of_another_type_or_out_of_range_is_not_contained(
+    domain: Domain, value: object
+) -> None:
+    assert not domain.contains(value)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"kind": "none"},
+        {"kind": "tree", "depth": 1},
+        {"kind": "tree", "depth": 2, "shape": "round"},
+        DEEPEST,
+    ],
+)
+def test_a_config_holds_its_active_parameters(config: Config) -> None:
+    assert NESTED.contains(config)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {},
+        {"kind": "tree"},
+        {"kind": "none", "depth": 1},
+        {"kind": "tree", "depth": 1, "shape": "round"},
+        {"kind": "tree", "depth": 2, "shape": "round", "bend": 1.0},
+        {"kind": "tree", "depth": 2, "shape": "long"},
+        {**DEEPEST, "colour": "red"},
+        {**DEEPEST, "bend": 1e3},
+        {**DEEPEST, "depth": 2.0},
+    ],
+)
+def test_a_config_with_a_parameter_too_many_or_too_few_is_not_contained(
+    config: dict[str, object],
+) -> None:
+    assert not NESTED.contains(config)
+
+
+def test_an_inactive_parent_makes_its_children_inactive() -> None:
+    assert NESTED.is_active("bend", DEEPEST)
+    assert not NESTED.is_active("bend", {"kind": "none"})
+    assert not NESTED.is_active("bend", {"kind": "tree", "depth": 2, "shape": "round"})
+
+
+def test_walk_asks_for_the_active_parameters_in_order() -> None:
+    asked = []
+
+    def choose(name: str, domain: Domain) -> Value:
+        asked.append(name)
+        assert domain is NESTED.domains[name]
+        return DEEPEST[name]
+
+    assert NESTED.walk(choose) == DEEPEST
+    assert asked == ["kind", "depth", "shape", "bend"]
+
+
+@pytest.mark.parametrize(
+    ("domains", "message"),
+    [
+        ({}, "a search space needs at least one parameter"),
+        (
+            {"width": Int(1, 2, when=AtLeast("layers", 1)), "layers": Int(1, 2)},
+            "width depends on 'layers', which must stand before it",
+        ),
+        (
+            {"width": Int(1, 2, when=AtLeast("unknown", 1))},
+            "width depends on 'unknown', which must stand before it",
+        ),
+        (
+            {"width": Int(1, 2, when=AtLeast("width", 1))},
+            "width depends on 'width', which must stand before it",
+        ),
+        (
+            {"lr": Float(0.0, 1.0), "width": Int(1, 2, when=AtLeast("lr", 1))},
+            "width depends on 'lr', which must be an Int or a Choice",
+        ),
+        (
+            {"layers": Int(1, 2), "width": Int(1, 2, when=AtLeast("layers", 3))},
+            "width can never be active: no value has layers >= 3",
+        ),
+        (
+            {"kind": Choice(("a", "b")), "width": Int(1, 2, when=OneOf("kind", ("c", "d")))},
+            r"width can never be active: no value has kind in \{c, d\}",
+        ),
+    ],
+)
+def test_a_space_that_makes_no_sense_is_refused(
+    domains: Mapping[str, Domain], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        SearchSpace(domains)
+
+
+def keys(configs: list[Config]) -> set[tuple[tuple[str, Value], ...]]:
+    return {tuple(config.items()) for config in configs}
+
+
+@pytest.mark.parametrize("space", [NESTED, NASTY])
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_a_grid_has_as_many_distinct_configs_as_it_says(space: SearchSpace, n: int) -> None:
+    levels = dict.fromkeys(space.domains, n)
+    configs = list(space.grid(levels))
+    assert len(configs) == len(keys(configs)) == space.grid_size(levels)
+    assert all(space.contains(config) for config in configs)
+
+
+def test_a_grid_is_every_combination_of_what_is_active_together() -> None:
+    levels = {"depth": 4, "bend": 5}
+    configs = list(NESTED.grid(levels))
+    # none; depth 0 and 1; depth 2 and 3, each round or long with 5 bends
+    assert len(configs) == 1 + 2 + 2 * (1 + 5)
+    assert {config.get("depth") for config in configs} == {None, 0, 1, 2, 3}
+
+
+def test_the_size_of_a_grid_is_counted_without_making_it() -> None:
+    space = SearchSpace({f"x{i}": Float(0.0, 1.0) for i in range(30)})
+    assert space.grid_size(dict.fromkeys(space.domains, 10)) == 10**30
+
+
+def test_grid_levels_leave_one_level_to_the_rest() -> None:
+    domains: dict[str, Domain] = {"a": Float(0.0, 1.0), "b": Float(0.0, 1.0)}
+    assert SearchSpace(domains).grid_size() == 3 * 3
+    assert SearchSpace(domains, grid_levels={"a": 4}).grid_size() == 4
+    assert SearchSpace(domains, grid_levels={"a": 4}).grid_size({"b": 2}) == 4 * 2
+
+
+def test_levels_of_an_unknown_parameter_or_below_one_are_refused() -> None:
+    unknown = "no parameter 'lr' in the space: it has kind, depth, shape, bend"
+    with pytest.raises(ValueError, match=unknown):
+        NESTED.grid({"lr": 3})
+    with pytest.raises(ValueError, match=unknown):
+        SearchSpace(NESTED.domains, grid_levels={"lr": 3})
+    with pytest.raises(ValueError, match="depth needs at least 1 level, not 0"):
+        NESTED.grid_size({"depth": 0})
+
+
+@pytest.mark.parametrize("space", [NESTED, NASTY])
+def test_random_configs_are_contained(space: SearchSpace) -> None:
+    rng = np.random.default_rng(0)
+    configs = [space.sample(rng) for _ in range(300)]
+    assert all(space.contains(config) for config in configs)
+    assert set(space.domains) == {name for config in configs for name in config}
