@@ -96,8 +96,8 @@ def parse_levels(entries: Iterable[str]) -> dict[str, int]:
     """``["lr=5", "n_layers=3"]`` as a dictionary."""
     levels = {}
     for entry in entries:
-        name, equals, number = entry.partition("=")
-        if not equals or not number.isdigit():
+        name, _, number = entry.partition("=")
+        if not (name and number.isdecimal()):
             raise ValueError(f"'{entry}' is not NAME=N, such as lr=5")
         levels[name] = int(number)
     return levels

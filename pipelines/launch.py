@@ -153,17 +153,7 @@ def _import_trainable(reference: str) -> Trainable:
     function = import_object(reference)
     if not callable(function):
         raise ValueError(f"--trainable {reference} is a {type(function).__name__}, not a function")
-    _send_by_value(function)
     return function
-
-
-def _send_by_value(function: object) -> None:
-    """The user's module goes to the workers with the function: it need not be installed there."""
-    import sys
-
-    from ray import cloudpickle
-
-    cloudpickle.register_pickle_by_value(sys.modules[function.__module__])
 
 
 def _import_space(reference: str) -> SearchSpace:

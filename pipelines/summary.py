@@ -45,9 +45,9 @@ def plan_lines(
     nodes = cluster.nodes()
     gpus = sum(node.gpus for node in nodes)
     yield (
-        f"resources {spec.cpus_per_trial:g} CPUs and {spec.gpus_per_trial:g} GPUs a trial, "
+        f"resources {spec.cpus_per_trial:g} CPU and {spec.gpus_per_trial:g} GPU a trial, "
         f"{at_once} at once on {len(nodes)} node{'s' if len(nodes) > 1 else ''} "
-        f"({sum(node.cpus for node in nodes):g} CPUs, {gpus:g} GPUs)"
+        f"of {sum(node.cpus for node in nodes):g} CPUs and {gpus:g} GPUs in all"
     )
     if gpus and not spec.gpus_per_trial:
         yield "          the GPUs would idle: --gpus-per-trial 1/4 runs four trials on each"
@@ -80,11 +80,16 @@ def summary_lines(
     """What came out, and what to type next."""
     if summary.ended_by:
         yield f"ended     {_ENDED_BY[summary.ended_by]}"
-    complete = len(summary.trials) - sum(t.state.value != "COMPLETE" for t in summary.trials)
+    counts = {
+        "trained to the end": len(summary.complete),
+        "stopped early": len(summary.stopped),
+        "diverged": len(summary.diverged),
+        "failed": len(summary.failed),
+        "cut short": len(summary.cut_short),
+    }
     yield (
-        f"trials    {len(summary.trials)} finished: {complete} trained to the end, "
-        f"{len(summary.stopped)} stopped early, {len(summary.diverged)} diverged, "
-        f"{len(summary.failed)} failed"
+        f"trials    {len(summary.trials)}: "
+        f"{', '.join(f'{count} {ending}' for ending, count in counts.items() if count)}"
     )
     yield (
         f"epochs    {summary.epochs} trained, "
@@ -95,7 +100,7 @@ def summary_lines(
         yield f"best      {spec.metric} {best.value:.4f} at epoch {best.best_epoch}"
         yield f"config    {format_config(best.config)}"
     elif summary.failed:
-        yield f"error     {summary.failed[0].error}"
+        yield f"error     {summary.failed[0].error} (all of it in {folder / 'errors'})"
     yield f"run       {folder}"
     if cluster.dashboard:
         note = " (ends with this command)" if cluster.started_here else ""

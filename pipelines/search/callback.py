@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from ray.train import Checkpoint
@@ -151,7 +152,9 @@ class StudyCallback(Callback):
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
         self._saving.discard(trial.trial_id)
         running = self._running.pop(trial.trial_id, _Running(time.monotonic()))
-        self._finish(trial, running, State.FAIL)
+        error = _traceback(trial)
+        self._record.write_error(trial.trial_id, error)
+        self._finish(trial, running, State.FAIL, error.strip().splitlines()[-1].strip())
         failed = self._progress.failed
         if failed == self._progress.finished == _FAILURES_IN_A_ROW:
             self._stopper.request("failures")
@@ -164,7 +167,7 @@ class StudyCallback(Callback):
                 running.stopped_by = self._stopper.reason
                 self._finish(trial, running, State.PRUNED)
 
-    def _finish(self, trial: Trial, running: _Running, state: State) -> None:
+    def _finish(self, trial: Trial, running: _Running, state: State, error: str = "") -> None:
         best = running.best_epoch
         finished = FinishedTrial(
             trial_id=trial.trial_id,
@@ -177,7 +180,7 @@ class StudyCallback(Callback):
             metrics=running.best_metrics,
             seconds=time.monotonic() - running.started,
             node=running.node,
-            error=_last_line(trial) if state is State.FAIL else "",
+            error=error,
         )
         self._record.append(finished)
         self._sampler.tell(finished)
@@ -210,6 +213,7 @@ class StudyCallback(Callback):
         self._observer.progress(self._progress)
 
 
-def _last_line(trial: Trial) -> str:
-    lines = str(trial.get_error() or "").strip().splitlines()
-    return lines[-1].strip() if lines else "unknown error"
+def _traceback(trial: Trial) -> str:
+    """What the trial raised, as Ray wrote it down."""
+    path = Path(trial.error_file or "")
+    return path.read_text() if path.is_file() else "unknown error"

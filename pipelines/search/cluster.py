@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import ray
+from ray._private.services import get_ray_address_from_environment
 
 from pipelines.search.resources import Node, slots_on
 
@@ -91,26 +92,43 @@ def _init(address: str | None, dashboard: bool) -> tuple[Any, bool]:
     quiet = {"logging_level": logging.CRITICAL, "log_to_driver": False}
     if ray.is_initialized():
         return ray.init(ignore_reinit_error=True, **quiet), False
-    if address not in (None, LOCAL):
+    found = _find(address)
+    if found is None:
+        return ray.init(address=LOCAL, include_dashboard=dashboard, **quiet), True
+    try:
+        return ray.init(address=found, **quiet), False
+    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+        raise ClusterError(f"no Ray cluster at --address {found}: {reason}") from None
+
+
+def _find(address: str | None) -> str | None:
+    """The cluster to join, which answers; None where Ray is to be started here.
+
+    Ray itself would try for a minute where nothing listens any more.
+    """
+    if address == LOCAL:
+        return None
+    if address not in (None, "auto"):
         _knock(address)
+        return address
+    found = get_ray_address_from_environment(None, None)  # RAY_ADDRESS, or what `ray start` noted
+    if found not in (None, LOCAL):
         try:
-            return ray.init(address=address, **quiet), False
-        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-            raise ClusterError(f"no Ray cluster at --address {address}: {reason}") from None
-    if address is None:
-        try:
-            return ray.init(address="auto", **quiet), False
-        except ConnectionError:
-            pass
-    return ray.init(address=LOCAL, include_dashboard=dashboard, **quiet), True
+            _knock(found)
+        except ClusterError:
+            if address == "auto" or "RAY_ADDRESS" in os.environ:
+                raise
+            return None  # it was killed and could not take its note away
+        return str(found)
+    if address == "auto":
+        raise ClusterError("no Ray cluster runs on this machine: start one with `ray start --head`")
+    return None
 
 
 def _knock(address: str) -> None:
-    """Raises ``ClusterError`` where nothing listens: Ray itself would try for a minute."""
+    """Raises ``ClusterError`` where nothing listens at ``address``."""
     host, colon, port = address.removeprefix("ray://").rpartition(":")
-    if address == "auto":
-        return
     if not (colon and port.isdigit()):
         raise ClusterError(
             f"--address '{address}' is none of auto, local, HOST:PORT, ray://HOST:PORT"

@@ -1,7 +1,7 @@
 """The record of a study on disk: what every report, resume and comparison reads.
 
 ``runs/NAME/`` holds ``spec.json``, ``study.journal`` (an Optuna journal, whatever searched),
-``trials.csv`` and ``best.pt``. Only the driver writes, once per finished trial, so a crash loses
+``trials.csv`` and ``best.pt``, and in ``errors/`` what failed trials raised. Only the driver writes, once per finished trial, so a crash loses
 no trial that had finished.
 """
 
@@ -48,6 +48,10 @@ class RunFiles:
         return self.folder / "best.pt"
 
     @property
+    def errors(self) -> Path:
+        return self.folder / "errors"
+
+    @property
     def ray(self) -> Path:
         return self.folder / "ray"
 
@@ -68,6 +72,11 @@ class Record:
     def append(self, trial: FinishedTrial) -> None:
         self.trials.append(trial)
         self._study.add_trial(frozen_trial(trial, self._space, _attributes(trial)))
+
+    def write_error(self, trial_id: str, text: str) -> None:
+        """Keep the whole traceback of a failed trial."""
+        self.files.errors.mkdir(exist_ok=True)
+        (self.files.errors / f"{trial_id}.txt").write_text(text)
 
     def write_table(self) -> None:
         """``trials.csv``: one row per trial, one column per parameter, metric and attribute."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,8 +13,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from ray import tune
+from ray import cloudpickle, tune
 
+import trainables
 from pipelines.search.algorithms import ALGORITHMS
 from pipelines.search.callback import StudyCallback, StudyStopper
 from pipelines.search.progress import Observer, Progress
@@ -65,6 +67,10 @@ class Summary:
     max_epochs: int
 
     @property
+    def complete(self) -> list[FinishedTrial]:
+        return [t for t in self.trials if t.state is State.COMPLETE]
+
+    @property
     def stopped(self) -> list[FinishedTrial]:
         return [t for t in self.trials if t.stopped_by == "scheduler"]
 
@@ -75,6 +81,11 @@ class Summary:
     @property
     def failed(self) -> list[FinishedTrial]:
         return [t for t in self.trials if t.state is State.FAIL]
+
+    @property
+    def cut_short(self) -> list[FinishedTrial]:
+        """Those that were running when the study ended."""
+        return [t for t in self.trials if t.stopped_by and t.stopped_by == self.ended_by]
 
     @property
     def epochs(self) -> int:
@@ -103,6 +114,7 @@ def run_study(
         ValueError: the algorithm refuses the space (a grid larger than the number of trials).
         FileExistsError: ``folder`` exists.
     """
+    _send_by_value(trainable)
     mode = METRICS[spec.metric].mode
     sampler = ALGORITHMS[spec.algo](Problem(space, mode, spec.seed, spec.trials, spec.grid_levels))
     rules = StoppingRules(
@@ -153,6 +165,13 @@ def run_study(
     record.write_table()
     best = best_trial(record.trials, METRICS[spec.metric])
     return Summary(record.trials, best, stopper.reason, spec.max_epochs)
+
+
+def _send_by_value(trainable: Trainable) -> None:
+    """A user's module goes to the workers with his function: it need not be installed there."""
+    name = getattr(trainable, "__module__", "")
+    if name.partition(".")[0] != trainables.__name__:
+        cloudpickle.register_pickle_by_value(sys.modules[name])
 
 
 def describe(spec: StudySpec, space: SearchSpace, data: TrialData) -> dict[str, Any]:

@@ -4,6 +4,7 @@ On a line of learning rates whose upper half diverges, each library is compared 
 of divergence as this project tells it, by hand as a finite penalty, and as an error.
 """
 
+import logging
 import math
 from collections.abc import Callable
 from statistics import median
@@ -121,7 +122,8 @@ PLAIN = {"optuna": plain_optuna, "hyperopt": plain_hyperopt}
 
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 @pytest.mark.parametrize("algo", PLAIN)
-def test_a_search_keeps_away_from_divergence(algo: str) -> None:
+def test_a_search_keeps_away_from_divergence(algo: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.CRITICAL, "hyperopt")  # it logs every error
     here = diverging(ours(algo))
     with_penalty = diverging(PLAIN[algo](penalty=True))
     with_errors = diverging(PLAIN[algo](penalty=False))

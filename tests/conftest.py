@@ -1,0 +1,29 @@
+"""One Ray for the whole suite: starting it takes longer than most tests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import ray
+
+from pipelines.search.cluster import SETTINGS, Cluster, connect
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """Two CPUs and one GPU, declared and not there: Ray places fractions of it all the same."""
+    os.environ.update(SETTINGS)
+    ray.init("local", num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False)
+    with connect() as joined:
+        yield joined
+    ray.shutdown()
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

@@ -1,0 +1,184 @@
+"""What a user types, and the one line that says what is wrong with it."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+
+from pipelines.arguments import (
+    check_writable,
+    choice,
+    import_object,
+    new_run_folder,
+    parse_duration,
+    parse_levels,
+    real,
+    resolve_storage,
+    whole,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("90s", 90),
+        ("20m", 20 * 60),
+        ("1h30m", 90 * 60),
+        ("2d", 2 * 24 * 3600),
+        ("1.5h", 90 * 60),
+        (" 5m ", 300),
+    ],
+)
+def test_durations(text: str, seconds: float) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "90", "h", "1w", "-5m", "5m later", "1h,30m", "1e3s", "inf"])
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=f"'{text}' is no duration: write 90s, 20m, 1h30m or 2d"):
+        parse_duration(text)
+
+
+def test_a_duration_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="'0m' must be longer than nothing"):
+        parse_duration("0m")
+
+
+def test_levels() -> None:
+    assert parse_levels([]) == {}
+    assert parse_levels(["lr=5", "n_layers=3", "lr=4"]) == {"lr": 4, "n_layers": 3}
+
+
+@pytest.mark.parametrize("entry", ["lr", "lr=", "lr=x", "lr=-1", "lr=2.5", "lr=²", "=3", ""])
+def test_what_is_no_level_is_refused(entry: str) -> None:
+    with pytest.raises(ValueError, match=f"'{entry}' is not NAME=N, such as lr=5"):
+        parse_levels([entry])
+
+
+def test_whole_numbers() -> None:
+    assert whole(1)("1") == 1
+    assert whole(0)("40") == 40
+    with pytest.raises(ValueError, match="0 is below 1, the least there may be"):
+        whole(1)("0")
+    for text in ("1.5", "ten", ""):
+        with pytest.raises(ValueError, match=f"'{text}' is not a whole number"):
+            whole(1)(text)
+
+
+def test_real_numbers() -> None:
+    assert real()("-2.5") == -2.5
+    assert real(0, 1)("1") == 1
+    with pytest.raises(ValueError, match=r"0 is not above 0 and at most 1$"):
+        real(0, 1)("0")
+    with pytest.raises(ValueError, match=r"1.1 is not above 0 and at most 1$"):
+        real(0, 1)("1.1")
+    with pytest.raises(ValueError, match=r"1 is not above 1$"):
+        real(1)("1")
+    with pytest.raises(ValueError, match="'x' is not a number"):
+        real()("x")
+    for text in ("nan", "inf", "-inf"):
+        with pytest.raises(ValueError, match=f"{text} is not finite"):
+            real()(text)
+
+
+def test_a_choice_that_is_nearly_right_is_suggested() -> None:
+    parse = choice({"optuna": 1, "random": 2}, "The algorithm.", "Search").parser
+    assert parse("random") == "random"
+    with pytest.raises(typer.BadParameter, match=r"'optun' is none of optuna, random .*'optuna'"):
+        parse("optun")
+    with pytest.raises(typer.BadParameter, match=r"'zzz' is none of optuna, random$"):
+        parse("zzz")
+
+
+@pytest.fixture
+def working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A working directory for the user's modules, which are forgotten afterwards."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    known = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - known:
+        del sys.modules[name]
+
+
+def test_an_object_of_the_working_directory_is_imported(working_directory: Path) -> None:
+    (working_directory / "users_model.py").write_text("answer = 42\n")
+    assert import_object("users_model:answer") == 42
+
+
+@pytest.mark.parametrize("reference", ["module", "module:", ":name", ""])
+def test_a_reference_of_another_form_is_refused(reference: str) -> None:
+    message = f"'{reference}' is not of the form package.module:name"
+    with pytest.raises(ValueError, match=message):
+        import_object(reference)
+
+
+def test_what_cannot_be_imported_says_why(working_directory: Path) -> None:
+    (working_directory / "users_empty.py").touch()
+    (working_directory / "users_error.py").write_text("raise KeyError('where')\n")
+    (working_directory / "users_typo.py").write_text("def f(:\n")
+    reasons = {
+        "users_missing:f": "cannot be imported: ModuleNotFoundError: No module named 'users_miss",
+        "users_empty:f": "module users_empty has no 'f'",
+        "users_error:f": "'users_error:f' cannot be imported: KeyError: 'where'",
+        "users_typo:f": "'users_typo:f' cannot be imported: SyntaxError",
+    }
+    for reference, reason in reasons.items():
+        with pytest.raises(ValueError, match=reason):
+            import_object(reference)
+
+
+def test_a_run_lies_under_its_name_and_is_not_made_yet(tmp_path: Path) -> None:
+    assert new_run_folder(tmp_path / "runs", "first", "label") == tmp_path / "runs" / "first"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "../up", "a/b", ".hidden", "-x", "two words", "a\n"]
+)
+def test_a_name_that_is_no_folder_name_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match=r"use letters, digits, '.', '_' and '-'"):
+        new_run_folder(tmp_path, name, "label")
+
+
+def test_a_name_that_is_taken_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "first").mkdir()
+    with pytest.raises(ValueError, match=r"--name 'first': a run of that name exists in"):
+        new_run_folder(tmp_path, "first", "label")
+
+
+def test_names_by_default_do_not_collide(tmp_path: Path) -> None:
+    folders = []
+    for _ in range(5):
+        folders.append(new_run_folder(tmp_path, None, "digits-my.module:train"))
+        folders[-1].mkdir()
+    assert len(set(folders)) == 5
+    assert all(folder.name.startswith("digits-my.module-train-") for folder in folders)
+
+
+def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    inside = tmp_path / "file" / "runs"
+    with pytest.raises(ValueError, match=r"'.*runs' cannot be written: .*file: Not a directory"):
+        check_writable(inside)
+    with pytest.raises(ValueError, match="cannot be written"):
+        new_run_folder(inside, "first", "label")
+    with pytest.raises(ValueError, match="cannot be written"):
+        resolve_storage(str(inside))
+
+
+def test_storage_is_an_absolute_path_or_an_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert resolve_storage("results") == str(tmp_path / "results")
+    assert resolve_storage(tmp_path.as_uri()) == tmp_path.as_uri()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("storage", ["unknown://bucket/path", "file:///dev/null/nowhere"])
+def test_an_address_that_cannot_be_written_is_refused(storage: str) -> None:
+    with pytest.raises(ValueError, match=f"'{storage}' cannot be written: ."):
+        resolve_storage(storage)

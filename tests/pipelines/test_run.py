@@ -1,0 +1,254 @@
+"""The command as a user types it: real searches on the suite's Ray, and every bad input."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import ray
+import torch
+from PIL import Image
+
+from pipelines import report, run
+from pipelines.command import main
+from pipelines.search.algorithms import ALGORITHMS
+from pipelines.search.cluster import Cluster
+from pipelines.search.record import load_spec, load_trials
+from pipelines.search.trials import State, best_trial
+from search_spaces import SPACES
+from trainables.datasets import load
+from trainables.fit import objective_of, to_tensor
+from trainables.metrics import METRICS
+from trainables.networks import TRAINABLES
+
+pytestmark = pytest.mark.usefixtures("elsewhere")
+
+CSV_ROWS = 60
+
+
+def search(*options: str) -> Path:
+    """Run a search of four trials that must succeed; its folder."""
+    assert main(run.app, ["--trials", "4", "--max-epochs", "3", "--name", "it", *options]) == 0
+    return Path("runs/it")
+
+
+def validation_accuracy(folder: Path) -> float:
+    """Of the saved weights in a network built from the record alone."""
+    spec = load_spec(folder)
+    best = best_trial(load_trials(folder), METRICS[spec["metric"]])
+    assert best is not None
+    data = load(spec["data"], target=spec["target"], seed=spec["seed"])
+    _, model = TRAINABLES[spec["model"]].build(best.config, data)
+    model.load_state_dict(torch.load(folder / "best.pt", weights_only=True))
+    model.eval()
+    cpu = torch.device("cpu")
+    with torch.no_grad():
+        outputs = model(to_tensor(data.x_val, cpu))
+    return objective_of(data).quality(outputs, to_tensor(data.y_val, cpu))
+
+
+@pytest.mark.parametrize("algo", ALGORITHMS)
+@pytest.mark.parametrize("model", SPACES)
+def test_every_algorithm_searches_every_network(cluster: Cluster, algo: str, model: str) -> None:
+    levels = [f"--levels={name}=1" for name in SPACES[model].grid_levels if name != "lr"]
+    folder = search("--algo", algo, "--model", model, *levels, "--levels", "lr=4")
+    trials = load_trials(folder)
+    assert len(trials) == 4
+    assert all(SPACES[model].contains(trial.config) for trial in trials)
+    assert len((folder / "trials.csv").read_text().splitlines()) == 5
+    best = best_trial(trials, METRICS["val_accuracy"])
+    assert best is not None
+    assert best.value == pytest.approx(validation_accuracy(folder))
+
+
+def test_stopped_trials_are_recorded_as_pruned_with_their_curve(cluster: Cluster) -> None:
+    folder = search("--algo", "random", "--trials", "8", "--reduction-factor", "2")
+    pruned = [t for t in load_trials(folder) if t.stopped_by == "scheduler"]
+    assert pruned
+    for trial in pruned:
+        assert trial.state is State.PRUNED
+        assert list(trial.curve) == list(range(1, trial.epochs + 1))
+        assert trial.epochs < 3
+
+
+def test_the_same_seed_gives_the_same_search(cluster: Cluster) -> None:
+    options = ["--trials", "3", "--max-epochs", "2", "--max-concurrent", "1", "--seed", "5"]
+    assert main(run.app, [*options, "--name", "a"]) == 0
+    assert main(run.app, [*options, "--name", "b"]) == 0
+    first, second = load_trials(Path("runs/a")), load_trials(Path("runs/b"))
+    assert [(t.config, dict(t.curve)) for t in first] == [(t.config, dict(t.curve)) for t in second]
+
+
+def test_a_regression(cluster: Cluster) -> None:
+    folder = search("--data", "diabetes", "--algo", "hyperopt")
+    assert load_spec(folder)["metric"] == "val_r2"
+    assert {"val_r2", "val_loss", "train_r2"} <= set(load_trials(folder)[0].metrics)
+
+
+def test_a_table_of_the_users_with_categories_and_holes(cluster: Cluster) -> None:
+    rng = np.random.default_rng(0)
+    lines = ["size,colour,kind"]
+    for i in range(CSV_ROWS):
+        size = "" if i % 7 == 0 else f"{rng.normal() + i % 2:.3f}"
+        lines.append(f"{size},{'' if i % 5 == 0 else ['red', 'blue'][i % 2]},{'ab'[i % 2]}")
+    Path("mine.csv").write_text("\n".join(lines) + "\n")
+    folder = search("--data", "mine.csv", "--target", "kind")
+    best = best_trial(load_trials(folder), METRICS["val_accuracy"])
+    assert best is not None
+    assert best.value == pytest.approx(validation_accuracy(folder))
+
+
+def test_a_folder_of_images(cluster: Cluster) -> None:
+    rng = np.random.default_rng(0)
+    for label, level in (("dark", 40), ("light", 200)):
+        Path("photos", label).mkdir(parents=True)
+        for i in range(20):
+            pixels = rng.integers(level - 40, level + 40, (12, 10, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(Path("photos", label, f"{i}.png"))
+    folder = search("--data", "photos", "--model", "cnn")
+    assert len(load_trials(folder)) == 4
+
+
+def test_the_record_says_what_was_run(cluster: Cluster) -> None:
+    folder = search("--data", "wine", "--seed", "3", "--target-value", "0.1")
+    spec = load_spec(folder)
+    assert spec["seed"] == 3
+    assert spec["data_fingerprint"] == load("wine").fingerprint
+    assert set(spec["space"]) == set(SPACES["mlp"].domains)
+    assert spec["versions"]["ray"]
+
+
+def test_a_target_value_ends_the_search(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = search("--trials", "50", "--target-value", "0.05")
+    assert len(load_trials(folder)) < 50
+    assert "stopped at the target value" in capsys.readouterr().out
+    assert (folder / "best.pt").exists()
+
+
+def test_a_time_budget_ends_the_search_and_keeps_what_was_reached(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    search("--trials", "100000", "--time-budget", "12s", "--max-epochs", "100000")
+    assert "stopped at the time budget" in capsys.readouterr().out
+    assert any(t.stopped_by == "time budget" for t in load_trials(Path("runs/it")))
+
+
+def test_the_report_lists_the_best_first(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = search()
+    capsys.readouterr()
+    assert main(report.app, [str(folder), "--top", "2"]) == 0
+    values = [float(line.split()[0]) for line in capsys.readouterr().out.splitlines()]
+    assert len(values) == 2
+    assert values == sorted(values, reverse=True)
+
+
+def test_a_dry_run_prints_the_plan_and_writes_nothing(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(run.app, ["--algo", "grid", "--levels", "lr=5", "--dry-run"]) == 0
+    shown = capsys.readouterr().out
+    assert f"a grid of {SPACES['mlp'].grid_size({'lr': 5})} configs" in shown
+    assert all(name in shown for name in SPACES["mlp"].domains)
+    assert not list(Path().iterdir())
+
+
+def write_bad_inputs() -> None:
+    Path("empty.csv").write_text("")
+    Path("one.csv").write_text("x,y\n" + "1,a\n" * 20)
+    Path("lonely.csv").write_text("x,y\n" + "1,a\n2,b\n" * 10 + "3,c\n")
+    Path("bare").mkdir()
+    for label in "ab":
+        Path("photos", label).mkdir(parents=True)
+        for i in range(5):
+            Image.new("RGB", (9, 9)).save(Path("photos", label, f"{i}.png"))
+    Path("photos/b/broken.png").write_bytes(b"no picture")
+    Path("runs/taken").mkdir(parents=True)
+    Path("mine.py").write_text("SPACE = 3\n\ndef train(): ...\n")
+    Path("broken.py").write_text("raise KeyError('oops')\n")
+
+
+BAD = [
+    ("--algo optun", "optun", "optuna"),
+    ("--model rnn", "rnn", "cnn"),
+    ("--data digit", "digit", "digits"),
+    ("--scheduler median", "median", "asha"),
+    ("--metric f1", "f1", "val_loss"),
+    ("--data gone.csv --target y", "gone.csv", "does not exist"),
+    ("--data empty.csv --target y", "empty.csv", "empty"),
+    ("--data one.csv --target z", "'z'", "'x', 'y'"),
+    ("--data one.csv", "one.csv", "target"),
+    ("--data one.csv --target y", "'a'", "at least 2"),
+    ("--data lonely.csv --target y", "'c'", "at least 3"),
+    ("--data bare", "bare", "sub-folder"),
+    ("--data photos", "broken.png", "decoded"),
+    ("--data wine --model cnn", "wine", "images"),
+    ("--data diabetes --metric val_accuracy", "val_accuracy", "val_r2"),
+    ("--data-fraction 1.5", "1.5", "at most 1"),
+    ("--trials 0", "0", "below 1"),
+    ("--trials many", "many", "whole number"),
+    ("--max-epochs -1", "-1", "below 1"),
+    ("--time-budget -5m", "-5m", "20m"),
+    ("--target-value nan", "nan", "finite"),
+    ("--reduction-factor 1", "1", "above 1"),
+    ("--grace-period 9 --max-epochs 4", "9", "4"),
+    ("--gpus-per-trial 0.3", "0.3", "1/3"),
+    ("--gpus-per-trial 2", "2", "1 GPUs"),
+    ("--cpus-per-trial 3", "3", "2 CPUs"),
+    ("--cpus-per-trial 0", "0", "above 0"),
+    ("--max-concurrent 0", "0", "below 1"),
+    ("--name taken", "taken", "exists"),
+    ("--name a/b", "a/b", "letters"),
+    ("--storage /proc/none", "/proc/none", "cannot be written"),
+    ("--runs-dir /proc/none", "/proc/none", "cannot be written"),
+    ("--seed -1", "-1", "below 0"),
+    ("--algo grid --trials 3", "36", "--levels"),
+    ("--algo grid --levels depth=3", "depth", "n_layers"),
+    ("--levels lr", "'lr'", "lr=5"),
+    ("--trainable gone:train --space mine:SPACE", "gone", "imported"),
+    ("--trainable mine:test --space mine:SPACE", "mine", "test"),
+    ("--trainable broken:train --space mine:SPACE", "broken", "oops"),
+    ("--trainable mine:train", "mine:train", "--space"),
+    ("--space mine:SPACE", "mine:SPACE", "SearchSpace"),
+    ("--nonsense", "--nonsense", "No such option"),
+]
+
+
+@pytest.mark.parametrize(("options", "value", "rule"), BAD, ids=[case[0] for case in BAD])
+def test_bad_input_is_one_line_that_names_value_and_rule(
+    cluster: Cluster,
+    capsys: pytest.CaptureFixture[str],
+    options: str,
+    value: str,
+    rule: str,
+) -> None:
+    write_bad_inputs()
+    before = sorted(Path().rglob("*"))
+    assert main(run.app, options.split()) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.count("\n") == 1
+    assert value in shown.err
+    assert rule in shown.err
+    assert [p for p in sorted(Path().rglob("*")) if "__pycache__" not in str(p)] == before
+
+
+def test_an_address_where_nothing_answers(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    assert main(run.app, ["--address", "127.0.0.1:1"]) == 2
+    shown = capsys.readouterr().err
+    assert shown.count("\n") == 1
+    assert "127.0.0.1:1" in shown
+
+
+def test_the_journal_is_valid_json_by_line(cluster: Cluster) -> None:
+    folder = search("--trials", "2")
+    for line in (folder / "study.journal").read_text().splitlines():
+        json.loads(line)

@@ -1,0 +1,124 @@
+"""The schedulers, fed with numbers: who goes on and who stops. No trial runs."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from ray.tune.schedulers import TrialScheduler
+
+from pipelines.search.schedulers import SCHEDULERS, StoppingRules
+from trainables.metrics import METRICS
+
+CONTINUE, STOP = TrialScheduler.CONTINUE, TrialScheduler.STOP
+
+
+class Fed:
+    """A scheduler and the metric that it is told."""
+
+    def __init__(self, name: str, rules: StoppingRules) -> None:
+        self._metric = rules.metric
+        self._scheduler: Any = SCHEDULERS[name](rules)
+        self._trials: dict[str, SimpleNamespace] = {}
+
+    def report(self, trial_id: str, epoch: int, value: float, **more: Any) -> Any:
+        return self._scheduler.on_trial_result(
+            None, self._trial(trial_id), {"epoch": epoch, self._metric: value, **more}
+        )
+
+    def end(self, trial_id: str, epoch: int, value: float) -> None:
+        """As Ray tells it of a trial that said itself that it was done."""
+        self._scheduler.on_trial_complete(
+            None, self._trial(trial_id), {"epoch": epoch, self._metric: value}
+        )
+
+    def _trial(self, trial_id: str) -> SimpleNamespace:
+        if trial_id not in self._trials:
+            self._trials[trial_id] = SimpleNamespace(trial_id=trial_id)
+            self._scheduler.on_trial_add(None, self._trials[trial_id])
+        return self._trials[trial_id]
+
+
+def asha(metric: str = "val_accuracy", **more: Any) -> Fed:
+    return Fed("asha", StoppingRules(metric, METRICS[metric].mode, **{"max_epochs": 27, **more}))
+
+
+@pytest.mark.parametrize("name", SCHEDULERS)
+@pytest.mark.parametrize("metric", METRICS)
+def test_the_best_trial_goes_on(name: str, metric: str) -> None:
+    good, bad = (0.9, 0.1) if METRICS[metric].mode == "max" else (0.1, 0.9)
+    fed = Fed(name, StoppingRules(metric, METRICS[metric].mode, max_epochs=27))
+    for n in range(5):
+        fed.report(f"bad {n}", 1, bad)
+    assert [fed.report("good", epoch, good) for epoch in range(1, 27)] == [CONTINUE] * 26
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_asha_stops_a_bad_trial_at_a_rung(metric: str) -> None:
+    good, bad = (0.9, 0.1) if METRICS[metric].mode == "max" else (0.1, 0.9)
+    fed = asha(metric)
+    for n in range(3):
+        assert fed.report(f"good {n}", 1, good) == CONTINUE
+    assert fed.report("bad", 1, bad) == STOP
+
+
+def test_no_scheduler_stops_nothing() -> None:
+    fed = Fed("none", StoppingRules("val_accuracy", "max", max_epochs=9))
+    for n in range(3):
+        fed.report(f"good {n}", 1, 0.9)
+    assert [fed.report("bad", epoch, 0.1) for epoch in range(1, 9)] == [CONTINUE] * 8
+
+
+@pytest.mark.parametrize("factor", [2, 3, 4])
+def test_one_in_so_many_goes_on_from_a_rung(factor: int) -> None:
+    fed = asha(reduction_factor=factor)
+    values = np.random.default_rng(0).uniform(size=400)
+    goes_on = [v for n, v in enumerate(values) if fed.report(str(n), 1, v) == CONTINUE]
+    # The first few go on too easily: there is little to compare them with.
+    assert 0.95 / factor < len(goes_on) / len(values) < 1.2 / factor + 0.02
+
+
+def test_between_rungs_a_trial_goes_on() -> None:
+    fed = asha(reduction_factor=3)
+    for epoch in (1, 2, 3):
+        fed.report("good", epoch, 0.9)
+    assert fed.report("turns bad", 1, 0.95) == CONTINUE
+    assert fed.report("turns bad", 2, 0.1) == CONTINUE
+    assert fed.report("turns bad", 3, 0.1) == STOP
+
+
+def test_a_grace_period_is_respected() -> None:
+    fed = asha(grace_period=3)
+    for epoch in (1, 2, 3):
+        fed.report("good", epoch, 0.9)
+    assert [fed.report("bad", epoch, 0.1) for epoch in (1, 2, 3)] == [CONTINUE, CONTINUE, STOP]
+
+
+def test_a_trial_stops_at_the_last_epoch() -> None:
+    assert asha(max_epochs=5).report("only", 4, 0.9) == CONTINUE
+    assert asha(max_epochs=5).report("only", 5, 0.9) == STOP
+
+
+def test_time_is_counted_in_epochs_of_the_trial() -> None:
+    fed = asha(max_epochs=5, grace_period=3)
+    fed.report("good", 3, 0.9, training_iteration=3)
+    assert fed.report("bad", 1, 0.1, training_iteration=50) == CONTINUE
+    assert fed.report("bad", 3, 0.1, training_iteration=1) == STOP
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_diverged_trial_stops_at_a_rung(metric: str) -> None:
+    fed = asha(metric)
+    fed.report("sound", 1, 0.5)
+    assert fed.report("diverged", 1, METRICS[metric].worst) == STOP
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_diverged_trials_leave_the_rungs_sound(metric: str) -> None:
+    """A NaN in a rung would make its cutoff NaN, and every trial would go on."""
+    good, bad = (0.9, 0.1) if METRICS[metric].mode == "max" else (0.1, 0.9)
+    fed = asha(metric)
+    fed.end("diverged at once", 1, METRICS[metric].worst)
+    for n in range(3):
+        assert fed.report(f"good {n}", 1, good) == CONTINUE
+    assert fed.report("bad", 1, bad) == STOP
