@@ -1,8 +1,9 @@
 """The record of a study on disk: what every report, resume and comparison reads.
 
 ``runs/NAME/`` holds ``spec.json``, ``study.journal`` (an Optuna journal, whatever searched),
-``trials.csv`` and ``best.pt``, and in ``errors/`` what failed trials raised. Only the driver writes, once per finished trial, so a crash loses
-no trial that had finished.
+``trials.csv``, ``best.pt`` (the weights of the best epoch of all) and, in ``errors/``, what failed
+trials raised. Only the driver writes, once per finished trial, so a crash loses no trial that had
+finished.
 """
 
 from __future__ import annotations
