@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,7 +97,7 @@ def launch(
     if address == LOCAL:
         check_fit([local_node()], spec.cpus_per_trial, spec.gpus_per_trial)
     with connect(address, dashboard=dashboard and not dry_run) as cluster:
-        check_fit(cluster.nodes(), spec.cpus_per_trial, spec.gpus_per_trial)
+        check_fit(cluster.nodes_at_most(), spec.cpus_per_trial, spec.gpus_per_trial)
         for line in _plan(spec, study, folder, cluster, dry_run):
             print_plain(console, line)
         if dry_run:
@@ -117,7 +117,7 @@ def launch(
     return _exit_code(summary)
 
 
-def _slots(spec: StudySpec, cluster: Cluster):  # type: ignore[no-untyped-def]
+def _slots(spec: StudySpec, cluster: Cluster) -> Callable[[], int]:
     return slot_counter(cluster, spec.cpus_per_trial, spec.gpus_per_trial, spec.max_concurrent)
 
 

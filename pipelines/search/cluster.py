@@ -9,14 +9,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import ray
+import yaml
 from ray._private.services import get_ray_address_from_environment
 
 from pipelines.search.resources import Node, slots_on
 
 LOCAL = "local"
+_AUTOSCALER_CONFIG = "~/ray_bootstrap_config.yaml"  # where `ray up` puts it on the head
 _PATIENCE = 5.0  # seconds for a host to answer
 
 SETTINGS = {
@@ -48,6 +51,7 @@ class Cluster:
     started_here: bool
 
     def nodes(self) -> list[Node]:
+        """Those that are there now."""
         return [
             Node(
                 name=node["NodeManagerHostname"],
@@ -57,6 +61,28 @@ class Cluster:
             for node in ray.nodes()
             if node["Alive"]
         ]
+
+    def nodes_at_most(self) -> list[Node]:
+        """Those that may be there: with an autoscaler, all that it may add."""
+        config = Path(_AUTOSCALER_CONFIG).expanduser()
+        if self.started_here or not config.is_file():
+            return self.nodes()
+        return nodes_of_config(yaml.safe_load(config.read_text()))
+
+
+def nodes_of_config(config: dict[str, Any]) -> list[Node]:
+    """The head and every worker that a cluster's YAML file, as Ray has filled it in, allows."""
+    types = config["available_node_types"]
+    head_type = config["head_node_type"]
+    head, workers = [], []
+    for name, node_type in types.items():
+        resources = node_type.get("resources", {})
+        node = Node(name, resources.get("CPU", 0.0), resources.get("GPU", 0.0))
+        if name == head_type:
+            head = [node]
+        else:
+            workers += [node] * node_type.get("max_workers", config["max_workers"])
+    return head + workers[: config["max_workers"]]
 
 
 def local_node() -> Node:
@@ -142,15 +168,19 @@ def _knock(address: str) -> None:
 def slot_counter(
     cluster: Cluster, cpus: float, gpus: float, limit: int | None, refresh: float = 1.0
 ) -> Callable[[], int]:
-    """How many trials may run at once, now: follows the cluster, asked at most once per ``refresh``
-    seconds."""
+    """How many trials may run at once: follows the cluster, asked at most once per ``refresh``
+    seconds. Where an autoscaler may add nodes theirs count too: it adds them for pending trials.
+    """
     asked, slots = -float("inf"), 0
 
     def count() -> int:
         nonlocal asked, slots
         if time.monotonic() - asked >= refresh:
             asked = time.monotonic()
-            slots = sum(slots_on(node, cpus, gpus) for node in cluster.nodes())
+            slots = max(
+                sum(slots_on(node, cpus, gpus) for node in nodes)
+                for nodes in (cluster.nodes(), cluster.nodes_at_most())
+            )
         return slots if limit is None else min(slots, limit)
 
     return count

@@ -119,7 +119,10 @@ def load_trials(folder: Path) -> list[FinishedTrial]:
     files = RunFiles(folder)
     if not files.journal.is_file():
         raise ValueError(f"no run in {folder}: it has no {files.journal.name}")
-    study = optuna.load_study(study_name=STUDY, storage=_storage(files.journal))
+    try:
+        study = optuna.load_study(study_name=STUDY, storage=_storage(files.journal))
+    except KeyError:  # killed before the first line was whole
+        return []
     return [_finished(trial) for trial in study.get_trials(deepcopy=False)]
 
 
