@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ray.train import Checkpoint
 from ray.tune import Callback, Stopper
 from ray.tune.experiment import Trial
 from ray.tune.result import DONE, SHOULD_CHECKPOINT
@@ -59,7 +58,7 @@ class _Running:
     started: float
     node: str = ""
     curve: dict[int, float] = field(default_factory=dict)
-    best_epoch: int | None = None
+    best: Incumbent | None = None
     best_metrics: dict[str, float] = field(default_factory=dict)
     stopped_by: str = ""
 
@@ -67,8 +66,10 @@ class _Running:
 class StudyCallback(Callback):
     """Turns Ray's events into finished trials: recorded, told to the sampler, shown.
 
-    It asks for a checkpoint only where an epoch is the best of the whole study, so ``best.pt``
-    always holds the weights of the value that is called best.
+    It asks for a checkpoint only where an epoch is better than every trial that has ended soundly:
+    the best trial of the study always has one, and few others do. ``best.pt`` changes when a trial
+    ends, so it holds the weights of the best trial in the record, and not those of one that went on
+    to diverge.
     """
 
     def __init__(
@@ -91,7 +92,8 @@ class StudyCallback(Callback):
         self._started = time.monotonic()
         self._running: dict[str, _Running] = {}
         self._saving: set[str] = set()
-        self._incumbent: Incumbent | None = None
+        self._best_ended: Incumbent | None = None
+        self._incumbent: Incumbent | None = None  # may still be running
         stopper.busy = lambda: bool(self._saving)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -113,31 +115,16 @@ class StudyCallback(Callback):
             running.stopped_by = "divergence"
         elif result.get(DONE) and not result[FINISHED]:
             running.stopped_by = "scheduler"
-        if self._is_better(running, value) or result["diverged"]:
-            running.best_epoch = epoch
-            running.best_metrics = result[METRIC_VALUES]
-        if not result["diverged"] and self._is_incumbent(value):
-            self._incumbent = Incumbent(trial.trial_id, trial.config, value, epoch)
-            self._observer.new_best(self._incumbent)
-            if result[HAS_WEIGHTS]:
+        incumbent = Incumbent(trial.trial_id, trial.config, value, epoch)
+        if result["diverged"] or self._is_better(value, running.best):
+            running.best, running.best_metrics = incumbent, result[METRIC_VALUES]
+            if result[HAS_WEIGHTS] and self._is_better(value, self._best_ended):
                 result[SHOULD_CHECKPOINT] = True
                 self._saving.add(trial.trial_id)
+        if self._is_better(value, self._incumbent):
+            self._incumbent = incumbent
+            self._observer.new_best(incumbent)
         self._show()
-
-    def on_checkpoint(
-        self,
-        iteration: int,
-        trials: list[Trial],
-        trial: Trial,
-        checkpoint: Checkpoint,
-        **_: Any,
-    ) -> None:
-        if self._incumbent is None or trial.trial_id != self._incumbent.trial_id:
-            return
-        target = self._record.files.weights
-        with checkpoint.as_directory() as folder:
-            shutil.copyfile(f"{folder}/{WEIGHTS}", target.with_suffix(".part"))
-        target.with_suffix(".part").replace(target)
 
     def on_trial_save(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
         self._saving.discard(trial.trial_id)
@@ -168,20 +155,26 @@ class StudyCallback(Callback):
                 self._finish(trial, running, State.PRUNED)
 
     def _finish(self, trial: Trial, running: _Running, state: State, error: str = "") -> None:
-        best = running.best_epoch
+        best = running.best
         finished = FinishedTrial(
             trial_id=trial.trial_id,
             config=dict(trial.config),
             state=state,
             curve=running.curve,
-            value=None if best is None else running.curve[best],
-            best_epoch=best,
+            value=best.value if best else None,
+            best_epoch=best.epoch if best else None,
             stopped_by=running.stopped_by,
             metrics=running.best_metrics,
             seconds=time.monotonic() - running.started,
             node=running.node,
             error=error,
         )
+        sound = state is not State.FAIL and not finished.diverged
+        if best and sound and self._is_better(best.value, self._best_ended):
+            self._best_ended = best
+            self._keep_weights(trial)
+        elif self._incumbent and self._incumbent.trial_id == trial.trial_id and not sound:
+            self._incumbent = self._best_remaining()
         self._record.append(finished)
         self._sampler.tell(finished)
         progress = self._progress
@@ -196,12 +189,23 @@ class StudyCallback(Callback):
             self._observer.failed(finished)
         self._show()
 
-    def _is_better(self, running: _Running, value: float) -> bool:
-        best = running.best_epoch
-        return best is None or self._metric.better(value, running.curve[best])
+    def _keep_weights(self, trial: Trial) -> None:
+        if trial.checkpoint is None:  # a trainable without a model
+            return
+        target = self._record.files.weights
+        with trial.checkpoint.as_directory() as folder:
+            shutil.copyfile(f"{folder}/{WEIGHTS}", target.with_suffix(".part"))
+        target.with_suffix(".part").replace(target)
 
-    def _is_incumbent(self, value: float) -> bool:
-        return self._incumbent is None or self._metric.better(value, self._incumbent.value)
+    def _best_remaining(self) -> Incumbent | None:
+        best = self._best_ended
+        for running in self._running.values():
+            if running.best and self._is_better(running.best.value, best):
+                best = running.best
+        return best
+
+    def _is_better(self, value: float, than: Incumbent | None) -> bool:
+        return than is None or self._metric.better(value, than.value)
 
     def _show(self) -> None:
         self._progress = replace(

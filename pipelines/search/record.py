@@ -58,10 +58,13 @@ class RunFiles:
 
 
 class Record:
-    """Appends finished trials. Raises ``FileExistsError`` where the run's folder exists."""
+    """Appends finished trials. Raises ``ValueError`` where the run's folder exists."""
 
     def __init__(self, folder: Path, spec: dict[str, Any], space: SearchSpace, mode: Mode) -> None:
-        folder.mkdir(parents=True)
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            raise ValueError(f"a run exists in {folder}: two never share a folder") from None
         self.files = RunFiles(folder)
         self.trials: list[FinishedTrial] = []
         self._space = space

@@ -111,8 +111,8 @@ def run_study(
     """Search ``space`` on the connected cluster; the record lies in ``folder`` as it goes.
 
     Raises:
-        ValueError: the algorithm refuses the space (a grid larger than the number of trials).
-        FileExistsError: ``folder`` exists.
+        ValueError: ``folder`` exists, or the algorithm refuses the space (a grid larger than the
+            number of trials).
     """
     _send_by_value(trainable)
     mode = METRICS[spec.metric].mode
@@ -156,7 +156,7 @@ def run_study(
             callbacks=[callback],
             stop=stopper,
             # The callback asks for a checkpoint where one is worth it: not at every trial's end.
-            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+            checkpoint_config=tune.CheckpointConfig(num_to_keep=1, checkpoint_at_end=False),
             verbose=0,
         ),
     )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 
 from search_spaces import Config
 from trainables.metrics import Metric
 
 
-class State(str, Enum):
+class State(StrEnum):
     """How a trial ended, in Optuna's words."""
 
     COMPLETE = "COMPLETE"  # trained for as long as it wished

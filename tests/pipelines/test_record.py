@@ -163,7 +163,7 @@ def test_the_table_has_a_row_per_trial_and_a_column_per_parameter_and_metric(
 
 
 def test_a_folder_that_exists_is_not_overwritten(record: Record) -> None:
-    with pytest.raises(FileExistsError):
+    with pytest.raises(ValueError, match="never share a folder"):
         Record(record.files.folder, {}, SPACE, "max")
     assert load_trials(record.files.folder) == TRIALS
     assert load_spec(record.files.folder) == SPEC

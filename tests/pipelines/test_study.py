@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from pipelines.search.cluster import Cluster, slot_counter
 from pipelines.search.progress import Incumbent, Progress
@@ -190,3 +191,24 @@ def test_a_trainable_may_end_before_its_last_epoch(cluster: Cluster, folder: Pat
     assert {(t.state, t.epochs, t.best_epoch) for t in trials} == {(State.COMPLETE, 2, 2)}
     assert witness.bests == sorted(witness.bests, reverse=True)
     assert witness.bests[-1] == min(t.value or math.inf for t in trials)
+
+
+def diverges_after_a_good_epoch(config: dict[str, Any], data: TrialData, **_: Any) -> Iterator[Any]:
+    """The smaller x, the better; the smallest are lost in their third epoch."""
+    model = torch.nn.Linear(1, 1)
+    torch.nn.init.constant_(model.weight, config["x"])
+    yield {"val_loss": config["x"]}, model
+    yield {"val_loss": config["x"] + 1}, model
+    yield {"val_loss": math.inf if config["x"] < 0.3 else config["x"] + 2}, model
+
+
+def test_the_weights_kept_are_those_of_the_best_sound_trial(cluster: Cluster, folder: Path) -> None:
+    witness = Witness()
+    summary = study(cluster, folder, diverges_after_a_good_epoch, witness, trials=12)
+    assert summary.diverged
+    assert summary.best is not None
+    x = summary.best.config["x"]
+    assert x == min(t.config["x"] for t in summary.trials if not t.diverged)
+    weights = torch.load(folder / "best.pt", weights_only=True)
+    assert weights["weight"].item() == pytest.approx(x)
+    assert witness.shown[-1].best == x
