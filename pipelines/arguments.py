@@ -147,21 +147,31 @@ def check_writable(path: Path) -> None:
         raise ValueError(f"'{path}' cannot be written: {existing}: {error.strerror}") from None
 
 
-def resolve_storage(storage: str) -> str:
-    """An absolute path, or the URI as it is, that could be written to just now."""
-    if "://" not in storage:
-        path = Path(storage).expanduser().absolute()
-        check_writable(path)
-        return str(path)
+def resolve_storage(storage: str, name: str) -> str:
+    """An absolute path, or the URI as it is, that can be written to and holds no run ``name``."""
+    from pyarrow.fs import FileSystem, FileType
+
+    if "://" in storage:
+        where = storage
+        _try_to_write(where)
+    else:
+        where = str(Path(storage).expanduser().absolute())
+        check_writable(Path(where))
+    filesystem, path = FileSystem.from_uri(where)
+    if filesystem.get_file_info(f"{path}/{name}").type != FileType.NotFound:
+        raise ValueError(f"--storage '{storage}' has a run '{name}' in it: choose another --name")
+    return where
+
+
+def _try_to_write(uri: str) -> None:
     from pyarrow.fs import FileSystem
 
     try:
-        filesystem, path_in = FileSystem.from_uri(storage)
-        marker = f"{path_in}/.rangefinder"
+        filesystem, path = FileSystem.from_uri(uri)
+        marker = f"{path}/.rangefinder"
         with filesystem.open_output_stream(marker) as stream:
             stream.write(b"")
         filesystem.delete_file(marker)
     except Exception as error:  # pyarrow raises what each file system's client raises
         reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-        raise ValueError(f"'{storage}' cannot be written: {reason}") from None
-    return storage
+        raise ValueError(f"--storage '{uri}' cannot be written: {reason}") from None

@@ -182,7 +182,7 @@ def run(
         cpus_per_trial=cpus_per_trial,
         gpus_per_trial=ray_gpus(gpus),
         max_concurrent=max_concurrent,
-        storage=None if storage is None else arguments.resolve_storage(storage),
+        storage=None if storage is None else arguments.resolve_storage(storage, folder.name),
         grid_levels=arguments.parse_levels(levels),
     )
     return launch(spec, study, folder, address=address, dashboard=dashboard, dry_run=dry_run)

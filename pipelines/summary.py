@@ -53,7 +53,7 @@ def plan_lines(
         yield "          the GPUs would idle: --gpus-per-trial 1/4 runs four trials on each"
     if cluster.dashboard:
         yield f"dashboard {cluster.dashboard}"
-    yield f"run       {folder}"
+    yield f"run       {shown(folder)}"
 
 
 def space_lines(space: SearchSpace, levels: Mapping[str, int] | None) -> Iterator[str]:
@@ -100,14 +100,19 @@ def summary_lines(
         yield f"best      {spec.metric} {best.value:.4f} at epoch {best.best_epoch}"
         yield f"config    {format_config(best.config)}"
     elif summary.failed:
-        yield f"error     {summary.failed[0].error} (all of it in {folder / 'errors'})"
-    yield f"run       {folder}"
+        yield f"error     {summary.failed[0].error} (all of it in {shown(folder / 'errors')})"
+    yield f"run       {shown(folder)}"
     if cluster.dashboard:
         note = " (ends with this command)" if cluster.started_here else ""
         yield f"dashboard {cluster.dashboard}{note}"
     yield f"next      {_next_command(folder)}"
 
 
+def shown(path: Path) -> Path:
+    """As one would type it: relative where it is below the working directory."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
 def _next_command(folder: Path) -> str:
     script = Path(sys.argv[0]).with_name("report.py")
-    return f"python {shlex.quote(str(script))} {shlex.quote(str(folder))}"
+    return f"python {shlex.quote(str(script))} {shlex.quote(str(shown(folder)))}"

@@ -166,19 +166,19 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="cannot be written"):
         new_run_folder(inside, "first", "label")
     with pytest.raises(ValueError, match="cannot be written"):
-        resolve_storage(str(inside))
+        resolve_storage(str(inside), "first")
 
 
 def test_storage_is_an_absolute_path_or_an_address(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert resolve_storage("results") == str(tmp_path / "results")
-    assert resolve_storage(tmp_path.as_uri()) == tmp_path.as_uri()
+    assert resolve_storage("results", "first") == str(tmp_path / "results")
+    assert resolve_storage(tmp_path.as_uri(), "first") == tmp_path.as_uri()
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("storage", ["unknown://bucket/path", "file:///dev/null/nowhere"])
 def test_an_address_that_cannot_be_written_is_refused(storage: str) -> None:
     with pytest.raises(ValueError, match=f"'{storage}' cannot be written: ."):
-        resolve_storage(storage)
+        resolve_storage(storage, "first")

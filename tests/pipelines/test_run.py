@@ -120,6 +120,19 @@ def test_the_record_says_what_was_run(cluster: Cluster) -> None:
     assert spec["versions"]["ray"]
 
 
+def test_checkpoints_in_a_storage_of_their_own(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = search("--storage", "shared")
+    assert any(Path("shared/it").rglob("weights.pt"))
+    assert not (folder / "ray").exists()
+    assert (
+        validation_accuracy(folder) == ranked(load_trials(folder), METRICS["val_accuracy"])[0].value
+    )
+    assert main(run.app, ["--storage", "shared", "--name", "it", "--runs-dir", "other"]) == 2
+    assert "has a run 'it' in it" in capsys.readouterr().err
+
+
 def test_a_target_value_ends_the_search(
     cluster: Cluster, capsys: pytest.CaptureFixture[str]
 ) -> None:
