@@ -84,10 +84,11 @@ class Float:
     def single(self) -> bool:
         return self.low == self.high
 
-    def sample(self, rng: np.random.Generator) -> float:
+    def at(self, quantile: float) -> float:
+        """The value that this share, in [0, 1), of draws lie below."""
         if self.log:
-            return self.clip(math.exp(rng.uniform(math.log(self.low), math.log(self.high))))
-        return self.clip(rng.uniform(self.low, self.high))
+            return self.clip(self.low * (self.high / self.low) ** quantile)
+        return self.clip(self.low + (self.high - self.low) * quantile)
 
     def clip(self, value: float) -> float:
         return float(min(max(value, self.low), self.high))
@@ -118,12 +119,13 @@ class Int:
     def single(self) -> bool:
         return self.low == self.high
 
-    def sample(self, rng: np.random.Generator) -> int:
-        if self.log:  # from half below to half above, so that the ends are as likely as the rest
-            return self.clip(
-                math.exp(rng.uniform(math.log(self.low - 0.5), math.log(self.high + 0.5)))
-            )
-        return int(rng.integers(self.low, self.high + 1))
+    def at(self, quantile: float) -> int:
+        """The value that this share, in [0, 1), of draws lie below."""
+        # From half below to half above, so that the ends are as likely as the rest.
+        low, high = self.low - 0.5, self.high + 0.5
+        if self.log:
+            return self.clip(low * (high / low) ** quantile)
+        return self.clip(low + (high - low) * quantile)
 
     def clip(self, value: float) -> int:
         return int(min(max(round(value), self.low), self.high))
@@ -158,8 +160,9 @@ class Choice:
     def single(self) -> bool:
         return len(self.options) == 1
 
-    def sample(self, rng: np.random.Generator) -> Value:
-        return self.options[int(rng.integers(len(self.options)))]
+    def at(self, quantile: float) -> Value:
+        """The option that this share, in [0, 1), of draws stand before."""
+        return self.options[int(quantile * len(self.options))]
 
     def contains(self, value: object) -> bool:
         return any(type(value) is type(option) and value == option for option in self.options)
@@ -219,7 +222,7 @@ class SearchSpace:
 
     def sample(self, rng: np.random.Generator) -> Config:
         """A config drawn at random."""
-        return self.walk(lambda _, domain: domain.sample(rng))
+        return self.walk(lambda _, domain: domain.at(rng.random()))
 
     def contains(self, config: Mapping[str, object]) -> bool:
         """Whether ``config`` has exactly the active parameters, each with the type and a value of

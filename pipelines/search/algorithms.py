@@ -7,9 +7,16 @@ contract tests derive from there. A library is imported by the recipe that needs
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-from pipelines.search.samplers import GridSampler, Problem, RandomSampler, Sampler
+from pipelines.search.samplers import (
+    Problem,
+    Sampler,
+    SequenceSampler,
+    random_configs,
+    sobol_configs,
+)
 
 
 def grid(problem: Problem) -> Sampler:
@@ -23,28 +30,71 @@ def grid(problem: Problem) -> Sampler:
             f"the grid has {size:,} configs but --trials is {problem.max_trials}: "
             f"use --trials {size}, or fewer levels (--levels NAME=N)"
         )
-    return GridSampler(problem.space.grid(problem.grid_levels), problem.history)
+    return SequenceSampler(problem.space.grid(problem.grid_levels), problem.history)
 
 
 def random(problem: Problem) -> Sampler:
     """Independent draws: the baseline (Bergstra and Bengio 2012)."""
-    return RandomSampler(problem.space, problem.seed, problem.history)
+    return SequenceSampler(random_configs(problem.space, problem.seed), problem.history)
+
+
+def sobol(problem: Problem) -> Sampler:
+    """A quasi-random sequence: covers the space more evenly than independent draws."""
+    return SequenceSampler(sobol_configs(problem.space, problem.seed), problem.history)
 
 
 def optuna(problem: Problem) -> Sampler:
     """Tree-structured Parzen estimator (Bergstra et al. 2011), multivariate within each group of
     parameters that are active together, with pending trials taken for bad (constant liar)."""
-    from optuna.exceptions import ExperimentalWarning
     from optuna.samplers import TPESampler
 
     from pipelines.search.optuna_sampler import OptunaSampler
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)  # of `group`, there since Optuna 2.8
+    with _experimental():  # `group`, there since Optuna 2.8
         tpe = TPESampler(
             multivariate=True, group=True, constant_liar=True, seed=problem.sampler_seed
         )
     return OptunaSampler(problem.space, problem.mode, tpe, problem.history)
+
+
+def gp(problem: Problem) -> Sampler:
+    """Gaussian process with expected improvement (Jones et al. 1998) over the parameters that are
+    always active, which takes pending trials into account; TPE for the others."""
+    from optuna.samplers import GPSampler, TPESampler
+
+    from pipelines.search.optuna_sampler import OptunaSampler
+
+    seed = problem.sampler_seed
+    sampler = GPSampler(
+        seed=seed, independent_sampler=TPESampler(seed=seed), warn_independent_sampling=False
+    )
+    return OptunaSampler(problem.space, problem.mode, sampler, problem.history, knows_pruned=False)
+
+
+def cmaes(problem: Problem) -> Sampler:
+    """Covariance matrix adaptation (Hansen 2016) over the numbers that are always active; TPE for
+    the other parameters."""
+    from optuna.samplers import CmaEsSampler, TPESampler
+
+    from pipelines.search.optuna_sampler import OptunaSampler
+
+    seed = problem.sampler_seed
+    sampler = CmaEsSampler(
+        seed=seed, independent_sampler=TPESampler(seed=seed), warn_independent_sampling=False
+    )
+    return OptunaSampler(problem.space, problem.mode, sampler, problem.history, knows_pruned=False)
+
+
+def genetic(problem: Problem) -> Sampler:
+    """NSGA-II (Deb et al. 2002) with one objective: crossover and mutation of the best. With fewer
+    than four generations in the budget the generations are made smaller."""
+    from optuna.samplers import NSGAIISampler
+
+    from pipelines.search.optuna_sampler import OptunaSampler
+
+    population = min(50, max(4, problem.max_trials // 4))
+    sampler = NSGAIISampler(population_size=population, seed=problem.sampler_seed)
+    return OptunaSampler(problem.space, problem.mode, sampler, problem.history, knows_pruned=False)
 
 
 def hyperopt(problem: Problem) -> Sampler:
@@ -57,6 +107,20 @@ def hyperopt(problem: Problem) -> Sampler:
 ALGORITHMS: dict[str, Callable[[Problem], Sampler]] = {
     "grid": grid,
     "random": random,
+    "sobol": sobol,
     "optuna": optuna,
+    "gp": gp,
+    "cmaes": cmaes,
+    "genetic": genetic,
     "hyperopt": hyperopt,
 }
+
+
+@contextmanager
+def _experimental() -> Iterator[None]:
+    """Without Optuna's warning that an argument may change: the contract tests would notice."""
+    from optuna.exceptions import ExperimentalWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        yield

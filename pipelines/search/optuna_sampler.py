@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import optuna
 from optuna.distributions import (
@@ -54,8 +55,12 @@ def frozen_trial(
 
 class OptunaSampler:
     """Asks ``sampler`` for each active parameter in turn (define by run), so an inactive one never
-    reaches Optuna. A trial that was stopped is told as PRUNED with its values, not as COMPLETE:
-    otherwise the value of a few epochs would be compared with that of a whole training."""
+    reaches Optuna.
+
+    With ``knows_pruned`` a trial that was stopped is told as PRUNED with its value per epoch: as
+    COMPLETE the value of a few epochs would count like that of a whole training. A sampler that
+    would leave PRUNED trials out altogether is told the best value that they reached.
+    """
 
     def __init__(
         self,
@@ -63,13 +68,17 @@ class OptunaSampler:
         mode: Mode,
         sampler: optuna.samplers.BaseSampler,
         history: Iterable[FinishedTrial] = (),
+        *,
+        knows_pruned: bool = True,
     ) -> None:
         self._space = space
+        self._mode = mode
+        self._knows_pruned = knows_pruned
         self._study = optuna.create_study(sampler=sampler, direction=DIRECTIONS[mode])
         self._pending: dict[str, optuna.Trial] = {}
-        self._study.add_trials(
-            [frozen_trial(t, space) for t in map(_as_learned, history) if space.contains(t.config)]
-        )
+        known = [trial for trial in history if space.contains(trial.config)]
+        self._sound_values = [t.value for t in known if t.value is not None and not t.diverged]
+        self._study.add_trials([frozen_trial(self._as_learned(t), space) for t in known])
 
     def ask(self, trial_id: str) -> Config | None:
         trial = self._study.ask()
@@ -78,7 +87,9 @@ class OptunaSampler:
 
     def tell(self, trial: FinishedTrial) -> None:
         pending = self._pending.pop(trial.trial_id)
-        learned = _as_learned(trial)
+        if trial.value is not None and not trial.diverged:
+            self._sound_values.append(trial.value)
+        learned = self._as_learned(trial)
         for epoch, value in learned.curve.items():
             pending.report(value, epoch)
         self._study.tell(
@@ -87,15 +98,21 @@ class OptunaSampler:
             state=_STATES[learned.state],
         )
 
+    def _as_learned(self, trial: FinishedTrial) -> FinishedTrial:
+        """What the sampler is told of a trial."""
+        if trial.state is State.FAIL or trial.value is None:
+            return replace(trial, state=State.FAIL)
+        if self._knows_pruned:
+            # TPE ranks pruned trials by how far they came. One that diverged must be last, however
+            # late it did, so it is told at step 0.
+            return replace(trial, curve={0: trial.value}) if trial.diverged else trial
+        value = self._worst_sound(trial.value) if trial.diverged else trial.value
+        return replace(trial, state=State.COMPLETE, value=value, curve={})
 
-def _as_learned(trial: FinishedTrial) -> FinishedTrial:
-    """TPE ranks pruned trials by how far they came. One that diverged must be last, however late
-    it did, so it is told at step 0."""
-    if not trial.diverged or trial.value is None:
-        return trial
-    return FinishedTrial(
-        trial.trial_id, trial.config, State.PRUNED, {0: trial.value}, stopped_by=trial.stopped_by
-    )
+    def _worst_sound(self, otherwise: float) -> float:
+        """A model of values must not see the penalty itself: beside it all others look alike."""
+        worst = max if self._mode == "min" else min
+        return worst(self._sound_values, default=otherwise)
 
 
 def _suggest(trial: optuna.Trial, name: str, domain: Domain) -> Value:

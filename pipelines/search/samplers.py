@@ -1,7 +1,8 @@
-"""What to try next: the interface of a sampler, and the two that need no library."""
+"""What to try next: the interface of a sampler, and the sequences that learn nothing."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -41,41 +42,37 @@ class Sampler(Protocol):
         """Learn from a trial that was asked for."""
 
 
-class GridSampler:
-    """Every config of a grid, in order, but those in the history."""
+class SequenceSampler:
+    """Configs in an order that no result changes, but those in the history: a search goes on where
+    the history left gaps."""
 
     def __init__(self, configs: Iterable[Config], history: Iterable[FinishedTrial] = ()) -> None:
-        done = [trial.config for trial in history]
-        self._configs: Iterator[Config] = (c for c in configs if c not in done)
-
-    def ask(self, trial_id: str) -> Config | None:
-        return next(self._configs, None)
-
-    def tell(self, trial: FinishedTrial) -> None:
-        """A grid learns nothing."""
-
-
-class RandomSampler:
-    """Independent draws. The n-th depends on the seed and n alone, so a longer search begins with
-    the shorter one's configs, and one with a history goes on where that left gaps."""
-
-    def __init__(
-        self, space: SearchSpace, seed: int, history: Iterable[FinishedTrial] = ()
-    ) -> None:
-        self._space = space
-        self._seed = seed
-        self._next = 0
+        self._configs = iter(configs)
         self._done = [trial.config for trial in history]
 
     def ask(self, trial_id: str) -> Config | None:
-        while (config := self._draw()) in self._done:
-            self._done.remove(config)  # a small space may have it again
-        return config
-
-    def _draw(self) -> Config:
-        rng = np.random.default_rng([self._seed, self._next])
-        self._next += 1
-        return self._space.sample(rng)
+        for config in self._configs:
+            if config not in self._done:
+                return config
+            self._done.remove(config)  # once only: a small space may have it again
+        return None
 
     def tell(self, trial: FinishedTrial) -> None:
-        """Random search learns nothing."""
+        """The order stands."""
+
+
+def random_configs(space: SearchSpace, seed: int) -> Iterator[Config]:
+    """Independent draws; the n-th depends on the seed and n alone."""
+    for n in itertools.count():
+        yield space.sample(np.random.default_rng([seed, n]))
+
+
+def sobol_configs(space: SearchSpace, seed: int) -> Iterator[Config]:
+    """A scrambled Sobol sequence with one dimension for each parameter, active or not."""
+    from scipy.stats import qmc
+
+    names = list(space.domains)
+    engine = qmc.Sobol(len(names), scramble=True, rng=seed)
+    while True:
+        point = dict(zip(names, engine.random(1)[0].tolist(), strict=True))
+        yield space.walk(lambda name, domain: domain.at(point[name]))  # noqa: B023  # used at once

@@ -95,21 +95,21 @@ def test_levels_lie_in_the_domain_whatever_its_bounds_are_written_as(domain: Dom
 )
 def test_draws_lie_in_the_domain_and_are_of_python_type(domain: Domain, kind: type) -> None:
     rng = np.random.default_rng(0)
-    drawn = [domain.sample(rng) for _ in range(500)]
+    drawn = [domain.at(rng.random()) for _ in range(500)]
     assert all(domain.contains(value) and type(value) is kind for value in drawn)
 
 
 def test_a_log_range_is_drawn_evenly_over_its_decades() -> None:
     rng = np.random.default_rng(0)
     for domain in (Float(1e-8, 1.0, log=True), Int(1, 10**8, log=True)):
-        exponents = np.log10([domain.sample(rng) for _ in range(4000)])
+        exponents = np.log10([domain.at(rng.random()) for _ in range(4000)])
         per_decade = np.histogram(exponents - exponents.min(), bins=8)[0]
         assert per_decade.min() > 350  # of 500 expected: six standard deviations below
 
 
 def test_the_ends_of_an_int_are_as_likely_as_the_rest() -> None:
     rng = np.random.default_rng(0)
-    drawn = Counter(Int(1, 4).sample(rng) for _ in range(4000))
+    drawn = Counter(Int(1, 4).at(rng.random()) for _ in range(4000))
     assert set(drawn) == {1, 2, 3, 4}
     assert min(drawn.values()) > 850  # of 1000 expected
 
