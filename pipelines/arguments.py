@@ -9,7 +9,7 @@ import math
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -23,7 +23,14 @@ _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
-def option(parse: Callable[[str], T], help: str, group: str, metavar: str, **more: Any) -> Any:
+def option(
+    parse: Callable[[str], T],
+    help: str,
+    group: str,
+    metavar: str,
+    names: Sequence[str] = (),
+    **more: Any,
+) -> Any:
     """A Typer option whose value ``parse`` reads and checks."""
 
     def read(text: object) -> T:
@@ -128,13 +135,18 @@ def new_run_folder(runs_dir: Path, name: str | None, label: str) -> Path:
         stem = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{label}-{datetime.now():%Y%m%d-%H%M%S}")
         names = (stem if n == 1 else f"{stem}-{n}" for n in itertools.count(1))
         name = next(name for name in names if not (parent / name).exists())
-    if not _NAME.fullmatch(name):
-        raise ValueError(f"--name '{name}': use letters, digits, '.', '_' and '-'")
+    check_run_name(name)
     folder = parent / name
     if folder.exists():
         raise ValueError(f"--name '{name}': a run of that name exists in {runs_dir}")
     check_writable(folder)
     return folder
+
+
+def check_run_name(name: str) -> None:
+    """Raises ``ValueError`` for what cannot be the name of a folder everywhere."""
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"--name '{name}': use letters, digits, '.', '_' and '-'")
 
 
 def check_writable(path: Path) -> None:

@@ -19,7 +19,7 @@ from search_spaces import SPACES
 from trainables.datasets import DATASETS
 from trainables.metrics import METRICS
 
-_SEARCH, _DATA, _BUDGET = "Search", "Data", "Budget"
+_SEARCH, _SPACE, _DATA, _BUDGET = "Search", "Space", "Data", "Budget"
 _STOPPING, _RESOURCES, _RUN = "Early stopping", "Resources", "Run"
 _DATA_HELP = f"{', '.join(DATASETS)}; a .csv or .parquet file; or a folder of images."
 
@@ -64,6 +64,41 @@ def run(
             show_default="the space's own",
         ),
     ] = [],  # noqa: B006  # Typer's way to say: any number of times
+    fix: Annotated[
+        list[str],
+        option(str, "Fix a parameter; may be repeated.", _SPACE, "name=value", show_default="none"),
+    ] = [],  # noqa: B006
+    range_: Annotated[
+        list[str],
+        option(
+            str,
+            "Another range for a parameter; may be repeated.",
+            _SPACE,
+            "name=low..high",
+            show_default="the space's own",
+            names=["--range"],
+        ),
+    ] = [],  # noqa: B006
+    max_parameters: Annotated[
+        Any,
+        option(
+            real(0), "No network larger than this, such as 1e6.", _SPACE, "n", show_default="none"
+        ),
+    ] = None,
+    seed_from: Annotated[
+        Any,
+        option(
+            Path,
+            "A run whose trials the algorithm learns from first.",
+            _SPACE,
+            "run",
+            show_default="none",
+        ),
+    ] = None,
+    start_with: Annotated[
+        Any,
+        option(Path, "A YAML list of configs to try first.", _SPACE, "file", show_default="none"),
+    ] = None,
     seed: Annotated[
         int, option(whole(0), "Of the split, the search and the training.", _SEARCH, "n")
     ] = 0,
@@ -147,7 +182,8 @@ def run(
 ) -> int:
     """Search for a good network for your data."""
     # Imported here so that --help and a mistyped option answer at once: torch and Ray take seconds.
-    from pipelines.launch import launch, prepare
+    from pipelines.launch import launch
+    from pipelines.prepare import prepare
     from pipelines.search.study import StudySpec
 
     gpus: Fraction = gpus_per_trial
@@ -157,6 +193,11 @@ def run(
         model=model,
         trainable=trainable,
         space=space,
+        fixed=fix,
+        ranges=range_,
+        max_parameters=max_parameters,
+        seed_from=seed_from,
+        start_with=start_with,
         data=data,
         target=target,
         fraction=data_fraction,
@@ -184,8 +225,15 @@ def run(
         max_concurrent=max_concurrent,
         storage=None if storage is None else arguments.resolve_storage(storage, folder.name),
         grid_levels=arguments.parse_levels(levels),
+        max_parameters=max_parameters,
+        seed_from=_text(seed_from),
+        start_with=_text(start_with),
     )
     return launch(spec, study, folder, address=address, dashboard=dashboard, dry_run=dry_run)
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
 
 
 if __name__ == "__main__":

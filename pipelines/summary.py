@@ -34,10 +34,12 @@ def plan_lines(
     yield f"data      {describe(data)}"
     trials = f"a grid of {grid_size} configs" if grid_size is not None else f"{spec.trials} trials"
     stopping = (
-        f"ASHA from epoch {spec.grace_period}, 1 in {spec.reduction_factor:g} goes on"
-        if spec.scheduler == "asha"
-        else "no early stopping"
+        "no early stopping"
+        if spec.scheduler == "none"
+        else f"{spec.scheduler} stopping from epoch {spec.grace_period}"
     )
+    if spec.scheduler == "asha":
+        stopping += f", 1 in {spec.reduction_factor:g} goes on"
     yield (
         f"search    {spec.model} with {spec.algo}: {trials} of at most {spec.max_epochs} epochs, "
         f"{spec.metric} ({METRICS[spec.metric].mode}), {stopping}"

@@ -27,4 +27,19 @@ CNN_SPACE = SearchSpace(
         "weight_decay": Choice((1e-4, 0.0, 1e-5, 1e-3)),
     },
     grid_levels={"n_blocks": 2, "lr": 4, "policy": 3},
+    try_first=(
+        {  # 1cycle as in Smith 2018, section 5: max_lr / 10, momentum 0.95 to 0.85
+            "n_blocks": 3,
+            "channels": 32,
+            "kernel_size": 3,
+            "dropout": 0.0,
+            "batch_size": 128,
+            "lr": 0.1,
+            "policy": "one_cycle",
+            "base_lr_ratio": 0.1,
+            "base_momentum": 0.85,
+            "max_momentum": 0.95,
+            "weight_decay": 1e-4,
+        },
+    ),
 )

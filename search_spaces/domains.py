@@ -96,6 +96,13 @@ class Float:
     def contains(self, value: object) -> bool:
         return isinstance(value, float) and self.low <= value <= self.high
 
+    def parse(self, text: str) -> float:
+        """A value as typed. Raises ``ValueError`` for one of another type."""
+        try:
+            return float(text)
+        except ValueError:
+            raise ValueError(f"'{text}' is not a number") from None
+
     def levels(self, n: int) -> list[float]:
         return sorted({self.clip(v) for v in _spaced(self.low, self.high, self.log, n)})
 
@@ -133,6 +140,13 @@ class Int:
     def contains(self, value: object) -> bool:
         return type(value) is int and self.low <= value <= self.high
 
+    def parse(self, text: str) -> int:
+        """A value as typed. Raises ``ValueError`` for one of another type."""
+        try:
+            return int(text)
+        except ValueError:
+            raise ValueError(f"'{text}' is not a whole number") from None
+
     def levels(self, n: int) -> list[int]:
         return sorted({self.clip(v) for v in _spaced(self.low, self.high, self.log, n)})
 
@@ -167,6 +181,13 @@ class Choice:
     def contains(self, value: object) -> bool:
         return any(type(value) is type(option) and value == option for option in self.options)
 
+    def parse(self, text: str) -> Value:
+        """An option as typed. Raises ``ValueError`` for what is none."""
+        for option in self.options:
+            if str(option).lower() == text.lower():
+                return option
+        raise ValueError(f"'{text}' is none of {', '.join(map(str, self.options))}")
+
     def levels(self, n: int) -> list[Value]:
         return list(self.options[:n])
 
@@ -187,12 +208,17 @@ class SearchSpace:
     otherwise; when it is given, a parameter that it leaves out takes one (its middle, or the first
     option). Without it every parameter takes three.
 
+    Every algorithm but a grid tries the configs in ``try_first`` before its own. A config for which
+    ``forbid`` is true gets no trial.
+
     Raises ``ValueError`` for a condition whose parent is not an earlier parameter, or can never
-    hold.
+    hold, and for a config in ``try_first`` that is not in the space.
     """
 
     domains: Mapping[str, Domain]
     grid_levels: Mapping[str, int] = field(default_factory=dict)
+    try_first: tuple[Config, ...] = ()
+    forbid: Callable[[Config], bool] | None = None
 
     def __post_init__(self) -> None:
         if not self.domains:
@@ -204,6 +230,9 @@ class SearchSpace:
             seen[name] = domain
         for name in self.grid_levels:
             self._check_name(name)
+        for config in self.try_first:
+            if problem := self.problem_with(config):
+                raise ValueError(f"a config to try first is not in the space: {problem}")
 
     def is_active(self, name: str, config: Mapping[str, Value]) -> bool:
         """Whether parameter ``name`` exists, given the values of the parameters before it."""
@@ -227,14 +256,38 @@ class SearchSpace:
     def contains(self, config: Mapping[str, object]) -> bool:
         """Whether ``config`` has exactly the active parameters, each with the type and a value of
         its domain."""
+        return not self.problem_with(config)
+
+    def problem_with(self, config: Mapping[str, object]) -> str:
+        """Why the space does not contain ``config``, in a few words; empty where it does."""
         known: Config = {}
         for name, domain in self.domains.items():
-            if self.is_active(name, known):
-                value = config.get(name)
-                if not domain.contains(value):
-                    return False
-                known[name] = value  # type: ignore[assignment]  # contains() has checked the type
-        return len(known) == len(config)
+            if not self.is_active(name, known):
+                if name in config:
+                    return f"{name} is given, but active only when {domain.when}"
+                continue
+            if name not in config:
+                return f"{name} is missing"
+            value = config[name]
+            if not domain.contains(value):
+                return f"{name}={value} is not in {domain}"
+            known[name] = value  # type: ignore[assignment]  # contains() has checked the type
+        unknown = [name for name in config if name not in self.domains]
+        return f"the space has no parameter '{unknown[0]}'" if unknown else ""
+
+    def replace(self, changes: Mapping[str, Domain]) -> SearchSpace:
+        """The space with other domains for some parameters, without those that can then never be
+        active. Raises ``ValueError`` for a name that it does not have."""
+        domains: dict[str, Domain] = {}
+        for name in changes:
+            self._check_name(name)
+        for name, domain in {**self.domains, **changes}.items():
+            if domain.when is None or _can_hold(domain.when, domains):
+                domains[name] = domain
+        grid_levels = {name: n for name, n in self.grid_levels.items() if name in domains}
+        space = SearchSpace(domains, grid_levels, forbid=self.forbid)
+        try_first = tuple(config for config in self.try_first if space.contains(config))
+        return SearchSpace(domains, grid_levels, try_first, self.forbid)
 
     def grid(self, levels: Mapping[str, int] | None = None) -> Iterator[Config]:
         """Every combination of the levels of the parameters that are active together.
@@ -302,6 +355,15 @@ def _check_condition(name: str, condition: Condition, earlier: Mapping[str, Doma
         )
     if not any(condition.holds(value) for value in values(parent)):
         raise ValueError(f"{name} can never be active: no value has {condition}")
+
+
+def _can_hold(condition: Condition, domains: Mapping[str, Domain]) -> bool:
+    parent = domains.get(condition.parent)
+    return (
+        parent is not None
+        and not isinstance(parent, Float)
+        and any(condition.holds(value) for value in values(parent))
+    )
 
 
 def values(domain: Int | Choice) -> list[Value]:

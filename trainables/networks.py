@@ -50,6 +50,12 @@ class Network:
         checked = self.config.from_dict(config)
         return checked, self.module(checked, data.input_shape, data.n_classes)
 
+    def size(self, config: Mapping[str, object], data: TrialData) -> int:
+        """The number of trainable parameters, counted without making them."""
+        with torch.device("meta"):
+            _, model = self.build(config, data)
+        return sum(parameter.numel() for parameter in model.parameters())
+
     def __call__(
         self,
         config: Mapping[str, object],

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from pipelines.search.samplers import (
+    GuidedSampler,
     Problem,
     Sampler,
     SequenceSampler,
@@ -102,6 +103,21 @@ def hyperopt(problem: Problem) -> Sampler:
     from pipelines.search.hyperopt_sampler import HyperOptSampler
 
     return HyperOptSampler(problem.space, problem.mode, problem.sampler_seed, problem.history)
+
+
+def make_sampler(name: str, problem: Problem, worst: float) -> Sampler:
+    """The algorithm ``name``, which first tries the configs it is told to, and no forbidden one.
+
+    ``worst`` is the metric's worst score. A config that the history has is not tried again.
+    """
+    first = [*problem.start_with, *(() if name == "grid" else problem.space.try_first)]
+    done = [trial.config for trial in problem.history]
+    return GuidedSampler(
+        ALGORITHMS[name](problem),
+        first=[config for config in first if config not in done],
+        forbid=problem.space.forbid,
+        worst=worst,
+    )
 
 
 ALGORITHMS: dict[str, Callable[[Problem], Sampler]] = {

@@ -47,8 +47,8 @@ class HyperOptSampler:
                 self._finish(self._trials._dynamic_trials[-1], trial)
         self._trials.refresh()
 
-    def ask(self, trial_id: str) -> Config | None:
-        document = self._suggest() if self._domain.params else self._document({})
+    def ask(self, trial_id: str, given: Config | None = None) -> Config | None:
+        document = self._suggest() if given is None else self._document(given)
         self._insert(document)
         self._pending[trial_id] = self._trials._dynamic_trials[-1]
         drawn = document["misc"]["vals"]

@@ -80,7 +80,9 @@ class OptunaSampler:
         self._sound_values = [t.value for t in known if t.value is not None and not t.diverged]
         self._study.add_trials([frozen_trial(self._as_learned(t), space) for t in known])
 
-    def ask(self, trial_id: str) -> Config | None:
+    def ask(self, trial_id: str, given: Config | None = None) -> Config | None:
+        if given is not None:
+            self._study.enqueue_trial(given)
         trial = self._study.ask()
         self._pending[trial_id] = trial
         return self._space.walk(lambda name, domain: _suggest(trial, name, domain))

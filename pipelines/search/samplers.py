@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 
-from pipelines.search.trials import FinishedTrial
+from pipelines.search.trials import FinishedTrial, State
 from search_spaces import Config, SearchSpace
 from trainables.metrics import Mode
+
+_PATIENCE = 1000  # forbidden configs in a row
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Problem:
     max_trials: int = 40
     grid_levels: Mapping[str, int] = field(default_factory=dict)
     history: tuple[FinishedTrial, ...] = ()
+    start_with: tuple[Config, ...] = ()  # before those that the space itself tries first
 
     @property
     def sampler_seed(self) -> int:
@@ -35,8 +38,9 @@ class Problem:
 class Sampler(Protocol):
     """Asked for configs, told results. Between the two a trial is pending."""
 
-    def ask(self, trial_id: str) -> Config | None:
-        """The next config to try; None where there is nothing left."""
+    def ask(self, trial_id: str, given: Config | None = None) -> Config | None:
+        """The next config to try, or ``given``, which then counts as asked for; None where there is
+        nothing left."""
 
     def tell(self, trial: FinishedTrial) -> None:
         """Learn from a trial that was asked for."""
@@ -50,7 +54,9 @@ class SequenceSampler:
         self._configs = iter(configs)
         self._done = [trial.config for trial in history]
 
-    def ask(self, trial_id: str) -> Config | None:
+    def ask(self, trial_id: str, given: Config | None = None) -> Config | None:
+        if given is not None:
+            return given
         for config in self._configs:
             if config not in self._done:
                 return config
@@ -59,6 +65,43 @@ class SequenceSampler:
 
     def tell(self, trial: FinishedTrial) -> None:
         """The order stands."""
+
+
+class GuidedSampler:
+    """Puts ``first`` before what ``sampler`` has to say, and never lets a forbidden config out.
+
+    A sampler learns of a forbidden config what it learns of one that diverged.
+
+    Raises ``ValueError`` from :meth:`ask` where all of many configs in a row are forbidden.
+    """
+
+    def __init__(
+        self,
+        sampler: Sampler,
+        *,
+        first: Iterable[Config] = (),
+        forbid: Callable[[Config], bool] | None = None,
+        worst: float = 0.0,
+    ) -> None:
+        self._sampler = sampler
+        self._first = iter(first)
+        self._forbid = forbid
+        self._worst = worst
+
+    def ask(self, trial_id: str, given: Config | None = None) -> Config | None:
+        for _ in range(_PATIENCE):
+            config = self._sampler.ask(trial_id, given or next(self._first, None))
+            if config is None or self._forbid is None or not self._forbid(config):
+                return config
+            self._sampler.tell(
+                FinishedTrial(
+                    trial_id, config, State.PRUNED, value=self._worst, stopped_by="divergence"
+                )
+            )
+        raise ValueError(f"{_PATIENCE} configs in a row are forbidden: widen the space")
+
+    def tell(self, trial: FinishedTrial) -> None:
+        self._sampler.tell(trial)
 
 
 def random_configs(space: SearchSpace, seed: int) -> Iterator[Config]:

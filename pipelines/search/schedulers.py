@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -38,6 +39,21 @@ def asha(rules: StoppingRules) -> TrialScheduler:
     )
 
 
+def median(rules: StoppingRules) -> TrialScheduler:
+    """The median stopping rule (Golovin et al. 2017, section 3.2.2): a trial goes on only while its
+    best is no worse than the median of the others' running means up to the same epoch."""
+    from ray.tune.schedulers import MedianStoppingRule
+
+    return MedianStoppingRule(
+        time_attr=TIME_ATTR,
+        metric=rules.metric,
+        mode=rules.mode,
+        grace_period=rules.grace_period,
+        min_samples_required=3,
+        min_time_slice=math.inf,  # otherwise it pauses trials to hear of others first
+    )
+
+
 def none(rules: StoppingRules) -> TrialScheduler:
     """Every trial trains for all its epochs, unless it diverges."""
     from ray.tune.schedulers import FIFOScheduler
@@ -45,4 +61,8 @@ def none(rules: StoppingRules) -> TrialScheduler:
     return FIFOScheduler()
 
 
-SCHEDULERS: dict[str, Callable[[StoppingRules], TrialScheduler]] = {"asha": asha, "none": none}
+SCHEDULERS: dict[str, Callable[[StoppingRules], TrialScheduler]] = {
+    "asha": asha,
+    "median": median,
+    "none": none,
+}

@@ -16,7 +16,7 @@ from typing import Any
 from ray import cloudpickle, tune
 
 import trainables
-from pipelines.search.algorithms import ALGORITHMS
+from pipelines.search.algorithms import make_sampler
 from pipelines.search.callback import StudyCallback, StudyStopper
 from pipelines.search.progress import Observer, Progress
 from pipelines.search.record import Record
@@ -25,7 +25,7 @@ from pipelines.search.schedulers import SCHEDULERS, StoppingRules
 from pipelines.search.searcher import StudySearcher
 from pipelines.search.trial import StudyTrial, Trainable, TrialSettings
 from pipelines.search.trials import FinishedTrial, State, best_trial
-from search_spaces import SearchSpace
+from search_spaces import Config, SearchSpace
 from trainables.datasets import TrialData
 from trainables.metrics import METRICS
 
@@ -55,6 +55,10 @@ class StudySpec:
     max_concurrent: int | None = None
     storage: str | None = None
     grid_levels: dict[str, int] = field(default_factory=dict)
+    max_parameters: float | None = None  # of the network
+    seed_from: str | None = None  # the runs and the file that the search began from
+    start_with: str | None = None
+    zoom_from: str | None = None
 
 
 @dataclass(frozen=True)
@@ -107,8 +111,12 @@ def run_study(
     data: TrialData,
     slots: Callable[[], int],
     observer: Observer,
+    history: tuple[FinishedTrial, ...] = (),
+    start_with: tuple[Config, ...] = (),
 ) -> Summary:
     """Search ``space`` on the connected cluster; the record lies in ``folder`` as it goes.
+
+    The algorithm learns from the ``history`` before it starts, and tries ``start_with`` first.
 
     Raises:
         ValueError: ``folder`` exists, or the algorithm refuses the space (a grid larger than the
@@ -116,7 +124,11 @@ def run_study(
     """
     _send_by_value(trainable)
     mode = METRICS[spec.metric].mode
-    sampler = ALGORITHMS[spec.algo](Problem(space, mode, spec.seed, spec.trials, spec.grid_levels))
+    sampler = make_sampler(
+        spec.algo,
+        problem_of(spec, space, history, start_with),
+        worst=METRICS[spec.metric].worst,
+    )
     rules = StoppingRules(
         spec.metric, mode, spec.max_epochs, spec.grace_period, spec.reduction_factor
     )
@@ -165,6 +177,24 @@ def run_study(
     record.write_table()
     best = best_trial(record.trials, METRICS[spec.metric])
     return Summary(record.trials, best, stopper.reason, spec.max_epochs)
+
+
+def problem_of(
+    spec: StudySpec,
+    space: SearchSpace,
+    history: tuple[FinishedTrial, ...] = (),
+    start_with: tuple[Config, ...] = (),
+) -> Problem:
+    """What the algorithm of ``spec`` has to solve."""
+    return Problem(
+        space=space,
+        mode=METRICS[spec.metric].mode,
+        seed=spec.seed,
+        max_trials=spec.trials,
+        grid_levels=spec.grid_levels,
+        history=history,
+        start_with=start_with,
+    )
 
 
 def _send_by_value(trainable: Trainable) -> None:

@@ -190,7 +190,7 @@ BAD = [
     ("--algo optun", "optun", "optuna"),
     ("--model rnn", "rnn", "cnn"),
     ("--data digit", "digit", "digits"),
-    ("--scheduler median", "median", "asha"),
+    ("--scheduler medium", "medium", "median"),
     ("--metric f1", "f1", "val_loss"),
     ("--data gone.csv --target y", "gone.csv", "does not exist"),
     ("--data empty.csv --target y", "empty.csv", "empty"),

@@ -1,6 +1,6 @@
 """The schedulers, fed with numbers: who goes on and who stops. No trial runs."""
 
-from types import SimpleNamespace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,13 +13,18 @@ from trainables.metrics import METRICS
 CONTINUE, STOP = TrialScheduler.CONTINUE, TrialScheduler.STOP
 
 
+@dataclass(frozen=True)
+class StubTrial:
+    trial_id: str
+
+
 class Fed:
     """A scheduler and the metric that it is told."""
 
     def __init__(self, name: str, rules: StoppingRules) -> None:
         self._metric = rules.metric
         self._scheduler: Any = SCHEDULERS[name](rules)
-        self._trials: dict[str, SimpleNamespace] = {}
+        self._trials: dict[str, StubTrial] = {}
 
     def report(self, trial_id: str, epoch: int, value: float, **more: Any) -> Any:
         return self._scheduler.on_trial_result(
@@ -32,9 +37,9 @@ class Fed:
             None, self._trial(trial_id), {"epoch": epoch, self._metric: value}
         )
 
-    def _trial(self, trial_id: str) -> SimpleNamespace:
+    def _trial(self, trial_id: str) -> StubTrial:
         if trial_id not in self._trials:
-            self._trials[trial_id] = SimpleNamespace(trial_id=trial_id)
+            self._trials[trial_id] = StubTrial(trial_id)
             self._scheduler.on_trial_add(None, self._trials[trial_id])
         return self._trials[trial_id]
 
@@ -122,3 +127,13 @@ def test_diverged_trials_leave_the_rungs_sound(metric: str) -> None:
     for n in range(3):
         assert fed.report(f"good {n}", 1, good) == CONTINUE
     assert fed.report("bad", 1, bad) == STOP
+
+
+def test_the_median_rule_stops_what_is_below_the_median_of_the_others() -> None:
+    fed = Fed("median", StoppingRules("val_accuracy", "max", 27, grace_period=2))
+    for epoch in (1, 2, 3):
+        for trial, value in (("a", 0.5), ("b", 0.6), ("c", 0.7)):
+            assert fed.report(trial, epoch, value) == TrialScheduler.CONTINUE
+    assert fed.report("bad", 1, 0.1) == TrialScheduler.CONTINUE  # grace
+    assert fed.report("good", 2, 0.65) == TrialScheduler.CONTINUE
+    assert fed.report("bad", 2, 0.1) == TrialScheduler.STOP

@@ -1,0 +1,132 @@
+"""From checked options to a study: its data, model and space, before Ray."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pipelines.arguments import import_object
+from pipelines.narrowing import bound_parameters, narrow
+from pipelines.search.seeding import load_configs, load_history
+from pipelines.search.trial import Trainable
+from pipelines.search.trials import FinishedTrial
+from search_spaces import SPACES, Config, SearchSpace
+from trainables.datasets import TrialData, load
+from trainables.networks import TRAINABLES, Network
+
+_SAMPLES = 20
+_TASK_METRICS = {
+    "classification": ("val_accuracy", "val_loss"),
+    "regression": ("val_r2", "val_loss"),
+}
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is searched: all checked, nothing started."""
+
+    trainable: Trainable
+    space: SearchSpace
+    data: TrialData
+    metric: str
+    model_name: str
+    history: tuple[FinishedTrial, ...] = ()
+    start_with: tuple[Config, ...] = ()
+    notes: tuple[str, ...] = ()  # what the search begins from, in lines for the user
+
+    def label(self, algo: str) -> str:
+        return f"{self.data.name}-{self.model_name}-{algo}"
+
+
+def prepare(
+    *,
+    model: str,
+    data: str,
+    target: str | None = None,
+    fraction: float = 1.0,
+    metric: str | None = None,
+    seed: int = 0,
+    trainable: str | None = None,
+    space: str | None = None,
+    fixed: Sequence[str] = (),
+    ranges: Sequence[str] = (),
+    max_parameters: float | None = None,
+    seed_from: Path | None = None,
+    start_with: Path | None = None,
+) -> Study:
+    """Load the data and find the model and its space. Raises ``ValueError`` for what does not
+    exist or does not fit together."""
+    own = _import_trainable(trainable) if trainable else None
+    if own and not space:
+        raise ValueError(f"--trainable {trainable} needs its --space package.module:SPACE")
+    searched = _import_space(space) if space else SPACES[model]
+    loaded = load(data, target=target, fraction=fraction, seed=seed)
+    resolved_metric = _resolve_metric(metric, loaded, own is not None)
+    notes: list[str] = []
+    searched = narrow(searched, fixed, ranges)
+    if own is None:
+        network = TRAINABLES[model]
+        network.check(loaded)
+        _check_space(network, searched)
+        if max_parameters:
+            searched = bound_parameters(searched, network, loaded, max_parameters)
+    elif max_parameters:
+        raise ValueError("--max-parameters counts those of --model mlp or cnn, not of --trainable")
+    history: tuple[FinishedTrial, ...] = ()
+    if seed_from:
+        history, dropped = load_history(seed_from, searched, resolved_metric)
+        notes.append(
+            f"history   {len(history)} trials of {seed_from}"
+            + (f"; {dropped} dropped: the space does not contain them" if dropped else "")
+        )
+    return Study(
+        trainable=own or TRAINABLES[model],
+        space=searched,
+        data=loaded,
+        metric=resolved_metric,
+        model_name=trainable.rpartition(":")[2] if trainable else model,
+        history=history,
+        start_with=load_configs(start_with, searched) if start_with else (),
+        notes=tuple(notes),
+    )
+
+
+def _resolve_metric(metric: str | None, data: TrialData, own: bool) -> str:
+    allowed = _TASK_METRICS[data.task]
+    if metric is None:
+        return allowed[0]
+    if metric not in allowed and not own:
+        raise ValueError(
+            f"--metric {metric} does not fit '{data.name}', a {data.task}: "
+            f"choose {' or '.join(allowed)}"
+        )
+    return metric
+
+
+def _import_trainable(reference: str) -> Trainable:
+    function = import_object(reference)
+    if not callable(function):
+        raise ValueError(f"--trainable {reference} is a {type(function).__name__}, not a function")
+    return function
+
+
+def _import_space(reference: str) -> SearchSpace:
+    space = import_object(reference)
+    if not isinstance(space, SearchSpace):
+        raise ValueError(f"--space {reference} is a {type(space).__name__}, not a SearchSpace")
+    return space
+
+
+def _check_space(network: Network, space: SearchSpace) -> None:
+    """A parameter that the network does not take, or a value out of its range, shows in samples."""
+    rng = np.random.default_rng(0)
+    for config in (space.sample(rng) for _ in range(_SAMPLES)):
+        try:
+            network.config.from_dict(config)
+        except ValueError as error:
+            raise ValueError(
+                f"the space does not fit the {network.module.__name__}: {error}"
+            ) from None
