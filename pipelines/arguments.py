@@ -39,7 +39,9 @@ def option(
         except ValueError as error:
             raise typer.BadParameter(str(error)) from None
 
-    return typer.Option(parser=read, help=help, rich_help_panel=group, metavar=metavar, **more)
+    return typer.Option(
+        *names, parser=read, help=help, rich_help_panel=group, metavar=metavar, **more
+    )
 
 
 def choice(registry: Mapping[str, object], help: str, group: str, **more: Any) -> Any:

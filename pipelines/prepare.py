@@ -10,9 +10,11 @@ import numpy as np
 
 from pipelines.arguments import import_object
 from pipelines.narrowing import bound_parameters, narrow
+from pipelines.search.record import load_spec
 from pipelines.search.seeding import load_configs, load_history
 from pipelines.search.trial import Trainable
 from pipelines.search.trials import FinishedTrial
+from pipelines.search.zoom import zoom_lines, zoom_run
 from search_spaces import SPACES, Config, SearchSpace
 from trainables.datasets import TrialData, load
 from trainables.networks import TRAINABLES, Network
@@ -56,6 +58,7 @@ def prepare(
     max_parameters: float | None = None,
     seed_from: Path | None = None,
     start_with: Path | None = None,
+    zoom_from: Path | None = None,
 ) -> Study:
     """Load the data and find the model and its space. Raises ``ValueError`` for what does not
     exist or does not fit together."""
@@ -66,6 +69,10 @@ def prepare(
     loaded = load(data, target=target, fraction=fraction, seed=seed)
     resolved_metric = _resolve_metric(metric, loaded, own is not None)
     notes: list[str] = []
+    if zoom_from:
+        _check_same_search(zoom_from, trainable or model, resolved_metric)
+        searched, changes = zoom_run(zoom_from, searched if space else None)
+        notes += [f"zoom      from {zoom_from}", *zoom_lines(changes)]
     searched = narrow(searched, fixed, ranges)
     if own is None:
         network = TRAINABLES[model]
@@ -92,6 +99,13 @@ def prepare(
         start_with=load_configs(start_with, searched) if start_with else (),
         notes=tuple(notes),
     )
+
+
+def _check_same_search(run: Path, model: str, metric: str) -> None:
+    spec = load_spec(run)
+    for what, now in (("model", model), ("metric", metric)):
+        if spec[what] != now:
+            raise ValueError(f"--zoom-from {run} has the {what} {spec[what]}, not {now}")
 
 
 def _resolve_metric(metric: str | None, data: TrialData, own: bool) -> str:

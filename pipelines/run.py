@@ -99,6 +99,10 @@ def run(
         Any,
         option(Path, "A YAML list of configs to try first.", _SPACE, "file", show_default="none"),
     ] = None,
+    zoom_from: Annotated[
+        Any,
+        option(Path, "A run to take narrower ranges from.", _SPACE, "run", show_default="none"),
+    ] = None,
     seed: Annotated[
         int, option(whole(0), "Of the split, the search and the training.", _SEARCH, "n")
     ] = 0,
@@ -198,6 +202,7 @@ def run(
         max_parameters=max_parameters,
         seed_from=seed_from,
         start_with=start_with,
+        zoom_from=zoom_from,
         data=data,
         target=target,
         fraction=data_fraction,
@@ -228,6 +233,7 @@ def run(
         max_parameters=max_parameters,
         seed_from=_text(seed_from),
         start_with=_text(start_with),
+        zoom_from=_text(zoom_from),
     )
     return launch(spec, study, folder, address=address, dashboard=dashboard, dry_run=dry_run)
 

@@ -16,7 +16,8 @@ from typing import Literal
 
 import numpy as np
 
-from trainables.images import Images, read_digits, read_folder, read_published
+from trainables.images import Images, read_digits, read_folder
+from trainables.published import read_published
 from trainables.tables import TABLE_SUFFIXES, Table, read_embedded, read_file
 
 Task = Literal["classification", "regression"]

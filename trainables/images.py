@@ -1,26 +1,20 @@
-"""Image data: scikit-learn's digits, torchvision data sets in a cache folder, folders of images."""
+"""Image data: the type for labelled images, scikit-learn's digits, folders of images."""
 
 from __future__ import annotations
 
 import contextlib
-import gzip
 import hashlib
-import io
-import os
-import shutil
-import socket
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 MIN_SIDE = 8
-DOWNLOAD_TIMEOUT_S = 30.0
 GREY_MODES = frozenset({"1", "L", "LA", "La"})
 DEEP_GREY_MODES = frozenset({"I", "F", "I;16", "I;16L", "I;16B", "I;16N"})
 STATS_BATCH = 4096
@@ -86,153 +80,6 @@ def read_digits() -> Images:
     bunch = load_digits()
     names = tuple(str(name) for name in bunch.target_names)
     return Images(bunch.images[:, None].astype(np.uint8), bunch.target.astype(np.int64), names)
-
-
-@dataclass(frozen=True)
-class Published:
-    """A torchvision data set: its class there and where its files lie below the cache folder."""
-
-    class_name: str
-    folder: str
-    files: tuple[str, ...]
-
-
-_IDX_FILES = tuple(
-    f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")
-)
-PUBLISHED = {
-    "mnist": Published("MNIST", "MNIST/raw", _IDX_FILES),
-    "fashion_mnist": Published("FashionMNIST", "FashionMNIST/raw", _IDX_FILES),
-    "cifar10": Published(
-        "CIFAR10",
-        "cifar-10-batches-py",
-        (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch", "batches.meta"),
-    ),
-}
-
-
-def cache_folder() -> Path:
-    """Folder of downloaded data sets: $RANGEFINDER_CACHE, or ~/.cache/rangefinder."""
-    configured = os.environ.get("RANGEFINDER_CACHE")
-    return Path(configured).expanduser() if configured else Path.home() / ".cache" / "rangefinder"
-
-
-def read_published(name: str) -> Images:
-    """Read a PUBLISHED data set from the cache folder; download it there when it is missing.
-
-    Files that are present are used as they lie, without a checksum: CIFAR-10's are pickles, so the
-    cache folder must be one whose writers are trusted.
-
-    Raises:
-        ValueError: the data set is missing and cannot be downloaded, or its files are unreadable.
-    """
-    published = PUBLISHED[name]
-    root = cache_folder()
-    folder = root / published.folder
-    present = False
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        with _locked(root / f".{name}.lock"), _quiet():
-            present = all(_lies_in(folder, file) for file in published.files)
-            if present:
-                _unpack(folder, published.files)
-            x, y, names = _read_split(published, root, train=True, download=not present)
-            x_test, y_test, _ = _read_split(published, root, train=False, download=False)
-        return Images(np.concatenate([x, x_test]), np.concatenate([y, y_test]), names, len(y_test))
-    except Exception as error:  # whatever a broken download or a broken pickle raises
-        reason = one_line(error)
-        if present:
-            raise ValueError(
-                f"data set '{name}': the files in {folder} cannot be read ({reason}): "
-                "replace them, or delete them to download them again"
-            ) from error
-        raise ValueError(
-            f"data set '{name}' is not in {root} and cannot be downloaded ({reason}): put its "
-            f"files ({', '.join(published.files)}) into {folder} by hand, "
-            "or set RANGEFINDER_CACHE to the folder that holds them"
-        ) from error
-
-
-def one_line(error: BaseException) -> str:
-    """The error's text with all white space collapsed; its type where it has no text."""
-    return " ".join(str(error).split()) or type(error).__name__
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Let one process at a time download: trials on one machine start together."""
-    from filelock import FileLock
-
-    lock = FileLock(path)
-    # A read-only cache cannot be locked and needs no lock; some network file systems have none.
-    with contextlib.suppress(OSError, NotImplementedError):
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Hide torchvision's prints and progress bars; bound its sockets, which have no timeout."""
-    timeout = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(DOWNLOAD_TIMEOUT_S)
-    sink = io.StringIO()
-    try:
-        with (
-            contextlib.redirect_stdout(sink),
-            contextlib.redirect_stderr(sink),
-            warnings.catch_warnings(),
-        ):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        socket.setdefaulttimeout(timeout)
-
-
-def _lies_in(folder: Path, file: str) -> bool:
-    return (folder / file).is_file() or (folder / f"{file}.gz").is_file()
-
-
-def _unpack(folder: Path, files: tuple[str, ...]) -> None:
-    """Unpack those files which lie in the folder as .gz only."""
-    for file in files:
-        if (folder / file).is_file():
-            continue
-        partial = folder / f"{file}.partial"
-        with gzip.open(folder / f"{file}.gz") as source, partial.open("wb") as sink:
-            shutil.copyfileobj(source, sink)
-        partial.replace(folder / file)
-
-
-def _read_split(
-    published: Published, root: Path, *, train: bool, download: bool
-) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """One split through torchvision: uint8 (n, c, h, w), int64 (n,), class names."""
-    from torchvision import datasets
-
-    factory: Any = getattr(datasets, published.class_name)
-    if published.class_name == "CIFAR10":
-
-        class AsItLies(datasets.CIFAR10):  # type: ignore[misc,unused-ignore]
-            """CIFAR-10 without checksums per file; a download's archive is still verified."""
-
-            train_list = [[name, None] for name, _ in datasets.CIFAR10.train_list]  # noqa: RUF012
-            test_list = [[name, None] for name, _ in datasets.CIFAR10.test_list]  # noqa: RUF012
-            meta = {**datasets.CIFAR10.meta, "md5": None}  # noqa: RUF012
-
-        factory = AsItLies
-    split = factory(root=root, train=train, download=download)
-    pixels = np.asarray(split.data, dtype=np.uint8)
-    channels_first = pixels[:, None] if pixels.ndim == 3 else pixels.transpose(0, 3, 1, 2)
-    labels = np.asarray(split.targets, dtype=np.int64)
-    if len(pixels) != len(labels):
-        raise ValueError(f"{len(pixels)} images and {len(labels)} labels")
-    names = tuple(str(name) for name in split.classes)
-    if not np.isin(labels, np.arange(len(names))).all():
-        raise ValueError(f"labels outside 0 to {len(names) - 1}")
-    return channels_first, labels, names
 
 
 def read_folder(folder: Path) -> Images:
@@ -332,3 +179,8 @@ def _named(path: Path) -> Iterator[None]:
             yield
     except Exception as error:
         raise ValueError(f"image '{path}' cannot be decoded: {one_line(error)}") from error
+
+
+def one_line(error: BaseException) -> str:
+    """The error's text with all white space collapsed; its type where it has no text."""
+    return " ".join(str(error).split()) or type(error).__name__

@@ -17,6 +17,7 @@ from pipelines.search.algorithms import ALGORITHMS
 from pipelines.search.cluster import Cluster
 from pipelines.search.record import load_spec, load_trials
 from pipelines.search.trials import State, best_trial
+from pipelines.search.zoom import zoom_run
 from search_spaces import SPACES
 from trainables.datasets import load
 from trainables.fit import objective_of, to_tensor
@@ -79,6 +80,40 @@ def test_the_same_seed_gives_the_same_search(cluster: Cluster) -> None:
     assert main(run.app, [*options, "--name", "b"]) == 0
     first, second = load_trials(Path("runs/a")), load_trials(Path("runs/b"))
     assert [(t.config, dict(t.curve)) for t in first] == [(t.config, dict(t.curve)) for t in second]
+
+
+def test_a_search_begins_from_given_configs_and_another_run(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--fix", "n_layers=1", "--range", "lr=1e-3..1e-1", "--max-parameters", "5000"]
+    search(*options)
+    config = {**load_trials(Path("runs/it"))[0].config, "width_1": 20}
+    Path("mine.yaml").write_text(json.dumps([config]))
+    capsys.readouterr()
+    more = ["--seed-from", "runs/it", "--start-with", "mine.yaml", "--max-concurrent", "1"]
+    assert main(run.app, [*options, *more, "--name", "on", "--trials", "3"]) == 0
+    assert "history   4 trials of runs/it" in capsys.readouterr().out
+    trials = load_trials(Path("runs/on"))
+    assert trials[0].config == config
+    network, data = TRAINABLES["mlp"], load("digits")
+    for trial in trials + load_trials(Path("runs/it")):
+        assert trial.config["n_layers"] == 1
+        assert 1e-3 <= float(trial.config["lr"]) <= 1e-1
+        assert network.size(trial.config, data) <= 5000
+
+
+def test_a_search_zooms_in_on_another_run(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_before = search("--algo", "random", "--trials", "8")
+    options = ["--zoom-from", str(run_before), "--algo", "gp", "--trials", "3", "--name", "on"]
+    capsys.readouterr()
+    assert main(run.app, [*options, "--max-epochs", "2"]) == 0
+    assert "parameter" in capsys.readouterr().out
+    zoomed, _ = zoom_run(run_before)
+    assert all(zoomed.contains(trial.config) for trial in load_trials(Path("runs/on")))
+    assert main(run.app, [*options, "--model", "cnn"]) == 2
+    assert "has the model mlp, not cnn" in capsys.readouterr().err
 
 
 def test_a_regression(cluster: Cluster) -> None:
@@ -183,6 +218,7 @@ def write_bad_inputs() -> None:
     Path("photos/b/broken.png").write_bytes(b"no picture")
     Path("runs/taken").mkdir(parents=True)
     Path("mine.py").write_text("SPACE = 3\n\ndef train(): ...\n")
+    Path("bad.yaml").write_text("- {lr: 0.1}\n")
     Path("broken.py").write_text("raise KeyError('oops')\n")
 
 
@@ -228,6 +264,15 @@ BAD = [
     ("--trainable broken:train --space mine:SPACE", "broken", "oops"),
     ("--trainable mine:train", "mine:train", "--space"),
     ("--space mine:SPACE", "mine:SPACE", "SearchSpace"),
+    ("--fix depth=3", "depth", "n_layers"),
+    ("--fix lr=fast", "fast", "not a number"),
+    ("--range lr=1..0.1", "1..0.1", "low must not be above high"),
+    ("--range optimizer=a..b", "optimizer", "no range"),
+    ("--max-parameters 0", "0", "above 0"),
+    ("--zoom-from gone", "gone", "no run"),
+    ("--seed-from gone", "gone", "no run"),
+    ("--start-with gone.yaml", "gone.yaml", "cannot be read"),
+    ("--start-with bad.yaml", "config 1", "is missing"),
     ("--nonsense", "--nonsense", "No such option"),
 ]
 

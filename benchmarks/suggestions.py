@@ -1,0 +1,68 @@
+"""What a suggestion costs, by algorithm and by how many trials have finished.
+
+    python benchmarks/suggestions.py
+
+Asks each algorithm of this project for configs of a network's space, as a search would: ask, tell,
+with made-up values, of which one in three was stopped early. No trial runs.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from pipelines.search.algorithms import ALGORITHMS, make_sampler
+from pipelines.search.samplers import Problem
+from pipelines.search.trials import FinishedTrial, State
+from search_spaces import SPACES, Config, SearchSpace
+
+ASKED = 20  # suggestions that are timed at each size
+
+
+def finished(n: int, space: SearchSpace) -> list[FinishedTrial]:
+    """``n`` trials with made-up values, in [0, 1]."""
+    rng = np.random.default_rng(0)
+    return [judged(str(i), space.sample(rng), rng) for i in range(n)]
+
+
+def judged(trial_id: str, config: Config, rng: np.random.Generator) -> FinishedTrial:
+    value = float(rng.random())
+    state = State.PRUNED if rng.random() < 1 / 3 else State.COMPLETE
+    return FinishedTrial(trial_id, config, state, {1: value}, value, 1, "scheduler")
+
+
+def seconds_per_suggestion(algo: str, space: SearchSpace, history: list[FinishedTrial]) -> float:
+    """The median of a few, after ``history``."""
+    sampler = make_sampler(algo, Problem(space, "max", history=tuple(history)), worst=0.0)
+    rng = np.random.default_rng(1)
+    seconds = []
+    for i in range(ASKED):
+        started = time.perf_counter()
+        config = sampler.ask(f"new{i}")
+        seconds.append(time.perf_counter() - started)
+        assert config is not None
+        sampler.tell(judged(f"new{i}", config, rng))
+    return statistics.median(seconds)
+
+
+def main(
+    algos: Annotated[list[str] | None, typer.Option(help="All but the grid.")] = None,
+    sizes: Annotated[list[int] | None, typer.Option(help="100, 500 and 2000.")] = None,
+    model: Annotated[str, typer.Option(help="Whose space.")] = "mlp",
+) -> None:
+    """Print milliseconds per suggestion."""
+    sizes = sizes or [100, 500, 2000]
+    space = SPACES[model]
+    history = finished(max(sizes), space)
+    print(f"{'ms per suggestion':<18}" + "".join(f"{n:>8} trials" for n in sizes))
+    for algo in algos or [name for name in ALGORITHMS if name != "grid"]:
+        costs = [seconds_per_suggestion(algo, space, history[:n]) for n in sizes]
+        print(f"{algo:<18}" + "".join(f"{1000 * cost:>15.1f}" for cost in costs), flush=True)
+
+
+if __name__ == "__main__":
+    typer.run(main)

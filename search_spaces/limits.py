@@ -1,0 +1,24 @@
+"""The values that make sense for a hyperparameter, whatever range is searched: how far a range may
+be widened."""
+
+from search_spaces.mlp import MAX_LAYERS
+
+LIMITS: dict[str, tuple[float, float]] = {
+    "n_layers": (1, MAX_LAYERS),
+    **{f"width_{i}": (1, 4096) for i in range(1, MAX_LAYERS + 1)},
+    "n_blocks": (1, 6),  # the sixth has 256 channels like the fifth, and nothing is left to halve
+    "channels": (1, 256),
+    "dropout": (0.0, 0.9),
+    "batch_size": (2, 4096),  # batch normalisation needs two
+    "lr": (1e-8, 100.0),
+    "base_lr_ratio": (1e-4, 1.0),
+    "step_size": (1, 50),
+    "gamma": (0.1, 1.0),
+    "momentum": (0.0, 0.999),
+    "base_momentum": (0.0, 0.999),
+    "max_momentum": (0.0, 0.999),
+    "weight_decay": (0.0, 1.0),
+}
+
+# No value of the first may be above one of the second.
+ORDERED = (("base_momentum", "max_momentum"),)

@@ -1,0 +1,240 @@
+"""The benchmark of search quality: its functions, its statistics, and that its loops are the
+libraries' own."""
+
+import math
+import sys
+from pathlib import Path
+
+import hyperopt
+import numpy as np
+import optuna
+import pytest
+import typer
+from hyperopt import tpe
+from typer.testing import CliRunner
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+
+from search_quality import (
+    FUNCTIONS,
+    HEADER,
+    NATIVE,
+    PENALTY,
+    Comparison,
+    HyperOptLoop,
+    OptunaLoop,
+    OursLoop,
+    compare,
+    finite,
+    main,
+    optuna_tpe,
+    p_larger,
+    regret,
+    search,
+)
+
+from search_spaces import Config
+
+pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+every_function = pytest.mark.parametrize("name", FUNCTIONS)
+
+
+class Recorder:
+    """A loop that proposes the same config always, and notes what happens."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self.events: list[str] = []
+
+    def ask(self, number: int) -> Config:
+        self.events.append(f"ask {number}")
+        return self._config
+
+    def tell(self, number: int, config: Config, value: float) -> None:
+        self.events.append(f"tell {number}")
+
+
+@every_function
+def test_the_optimum_is_reached_where_it_is_said_to_be(name: str) -> None:
+    function = FUNCTIONS[name]
+    for config in function.optimal:
+        assert function.space.contains(config)
+        assert function.value(config) == pytest.approx(function.optimum, abs=1e-9)
+
+
+@every_function
+def test_no_other_config_is_better(name: str) -> None:
+    function = FUNCTIONS[name]
+    rng = np.random.default_rng(0)
+    drawn = [function.value(function.space.sample(rng)) for _ in range(2000)]
+    assert min(drawn) > function.optimum
+
+
+def test_the_values_at_known_points() -> None:
+    origin: Config = {"x1": 0.0, "x2": 0.0}
+    assert FUNCTIONS["branin"].value(origin) == pytest.approx(55.602113)
+    assert FUNCTIONS["rosenbrock4"].value(dict.fromkeys(("x1", "x2", "x3", "x4"), 0.0)) == 3
+    leaves: list[Config] = [
+        {"x1": 0, "r8": 0.5, "x2": 0, "x4": -0.5},
+        {"x1": 0, "r8": 0.5, "x2": 1, "x5": -0.5},
+        {"x1": 1, "r9": 0.5, "x3": 0, "x6": -0.5},
+        {"x1": 1, "r9": 0.5, "x3": 1, "x7": -0.5},
+    ]
+    assert [FUNCTIONS["jenatton"].value(leaf) for leaf in leaves] == pytest.approx(
+        [0.85, 0.95, 1.05, 1.15]
+    )
+
+
+def test_half_of_the_domain_diverges() -> None:
+    diverging = FUNCTIONS["half-branin"]
+    assert diverging.value({"x1": 2.51, "x2": 3.0}) == math.inf
+    assert diverging.value({"x1": 2.5, "x2": 3.0}) < PENALTY
+
+
+@every_function
+def test_the_domains_written_by_hand_are_the_same(name: str) -> None:
+    function = FUNCTIONS[name]
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    native = HyperOptLoop(function, 0)
+    for number in range(15):
+        assert function.space.contains(function.suggest(study.ask()))
+        assert function.space.contains(native.ask(number))
+
+
+def test_the_oldest_of_the_pending_trials_ends_first() -> None:
+    function = FUNCTIONS["branin"]
+    one, three = (Recorder(function.optimal[0]) for _ in range(2))
+    assert search(one, function, 2, 1) == pytest.approx([function.optimum] * 2)
+    assert one.events == ["ask 0", "tell 0", "ask 1", "tell 1"]
+    assert len(search(three, function, 4, 3)) == 4
+    asks_and_tells = "ask 0, ask 1, ask 2, tell 0, ask 3, tell 1, tell 2, tell 3"
+    assert three.events == asks_and_tells.split(", ")
+
+
+@every_function
+def test_one_at_a_time_it_is_fmin(name: str) -> None:
+    function = FUNCTIONS[name]
+    expected: list[float] = []
+
+    def objective(point: object) -> float:
+        expected.append(function.value(function.flatten(point)))
+        return finite(expected[-1])
+
+    hyperopt.fmin(
+        objective,
+        function.nested,
+        tpe.suggest,
+        max_evals=24,
+        rstate=np.random.default_rng(3),
+        show_progressbar=False,
+        verbose=False,
+    )
+    assert search(HyperOptLoop(function, 3), function, 24, 1) == expected
+
+
+@every_function
+def test_one_at_a_time_it_is_optimize(name: str) -> None:
+    function = FUNCTIONS[name]
+    expected: list[float] = []
+
+    def objective(trial: optuna.Trial) -> float:
+        expected.append(function.value(function.suggest(trial)))
+        return finite(expected[-1])
+
+    optuna.create_study(sampler=optuna_tpe(3)).optimize(objective, n_trials=15)
+    assert search(OptunaLoop(optuna_tpe(3), function), function, 15, 1) == expected
+
+
+def test_a_recipe_is_told_of_divergence() -> None:
+    function = FUNCTIONS["half-branin"]
+    values = search(OursLoop("cmaes", function, 0, 12), function, 12, 3)
+    assert len(values) == 12
+    assert math.inf in values
+    assert min(values) < PENALTY
+
+
+@pytest.mark.parametrize("algo", ["optuna", "hyperopt", "cmaes"])
+def test_a_comparison_is_deterministic(algo: str) -> None:
+    first = compare("jenatton", algo, 2, 2, 22)
+    assert first == compare("jenatton", algo, 2, 2, 22)
+    assert len(set(first.ours)) == 2
+
+
+def test_regret_is_from_the_best() -> None:
+    assert regret([3.0, math.inf, 1.5], 1.0) == 0.5
+    assert regret([math.inf], 1.0) == PENALTY - 1
+    assert regret([1.0 - 1e-15], 1.0) == 0
+
+
+@pytest.mark.parametrize(
+    ("ours", "native", "p"),
+    [
+        ((1.0, 2.0, 0.0), (1.0, 2.0, 0.0), 1.0),
+        ((2.0, 3.0, 4.0, 5.0, 6.0), (1.0, 1.0, 1.0, 1.0, 1.0), 1 / 2**5),
+        ((1.0, 1.0, 1.0, 1.0, 1.0), (2.0, 3.0, 4.0, 5.0, 6.0), 1.0),
+        ((1.0, 10.0), (10.0, 1.0), 3 / 4),
+        ((0.0, 1.0), (1e-13, 1.0), 1.0),  # both count as none
+        ((2.0,), (1.0,), 1 / 2),
+    ],
+)
+def test_p_of_given_regrets(ours: tuple[float, ...], native: tuple[float, ...], p: float) -> None:
+    assert p_larger(ours, native) == pytest.approx(p)
+
+
+def test_a_row_says_which_side_is_worse() -> None:
+    low, high = (1.0,) * 5, (2.0, 3.0, 4.0, 5.0, 1.0)
+    same = Comparison("branin", "optuna", 1, low, low)
+    assert same.equal == 5
+    assert not same.worse
+    assert str(same).endswith("1.000   no worse")
+    assert not Comparison("branin", "optuna", 1, high, low).worse  # p = 1/16
+    worse = Comparison("branin", "optuna", 8, (*high[:4], 6.0), low)
+    assert worse.worse
+    assert str(worse).endswith("worse")
+    assert "4.000e+00     1.000e+00" in str(worse)
+
+
+@pytest.fixture
+def command() -> typer.Typer:
+    app = typer.Typer()
+    app.command()(main)
+    return app
+
+
+def run(app: typer.Typer, *arguments: str) -> tuple[int, str]:
+    done = CliRunner().invoke(app, arguments)
+    return done.exit_code, done.output
+
+
+def test_the_command_prints_a_table(command: typer.Typer) -> None:
+    few = ("--seeds", "1", "--trials", "3", "--functions", "branin")
+    code, output = run(command, *few, "--algos", "cmaes", "--algos", "optuna")
+    title, header, *rows = output.splitlines()
+    assert code == 0
+    assert title == "1 seeds, 3 trials"
+    assert header == HEADER
+    assert [row.split()[:3] for row in rows] == [
+        ["branin", algo, pending] for algo in ("cmaes", "optuna") for pending in "18"
+    ]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--algos", "annealing"), ("--functions", "none"), ("--concurrency", "0"), ("--seeds", "0")],
+)
+def test_what_the_command_does_not_know_it_refuses(
+    command: typer.Typer, arguments: tuple[str, ...]
+) -> None:
+    assert run(command, *arguments)[0] == 2
+
+
+def test_a_worse_row_is_an_error(command: typer.Typer, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Perfect(Recorder):
+        def __init__(self, *_: object) -> None:
+            super().__init__(FUNCTIONS["branin"].optimal[0])
+
+    monkeypatch.setitem(NATIVE, "cmaes", Perfect)
+    few = ("--seeds", "5", "--trials", "3", "--functions", "branin", "--concurrency", "1")
+    code, output = run(command, *few, "--algos", "cmaes")
+    assert code == 1
+    assert output.splitlines()[-1].endswith("0.031   worse")
