@@ -61,10 +61,12 @@ def optuna(problem: Problem) -> Sampler:
 def gp(problem: Problem) -> Sampler:
     """Gaussian process with expected improvement (Jones et al. 1998) over the parameters that are
     always active, which takes pending trials into account; TPE for the others."""
+    import torch
     from optuna.samplers import GPSampler, TPESampler
 
     from pipelines.search.optuna_sampler import OptunaSampler
 
+    torch.set_num_threads(1)  # its matrices are small: threads would only wait for each other
     seed = problem.sampler_seed
     sampler = GPSampler(
         seed=seed, independent_sampler=TPESampler(seed=seed), warn_independent_sampling=False

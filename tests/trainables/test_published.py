@@ -215,7 +215,7 @@ def test_broken_packed_files_are_not_left_unpacked(cache: Path) -> None:
     write_mnist(raw, packed=True)
     write_idx(raw / "t10k-labels-idx1-ubyte.gz", np.full(20, 11), packed=True)
     before = tree(cache)
-    with pytest.raises(ValueError, match="labels outside 0 to 9.*replace them"):
+    with pytest.raises(ValueError, match=r"labels outside 0 to 9.*replace them"):
         load("mnist")
     assert tree(cache) == before
     write_idx(raw / "t10k-labels-idx1-ubyte.gz", np.arange(20) % 10, packed=True)
