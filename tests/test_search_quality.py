@@ -33,7 +33,10 @@ from search_quality import (
     search,
 )
 
+from pipelines.search.optuna_sampler import OptunaSampler
+from pipelines.search.trials import FinishedTrial, State
 from search_spaces import Config
+from trainables.metrics import Mode
 
 pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 every_function = pytest.mark.parametrize("name", FUNCTIONS)
@@ -151,6 +154,33 @@ def test_a_recipe_is_told_of_divergence() -> None:
     assert len(values) == 12
     assert math.inf in values
     assert min(values) < PENALTY
+
+
+@pytest.mark.parametrize("as_history", [False, True])
+@pytest.mark.parametrize(("mode", "worse"), [("min", 9.0), ("max", 1.0)])
+def test_a_diverged_trial_stays_just_below_the_worst(
+    mode: Mode, worse: float, as_history: bool
+) -> None:
+    """Told to a model of values: a frozen penalty, soon better than sound trials, misleads it."""
+    space = FUNCTIONS["branin"].space
+    config = FUNCTIONS["branin"].optimal[0]
+    penalty = PENALTY if mode == "min" else -PENALTY
+    diverged = [
+        FinishedTrial(n, config, State.PRUNED, {1: penalty}, penalty, 1, "divergence") for n in "02"
+    ]
+    sound = [
+        FinishedTrial(n, config, State.COMPLETE, {1: value}, value, 1)
+        for n, value in (("1", 5.0), ("3", worse))
+    ]
+    trials = [diverged[0], sound[0], diverged[1], sound[1]]
+    history, told = (trials[:3], trials[3:]) if as_history else ([], trials)
+    inner = optuna.samplers.RandomSampler(seed=0)
+    sampler = OptunaSampler(space, mode, inner, history, knows_pruned=False)
+    for trial in told:
+        sampler.ask(trial.trial_id)
+        sampler.tell(trial)
+    below = math.nextafter(worse, penalty)
+    assert [trial.value for trial in sampler._study.trials] == [below, 5.0, below, worse]
 
 
 @pytest.mark.parametrize("algo", ["optuna", "hyperopt", "cmaes"])

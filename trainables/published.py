@@ -19,6 +19,7 @@ import numpy as np
 from trainables.images import Images, one_line
 
 DOWNLOAD_TIMEOUT_S = 30.0
+LOCK_TRIES = 100
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def read_published(name: str) -> Images:
 
 @contextlib.contextmanager
 def _attempt(name: str, root: Path) -> Iterator[None]:
-    """Make the cache folder and hold the data set's lock; on failure remove what was made."""
+    """Hold the data set's lock in the cache folder; on failure remove what was made."""
     published = PUBLISHED[name]
     folder = root / published.folder
     archive = [root / published.archive] if published.archive else []
@@ -102,7 +103,6 @@ def _attempt(name: str, root: Path) -> Iterator[None]:
         return [path for path in paths if os.path.lexists(path)]
 
     made = [path for path in (lock, root, *root.parents) if not os.path.lexists(path)]
-    root.mkdir(parents=True, exist_ok=True)
     with _locked(lock):
         # Under the lock, or it would count as made here what another process has downloaded.
         before = set(present())
@@ -119,13 +119,24 @@ def _attempt(name: str, root: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Let one process at a time download: trials on one machine start together."""
+    """Make the folder of the lock's file and let one process at a time download into it.
+
+    Trials on one machine start together.
+    """
     from filelock import FileLock
 
     lock = FileLock(path)
-    # A read-only cache cannot be locked and needs no lock; some network file systems have none.
-    with contextlib.suppress(OSError, NotImplementedError):
-        lock.acquire()
+    for _ in range(LOCK_TRIES):
+        # Not found: another process, whose download has failed, has just removed the folder.
+        with contextlib.suppress(FileNotFoundError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                lock.acquire()
+            except FileNotFoundError:
+                raise
+            except (OSError, NotImplementedError):
+                pass  # a read-only cache needs no lock; some network file systems have none
+            break
     try:
         yield
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -59,7 +60,8 @@ class OptunaSampler:
 
     With ``knows_pruned`` a trial that was stopped is told as PRUNED with its value per epoch: as
     COMPLETE the value of a few epochs would count like that of a whole training. A sampler that
-    would leave PRUNED trials out altogether is told the best value that they reached.
+    would leave PRUNED trials out altogether is told the best value that they reached; for one that
+    diverged that is just below every sound trial's, so far.
     """
 
     def __init__(
@@ -78,7 +80,13 @@ class OptunaSampler:
         self._pending: dict[str, optuna.Trial] = {}
         known = [trial for trial in history if space.contains(trial.config)]
         self._sound_values = [t.value for t in known if t.value is not None and not t.diverged]
-        self._study.add_trials([frozen_trial(self._as_learned(t), space) for t in known])
+        learned = [self._as_learned(trial) for trial in known]
+        self._study.add_trials([frozen_trial(trial, space) for trial in learned])
+        self._penalised = [
+            number
+            for number, (trial, told) in enumerate(zip(known, learned, strict=True))
+            if trial.diverged and told.state is State.COMPLETE
+        ]
 
     def ask(self, trial_id: str, given: Config | None = None) -> Config | None:
         if given is not None:
@@ -99,6 +107,16 @@ class OptunaSampler:
             values=learned.value if learned.state is State.COMPLETE else None,
             state=_STATES[learned.state],
         )
+        if trial.diverged and learned.state is State.COMPLETE:
+            self._penalised.append(pending.number)
+        self._keep_diverged_last()
+
+    def _keep_diverged_last(self) -> None:
+        """A sound trial may be worse than what the diverged ones were told: left at that they would
+        look better than it, and differ among themselves."""
+        trials = self._study.get_trials(deepcopy=False)  # the study's own: it is in memory
+        for number in self._penalised:
+            trials[number].value = self._below_sound(trials[number].value)
 
     def _as_learned(self, trial: FinishedTrial) -> FinishedTrial:
         """What the sampler is told of a trial."""
@@ -108,13 +126,17 @@ class OptunaSampler:
             # TPE ranks pruned trials by how far they came. One that diverged must be last, however
             # late it did, so it is told at step 0.
             return replace(trial, curve={0: trial.value}) if trial.diverged else trial
-        value = self._worst_sound(trial.value) if trial.diverged else trial.value
+        value = self._below_sound(trial.value) if trial.diverged else trial.value
         return replace(trial, state=State.COMPLETE, value=value, curve={})
 
-    def _worst_sound(self, otherwise: float) -> float:
-        """A model of values must not see the penalty itself: beside it all others look alike."""
-        worst = max if self._mode == "min" else min
-        return worst(self._sound_values, default=otherwise)
+    def _below_sound(self, otherwise: float | None) -> float | None:
+        """Just worse than every sound value: a model of values must not see the penalty itself, for
+        beside it all others look alike, and one of ranks must see no tie."""
+        if not self._sound_values:
+            return otherwise
+        if self._mode == "min":
+            return math.nextafter(max(self._sound_values), math.inf)
+        return math.nextafter(min(self._sound_values), -math.inf)
 
 
 def _suggest(trial: optuna.Trial, name: str, domain: Domain) -> Value:

@@ -16,7 +16,7 @@ from pipelines.search.trials import FinishedTrial, State
 from search_spaces import SPACES, AtLeast, Choice, Config, Float, Int, OneOf, SearchSpace
 from trainables.metrics import METRICS, Mode
 
-ASKS = 30
+ASKS = 20  # twice the random trials that the models begin with
 NASTY = SearchSpace(
     {
         "kind": Choice(("none", "tree", "net")),
