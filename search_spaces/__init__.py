@@ -1,8 +1,9 @@
 """What may be tried: one search space per model. Imports the standard library and numpy only."""
 
 from search_spaces.cnn import CNN_SPACE
-from search_spaces.domains import AtLeast, Choice, Config, Float, Int, OneOf, SearchSpace, Value
+from search_spaces.domains import AtLeast, Choice, Config, Float, Int, OneOf, Value
 from search_spaces.mlp import MLP_SPACE
+from search_spaces.space import SearchSpace
 
 SPACES: dict[str, SearchSpace] = {"mlp": MLP_SPACE, "cnn": CNN_SPACE}
 

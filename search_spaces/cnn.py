@@ -4,7 +4,8 @@ The policies and their bands are Smith's: arXiv 1506.01186 (section 3) and 1803.
 weight decay takes the values that the latter tries (section 4.4).
 """
 
-from search_spaces.domains import Choice, Float, Int, OneOf, SearchSpace
+from search_spaces.domains import Choice, Float, Int, OneOf
+from search_spaces.space import SearchSpace
 
 _CYCLES = ("triangular", "triangular2", "exp_range")
 _BAND = (*_CYCLES, "one_cycle")

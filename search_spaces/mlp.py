@@ -1,6 +1,7 @@
 """The space of multi-layer perceptrons: how many layers, how wide each, and how to train them."""
 
-from search_spaces.domains import AtLeast, Choice, Float, Int, OneOf, SearchSpace
+from search_spaces.domains import AtLeast, Choice, Float, Int, OneOf
+from search_spaces.space import SearchSpace
 
 MAX_LAYERS = 5
 

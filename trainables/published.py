@@ -97,7 +97,7 @@ def _attempt(name: str, root: Path) -> Iterator[None]:
     archive = [root / published.archive] if published.archive else []
     lock = root / f".{name}.lock"
 
-    def present() -> list[Path]:
+    def there() -> list[Path]:
         """Whatever is there of the data set, the content of a folder before the folder."""
         paths = [*archive, *folder.glob("*"), folder, *folder.parents]
         return [path for path in paths if os.path.lexists(path)]
@@ -105,13 +105,13 @@ def _attempt(name: str, root: Path) -> Iterator[None]:
     made = [path for path in (lock, root, *root.parents) if not os.path.lexists(path)]
     with _locked(lock):
         # Under the lock, or it would count as made here what another process has downloaded.
-        before = set(present())
+        before = set(there())
         try:
             yield
         except BaseException:
             # Under the lock too, its own file included: a process that waits for a lock file
             # which is removed makes a new one, so no two ever hold the lock.
-            for path in [*(path for path in present() if path not in before), *made]:
+            for path in [*(path for path in there() if path not in before), *made]:
                 with contextlib.suppress(OSError):  # a folder that others use is not empty
                     path.rmdir() if path.is_dir() else path.unlink()
             raise
@@ -127,8 +127,8 @@ def _locked(path: Path) -> Iterator[None]:
 
     lock = FileLock(path)
     for _ in range(LOCK_TRIES):
-        # Not found: another process, whose download has failed, has just removed the folder.
-        with contextlib.suppress(FileNotFoundError):
+        # Raised where another process, whose download failed, removes the folder meanwhile.
+        with contextlib.suppress(FileNotFoundError, FileExistsError):
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
                 lock.acquire()

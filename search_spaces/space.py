@@ -1,0 +1,184 @@
+"""A search space: named domains, of which some are active only where others have certain values.
+
+A space is written once and compiled for every search algorithm. It knows no algorithm itself:
+:meth:`SearchSpace.walk` visits the active parameters in order and asks a function for each value,
+and that function may be a random number generator, an Optuna trial or a decoder of HyperOpt's
+values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from search_spaces.domains import Condition, Config, Domain, Float, Value, values
+
+DEFAULT_LEVELS = 3
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """Named domains, parents before the parameters that depend on them.
+
+    ``grid_levels`` says how many values a grid takes of each parameter unless the user says
+    otherwise; when it is given, a parameter that it leaves out takes one (its middle, or the first
+    option). Without it every parameter takes three.
+
+    Every algorithm but a grid tries the configs in ``try_first`` before its own. A config for which
+    ``forbid`` is true gets no trial.
+
+    Raises ``ValueError`` for a condition whose parent is not an earlier parameter, or can never
+    hold, and for a config in ``try_first`` that is not in the space.
+    """
+
+    domains: Mapping[str, Domain]
+    grid_levels: Mapping[str, int] = field(default_factory=dict)
+    try_first: tuple[Config, ...] = ()
+    forbid: Callable[[Config], bool] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.domains:
+            raise ValueError("a search space needs at least one parameter")
+        seen: dict[str, Domain] = {}
+        for name, domain in self.domains.items():
+            if domain.when is not None:
+                _check_condition(name, domain.when, seen)
+            seen[name] = domain
+        for name in self.grid_levels:
+            self._check_name(name)
+        for config in self.try_first:
+            if problem := self.problem_with(config):
+                raise ValueError(f"a config to try first is not in the space: {problem}")
+
+    def is_active(self, name: str, config: Mapping[str, Value]) -> bool:
+        """Whether parameter ``name`` exists, given the values of the parameters before it."""
+        condition = self.domains[name].when
+        return condition is None or (
+            condition.parent in config and condition.holds(config[condition.parent])
+        )
+
+    def walk(self, choose: Callable[[str, Domain], Value]) -> Config:
+        """A config that holds the active parameters only, each as ``choose(name, domain)``."""
+        config: Config = {}
+        for name, domain in self.domains.items():
+            if self.is_active(name, config):
+                config[name] = choose(name, domain)
+        return config
+
+    def sample(self, rng: np.random.Generator) -> Config:
+        """A config drawn at random."""
+        return self.walk(lambda _, domain: domain.at(rng.random()))
+
+    def contains(self, config: Mapping[str, object]) -> bool:
+        """Whether ``config`` has exactly the active parameters, each with the type and a value of
+        its domain."""
+        return not self.problem_with(config)
+
+    def problem_with(self, config: Mapping[str, object]) -> str:
+        """Why the space does not contain ``config``, in a few words; empty where it does."""
+        known: Config = {}
+        for name, domain in self.domains.items():
+            if not self.is_active(name, known):
+                if name in config:
+                    return f"{name} is given, but active only when {domain.when}"
+                continue
+            if name not in config:
+                return f"{name} is missing"
+            value = config[name]
+            if not domain.contains(value):
+                return f"{name}={value} is not in {domain}"
+            known[name] = value  # type: ignore[assignment]  # contains() has checked the type
+        unknown = [name for name in config if name not in self.domains]
+        return f"the space has no parameter '{unknown[0]}'" if unknown else ""
+
+    def replace(self, changes: Mapping[str, Domain]) -> SearchSpace:
+        """The space with other domains for some parameters, without those that can then never be
+        active. Raises ``ValueError`` for a name that it does not have."""
+        domains: dict[str, Domain] = {}
+        for name in changes:
+            self._check_name(name)
+        for name, domain in {**self.domains, **changes}.items():
+            if domain.when is None or _can_hold(domain.when, domains):
+                domains[name] = domain
+        grid_levels = {name: n for name, n in self.grid_levels.items() if name in domains}
+        space = SearchSpace(domains, grid_levels, forbid=self.forbid)
+        try_first = tuple(config for config in self.try_first if space.contains(config))
+        return SearchSpace(domains, grid_levels, try_first, self.forbid)
+
+    def grid(self, levels: Mapping[str, int] | None = None) -> Iterator[Config]:
+        """Every combination of the levels of the parameters that are active together.
+
+        ``levels`` maps a name to its number of levels, over what ``grid_levels`` says.
+        """
+        return self._combinations(list(self.domains), {}, self.resolve_levels(levels))
+
+    def grid_size(self, levels: Mapping[str, int] | None = None) -> int:
+        """The number of configs in :meth:`grid`, counted without making them."""
+        return self._count(list(self.domains), {}, self.resolve_levels(levels))
+
+    def resolve_levels(self, levels: Mapping[str, int] | None = None) -> dict[str, int]:
+        """The number of levels of every parameter. Raises ``ValueError`` for an unknown name or a
+        number below one."""
+        default = 1 if self.grid_levels else DEFAULT_LEVELS
+        for name, n in (levels or {}).items():
+            self._check_name(name)
+            if n < 1:
+                raise ValueError(f"{name} needs at least 1 level, not {n}")
+        wanted = {**self.grid_levels, **(levels or {})}
+        return {name: wanted.get(name, default) for name in self.domains}
+
+    def _combinations(
+        self, names: list[str], config: Config, levels: Mapping[str, int]
+    ) -> Iterator[Config]:
+        if not names:
+            yield dict(config)
+            return
+        name, *rest = names
+        if not self.is_active(name, config):
+            yield from self._combinations(rest, config, levels)
+            return
+        for value in self.domains[name].levels(levels[name]):
+            yield from self._combinations(rest, {**config, name: value}, levels)
+
+    def _count(self, names: list[str], config: Config, levels: Mapping[str, int]) -> int:
+        """Branches only at parents: any other parameter multiplies."""
+        size = 1
+        parents = {d.when.parent for d in self.domains.values() if d.when is not None}
+        for i, name in enumerate(names):
+            if not self.is_active(name, config):
+                continue
+            values = self.domains[name].levels(levels[name])
+            if name in parents:
+                rest = names[i + 1 :]
+                return size * sum(self._count(rest, {**config, name: v}, levels) for v in values)
+            size *= len(values)
+        return size
+
+    def _check_name(self, name: str) -> None:
+        if name not in self.domains:
+            raise ValueError(
+                f"no parameter '{name}' in the space: it has {', '.join(self.domains)}"
+            )
+
+
+def _check_condition(name: str, condition: Condition, earlier: Mapping[str, Domain]) -> None:
+    parent = earlier.get(condition.parent)
+    if parent is None:
+        raise ValueError(f"{name} depends on '{condition.parent}', which must stand before it")
+    if isinstance(parent, Float):
+        raise ValueError(
+            f"{name} depends on '{condition.parent}', which must be an Int or a Choice"
+        )
+    if not any(condition.holds(value) for value in values(parent)):
+        raise ValueError(f"{name} can never be active: no value has {condition}")
+
+
+def _can_hold(condition: Condition, domains: Mapping[str, Domain]) -> bool:
+    parent = domains.get(condition.parent)
+    return (
+        parent is not None
+        and not isinstance(parent, Float)
+        and any(condition.holds(value) for value in values(parent))
+    )
