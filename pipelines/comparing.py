@@ -13,7 +13,8 @@ from rich.console import Console
 
 from pipelines.command import INTERRUPTED
 from pipelines.display import Display, format_seconds, print_plain
-from pipelines.figures import best_so_far_figure, save
+from pipelines.figures import save
+from pipelines.figures.comparison import best_so_far_figure
 from pipelines.prepare import Study
 from pipelines.search.algorithms import ALGORITHMS
 from pipelines.search.cluster import connect, slot_counter

@@ -1,33 +1,25 @@
-"""The one training loop: a generator of the metrics of each epoch."""
+"""The one training loop: an iterator of each epoch's metrics, that can be saved and resumed."""
 
 from __future__ import annotations
 
-import math
 import time
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
+from trainables.batches import batch_bounds, to_tensor
 from trainables.config import TrainingConfig
-from trainables.metrics import DIVERGED_LOSS, METRICS
-from trainables.schedules import Schedule, make_schedule
+from trainables.metrics import DIVERGED_LOSS
+from trainables.objective import Scores, objective_of
+from trainables.optimizers import make_optimizer, set_rates
+from trainables.schedules import make_schedule
 
 if TYPE_CHECKING:
     from trainables.datasets import TrialData
 
-# A training has diverged at this many times the loss of its first batch (or of chance, where that
-# is more). AdamW's first steps can multiply the loss by 60 in trainings that then do well. Of 120
-# MLPs on digits, wine and diabetes, at learning rates from 0.01 to 1, this stops 34 of the 42 that
-# learnt nothing and 3 of the 78 that learnt something; 20 would stop 37 and 11.
-EXPLOSION = 100.0
-WORST_ACCURACY = METRICS["val_accuracy"].worst
-WORST_R2 = METRICS["val_r2"].worst
 EVALUATION_BATCH = 512  # bounds the memory of the activations, and is large enough to be fast
 
 
@@ -56,36 +48,6 @@ class EpochMetrics:
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
-class Scores(NamedTuple):
-    """The loss of some predictions, and their accuracy or R2."""
-
-    loss: float
-    quality: float
-
-
-@dataclass(frozen=True)
-class Objective:
-    """What a task minimises and how its predictions are judged."""
-
-    loss: Callable[[Tensor, Tensor], Tensor]  # of outputs (n, n_outputs) and targets (n,)
-    quality_name: str
-    quality: Callable[[Tensor, Tensor], float]
-    worst_quality: float
-    chance_loss: float  # of a model that has learnt nothing
-
-    @property
-    def worst(self) -> Scores:
-        return Scores(DIVERGED_LOSS, self.worst_quality)
-
-    def judge(self, outputs: Tensor, targets: Tensor) -> Scores:
-        return Scores(self.loss(outputs, targets).item(), self.quality(outputs, targets))
-
-    def limit(self, first_loss: float) -> float:
-        """The loss from which a training has diverged, given that of its first batch."""
-        # The known number goes first: max() keeps it where the other is NaN.
-        return min(DIVERGED_LOSS, EXPLOSION * max(self.chance_loss, first_loss))
-
-
 def fit(
     model: nn.Module,
     config: TrainingConfig,
@@ -94,7 +56,7 @@ def fit(
     max_epochs: int,
     seed: int,
     device: torch.device,
-) -> Iterator[EpochMetrics]:
+) -> Training:
     """Trains ``model`` in place, one epoch for each item asked of the iterator.
 
     ``model`` maps ``(n, *data.input_shape)`` to ``(n, data.n_classes)``, where regression has one
@@ -109,204 +71,136 @@ def fit(
     unless something else draws from that generator in between.
     """
     torch.manual_seed(seed)
-    training = _Training.start(model, config, data, max_epochs, seed, device)
-    for epoch in range(1, max_epochs + 1):
-        started = time.perf_counter()
-        train = training.run_epoch()
-        val = None if train is None else training.validate()
-        if train is None or val is None:
-            worst = training.objective.worst
-            yield _metrics(training, epoch, worst, worst, started, diverged=True)
-            return
-        yield _metrics(training, epoch, train, val, started)
+    return Training(model, config, data, max_epochs, seed, device)
 
 
-def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
-    """The optimiser of ``config``; its learning rate and momentum are those of the start."""
-    # fused, because one kernel for all parameters takes a half (SGD) to a third (AdamW) of the time
-    # of the default on one CPU core: 26 against 54 us and 51 against 140 us a step for 64-64-10.
-    if config.optimizer == "sgd":
-        return torch.optim.SGD(
-            model.parameters(),
-            lr=config.lr,
-            momentum=config.momentum,
-            weight_decay=config.weight_decay,
-            fused=True,
-        )
-    return torch.optim.AdamW(
-        model.parameters(),
-        lr=config.lr,
-        betas=(config.momentum, 0.999),
-        weight_decay=config.weight_decay,
-        fused=True,
-    )
+class Training(Iterator[EpochMetrics]):
+    """A training between two epochs; see :func:`fit`."""
 
-
-def set_rates(optimizer: torch.optim.Optimizer, lr: float, momentum: float) -> None:
-    """Sets the learning rate and the momentum (betas[0] where there are betas)."""
-    for group in optimizer.param_groups:
-        group["lr"] = lr
-        if "betas" in group:
-            group["betas"] = (momentum, group["betas"][1])
-        else:
-            group["momentum"] = momentum
-
-
-def batch_bounds(n_samples: int, batch_size: int) -> list[tuple[int, int]]:
-    """Where each batch of an epoch starts and ends in the epoch's order.
-
-    The last batch may be smaller, but a single sample is left out: batch normalisation has no
-    variance for it.
-    """
-    bounds = [
-        (start, min(start + batch_size, n_samples)) for start in range(0, n_samples, batch_size)
-    ]
-    start, end = bounds[-1]
-    return bounds[:-1] if end - start == 1 < batch_size and len(bounds) > 1 else bounds
-
-
-def objective_of(data: TrialData) -> Objective:
-    """Cross entropy and accuracy for classification; mean squared error and R2 for regression."""
-    if data.task == "classification":
-        return Objective(
-            functional.cross_entropy,
-            "accuracy",
-            _accuracy,
-            WORST_ACCURACY,
-            math.log(data.n_classes),
-        )
-    return Objective(_mean_squared_error, "r2", _r2, WORST_R2, 1.0)
-
-
-def to_tensor(array: np.ndarray, device: torch.device) -> Tensor:
-    """``array`` on ``device``: on the CPU the same memory, which may be read-only."""
-    with warnings.catch_warnings():
-        # Nothing writes to it: batches are copies.
-        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
-        return torch.from_numpy(array).to(device)
-
-
-@dataclass
-class _Training:
-    """The state of one training between two epochs."""
-
-    model: nn.Module
-    optimizer: torch.optim.Optimizer
-    schedule: Schedule
-    objective: Objective
-    x_train: Tensor
-    y_train: Tensor
-    x_val: Tensor
-    y_val: Tensor
-    bounds: list[tuple[int, int]]
-    shuffling: torch.Generator
-    step: int = 0
-    limit: float | None = None
-    rates: tuple[float, float] = (0.0, 0.0)  # of the latest step
-
-    @classmethod
-    def start(
-        cls,
+    def __init__(
+        self,
         model: nn.Module,
         config: TrainingConfig,
         data: TrialData,
         max_epochs: int,
         seed: int,
         device: torch.device,
-    ) -> _Training:
-        bounds = batch_bounds(len(data.x_train), config.batch_size)
-        model.to(device)
-        return cls(
-            model=model,
-            optimizer=make_optimizer(model, config),
-            schedule=make_schedule(config, len(bounds), max_epochs * len(bounds)),
-            objective=objective_of(data),
-            x_train=to_tensor(data.x_train, device),
-            y_train=to_tensor(data.y_train, device),
-            x_val=to_tensor(data.x_val, device),
-            y_val=to_tensor(data.y_val, device),
-            bounds=bounds,
-            shuffling=torch.Generator().manual_seed(seed),
+    ) -> None:
+        self.model = model.to(device)
+        self._max_epochs = max_epochs
+        self._bounds = batch_bounds(len(data.x_train), config.batch_size)
+        self._optimizer = make_optimizer(model, config)
+        self._schedule = make_schedule(config, len(self._bounds), max_epochs * len(self._bounds))
+        self._objective = objective_of(data)
+        self._x_train = to_tensor(data.x_train, device)
+        self._y_train = to_tensor(data.y_train, device)
+        self._x_val = to_tensor(data.x_val, device)
+        self._y_val = to_tensor(data.y_val, device)
+        self._shuffling = torch.Generator().manual_seed(seed)
+        self._epoch = 0
+        self._step = 0
+        self._limit: float | None = None  # the loss from which the training has diverged
+        self._rates = (0.0, 0.0)  # of the latest step
+        self._diverged = False
+
+    def __next__(self) -> EpochMetrics:
+        if self._diverged or self._epoch >= self._max_epochs:
+            raise StopIteration
+        started = time.perf_counter()
+        self._epoch += 1
+        train = self._run_epoch()
+        val = None if train is None else self._validate()
+        if train is None or val is None:
+            self._diverged = True
+            train = val = self._objective.worst
+        lr, momentum = self._rates
+        name = self._objective.quality_name
+        qualities = {f"train_{name}": train.quality, f"val_{name}": val.quality}
+        return EpochMetrics(
+            epoch=self._epoch,
+            train_loss=train.loss,
+            val_loss=val.loss,
+            lr=lr,
+            momentum=momentum,
+            seconds=time.perf_counter() - started,
+            diverged=self._diverged,
+            **qualities,
         )
 
-    def run_epoch(self) -> Scores | None:
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the epochs to come depend on, torch's global generators included:
+        tensors and numbers, loadable with ``weights_only=True``."""
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "epoch": self._epoch,
+            "step": self._step,
+            "limit": self._limit,
+            "shuffling": self._shuffling.get_state(),
+            "random": torch.get_rng_state(),
+            "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [],
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from ``state``: with the same config, data and seed, as if never interrupted.
+
+        The learning rate, momentum and weight decay are those of this training's own config, so
+        that they may be changed between two epochs. Raises ``RuntimeError`` for the state of
+        another network.
+        """
+        self.model.load_state_dict(state["model"])
+        decays = [group["weight_decay"] for group in self._optimizer.param_groups]
+        self._optimizer.load_state_dict(state["optimizer"])
+        for group, decay in zip(self._optimizer.param_groups, decays, strict=True):
+            group["weight_decay"] = decay
+        self._epoch = state["epoch"]
+        self._step = state["step"]
+        self._limit = state["limit"]
+        self._shuffling.set_state(state["shuffling"])
+        torch.set_rng_state(state["random"])
+        if state["random_cuda"] and torch.cuda.is_initialized():
+            torch.cuda.set_rng_state_all(state["random_cuda"][: torch.cuda.device_count()])
+
+    def _run_epoch(self) -> Scores | None:
         """Trains on every batch once; the scores, or None where the training diverged."""
         self.model.train()
-        order = torch.randperm(len(self.x_train), generator=self.shuffling)
-        order = order.to(self.x_train.device)
+        order = torch.randperm(len(self._x_train), generator=self._shuffling)
+        order = order.to(self._x_train.device)
         outputs = []
-        for start, end in self.bounds:
+        for start, end in self._bounds:
             output = self._run_batch(order[start:end])
             if output is None:
                 return None
             outputs.append(output)
         # Judged once an epoch: on small batches the scores would cost as much as the training.
-        return self.objective.judge(torch.cat(outputs), self.y_train[order[: self.bounds[-1][1]]])
+        targets = self._y_train[order[: self._bounds[-1][1]]]
+        return self._objective.judge(torch.cat(outputs), targets)
 
     def _run_batch(self, batch: Tensor) -> Tensor | None:
         """One optimiser step on the samples of ``batch``; their outputs from before it."""
-        self.rates = self.schedule(self.step)
-        output: Tensor = self.model(self.x_train[batch])
-        loss = self.objective.loss(output, self.y_train[batch])
+        self._rates = self._schedule(self._step)
+        output: Tensor = self.model(self._x_train[batch])
+        loss = self._objective.loss(output, self._y_train[batch])
         if self._explodes(loss.item()):
             return None
-        self.optimizer.zero_grad()
+        self._optimizer.zero_grad()
         loss.backward()
-        set_rates(self.optimizer, *self.rates)
-        self.optimizer.step()
-        self.step += 1
+        set_rates(self._optimizer, *self._rates)
+        self._optimizer.step()
+        self._step += 1
         return output.detach()
 
     def _explodes(self, loss: float) -> bool:
-        if self.limit is None:
-            self.limit = self.objective.limit(loss)
-        return not loss < self.limit  # in this form NaN explodes
+        if self._limit is None:
+            self._limit = self._objective.limit(loss)
+        return not loss < self._limit  # in this form NaN explodes
 
     @torch.no_grad()
-    def validate(self) -> Scores | None:
+    def _validate(self) -> Scores | None:
         """The scores on the validation data, or None where the loss is not below the worst."""
         self.model.eval()
-        outputs = torch.cat([self.model(x) for x in torch.split(self.x_val, EVALUATION_BATCH)])
-        scores = self.objective.judge(outputs, self.y_val)
+        outputs = torch.cat([self.model(x) for x in torch.split(self._x_val, EVALUATION_BATCH)])
+        scores = self._objective.judge(outputs, self._y_val)
         # Not the limit of the training loss: early running means of batch normalisation can make
         # one validation bad in a training that recovers.
         return scores if scores.loss < DIVERGED_LOSS else None
-
-
-def _metrics(
-    training: _Training,
-    epoch: int,
-    train: Scores,
-    val: Scores,
-    started: float,
-    diverged: bool = False,
-) -> EpochMetrics:
-    lr, momentum = training.rates
-    name = training.objective.quality_name
-    qualities = {f"train_{name}": train.quality, f"val_{name}": val.quality}
-    return EpochMetrics(
-        epoch=epoch,
-        train_loss=train.loss,
-        val_loss=val.loss,
-        lr=lr,
-        momentum=momentum,
-        seconds=time.perf_counter() - started,
-        diverged=diverged,
-        **qualities,
-    )
-
-
-def _accuracy(outputs: Tensor, targets: Tensor) -> float:
-    return (outputs.argmax(1) == targets).float().mean().item()
-
-
-def _mean_squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
-    return functional.mse_loss(outputs.squeeze(1), targets)
-
-
-def _r2(outputs: Tensor, targets: Tensor) -> float:
-    """1 - residual / total sum of squares; never below ``WORST_R2``, not even for targets that are
-    all the same."""
-    residual = _mean_squared_error(outputs, targets).item()
-    total = targets.var(correction=0).item()
-    return max(WORST_R2, 1 - residual / max(total, 1e-12))

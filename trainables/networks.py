@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
 from trainables.cnn import CNN, CNNConfig
 from trainables.config import TrainingConfig
-from trainables.fit import fit
+from trainables.fit import Training, fit
 from trainables.mlp import MLP, MLPConfig
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Network:
         max_epochs: int,
         seed: int,
         device: torch.device,
-    ) -> Iterator[tuple[dict[str, float | int | bool], nn.Module]]:
+    ) -> NetworkTraining:
         """Yields each epoch's metrics and the model as it stands; see :func:`trainables.fit.fit`.
 
         ``seed`` decides the weights, the order of the batches and dropout, through torch's global
@@ -73,8 +73,28 @@ class Network:
         """
         torch.manual_seed(seed)
         checked, model = self.build(config, data)
-        epochs = fit(model, checked, data, max_epochs=max_epochs, seed=seed, device=device)
-        return ((metrics.as_dict(), model) for metrics in epochs)
+        return NetworkTraining(
+            fit(model, checked, data, max_epochs=max_epochs, seed=seed, device=device)
+        )
+
+
+class NetworkTraining(Iterator[tuple[dict[str, float | int | bool], nn.Module]]):
+    """A training as a search sees it: each epoch's metrics by name and the model, and a state to
+    go on from."""
+
+    def __init__(self, training: Training) -> None:
+        self._training = training
+
+    def __next__(self) -> tuple[dict[str, float | int | bool], nn.Module]:
+        return next(self._training).as_dict(), self._training.model
+
+    def state_dict(self) -> dict[str, Any]:
+        """See :meth:`trainables.fit.Training.state_dict`."""
+        return self._training.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """See :meth:`trainables.fit.Training.load_state_dict`."""
+        self._training.load_state_dict(state)
 
 
 TRAINABLES: dict[str, Network] = {

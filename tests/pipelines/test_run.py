@@ -19,10 +19,11 @@ from pipelines.search.record import load_spec, load_trials
 from pipelines.search.trials import State, best_trial
 from pipelines.search.zoom import zoom_run
 from search_spaces import SPACES
+from trainables.batches import to_tensor
 from trainables.datasets import load
-from trainables.fit import objective_of, to_tensor
 from trainables.metrics import METRICS
 from trainables.networks import TRAINABLES
+from trainables.objective import objective_of
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
 

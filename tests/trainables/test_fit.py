@@ -11,19 +11,14 @@ import pytest
 import torch
 from torch import nn
 
+from trainables.batches import batch_bounds, to_tensor
 from trainables.config import TrainingConfig
 from trainables.datasets import TrialData, load
 from trainables.device import pick_device
-from trainables.fit import (
-    EpochMetrics,
-    batch_bounds,
-    fit,
-    make_optimizer,
-    set_rates,
-    to_tensor,
-)
+from trainables.fit import EpochMetrics, fit
 from trainables.metrics import DIVERGED_LOSS
 from trainables.mlp import MLP, MLPConfig
+from trainables.optimizers import make_optimizer, set_rates
 
 CPU = torch.device("cpu")
 

@@ -1,9 +1,8 @@
-"""Pictures of data that others have computed: a few lines each."""
+"""Algorithms compared: best value against epochs spent."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import plotly.graph_objects as go
 from plotly.colors import qualitative
@@ -45,8 +44,3 @@ def best_so_far_figure(curves: Sequence[Curve], metric: str) -> go.Figure:
         yaxis_title=f"best {metric} so far, mean over seeds ± standard error",
     )
     return figure
-
-
-def save(figure: go.Figure, path: Path) -> None:
-    """One HTML file that needs nothing else."""
-    figure.write_html(path, include_plotlyjs=True)

@@ -1,0 +1,30 @@
+"""Data on the device, and the bounds of its batches."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def batch_bounds(n_samples: int, batch_size: int) -> list[tuple[int, int]]:
+    """Where each batch of an epoch starts and ends in the epoch's order.
+
+    The last batch may be smaller, but a single sample is left out: batch normalisation has no
+    variance for it.
+    """
+    bounds = [
+        (start, min(start + batch_size, n_samples)) for start in range(0, n_samples, batch_size)
+    ]
+    start, end = bounds[-1]
+    return bounds[:-1] if end - start == 1 < batch_size and len(bounds) > 1 else bounds
+
+
+def to_tensor(array: np.ndarray, device: torch.device) -> Tensor:
+    """``array`` on ``device``: on the CPU the same memory, which may be read-only."""
+    with warnings.catch_warnings():
+        # Nothing writes to it: batches are copies.
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+        return torch.from_numpy(array).to(device)
