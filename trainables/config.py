@@ -9,7 +9,9 @@ from dataclasses import MISSING, dataclass, fields
 from typing import Any, Literal, TypeAlias, TypeVar, get_args
 
 OptimizerName: TypeAlias = Literal["sgd", "adamw"]
-Policy: TypeAlias = Literal["constant", "triangular", "triangular2", "exp_range", "one_cycle"]
+Policy: TypeAlias = Literal[
+    "constant", "cosine", "step", "triangular", "triangular2", "exp_range", "one_cycle"
+]
 
 C = TypeVar("C", bound="TrainingConfig")
 
@@ -45,13 +47,15 @@ class TrainingConfig:
     optimizer: OptimizerName = "sgd"
     lr: float  # the learning rate; where the policy moves it, its upper bound (max_lr)
     weight_decay: float = 0.0  # L2 penalty of SGD, decoupled decay of AdamW
-    momentum: float = 0.9  # of the constant policy; betas[0] of AdamW
+    momentum: float = 0.9  # of constant, cosine and step; betas[0] of AdamW
     policy: Policy = "constant"  # how learning rate and momentum move
     base_lr_ratio: float = 0.1  # base_lr / max_lr
     step_size: float = 2.0  # half a cycle, in epochs
     gamma: float = 0.95  # decay of the cycles per epoch, of exp_range
-    base_momentum: float = 0.85  # at max_lr
+    base_momentum: float = 0.85  # at max_lr, of the policies that cycle
     max_momentum: float = 0.95  # at base_lr
+    decay_rate: float = 0.1  # by which each drop of step multiplies lr
+    n_drops: int = 2  # of step: at 1/2 and 3/4 of the training, then halfway through what is left
 
     def __post_init__(self) -> None:
         check_integer("batch_size", self.batch_size, "of at least 1", lambda v: v >= 1)
@@ -65,6 +69,8 @@ class TrainingConfig:
         check_number("gamma", self.gamma, "in (0, 1]", lambda v: 0 < v <= 1)
         check_number("base_momentum", self.base_momentum, "in [0, 1)", lambda v: 0 <= v < 1)
         check_number("max_momentum", self.max_momentum, "in [0, 1)", lambda v: 0 <= v < 1)
+        check_number("decay_rate", self.decay_rate, "in (0, 1]", lambda v: 0 < v <= 1)
+        check_integer("n_drops", self.n_drops, "of at least 1", lambda v: v >= 1)
         if self.base_momentum > self.max_momentum:
             raise ValueError(
                 "base_momentum must not be above max_momentum: "

@@ -1,15 +1,21 @@
 """Learning rate and momentum as pure functions of the optimiser step.
 
 The cyclical policies are those of Smith 2015 (arXiv 1506.01186, section 3), and the one-cycle
-policy that of Smith 2018 (arXiv 1803.09820, section 4); value by value they follow torch's
-``CyclicLR`` and ``OneCycleLR``. Momentum mirrors the learning rate: it is ``max_momentum`` where
-the learning rate is ``base_lr``, and ``base_momentum`` where it is ``max_lr``.
+policy that of Smith 2018 (arXiv 1803.09820, section 4): in them momentum mirrors the learning rate,
+``max_momentum`` where it is lowest and ``base_momentum`` where it is ``max_lr``. The cosine is that
+of Loshchilov and Hutter 2017 (arXiv 1608.03983, equation 5) without restarts, and the steps are
+those of He et al. 2016 (arXiv 1512.03385, section 4.2): both keep the momentum. Value by value they
+follow torch's ``CyclicLR``, ``OneCycleLR``, ``CosineAnnealingLR`` and ``MultiStepLR``.
+
+No policy moves weight decay: Smith 2018 (section 4.4) found a constant one to do best.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import TypeAlias
 
 from trainables.config import TrainingConfig
@@ -29,7 +35,7 @@ def triangular(cycles: float) -> float:
 
 def triangular2(cycles: float) -> float:
     """Height in [0, 1] of :func:`triangular`, halved with every cycle."""
-    return triangular(cycles) / 2.0 ** math.floor(cycles)
+    return math.ldexp(triangular(cycles), -math.floor(cycles))
 
 
 def exp_range(cycles: float, epochs: float, gamma: float) -> float:
@@ -38,21 +44,47 @@ def exp_range(cycles: float, epochs: float, gamma: float) -> float:
 
 
 def cosine(progress: float) -> float:
-    """From 0 to 1 along half a cosine, as ``progress`` goes from 0 to 1."""
-    return (1 - math.cos(math.pi * progress)) / 2
+    """Height from 1 to 0 along half a cosine, as ``progress`` goes from 0 to 1."""
+    return (1 + math.cos(math.pi * progress)) / 2
 
 
-def make_schedule(config: TrainingConfig, steps_per_epoch: int, total_steps: int) -> Schedule:
-    """The schedule of ``config.policy`` over a training of ``total_steps`` optimiser steps.
+def step_decay(progress: float, decay_rate: float, milestones: Sequence[float]) -> float:
+    """Height in (0, 1]: times ``decay_rate`` at each of ``milestones``, shares of the training."""
+    return math.pow(decay_rate, bisect_right(milestones, progress))
 
-    Only one_cycle depends on ``total_steps``; its ``config.step_size`` and ``config.gamma`` are
-    not used.
+
+def halving_milestones(n: int) -> list[float]:
+    """1/2 of the training, then halfway through what is left, ``n`` in all: 1/2, 3/4, 7/8 ..."""
+    return [1 - 0.5**i for i in range(1, n + 1)]
+
+
+def make_schedule(
+    config: TrainingConfig, steps_per_epoch: int, total_steps: int, cycle_ends: Sequence[int] = ()
+) -> Schedule:
+    """The schedule of ``config.policy``, for the steps from 0 to ``total_steps`` - 1.
+
+    With ``cycle_ends``, epochs in increasing order, one_cycle makes a whole cycle up to each of
+    them, and one more to the end of the training where that is later: a training that is stopped at
+    one of them has ended a cycle. The other policies do without it.
+
+    Raises ``ValueError`` for ``cycle_ends`` that do not increase, or lie outside of the training.
     """
-    if config.policy == "constant":
-        return lambda step: (config.lr, config.momentum)
+    if config.policy in ("constant", "cosine", "step"):
+        return _from_lr_down(config, total_steps)
     if config.policy == "one_cycle":
-        return _one_cycle(config, total_steps)
+        return _chain(config, _cycles(cycle_ends, steps_per_epoch, total_steps))
     return _cyclical(config, steps_per_epoch)
+
+
+def _from_lr_down(config: TrainingConfig, total_steps: int) -> Schedule:
+    lr, momentum = config.lr, config.momentum
+    decay_rate, drops = config.decay_rate, halving_milestones(config.n_drops)
+    schedules: dict[str, Schedule] = {
+        "constant": lambda step: (lr, momentum),
+        "cosine": lambda step: (lr * cosine(step / total_steps), momentum),
+        "step": lambda step: (lr * step_decay(step / total_steps, decay_rate, drops), momentum),
+    }
+    return schedules[config.policy]
 
 
 def _cyclical(config: TrainingConfig, steps_per_epoch: int) -> Schedule:
@@ -62,24 +94,54 @@ def _cyclical(config: TrainingConfig, steps_per_epoch: int) -> Schedule:
         "triangular2": lambda step: triangular2(step / cycle),
         "exp_range": lambda step: exp_range(step / cycle, step / steps_per_epoch, config.gamma),
     }
-    height, base_lr = heights[config.policy], config.lr * config.base_lr_ratio
-    return lambda step: _at(height(step), config, base_lr)
+    height, rates = heights[config.policy], _band(config, config.lr * config.base_lr_ratio)
+    return lambda step: rates(height(step))
 
 
-def _one_cycle(config: TrainingConfig, total_steps: int) -> Schedule:
-    peak, last = WARM_UP * total_steps - 1, total_steps - 1
-    base_lr = config.lr * config.base_lr_ratio
+def _chain(config: TrainingConfig, cycles: Sequence[tuple[int, int]]) -> Schedule:
+    """One cycle after the other, each over the steps from its start to before its end."""
+    schedules = [_one_cycle(config, end - start) for start, end in cycles]
+    if len(schedules) == 1:
+        return schedules[0]
+    starts = [start for start, _ in cycles]
 
     def schedule(step: int) -> tuple[float, float]:
-        if step <= peak:
-            return _at(cosine(step / peak), config, base_lr)
-        return _at(1 - cosine((step - peak) / (last - peak)), config, base_lr / FINAL_DIVISOR)
+        cycle = bisect_right(starts, step) - 1
+        return schedules[cycle](step - starts[cycle])
 
     return schedule
 
 
-def _at(height: float, config: TrainingConfig, lowest_lr: float) -> tuple[float, float]:
-    """Learning rate and momentum at ``height``: 0 is ``lowest_lr`` and 1 is max_lr."""
-    lr = lowest_lr + (config.lr - lowest_lr) * height
-    momentum = config.max_momentum - (config.max_momentum - config.base_momentum) * height
-    return lr, momentum
+def _cycles(
+    cycle_ends: Sequence[int], steps_per_epoch: int, total_steps: int
+) -> list[tuple[int, int]]:
+    ends = [epoch * steps_per_epoch for epoch in cycle_ends]
+    if any(a >= b for a, b in pairwise([0, *ends])) or any(end > total_steps for end in ends):
+        raise ValueError(
+            "cycle_ends must increase and lie in the training of "
+            f"{total_steps / steps_per_epoch:g} epochs, not be {', '.join(map(str, cycle_ends))}"
+        )
+    return list(pairwise(sorted({0, *ends, total_steps})))
+
+
+def _one_cycle(config: TrainingConfig, total_steps: int) -> Schedule:
+    # As in torch the peak lies between two steps. With fewer than four it lies before the first:
+    # they only go down, and a single one is at the lowest learning rate.
+    peak, last = WARM_UP * total_steps - 1, total_steps - 1
+    base_lr = config.lr * config.base_lr_ratio
+    up, down = _band(config, base_lr), _band(config, base_lr / FINAL_DIVISOR)
+
+    def schedule(step: int) -> tuple[float, float]:
+        if step <= peak:
+            return up(1 - cosine(step / peak))
+        return down(cosine((step - peak) / (last - peak)))
+
+    return schedule
+
+
+def _band(config: TrainingConfig, lowest_lr: float) -> Callable[[float], tuple[float, float]]:
+    """Learning rate and momentum at a height: 0 is ``lowest_lr`` and 1 is max_lr."""
+    lr_range = config.lr - lowest_lr
+    max_momentum = config.max_momentum
+    momentum_range = max_momentum - config.base_momentum
+    return lambda height: (lowest_lr + lr_range * height, max_momentum - momentum_range * height)

@@ -1,5 +1,6 @@
 """The training loop: what it learns, what it repeats, and how it ends where it diverges."""
 
+import io
 import math
 import warnings
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from trainables.batches import batch_bounds, to_tensor
 from trainables.config import TrainingConfig
 from trainables.datasets import TrialData, load
 from trainables.device import pick_device
-from trainables.fit import EpochMetrics, fit
+from trainables.fit import EpochMetrics, Training, fit
 from trainables.metrics import DIVERGED_LOSS
 from trainables.mlp import MLP, MLPConfig
 from trainables.optimizers import make_optimizer, set_rates
@@ -287,7 +288,7 @@ def test_a_gpu_is_used_where_it_is_granted_and_there(monkeypatch: pytest.MonkeyP
         ({"lr": "big"}, "lr must be above 0, not 'big'"),
         ({"momentum": 1.0}, r"momentum must be in \[0, 1\), not 1.0"),
         ({"batch_size": 1.5}, "batch_size must be an integer of at least 1, not 1.5"),
-        ({"policy": "cosine"}, "policy must be one of constant, triangular, .*, not 'cosine'"),
+        ({"policy": "cyclic"}, "policy must be one of constant, cosine, .*, not 'cyclic'"),
         ({"optimizer": "adam"}, "optimizer must be one of sgd, adamw, not 'adam'"),
         (
             {"base_momentum": 0.9, "max_momentum": 0.8},
@@ -298,3 +299,56 @@ def test_a_gpu_is_used_where_it_is_granted_and_there(monkeypatch: pytest.MonkeyP
 def test_a_bad_value_says_the_rule_and_the_value(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         TrainingConfig(**{"lr": 0.1} | changes)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_a_training_goes_on_from_its_state_as_if_never_interrupted(
+    digits: TrialData, optimizer: str
+) -> None:
+    config = MLPConfig.from_dict(
+        {
+            "n_layers": 1,
+            "width_1": 16,
+            "dropout": 0.3,
+            "batch_norm": True,
+            "optimizer": optimizer,
+            "policy": "one_cycle",
+            "lr": 0.01,
+            "weight_decay": 1e-4,
+        }
+    )
+
+    def start(seed: int) -> Training:
+        torch.manual_seed(seed)
+        model = MLP(config, digits.input_shape, digits.n_classes)
+        return fit(model, config, digits, max_epochs=4, seed=seed, device=CPU)
+
+    def scores(training: Training) -> list[Any]:
+        return [(m.epoch, m.train_loss, m.val_loss, m.lr, m.momentum) for m in training]
+
+    straight = scores(start(seed=0))
+    interrupted = start(seed=0)
+    before = [next(interrupted), next(interrupted)]
+    file = io.BytesIO()
+    torch.save(interrupted.state_dict(), file)
+    file.seek(0)
+    resumed = start(seed=1)
+    resumed.load_state_dict(torch.load(file, weights_only=True))
+    assert [m.epoch for m in before] == [1, 2]
+    assert scores(resumed) == straight[2:]
+
+
+def test_a_resumed_training_keeps_its_own_weight_decay(digits: TrialData) -> None:
+    def start(decay: float) -> Training:
+        config = MLPConfig.from_dict(
+            {"n_layers": 1, "width_1": 8, "lr": 0.01, "weight_decay": decay}
+        )
+        model = MLP(config, digits.input_shape, digits.n_classes)
+        return fit(model, config, digits, max_epochs=3, seed=0, device=CPU)
+
+    donor = start(0.0)
+    next(donor)
+    taker = start(0.5)
+    taker.load_state_dict(donor.state_dict())
+    decays = {g["weight_decay"] for g in taker.state_dict()["optimizer"]["param_groups"]}
+    assert decays == {0.5}
