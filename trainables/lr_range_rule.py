@@ -1,0 +1,189 @@
+"""From the curve of an LR range test to base_lr and max_lr: pure functions of the numbers.
+
+Smith 2015 (arXiv 1506.01186, section 3.3) reads max_lr off the curve by eye, where it stops
+improving; base_lr is then a tenth or a twentieth of it for a single cycle (Smith 2018, arXiv
+1803.09820, section 4.1). Here "stops improving" is where the smoothed loss falls at a third of the
+fastest rate that it had. Rates are taken against the logarithm of the learning rate: against the
+learning rate itself the noise of the first iterations, which lie close together, outweighs all.
+
+The third is chosen among rules tried on ``digits``: an MLP with and without batch normalisation and
+a CNN, with SGD and AdamW, batches of 32 and 128, and 4 seeds. The validation loss after 8 epochs,
+as a multiple of that at the best learning rate there is, geometric mean of the 48 (and the worst),
+of a constant learning rate and of the peak of one_cycle (interpolated between trainings at 13
+learning rates, mean of 2 seeds):
+
+    ====================  ===========  =========  =========  ===========  =========
+    max_lr is where       constant     one_cycle  at a third of it  at 3 times it
+    the loss falls ...    lr = max_lr  to max_lr  constant / one_c  constant / one_c
+    ====================  ===========  =========  =========  ===========  =========
+    fastest               1.28 (2.8)   1.75 (5.8)   1.89 / 3.99     1.36 / 1.20
+    half as fast          1.17 (1.6)   1.10 (1.5)   1.18 / 1.57     1.88 / 1.26
+    a third as fast       1.21 (1.6)   1.08 (1.4)   1.15 / 1.41     2.10 / 1.35
+    a tenth as fast       1.30 (2.0)   1.12 (1.4)   1.14 / 1.26     2.54 / 1.54
+    no more (lowest)      1.49 (3.7)   1.15 (1.4)   1.17 / 1.19     3.44 / 1.93
+    ====================  ===========  =========  =========  ===========  =========
+
+In sweeps of 400 iterations instead of 100 to 136, the network has learnt much before the learning
+rate is high, and each rule gives a lower one: a third as fast is then 1.23 (2.4) and 1.73 (4.8).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+LEVELLING = 1 / 3  # of the steepest slope: where the loss is said to stop improving
+WIDTH = 0.5  # of the smoothing to either side, in decades
+NEIGHBOURS = 10  # in the smoothing at least, where the learning rates lie further apart
+GRID = 201
+MIN_POINTS = 10
+CEILING = 1.5  # times the first losses: what explodes must not outweigh what comes before it
+CERTAINTY = 4.0  # standard errors that a fall must have; of flat noise, fewer than 1 in 100 have
+LEAST_FALL = 0.02  # and this share of the first loss
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The band in which a cyclical policy moves the learning rate."""
+
+    base_lr: float  # max_lr / divisor
+    max_lr: float
+    steepest_lr: float  # where the loss falls fastest
+    lowest_lr: float  # where the smoothed loss is lowest
+    reason: str  # what in the curve says so, in one line
+
+
+class Smoothed(NamedTuple):
+    """A curve smoothed, at learning rates in equal ratios, all (n,)."""
+
+    lrs: np.ndarray
+    losses: np.ndarray
+    slopes: np.ndarray  # per decade of the learning rate
+    errors: np.ndarray  # standard errors of the losses
+
+
+def suggest_bounds(lrs: Sequence[float], losses: Sequence[float], divisor: float = 10.0) -> Bounds:
+    """Read the bounds off a range test, from the loss of the batch at each learning rate.
+
+    ``lrs`` rise; what follows a loss that is not finite is left out. max_lr is where the smoothed
+    loss, past its steepest fall, falls at a third of that rate; base_lr is ``max_lr / divisor``,
+    Smith's 10, or 100.
+
+    Raises ``ValueError`` where the curve has too few points, where it never falls, and where the
+    training diverged at once.
+    """
+    if not divisor > 1:
+        raise ValueError(f"divisor must be above 1, not {divisor:g}")
+    _check_points(lrs, losses)
+    curve = smooth(lrs, losses)
+    lowest = int(curve.losses.argmin())
+    _check_fall(curve, lowest, losses)
+    steepest = int(curve.slopes[: lowest + 1].argmin())
+    end = steepest
+    while end < lowest and curve.slopes[end + 1] <= LEVELLING * curve.slopes[steepest]:
+        end += 1
+    max_lr = float(curve.lrs[end])
+    return Bounds(
+        base_lr=max_lr / divisor,
+        max_lr=max_lr,
+        steepest_lr=float(curve.lrs[steepest]),
+        lowest_lr=float(curve.lrs[lowest]),
+        reason=_reason(curve, steepest, end, lowest),
+    )
+
+
+def smooth(lrs: Sequence[float], losses: Sequence[float]) -> Smoothed:
+    """Lines fitted around each of 201 learning rates, by least squares with tricube weights
+    (Cleveland 1979), to the losses within half a decade.
+
+    What follows a loss that is not finite is left out, and no loss counts for more than 1.5 times
+    the first ones. Needs two points or more.
+    """
+    y = _finite_head(losses)
+    x = np.log10(np.asarray(lrs[: len(y)], float))
+    y = np.minimum(y, CEILING * np.median(y[: max(5, len(y) // 20)]))
+    at = np.linspace(x[0], x[-1], GRID)
+    values, slopes = _local_lines(x, at)
+    smoothed = values @ y
+    # From one point to the next, because there the curve itself changes little; the median,
+    # because the noise of what explodes is not that of what comes before it.
+    noise = float(np.median(np.abs(np.diff(y)))) / (0.6745 * math.sqrt(2))
+    return Smoothed(10**at, smoothed, slopes @ y, noise * np.sqrt((values**2).sum(axis=1)))
+
+
+def _local_lines(x: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Weights (len(at), len(x)) of the observations in the value and the slope at each point."""
+    distances = np.abs(at[:, None] - x)
+    nearest = np.sort(distances, axis=1)[:, min(NEIGHBOURS, len(x) - 1)]
+    width = np.maximum(min(WIDTH, (x[-1] - x[0]) / 4), 1.001 * nearest)
+    weights = (1 - np.minimum(distances / width[:, None], 1) ** 3) ** 3
+    weights /= weights.sum(axis=1, keepdims=True)
+    centre = weights @ x
+    offsets = x - centre[:, None]
+    slopes = weights * offsets
+    slopes /= (slopes * offsets).sum(axis=1, keepdims=True)
+    return weights + slopes * (at - centre)[:, None], slopes
+
+
+def _finite_head(losses: Sequence[float]) -> np.ndarray:
+    values = np.asarray(losses, float)
+    bad = np.flatnonzero(~np.isfinite(values))
+    return values[: bad[0]] if len(bad) else values
+
+
+def _check_points(lrs: Sequence[float], losses: Sequence[float]) -> None:
+    if len(lrs) != len(losses):
+        raise ValueError(f"{len(lrs)} learning rates and {len(losses)} losses: one for each")
+    if not all(a < b for a, b in zip([0.0, *lrs], lrs, strict=False)):
+        raise ValueError("the learning rates of a range test must be above 0 and rise")
+    y = _finite_head(losses)
+    if len(y) >= MIN_POINTS:
+        return
+    if len(y) < len(losses):
+        raise ValueError(
+            f"diverged at once: the loss is {losses[len(y)]} at lr {lrs[len(y)]:.3g}, "
+            f"after {len(y)} iterations: begin at a lower learning rate"
+        )
+    if len(y) > 1 and y[-1] > 2 * y[0]:
+        raise ValueError(
+            f"diverged at once: the loss rises from {y[0]:.3g} at lr {lrs[0]:.3g} to {y[-1]:.3g} "
+            f"at {lrs[len(y) - 1]:.3g}: begin at a lower learning rate"
+        )
+    raise ValueError(
+        f"no usable slope: the curve has {len(y)} points, at least {MIN_POINTS} are needed"
+    )
+
+
+def _check_fall(curve: Smoothed, lowest: int, losses: Sequence[float]) -> None:
+    start, least = curve.losses[0], curve.losses[lowest]
+    error = math.hypot(curve.errors[0], curve.errors[lowest])
+    if start - least > max(CERTAINTY * error, LEAST_FALL * start):
+        return
+    head = max(losses[:MIN_POINTS])
+    if head > 2 * losses[0]:
+        raise ValueError(
+            f"diverged at once: the loss rises from {losses[0]:.3g} to {head:.3g} in the first "
+            f"{MIN_POINTS} iterations: begin at a lower learning rate"
+        )
+    raise ValueError(
+        f"no usable slope: the loss never falls: smoothed it is {start:.4g} at lr "
+        f"{curve.lrs[0]:.3g} and at best {least:.4g}, at {curve.lrs[lowest]:.3g}, "
+        f"where noise alone gives {CERTAINTY * error:.2g}"
+    )
+
+
+def _reason(curve: Smoothed, steepest: int, end: int, lowest: int) -> str:
+    text = (
+        f"the loss falls fastest at lr {curve.lrs[steepest]:.3g}, a third as fast at "
+        f"{curve.lrs[end]:.3g}, and is lowest at {curve.lrs[lowest]:.3g}"
+    )
+    if end == GRID - 1:
+        return (
+            f"the loss, fastest in its fall at lr {curve.lrs[steepest]:.3g}, still falls at the "
+            f"last, {curve.lrs[end]:.3g}: a sweep to a higher learning rate may find a higher bound"
+        )
+    return text
