@@ -19,6 +19,7 @@ from ray._private.services import get_ray_address_from_environment
 from pipelines.search.resources import Node, slots_on
 
 LOCAL = "local"
+ON_PREMISES = "local"  # Ray's word for the provider of machines that are one's own
 _AUTOSCALER_CONFIG = "~/ray_bootstrap_config.yaml"  # where `ray up` puts it on the head
 _PATIENCE = 5.0  # seconds for a host to answer
 
@@ -63,11 +64,34 @@ class Cluster:
         ]
 
     def nodes_at_most(self) -> list[Node]:
-        """Those that may be there: with an autoscaler, all that it may add."""
-        config = Path(_AUTOSCALER_CONFIG).expanduser()
-        if self.started_here or not config.is_file():
+        """Those that may be there: with an autoscaler, all that it may add.
+
+        What machines of one's own have is known once they are there: they are among ``nodes``.
+        """
+        config = self._launched_with()
+        if config is None or config["provider"]["type"] == ON_PREMISES:
             return self.nodes()
-        return nodes_of_config(yaml.safe_load(config.read_text()))
+        return nodes_of_config(config)
+
+    def machines_to_come(self) -> list[str]:
+        """The addresses of one's own machines that `ray up` starts and that are not there yet."""
+        config = self._launched_with()
+        if config is None or config["provider"]["type"] != ON_PREMISES:
+            return []
+        there = {node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]}
+        return [address for address in config["provider"]["worker_ips"] if address not in there]
+
+    def may_grow(self) -> bool:
+        """Whether an autoscaler may add nodes to those that are there."""
+        return len(self.nodes_at_most()) > len(self.nodes()) or bool(self.machines_to_come())
+
+    def _launched_with(self) -> dict[str, Any] | None:
+        """The YAML file that `ray up` made this cluster from; None where something else did."""
+        path = Path(_AUTOSCALER_CONFIG).expanduser()
+        if self.started_here or not path.is_file():
+            return None
+        config: dict[str, Any] = yaml.safe_load(path.read_text())
+        return config
 
 
 def nodes_of_config(config: dict[str, Any]) -> list[Node]:
@@ -184,3 +208,8 @@ def slot_counter(
         return slots if limit is None else min(slots, limit)
 
     return count
+
+
+def is_alive(address: str) -> bool:
+    """Whether the machine at ``address`` is a live node of the connected cluster."""
+    return any(node["Alive"] and node["NodeManagerAddress"] == address for node in ray.nodes())

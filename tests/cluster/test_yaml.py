@@ -1,0 +1,102 @@
+"""cluster.yaml and cluster-onprem.yaml say what Ray's launcher understands, and what the README and
+docs/cluster.md promise. No AWS and no hosts: those are in test_aws.py, test_onprem.py, test_ec2.py.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ray.autoscaler._private.util import prepare_config, validate_config
+
+from pipelines.search.cluster import nodes_of_config
+from pipelines.search.resources import Node, check_fit, slots_on
+
+ROOT = Path(__file__).parent.parent.parent
+FILES = ("cluster.yaml", "cluster-onprem.yaml")
+
+
+def load(name: str) -> dict[str, Any]:
+    config: dict[str, Any] = yaml.safe_load((ROOT / name).read_text())
+    return config
+
+
+@pytest.fixture(params=FILES)
+def config(request: pytest.FixtureRequest) -> dict[str, Any]:
+    return load(request.param)
+
+
+def test_ray_accepts_it(config: dict[str, Any]) -> None:
+    validate_config(prepare_config(config))
+
+
+def test_every_part_of_the_project_reaches_every_node(config: dict[str, Any]) -> None:
+    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    needed = packages | {"pyproject.toml", "README.md", "constraints.txt"}
+    mounted = {local for remote, local in config["file_mounts"].items() if "rangefinder" in remote}
+    assert needed <= mounted
+    assert all((ROOT / local).exists() for local in mounted)
+
+
+def test_every_node_installs_the_pinned_versions(config: dict[str, Any]) -> None:
+    pinned = "pip install -q -c ~/rangefinder/constraints.txt -e ~/rangefinder"
+    installs = [command for command in config["setup_commands"] if command.startswith(pinned)]
+    assert len(installs) == 1
+    assert "\nray==" in (ROOT / "constraints.txt").read_text()
+
+
+def test_every_node_has_the_token_and_asks_for_it(config: dict[str, Any]) -> None:
+    assert config["file_mounts"]["~/.ray/auth_token"] == "~/.ray/auth_token"
+    assert any("RAY_AUTH_MODE=token" in command for command in config["setup_commands"])
+
+
+def test_a_lost_node_is_noticed_soon(config: dict[str, Any]) -> None:
+    (start,) = (c for c in config["head_start_ray_commands"] if "ray start" in c)
+    for setting in ("period_ms=1000", "timeout_ms=3000", "failure_threshold=3"):
+        assert f"RAY_health_check_{setting}" in start
+
+
+def test_gpu_workers_start_mps_before_ray(config: dict[str, Any]) -> None:
+    commands = config["worker_start_ray_commands"]
+    mps = next(i for i, c in enumerate(commands) if c.startswith("nvidia-cuda-mps-control -d"))
+    assert mps < next(i for i, c in enumerate(commands) if "ray start" in c)
+
+
+def test_on_premises_all_machines_are_started_by_the_older_autoscaler() -> None:
+    config = load("cluster-onprem.yaml")
+    machines = len(config["provider"]["worker_ips"])
+    assert config["min_workers"] == config["max_workers"] == machines
+    (start,) = (c for c in config["head_start_ray_commands"] if "ray start" in c)
+    assert "RAY_enable_autoscaler_v2=0 " in start
+    assert "--num-cpus=0 --num-gpus=0" in start
+
+
+def test_on_aws_the_head_takes_no_trials_and_spot_workers_scale_from_none() -> None:
+    config = load("cluster.yaml")
+    types = config["available_node_types"]
+    assert types[config["head_node_type"]]["resources"] == {"CPU": 0, "GPU": 0}
+    spot, on_demand = types["gpu_spot"], types["gpu_on_demand"]
+    assert spot["min_workers"] == on_demand["min_workers"] == 0
+    assert spot["node_config"]["InstanceMarketOptions"] == {"MarketType": "spot"}
+    assert "InstanceMarketOptions" not in on_demand["node_config"]
+    assert config["idle_timeout_minutes"] <= 10
+
+
+def test_nodes_that_the_autoscaler_may_add_count_for_a_trial() -> None:
+    filled_in = {
+        "head_node_type": "head",
+        "max_workers": 3,
+        "available_node_types": {
+            "head": {"resources": {"CPU": 0}},
+            "gpu": {"resources": {"CPU": 4, "GPU": 1}, "max_workers": 2},
+            "cpu": {"resources": {"CPU": 8}, "max_workers": 2},
+        },
+    }
+    nodes = nodes_of_config(filled_in)
+    assert nodes == [Node("head", 0, 0), *[Node("gpu", 4, 1)] * 2, Node("cpu", 8, 0)]
+    check_fit(nodes, 1, 0.25)
+    assert sum(slots_on(node, 1, 0.25) for node in nodes) == 8
+    with pytest.raises(ValueError, match="gpu has 4 CPUs and 1 GPUs"):
+        check_fit(nodes, 1, 2)
