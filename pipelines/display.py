@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from pipelines.search.attempts import Cause
 from pipelines.search.progress import Incumbent, Progress
 from pipelines.search.trials import FinishedTrial
 
@@ -57,6 +58,10 @@ class Display:
 
     def failed(self, trial: FinishedTrial) -> None:
         print_plain(self._console, f"failed    {trial.error}  {format_config(trial.config)}")
+
+    def tried_again(self, trial_id: str, cause: Cause, epoch: int) -> None:
+        where = f"goes on after epoch {epoch}" if epoch else "starts again"
+        print_plain(self._console, f"again     trial {trial_id} {where}: {cause.value}")
 
 
 def print_plain(console: Console, line: str) -> None:

@@ -14,7 +14,7 @@ from pipelines.arguments import choice, option, real, whole
 from pipelines.command import main
 from pipelines.search.algorithms import ALGORITHMS
 from pipelines.search.resources import parse_gpus, ray_gpus
-from pipelines.search.schedulers import SCHEDULERS
+from pipelines.search.schedulers import SCHEDULERS, check_scheduler
 from search_spaces import SPACES
 from trainables.datasets import DATASETS
 from trainables.metrics import METRICS
@@ -145,6 +145,9 @@ def run(
     gpus_per_trial: Annotated[
         Any, option(parse_gpus, "GPUs of a trial: 0, 1/4 or 0.25, 2.", _RESOURCES, "gpus")
     ] = "0",
+    max_failures: Annotated[
+        int, option(whole(0), "Times that a trial which fails is tried again.", _RESOURCES, "n")
+    ] = 0,
     max_concurrent: Annotated[
         Any, option(whole(1), "Trials at once.", _RESOURCES, "n", show_default="all that fit")
     ] = None,
@@ -209,6 +212,7 @@ def run(
         seed=seed,
         metric=metric,
     )
+    check_scheduler(scheduler, algo, study.trainable, study.space)
     folder = arguments.new_run_folder(runs_dir, name, study.label(algo))
     spec = StudySpec(
         algo=algo,
@@ -228,6 +232,7 @@ def run(
         cpus_per_trial=cpus_per_trial,
         gpus_per_trial=ray_gpus(gpus),
         max_concurrent=max_concurrent,
+        max_failures=max_failures,
         storage=None if storage is None else arguments.resolve_storage(storage, folder.name),
         grid_levels=arguments.parse_levels(levels),
         max_parameters=max_parameters,

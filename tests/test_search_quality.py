@@ -2,8 +2,6 @@
 libraries' own."""
 
 import math
-import sys
-from pathlib import Path
 
 import hyperopt
 import numpy as np
@@ -13,9 +11,7 @@ import typer
 from hyperopt import tpe
 from typer.testing import CliRunner
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
-
-from search_quality import (
+from benchmarks.search_quality import (
     FUNCTIONS,
     HEADER,
     NATIVE,
@@ -32,7 +28,6 @@ from search_quality import (
     regret,
     search,
 )
-
 from pipelines.search.optuna_sampler import OptunaSampler
 from pipelines.search.trials import FinishedTrial, State
 from search_spaces import Config

@@ -1,75 +1,71 @@
-"""Follows every trial of a study, its curve and its end, and decides when the study is over."""
+"""Follows every trial of a study: its curve, its attempts and its end."""
 
 from __future__ import annotations
 
+import copy
 import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from ray.tune import Callback, Stopper
+from ray import cloudpickle
+from ray.tune import Callback
 from ray.tune.experiment import Trial
 from ray.tune.result import DONE, SHOULD_CHECKPOINT
 
+from pipelines.search.attempts import Attempt, cause_of, unpack
 from pipelines.search.progress import Incumbent, Observer, Progress
 from pipelines.search.record import Record
 from pipelines.search.samplers import Sampler
+from pipelines.search.stopper import StudyStopper
 from pipelines.search.trial import FINISHED, HAS_WEIGHTS, METRIC_VALUES, WEIGHTS
 from pipelines.search.trials import FinishedTrial, State
+from search_spaces import Config
 from trainables.metrics import METRICS
 
+_CHECKPOINT_EVERY = 60.0  # seconds of a trial that are lost at most with its machine
 _FAILURES_IN_A_ROW = 3  # from the start: the trainable is broken, not one config
 
 
-class StudyStopper(Stopper):
-    """Stops a trial that diverged, and the study at a target value, a time budget or a request."""
+class Retries(Protocol):
+    """Takes a config that is to have another attempt."""
 
-    def __init__(
-        self, metric: str, target: float | None = None, time_budget: float | None = None
-    ) -> None:
-        self.reason = ""
-        self.busy: Callable[[], bool] = lambda: False
-        self._metric = metric
-        self._target = target
-        self._time_budget = time_budget
-        self._started = time.monotonic()
+    def try_again(self, config: Config, attempt: Attempt) -> None: ...
 
-    def request(self, reason: str) -> None:
-        self.reason = self.reason or reason
 
-    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-        value = result[self._metric]
-        if self._target is not None and not result["diverged"]:
-            metric = METRICS[self._metric]
-            if value == self._target or metric.better(value, self._target):
-                self.request("target value")
-        return bool(result["diverged"])
+@dataclass
+class _Reached:
+    """What a trial has reached, up to an epoch."""
 
-    def stop_all(self) -> bool:
-        if self._time_budget and time.monotonic() - self._started > self._time_budget:
-            self.request("time budget")
-        return bool(self.reason) and not self.busy()
+    curve: dict[int, float] = field(default_factory=dict)
+    best: Incumbent | None = None
+    best_metrics: dict[str, float] = field(default_factory=dict)
+    losses: dict[int, tuple[float | None, float | None]] = field(default_factory=dict)
+    changes: dict[int, Config] = field(default_factory=dict)
 
 
 @dataclass
 class _Running:
     started: float
-    node: str = ""
-    curve: dict[int, float] = field(default_factory=dict)
-    best: Incumbent | None = None
-    best_metrics: dict[str, float] = field(default_factory=dict)
+    config: Config
+    attempt: Attempt
+    trial: Trial
+    reached: _Reached = field(default_factory=_Reached)
+    saved: _Reached = field(default_factory=_Reached)  # at the last checkpoint
+    saved_at: float = 0.0
+    nodes: list[str] = field(default_factory=list)
     stopped_by: str = ""
 
 
 class StudyCallback(Callback):
     """Turns Ray's events into finished trials: recorded, told to the sampler, shown.
 
-    It asks for a checkpoint only where an epoch is better than every trial that has ended soundly:
-    the best trial of the study always has one, and few others do. ``best.pt`` changes when a trial
-    ends, so it holds the weights of the best trial in the record, and not those of one that went on
-    to diverge.
+    It asks for a checkpoint where an epoch is better than every trial that has ended soundly, so
+    that the best trial of the study always has one, and once a minute of a trial, so that no more
+    is lost with its machine. ``best.pt`` changes when a trial ends: it holds the weights of the
+    best trial in the record, and not those of one that went on to diverge.
     """
 
     def __init__(
@@ -81,7 +77,11 @@ class StudyCallback(Callback):
         stopper: StudyStopper,
         observer: Observer,
         progress: Progress,
+        retries: Retries,
+        max_failures: int = 0,
+        alive: Callable[[str], bool] = lambda node: True,
     ) -> None:
+        """``alive`` says whether the machine at an address is still there."""
         self._metric_name = metric
         self._metric = METRICS[metric]
         self._sampler = sampler
@@ -89,6 +89,9 @@ class StudyCallback(Callback):
         self._stopper = stopper
         self._observer = observer
         self._progress = progress
+        self._retries = retries
+        self._max_failures = max_failures
+        self._alive = alive
         self._started = time.monotonic()
         self._running: dict[str, _Running] = {}
         self._saving: set[str] = set()
@@ -101,79 +104,133 @@ class StudyCallback(Callback):
         return {}
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
-        self._running[trial.trial_id] = _Running(time.monotonic())
+        """Also of a trial that was paused, or that has another attempt."""
+        config, attempt = unpack(trial.config, trial.trial_id)
+        now = time.monotonic()
+        running = self._running.setdefault(
+            attempt.trial_id, _Running(now, config, attempt, trial, saved_at=now)
+        )
+        running.trial, running.attempt = trial, attempt
         self._show()
 
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **_: Any
     ) -> None:
-        running = self._running[trial.trial_id]
+        running = self._running_of(trial)
         epoch, value = result["epoch"], result[self._metric_name]
-        running.node = result.get("node_ip", "")
-        running.curve[epoch] = value
+        self._note_changes(running, epoch)
+        reached = running.reached
+        node = result.get("node_ip", "")
+        if node not in running.nodes:
+            running.nodes.append(node)
+        reached.curve[epoch] = value
+        values = result[METRIC_VALUES]
+        reached.losses[epoch] = (values.get("train_loss"), values.get("val_loss"))
         if result["diverged"]:
             running.stopped_by = "divergence"
         elif result.get(DONE) and not result[FINISHED]:
             running.stopped_by = "scheduler"
-        incumbent = Incumbent(trial.trial_id, trial.config, value, epoch)
-        if result["diverged"] or self._is_better(value, running.best):
-            running.best, running.best_metrics = incumbent, result[METRIC_VALUES]
+        incumbent = Incumbent(running.attempt.trial_id, running.config, value, epoch)
+        if result["diverged"] or self._is_better(value, reached.best):
+            reached.best, reached.best_metrics = incumbent, values
             if result[HAS_WEIGHTS] and self._is_better(value, self._best_ended):
-                result[SHOULD_CHECKPOINT] = True
-                self._saving.add(trial.trial_id)
+                self._ask_to_save(running, result)
+        if time.monotonic() - running.saved_at > _CHECKPOINT_EVERY and not result.get(DONE):
+            self._ask_to_save(running, result)
         if self._is_better(value, self._incumbent):
             self._incumbent = incumbent
             self._observer.new_best(incumbent)
         self._show()
 
+    def _ask_to_save(self, running: _Running, result: dict[str, Any]) -> None:
+        result[SHOULD_CHECKPOINT] = True
+        self._saving.add(running.trial.trial_id)
+
+    def _note_changes(self, running: _Running, epoch: int) -> None:
+        """Population based training changes a trial's config: its value is that of the latest."""
+        config, _ = unpack(running.trial.config)
+        if config != running.config:
+            running.config = config
+            running.reached.changes[epoch] = config
+            running.reached.best = None
+            if self._incumbent and self._incumbent.trial_id == running.attempt.trial_id:
+                self._incumbent = self._best_remaining()
+
     def on_trial_save(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
         self._saving.discard(trial.trial_id)
+        running = self._running.get(_id_of(trial))
+        if running is not None:
+            running.saved, running.saved_at = copy.deepcopy(running.reached), time.monotonic()
 
     def on_trial_complete(
         self, iteration: int, trials: list[Trial], trial: Trial, **_: Any
     ) -> None:
-        running = self._running.pop(trial.trial_id)
+        running = self._running.pop(_id_of(trial), None)
+        if running is None:  # it never started
+            return
+        if trial.status == Trial.PAUSED:
+            running.stopped_by = "scheduler"
         state = State.PRUNED if running.stopped_by else State.COMPLETE
-        self._finish(trial, running, state)
+        self._finish(running, state)
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
         self._saving.discard(trial.trial_id)
-        running = self._running.pop(trial.trial_id, _Running(time.monotonic()))
+        config, attempt = unpack(trial.config, trial.trial_id)
+        running = self._running.pop(
+            attempt.trial_id, _Running(time.monotonic(), config, attempt, trial)
+        )
+        lost = bool(running.nodes) and not self._alive(running.nodes[-1])
+        cause = cause_of(_exception(trial), lost)
+        checkpoint = None if trial.checkpoint is None else trial.checkpoint.path
+        again = attempt.after(cause, self._max_failures, checkpoint or attempt.checkpoint)
+        if again is not None:
+            running.reached = copy.deepcopy(running.saved)
+            running.attempt = again
+            self._running[attempt.trial_id] = running
+            self._retries.try_again(running.config, again)
+            self._observer.tried_again(
+                attempt.trial_id, cause, max(running.reached.curve, default=0)
+            )
+            return
         error = _traceback(trial)
-        self._record.write_error(trial.trial_id, error)
-        self._finish(trial, running, State.FAIL, error.strip().splitlines()[-1].strip())
+        self._record.write_error(attempt.trial_id, error)
+        self._finish(running, State.FAIL, error.strip().splitlines()[-1].strip())
         failed = self._progress.failed
         if failed == self._progress.finished == _FAILURES_IN_A_ROW:
             self._stopper.request("failures")
 
     def on_experiment_end(self, trials: list[Trial], **_: Any) -> None:
         """Trials cut short with the study keep what they have reached."""
-        for trial in trials:
-            running = self._running.pop(trial.trial_id, None)
-            if running is not None and running.curve:
+        for trial_id in list(self._running):
+            running = self._running.pop(trial_id)
+            if running.reached.curve:
                 running.stopped_by = self._stopper.reason
-                self._finish(trial, running, State.PRUNED)
+                self._finish(running, State.PRUNED)
 
-    def _finish(self, trial: Trial, running: _Running, state: State, error: str = "") -> None:
-        best = running.best
+    def _finish(self, running: _Running, state: State, error: str = "") -> None:
+        reached, attempt = running.reached, running.attempt
+        best = reached.best
         finished = FinishedTrial(
-            trial_id=trial.trial_id,
-            config=dict(trial.config),
+            trial_id=attempt.trial_id,
+            config=running.config,
             state=state,
-            curve=running.curve,
+            curve=reached.curve,
             value=best.value if best else None,
             best_epoch=best.epoch if best else None,
             stopped_by=running.stopped_by,
-            metrics=running.best_metrics,
+            metrics=reached.best_metrics,
             seconds=time.monotonic() - running.started,
-            node=running.node,
+            node=" ".join(running.nodes),
             error=error,
+            losses=attempt.losses,
+            errors=attempt.errors,
+            changes=reached.changes,
         )
         sound = state is not State.FAIL and not finished.diverged
         if best and sound and self._is_better(best.value, self._best_ended):
             self._best_ended = best
-            self._keep_weights(trial)
-        elif self._incumbent and self._incumbent.trial_id == trial.trial_id and not sound:
+            self._keep_weights(running.trial)
+        elif self._incumbent and self._incumbent.trial_id == attempt.trial_id and not sound:
             self._incumbent = self._best_remaining()
         self._record.append(finished)
         self._sampler.tell(finished)
@@ -197,11 +254,14 @@ class StudyCallback(Callback):
             shutil.copyfile(f"{folder}/{WEIGHTS}", target.with_suffix(".part"))
         target.with_suffix(".part").replace(target)
 
+    def _running_of(self, trial: Trial) -> _Running:
+        return self._running[_id_of(trial)]
+
     def _best_remaining(self) -> Incumbent | None:
         best = self._best_ended
         for running in self._running.values():
-            if running.best and self._is_better(running.best.value, best):
-                best = running.best
+            if running.reached.best and self._is_better(running.reached.best.value, best):
+                best = running.reached.best
         return best
 
     def _is_better(self, value: float, than: Incumbent | None) -> bool:
@@ -210,11 +270,27 @@ class StudyCallback(Callback):
     def _show(self) -> None:
         self._progress = replace(
             self._progress,
-            running=len(self._running),
+            running=sum(r.trial.status != Trial.PAUSED for r in self._running.values()),
             best=self._incumbent.value if self._incumbent else None,
             seconds=time.monotonic() - self._started,
         )
         self._observer.progress(self._progress)
+
+
+def _id_of(trial: Trial) -> str:
+    """The record's name for what Ray may call otherwise."""
+    return unpack(trial.config, trial.trial_id)[1].trial_id
+
+
+def _exception(trial: Trial) -> BaseException:
+    path = Path(trial.pickled_error_file or "")
+    if not path.is_file():
+        return RuntimeError("unknown error")
+    try:
+        error: BaseException = cloudpickle.loads(path.read_bytes())
+    except Exception as unreadable:  # the error's class may be known to the worker alone
+        return unreadable
+    return error
 
 
 def _traceback(trial: Trial) -> str:

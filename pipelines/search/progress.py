@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from pipelines.search.attempts import Cause
 from pipelines.search.trials import FinishedTrial
 from search_spaces import Config
 
@@ -51,3 +52,6 @@ class Observer(Protocol):
     def new_best(self, incumbent: Incumbent) -> None: ...
 
     def failed(self, trial: FinishedTrial) -> None: ...
+
+    def tried_again(self, trial_id: str, cause: Cause, epoch: int) -> None:
+        """A trial has another attempt, which goes on after ``epoch``."""

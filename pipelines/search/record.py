@@ -97,6 +97,9 @@ class Record:
                 "seconds": round(trial.seconds, 3),
                 "node": trial.node,
                 "error": trial.error,
+                "losses": trial.losses,
+                "errors": trial.errors,
+                "clue": trial.clue,
                 **{f"param.{name}": value for name, value in trial.config.items()},
                 **{f"metric.{name}": value for name, value in trial.metrics.items()},
             }
@@ -144,6 +147,10 @@ def _attributes(trial: FinishedTrial) -> dict[str, object]:
         "seconds": round(trial.seconds, 3),
         "node": trial.node,
         "error": trial.error,
+        "losses": trial.losses,
+        "errors": trial.errors,
+        "clue": trial.clue,
+        "changes": {str(epoch): config for epoch, config in trial.changes.items()},
     }
 
 
@@ -168,4 +175,8 @@ def _finished(trial: FrozenTrial) -> FinishedTrial:
         seconds=attributes["seconds"],
         node=attributes["node"],
         error=attributes["error"],
+        losses=attributes["losses"],
+        errors=attributes["errors"],
+        clue=attributes["clue"],
+        changes={int(epoch): config for epoch, config in attributes["changes"].items()},
     )

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from search_spaces import Choice, SearchSpace
 from trainables.metrics import Mode
 
 if TYPE_CHECKING:
     from ray.tune.schedulers import TrialScheduler
 
+# What may change in the middle of a training: the rest would make it another network, or change
+# how many steps an epoch has.
+CHANGEABLE = ("lr", "momentum", "weight_decay")
+_NOT_LEARNING = ("random", "sobol", "grid")
 TIME_ATTR = "epoch"  # Ray's training_iteration starts again when a trial does
 
 
@@ -22,6 +30,8 @@ class StoppingRules:
     max_epochs: int
     grace_period: int = 1
     reduction_factor: float = 3
+    space: SearchSpace | None = None  # for a scheduler that changes configs
+    seed: int = 0
 
 
 def asha(rules: StoppingRules) -> TrialScheduler:
@@ -61,8 +71,94 @@ def none(rules: StoppingRules) -> TrialScheduler:
     return FIFOScheduler()
 
 
+def hyperband(rules: StoppingRules) -> TrialScheduler:
+    """HyperBand (Li et al. 2018, arXiv 1603.06560, algorithm 1), synchronous: a bracket's trials
+    pause at a rung until all have reached it, and the best 1 in reduction_factor go on. With a
+    model-based algorithm it is BOHB's schedule (Falkner et al. 2018), the largest bracket first."""
+    from ray.tune.schedulers import HyperBandForBOHB
+
+    return HyperBandForBOHB(
+        time_attr=TIME_ATTR,
+        metric=rules.metric,
+        mode=rules.mode,
+        max_t=rules.max_epochs,
+        reduction_factor=rules.reduction_factor,
+    )
+
+
+def pbt(rules: StoppingRules) -> TrialScheduler:
+    """Population based training (Jaderberg et al. 2017, arXiv 1711.09846): all trials train in
+    turns, and from the grace period on, ten times a training, the worst quarter goes on from the
+    checkpoints of the best quarter with their learning rate, momentum and weight decay changed.
+
+    Raises ``ValueError`` for a space that has none of these.
+    """
+    from types import SimpleNamespace
+
+    from ray.tune.schedulers import PopulationBasedTraining
+
+    class Population(PopulationBasedTraining):
+        def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
+            # Ray refuses any searcher here, because one that learns would be told values of configs
+            # that have changed. Ours gives the first configs, and learns nothing (see check()).
+            super().on_trial_add(SimpleNamespace(search_alg=None), trial)
+
+    assert rules.space is not None
+    return Population(
+        time_attr=TIME_ATTR,
+        metric=rules.metric,
+        mode=rules.mode,
+        perturbation_interval=max(1, rules.max_epochs // 10),
+        burn_in_period=rules.grace_period,
+        custom_explore_fn=explorer(rules.space, rules.seed),
+        log_config=False,
+    )
+
+
+def explorer(space: SearchSpace, seed: int) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Changes a config as Jaderberg et al. do (section 4.1): each of the changeable parameters that
+    it has is drawn anew with probability 1/4, and otherwise multiplied by 0.8 or 1.2."""
+    if not any(name in space.domains for name in CHANGEABLE):
+        raise ValueError(f"--scheduler pbt changes {', '.join(CHANGEABLE)}: the space has none")
+    rng = np.random.default_rng(seed)
+
+    def explore(config: dict[str, Any]) -> dict[str, Any]:
+        changed = dict(config)
+        for name in CHANGEABLE:
+            domain = space.domains.get(name)
+            if name not in config or domain is None:
+                continue
+            if isinstance(domain, Choice) or rng.random() < 0.25:
+                changed[name] = domain.at(rng.random())
+            else:
+                value = config[name] * rng.choice((0.8, 1.2))
+                changed[name] = float(min(max(value, domain.low), domain.high))
+        return changed
+
+    return explore
+
+
 SCHEDULERS: dict[str, Callable[[StoppingRules], TrialScheduler]] = {
     "asha": asha,
     "median": median,
+    "hyperband": hyperband,
+    "pbt": pbt,
     "none": none,
 }
+PAUSING = ("hyperband", "pbt")  # their trials must be able to go on from a checkpoint
+
+
+def check_scheduler(scheduler: str, algo: str, trainable: object, space: SearchSpace) -> None:
+    """Raises ``ValueError`` for what ``scheduler`` cannot work with."""
+    if scheduler in PAUSING and inspect.isgeneratorfunction(trainable):
+        raise ValueError(
+            f"--scheduler {scheduler} pauses trials, and a generator cannot be saved: "
+            "let the trainable return an iterator with state_dict and load_state_dict"
+        )
+    if scheduler == "pbt":
+        if algo not in _NOT_LEARNING:
+            raise ValueError(
+                f"--scheduler pbt changes configs itself: use --algo {', '.join(_NOT_LEARNING)}, "
+                f"not {algo}"
+            )
+        explorer(space, seed=0)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 from ray.tune.search import Searcher
 
+from pipelines.search.attempts import Attempt, pack
 from pipelines.search.samplers import Sampler
 from search_spaces import Config
 
@@ -14,9 +16,9 @@ from search_spaces import Config
 class StudySearcher(Searcher):
     """Asks the sampler while slots are free.
 
-    ``slots`` is called each time, so the search follows a cluster that grows or shrinks. The
-    sampler is told results by the study's callback, which knows how a trial ended; Ray tells a
-    searcher only that it did.
+    ``slots`` is called each time, so the search follows a cluster that grows or shrinks; a trial
+    that is paused takes none. The sampler is told results by the study's callback, which knows how
+    a trial ended; Ray tells a searcher only that it did.
     """
 
     def __init__(self, sampler: Sampler, max_trials: int, slots: Callable[[], int]) -> None:
@@ -25,24 +27,42 @@ class StudySearcher(Searcher):
         self._left = max_trials
         self._slots = slots
         self._live: set[str] = set()
+        self._paused: set[str] = set()
+        self._again: deque[dict[str, Any]] = deque()
 
-    def suggest(self, trial_id: str) -> Config | str | None:
-        if self._left <= 0:
+    def try_again(self, config: Config, attempt: Attempt) -> None:
+        """Let ``config`` have another attempt, before anything new is asked for."""
+        self._again.append(pack(config, attempt))
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        if self._left <= 0 and not self._again and not self._live:
             return str(Searcher.FINISHED)
-        if len(self._live) >= self._slots():
+        if len(self._live - self._paused) >= self._slots():
             return None
-        config = self._sampler.ask(trial_id)
-        if config is None:
-            self._left = 0
-            return str(Searcher.FINISHED)
-        self._left -= 1
-        self._live.add(trial_id)
+        if not self._again and self._left <= 0:
+            return None  # a trial that runs may still need another attempt
+        config = self._again.popleft() if self._again else self._ask(trial_id)
+        if config is not None:
+            self._live.add(trial_id)
         return config
+
+    def _ask(self, trial_id: str) -> Config | None:
+        config = self._sampler.ask(trial_id)
+        self._left = 0 if config is None else self._left - 1
+        return config
+
+    def on_pause(self, trial_id: str) -> None:
+        """Ray's HyperBandForBOHB says so of each trial."""
+        self._paused.add(trial_id)
+
+    def on_unpause(self, trial_id: str) -> None:
+        self._paused.discard(trial_id)
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
         self._live.discard(trial_id)
+        self._paused.discard(trial_id)
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing for Ray's own snapshot: the record is what a search goes on from."""

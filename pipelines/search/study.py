@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,15 @@ from ray import cloudpickle, tune
 
 import trainables
 from pipelines.search.algorithms import make_sampler
-from pipelines.search.callback import StudyCallback, StudyStopper
+from pipelines.search.attempts import unpack
+from pipelines.search.callback import StudyCallback
+from pipelines.search.cluster import is_alive
 from pipelines.search.progress import Observer, Progress
 from pipelines.search.record import Record
 from pipelines.search.samplers import Problem
-from pipelines.search.schedulers import SCHEDULERS, StoppingRules
+from pipelines.search.schedulers import PAUSING, SCHEDULERS, StoppingRules
 from pipelines.search.searcher import StudySearcher
+from pipelines.search.stopper import StudyStopper
 from pipelines.search.trial import StudyTrial, Trainable, TrialSettings
 from pipelines.search.trials import FinishedTrial, State, best_trial
 from search_spaces import Config, SearchSpace
@@ -53,6 +57,7 @@ class StudySpec:
     cpus_per_trial: float = 1.0
     gpus_per_trial: float = 0.0
     max_concurrent: int | None = None
+    max_failures: int = 0  # times that a trial which fails is tried again
     storage: str | None = None
     grid_levels: dict[str, int] = field(default_factory=dict)
     max_parameters: float | None = None  # of the network
@@ -130,7 +135,13 @@ def run_study(
         worst=METRICS[spec.metric].worst,
     )
     rules = StoppingRules(
-        spec.metric, mode, spec.max_epochs, spec.grace_period, spec.reduction_factor
+        spec.metric,
+        mode,
+        spec.max_epochs,
+        spec.grace_period,
+        spec.reduction_factor,
+        space,
+        spec.seed,
     )
     settings = TrialSettings(
         trainable,
@@ -139,7 +150,11 @@ def run_study(
         spec.seed,
         spec.cpus_per_trial,
         spec.gpus_per_trial,
+        must_resume=spec.scheduler in PAUSING,
     )
+    # The whole population takes turns.
+    at_once = (lambda: spec.trials) if spec.scheduler == "pbt" else slots
+    searcher = StudySearcher(sampler, spec.trials, at_once)
     record = Record(folder, describe(spec, space, data), space, mode)
     stopper = StudyStopper(spec.metric, spec.target_value, spec.time_budget)
     callback = StudyCallback(
@@ -149,14 +164,17 @@ def run_study(
         stopper=stopper,
         observer=observer,
         progress=Progress(total=_total(spec, space), time_budget=spec.time_budget),
+        retries=searcher,
+        max_failures=spec.max_failures,
+        alive=is_alive,
     )
     tuner = tune.Tuner(
         tune.with_resources(
             tune.with_parameters(StudyTrial, settings=settings, data=data),
-            {"cpu": spec.cpus_per_trial, "gpu": spec.gpus_per_trial},
+            partial(_resources, spec.cpus_per_trial, spec.gpus_per_trial),
         ),
         tune_config=tune.TuneConfig(
-            search_alg=StudySearcher(sampler, spec.trials, slots),
+            search_alg=searcher,
             scheduler=SCHEDULERS[spec.scheduler](rules),
             num_samples=-1,  # the sampler says when there is nothing left
             reuse_actors=True,
@@ -168,7 +186,10 @@ def run_study(
             callbacks=[callback],
             stop=stopper,
             # The callback asks for a checkpoint where one is worth it: not at every trial's end.
-            checkpoint_config=tune.CheckpointConfig(num_to_keep=1, checkpoint_at_end=False),
+            # Population based training may still want the one before the last.
+            checkpoint_config=tune.CheckpointConfig(
+                num_to_keep=4 if spec.scheduler == "pbt" else 1, checkpoint_at_end=False
+            ),
             verbose=0,
         ),
     )
@@ -202,6 +223,12 @@ def _send_by_value(trainable: Trainable) -> None:
     name = getattr(trainable, "__module__", "")
     if name.partition(".")[0] != trainables.__name__:
         cloudpickle.register_pickle_by_value(sys.modules[name])
+
+
+def _resources(cpus: float, gpus: float, config: dict[str, Any]) -> tune.PlacementGroupFactory:
+    """What Ray reserves for a trial; an attempt may have a larger share of a GPU."""
+    share = unpack(config)[1].share
+    return tune.PlacementGroupFactory([{"CPU": cpus, "GPU": min(gpus * share, max(gpus, 1.0))}])
 
 
 def describe(spec: StudySpec, space: SearchSpace, data: TrialData) -> dict[str, Any]:

@@ -6,13 +6,14 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import torch
 from ray import tune
 from ray.tune.result import DONE, RESULT_DUPLICATE
 from torch import nn
 
+from pipelines.search.attempts import unpack
 from search_spaces import Config
 from trainables.datasets import TrialData
 from trainables.device import pick_device, set_threads
@@ -20,12 +21,23 @@ from trainables.metrics import METRICS
 
 Metrics: TypeAlias = Mapping[str, float | int | bool]
 # trainable(config, data, max_epochs=, seed=, device=) yields each epoch's metrics and the model.
+# An iterator that is Resumable lets its trial be paused, and go on after its machine was lost.
 Trainable: TypeAlias = Callable[..., Iterator[tuple[Metrics, nn.Module | None]]]
 
-WEIGHTS = "weights.pt"
+WEIGHTS = "weights.pt"  # of the best epoch
+TRAINING = "training.pt"  # what the training goes on from
 FINISHED = "finished"  # the trainable ended by itself; Ray's own "done" is also set by schedulers
 HAS_WEIGHTS = "has_weights"
 METRIC_VALUES = "metric_values"  # all that the trainable reported, apart from what Ray adds
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """A training whose state can be saved and loaded, as torch's modules and optimisers do."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -38,6 +50,7 @@ class TrialSettings:
     seed: int
     cpus: float
     gpus: float
+    must_resume: bool = False  # the scheduler pauses trials
 
 
 class StudyTrial(tune.Trainable):
@@ -54,21 +67,33 @@ class StudyTrial(tune.Trainable):
         self._start(new_config)
         return True
 
-    def _start(self, config: Config) -> None:
+    def _start(self, packed: Config) -> None:
         settings = self._settings
+        self._config, attempt = unpack(packed)
         self._model: nn.Module | None = None
         self._epoch = 0
+        self._best: float | None = None
+        self._best_weights: dict[str, torch.Tensor] = {}
         self._epochs = settings.trainable(
-            config,
+            self._config,
             self._data,
             max_epochs=settings.max_epochs,
             seed=settings.seed,
             device=pick_device(settings.gpus),
         )
+        if settings.must_resume and not isinstance(self._epochs, Resumable):
+            raise TypeError(
+                "the scheduler pauses trials, but the trainable's iterator has no state_dict and "
+                "load_state_dict"
+            )
+        if attempt.checkpoint is not None:
+            with tune.Checkpoint(attempt.checkpoint).as_directory() as folder:
+                self.load_checkpoint(folder)
 
     def _release(self) -> None:
         """Give the device's memory back to the trials that share it."""
         self._model = None
+        self._best_weights = {}
         self._epochs = iter(())
         if torch.cuda.is_initialized():
             torch.cuda.empty_cache()
@@ -82,16 +107,42 @@ class StudyTrial(tune.Trainable):
             return {DONE: True, RESULT_DUPLICATE: True}
         self._epoch += 1
         result = report(metrics, self._epoch, self._settings)
+        self._keep_best(result[self._settings.metric])
         return {**result, HAS_WEIGHTS: self._model is not None}
 
-    def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """The weights alone, on the CPU, loadable with ``weights_only=True``."""
-        weights = {} if self._model is None else self._model.state_dict()
-        cpu = {name: tensor.detach().cpu() for name, tensor in weights.items()}
-        torch.save(cpu, Path(checkpoint_dir) / WEIGHTS)
+    def _keep_best(self, value: float) -> None:
+        """A later epoch may be saved to go on from, but the best one's weights are the result."""
+        if self._best is None or METRICS[self._settings.metric].better(value, self._best):
+            self._best = value
+            weights = {} if self._model is None else self._model.state_dict()
+            self._best_weights = {name: t.detach().clone() for name, t in weights.items()}
 
-    def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
-        """A trial that is run again starts from its first epoch: it is seeded."""
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """The best weights alone, on the CPU, and the state to go on from: both loadable with
+        ``weights_only=True``."""
+        folder = Path(checkpoint_dir)
+        torch.save({name: t.cpu() for name, t in self._best_weights.items()}, folder / WEIGHTS)
+        if isinstance(self._epochs, Resumable):
+            state = {
+                "config": self._config,
+                "epoch": self._epoch,
+                "best": self._best,
+                "training": self._epochs.state_dict(),
+            }
+            torch.save(state, folder / TRAINING)
+
+    def load_checkpoint(self, checkpoint_dir: str) -> None:
+        """Go on from there; a trainable that cannot starts from its first epoch: it is seeded."""
+        folder = Path(checkpoint_dir)
+        if not isinstance(self._epochs, Resumable):
+            return
+        # On the CPU: generators' states must be there, and the rest is copied to where it belongs.
+        state = torch.load(folder / TRAINING, weights_only=True, map_location="cpu")
+        self._epochs.load_state_dict(state["training"])
+        self._epoch = state["epoch"]
+        if state["config"] == self._config:  # otherwise it is another trial's, taken over
+            self._best = state["best"]
+            self._best_weights = torch.load(folder / WEIGHTS, weights_only=True)
 
     def cleanup(self) -> None:
         self._release()

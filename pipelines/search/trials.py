@@ -32,8 +32,12 @@ class FinishedTrial:
     stopped_by: str = ""  # "scheduler", "divergence", "time budget", "target value", "interrupt"
     metrics: Mapping[str, float] = field(default_factory=dict)  # all that best_epoch reported
     seconds: float = 0.0
-    node: str = ""
+    node: str = ""  # the address of its machine; of all, where it had several
     error: str = ""
+    losses: int = 0  # attempts that ended because a machine was lost
+    errors: int = 0  # attempts that failed before this one
+    clue: str = ""  # what its curves tell: see trainables.clues
+    changes: Mapping[int, Config] = field(default_factory=dict)  # epoch -> its config from there on
 
     @property
     def diverged(self) -> bool:

@@ -7,8 +7,16 @@ import numpy as np
 import pytest
 from ray.tune.schedulers import TrialScheduler
 
-from pipelines.search.schedulers import SCHEDULERS, StoppingRules
+from pipelines.search.schedulers import (
+    PAUSING,
+    SCHEDULERS,
+    StoppingRules,
+    check_scheduler,
+    explorer,
+)
+from search_spaces import SPACES, Choice, Float, Int, SearchSpace
 from trainables.metrics import METRICS
+from trainables.networks import TRAINABLES
 
 CONTINUE, STOP = TrialScheduler.CONTINUE, TrialScheduler.STOP
 
@@ -48,7 +56,7 @@ def asha(metric: str = "val_accuracy", **more: Any) -> Fed:
     return Fed("asha", StoppingRules(metric, METRICS[metric].mode, **{"max_epochs": 27, **more}))
 
 
-@pytest.mark.parametrize("name", SCHEDULERS)
+@pytest.mark.parametrize("name", [name for name in SCHEDULERS if name not in PAUSING])
 @pytest.mark.parametrize("metric", METRICS)
 def test_the_best_trial_goes_on(name: str, metric: str) -> None:
     good, bad = (0.9, 0.1) if METRICS[metric].mode == "max" else (0.1, 0.9)
@@ -137,3 +145,68 @@ def test_the_median_rule_stops_what_is_below_the_median_of_the_others() -> None:
     assert fed.report("bad", 1, 0.1) == TrialScheduler.CONTINUE  # grace
     assert fed.report("good", 2, 0.65) == TrialScheduler.CONTINUE
     assert fed.report("bad", 2, 0.1) == TrialScheduler.STOP
+
+
+CHANGING = SearchSpace(
+    {"lr": Float(1e-3, 1.0, log=True), "momentum": Float(0.5, 0.9), "n": Int(1, 9)}
+)
+
+
+def test_a_population_changes_rates_and_nothing_else() -> None:
+    explore = explorer(CHANGING, seed=0)
+    config = {"lr": 0.1, "momentum": 0.6, "n": 3}
+    changed = [explore(config) for _ in range(200)]
+    assert config == {"lr": 0.1, "momentum": 0.6, "n": 3}
+    assert all(CHANGING.contains(c) and c["n"] == 3 for c in changed)
+    scaled = [c["lr"] for c in changed if c["lr"] in (0.1 * 0.8, 0.1 * 1.2)]
+    assert 0.6 < len(scaled) / len(changed) < 0.9  # the rest are drawn anew
+    assert {True, False} == {lr > 0.1 for lr in scaled}
+
+
+def test_a_change_is_clipped_to_the_space_and_seeded() -> None:
+    at_the_edge = {"lr": 1.0, "momentum": 0.9, "n": 1}
+    first, second = explorer(CHANGING, seed=1), explorer(CHANGING, seed=1)
+    for _ in range(50):
+        assert CHANGING.contains(first(at_the_edge))
+    assert [first(at_the_edge) for _ in range(3)] != [second(at_the_edge) for _ in range(3)]
+    second = explorer(CHANGING, seed=1)
+    first = explorer(CHANGING, seed=1)
+    assert [first(at_the_edge) for _ in range(3)] == [second(at_the_edge) for _ in range(3)]
+
+
+def test_an_inactive_parameter_stays_absent() -> None:
+    space = SPACES["mlp"]
+    explore = explorer(space, seed=0)
+    rng = np.random.default_rng(0)
+    for config in (space.sample(rng) for _ in range(50)):
+        assert set(explore(config)) == set(config)
+        assert space.contains(explore(config))
+
+
+def test_a_population_needs_something_to_change() -> None:
+    with pytest.raises(ValueError, match="lr, momentum, weight_decay: the space has none"):
+        check_scheduler("pbt", "random", TRAINABLES["mlp"], SearchSpace({"n": Int(1, 3)}))
+
+
+def test_an_algorithm_that_learns_is_refused_with_a_population() -> None:
+    with pytest.raises(ValueError, match="use --algo random, sobol, grid, not optuna"):
+        check_scheduler("pbt", "optuna", TRAINABLES["mlp"], SPACES["mlp"])
+
+
+@pytest.mark.parametrize("name", PAUSING)
+def test_a_generator_cannot_be_paused(name: str) -> None:
+    def generator() -> Any:
+        yield 1
+
+    with pytest.raises(ValueError, match=f"--scheduler {name} pauses trials"):
+        check_scheduler(name, "random", generator, SPACES["mlp"])
+
+
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_the_networks_go_with_every_scheduler(name: str) -> None:
+    check_scheduler(name, "random", TRAINABLES["cnn"], SPACES["cnn"])
+
+
+def test_a_choice_is_drawn_anew() -> None:
+    explore = explorer(SearchSpace({"weight_decay": Choice((0.0, 1e-4))}), seed=0)
+    assert {explore({"weight_decay": 0.0})["weight_decay"] for _ in range(20)} == {0.0, 1e-4}

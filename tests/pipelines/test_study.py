@@ -13,63 +13,12 @@ import numpy as np
 import pytest
 import torch
 
-from pipelines.search.cluster import Cluster, slot_counter
-from pipelines.search.progress import Incumbent, Progress
+from pipelines.search.cluster import Cluster
 from pipelines.search.record import load_trials
-from pipelines.search.study import StudySpec, Summary, run_study
-from pipelines.search.trials import FinishedTrial, State
-from search_spaces import Float, SearchSpace
+from pipelines.search.trials import State
+from tests.pipelines.running import Witness, study
 from trainables.datasets import TrialData
 from trainables.metrics import DIVERGED_LOSS
-
-SPACE = SearchSpace({"x": Float(0.0, 1.0)})
-SAMPLES = 100_000
-
-
-class Witness:
-    """Remembers what a study shows."""
-
-    def __init__(self) -> None:
-        self.shown: list[Progress] = []
-        self.bests: list[float] = []
-
-    def progress(self, progress: Progress) -> None:
-        self.shown.append(progress)
-
-    def new_best(self, incumbent: Incumbent) -> None:
-        self.bests.append(incumbent.value)
-
-    def failed(self, trial: FinishedTrial) -> None: ...
-
-
-def data() -> TrialData:
-    x, y = np.zeros((SAMPLES, 2), np.float32), np.zeros(SAMPLES, np.float32)
-    return TrialData("zeros", "regression", x, y, x[:10], y[:10], 1, (), "none")
-
-
-def study(
-    cluster: Cluster, folder: Path, trainable: Any, witness: Witness | None = None, **spec: Any
-) -> Summary:
-    settings = {
-        "algo": "random",
-        "model": "test",
-        "data": "zeros",
-        "metric": "val_loss",
-        "trials": 6,
-        "max_epochs": 3,
-        "scheduler": "none",
-        **spec,
-    }
-    full = StudySpec(**settings)
-    return run_study(
-        full,
-        folder=folder,
-        space=SPACE,
-        trainable=trainable,
-        data=data(),
-        slots=slot_counter(cluster, full.cpus_per_trial, full.gpus_per_trial, full.max_concurrent),
-        observer=witness or Witness(),
-    )
 
 
 @pytest.fixture

@@ -1,0 +1,75 @@
+"""A trial's attempts: it is tried again where its machine was lost, its memory was short, or it
+failed and may.
+
+A further attempt is a new trial to Ray, which goes on from the last checkpoint; to the record, and
+to whoever reads it, it is the same trial.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from enum import Enum
+from typing import Any
+
+from search_spaces import Config
+
+ATTEMPT = "__attempt__"  # where a config on its way to a trial says which attempt it is
+_MOST_LOSSES = 100  # of one trial: a machine that dies each time is not bad luck
+
+
+class Cause(Enum):
+    """Why an attempt ended without an end of the training."""
+
+    LOST = "its machine was lost"
+    OUT_OF_MEMORY = "its share of the GPU's memory was too small"
+    ERROR = "it raised an error, or its process died"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """Where a trial stands when it starts (again)."""
+
+    trial_id: str  # of the trial in the record: Ray's of the first attempt
+    checkpoint: str | None = None  # path or URI of what to go on from
+    share: float = 1.0  # of the GPUs of other trials, as a multiple
+    losses: int = 0
+    errors: int = 0
+
+    def after(self, cause: Cause, max_failures: int, checkpoint: str | None) -> Attempt | None:
+        """The next attempt; None where the trial has failed for good.
+
+        Losses do not count as failures. A trial that ran out of memory gets one more attempt, with
+        twice the share.
+        """
+        again = replace(self, checkpoint=checkpoint)
+        if cause is Cause.LOST and self.losses < _MOST_LOSSES:
+            return replace(again, losses=self.losses + 1)
+        if cause is Cause.OUT_OF_MEMORY and self.share == 1.0:
+            return replace(again, share=2.0)
+        if cause is Cause.ERROR and self.errors < max_failures:
+            return replace(again, errors=self.errors + 1)
+        return None
+
+
+def pack(config: Config, attempt: Attempt) -> dict[str, Any]:
+    """``config`` on its way to a trial, with the attempt that it is for."""
+    return {**config, ATTEMPT: asdict(attempt)}
+
+
+def unpack(config: Mapping[str, Any], trial_id: str = "") -> tuple[Config, Attempt]:
+    """The config and the attempt of a trial that Ray calls ``trial_id``."""
+    plain = {name: value for name, value in config.items() if name != ATTEMPT}
+    fields = config.get(ATTEMPT)
+    return plain, Attempt(**fields) if fields else Attempt(trial_id)
+
+
+def cause_of(error: BaseException, lost_node: bool) -> Cause:
+    """Why an attempt ended with ``error``; ``lost_node`` says that its machine is gone."""
+    from ray.exceptions import RayTaskError
+
+    if lost_node:
+        return Cause.LOST
+    if isinstance(error, RayTaskError) and "out of memory" in str(error.cause).lower():
+        return Cause.OUT_OF_MEMORY
+    return Cause.ERROR

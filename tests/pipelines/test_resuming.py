@@ -1,0 +1,166 @@
+"""Trials that are paused, moved, changed or killed: nothing that was trained is trained again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import pipelines.search.callback as following
+import pipelines.search.study as running_a_study
+from pipelines.search.attempts import Cause
+from pipelines.search.cluster import Cluster
+from pipelines.search.record import load_trials
+from pipelines.search.trials import State
+from search_spaces import Float, SearchSpace
+from tests.pipelines.running import Witness, study
+from trainables.datasets import TrialData
+
+RATES = SearchSpace({"lr": Float(0.1, 1.0)})
+
+
+class Counting(Iterator[Any]):
+    """Counts the epochs of a trial in a model's weight, whatever process trains it."""
+
+    def __init__(self, config: dict[str, Any], ends_at: Callable[[int], None]) -> None:
+        self.config = config
+        self.model = torch.nn.Linear(1, 1)
+        torch.nn.init.zeros_(self.model.weight)
+        self.steps_here = 0
+        self.ends_at = ends_at
+
+    def __next__(self) -> Any:
+        self.steps_here += 1
+        with torch.no_grad():
+            self.model.weight += 1
+        epochs = int(self.model.weight.item())
+        self.ends_at(epochs)
+        loss = (self.config.get("lr") or self.config["x"]) / epochs
+        metrics = {"val_loss": loss, "epochs": epochs, "here": self.steps_here}
+        return {**metrics, "process": os.getpid()}, self.model
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"model": self.model.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.model.load_state_dict(state["model"])
+
+
+def counts(config: dict[str, Any], data: TrialData, **_: Any) -> Iterator[Any]:
+    return Counting(config, lambda epoch: None)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "run"
+
+
+def test_hyperband_pauses_trials_and_they_go_on(cluster: Cluster, folder: Path) -> None:
+    summary = study(cluster, folder, counts, scheduler="hyperband", trials=14, max_epochs=9)
+    assert len(load_trials(folder)) == 14
+    assert {t.state for t in summary.trials} == {State.COMPLETE, State.PRUNED}
+    for trial in summary.trials:
+        assert list(trial.curve) == list(range(1, trial.epochs + 1))
+        assert trial.metrics["epochs"] == trial.best_epoch  # none was trained twice
+    paused = [t for t in summary.trials if t.metrics["here"] < t.metrics["epochs"]]
+    assert paused
+    assert summary.best is not None
+    assert summary.best.value == min(t.value or 9.0 for t in summary.trials)
+    weights = torch.load(folder / "best.pt", weights_only=True)
+    assert weights["weight"].item() == summary.best.best_epoch
+
+
+def test_a_population_takes_over_what_is_better(cluster: Cluster, folder: Path) -> None:
+    summary = study(cluster, folder, counts, space=RATES, scheduler="pbt", trials=8, max_epochs=10)
+    trials = load_trials(folder)
+    assert len(trials) == 8
+    changed = [t for t in trials if t.changes]
+    assert changed
+    for trial in changed:
+        assert trial.config == list(trial.changes.values())[-1]
+        assert RATES.contains(trial.config)
+        assert trial.epochs == 10
+    assert summary.best is not None
+    weights = torch.load(folder / "best.pt", weights_only=True)
+    assert weights["weight"].item() == summary.best.best_epoch
+
+
+def dies_once(marker: Path) -> Callable[..., Iterator[Any]]:
+    """A trainable whose process dies in the fourth epoch of one trial."""
+
+    def die(epoch: int) -> None:
+        if epoch == 4 and not marker.exists():
+            marker.touch()
+            os._exit(1)
+
+    def trainable(config: dict[str, Any], data: TrialData, **_: Any) -> Iterator[Any]:
+        return Counting(config, die)
+
+    return trainable
+
+
+@pytest.fixture
+def saves_always(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "_CHECKPOINT_EVERY", 0.0)
+
+
+@pytest.mark.usefixtures("saves_always")
+def test_a_trial_whose_process_died_goes_on_from_its_checkpoint(
+    cluster: Cluster, folder: Path, tmp_path: Path
+) -> None:
+    witness = Witness()
+    trainable = dies_once(tmp_path / "died")
+    trials = study(
+        cluster, folder, trainable, witness, trials=3, max_epochs=6, max_failures=1
+    ).trials
+    assert witness.again == [(Cause.ERROR, 3)]
+    assert sorted(t.errors for t in load_trials(folder)) == [0, 0, 1]
+    assert {(t.state, t.epochs, t.metrics["epochs"]) for t in trials} == {(State.COMPLETE, 6, 6)}
+    died = next(t for t in trials if t.errors)
+    assert died.metrics["here"] == 3  # epochs 4 to 6
+    assert len(trials) == 3
+
+
+@pytest.mark.usefixtures("saves_always")
+def test_a_lost_machine_is_not_counted_as_a_failure(
+    cluster: Cluster, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running_a_study, "is_alive", lambda node: False)
+    witness = Witness()
+    trials = study(
+        cluster, folder, dies_once(tmp_path / "died"), witness, trials=3, max_epochs=6
+    ).trials
+    assert witness.again == [(Cause.LOST, 3)]
+    assert sorted((t.losses, t.errors) for t in trials) == [(0, 0), (0, 0), (1, 0)]
+    assert {t.state for t in trials} == {State.COMPLETE}
+
+
+def test_a_trial_whose_process_died_fails_where_it_may_not_be_tried_again(
+    cluster: Cluster, folder: Path, tmp_path: Path
+) -> None:
+    trials = study(cluster, folder, dies_once(tmp_path / "died"), trials=3, max_epochs=6).trials
+    assert sorted(t.state for t in trials) == [State.COMPLETE, State.COMPLETE, State.FAIL]
+
+
+def memory_is_short(config: dict[str, Any], data: TrialData, **_: Any) -> Iterator[Any]:
+    from ray import get_runtime_context
+
+    gpus = get_runtime_context().get_assigned_resources().get("GPU", 0.0)
+    if config["x"] > 0.5 and gpus < 0.5:
+        raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
+    yield {"val_loss": config["x"], "gpus": gpus}, None
+
+
+def test_a_trial_out_of_memory_gets_twice_the_share_once(cluster: Cluster, folder: Path) -> None:
+    witness = Witness()
+    trials = study(
+        cluster, folder, memory_is_short, witness, trials=6, seed=1, gpus_per_trial=0.25
+    ).trials
+    assert {t.state for t in trials} == {State.COMPLETE}
+    shares = {(t.metrics["gpus"], float(t.config["x"]) > 0.5) for t in trials}
+    assert shares == {(0.25, False), (0.5, True)}
+    assert {cause for cause, _ in witness.again} == {Cause.OUT_OF_MEMORY}
