@@ -1,0 +1,229 @@
+"""Before the first trial on a cluster: every node has what the trials need, or nothing starts."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+from ray import cloudpickle
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from pipelines.search import probe
+from pipelines.search.cluster import Cluster
+from pipelines.search.workers import await_workers
+
+PATIENCE = 180.0  # seconds for a node to answer: it may have to import torch from a cold disk
+LEAST_DISK = 2 * 2**30  # bytes
+FULL = 0.95  # of a disk: from there on Ray takes no more objects
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What the search asks of every node; the versions are those of the driver."""
+
+    python: str
+    ray: str
+    project: str
+    data_bytes: int
+    storage: str
+    uses_gpus: bool
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one node answered. ``error`` is the reason where it did not."""
+
+    node: str
+    address: str
+    python: str = ""
+    ray: str = ""
+    project: str = ""
+    gpus_declared: float = 0
+    gpus_seen: int = 0  # by torch; -1 where it cannot be imported
+    disk_free: int = 0  # bytes
+    disk_total: int = 0
+    memory: float = 0  # bytes of Ray's object store
+    written: str = ""  # why the node could not write in the storage; "" where it could
+    read: str = ""  # why it could not read what another node wrote
+    error: str = ""
+
+
+def problems(row: Row, needs: Needs) -> list[str]:
+    """What keeps a node from running trials, each a clause that goes on from its name."""
+    if row.error:
+        return [f"does not answer: {row.error}"]
+    found = [
+        f"has {what} {theirs}, the driver has {ours}: run `ray up` again, or `ray job submit` from "
+        "one folder"
+        for what, theirs, ours in (
+            ("Python", row.python, needs.python),
+            ("Ray", row.ray, needs.ray),
+            ("rangefinder", row.project, needs.project),
+        )
+        if theirs != ours
+    ]
+    if row.written:
+        found.append(f"cannot write in --storage {needs.storage}: {row.written}")
+    elif row.read:
+        found.append(f"cannot read in --storage {needs.storage} what another wrote: {row.read}")
+    if needs.uses_gpus and row.gpus_seen < row.gpus_declared:
+        seen = "cannot be imported" if row.gpus_seen < 0 else f"sees {row.gpus_seen}"
+        found.append(f"declares {row.gpus_declared:g} GPUs to Ray, but torch {seen}")
+    if row.disk_free < max(LEAST_DISK, (1 - FULL) * row.disk_total):
+        found.append(
+            f"has {_gib(row.disk_free)} of {_gib(row.disk_total)} of disk free: "
+            f"{_gib(LEAST_DISK)} and {1 - FULL:.0%} are the least"
+        )
+    if needs.data_bytes > row.memory:
+        found.append(
+            f"holds {_gib(row.memory)} in Ray's memory, but the data set has "
+            f"{_gib(needs.data_bytes)}: try --data-fraction"
+        )
+    return found
+
+
+def preflight(
+    cluster: Cluster,
+    storage: str,
+    *,
+    cpus: float,
+    gpus: float,
+    data_bytes: int = 0,
+    say: Say = print,
+) -> list[Row]:
+    """Check every node of a cluster of more than one, and show a table of them.
+
+    Where no node can hold a trial yet, this waits for the first that the cluster's launcher adds.
+
+    Args:
+        storage: Where trials keep their checkpoints: an absolute path, or a URI.
+        cpus: Of a trial.
+        gpus: Of a trial.
+        data_bytes: What every node receives once.
+        say: Shows a line.
+
+    Returns:
+        A row per node; none on a cluster of one node.
+
+    Raises:
+        ValueError: a node lacks something, with every such node's name and the reason; or no node
+            for a trial came.
+    """
+    if not cluster.may_grow() and len(cluster.nodes()) < 2:
+        return []
+    await_workers(cluster, cpus, gpus, say)
+    needs = Needs(**probe.versions(), data_bytes=data_bytes, storage=storage, uses_gpus=gpus > 0)
+    rows = look_at_nodes(storage)
+    for line in table(rows):
+        say(line)
+    for address in cluster.machines_to_come():
+        say(f"          {address} is not there: the search starts without it")
+    failures = [
+        f"{row.node} ({row.address}) {problem}" for row in rows for problem in problems(row, needs)
+    ]
+    if failures:
+        raise ValueError(f"nothing was started: {'; '.join(failures)}")
+    return rows
+
+
+def look_at_nodes(storage: str, patience: float = PATIENCE) -> list[Row]:
+    """Ask every live node. Raises ``ValueError`` where the driver itself cannot use ``storage``."""
+    nodes = [node for node in ray.nodes() if node["Alive"]]
+    token = f".preflight-{uuid.uuid4().hex[:8]}"
+    try:
+        probe.prepare(storage, token)
+    except Exception as error:  # each file system's client raises its own
+        reason = " ".join(str(error).split())
+        raise ValueError(f"--storage {storage} cannot be written: {reason}") from None
+    cloudpickle.register_pickle_by_value(probe)
+    try:
+        looked = _on_each(
+            nodes,
+            probe.look,
+            [(n["Resources"].get("GPU", 0), storage, token, n["NodeID"]) for n in nodes],
+            patience,
+        )
+        others = nodes[1:] + nodes[:1]  # each reads what the next one wrote
+        read = _on_each(
+            nodes, probe.read, [(storage, token, n["NodeID"]) for n in others], patience
+        )
+    finally:
+        cloudpickle.unregister_pickle_by_value(probe)
+        probe.remove(storage, token)
+    wrote = [not isinstance(answer, Exception) and not answer["written"] for answer in looked]
+    return [
+        _row(node, answer, found if other_wrote else "")
+        for node, answer, found, other_wrote in zip(
+            nodes, looked, read, wrote[1:] + wrote[:1], strict=True
+        )
+    ]
+
+
+def _on_each(
+    nodes: Sequence[dict[str, Any]],
+    function: Callable[..., Any],
+    arguments: Sequence[tuple[Any, ...]],
+    patience: float,
+) -> list[Any]:
+    """What ``function`` returns on each node, or the exception that it raised."""
+    task = ray.remote(num_cpus=0, max_retries=0)(function)
+    refs = [
+        task.options(
+            scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+        ).remote(*given)
+        for node, given in zip(nodes, arguments, strict=True)
+    ]
+    ray.wait(refs, num_returns=len(refs), timeout=patience)
+    return [_answer(ref, patience) for ref in refs]
+
+
+def _answer(ref: Any, patience: float) -> Any:
+    try:
+        return ray.get(ref, timeout=0)
+    except ray.exceptions.GetTimeoutError:
+        ray.cancel(ref, force=True)
+        return TimeoutError(f"nothing within {patience:g} s")
+    except ray.exceptions.RayError as error:
+        return error
+
+
+def _row(node: dict[str, Any], answer: Any, read: Any) -> Row:
+    resources = node["Resources"]
+    row = {
+        "node": node["NodeManagerHostname"],
+        "address": node["NodeManagerAddress"],
+        "gpus_declared": resources.get("GPU", 0),
+        "memory": resources.get("object_store_memory", 0),
+    }
+    for failure in (answer, read):
+        if isinstance(failure, Exception):
+            return Row(**row, error=str(failure).strip().splitlines()[-1])
+    gpus = answer.pop("gpus")
+    return Row(**row, **answer, gpus_seen=gpus, read=read)
+
+
+def table(rows: Sequence[Row]) -> Iterator[str]:
+    """One line per node, with aligned columns."""
+    head = ("preflight", "address", "Python", "Ray", "rangefinder", "GPUs", "disk free", "storage")
+    cells = [head, *map(_cells, rows)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(head))]
+    for line in cells:
+        yield "  ".join(f"{cell:{width}}" for cell, width in zip(line, widths, strict=True)).strip()
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    if row.error:
+        return (row.node, row.address, *["-"] * 5, "no answer")
+    gpus = f"{max(row.gpus_seen, 0)} of {row.gpus_declared:g}" if row.gpus_declared else "-"
+    storage = "cannot write" if row.written else "cannot read" if row.read else "written, read"
+    disk = _gib(row.disk_free)
+    return (row.node, row.address, row.python, row.ray, row.project, gpus, disk, storage)
+
+
+def _gib(size: float) -> str:
+    return f"{size / 2**30:.1f} GiB"

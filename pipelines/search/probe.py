@@ -1,0 +1,121 @@
+"""What preflight runs on a node. It is sent there by value, so that a node without this project, or
+with another version of it, answers too: nothing but the standard library is imported here."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+PROJECT = "rangefinder"
+_PACKAGES = ("search_spaces", "trainables", "pipelines")
+_COUNT_GPUS = "import torch; print(torch.cuda.device_count())"
+_TORCH_PATIENCE = 120  # seconds to import torch: from a cold disk it takes half a minute
+
+
+def look(gpus: float, storage: str, token: str, name: str) -> dict[str, Any]:
+    """The versions, GPUs and free disk of this node, and whether it can write in ``storage``, into
+    the folder ``token`` that the driver has made there."""
+    disk = shutil.disk_usage(tempfile.gettempdir())  # where Ray keeps what its memory cannot hold
+    return {
+        **versions(),
+        "gpus": _count_gpus() if gpus else 0,
+        "disk_free": disk.free,
+        "disk_total": disk.total,
+        "written": write(storage, token, name),
+    }
+
+
+def versions() -> dict[str, str]:
+    """What must be the same on every node."""
+    return {
+        "python": platform.python_version(),
+        "ray": _version("ray"),
+        "project": f"{_version(PROJECT)} {_fingerprint()}",
+    }
+
+
+def write(storage: str, token: str, name: str) -> str:
+    """Write ``name`` into the folder ``token``; the reason where it fails, else ""."""
+    try:
+        filesystem, path = _open(storage)
+        with filesystem.open_output_stream(f"{path}/{token}/{name}") as stream:
+            stream.write(name.encode())
+    except FileNotFoundError:
+        return "it does not see the folder that the driver made there; is it a shared one?"
+    except Exception as error:  # each file system's client raises its own
+        return _reason(error)
+    return ""
+
+
+def read(storage: str, token: str, name: str) -> str:
+    """Read what another node has written; the reason where it fails, else ""."""
+    try:
+        filesystem, path = _open(storage)
+        with filesystem.open_input_stream(f"{path}/{token}/{name}") as stream:
+            found = stream.read().decode()
+    except Exception as error:
+        return _reason(error)
+    return "" if found == name else f"reads {found!r} where {name!r} was written"
+
+
+def prepare(storage: str, token: str) -> None:
+    """Make the folder that all nodes write into."""
+    filesystem, path = _open(storage)
+    filesystem.create_dir(f"{path}/{token}", recursive=True)
+
+
+def remove(storage: str, token: str) -> None:
+    """Take away that folder and what lies in it."""
+    filesystem, path = _open(storage)
+    filesystem.delete_dir(f"{path}/{token}")
+
+
+def _open(storage: str) -> tuple[Any, str]:
+    from pyarrow.fs import FileSystem
+
+    filesystem, path = FileSystem.from_uri(storage)
+    return filesystem, path
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split()) or repr(error)
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _fingerprint() -> str:
+    """Of the sources that a trial on this node would import."""
+    digest = hashlib.sha256()
+    for package in _PACKAGES:
+        spec = importlib.util.find_spec(package)
+        if spec is None:
+            return f"without {package}"
+        for folder in spec.submodule_search_locations or ():
+            for path in sorted(Path(folder).rglob("*.py")):
+                digest.update(str(path.relative_to(folder)).encode() + path.read_bytes())
+    return digest.hexdigest()[:8]
+
+
+def _count_gpus() -> int:
+    """As torch counts them, in a process from which Ray hides none; -1 where it cannot."""
+    command = ["env", "-u", "CUDA_VISIBLE_DEVICES", sys.executable, "-c", _COUNT_GPUS]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=_TORCH_PATIENCE, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return -1
+    return int(done.stdout)

@@ -1,0 +1,63 @@
+"""Waiting for the nodes that a cluster's launcher adds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import ray
+
+from pipelines.search.cluster import Cluster
+from pipelines.search.resources import check_fit, slots_on
+
+PATIENCE = 1200.0  # seconds for the first worker: it boots, and installs torch
+FOR_THE_REST = 30.0  # seconds for the other machines of one's own, once one is there
+_PAUSE = 1.0
+
+
+def await_workers(cluster: Cluster, cpus: float, gpus: float, say: Callable[[str], None]) -> None:
+    """Return once a node can hold a trial of so many CPUs and GPUs, with all of one's own machines
+    that join within half a minute of that.
+
+    Raises ``ValueError`` where none comes, and where those that came cannot hold a trial.
+    """
+    if not _holds_a_trial(cluster, cpus, gpus):
+        if cluster.may_grow():
+            say("waiting   for the first worker: `ray status` shows what the autoscaler does")
+            _await_first(cluster, cpus, gpus)
+        check_fit(cluster.nodes(), cpus, gpus)
+    _until(lambda: not cluster.machines_to_come(), FOR_THE_REST)
+
+
+def _await_first(cluster: Cluster, cpus: float, gpus: float) -> None:
+    """A task of a trial's size waits with us: an autoscaler adds nodes for what is pending."""
+    pending = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=-1)(_nothing).remote()
+    try:
+        came = _until(
+            lambda: _holds_a_trial(cluster, cpus, gpus) or not cluster.may_grow(), PATIENCE
+        )
+    finally:
+        ray.cancel(pending, force=True)
+    if not came:
+        raise ValueError(
+            f"no worker joined within {PATIENCE / 60:g} minutes: `ray monitor` with the YAML file "
+            "on your computer, or /tmp/ray/session_latest/logs/monitor.out here, says why"
+        )
+
+
+def _holds_a_trial(cluster: Cluster, cpus: float, gpus: float) -> bool:
+    return any(slots_on(node, cpus, gpus) for node in cluster.nodes())
+
+
+def _until(condition: Callable[[], bool], patience: float) -> bool:
+    """Whether ``condition`` came true within ``patience`` seconds."""
+    give_up = time.monotonic() + patience
+    while not condition():
+        if time.monotonic() > give_up:
+            return False
+        time.sleep(_PAUSE)
+    return True
+
+
+def _nothing() -> None:
+    """Runs as soon as it has room."""
