@@ -12,9 +12,18 @@ from pipelines.display import Display, print_plain
 from pipelines.prepare import Study
 from pipelines.search.algorithms import ALGORITHMS
 from pipelines.search.cluster import LOCAL, Cluster, connect, local_node, slot_counter
+from pipelines.search.record import RunFiles
+from pipelines.search.repeats import (
+    Repeats,
+    by_config,
+    run_repeats,
+    top_configs,
+    write_winner,
+)
 from pipelines.search.resources import check_fit
 from pipelines.search.study import StudySpec, Summary, problem_of, run_study
 from pipelines.summary import plan_lines, space_lines, summary_lines
+from trainables.metrics import METRICS
 
 
 def launch(
@@ -47,15 +56,45 @@ def launch(
                 folder=folder,
                 space=study.space,
                 trainable=study.trainable,
-                data=study.data,
+                data=study.trial_data,
                 slots=_slots(spec, cluster),
                 observer=display,
                 history=study.history,
                 start_with=study.start_with,
             )
-        for line in summary_lines(summary, spec, folder, cluster):
+        repeats = _repeat(spec, study, folder, cluster, summary, console) if spec.repeats else []
+        for line in summary_lines(summary, spec, folder, cluster, repeats):
             print_plain(console, line)
     return _exit_code(summary)
+
+
+def _repeat(
+    spec: StudySpec,
+    study: Study,
+    folder: Path,
+    cluster: Cluster,
+    summary: Summary,
+    console: Console,
+) -> list[Repeats]:
+    """Train the best configs again; nothing where the user has interrupted the search."""
+    if summary.best is None or summary.ended_by == "interrupt":
+        return []
+    files, metric = RunFiles(folder), METRICS[spec.metric]
+    with Display(console, spec.metric) as display:
+        trials = run_repeats(
+            spec,
+            top_configs(summary.trials, metric),
+            folder=files.repeats,
+            space=study.space,
+            trainable=study.trainable,
+            data=study.trial_data,
+            slots=_slots(spec, cluster),
+            observer=display,
+        )
+    repeats = by_config(trials, metric)
+    if repeats:
+        write_winner(files.winner, repeats[0])
+    return repeats
 
 
 def _slots(spec: StudySpec, cluster: Cluster) -> Callable[[], int]:

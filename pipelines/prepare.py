@@ -16,7 +16,8 @@ from pipelines.search.trial import Trainable
 from pipelines.search.trials import FinishedTrial
 from pipelines.search.zoom import zoom_lines, zoom_run
 from search_spaces import SPACES, Config, SearchSpace
-from trainables.datasets import TrialData, load
+from trainables.cross_validation import CrossValidated
+from trainables.datasets import TrialData, load, load_folds
 from trainables.networks import TRAINABLES, Network
 
 _SAMPLES = 20
@@ -32,12 +33,24 @@ class Study:
 
     trainable: Trainable
     space: SearchSpace
-    data: TrialData
+    data: TrialData  # the first fold, where there are folds
     metric: str
     model_name: str
     history: tuple[FinishedTrial, ...] = ()
     start_with: tuple[Config, ...] = ()
+    folds: tuple[TrialData, ...] = ()
     notes: tuple[str, ...] = ()  # what the search begins from, in lines for the user
+
+    @property
+    def trial_data(self) -> TrialData | tuple[TrialData, ...]:
+        """What a trial receives."""
+        return self.folds or self.data
+
+    @property
+    def trained(self) -> Trainable:
+        """The trainable of a single data set."""
+        wrapped = self.trainable
+        return wrapped.trainable if isinstance(wrapped, CrossValidated) else wrapped
 
     def label(self, algo: str) -> str:
         return f"{self.data.name}-{self.model_name}-{algo}"
@@ -49,6 +62,7 @@ def prepare(
     data: str,
     target: str | None = None,
     fraction: float = 1.0,
+    folds: int = 0,
     metric: str | None = None,
     seed: int = 0,
     trainable: str | None = None,
@@ -66,7 +80,10 @@ def prepare(
     if own and not space:
         raise ValueError(f"--trainable {trainable} needs its --space package.module:SPACE")
     searched = _import_space(space) if space else SPACES[model]
-    loaded = load(data, target=target, fraction=fraction, seed=seed)
+    parts: tuple[TrialData, ...] = ()
+    if folds:
+        parts = load_folds(data, folds, target=target, fraction=fraction, seed=seed)
+    loaded = parts[0] if parts else load(data, target=target, fraction=fraction, seed=seed)
     resolved_metric = _resolve_metric(metric, loaded, own is not None)
     notes: list[str] = []
     if zoom_from:
@@ -89,8 +106,12 @@ def prepare(
             f"history   {len(history)} trials of {seed_from}"
             + (f"; {dropped} dropped: the space does not contain them" if dropped else "")
         )
+    if folds:
+        notes.append(f"folds     {folds}: each sample of train and validation validates once")
+    trained = own or TRAINABLES[model]
     return Study(
-        trainable=own or TRAINABLES[model],
+        trainable=CrossValidated(trained) if folds else trained,
+        folds=parts,
         space=searched,
         data=loaded,
         metric=resolved_metric,

@@ -116,6 +116,26 @@ def run(
     data_fraction: Annotated[
         float, option(real(0, 1), "Share of the training split to use.", _DATA, "share")
     ] = 1.0,
+    folds: Annotated[
+        Any,
+        option(
+            whole(2),
+            "Cross-validate each config on so many folds, in lockstep.",
+            _DATA,
+            "k",
+            show_default="one split",
+        ),
+    ] = None,
+    repeats: Annotated[
+        Any,
+        option(
+            whole(2),
+            "At the end, train the best configs again with so many seeds.",
+            _BUDGET,
+            "k",
+            show_default="none",
+        ),
+    ] = None,
     trials: Annotated[int, option(whole(1), "Configs to try.", _BUDGET, "n")] = 40,
     max_epochs: Annotated[int, option(whole(1), "Epochs of a trial.", _BUDGET, "n")] = 30,
     time_budget: Annotated[
@@ -209,10 +229,11 @@ def run(
         data=data,
         target=target,
         fraction=data_fraction,
+        folds=folds or 0,
         seed=seed,
         metric=metric,
     )
-    check_scheduler(scheduler, algo, study.trainable, study.space)
+    check_scheduler(scheduler, algo, study.trained, study.space)
     folder = arguments.new_run_folder(runs_dir, name, study.label(algo))
     spec = StudySpec(
         algo=algo,
@@ -225,6 +246,8 @@ def run(
         grace_period=grace_period,
         reduction_factor=reduction_factor,
         seed=seed,
+        folds=folds or 0,
+        repeats=repeats or 0,
         target=target,
         data_fraction=data_fraction,
         time_budget=time_budget,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pipelines.display import format_config
 from pipelines.search.cluster import Cluster
+from pipelines.search.repeats import Repeats
 from pipelines.search.study import StudySpec, Summary
 from search_spaces import SearchSpace
 from trainables.datasets import TrialData, describe
@@ -33,13 +34,14 @@ def plan_lines(
     """What is about to run."""
     yield f"data      {describe(data)}"
     trials = f"a grid of {grid_size} configs" if grid_size is not None else f"{spec.trials} trials"
-    stopping = (
-        "no early stopping"
-        if spec.scheduler == "none"
-        else f"{spec.scheduler} stopping from epoch {spec.grace_period}"
-    )
-    if spec.scheduler == "asha":
-        stopping += f", 1 in {spec.reduction_factor:g} goes on"
+    goes_on = f"1 in {spec.reduction_factor:g} goes on"
+    stopping = {
+        "asha": f"asha stopping from epoch {spec.grace_period}, {goes_on}",
+        "median": f"median stopping from epoch {spec.grace_period}",
+        "hyperband": f"hyperband pausing at rungs, {goes_on}",
+        "pbt": f"pbt changing the worst quarter from epoch {spec.grace_period}",
+        "none": "no early stopping",
+    }[spec.scheduler]
     yield (
         f"search    {spec.model} with {spec.algo}: {trials} of at most {spec.max_epochs} epochs, "
         f"{spec.metric} ({METRICS[spec.metric].mode}), {stopping}"
@@ -77,7 +79,11 @@ def space_lines(space: SearchSpace, levels: Mapping[str, int] | None) -> Iterato
 
 
 def summary_lines(
-    summary: Summary, spec: StudySpec, folder: Path, cluster: Cluster
+    summary: Summary,
+    spec: StudySpec,
+    folder: Path,
+    cluster: Cluster,
+    repeats: Sequence[Repeats] = (),
 ) -> Iterator[str]:
     """What came out, and what to type next."""
     if summary.ended_by:
@@ -99,15 +105,27 @@ def summary_lines(
     )
     if summary.best is not None:
         best = summary.best
-        yield f"best      {spec.metric} {best.value:.4f} at epoch {best.best_epoch}"
+        spread = best.metrics.get(f"{spec.metric}_std")
+        over = "" if spread is None else f" +- {spread:.4f} over {spec.folds} folds"
+        yield f"best      {spec.metric} {best.value:.4f}{over} at epoch {best.best_epoch}"
         yield f"config    {format_config(best.config)}"
     elif summary.failed:
         yield f"error     {summary.failed[0].error} (all of it in {shown(folder / 'errors')})"
+    if repeats:
+        yield from _repeats_lines(repeats, spec, folder)
     yield f"run       {shown(folder)}"
     if cluster.dashboard:
         note = " (ends with this command)" if cluster.started_here else ""
         yield f"dashboard {cluster.dashboard}{note}"
     yield f"next      {_next_command(folder)}"
+
+
+def _repeats_lines(repeats: Sequence[Repeats], spec: StudySpec, folder: Path) -> Iterator[str]:
+    """A line for each config, the best lower bound first."""
+    yield f"repeats   {spec.metric} of the best configs, with {spec.repeats} other seeds each"
+    for r in repeats:
+        yield f"          {r.mean:.4f} +- {r.error:.4f}  {format_config(r.config)}"
+    yield f"winner    the first, by mean less one standard error: {shown(folder / 'winner.yaml')}"
 
 
 def shown(path: Path) -> Path:

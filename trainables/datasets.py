@@ -16,14 +16,12 @@ from typing import Literal
 
 import numpy as np
 
-from trainables.images import Images, read_digits, read_folder
+from trainables.images import read_digits, read_folder
 from trainables.published import read_published
-from trainables.tables import TABLE_SUFFIXES, Table, read_embedded, read_file
+from trainables.splits import Raw, Split, fold_rows, split_rows, subset
+from trainables.tables import TABLE_SUFFIXES, read_embedded, read_file
 
 Task = Literal["classification", "regression"]
-Raw = Images | Table
-
-MAX_SEED = 2**32 - 1
 
 DATASETS: dict[str, Callable[[], Raw]] = {
     "digits": read_digits,
@@ -77,15 +75,6 @@ class TestData:
     y: np.ndarray
 
 
-@dataclass(frozen=True)
-class _Split:
-    """Row numbers of the three disjoint parts."""
-
-    train: np.ndarray
-    val: np.ndarray
-    test: np.ndarray
-
-
 def load(
     source: str, *, target: str | None = None, fraction: float = 1.0, seed: int = 0
 ) -> TrialData:
@@ -102,22 +91,26 @@ def load(
     Raises:
         ValueError: with a message of one line which names the bad value and the rule.
     """
-    if not 0 < fraction <= 1:
-        raise ValueError(f"fraction {fraction}: must be greater than 0 and at most 1")
-    name, raw = _read(source, target)
-    split = _split(raw, source, seed)
-    inputs, targets = _fit(raw, source, split.train)
-    train = _subset(split.train, raw, fraction, seed)
-    return TrialData(
-        name=name,
-        task=raw.task,
-        x_train=inputs(train),
-        y_train=targets(train),
-        x_val=inputs(split.val),
-        y_val=targets(split.val),
-        n_classes=len(raw.class_names) or 1,
-        class_names=raw.class_names,
-        fingerprint=raw.fingerprint,
+    name, raw, split = _read_split(source, target, fraction, seed)
+    return _trial_data(name, raw, source, split, fraction, seed)
+
+
+def load_folds(
+    source: str, k: int, *, target: str | None = None, fraction: float = 1.0, seed: int = 0
+) -> tuple[TrialData, ...]:
+    """Load ``k`` folds of what `load` gives as train and validation: each sample validates once.
+
+    Each fold is normalised with the statistics of its own train part, of which it keeps
+    ``fraction``. The test split is the same as without folds.
+
+    Raises:
+        ValueError: as `load` does, and where a class has fewer than ``k`` samples.
+    """
+    name, raw, split = _read_split(source, target, fraction, seed)
+    pool = np.sort(np.concatenate([split.train, split.val]))
+    return tuple(
+        _trial_data(name, raw, source, fold, fraction, seed)
+        for fold in fold_rows(raw, source, pool, k, seed)
     )
 
 
@@ -128,7 +121,7 @@ def load_test(source: str, *, target: str | None = None, seed: int = 0) -> TestD
         ValueError: as `load` does.
     """
     _, raw = _read(source, target)
-    split = _split(raw, source, seed)
+    split = split_rows(raw, source, seed)
     inputs, targets = _fit(raw, source, split.train)
     return TestData(inputs(split.test), targets(split.test))
 
@@ -140,6 +133,33 @@ def describe(data: TrialData) -> str:
     kind = "regression" if data.task == "regression" else f"{data.n_classes} classes"
     return (
         f"{data.name}: {len(data.x_train)} train + {len(data.x_val)} validation {samples}, {kind}"
+    )
+
+
+def _read_split(
+    source: str, target: str | None, fraction: float, seed: int
+) -> tuple[str, Raw, Split]:
+    if not 0 < fraction <= 1:
+        raise ValueError(f"fraction {fraction}: must be greater than 0 and at most 1")
+    name, raw = _read(source, target)
+    return name, raw, split_rows(raw, source, seed)
+
+
+def _trial_data(
+    name: str, raw: Raw, source: str, split: Split, fraction: float, seed: int
+) -> TrialData:
+    inputs, targets = _fit(raw, source, split.train)
+    train = subset(split.train, raw, fraction, seed)
+    return TrialData(
+        name=name,
+        task=raw.task,
+        x_train=inputs(train),
+        y_train=targets(train),
+        x_val=inputs(split.val),
+        y_val=targets(split.val),
+        n_classes=len(raw.class_names) or 1,
+        class_names=raw.class_names,
+        fingerprint=raw.fingerprint,
     )
 
 
@@ -178,68 +198,6 @@ def _unknown(source: str, path: Path) -> str:
     near = difflib.get_close_matches(source.lower(), DATASETS, n=1)
     hint = f" (did you mean '{near[0]}'?)" if near else ""
     return f"unknown data set {source!r}{hint}: give one of {', '.join(DATASETS)}, {allowed}"
-
-
-def _split(raw: Raw, source: str, seed: int) -> _Split:
-    """60/20/20, stratified for a classification; 80/20 of what an official test split leaves."""
-    if not 0 <= seed <= MAX_SEED:
-        raise ValueError(f"seed {seed}: must be between 0 and {MAX_SEED}")
-    rest, test = np.split(np.arange(len(raw.y)), [len(raw.y) - raw.n_official_test])
-    parts = ("train", "validation") if len(test) else ("train", "validation", "test")
-    if raw.task == "classification":
-        _check_classes(raw, source, rest, parts)
-    n_least = len(raw.class_names)
-    n_val = max(len(rest) // 5, n_least)
-    if not len(test):
-        rest, test = _hold_out(rest, raw, max(-(-len(rest) // 5), n_least), seed)
-    train, val = _hold_out(rest, raw, n_val, seed)
-    return _Split(train, val, test)
-
-
-def _check_classes(raw: Raw, source: str, rows: np.ndarray, parts: tuple[str, ...]) -> None:
-    """Raise ValueError unless each of two or more classes has a row for each part."""
-    names = raw.class_names
-    if len(names) < 2:
-        raise ValueError(
-            f"{source!r} has only the class {names[0]!r}: a classification needs at least 2"
-        )
-    counts = np.bincount(raw.y[rows], minlength=len(names))
-    rarest = int(counts.argmin())
-    if counts[rarest] < len(parts):
-        samples = "sample" if counts[rarest] == 1 else "samples"
-        raise ValueError(
-            f"{source!r}: class {names[rarest]!r} has {counts[rarest]} {samples}: every class "
-            f"needs at least {len(parts)}, one each for {', '.join(parts[:-1])} and {parts[-1]}"
-        )
-
-
-def _hold_out(rows: np.ndarray, raw: Raw, size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Split `rows` into the kept and `size` held-out ones, each with every class."""
-    from sklearn.model_selection import train_test_split
-
-    labels = raw.y[rows] if raw.task == "classification" else None
-    kept, held = train_test_split(rows, test_size=size, random_state=seed, stratify=labels)
-    if labels is None:
-        return kept, held
-    # train_test_split may leave a rare class out of the held-out part: swap one of its rows in.
-    for label in np.setdiff1d(raw.y[kept], raw.y[held]):
-        wanted = np.flatnonzero(raw.y[kept] == label)[0]
-        spare = np.flatnonzero(raw.y[held] == np.bincount(raw.y[held]).argmax())[0]
-        kept[wanted], held[spare] = held[spare], kept[wanted]
-    return kept, held
-
-
-def _subset(rows: np.ndarray, raw: Raw, fraction: float, seed: int) -> np.ndarray:
-    """A share of each class (of all rows for a regression), at least one row each."""
-    if fraction == 1:
-        return rows
-    shuffled = np.random.default_rng(seed).permutation(rows)
-    labels = raw.y[shuffled] if raw.task == "classification" else np.zeros(len(rows))
-    taken = []
-    for label in np.unique(labels):
-        members = np.flatnonzero(labels == label)
-        taken.append(members[: max(1, round(fraction * len(members)))])
-    return shuffled[np.sort(np.concatenate(taken))]
 
 
 Encoder = Callable[[np.ndarray], np.ndarray]

@@ -2,8 +2,8 @@
 
 ``runs/NAME/`` holds ``spec.json``, ``study.journal`` (an Optuna journal, whatever searched),
 ``trials.csv``, ``best.pt`` (the weights of the best epoch of all) and, in ``errors/``, what failed
-trials raised. Only the driver writes, once per finished trial, so a crash loses no trial that had
-finished.
+trials raised; after repeats also ``repeats/``, a run of its own, and ``winner.yaml``. Only the
+driver writes, once per finished trial, so a crash loses no trial that had finished.
 """
 
 from __future__ import annotations
@@ -47,6 +47,14 @@ class RunFiles:
     @property
     def weights(self) -> Path:
         return self.folder / "best.pt"
+
+    @property
+    def repeats(self) -> Path:
+        return self.folder / "repeats"
+
+    @property
+    def winner(self) -> Path:
+        return self.folder / "winner.yaml"
 
     @property
     def errors(self) -> Path:

@@ -23,7 +23,7 @@ from pipelines.search.callback import StudyCallback
 from pipelines.search.cluster import is_alive
 from pipelines.search.progress import Observer, Progress
 from pipelines.search.record import Record
-from pipelines.search.samplers import Problem
+from pipelines.search.samplers import Problem, Sampler
 from pipelines.search.schedulers import PAUSING, SCHEDULERS, StoppingRules
 from pipelines.search.searcher import StudySearcher
 from pipelines.search.stopper import StudyStopper
@@ -50,6 +50,8 @@ class StudySpec:
     grace_period: int = 1
     reduction_factor: float = 3
     seed: int = 0
+    folds: int = 0  # of cross-validation; 0 is one split
+    repeats: int = 0  # seeds with which the best configs are trained again
     target: str | None = None
     data_fraction: float = 1.0
     time_budget: float | None = None  # seconds
@@ -113,15 +115,17 @@ def run_study(
     folder: Path,
     space: SearchSpace,
     trainable: Trainable,
-    data: TrialData,
+    data: TrialData | tuple[TrialData, ...],
     slots: Callable[[], int],
     observer: Observer,
     history: tuple[FinishedTrial, ...] = (),
     start_with: tuple[Config, ...] = (),
+    sampler: Sampler | None = None,
 ) -> Summary:
     """Search ``space`` on the connected cluster; the record lies in ``folder`` as it goes.
 
-    The algorithm learns from the ``history`` before it starts, and tries ``start_with`` first.
+    The algorithm learns from the ``history`` before it starts, and tries ``start_with`` first;
+    ``sampler`` takes the place of all that. With ``spec.folds``, ``data`` is the folds.
 
     Raises:
         ValueError: ``folder`` exists, or the algorithm refuses the space (a grid larger than the
@@ -129,7 +133,7 @@ def run_study(
     """
     _send_by_value(trainable)
     mode = METRICS[spec.metric].mode
-    sampler = make_sampler(
+    sampler = sampler or make_sampler(
         spec.algo,
         problem_of(spec, space, history, start_with),
         worst=METRICS[spec.metric].worst,
@@ -220,6 +224,8 @@ def problem_of(
 
 def _send_by_value(trainable: Trainable) -> None:
     """A user's module goes to the workers with his function: it need not be installed there."""
+    while hasattr(trainable, "trainable"):  # cross-validated, or with seeds of its own
+        trainable = trainable.trainable
     name = getattr(trainable, "__module__", "")
     if name.partition(".")[0] != trainables.__name__:
         cloudpickle.register_pickle_by_value(sys.modules[name])
@@ -231,15 +237,18 @@ def _resources(cpus: float, gpus: float, config: dict[str, Any]) -> tune.Placeme
     return tune.PlacementGroupFactory([{"CPU": cpus, "GPU": min(gpus * share, max(gpus, 1.0))}])
 
 
-def describe(spec: StudySpec, space: SearchSpace, data: TrialData) -> dict[str, Any]:
+def describe(
+    spec: StudySpec, space: SearchSpace, data: TrialData | tuple[TrialData, ...]
+) -> dict[str, Any]:
     """The contents of ``spec.json``."""
+    first = data[0] if isinstance(data, tuple) else data
     return {
         **asdict(spec),
         "space": {
             name: f"{domain}{f' when {domain.when}' if domain.when else ''}"
             for name, domain in space.domains.items()
         },
-        "data_fingerprint": data.fingerprint,
+        "data_fingerprint": first.fingerprint,
         "versions": {"python": platform.python_version()} | {p: version(p) for p in _PACKAGES},
     }
 
