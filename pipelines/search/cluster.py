@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,13 +14,14 @@ from typing import Any
 import ray
 import yaml
 from ray._private.services import get_ray_address_from_environment
+from ray.exceptions import RayError
 
+from pipelines.search.address import ClusterError, TokenError, knock
 from pipelines.search.resources import Node, slots_on
 
 LOCAL = "local"
 ON_PREMISES = "local"  # Ray's word for the provider of machines that are one's own
 _AUTOSCALER_CONFIG = "~/ray_bootstrap_config.yaml"  # where `ray up` puts it on the head
-_PATIENCE = 5.0  # seconds for a host to answer
 
 SETTINGS = {
     # CSV, JSON and TensorBoard files per trial cost as much as all the rest of a short trial.
@@ -38,10 +38,6 @@ SETTINGS = {
     # From Ray's next version on, 0 GPUs no longer hides the GPUs from a worker; take it now.
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
-
-
-class ClusterError(ValueError):
-    """The cluster asked for cannot be reached."""
 
 
 @dataclass(frozen=True)
@@ -147,9 +143,15 @@ def _init(address: str | None, dashboard: bool) -> tuple[Any, bool]:
         return ray.init(address=LOCAL, include_dashboard=dashboard, **quiet), True
     try:
         return ray.init(address=found, **quiet), False
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+    except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
         raise ClusterError(f"no Ray cluster at --address {found}: {reason}") from None
+
+
+def check_address(address: str | None) -> None:
+    """Raises ``ClusterError``, within seconds and without starting anything, where :func:`connect`
+    would find no cluster at ``address`` or be refused by it."""
+    _find(address)
 
 
 def _find(address: str | None) -> str | None:
@@ -160,12 +162,14 @@ def _find(address: str | None) -> str | None:
     if address == LOCAL:
         return None
     if address not in (None, "auto"):
-        _knock(address)
+        knock(address)
         return address
     found = get_ray_address_from_environment(None, None)  # RAY_ADDRESS, or what `ray start` noted
     if found not in (None, LOCAL):
         try:
-            _knock(found)
+            knock(found)
+        except TokenError:
+            raise
         except ClusterError:
             if address == "auto" or "RAY_ADDRESS" in os.environ:
                 raise
@@ -174,19 +178,6 @@ def _find(address: str | None) -> str | None:
     if address == "auto":
         raise ClusterError("no Ray cluster runs on this machine: start one with `ray start --head`")
     return None
-
-
-def _knock(address: str) -> None:
-    """Raises ``ClusterError`` where nothing listens at ``address``."""
-    host, colon, port = address.removeprefix("ray://").rpartition(":")
-    if not (colon and port.isdigit()):
-        raise ClusterError(
-            f"--address '{address}' is none of auto, local, HOST:PORT, ray://HOST:PORT"
-        )
-    try:
-        socket.create_connection((host, int(port)), timeout=_PATIENCE).close()
-    except (OSError, OverflowError) as error:
-        raise ClusterError(f"no Ray cluster at --address {address}: {error}") from None
 
 
 def slot_counter(

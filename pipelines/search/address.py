@@ -1,0 +1,79 @@
+"""Whether a Ray cluster answers at an address and takes our token, known within seconds: Ray itself
+would try for a minute, and say neither why."""
+
+from __future__ import annotations
+
+import logging
+import socket
+
+import grpc
+from ray._private.authentication.authentication_token_setup import (
+    ensure_token_if_auth_enabled,
+    maybe_enable_token_auth_if_token_available,
+)
+from ray._private.grpc_utils import init_grpc_channel
+from ray.core.generated.gcs_service_pb2 import CheckAliveRequest
+from ray.core.generated.gcs_service_pb2_grpc import NodeInfoGcsServiceStub
+from ray.exceptions import AuthenticationError
+
+PATIENCE = 5.0  # seconds for a host, and for Ray on it, to answer
+_CLIENT = "ray://"
+_TOKEN = (
+    "give the cluster's token: copy ~/.ray/auth_token from where `ray up` was run, "
+    "and set RAY_AUTH_MODE=token"
+)
+
+
+class ClusterError(ValueError):
+    """The cluster asked for cannot be reached."""
+
+
+class TokenError(ClusterError):
+    """There is a cluster, and it does not take the token that we have."""
+
+
+def knock(address: str) -> None:
+    """Raises ``ClusterError`` where nothing listens at ``address``, where what listens is not Ray,
+    and where it refuses our token."""
+    host, colon, port = address.removeprefix(_CLIENT).rpartition(":")
+    if not (colon and port.isdigit()):
+        raise ClusterError(
+            f"--address '{address}' is none of auto, local, HOST:PORT, ray://HOST:PORT"
+        )
+    try:
+        socket.create_connection((host, int(port)), timeout=PATIENCE).close()
+    except (OSError, OverflowError) as error:
+        raise ClusterError(f"no Ray cluster at --address {address}: {error}") from None
+    use_token()
+    if not address.startswith(_CLIENT):
+        _ask(address)
+
+
+def use_token() -> None:
+    """Use the token that lies on this machine, as Ray does where nothing says otherwise.
+
+    Raises ``TokenError`` where one is asked for and there is none.
+    """
+    logging.getLogger("ray._private.authentication").setLevel(logging.CRITICAL)
+    try:
+        maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
+        ensure_token_if_auth_enabled(None, create_token_if_missing=False)
+    except (AuthenticationError, RuntimeError) as error:
+        raise TokenError(f"no token for Ray: {str(error).partition('. ')[0]}: {_TOKEN}") from None
+
+
+def _ask(address: str) -> None:
+    with init_grpc_channel(address) as channel:
+        try:
+            NodeInfoGcsServiceStub(channel).CheckAlive(CheckAliveRequest(), timeout=PATIENCE)
+        except grpc.RpcError as error:
+            code = error.code()
+            if code in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED):
+                raise TokenError(
+                    f"the Ray cluster at --address {address} refuses the token: {_TOKEN}"
+                ) from None
+            if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+                reason = f"what listens at --address {address} gives no answer: it may not be Ray"
+            else:
+                reason = f"no Ray cluster at --address {address}: {error.details()}"
+            raise ClusterError(" ".join(reason.split())) from None
