@@ -51,7 +51,7 @@ class Lan:
         image = folder / "image"
         _make_image(image)
         (folder / "environment").write_text(environment)
-        self._env = {
+        self.environment = {
             **os.environ,
             "PATH": f"{os.environ['PATH']}:/usr/sbin",
             "LAB": str(folder),
@@ -81,7 +81,7 @@ class Lan:
         if done.returncode:
             raise RuntimeError(f"lan.sh {' '.join(command)}: {done.stdout}")
 
-    def on(self, host: str, command: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    def on(self, host: str, command: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
         """Run a command on a host as its user; stdout and stderr together."""
         return self._run(("exec", host, command), timeout)
 
@@ -93,7 +93,7 @@ class Lan:
         with log.open("w") as out:
             return subprocess.Popen(
                 [str(HERE / "lan.sh"), "exec", host, command],
-                env=self._env,
+                env=self.environment,
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 text=True,
@@ -105,7 +105,7 @@ class Lan:
         with log.open("w") as out:
             done = subprocess.run(
                 [str(HERE / "lan.sh"), *command],
-                env=self._env,
+                env=self.environment,
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,

@@ -1,0 +1,58 @@
+"""deploy/raycluster.yaml has the node groups of cluster.yaml. It is not run on Kubernetes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture(scope="module")
+def spec() -> dict[str, Any]:
+    manifest = yaml.safe_load((ROOT / "deploy" / "raycluster.yaml").read_text())
+    assert (manifest["apiVersion"], manifest["kind"]) == ("ray.io/v1", "RayCluster")
+    spec: dict[str, Any] = manifest["spec"]
+    return spec
+
+
+def test_it_has_the_node_groups_of_the_aws_cluster(spec: dict[str, Any]) -> None:
+    aws = yaml.safe_load((ROOT / "cluster.yaml").read_text())
+    types = aws["available_node_types"]
+    groups = {group["groupName"].replace("-", "_"): group for group in spec["workerGroupSpecs"]}
+    assert set(groups) == set(types) - {aws["head_node_type"]}
+    for name, group in groups.items():
+        assert group["minReplicas"] == group["replicas"] == types[name]["min_workers"]
+        assert group["maxReplicas"] == types[name]["max_workers"]
+    idle = spec["autoscalerOptions"]["idleTimeoutSeconds"]
+    assert idle == 60 * aws["idle_timeout_minutes"]
+
+
+def test_it_runs_the_pinned_ray(spec: dict[str, Any]) -> None:
+    pinned = re.search(r"^ray==(.*)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
+    assert pinned is not None
+    assert spec["rayVersion"] == pinned[1]
+
+
+def test_no_trial_lands_on_the_head_and_every_worker_has_one_gpu(spec: dict[str, Any]) -> None:
+    assert spec["headGroupSpec"]["rayStartParams"] == {"num-cpus": "0", "num-gpus": "0"}
+    for group in spec["workerGroupSpecs"]:
+        (container,) = group["template"]["spec"]["containers"]
+        assert container["resources"]["limits"]["nvidia.com/gpu"] == 1
+
+
+def test_all_pods_run_one_image_and_ask_for_the_token(spec: dict[str, Any]) -> None:
+    pods = [spec["headGroupSpec"], *spec["workerGroupSpecs"]]
+    assert len({pod["template"]["spec"]["containers"][0]["image"] for pod in pods}) == 1
+    assert spec["authOptions"] == {"mode": "token"}
+
+
+def test_the_image_holds_every_part_of_the_project() -> None:
+    copied = re.findall(r"^COPY (.*) \S+$", (ROOT / "deploy" / "Dockerfile").read_text(), re.M)
+    parts = {part for line in copied for part in line.split()}
+    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    assert parts == packages | {"pyproject.toml", "README.md", "constraints.txt"}

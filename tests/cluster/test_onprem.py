@@ -1,0 +1,170 @@
+"""`ray up cluster-onprem.yaml` on a LAN: a laptop, a head and two workers with a GPU each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from pipelines.search.trials import State
+from tests.cluster.lan import Lan, what_is_missing
+from tests.cluster.launcher import (
+    SEARCH,
+    edit_yaml,
+    fetched,
+    laptop,
+    live_nodes,
+    ray_up,
+    until,
+    watch,
+    watched,
+)
+
+pytestmark = pytest.mark.cluster
+
+YAML = "cluster-onprem.yaml"
+HEAD, W1, W2 = "10.77.0.10", "10.77.0.11", "10.77.0.12"
+TRIALS = 16
+PREFLIGHT = """
+import sys
+from pipelines.search.cluster import connect
+from pipelines.search.preflight import preflight
+with connect("auto") as cluster:
+    try:
+        preflight(cluster, sys.argv[1], cpus=0.25, gpus=0.25, data_bytes=1000)
+    except ValueError as error:
+        print("error:", error)
+"""
+
+
+@pytest.fixture(scope="module")
+def lan(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lan]:
+    """The LAN with the cluster on it."""
+    if reason := what_is_missing():
+        pytest.skip(reason)
+    lan = Lan(tmp_path_factory.mktemp("lan"), "rfo", "laptop:2 head:10 w1:11 w2:12")
+    try:
+        lan.up()
+        edit_yaml(lan, YAML, _fill_in)
+        ray_up(lan, YAML)
+        until(lambda: live_nodes(lan) == 3, 600, "a head and two workers")
+        yield lan
+    finally:
+        lan.down()
+
+
+def _fill_in(config: dict[str, Any]) -> None:
+    config["provider"] |= {"head_ip": HEAD, "worker_ips": [W1, W2]}
+
+
+def preflight(lan: Lan, storage: str) -> list[str]:
+    (lan.shared / "preflight.py").write_text(PREFLIGHT)
+    done = lan.on("head", f"python /mnt/shared/preflight.py {storage} 2> /dev/null")
+    return done.stdout.splitlines()
+
+
+def test_every_node_has_the_project_the_token_and_mps_where_trials_run(lan: Lan) -> None:
+    for host in ("head", "w1", "w2"):
+        seen = lan.on(host, "python -c 'import pipelines; print(pipelines.__file__)'").stdout
+        assert "/home/ubuntu/rangefinder/pipelines/__init__.py" in seen
+        assert lan.on(host, "stat -c %a ~/.ray/auth_token").stdout.split()[-1] == "600"
+        assert (lan.on(host, "test -e ~/mps-started").returncode == 0) is (host != "head")
+
+
+def test_without_the_token_the_cluster_refuses(lan: Lan) -> None:
+    for setting in ("HOME=/tmp RAY_AUTH_MODE=disabled", "RAY_AUTH_TOKEN=another"):
+        search = f"{setting} python ~/rangefinder/pipelines/run.py --trials 1 --address {HEAD}:6379"
+        done = lan.on("head", search)
+        assert done.returncode == 2
+        (error,) = (line for line in done.stdout.splitlines() if line.startswith("error:"))
+        assert f"the Ray cluster at --address {HEAD}:6379 refuses the token" in error
+    jobs = laptop(lan, "RAY_AUTH_MODE=disabled HOME=/tmp ray job list --address http://nowhere:1")
+    assert jobs.returncode != 0
+
+
+def test_preflight_shows_every_node(lan: Lan) -> None:
+    lines = preflight(lan, "/mnt/shared/preflight")
+    assert [line.split()[0] for line in lines] == ["preflight", "head", "w1", "w2"]
+    assert all("written, read" in line for line in lines[1:])
+    assert all("1 of 1" in line for line in lines[2:])
+
+
+def test_preflight_names_the_nodes_that_do_not_see_the_storage(lan: Lan) -> None:
+    error = preflight(lan, "/home/ubuntu/local")[-1]
+    assert error.startswith("error: nothing was started:")
+    for host, address in (("w1", W1), ("w2", W2)):
+        assert f"{host} ({address}) cannot write in --storage /home/ubuntu/local" in error
+    assert "head" not in error
+
+
+def test_preflight_names_the_node_with_another_version(lan: Lan) -> None:
+    file = "~/rangefinder/trainables/fit.py"
+    lan.on("w1", f"cp -p {file} ~/fit.py && echo '# later' >> {file}")
+    error = preflight(lan, "/mnt/shared/preflight")[-1]
+    lan.on("w1", f"cp -p ~/fit.py {file}")
+    assert f"w1 ({W1}) has rangefinder 0.1.0 " in error
+    assert "w2" not in error
+
+
+def test_preflight_names_the_node_whose_gpu_is_gone(lan: Lan) -> None:
+    lan.as_root("w2", "echo 0 > /etc/gpus")
+    error = preflight(lan, "/mnt/shared/preflight")[-1]
+    lan.as_root("w2", "echo 1 > /etc/gpus")
+    assert f"w2 ({W2}) declares 1 GPUs to Ray, but torch sees 0" in error
+    assert "w1" not in error
+
+
+def test_a_job_goes_on_without_the_laptop(lan: Lan) -> None:
+    search = (
+        f"python -m pipelines.run {SEARCH} --trials 4 --max-epochs 2 "
+        "--storage /mnt/shared/runs --runs-dir /home/ubuntu/runs --name job"
+    )
+    submitted = laptop(
+        lan,
+        f"""export RAY_AUTH_MODE=token
+        ray dashboard {YAML} > /tmp/dashboard.log 2>&1 & dashboard=$!
+        for _ in $(seq 60); do (: < /dev/tcp/127.0.0.1/8265) 2> /dev/null && break; sleep 1; done
+        ray job submit --address http://localhost:8265 --working-dir . --no-wait \\
+            --submission-id search -- {search}
+        submitted=$?; kill $dashboard; exit $submitted""",
+    )
+    assert submitted.returncode == 0, submitted.stdout
+
+    def ended() -> bool:
+        return "SUCCEEDED" in lan.on("head", "ray job status search").stdout
+
+    until(ended, 900, "the job's end")
+    assert [trial.state for trial in fetched(lan, YAML, "job")] == [State.COMPLETE] * 4
+
+
+def test_a_search_completes_although_a_worker_is_powered_off(lan: Lan) -> None:
+    seen = watch(lan)
+    search = lan.start(
+        "laptop",
+        f"cd ~/project && ray submit {YAML} pipelines/run.py {SEARCH} --trials {TRIALS} "
+        "--max-epochs 60 --storage /mnt/shared/runs --name off",
+        lan.folder / "search.log",
+    )
+
+    def one_ended_on_w2() -> bool:
+        return W2 in lan.on("head", "cat ~/runs/off/study.journal").stdout
+
+    until(one_ended_on_w2, 900, "a trial's end on w2")
+    lan.do("poweroff", "w2")
+    assert search.wait(timeout=1200) == 0, (lan.folder / "search.log").read_text()
+    samples = watched(seen)
+    assert any(gpus == 2 and free == 0 for _, _, gpus, free in samples)  # 8 trials of 1/4 at once
+    assert samples[-1][1] == 2  # live nodes: the head and w1
+    trials = fetched(lan, YAML, "off")
+    assert [trial.state for trial in trials] == [State.COMPLETE] * TRIALS
+    assert {trial.node for trial in trials} == {W1, W2}
+    assert all(trial.epochs == 60 for trial in trials)
+
+
+def test_ray_down_ends_the_cluster(lan: Lan) -> None:
+    down = laptop(lan, f"ray down -y {YAML}")
+    assert down.returncode == 0, down.stdout
+    done = lan.on("head", "python ~/rangefinder/pipelines/run.py --trials 1 --address auto")
+    assert done.returncode == 2
+    assert "no Ray cluster runs on this machine" in done.stdout
