@@ -17,6 +17,8 @@ LIMITS: dict[str, tuple[float, float]] = {
     "momentum": (0.0, 0.999),
     "base_momentum": (0.0, 0.999),
     "max_momentum": (0.0, 0.999),
+    "decay_rate": (0.001, 1.0),
+    "n_drops": (1, 10),
     "weight_decay": (0.0, 1.0),
 }
 

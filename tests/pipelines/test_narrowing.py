@@ -28,8 +28,9 @@ def test_a_fixed_parameter_has_one_value_of_its_own_type() -> None:
 
 
 def test_parameters_that_can_no_longer_be_active_leave_the_space() -> None:
-    space = narrow(MLP, ["optimizer=adamw"], ["n_layers=1..3"])
+    space = narrow(MLP, ["policy=one_cycle"], ["n_layers=1..3"])
     assert "momentum" not in space.domains
+    assert "max_momentum" in space.domains
     assert "width_3" in space.domains
     assert "width_4" not in space.domains
 

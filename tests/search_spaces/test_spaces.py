@@ -1,9 +1,13 @@
 """The spaces of the two networks: what is active when, and that the networks take it."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 
-from search_spaces import SPACES, Config
+from search_spaces import SPACES, Choice, Config
+from search_spaces.rates import POLICIES, policy_domains
+from trainables.config import Policy
 from trainables.networks import TRAINABLES
 
 CYCLES = {"triangular", "triangular2", "exp_range"}
@@ -41,20 +45,40 @@ def test_an_mlp_has_as_many_widths_as_layers() -> None:
         assert widths == {f"width_{i}" for i in range(1, n_layers + 1)}
 
 
-def test_an_mlp_has_momentum_with_sgd_only() -> None:
-    configs = samples("mlp")
-    assert {config["optimizer"] for config in configs} == {"sgd", "adamw"}
-    for config in configs:
-        assert ("momentum" in config) == (config["optimizer"] == "sgd")
-
-
-def test_a_cnn_has_the_parameters_of_its_policy_only() -> None:
-    configs = samples("cnn")
-    assert {config["policy"] for config in configs} == CYCLES | {"one_cycle", "constant"}
+@pytest.mark.parametrize("model", SPACES)
+def test_a_config_has_the_parameters_of_its_policy_only(model: str) -> None:
+    configs = samples(model)
+    assert {config["policy"] for config in configs} == set(get_args(Policy)) == set(POLICIES)
     for config in configs:
         policy = config["policy"]
+        moves_momentum = policy in CYCLES | {"one_cycle"}
         for name in ("base_lr_ratio", "base_momentum", "max_momentum"):
-            assert (name in config) == (policy != "constant")
-        assert ("momentum" in config) == (policy == "constant")
+            assert (name in config) == moves_momentum
+        assert ("momentum" in config) == (not moves_momentum)
         assert ("step_size" in config) == (policy in CYCLES)
         assert ("gamma" in config) == (policy == "exp_range")
+        for name in ("decay_rate", "n_drops"):
+            assert (name in config) == (policy == "step")
+
+
+def test_both_optimizers_of_an_mlp_have_every_policy() -> None:
+    pairs = {(config["optimizer"], config["policy"]) for config in samples("mlp")}
+    assert pairs == {(optimizer, policy) for optimizer in ("sgd", "adamw") for policy in POLICIES}
+
+
+def test_the_spaces_share_what_a_policy_takes() -> None:
+    for name, domain in policy_domains().items():
+        if name != "policy":
+            assert {SPACES[model].domains[name] for model in SPACES} == {domain}
+
+
+@pytest.mark.parametrize("model", SPACES)
+def test_a_space_offers_every_policy_once(model: str) -> None:
+    policy = SPACES[model].domains["policy"]
+    assert isinstance(policy, Choice)
+    assert sorted(policy.options) == sorted(POLICIES)
+
+
+@pytest.mark.parametrize(("model", "size"), [("mlp", 36), ("cnn", 24)])
+def test_the_default_grid_stays_affordable(model: str, size: int) -> None:
+    assert SPACES[model].grid_size() == size
