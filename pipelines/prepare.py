@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from pipelines.arguments import import_object
+from pipelines.batch_first import bound_batch_size
 from pipelines.narrowing import bound_parameters, narrow
+from pipelines.range_first import RangedSpace, range_space
 from pipelines.search.record import load_spec
 from pipelines.search.seeding import load_configs, load_history
 from pipelines.search.trial import Trainable
@@ -18,6 +20,8 @@ from pipelines.search.zoom import zoom_lines, zoom_run
 from search_spaces import SPACES, Config, SearchSpace
 from trainables.cross_validation import CrossValidated
 from trainables.datasets import TrialData, load, load_folds
+from trainables.device import pick_device
+from trainables.lr_range_test import Bounds
 from trainables.networks import TRAINABLES, Network
 
 _SAMPLES = 20
@@ -39,6 +43,7 @@ class Study:
     history: tuple[FinishedTrial, ...] = ()
     start_with: tuple[Config, ...] = ()
     folds: tuple[TrialData, ...] = ()
+    lr_bounds: Mapping[str, Bounds] = field(default_factory=dict)  # of the range test, if made
     notes: tuple[str, ...] = ()  # what the search begins from, in lines for the user
 
     @property
@@ -73,9 +78,17 @@ def prepare(
     seed_from: Path | None = None,
     start_with: Path | None = None,
     zoom_from: Path | None = None,
+    lr_range_test: bool = False,
+    batch_size_test: bool = False,
+    memory: float | None = None,
+    gpus: float = 0.0,
+    cycle_ends: tuple[int, ...] = (),
 ) -> Study:
     """Load the data and find the model and its space. Raises ``ValueError`` for what does not
-    exist or does not fit together."""
+    exist or does not fit together.
+
+    For ``cycle_ends`` see :func:`trainables.fit.fit`.
+    """
     own = _import_trainable(trainable) if trainable else None
     if own and not space:
         raise ValueError(f"--trainable {trainable} needs its --space package.module:SPACE")
@@ -99,6 +112,39 @@ def prepare(
             searched = bound_parameters(searched, network, loaded, max_parameters)
     elif max_parameters:
         raise ValueError("--max-parameters counts those of --model mlp or cnn, not of --trainable")
+    first = load_configs(start_with, searched) if start_with else ()
+    if own is not None and (batch_size_test or lr_range_test):
+        test = "--batch-size-test" if batch_size_test else "--lr-range-test"
+        raise ValueError(f"{test} trains --model mlp or cnn, not --trainable")
+    if batch_size_test:
+        searched, _, line = bound_batch_size(
+            searched,
+            TRAINABLES[model],
+            loaded,
+            first=next(iter(first), None),
+            memory=memory,
+            seed=seed,
+            device=pick_device(gpus),
+        )
+        notes.append(line)
+        first = tuple(config for config in first if searched.contains(config))
+    elif memory is not None:
+        raise ValueError(f"--memory {memory:g} bounds --batch-size-test, which is not asked for")
+    ranged: RangedSpace | None = None
+    if lr_range_test:
+        if any(entry.startswith("lr=") for entry in (*fixed, *ranges)):
+            raise ValueError("--lr-range-test sets the range of lr: leave lr out of --range, --fix")
+        ranged = range_space(
+            searched,
+            TRAINABLES[model],
+            loaded,
+            first=next(iter(first), None),
+            seed=seed,
+            device=pick_device(gpus),
+        )
+        searched = ranged.space
+        notes += ranged.notes
+        first = tuple(config for config in first if searched.contains(config))
     history: tuple[FinishedTrial, ...] = ()
     if seed_from:
         history, dropped = load_history(seed_from, searched, resolved_metric)
@@ -108,7 +154,7 @@ def prepare(
         )
     if folds:
         notes.append(f"folds     {folds}: each sample of train and validation validates once")
-    trained = own or TRAINABLES[model]
+    trained = own or replace(TRAINABLES[model], cycle_ends=cycle_ends)
     return Study(
         trainable=CrossValidated(trained) if folds else trained,
         folds=parts,
@@ -117,7 +163,8 @@ def prepare(
         metric=resolved_metric,
         model_name=trainable.rpartition(":")[2] if trainable else model,
         history=history,
-        start_with=load_configs(start_with, searched) if start_with else (),
+        start_with=first,
+        lr_bounds=ranged.bounds if ranged else {},
         notes=tuple(notes),
     )
 

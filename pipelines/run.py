@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,9 +13,10 @@ import typer
 from pipelines import arguments
 from pipelines.arguments import choice, option, real, whole
 from pipelines.command import main
+from pipelines.memory import parse_memory
 from pipelines.search.algorithms import ALGORITHMS
 from pipelines.search.resources import parse_gpus, ray_gpus
-from pipelines.search.schedulers import SCHEDULERS, check_scheduler
+from pipelines.search.schedulers import SCHEDULERS, StoppingRules, check_scheduler, rungs
 from search_spaces import SPACES
 from trainables.datasets import DATASETS
 from trainables.metrics import METRICS
@@ -98,6 +100,32 @@ def run(
     start_with: Annotated[
         Any,
         option(Path, "A YAML list of configs to try first.", _SPACE, "file", show_default="none"),
+    ] = None,
+    lr_range_test: Annotated[
+        bool,
+        typer.Option(
+            "--lr-range-test",
+            help="First find the range of lr with an LR range test.",
+            rich_help_panel=_SPACE,
+        ),
+    ] = False,
+    batch_size_test: Annotated[
+        bool,
+        typer.Option(
+            "--batch-size-test",
+            help="First find the largest batch that fits.",
+            rich_help_panel=_SPACE,
+        ),
+    ] = False,
+    memory: Annotated[
+        Any,
+        option(
+            parse_memory,
+            "The memory that its steps may take, such as 2GB.",
+            _SPACE,
+            "amount",
+            show_default="a GPU's own",
+        ),
     ] = None,
     zoom_from: Annotated[
         Any,
@@ -203,6 +231,14 @@ def run(
             show_default="the run's folder",
         ),
     ] = None,
+    plot_schedule: Annotated[
+        bool,
+        typer.Option(
+            "--plot-schedule",
+            help="Draw the learning rate and momentum of the best trial.",
+            rich_help_panel=_RUN,
+        ),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the plan and stop.", rich_help_panel=_RUN)
     ] = False,
@@ -216,6 +252,7 @@ def run(
     gpus: Fraction = gpus_per_trial
     if grace_period > max_epochs:
         raise ValueError(f"--grace-period {grace_period} is above --max-epochs {max_epochs}")
+    rules = StoppingRules(metric or "", "max", max_epochs, grace_period, reduction_factor)
     study = prepare(
         model=model,
         trainable=trainable,
@@ -226,6 +263,11 @@ def run(
         seed_from=seed_from,
         start_with=start_with,
         zoom_from=zoom_from,
+        lr_range_test=lr_range_test,
+        batch_size_test=batch_size_test,
+        memory=memory,
+        gpus=float(gpus),
+        cycle_ends=rungs(rules) if scheduler == "aligned_asha" else (),
         data=data,
         target=target,
         fraction=data_fraction,
@@ -262,8 +304,16 @@ def run(
         seed_from=_text(seed_from),
         start_with=_text(start_with),
         zoom_from=_text(zoom_from),
+        lr_bounds={name: asdict(bounds) for name, bounds in study.lr_bounds.items()},
     )
-    return launch(spec, study, folder, address=address, dashboard=dashboard, dry_run=dry_run)
+    if plot_schedule and trainable:
+        raise ValueError(f"--plot-schedule knows no schedule of --trainable {trainable}")
+    code = launch(spec, study, folder, address=address, dashboard=dashboard, dry_run=dry_run)
+    if plot_schedule and code == 0 and not dry_run:
+        from pipelines.schedule_plot import write_schedule
+
+        print(f"schedule  {write_schedule(folder)}")
+    return code
 
 
 def _text(path: Path | None) -> str | None:

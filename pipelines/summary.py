@@ -37,6 +37,7 @@ def plan_lines(
     goes_on = f"1 in {spec.reduction_factor:g} goes on"
     stopping = {
         "asha": f"asha stopping from epoch {spec.grace_period}, {goes_on}",
+        "aligned_asha": f"asha at ends of cycles from epoch {spec.grace_period}, {goes_on}",
         "median": f"median stopping from epoch {spec.grace_period}",
         "hyperband": f"hyperband pausing at rungs, {goes_on}",
         "pbt": f"pbt changing the worst quarter from epoch {spec.grace_period}",

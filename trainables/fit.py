@@ -56,12 +56,14 @@ def fit(
     max_epochs: int,
     seed: int,
     device: torch.device,
+    cycle_ends: tuple[int, ...] = (),
 ) -> Training:
     """Trains ``model`` in place, one epoch for each item asked of the iterator.
 
     ``model`` maps ``(n, *data.input_shape)`` to ``(n, data.n_classes)``, where regression has one
     class; it is moved to ``device``, on which the whole of ``data`` stays. ``max_epochs`` is the
-    length that the one-cycle policy plans for; the caller may stop earlier.
+    length that a policy plans for; the caller may stop earlier. With ``cycle_ends`` (in epochs) the
+    one-cycle policy makes a chain of whole cycles: see :func:`trainables.schedules.make_schedule`.
 
     A training whose loss explodes or is not a number ends with one last item, ``diverged``, which
     has the worst scores; it raises nothing. The batch that shows it makes no optimiser step.
@@ -71,7 +73,7 @@ def fit(
     unless something else draws from that generator in between.
     """
     torch.manual_seed(seed)
-    return Training(model, config, data, max_epochs, seed, device)
+    return Training(model, config, data, max_epochs, seed, device, cycle_ends)
 
 
 class Training(Iterator[EpochMetrics]):
@@ -85,12 +87,14 @@ class Training(Iterator[EpochMetrics]):
         max_epochs: int,
         seed: int,
         device: torch.device,
+        cycle_ends: tuple[int, ...] = (),
     ) -> None:
         self.model = model.to(device)
         self._max_epochs = max_epochs
         self._bounds = batch_bounds(len(data.x_train), config.batch_size)
         self._optimizer = make_optimizer(model, config)
-        self._schedule = make_schedule(config, len(self._bounds), max_epochs * len(self._bounds))
+        steps = len(self._bounds)
+        self._schedule = make_schedule(config, steps, max_epochs * steps, cycle_ends)
         self._objective = objective_of(data)
         self._x_train = to_tensor(data.x_train, device)
         self._y_train = to_tensor(data.y_train, device)

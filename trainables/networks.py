@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 class Network:
     """A network and the hyperparameters that it takes; calling it trains one.
 
-    ``module`` is called with a config, the shape of one sample and the number of outputs.
+    ``module`` is called with a config, the shape of one sample and the number of outputs. For
+    ``cycle_ends`` see :func:`trainables.fit.fit`.
     """
 
     config: type[TrainingConfig]
     module: type[nn.Module]
     needs_images: bool = False
+    cycle_ends: tuple[int, ...] = ()
 
     def check(self, data: TrialData) -> None:
         """Raises ``ValueError`` where the network cannot take ``data``."""
@@ -74,7 +76,15 @@ class Network:
         torch.manual_seed(seed)
         checked, model = self.build(config, data)
         return NetworkTraining(
-            fit(model, checked, data, max_epochs=max_epochs, seed=seed, device=device)
+            fit(
+                model,
+                checked,
+                data,
+                max_epochs=max_epochs,
+                seed=seed,
+                device=device,
+                cycle_ends=self.cycle_ends,
+            )
         )
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipelines.search.attempts import unpack
 from search_spaces import Choice, SearchSpace
 from trainables.metrics import Mode
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 # What may change in the middle of a training: the rest would make it another network, or change
 # how many steps an epoch has.
 CHANGEABLE = ("lr", "momentum", "weight_decay")
+CYCLICAL = ("triangular", "triangular2", "exp_range")
 _NOT_LEARNING = ("random", "sobol", "grid")
 TIME_ATTR = "epoch"  # Ray's training_iteration starts again when a trial does
 
@@ -47,6 +49,46 @@ def asha(rules: StoppingRules) -> TrialScheduler:
         grace_period=rules.grace_period,
         reduction_factor=rules.reduction_factor,
     )
+
+
+def rungs(rules: StoppingRules) -> tuple[int, ...]:
+    """The epochs at which ASHA compares trials, and the last epoch."""
+    epochs, rung = [], float(rules.grace_period)
+    while math.ceil(rung) < rules.max_epochs:
+        epochs.append(math.ceil(rung))
+        rung *= rules.reduction_factor
+    return (*epochs, rules.max_epochs)
+
+
+def aligned_asha(rules: StoppingRules) -> TrialScheduler:
+    """ASHA, but a trial with a cyclical policy is compared at its first end of a cycle at or after
+    a rung: within a cycle a large learning rate hides how good it is (Smith 2015, section 3.2)."""
+    from ray.tune.schedulers import AsyncHyperBandScheduler
+
+    class AtCycleEnds(AsyncHyperBandScheduler):
+        def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+            epoch = result[TIME_ATTR]
+            if epoch < rules.max_epochs and not ends_cycle(unpack(trial.config)[0], epoch):
+                return str(self.CONTINUE)
+            return str(super().on_trial_result(tune_controller, trial, result))
+
+    return AtCycleEnds(
+        time_attr=TIME_ATTR,
+        metric=rules.metric,
+        mode=rules.mode,
+        max_t=rules.max_epochs,
+        grace_period=rules.grace_period,
+        reduction_factor=rules.reduction_factor,
+    )
+
+
+def ends_cycle(config: Mapping[str, Any], epoch: int) -> bool:
+    """Whether a cycle ends with ``epoch``: always, where no policy has cycles of its own. (With
+    one_cycle the cycles themselves end at the rungs.)"""
+    if config.get("policy") not in CYCLICAL:
+        return True
+    cycle: float = 2 * config["step_size"]
+    return math.floor(epoch / cycle) > math.floor((epoch - 1) / cycle)
 
 
 def median(rules: StoppingRules) -> TrialScheduler:
@@ -140,6 +182,7 @@ def explorer(space: SearchSpace, seed: int) -> Callable[[dict[str, Any]], dict[s
 
 SCHEDULERS: dict[str, Callable[[StoppingRules], TrialScheduler]] = {
     "asha": asha,
+    "aligned_asha": aligned_asha,
     "median": median,
     "hyperband": hyperband,
     "pbt": pbt,

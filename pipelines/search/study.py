@@ -66,6 +66,7 @@ class StudySpec:
     seed_from: str | None = None  # the runs and the file that the search began from
     start_with: str | None = None
     zoom_from: str | None = None
+    lr_bounds: dict[str, dict[str, Any]] = field(default_factory=dict)  # by the range test
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The schedulers, fed with numbers: who goes on and who stops. No trial runs."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,9 @@ from pipelines.search.schedulers import (
     SCHEDULERS,
     StoppingRules,
     check_scheduler,
+    ends_cycle,
     explorer,
+    rungs,
 )
 from search_spaces import SPACES, Choice, Float, Int, SearchSpace
 from trainables.metrics import METRICS
@@ -24,6 +27,7 @@ CONTINUE, STOP = TrialScheduler.CONTINUE, TrialScheduler.STOP
 @dataclass(frozen=True)
 class StubTrial:
     trial_id: str
+    config: dict[str, Any] = field(default_factory=dict, compare=False)
 
 
 class Fed:
@@ -35,6 +39,7 @@ class Fed:
         self._trials: dict[str, StubTrial] = {}
 
     def report(self, trial_id: str, epoch: int, value: float, **more: Any) -> Any:
+        """``more`` is reported too."""
         return self._scheduler.on_trial_result(
             None, self._trial(trial_id), {"epoch": epoch, self._metric: value, **more}
         )
@@ -44,6 +49,10 @@ class Fed:
         self._scheduler.on_trial_complete(
             None, self._trial(trial_id), {"epoch": epoch, self._metric: value}
         )
+
+    def add(self, trial_id: str, config: dict[str, Any]) -> None:
+        self._trials[trial_id] = StubTrial(trial_id, config)
+        self._scheduler.on_trial_add(None, self._trials[trial_id])
 
     def _trial(self, trial_id: str) -> StubTrial:
         if trial_id not in self._trials:
@@ -210,3 +219,39 @@ def test_the_networks_go_with_every_scheduler(name: str) -> None:
 def test_a_choice_is_drawn_anew() -> None:
     explore = explorer(SearchSpace({"weight_decay": Choice((0.0, 1e-4))}), seed=0)
     assert {explore({"weight_decay": 0.0})["weight_decay"] for _ in range(20)} == {0.0, 1e-4}
+
+
+def test_rungs_are_those_that_ray_has() -> None:
+    for grace, factor, last in ((1, 3, 30), (2, 2, 9), (4, 4, 4), (1, 2.5, 20)):
+        rules = StoppingRules("val_accuracy", "max", last, grace, factor)
+        scheduler: Any = SCHEDULERS["asha"](rules)
+        theirs = {math.ceil(m) for m, _ in scheduler._brackets[0]._rungs if m < last}
+        assert rungs(rules) == (*sorted(theirs), last)
+
+
+def test_a_cycle_ends_where_it_does() -> None:
+    def ends(**config: Any) -> list[int]:
+        return [epoch for epoch in range(1, 13) if ends_cycle(config, epoch)]
+
+    assert ends(policy="triangular", step_size=2) == [4, 8, 12]
+    assert ends(policy="exp_range", step_size=0.75) == [2, 3, 5, 6, 8, 9, 11, 12]
+    assert ends(policy="one_cycle") == list(range(1, 13))
+    assert ends() == list(range(1, 13))
+
+
+def test_aligned_asha_waits_for_the_end_of_a_cycle() -> None:
+    fed = Fed("aligned_asha", StoppingRules("val_accuracy", "max", 27))
+    for n in range(4):
+        assert fed.report(f"good {n}", 1, 0.9) == CONTINUE
+        assert fed.report(f"good {n}", 4, 0.9) == CONTINUE
+    fed.add("cyclical", {"policy": "triangular", "step_size": 2})
+    fed.add("constant", {"policy": "constant"})
+    assert fed.report("constant", 1, 0.1) == STOP
+    assert [fed.report("cyclical", epoch, 0.1) for epoch in (1, 2, 3)] == [CONTINUE] * 3
+    assert fed.report("cyclical", 4, 0.1) == STOP
+
+
+def test_aligned_asha_ends_a_trial_at_its_last_epoch() -> None:
+    fed = Fed("aligned_asha", StoppingRules("val_accuracy", "max", 5))
+    fed.add("cyclical", {"policy": "triangular", "step_size": 2})
+    assert fed.report("cyclical", 5, 0.1) == STOP
