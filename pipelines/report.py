@@ -18,6 +18,12 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 def report(
     run: Annotated[Any, typer.Argument(parser=Path, help="The run's folder.", metavar="RUN")],
     top: Annotated[int, option(whole(1), "How many trials to show.", "Options", "n")] = 10,
+    plot_schedule: Annotated[
+        bool,
+        typer.Option(
+            "--plot-schedule", help="Write schedule.html: the best trial's learning rate, momentum."
+        ),
+    ] = False,
 ) -> None:
     """Print the best trials of a run, and how its trials ended."""
     from rich.console import Console
@@ -37,6 +43,10 @@ def report(
             f"{trial.value:.4f}  epoch {trial.best_epoch:>3} of {trial.epochs:<3}  {ended:<12}  "
             f"{format_config(trial.config)}",
         )
+    if plot_schedule:
+        from pipelines.schedule_plot import write_schedule
+
+        print_plain(console, f"schedule  {write_schedule(run)}")
 
 
 if __name__ == "__main__":
