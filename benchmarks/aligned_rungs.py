@@ -1,0 +1,114 @@
+"""ASHA's rungs at ends of cycles against rungs at fixed epochs.
+
+    python benchmarks/aligned_rungs.py
+
+Trains random CNNs with cyclical policies on an embedded data set for all their epochs, once with
+one_cycle over the whole training and once with a cycle to each rung. The curves are then fed to
+ASHA (Ray's, and the one that waits for ends of cycles) in many random orders of arrival. A trial
+that ASHA lets train to the end is kept; its quality is the best accuracy of its whole training.
+No Ray cluster, no early stopping while training.
+"""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+import typer
+from ray.tune.schedulers import TrialScheduler
+
+from pipelines.search.samplers import random_configs
+from pipelines.search.schedulers import SCHEDULERS, StoppingRules, rungs
+from search_spaces import SPACES, Choice, Config
+from trainables.datasets import TrialData, load
+from trainables.networks import TRAINABLES
+
+POLICIES = ("one_cycle", "triangular", "triangular2", "exp_range")
+Curve = list[float]
+
+
+@dataclass(frozen=True)
+class Fed:
+    """What ASHA looks at of a trial."""
+
+    trial_id: str
+    config: Config = field(compare=False, hash=False)
+
+
+def curve(config: Config, data: TrialData, max_epochs: int, ends: tuple[int, ...]) -> Curve:
+    network = replace(TRAINABLES["cnn"], cycle_ends=ends)
+    epochs = network(config, data, max_epochs=max_epochs, seed=0, device=torch.device("cpu"))
+    values = [float(metrics["val_accuracy"]) for metrics, _ in epochs]
+    return values + [0.0] * (max_epochs - len(values))  # a diverged training is over
+
+
+def kept(
+    name: str, rules: StoppingRules, trials: list[tuple[Config, Curve]]
+) -> tuple[list[int], int]:
+    """The trials that train to the end, and the epochs spent, two trials at a time."""
+    scheduler: Any = SCHEDULERS[name](rules)
+    waiting = list(enumerate(trials))[::-1]
+    running: list[tuple[int, Fed, Curve, int]] = []
+    ended, spent = [], 0
+    while waiting or running:
+        while waiting and len(running) < 2:
+            n, (config, values) = waiting.pop()
+            fed = Fed(str(n), config)
+            scheduler.on_trial_add(None, fed)
+            running.append((n, fed, values, 1))
+        n, fed, values, epoch = running.pop(0)
+        spent += 1
+        result = {"epoch": epoch, rules.metric: values[epoch - 1]}
+        decision = scheduler.on_trial_result(None, fed, result)
+        if epoch == rules.max_epochs:
+            ended.append(n)
+        elif decision == TrialScheduler.CONTINUE:
+            running.append((n, fed, values, epoch + 1))
+    return ended, spent
+
+
+def main(
+    data: Annotated[str, typer.Option(help="An embedded data set.")] = "digits",
+    configs: Annotated[int, typer.Option(help="Random CNNs.")] = 36,
+    max_epochs: Annotated[int, typer.Option(help="Of each training.")] = 18,
+    orders: Annotated[int, typer.Option(help="Random orders of arrival.")] = 200,
+) -> None:
+    """Print, for each way, the quality of what is kept, the best, and the epochs spent."""
+    torch.set_num_threads(1)
+    space = SPACES["cnn"].replace(
+        {"policy": Choice(POLICIES), "channels": Choice((8, 16)), "batch_size": Choice((64, 128))}
+    )
+    rules = StoppingRules("val_accuracy", "max", max_epochs)
+    loaded, draws = load(data), random_configs(space, seed=0)
+    drawn = [next(draws) for _ in range(configs)]
+    plain = [curve(config, loaded, max_epochs, ()) for config in drawn]
+    chained = [
+        curve(config, loaded, max_epochs, rungs(rules)) if config["policy"] == "one_cycle" else line
+        for config, line in zip(drawn, plain, strict=True)
+    ]
+    print(f"{configs} configs, best of all: {max(map(max, plain)):.4f} plain, ", end="")
+    print(f"{max(map(max, chained)):.4f} with chained cycles")
+    for label, name, curves in (
+        ("fixed epochs", "asha", plain),
+        ("ends of cycles", "aligned_asha", chained),
+        ("ends of cycles, one cycle whole", "aligned_asha", plain),
+    ):
+        quality, best, spent = [], [], []
+        for order in range(orders):
+            permutation = np.random.default_rng(order).permutation(configs)
+            ended, epochs = kept(name, rules, [(drawn[i], curves[i]) for i in permutation])
+            values = [max(curves[permutation[n]]) for n in ended]
+            quality.append(statistics.fmean(values))
+            best.append(max(values))
+            spent.append(epochs)
+        print(
+            f"{label:<32} kept {statistics.fmean(quality):.4f}  best {statistics.fmean(best):.4f}  "
+            f"epochs {statistics.fmean(spent):.0f}"
+        )
+
+
+if __name__ == "__main__":
+    typer.run(main)
