@@ -37,13 +37,14 @@ from typing import NamedTuple
 import numpy as np
 
 LEVELLING = 1 / 3  # of the steepest slope: where the loss is said to stop improving
-WIDTH = 0.5  # of the smoothing to either side, in decades
+WIDTHS = (0.5, 0.7, 1.0, 1.4)  # of the smoothing to either side, in decades
 NEIGHBOURS = 10  # in the smoothing at least, where the learning rates lie further apart
 GRID = 201
 MIN_POINTS = 10
 CEILING = 1.5  # times the first losses: what explodes must not outweigh what comes before it
-CERTAINTY = 4.0  # standard errors that a fall must have; of flat noise, fewer than 1 in 100 have
-LEAST_FALL = 0.02  # and this share of the first loss
+CERTAINTY = 5.0  # standard errors from which a slope is no noise
+RISE = 1.25  # times the first loss, within half a decade, that is a divergence
+LEAST_FALL = 0.02  # of the first loss, from which a fall is one
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Bounds:
     max_lr: float
     steepest_lr: float  # where the loss falls fastest
     lowest_lr: float  # where the smoothed loss is lowest
+    width: float  # of the smoothing, see :func:`smooth`
     reason: str  # what in the curve says so, in one line
 
 
@@ -62,8 +64,8 @@ class Smoothed(NamedTuple):
 
     lrs: np.ndarray
     losses: np.ndarray
-    slopes: np.ndarray  # per decade of the learning rate
-    errors: np.ndarray  # standard errors of the losses
+    slopes: np.ndarray  # of the loss, per decade of the learning rate
+    errors: np.ndarray  # standard errors of the slopes
 
 
 def suggest_bounds(lrs: Sequence[float], losses: Sequence[float], divisor: float = 10.0) -> Bounds:
@@ -79,10 +81,17 @@ def suggest_bounds(lrs: Sequence[float], losses: Sequence[float], divisor: float
     if not divisor > 1:
         raise ValueError(f"divisor must be above 1, not {divisor:g}")
     _check_points(lrs, losses)
-    curve = smooth(lrs, losses)
-    lowest = int(curve.losses.argmin())
-    _check_fall(curve, lowest, losses)
-    steepest = int(curve.slopes[: lowest + 1].argmin())
+    for width in WIDTHS:
+        curve = smooth(lrs, losses, width)
+        lowest = int(curve.losses.argmin())
+        sure = curve.slopes < -CERTAINTY * curve.errors
+        slopes = np.where(sure, curve.slopes, 0)[: lowest + 1]
+        steepest = int(slopes.argmin())
+        fall = curve.losses[0] - curve.losses[lowest]
+        if slopes[steepest] < 0 and fall > LEAST_FALL * curve.losses[0]:
+            break
+    else:
+        raise ValueError(_no_fall(curve, lowest))
     end = steepest
     while end < lowest and curve.slopes[end + 1] <= LEVELLING * curve.slopes[steepest]:
         end += 1
@@ -92,35 +101,38 @@ def suggest_bounds(lrs: Sequence[float], losses: Sequence[float], divisor: float
         max_lr=max_lr,
         steepest_lr=float(curve.lrs[steepest]),
         lowest_lr=float(curve.lrs[lowest]),
+        width=width,
         reason=_reason(curve, steepest, end, lowest),
     )
 
 
-def smooth(lrs: Sequence[float], losses: Sequence[float]) -> Smoothed:
+def smooth(lrs: Sequence[float], losses: Sequence[float], width: float = WIDTHS[0]) -> Smoothed:
     """Lines fitted around each of 201 learning rates, by least squares with tricube weights
-    (Cleveland 1979), to the losses within half a decade.
+    (Cleveland 1979), to the losses within ``width`` decades.
 
     What follows a loss that is not finite is left out, and no loss counts for more than 1.5 times
-    the first ones. Needs two points or more.
+    the first ones. Needs three points or more.
     """
     y = _finite_head(losses)
     x = np.log10(np.asarray(lrs[: len(y)], float))
     y = np.minimum(y, CEILING * np.median(y[: max(5, len(y) // 20)]))
     at = np.linspace(x[0], x[-1], GRID)
-    values, slopes = _local_lines(x, at)
-    smoothed = values @ y
-    # From one point to the next, because there the curve itself changes little; the median,
-    # because the noise of what explodes is not that of what comes before it.
-    noise = float(np.median(np.abs(np.diff(y)))) / (0.6745 * math.sqrt(2))
-    return Smoothed(10**at, smoothed, slopes @ y, noise * np.sqrt((values**2).sum(axis=1)))
+    for_values, for_slopes = _local_lines(x, at, width)
+    # Each point against its neighbours (Gasser et al. 1986): noise grows and falls with the loss.
+    noise = np.abs(np.convolve(y, [-0.5, 1, -0.5], "valid")) * math.sqrt(2 / 3)
+    noise = np.concatenate([noise[:1], noise, noise[-1:]])
+    noise = np.maximum(noise, np.median(noise))
+    errors = np.sqrt(for_slopes**2 @ noise**2)
+    return Smoothed(10**at, for_values @ y, for_slopes @ y, errors)
 
 
-def _local_lines(x: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _local_lines(x: np.ndarray, at: np.ndarray, width: float) -> tuple[np.ndarray, np.ndarray]:
     """Weights (len(at), len(x)) of the observations in the value and the slope at each point."""
     distances = np.abs(at[:, None] - x)
-    nearest = np.sort(distances, axis=1)[:, min(NEIGHBOURS, len(x) - 1)]
-    width = np.maximum(min(WIDTH, (x[-1] - x[0]) / 4), 1.001 * nearest)
-    weights = (1 - np.minimum(distances / width[:, None], 1) ** 3) ** 3
+    k = min(NEIGHBOURS, len(x) - 1)
+    nearest = np.partition(distances, k, axis=1)[:, k]
+    widths = np.maximum(min(width, (x[-1] - x[0]) / 4), 1.001 * nearest)
+    weights = (1 - np.minimum(distances / widths[:, None], 1) ** 3) ** 3
     weights /= weights.sum(axis=1, keepdims=True)
     centre = weights @ x
     offsets = x - centre[:, None]
@@ -143,36 +155,35 @@ def _check_points(lrs: Sequence[float], losses: Sequence[float]) -> None:
     y = _finite_head(losses)
     if len(y) >= MIN_POINTS:
         return
-    if len(y) < len(losses):
+    explodes = len(y) < len(losses) or (len(y) > 1 and y[-1] > 2 * y[0])
+    if explodes:
+        last = min(len(y), len(losses) - 1)
+        shown = f"the loss is {losses[last]:.3g} at lr {lrs[last]:.3g}, after {last} iterations"
+        if lrs[last] <= lrs[0] * 10 ** WIDTHS[0]:
+            raise ValueError(f"diverged at once: {shown}: begin at a lower learning rate")
         raise ValueError(
-            f"diverged at once: the loss is {losses[len(y)]} at lr {lrs[len(y)]:.3g}, "
-            f"after {len(y)} iterations: begin at a lower learning rate"
-        )
-    if len(y) > 1 and y[-1] > 2 * y[0]:
-        raise ValueError(
-            f"diverged at once: the loss rises from {y[0]:.3g} at lr {lrs[0]:.3g} to {y[-1]:.3g} "
-            f"at {lrs[len(y) - 1]:.3g}: begin at a lower learning rate"
+            f"no usable slope: {shown}, at least {MIN_POINTS} are needed: take smaller steps"
         )
     raise ValueError(
         f"no usable slope: the curve has {len(y)} points, at least {MIN_POINTS} are needed"
     )
 
 
-def _check_fall(curve: Smoothed, lowest: int, losses: Sequence[float]) -> None:
-    start, least = curve.losses[0], curve.losses[lowest]
-    error = math.hypot(curve.errors[0], curve.errors[lowest])
-    if start - least > max(CERTAINTY * error, LEAST_FALL * start):
-        return
-    head = max(losses[:MIN_POINTS])
-    if head > 2 * losses[0]:
-        raise ValueError(
-            f"diverged at once: the loss rises from {losses[0]:.3g} to {head:.3g} in the first "
-            f"{MIN_POINTS} iterations: begin at a lower learning rate"
+def _no_fall(curve: Smoothed, lowest: int) -> str:
+    start = curve.losses[0]
+    soon = curve.lrs <= curve.lrs[0] * 10 ** WIDTHS[0]
+    highest = curve.losses[soon].max()
+    rises = (curve.slopes > CERTAINTY * curve.errors)[soon].any()
+    if lowest == 0 and rises and highest > RISE * start:
+        return (
+            f"diverged at once: the loss rises from {start:.3g} at lr {curve.lrs[0]:.3g} to "
+            f"{highest:.3g} at {curve.lrs[soon][-1]:.3g}: "
+            "begin at a lower learning rate"
         )
-    raise ValueError(
-        f"no usable slope: the loss never falls: smoothed it is {start:.4g} at lr "
-        f"{curve.lrs[0]:.3g} and at best {least:.4g}, at {curve.lrs[lowest]:.3g}, "
-        f"where noise alone gives {CERTAINTY * error:.2g}"
+    return (
+        "no usable slope: the loss never falls by more than the noise of the batches: smoothed "
+        f"it is {start:.4g} at lr {curve.lrs[0]:.3g} and at best {curve.losses[lowest]:.4g}, "
+        f"at {curve.lrs[lowest]:.3g}"
     )
 
 

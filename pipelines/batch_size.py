@@ -1,0 +1,133 @@
+"""The batch size test: ``python pipelines/batch_size.py --model cnn --data digits``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pipelines.arguments import check_writable, choice, new_run_folder, option, real, whole
+from pipelines.command import main
+from pipelines.memory import parse_memory
+from search_spaces import SPACES
+
+_NETWORK, _DATA, _LIMITS, _LR, _OUTPUT = "Network", "Data", "Limits", "Learning rate", "Output"
+_SCALINGS = {"linear": "Goyal et al. 2017", "sqrt": "Krizhevsky 2014, Hoffer et al. 2017"}
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def batch_size(
+    model: Annotated[str, choice(SPACES, "The network to train.", _NETWORK)] = "mlp",
+    config: Annotated[
+        Any,
+        option(
+            Path,
+            "Its hyperparameters, in YAML: a mapping, or a list whose first counts.",
+            _NETWORK,
+            "file",
+            show_default="the first that a search tries",
+        ),
+    ] = None,
+    data: Annotated[str, option(str, "As for run.py.", _DATA, "name|path")] = "digits",
+    target: Annotated[
+        Any, option(str, "The column to predict, of a table file.", _DATA, "column")
+    ] = None,
+    seed: Annotated[int, option(whole(0), "Of the split and the weights.", _DATA, "n")] = 0,
+    memory: Annotated[
+        Any,
+        option(
+            parse_memory,
+            "The most that a step may need: 2GB, 500MB, 1.5GiB.",
+            _LIMITS,
+            "amount",
+            show_default="all of a GPU, half of a machine without",
+        ),
+    ] = None,
+    gpus: Annotated[
+        int, option(whole(0), "0 for the CPU, even where there is a GPU.", _LIMITS, "n")
+    ] = 1,
+    cpus: Annotated[float, option(real(0), "CPUs that a trial will have.", _LIMITS, "cpus")] = 1,
+    scale_lr: Annotated[
+        Any,
+        choice(
+            _SCALINGS,
+            "How the learning rate grows with the batch: "
+            + "; ".join(f"{rule} as {source}" for rule, source in _SCALINGS.items())
+            + ".",
+            _LR,
+            show_default="not shown",
+        ),
+    ] = None,
+    lr: Annotated[Any, option(real(0), "The learning rate to scale.", _LR, "lr")] = None,
+    lr_batch_size: Annotated[
+        Any, option(whole(1), "The batch size that it is for.", _LR, "n")
+    ] = None,
+    output: Annotated[
+        Any,
+        option(
+            Path,
+            "A new folder for the figure and the numbers.",
+            _OUTPUT,
+            "folder",
+            show_default="batch_size/DATA-MODEL-TIME",
+        ),
+    ] = None,
+) -> None:
+    """Double the batch until memory or samples run out, and say from where on it gains little."""
+    from rich.console import Console
+
+    from pipelines.batch_size_results import LRScaling, lines, save_results
+    from pipelines.display import print_plain
+    from pipelines.range_config import find_subject
+    from trainables.batch_size import run_batch_size_test
+    from trainables.datasets import load
+    from trainables.device import pick_device, set_threads
+    from trainables.networks import TRAINABLES
+    from trainables.step_memory import default_bound
+
+    scaling = None
+    if scale_lr is not None:
+        if lr is None or lr_batch_size is None:
+            raise ValueError(f"--scale-lr {scale_lr} needs --lr and --lr-batch-size")
+        scaling = LRScaling(scale_lr, lr, lr_batch_size)
+    elif lr is not None or lr_batch_size is not None:
+        raise ValueError("--lr and --lr-batch-size need --scale-lr linear or sqrt")
+    subject = find_subject(
+        model=model, data=data, target=target, seed=seed, config=config, run=None
+    )
+    loaded = load(subject.data, target=subject.target, seed=subject.seed)
+    folder = _new_folder(output, f"{loaded.name}-{subject.model}")
+    set_threads(cpus)
+    device = pick_device(gpus)
+    bound = default_bound(device) if memory is None else memory
+    test = run_batch_size_test(
+        TRAINABLES[subject.model],
+        subject.config,
+        loaded,
+        memory=bound,
+        seed=subject.seed,
+        device=device,
+    )
+    save_results(folder, subject, loaded, test, bound, device, scaling)
+    console = Console(highlight=False)
+    for line in lines(subject, loaded, test, bound, device, scaling, folder):
+        print_plain(console, line)
+
+
+def _new_folder(output: Path | None, label: str) -> Path:
+    """Where the results will lie. Nothing is made."""
+    if output is None:
+        return new_run_folder(Path("batch_size"), None, label)
+    folder = output.expanduser().absolute()
+    if folder.exists():
+        raise ValueError(f"--output {output} exists: give a folder that does not")
+    check_writable(folder)
+    return folder
+
+
+if __name__ == "__main__":
+    sys.exit(main(app))

@@ -1,0 +1,56 @@
+"""Throughput and memory of a training step against its batch size."""
+
+from __future__ import annotations
+
+import plotly.graph_objects as go
+from plotly.colors import qualitative
+
+from trainables.batch_size import BatchSizeTest
+
+_THROUGHPUT, _MEMORY, _MARK = (qualitative.D3[i] for i in (0, 1, 4))
+_MEGABYTE = 1e6
+
+
+def batch_size_figure(test: BatchSizeTest) -> go.Figure:
+    """Samples per second on the left axis, memory on the right, both from 0; the knee is marked."""
+    sizes = [row.batch_size for row in test.rows]
+    places = list(range(len(sizes)))  # the sizes double, so that this is their logarithm
+    figure = go.Figure()
+    figure.add_scatter(
+        x=places,
+        y=[row.samples_per_second for row in test.rows],
+        name="samples per second",
+        mode="lines+markers",
+        line={"color": _THROUGHPUT},
+    )
+    figure.add_scatter(
+        x=places,
+        y=[row.memory / _MEGABYTE for row in test.rows],
+        name="memory of a step",
+        mode="lines+markers",
+        line={"color": _MEMORY, "dash": "dot"},
+        yaxis="y2",
+    )
+    figure.add_vline(
+        x=sizes.index(test.knee),
+        line={"color": _MARK, "dash": "dash"},
+        annotation={"text": f"knee {test.knee}", "font": {"color": _MARK}},
+    )
+    figure.update_layout(
+        template="plotly_white",
+        xaxis={
+            "title": "batch size",
+            "tickvals": places,
+            "ticktext": [str(size) for size in sizes],
+        },
+        yaxis={"title": "samples per second", "rangemode": "tozero"},
+        yaxis2={
+            "title": "memory, MB",
+            "rangemode": "tozero",
+            "overlaying": "y",
+            "side": "right",
+            "showgrid": False,
+        },
+        legend={"orientation": "h", "y": 1.12},
+    )
+    return figure

@@ -1,0 +1,88 @@
+"""The curve of an LR range test: losses against the learning rate, and the bounds read off it."""
+
+from __future__ import annotations
+
+import math
+
+import plotly.graph_objects as go
+from plotly.colors import qualitative
+
+from trainables.lr_range_rule import Bounds, smooth
+from trainables.lr_range_test import RangeTest
+
+_TRAIN, _VAL, _QUALITY, _BAND = (qualitative.D3[i] for i in (0, 1, 2, 4))
+_HEADROOM = 1.3  # times the first smoothed loss: what explodes is cut off
+_NAMES = {"accuracy": "validation accuracy", "r2": "validation R²"}
+_QUALITY_RANGES = {"accuracy": [0, 1.02], "r2": [-0.2, 1.02]}
+
+
+def range_figure(test: RangeTest, bounds: Bounds) -> go.Figure:
+    """Training loss, raw and smoothed, and validation loss on the left axis, accuracy or R² on the
+    right; the band from base_lr to max_lr is shaded."""
+    curve = smooth(test.lrs, test.train_losses, bounds.width)
+    val_lrs = [point.lr for point in test.validations]
+    figure = go.Figure()
+    figure.add_scatter(
+        x=test.lrs,
+        y=test.train_losses,
+        name="training loss of each batch",
+        mode="markers",
+        marker={"color": _TRAIN, "size": 4, "opacity": 0.4},
+    )
+    figure.add_scatter(
+        x=curve.lrs, y=curve.losses, name="smoothed", mode="lines", line={"color": _TRAIN}
+    )
+    figure.add_scatter(
+        x=val_lrs,
+        y=[point.loss for point in test.validations],
+        name="validation loss",
+        mode="lines+markers",
+        line={"color": _VAL},
+    )
+    figure.add_scatter(
+        x=val_lrs,
+        y=[point.quality for point in test.validations],
+        name=_NAMES[test.quality_name],
+        mode="lines+markers",
+        line={"color": _QUALITY, "dash": "dot"},
+        yaxis="y2",
+    )
+    _mark(figure, bounds)
+    top = _HEADROOM * max(curve.losses[0], curve.losses.min())
+    figure.update_layout(
+        template="plotly_white",
+        xaxis={"title": "learning rate", "type": "log", "exponentformat": "power"},
+        yaxis={"title": "loss", "range": [0, top]},
+        yaxis2={
+            "title": _NAMES[test.quality_name],
+            "range": _QUALITY_RANGES[test.quality_name],
+            "tickmode": "linear",  # else as many as on the other axis, at odd numbers
+            "dtick": 0.2,
+            "overlaying": "y",
+            "side": "right",
+            "showgrid": False,
+        },
+        legend={"orientation": "h", "y": 1.12},
+    )
+    return figure
+
+
+def _mark(figure: go.Figure, bounds: Bounds) -> None:
+    figure.add_vrect(
+        x0=bounds.base_lr, x1=bounds.max_lr, fillcolor=_BAND, opacity=0.12, line_width=0
+    )
+    for name, lr, side in (
+        ("base_lr", bounds.base_lr, "left"),
+        ("max_lr", bounds.max_lr, "right"),
+    ):
+        figure.add_vline(x=lr, line={"color": _BAND, "dash": "dash"})
+        figure.add_annotation(  # where the axis is logarithmic it wants the logarithm
+            x=math.log10(lr),
+            y=1,
+            yref="paper",
+            yanchor="top",
+            xanchor="right" if side == "left" else "left",
+            text=f"{name} {lr:.3g}",
+            showarrow=False,
+            font={"color": _BAND},
+        )
