@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.metadata import distributions
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
@@ -50,6 +51,7 @@ class Lan:
         copy_project(project)
         image = folder / "image"
         _make_image(image)
+        _constrain_to_what_is_there(project / "constraints.txt")
         (folder / "environment").write_text(environment)
         self.environment = {
             **os.environ,
@@ -139,12 +141,15 @@ def _make_image(image: Path) -> None:
     for folder in (site, programs, library):
         folder.mkdir(parents=True)
     sources: dict[Path, int] = {}
+    described: set[str] = set()  # a package that is there twice: the first is imported
     for path in map(Path, sys.path):
         if path.is_dir() and any(path.glob("*.dist-info")):
             for entry in path.iterdir():
                 own = entry.name.startswith(("rangefinder", "__editable__", "pip", "__pycache__"))
-                if own or (site / entry.name).is_symlink():
+                name = entry.name.partition("-")[0].lower() if entry.suffix == ".dist-info" else ""
+                if own or (site / entry.name).is_symlink() or name in described:
                     continue
+                described |= {name} - {""}
                 real = entry.resolve()
                 number = sources.setdefault(real.parent, len(sources))
                 (site / entry.name).symlink_to(image / f"source{number}" / real.name)
@@ -167,6 +172,17 @@ def _make_image(image: Path) -> None:
         "export PIP_NO_INDEX=1 PIP_NO_BUILD_ISOLATION=0 PIP_DISABLE_PIP_VERSION_CHECK=1\n"
         "export RAY_USAGE_STATS_ENABLED=0 PYTHONUNBUFFERED=1 LANG=C.UTF-8\n"
     )
+
+
+def _constrain_to_what_is_there(constraints: Path) -> None:
+    """The packages of the tests may have replaced a pinned version (boto3 wants an older
+    python-dateutil), and a host cannot get another."""
+    there: dict[str, str] = {}
+    for package in distributions():
+        there.setdefault(package.metadata["Name"].lower(), package.version)
+    lines = [line.partition("==") for line in constraints.read_text().splitlines()]
+    kept = ["".join(line) for line in lines if there.get(line[0].lower(), line[2]) == line[2]]
+    constraints.write_text("\n".join(kept) + "\n")
 
 
 def _script(path: Path, first: str, lines: list[str]) -> None:

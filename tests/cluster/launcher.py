@@ -57,7 +57,7 @@ def laptop(lan: Lan, command: str, timeout: float = 900) -> subprocess.Completed
 def ray_up(lan: Lan, name: str) -> None:
     """`ray up`, with the token that docs/cluster.md has one make first."""
     up = laptop(lan, f"ray get-auth-token --generate > /dev/null && ray up -y {name}")
-    assert up.returncode == 0, up.stdout
+    assert up.returncode == 0, up.stdout[-5000:]
 
 
 def live_nodes(lan: Lan) -> int:

@@ -35,10 +35,7 @@ ACCOUNT = {
     "AWS_DEFAULT_REGION": "us-west-2",
     "AWS_ENDPOINT_URL": f"http://{AWS}:{PORT}",
 }
-STORAGE = (
-    f"s3://mine/rangefinder?scheme=http&endpoint_override={AWS}:{PORT}"
-    "&region=us-west-2&allow_delayed_open=true"
-)
+STORAGE = "s3://mine/rangefinder?allow_delayed_open=true"  # moto's S3 needs what follows the ?
 _SET_UP = """
 import boto3
 boto3.client("s3").create_bucket(
@@ -147,8 +144,9 @@ def test_a_search_from_no_workers_through_an_interruption_and_back(lan: Lan) -> 
     trials = fetched(lan, YAML, "aws")
     assert [trial.state for trial in trials] == [State.COMPLETE] * TRIALS
     assert all(trial.epochs == EPOCHS for trial in trials)
-    assert len({trial.node for trial in trials}) >= 2
-    assert head["address"] not in {trial.node for trial in trials}
+    used = {address for trial in trials for address in trial.node.split()}
+    assert len(used) >= 2
+    assert head["address"] not in used
 
     until(lambda: instances(lan, "worker") == [], 600, "no worker after the last trial")
     down = laptop(lan, f"ray down -y {YAML}")
