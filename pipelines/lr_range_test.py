@@ -90,7 +90,7 @@ def lr_range_test(
             "Optimiser steps from the first to the last.",
             _SWEEP,
             "n",
-            show_default="4 epochs, in 100 .. 400",
+            show_default="4 epochs, in 150 .. 400",
         ),
     ] = None,
     epochs: Annotated[

@@ -1,32 +1,21 @@
 """The LR range test: a short training in which the learning rate rises, to see where it helps.
 
-Smith 2015 (arXiv 1506.01186, section 3.3) and Smith 2018 (arXiv 1803.09820, section 4.1). The rule
-that reads the bounds off the curve is in :mod:`trainables.lr_range_rule`.
+Smith 2015 (arXiv 1506.01186, section 3.3) and Smith 2018 (arXiv 1803.09820, section 4.1).
+:mod:`trainables.lr_sweep` trains, and :mod:`trainables.lr_range_rule` reads the bounds off the
+curve.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, get_args
 
 import torch
-from torch import Tensor, nn
 
-from trainables.batches import batch_bounds, to_tensor
-from trainables.config import (
-    OptimizerName,
-    TrainingConfig,
-    check_choice,
-    check_integer,
-    check_number,
-)
-from trainables.fit import EVALUATION_BATCH
+from trainables.batches import batch_bounds
+from trainables.config import OptimizerName, check_choice, check_integer, check_number
 from trainables.lr_range_rule import Bounds, suggest_bounds
-from trainables.objective import objective_of
-from trainables.optimizers import make_optimizer, set_rates
+from trainables.lr_sweep import Growth, RangeTest, Validation, kept_generators, sweep
 
 if TYPE_CHECKING:
     from trainables.datasets import TrialData
@@ -34,53 +23,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Bounds", "Growth", "RangeTest", "Validation", "run_range_test", "suggest_bounds"]
 
-Growth: TypeAlias = Literal["linear", "exponential"]
-
 LOW = 1e-5
 HIGH = 10.0
 LINEAR_HIGH: dict[OptimizerName, float] = {"sgd": 1.0, "adamw": 0.1}
 EPOCHS = 4
 # Between these: a longer sweep shows less, because the network has learnt before lr is high.
-MIN_ITERATIONS, MAX_ITERATIONS = 100, 400
-EXPLOSION = 4.0  # times its best: the smoothed loss at which the test ends, as fastai's lr_find
-SMOOTHING = 0.9  # of the running mean that EXPLOSION is about
-VALIDATIONS = 20
-VALIDATION_SAMPLES = 2048  # at most: a curve needs no more, and the test is to be short
-
-
-@dataclass(frozen=True)
-class Validation:
-    """Scores on the validation data after the optimiser step of an iteration."""
-
-    iteration: int  # counted from 0
-    lr: float
-    loss: float
-    quality: float
-
-
-@dataclass(frozen=True)
-class RangeTest:
-    """What one sweep saw. The train scores of an iteration are those of its batch before its step.
-
-    The last train loss is NaN or infinite where that ended the sweep; all others are finite.
-    """
-
-    growth: Growth
-    low: float  # the learning rate of the first iteration
-    high: float  # of the last, had the sweep not ended before
-    iterations: int  # as planned
-    iterations_per_epoch: int
-    quality_name: str  # "accuracy" or "r2"
-    lrs: tuple[float, ...]
-    train_losses: tuple[float, ...]  # cross entropy in nats, or MSE of the standardised target
-    train_qualities: tuple[float, ...]  # of single batches
-    validations: tuple[Validation, ...]
-    stopped: str  # why it ended before ``high``; empty where it did not
-
-    def as_dict(self) -> dict[str, Any]:
-        """Every field by name, for JSON: None where a loss is not finite."""
-        losses = [loss if math.isfinite(loss) else None for loss in self.train_losses]
-        return {**asdict(self), "train_losses": losses}
+MIN_ITERATIONS, MAX_ITERATIONS = 150, 400
 
 
 def run_range_test(
@@ -100,13 +48,13 @@ def run_range_test(
     The learning rate and policy of ``config`` are not used; momentum and weight decay stay what
     they are. The test ends early where the smoothed training loss passes 4 times its best or a
     loss is not finite. ``high`` is 10 by default; where growth is linear 1, and 0.1 for AdamW.
-    ``iterations`` are those of 4 epochs, but at least 100 and at most 400.
+    ``iterations`` are those of 4 epochs, but at least 150 and at most 400.
 
     ``seed`` decides the weights, the order of the batches and dropout, as in a training. torch's
     global generators are left as they were. Raises ``ValueError`` for a bad argument, and what
     ``network.build`` raises.
     """
-    with _kept_generators(device):
+    with kept_generators(device):
         torch.manual_seed(seed)
         checked, model = network.build(config, data)
         if iterations is None:
@@ -118,7 +66,7 @@ def run_range_test(
 
 
 def default_iterations(n_samples: int, batch_size: int) -> int:
-    """Those of 4 epochs, but at least 100 and at most 400."""
+    """Those of 4 epochs, but at least 150 and at most 400."""
     epochs = EPOCHS * len(batch_bounds(n_samples, batch_size))
     return min(max(epochs, MIN_ITERATIONS), MAX_ITERATIONS)
 
@@ -136,152 +84,3 @@ def learning_rates(growth: Growth, low: float, high: float, iterations: int) -> 
     if growth == "linear":
         return [low + (high - low) * p for p in progress]
     return [low * (high / low) ** p for p in progress]
-
-
-def sweep(
-    model: nn.Module,
-    config: TrainingConfig,
-    data: TrialData,
-    *,
-    growth: Growth,
-    lrs: Sequence[float],
-    seed: int,
-    device: torch.device,
-) -> RangeTest:
-    """Trains ``model`` with one of ``lrs`` after the other; see :func:`run_range_test`.
-
-    The model is moved to ``device``. Its parameters and buffers and torch's global generators are
-    afterwards what they were before, also where an error ends the sweep.
-    """
-    model.to(device)
-    with _kept_generators(device), _kept_model(model):
-        torch.manual_seed(seed)
-        return _Sweep(model, config, data, growth, lrs, seed, device).run()
-
-
-class _Sweep:
-    def __init__(
-        self,
-        model: nn.Module,
-        config: TrainingConfig,
-        data: TrialData,
-        growth: Growth,
-        lrs: Sequence[float],
-        seed: int,
-        device: torch.device,
-    ) -> None:
-        self._model = model
-        self._momentum = config.momentum
-        self._optimizer = make_optimizer(model, config)
-        self._objective = objective_of(data)
-        self._x_train = to_tensor(data.x_train, device)
-        self._y_train = to_tensor(data.y_train, device)
-        self._x_val = to_tensor(data.x_val[:VALIDATION_SAMPLES], device)
-        self._y_val = to_tensor(data.y_val[:VALIDATION_SAMPLES], device)
-        self._bounds = batch_bounds(len(data.x_train), config.batch_size)
-        self._shuffling = torch.Generator().manual_seed(seed)
-        self._growth = growth
-        self._lrs = lrs
-
-    def run(self) -> RangeTest:
-        losses: list[float] = []
-        qualities: list[float] = []
-        validations: list[Validation] = []
-        guard = _Guard()
-        every = max(1, len(self._lrs) // VALIDATIONS)
-        for iteration, (lr, batch) in enumerate(zip(self._lrs, self._batches(), strict=False)):
-            loss, quality = self._step(lr, batch)
-            losses.append(loss)
-            qualities.append(quality)
-            if guard.stops(loss):
-                break
-            if iteration % every == every - 1:
-                validations += self._validate(iteration, lr)
-        return RangeTest(
-            growth=self._growth,
-            low=self._lrs[0],
-            high=self._lrs[-1],
-            iterations=len(self._lrs),
-            iterations_per_epoch=len(self._bounds),
-            quality_name=self._objective.quality_name,
-            lrs=tuple(self._lrs[: len(losses)]),
-            train_losses=tuple(losses),
-            train_qualities=tuple(qualities),
-            validations=tuple(validations),
-            stopped=guard.reason,
-        )
-
-    def _batches(self) -> Iterator[Tensor]:
-        """The rows of each batch, one shuffled epoch after the other, without end."""
-        while True:
-            order = torch.randperm(len(self._x_train), generator=self._shuffling)
-            order = order.to(self._x_train.device)
-            yield from (order[start:end] for start, end in self._bounds)
-
-    def _step(self, lr: float, batch: Tensor) -> tuple[float, float]:
-        """Loss and quality of the batch; the step after them only where the loss is finite."""
-        self._model.train()
-        output = self._model(self._x_train[batch])
-        loss = self._objective.loss(output, self._y_train[batch])
-        value = loss.item()
-        quality = self._objective.quality(output.detach(), self._y_train[batch])
-        if math.isfinite(value):
-            self._optimizer.zero_grad()
-            loss.backward()
-            set_rates(self._optimizer, lr, self._momentum)
-            self._optimizer.step()
-        return value, quality
-
-    @torch.no_grad()
-    def _validate(self, iteration: int, lr: float) -> list[Validation]:
-        """One point of the validation curve, or none where its loss is not finite."""
-        self._model.eval()
-        outputs = torch.cat([self._model(x) for x in torch.split(self._x_val, EVALUATION_BATCH)])
-        scores = self._objective.judge(outputs, self._y_val)
-        return [Validation(iteration, lr, *scores)] if math.isfinite(scores.loss) else []
-
-
-class _Guard:
-    """Follows the running mean of the loss, and says when it has exploded."""
-
-    def __init__(self) -> None:
-        self.reason = ""
-        self._sum = 0.0
-        self._weight = 0.0
-        self._best = math.inf
-
-    def stops(self, loss: float) -> bool:
-        self._sum = SMOOTHING * self._sum + (1 - SMOOTHING) * loss
-        self._weight = SMOOTHING * self._weight + (1 - SMOOTHING)
-        mean = self._sum / self._weight
-        self._best = min(self._best, mean)
-        if not math.isfinite(loss):
-            self.reason = f"the training loss is {loss}"
-        elif not mean <= EXPLOSION * self._best:
-            self.reason = (
-                f"the training loss, smoothed, is {mean:.3g}: "
-                f"over {EXPLOSION:g} times its best, {self._best:.3g}"
-            )
-        return bool(self.reason)
-
-
-@contextmanager
-def _kept_generators(device: torch.device) -> Iterator[None]:
-    cuda = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=cuda):
-        yield
-
-
-@contextmanager
-def _kept_model(model: nn.Module) -> Iterator[None]:
-    tensors = [*model.parameters(), *model.buffers()]
-    before = [tensor.detach().clone() for tensor in tensors]
-    training = model.training
-    try:
-        yield
-    finally:
-        with torch.no_grad():
-            for tensor, value in zip(tensors, before, strict=True):
-                tensor.copy_(value)
-        model.zero_grad()
-        model.train(training)

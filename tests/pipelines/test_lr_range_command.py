@@ -139,7 +139,7 @@ def test_epochs_are_turned_into_iterations(capsys: pytest.CaptureFixture[str]) -
 
 
 def test_the_best_trial_of_a_run_gives_config_model_data_and_seed() -> None:
-    nothing = dict.fromkeys(["model", "data", "target", "seed", "config"])
+    nothing: dict[str, Any] = dict.fromkeys(["model", "data", "target", "seed", "config"])
     subject = find_subject(**nothing, run=write_run(data_fraction=0.5))
     assert (subject.model, subject.data, subject.seed) == ("cnn", "digits", 3)
     assert subject.data_fraction == 0.5
@@ -157,7 +157,7 @@ def test_a_run_is_tested(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("model", SPACES)
 def test_without_a_config_the_first_of_the_space_is_tested(model: str) -> None:
-    nothing = dict.fromkeys(["data", "target", "seed", "config", "run"])
+    nothing: dict[str, Any] = dict.fromkeys(["data", "target", "seed", "config", "run"])
     subject = find_subject(model=model, **nothing)
     assert subject.config == {**SPACES[model].try_first[0], "policy": "constant"}
     TRAINABLES[model].config.from_dict(subject.config)
@@ -165,7 +165,7 @@ def test_without_a_config_the_first_of_the_space_is_tested(model: str) -> None:
 
 def test_the_first_of_a_list_of_configs_counts() -> None:
     Path("list.yaml").write_text("- {n_layers: 1, width_1: 8, weight_decay: 1e-3}\n- {n_layers: 2}")
-    nothing = dict.fromkeys(["model", "data", "target", "seed", "run"])
+    nothing: dict[str, Any] = dict.fromkeys(["model", "data", "target", "seed", "run"])
     subject = find_subject(config=Path("list.yaml"), **nothing)
     assert subject.config["width_1"] == 8
     assert subject.config["weight_decay"] == 1e-3  # which YAML takes for text

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from trainables import lr_range_test
+from trainables import lr_sweep, optimizers
 from trainables.datasets import TrialData, load
 from trainables.lr_range_test import (
     RangeTest,
@@ -21,8 +21,8 @@ from trainables.lr_range_test import (
     learning_rates,
     run_range_test,
     suggest_bounds,
-    sweep,
 )
+from trainables.lr_sweep import sweep
 from trainables.networks import TRAINABLES
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -106,7 +106,7 @@ def test_bad_sweeps_are_refused(arguments: Any, message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("n_samples", "batch_size", "iterations"), [(1078, 128, 100), (1078, 32, 136), (50000, 32, 400)]
+    ("n_samples", "batch_size", "iterations"), [(1078, 128, 150), (3000, 50, 240), (50000, 32, 400)]
 )
 def test_a_test_takes_four_epochs_within_limits(
     n_samples: int, batch_size: int, iterations: int
@@ -151,13 +151,13 @@ def test_every_epoch_of_a_sweep_is_shuffled_anew(
     digits: TrialData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[Tensor] = []
-    step = lr_range_test._Sweep._step
+    step = lr_sweep._Sweep._step
 
     def spy(self: Any, lr: float, batch: Tensor) -> tuple[float, float]:
         seen.append(batch)
         return step(self, lr, batch)
 
-    monkeypatch.setattr(lr_range_test._Sweep, "_step", spy)
+    monkeypatch.setattr(lr_sweep._Sweep, "_step", spy)
     ranged(digits, config={"batch_size": 100}, iterations=22, high=0.1)
     first, second = torch.cat(seen[:11]), torch.cat(seen[11:])
     assert first.sort().values.tolist() == second.sort().values.tolist() == list(range(1078))
@@ -168,14 +168,13 @@ def test_momentum_and_weight_decay_stay_and_the_config_decides_no_rate(
     digits: TrialData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = []
-    set_rates = lr_range_test.set_rates
 
     def spy(optimizer: torch.optim.Optimizer, lr: float, momentum: float) -> None:
-        set_rates(optimizer, lr, momentum)
+        optimizers.set_rates(optimizer, lr, momentum)
         (group,) = optimizer.param_groups
         seen.append((group["lr"], group["momentum"], group["weight_decay"]))
 
-    monkeypatch.setattr(lr_range_test, "set_rates", spy)
+    monkeypatch.setattr(lr_sweep, "set_rates", spy)
     values = {"momentum": 0.7, "weight_decay": 1e-3, "lr": 123.0, "policy": "triangular"}
     test = ranged(digits, config=values, iterations=10, high=0.1)
     assert seen == [(lr, 0.7, 1e-3) for lr in test.lrs]
@@ -242,7 +241,7 @@ def test_a_sweep_ends_where_the_loss_is_four_times_its_best(digits: TrialData) -
 
 
 def test_the_guard_follows_the_mean_and_not_one_batch() -> None:
-    guard = lr_range_test._Guard()
+    guard = lr_sweep._Guard()
     assert not any(guard.stops(loss) for loss in [2.0, 1.0, *[0.5] * 60, 5.0, 0.5, 0.5])
     assert guard.stops(30.0)
     assert "over 4 times its best" in guard.reason
@@ -250,13 +249,13 @@ def test_the_guard_follows_the_mean_and_not_one_batch() -> None:
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf])
 def test_the_guard_stops_at_the_first_batch(loss: float) -> None:
-    assert lr_range_test._Guard().stops(loss)
+    assert lr_sweep._Guard().stops(loss)
 
 
 def test_validation_is_of_a_bounded_number_of_samples(
     digits: TrialData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lr_range_test, "VALIDATION_SAMPLES", 7)
+    monkeypatch.setattr(lr_sweep, "VALIDATION_SAMPLES", 7)
     few = replace(digits, x_val=digits.x_val[:7], y_val=digits.y_val[:7])
     assert ranged(digits, iterations=20) == ranged(few, iterations=20)
 
