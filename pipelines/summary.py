@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pipelines.display import format_config
+from pipelines.search.advice import advice
 from pipelines.search.cluster import Cluster
 from pipelines.search.repeats import Repeats
 from pipelines.search.study import StudySpec, Summary
@@ -112,6 +113,8 @@ def summary_lines(
         yield f"config    {format_config(best.config)}"
     elif summary.failed:
         yield f"error     {summary.failed[0].error} (all of it in {shown(folder / 'errors')})"
+    if hint := advice(summary.trials):
+        yield f"advice    {hint}"
     if repeats:
         yield from _repeats_lines(repeats, spec, folder)
     yield f"run       {shown(folder)}"

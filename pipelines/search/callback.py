@@ -23,6 +23,7 @@ from pipelines.search.stopper import StudyStopper
 from pipelines.search.trial import FINISHED, HAS_WEIGHTS, METRIC_VALUES, WEIGHTS
 from pipelines.search.trials import FinishedTrial, State
 from search_spaces import Config
+from trainables.clues import clue
 from trainables.metrics import METRICS
 
 _CHECKPOINT_EVERY = 60.0  # seconds of a trial that are lost at most with its machine
@@ -80,8 +81,10 @@ class StudyCallback(Callback):
         retries: Retries,
         max_failures: int = 0,
         alive: Callable[[str], bool] = lambda node: True,
+        chance_loss: float | None = None,
     ) -> None:
-        """``alive`` says whether the machine at an address is still there."""
+        """``alive`` says whether the machine at an address is still there; ``chance_loss`` is that
+        of a model that has learnt nothing, where it is known."""
         self._metric_name = metric
         self._metric = METRICS[metric]
         self._sampler = sampler
@@ -92,6 +95,7 @@ class StudyCallback(Callback):
         self._retries = retries
         self._max_failures = max_failures
         self._alive = alive
+        self._chance_loss = chance_loss
         self._started = time.monotonic()
         self._running: dict[str, _Running] = {}
         self._saving: set[str] = set()
@@ -224,6 +228,7 @@ class StudyCallback(Callback):
             error=error,
             losses=attempt.losses,
             errors=attempt.errors,
+            clue=self._clue(running),
             changes=reached.changes,
         )
         sound = state is not State.FAIL and not finished.diverged
@@ -245,6 +250,17 @@ class StudyCallback(Callback):
         if state is State.FAIL:
             self._observer.failed(finished)
         self._show()
+
+    def _clue(self, running: _Running) -> str:
+        """What the curves of both losses tell; nothing where they were not reported."""
+        losses = [running.reached.losses[epoch] for epoch in sorted(running.reached.losses)]
+        train = [t for t, _ in losses if t is not None]
+        val = [v for _, v in losses if v is not None]
+        if not losses or not len(train) == len(val) == len(losses):
+            return ""
+        diverged = running.stopped_by == "divergence"
+        found = clue(train, val, chance_loss=self._chance_loss, diverged=diverged)
+        return found.kind if found else ""
 
     def _keep_weights(self, trial: Trial) -> None:
         if trial.checkpoint is None:  # a trainable without a model

@@ -32,6 +32,7 @@ from pipelines.search.trials import FinishedTrial, State, best_trial
 from search_spaces import Config, SearchSpace
 from trainables.datasets import TrialData
 from trainables.metrics import METRICS
+from trainables.objective import objective_of
 
 _PACKAGES = ("rangefinder", "ray", "optuna", "hyperopt", "torch", "scikit-learn", "numpy")
 
@@ -172,6 +173,7 @@ def run_study(
         retries=searcher,
         max_failures=spec.max_failures,
         alive=is_alive,
+        chance_loss=None if ":" in spec.model else objective_of(_first(data)).chance_loss,
     )
     tuner = tune.Tuner(
         tune.with_resources(
@@ -242,16 +244,19 @@ def describe(
     spec: StudySpec, space: SearchSpace, data: TrialData | tuple[TrialData, ...]
 ) -> dict[str, Any]:
     """The contents of ``spec.json``."""
-    first = data[0] if isinstance(data, tuple) else data
     return {
         **asdict(spec),
         "space": {
             name: f"{domain}{f' when {domain.when}' if domain.when else ''}"
             for name, domain in space.domains.items()
         },
-        "data_fingerprint": first.fingerprint,
+        "data_fingerprint": _first(data).fingerprint,
         "versions": {"python": platform.python_version()} | {p: version(p) for p in _PACKAGES},
     }
+
+
+def _first(data: TrialData | tuple[TrialData, ...]) -> TrialData:
+    return data[0] if isinstance(data, tuple) else data
 
 
 def _total(spec: StudySpec, space: SearchSpace) -> int:
