@@ -147,7 +147,7 @@ def test_the_table_has_a_row_per_trial_and_a_column_per_parameter_and_metric(
         rows = list(csv.DictReader(file))
     attributes = {
         "trial_id", "state", "stopped_by", "value", "best_epoch", "epochs", "seconds", "node",
-        "error",
+        "error", "losses", "errors", "clue",
     }  # fmt: skip
     params = {f"param.{name}" for name in SPACE.domains}
     assert set(rows[0]) == attributes | params | {"metric.val_accuracy", "metric.val_loss"}
