@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from search_spaces import SPACES
+from search_spaces.rates import policy_domains
+from trainables.config import TrainingConfig
 
 
 @dataclass(frozen=True)
@@ -96,5 +98,8 @@ def _number(value: object) -> object:
 
 
 def _constant(config: Mapping[str, object]) -> dict[str, object]:
+    """Without what another policy takes; where that moved the momentum, with the default one."""
+    moving = policy_domains().keys() - {"momentum"}
+    kept = {name: value for name, value in config.items() if name not in moving}
     # The sweep sets the learning rate, but a config needs one.
-    return {"lr": 1.0, **config, "policy": "constant"}
+    return {"lr": 1.0, "momentum": TrainingConfig.momentum, **kept, "policy": "constant"}

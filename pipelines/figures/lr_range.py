@@ -62,7 +62,7 @@ def range_figure(test: RangeTest, bounds: Bounds) -> go.Figure:
             "side": "right",
             "showgrid": False,
         },
-        legend={"orientation": "h", "y": 1.12},
+        legend={"orientation": "h", "y": 1.08, "yanchor": "bottom"},
     )
     return figure
 
@@ -80,7 +80,7 @@ def _mark(figure: go.Figure, bounds: Bounds) -> None:
             x=math.log10(lr),
             y=1,
             yref="paper",
-            yanchor="top",
+            yanchor="bottom",
             xanchor="right" if side == "left" else "left",
             text=f"{name} {lr:.3g}",
             showarrow=False,

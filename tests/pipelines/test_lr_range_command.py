@@ -143,7 +143,7 @@ def test_the_best_trial_of_a_run_gives_config_model_data_and_seed() -> None:
     subject = find_subject(**nothing, run=write_run(data_fraction=0.5))
     assert (subject.model, subject.data, subject.seed) == ("cnn", "digits", 3)
     assert subject.data_fraction == 0.5
-    assert subject.config == {**BEST, "policy": "constant"}
+    assert subject.config == {**BEST, "policy": "constant", "momentum": 0.9}
     other = find_subject(**{**nothing, "data": "mnist", "seed": 0}, run=Path("runs/it"))
     assert (other.data, other.data_fraction, other.seed) == ("mnist", 1.0, 0)
 
@@ -159,8 +159,14 @@ def test_a_run_is_tested(capsys: pytest.CaptureFixture[str]) -> None:
 def test_without_a_config_the_first_of_the_space_is_tested(model: str) -> None:
     nothing: dict[str, Any] = dict.fromkeys(["data", "target", "seed", "config", "run"])
     subject = find_subject(model=model, **nothing)
-    assert subject.config == {**SPACES[model].try_first[0], "policy": "constant"}
-    TRAINABLES[model].config.from_dict(subject.config)
+    first = SPACES[model].try_first[0]
+    config = TRAINABLES[model].config.from_dict(subject.config)
+    assert config.policy == "constant"
+    assert subject.config["momentum"] == 0.9
+    for name in set(subject.config) - {"policy", "momentum"}:
+        assert subject.config[name] == first[name]
+    assert {"batch_size", "weight_decay"} < set(subject.config)
+    assert not {"base_lr_ratio", "max_momentum"} & set(subject.config)
 
 
 def test_the_first_of_a_list_of_configs_counts() -> None:
