@@ -145,6 +145,18 @@ def new_run_folder(runs_dir: Path, name: str | None, label: str) -> Path:
     return folder
 
 
+def new_output_folder(output: Path | None, parent: str, label: str) -> Path:
+    """Where the results of a test will lie: ``output``, or in ``parent`` by ``label`` and the time.
+    Nothing is made."""
+    if output is None:
+        return new_run_folder(Path(parent), None, label)
+    folder = output.expanduser().absolute()
+    if folder.exists():
+        raise ValueError(f"--output {output} exists: give a folder that does not")
+    check_writable(folder)
+    return folder
+
+
 def check_run_name(name: str) -> None:
     """Raises ``ValueError`` for what cannot be the name of a folder everywhere."""
     if not _NAME.fullmatch(name):
@@ -161,31 +173,22 @@ def check_writable(path: Path) -> None:
         raise ValueError(f"'{path}' cannot be written: {existing}: {error.strerror}") from None
 
 
-def resolve_storage(storage: str, name: str) -> str:
-    """An absolute path, or the URI as it is, that can be written to and holds no run ``name``."""
+def resolve_storage(storage: str) -> str:
+    """An absolute path, or the URI as it is, that can be written to."""
+    if "://" in storage:
+        from pipelines.search.storage import try_to_write
+
+        try_to_write(storage)
+        return storage
+    path = Path(storage).expanduser().absolute()
+    check_writable(path)
+    return str(path)
+
+
+def check_no_run_in(storage: str, name: str) -> None:
+    """Raises ``ValueError`` where a resolved storage has a run called ``name``."""
     from pyarrow.fs import FileSystem, FileType
 
-    if "://" in storage:
-        where = storage
-        _try_to_write(where)
-    else:
-        where = str(Path(storage).expanduser().absolute())
-        check_writable(Path(where))
-    filesystem, path = FileSystem.from_uri(where)
+    filesystem, path = FileSystem.from_uri(storage)
     if filesystem.get_file_info(f"{path}/{name}").type != FileType.NotFound:
         raise ValueError(f"--storage '{storage}' has a run '{name}' in it: choose another --name")
-    return where
-
-
-def _try_to_write(uri: str) -> None:
-    from pyarrow.fs import FileSystem
-
-    try:
-        filesystem, path = FileSystem.from_uri(uri)
-        marker = f"{path}/.rangefinder"
-        with filesystem.open_output_stream(marker) as stream:
-            stream.write(b"")
-        filesystem.delete_file(marker)
-    except Exception as error:  # pyarrow raises what each file system's client raises
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-        raise ValueError(f"--storage '{uri}' cannot be written: {reason}") from None

@@ -12,6 +12,7 @@ from pipelines.display import Display, print_plain
 from pipelines.prepare import Study
 from pipelines.search.algorithms import ALGORITHMS
 from pipelines.search.cluster import LOCAL, Cluster, connect, local_node, slot_counter
+from pipelines.search.preflight import preflight
 from pipelines.search.record import RunFiles
 from pipelines.search.repeats import (
     Repeats,
@@ -50,6 +51,14 @@ def launch(
             print_plain(console, line)
         if dry_run:
             return 0
+        preflight(
+            cluster,
+            spec.storage or str(folder.parent),
+            cpus=spec.cpus_per_trial,
+            gpus=spec.gpus_per_trial,
+            data_bytes=sum(part.nbytes for part in study.folds or (study.data,)),
+            say=lambda line: print_plain(console, line),
+        )
         with Display(console, spec.metric) as display:
             summary = run_study(
                 spec,

@@ -247,11 +247,14 @@ def run(
     # Imported here so that --help and a mistyped option answer at once: torch and Ray take seconds.
     from pipelines.launch import launch
     from pipelines.prepare import prepare
+    from pipelines.search.cluster import check_address
     from pipelines.search.study import StudySpec
 
     gpus: Fraction = gpus_per_trial
     if grace_period > max_epochs:
         raise ValueError(f"--grace-period {grace_period} is above --max-epochs {max_epochs}")
+    check_address(address)
+    resolved_storage = None if storage is None else arguments.resolve_storage(storage)
     rules = StoppingRules(metric or "", "max", max_epochs, grace_period, reduction_factor)
     study = prepare(
         model=model,
@@ -277,6 +280,8 @@ def run(
     )
     check_scheduler(scheduler, algo, study.trained, study.space)
     folder = arguments.new_run_folder(runs_dir, name, study.label(algo))
+    if resolved_storage is not None:
+        arguments.check_no_run_in(resolved_storage, folder.name)
     spec = StudySpec(
         algo=algo,
         model=trainable or model,
@@ -298,7 +303,7 @@ def run(
         gpus_per_trial=ray_gpus(gpus),
         max_concurrent=max_concurrent,
         max_failures=max_failures,
-        storage=None if storage is None else arguments.resolve_storage(storage, folder.name),
+        storage=resolved_storage,
         grid_levels=arguments.parse_levels(levels),
         max_parameters=max_parameters,
         seed_from=_text(seed_from),

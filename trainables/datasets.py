@@ -64,6 +64,11 @@ class TrialData:
         """Shape of one sample."""
         return self.x_train.shape[1:]
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes that a trial receives."""
+        return sum(a.nbytes for a in (self.x_train, self.y_train, self.x_val, self.y_val))
+
 
 @dataclass(frozen=True)
 class TestData:

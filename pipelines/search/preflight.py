@@ -136,7 +136,7 @@ def look_at_nodes(storage: str, patience: float = PATIENCE) -> list[Row]:
     nodes = [node for node in ray.nodes() if node["Alive"]]
     token = f".preflight-{uuid.uuid4().hex[:8]}"
     try:
-        probe.prepare(storage, token)
+        made = probe.prepare(storage, token)
     except Exception as error:  # each file system's client raises its own
         reason = " ".join(str(error).split())
         raise ValueError(f"--storage {storage} cannot be written: {reason}") from None
@@ -154,7 +154,7 @@ def look_at_nodes(storage: str, patience: float = PATIENCE) -> list[Row]:
         )
     finally:
         cloudpickle.unregister_pickle_by_value(probe)
-        probe.remove(storage, token)
+        probe.remove(storage, token, made)
     wrote = [not isinstance(answer, Exception) and not answer["written"] for answer in looked]
     return [
         _row(node, answer, found if other_wrote else "")

@@ -10,6 +10,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -66,16 +68,24 @@ def read(storage: str, token: str, name: str) -> str:
     return "" if found == name else f"reads {found!r} where {name!r} was written"
 
 
-def prepare(storage: str, token: str) -> None:
-    """Make the folder that all nodes write into."""
+def prepare(storage: str, token: str) -> list[Path]:
+    """Make the folder that all nodes write into. Returns those that it had to make above it on a
+    disk, the deepest first."""
     filesystem, path = _open(storage)
+    above = [] if "://" in storage else [Path(path), *Path(path).parents]
+    missing = [folder for folder in above if not folder.exists()]
     filesystem.create_dir(f"{path}/{token}", recursive=True)
+    return missing
 
 
-def remove(storage: str, token: str) -> None:
-    """Take away that folder and what lies in it."""
+def remove(storage: str, token: str, made: Iterable[Path]) -> None:
+    """Take away that folder with what lies in it, and those made above it, unless they are in use
+    by now."""
     filesystem, path = _open(storage)
     filesystem.delete_dir(f"{path}/{token}")
+    with suppress(OSError):
+        for folder in made:
+            folder.rmdir()
 
 
 def _open(storage: str) -> tuple[Any, str]:

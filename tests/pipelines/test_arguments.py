@@ -8,6 +8,7 @@ import pytest
 import typer
 
 from pipelines.arguments import (
+    check_no_run_in,
     check_writable,
     choice,
     import_object,
@@ -166,19 +167,26 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="cannot be written"):
         new_run_folder(inside, "first", "label")
     with pytest.raises(ValueError, match="cannot be written"):
-        resolve_storage(str(inside), "first")
+        resolve_storage(str(inside))
 
 
 def test_storage_is_an_absolute_path_or_an_address(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert resolve_storage("results", "first") == str(tmp_path / "results")
-    assert resolve_storage(tmp_path.as_uri(), "first") == tmp_path.as_uri()
+    assert resolve_storage("results") == str(tmp_path / "results")
+    assert resolve_storage(tmp_path.as_uri()) == tmp_path.as_uri()
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("storage", ["unknown://bucket/path", "file:///dev/null/nowhere"])
 def test_an_address_that_cannot_be_written_is_refused(storage: str) -> None:
     with pytest.raises(ValueError, match=f"'{storage}' cannot be written: ."):
-        resolve_storage(storage, "first")
+        resolve_storage(storage)
+
+
+def test_a_storage_with_a_run_of_that_name_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "first").mkdir()
+    with pytest.raises(ValueError, match="has a run 'first' in it: choose another --name"):
+        check_no_run_in(str(tmp_path), "first")
+    check_no_run_in(str(tmp_path), "second")

@@ -73,7 +73,7 @@ def test_a_real_node_answers_and_nothing_stays_in_the_storage(
     needs = Needs(**probe.versions(), data_bytes=1000, storage=str(storage), uses_gpus=False)
     assert problems(row, needs) == []
     assert row.gpus_declared == 1
-    assert list(storage.iterdir()) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_storage_that_the_driver_cannot_write_is_named(cluster: Cluster) -> None:
@@ -89,12 +89,12 @@ def test_one_node_alone_needs_no_preflight(cluster: Cluster, tmp_path: Path) -> 
 
 def test_what_the_driver_wrote_is_read_elsewhere(tmp_path: Path) -> None:
     storage = str(tmp_path)
-    probe.prepare(storage, "token")
+    made = probe.prepare(storage, "token")
     assert probe.write(storage, "token", "one") == ""
     assert probe.read(storage, "token", "one") == ""
     assert "does not see the folder" in probe.write(storage, "elsewhere", "one")
     assert probe.read(storage, "token", "two") != ""
     (tmp_path / "token" / "two").write_text("one")
     assert "reads 'one'" in probe.read(storage, "token", "two")
-    probe.remove(storage, "token")
+    probe.remove(storage, "token", made)
     assert list(tmp_path.iterdir()) == []
