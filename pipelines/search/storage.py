@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-PATIENCE = 8.0  # seconds; without credentials S3's client alone would try for more than a minute
+PATIENCE = 6.0  # seconds; without credentials S3's client alone would try for more than a minute
 
 _CREDENTIALS = (
     "are there credentials (`aws configure`, AWS_ACCESS_KEY_ID, or the role of the node), "
