@@ -66,9 +66,9 @@ def unpack(config: Mapping[str, Any], trial_id: str = "") -> tuple[Config, Attem
 
 def cause_of(error: BaseException, lost_node: bool) -> Cause:
     """Why an attempt ended with ``error``; ``lost_node`` says that its machine is gone."""
-    from ray.exceptions import RayTaskError
+    from ray.exceptions import RayActorError, RayTaskError
 
-    if lost_node:
+    if lost_node or (isinstance(error, RayActorError) and error.preempted):
         return Cause.LOST
     if isinstance(error, RayTaskError) and "out of memory" in str(error.cause).lower():
         return Cause.OUT_OF_MEMORY

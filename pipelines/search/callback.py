@@ -20,13 +20,14 @@ from pipelines.search.progress import Incumbent, Observer, Progress
 from pipelines.search.record import Record
 from pipelines.search.samplers import Sampler
 from pipelines.search.stopper import StudyStopper
-from pipelines.search.trial import FINISHED, HAS_WEIGHTS, METRIC_VALUES, WEIGHTS
+from pipelines.search.trial import FINISHED, HAS_WEIGHTS, METRIC_VALUES, NOTICE, WEIGHTS
 from pipelines.search.trials import FinishedTrial, State
 from search_spaces import Config
 from trainables.clues import clue
 from trainables.metrics import METRICS
 
 _CHECKPOINT_EVERY = 60.0  # seconds of a trial that are lost at most with its machine
+_ON_NOTICE = 1.0  # the same on a machine that is about to be taken away
 _FAILURES_IN_A_ROW = 3  # from the start: the trainable is broken, not one config
 
 
@@ -64,9 +65,10 @@ class StudyCallback(Callback):
     """Turns Ray's events into finished trials: recorded, told to the sampler, shown.
 
     It asks for a checkpoint where an epoch is better than every trial that has ended soundly, so
-    that the best trial of the study always has one, and once a minute of a trial, so that no more
-    is lost with its machine. ``best.pt`` changes when a trial ends: it holds the weights of the
-    best trial in the record, and not those of one that went on to diverge.
+    that the best trial of the study always has one, and once a minute of a trial, or at once where
+    its machine is about to be taken away, so that no more is lost with it. ``best.pt`` changes when
+    a trial ends: it holds the weights of the best trial in the record, and not those of one that
+    went on to diverge.
     """
 
     def __init__(
@@ -139,7 +141,8 @@ class StudyCallback(Callback):
             reached.best, reached.best_metrics = incumbent, values
             if result[HAS_WEIGHTS] and self._is_better(value, self._best_ended):
                 self._ask_to_save(running, result)
-        if time.monotonic() - running.saved_at > _CHECKPOINT_EVERY and not result.get(DONE):
+        most = _ON_NOTICE if result[NOTICE] else _CHECKPOINT_EVERY
+        if time.monotonic() - running.saved_at > most and not result.get(DONE):
             self._ask_to_save(running, result)
         if self._is_better(value, self._incumbent):
             self._incumbent = incumbent

@@ -13,6 +13,7 @@ from ray import tune
 from ray.tune.result import DONE, RESULT_DUPLICATE
 from torch import nn
 
+from pipelines.search import notice
 from pipelines.search.attempts import unpack
 from search_spaces import Config
 from trainables.datasets import TrialData
@@ -28,6 +29,7 @@ WEIGHTS = "weights.pt"  # of the best epoch
 TRAINING = "training.pt"  # what the training goes on from
 FINISHED = "finished"  # the trainable ended by itself; Ray's own "done" is also set by schedulers
 HAS_WEIGHTS = "has_weights"
+NOTICE = "notice"  # the trial's machine is about to be taken away
 METRIC_VALUES = "metric_values"  # all that the trainable reported, apart from what Ray adds
 
 
@@ -108,7 +110,7 @@ class StudyTrial(tune.Trainable):
         self._epoch += 1
         result = report(metrics, self._epoch, self._settings)
         self._keep_best(result[self._settings.metric])
-        return {**result, HAS_WEIGHTS: self._model is not None}
+        return {**result, HAS_WEIGHTS: self._model is not None, NOTICE: notice.is_given()}
 
     def _keep_best(self, value: float) -> None:
         """A later epoch may be saved to go on from, but the best one's weights are the result."""

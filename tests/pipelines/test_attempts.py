@@ -54,3 +54,5 @@ def test_causes_are_told_apart() -> None:
     assert cause_of(other, lost_node=False) is Cause.ERROR
     assert cause_of(RayActorError(), lost_node=False) is Cause.ERROR
     assert cause_of(RayActorError(), lost_node=True) is Cause.LOST
+    preempted = RayActorError(preempted=True)
+    assert cause_of(preempted, lost_node=False) is Cause.LOST

@@ -12,6 +12,7 @@ import torch
 
 import pipelines.search.callback as following
 import pipelines.search.study as running_a_study
+from pipelines.search import notice
 from pipelines.search.attempts import Cause
 from pipelines.search.cluster import Cluster
 from pipelines.search.record import load_trials
@@ -123,6 +124,35 @@ def test_a_trial_whose_process_died_goes_on_from_its_checkpoint(
     died = next(t for t in trials if t.errors)
     assert died.metrics["here"] == 3  # epochs 4 to 6
     assert len(trials) == 3
+
+
+@pytest.fixture
+def no_notice() -> Iterator[None]:
+    """Whatever is given is taken back."""
+    yield
+    notice.take_back()
+
+
+@pytest.mark.usefixtures("no_notice")
+def test_a_trial_saves_at_once_where_its_machine_is_about_to_go(
+    cluster: Cluster, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "_ON_NOTICE", 0.0)
+    died = tmp_path / "died"
+
+    def ends_at(epoch: int) -> None:
+        if epoch == 3 and not died.exists():
+            notice.give("test")
+        if epoch == 4 and not died.exists():
+            died.touch()
+            os._exit(1)
+
+    def trainable(config: dict[str, Any], data: TrialData, **_: Any) -> Iterator[Any]:
+        return Counting(config, ends_at)
+
+    witness = Witness()
+    study(cluster, folder, trainable, witness, trials=1, max_epochs=6, max_failures=1)
+    assert witness.again == [(Cause.ERROR, 3)]
 
 
 @pytest.mark.usefixtures("saves_always")

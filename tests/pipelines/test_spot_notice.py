@@ -1,0 +1,62 @@
+"""The notice of a spot interruption, as the metadata of an instance gives it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from pipelines import spot_notice
+
+
+class Metadata(BaseHTTPRequestHandler):
+    """Version 2 of the service: nothing without a token. The server's ``answer`` is the notice."""
+
+    def do_PUT(self) -> None:
+        lives = self.headers.get("X-aws-ec2-metadata-token-ttl-seconds")
+        self._say("token" if self.path == "/latest/api/token" and lives else "")
+
+    def do_GET(self) -> None:
+        asked = self.path == "/latest/meta-data/spot/instance-action"
+        allowed = self.headers.get("X-aws-ec2-metadata-token") == "token"
+        self._say(vars(self.server)["answer"] if asked and allowed else "")
+
+    def _say(self, text: str) -> None:
+        self.send_response(200 if text else 404)
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, format: str, *args: object) -> None: ...
+
+
+@pytest.fixture
+def metadata(monkeypatch: pytest.MonkeyPatch) -> Iterator[HTTPServer]:
+    server = HTTPServer(("127.0.0.1", 0), Metadata)
+    vars(server)["answer"] = ""
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    address = f"http://127.0.0.1:{server.server_port}/latest"
+    monkeypatch.setattr(spot_notice, "METADATA", address)
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_nothing_until_there_is_a_notice(metadata: HTTPServer) -> None:
+    assert spot_notice.look() == ""
+    vars(metadata)["answer"] = '{"action": "terminate", "time": "2026-09-18T08:22:00Z"}'
+    assert spot_notice.look() == "terminate at 2026-09-18T08:22:00Z"
+
+
+@pytest.mark.parametrize("answer", ["[]", "soon", '{"action": "stop"}'])
+def test_what_is_no_notice_is_none(metadata: HTTPServer, answer: str) -> None:
+    vars(metadata)["answer"] = answer
+    assert spot_notice.look() == ""
+
+
+def test_a_machine_without_metadata_gets_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spot_notice, "METADATA", "http://127.0.0.1:1/latest")
+    assert spot_notice.look() == ""
