@@ -4,6 +4,8 @@ docs/cluster.md promise. No AWS and no hosts: those are in test_aws.py, test_onp
 
 from __future__ import annotations
 
+import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +64,17 @@ def test_gpu_workers_start_mps_before_ray(config: dict[str, Any]) -> None:
     commands = config["worker_start_ray_commands"]
     mps = next(i for i, c in enumerate(commands) if c.startswith("nvidia-cuda-mps-control -d"))
     assert mps < next(i for i, c in enumerate(commands) if "ray start" in c)
+
+
+def test_workers_wait_for_the_notice_that_they_are_taken_away(config: dict[str, Any]) -> None:
+    stop, start = (c for c in config["worker_start_ray_commands"] if "spot_notice" in c)
+    script = re.search(r"~/rangefinder/(\S+\.py)", start)
+    assert script is not None
+    assert (ROOT / script[1]).is_file()
+    assert start.endswith("&")
+    pattern = shlex.split(stop)[2]
+    assert re.search(pattern, start)
+    assert not re.search(pattern, stop)  # it would kill its own shell
 
 
 def test_on_premises_all_machines_are_started_by_the_older_autoscaler() -> None:
