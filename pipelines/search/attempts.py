@@ -23,7 +23,18 @@ class Cause(Enum):
 
     LOST = "its machine was lost"
     OUT_OF_MEMORY = "its share of the GPU's memory was too small"
+    MEMORY_HELD = "the trial before it left memory of the GPU taken, so its process ends"
     ERROR = "it raised an error, or its process died"
+
+
+class MemoryHeldError(RuntimeError):
+    """A process that is to run a trial still holds memory of the GPU for the one before."""
+
+    def __init__(self, held: int) -> None:
+        super().__init__(held)
+
+    def __str__(self) -> str:
+        return f"the trial before holds {self.args[0] / 2**20:.0f} MiB of the GPU's memory"
 
 
 @dataclass(frozen=True)
@@ -36,18 +47,28 @@ class Attempt:
     losses: int = 0
     errors: int = 0
 
-    def after(self, cause: Cause, max_failures: int, checkpoint: str | None) -> Attempt | None:
+    def gpus(self, gpus: float) -> float:
+        """The GPUs of this attempt, where ``gpus`` are those of a trial: a larger share is one of
+        the same GPU, and never of two."""
+        return min(gpus * self.share, max(gpus, 1.0))
+
+    def after(
+        self, cause: Cause, max_failures: int, checkpoint: str | None, gpus: float = 0.0
+    ) -> Attempt | None:
         """The next attempt; None where the trial has failed for good.
 
-        Losses do not count as failures. A trial that ran out of memory gets one more attempt, with
-        twice the share.
+        Losses do not count as failures, nor does memory held by the trial before. Where ``gpus``,
+        those of a trial, are a share of one, a trial that ran out of memory gets one more attempt,
+        with twice the share.
         """
         again = replace(self, checkpoint=checkpoint)
         if cause is Cause.LOST and self.losses < _MOST_LOSSES:
             return replace(again, losses=self.losses + 1)
-        if cause is Cause.OUT_OF_MEMORY and self.share == 1.0:
-            return replace(again, share=2.0)
-        if cause is Cause.ERROR and self.errors < max_failures:
+        if cause is Cause.MEMORY_HELD:  # each time there is one process less that could hold it
+            return again
+        if cause is Cause.OUT_OF_MEMORY and 0 < gpus < 1:
+            return replace(again, share=2.0) if self.share == 1.0 else None
+        if cause in (Cause.ERROR, Cause.OUT_OF_MEMORY) and self.errors < max_failures:
             return replace(again, errors=self.errors + 1)
         return None
 
@@ -70,6 +91,8 @@ def cause_of(error: BaseException, lost_node: bool) -> Cause:
 
     if lost_node or (isinstance(error, RayActorError) and error.preempted):
         return Cause.LOST
+    if isinstance(error, RayTaskError) and isinstance(error.cause, MemoryHeldError):
+        return Cause.MEMORY_HELD
     if isinstance(error, RayTaskError) and "out of memory" in str(error.cause).lower():
         return Cause.OUT_OF_MEMORY
     return Cause.ERROR

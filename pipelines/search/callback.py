@@ -82,11 +82,12 @@ class StudyCallback(Callback):
         progress: Progress,
         retries: Retries,
         max_failures: int = 0,
+        gpus: float = 0.0,
         alive: Callable[[str], bool] = lambda node: True,
         chance_loss: float | None = None,
     ) -> None:
-        """``alive`` says whether the machine at an address is still there; ``chance_loss`` is that
-        of a model that has learnt nothing, where it is known."""
+        """``gpus`` are those of a trial; ``alive`` says whether the machine at an address is still
+        there; ``chance_loss`` is that of a model that has learnt nothing, where it is known."""
         self._metric_name = metric
         self._metric = METRICS[metric]
         self._sampler = sampler
@@ -96,6 +97,7 @@ class StudyCallback(Callback):
         self._progress = progress
         self._retries = retries
         self._max_failures = max_failures
+        self._gpus = gpus
         self._alive = alive
         self._chance_loss = chance_loss
         self._started = time.monotonic()
@@ -189,7 +191,9 @@ class StudyCallback(Callback):
         lost = bool(running.nodes) and not self._alive(running.nodes[-1])
         cause = cause_of(_exception(trial), lost)
         checkpoint = None if trial.checkpoint is None else trial.checkpoint.path
-        again = attempt.after(cause, self._max_failures, checkpoint or attempt.checkpoint)
+        again = attempt.after(
+            cause, self._max_failures, checkpoint or attempt.checkpoint, self._gpus
+        )
         if again is not None:
             running.reached = copy.deepcopy(running.saved)
             running.attempt = again
@@ -228,6 +232,7 @@ class StudyCallback(Callback):
             metrics=reached.best_metrics,
             seconds=time.monotonic() - running.started,
             node=" ".join(running.nodes),
+            gpus=attempt.gpus(self._gpus),
             error=error,
             losses=attempt.losses,
             errors=attempt.errors,

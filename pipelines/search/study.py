@@ -172,6 +172,7 @@ def run_study(
         progress=Progress(total=_total(spec, space), time_budget=spec.time_budget),
         retries=searcher,
         max_failures=spec.max_failures,
+        gpus=spec.gpus_per_trial,
         alive=is_alive,
         chance_loss=None if ":" in spec.model else objective_of(_first(data)).chance_loss,
     )
@@ -236,8 +237,7 @@ def _send_by_value(trainable: Trainable) -> None:
 
 def _resources(cpus: float, gpus: float, config: dict[str, Any]) -> tune.PlacementGroupFactory:
     """What Ray reserves for a trial; an attempt may have a larger share of a GPU."""
-    share = unpack(config)[1].share
-    return tune.PlacementGroupFactory([{"CPU": cpus, "GPU": min(gpus * share, max(gpus, 1.0))}])
+    return tune.PlacementGroupFactory([{"CPU": cpus, "GPU": unpack(config)[1].gpus(gpus)}])
 
 
 def describe(

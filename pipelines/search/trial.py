@@ -14,10 +14,11 @@ from ray.tune.result import DONE, RESULT_DUPLICATE
 from torch import nn
 
 from pipelines.search import notice
-from pipelines.search.attempts import unpack
+from pipelines.search.attempts import MemoryHeldError, unpack
 from search_spaces import Config
+from trainables import gpu
 from trainables.datasets import TrialData
-from trainables.device import pick_device, set_threads
+from trainables.device import claim_device, set_threads
 from trainables.metrics import METRICS
 
 Metrics: TypeAlias = Mapping[str, float | int | bool]
@@ -65,7 +66,10 @@ class StudyTrial(tune.Trainable):
         self._start(config)
 
     def reset_config(self, new_config: Config) -> bool:
-        self._release()
+        """Raises ``MemoryHeldError`` where the trial before still holds memory of the GPU: Ray ends
+        an actor that raises, and the new trial starts in another."""
+        if held := self._release():
+            raise MemoryHeldError(held)
         self._start(new_config)
         return True
 
@@ -81,7 +85,7 @@ class StudyTrial(tune.Trainable):
             self._data,
             max_epochs=settings.max_epochs,
             seed=settings.seed,
-            device=pick_device(settings.gpus),
+            device=claim_device(attempt.gpus(settings.gpus)),
         )
         if settings.must_resume and not isinstance(self._epochs, Resumable):
             raise TypeError(
@@ -92,13 +96,12 @@ class StudyTrial(tune.Trainable):
             with tune.Checkpoint(attempt.checkpoint).as_directory() as folder:
                 self.load_checkpoint(folder)
 
-    def _release(self) -> None:
-        """Give the device's memory back to the trials that share it."""
+    def _release(self) -> int:
+        """Give the device's memory back to the trials that share it; the bytes that stay."""
         self._model = None
         self._best_weights = {}
         self._epochs = iter(())
-        if torch.cuda.is_initialized():
-            torch.cuda.empty_cache()
+        return gpu.release()
 
     def step(self) -> dict[str, Any]:
         try:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.search.attempts import Attempt, Cause, cause_of, pack, unpack
+from pipelines.search.attempts import Attempt, Cause, MemoryHeldError, cause_of, pack, unpack
 
 FIRST = Attempt("a")
 
@@ -40,17 +40,40 @@ def test_a_trial_fails_as_often_as_it_may(allowed: int) -> None:
 
 
 def test_too_little_memory_gives_one_more_attempt_with_twice_the_share() -> None:
-    again = FIRST.after(Cause.OUT_OF_MEMORY, 0, None)
+    again = FIRST.after(Cause.OUT_OF_MEMORY, 0, None, gpus=0.25)
     assert again == Attempt("a", share=2.0)
-    assert again.after(Cause.OUT_OF_MEMORY, 0, None) is None
+    assert again.after(Cause.OUT_OF_MEMORY, 9, None, gpus=0.25) is None
+
+
+@pytest.mark.parametrize("gpus", [0.0, 1.0, 2.0])
+def test_too_little_memory_without_a_larger_share_is_an_error_like_any(gpus: float) -> None:
+    assert FIRST.after(Cause.OUT_OF_MEMORY, 0, None, gpus) is None
+    assert FIRST.after(Cause.OUT_OF_MEMORY, 1, None, gpus) == Attempt("a", errors=1)
+
+
+@pytest.mark.parametrize(
+    ("gpus", "first", "again"),
+    [(0.25, 0.25, 0.5), (0.3333, 0.3333, 0.6666), (0.5, 0.5, 1.0), (1, 1, 1), (2, 2, 2), (0, 0, 0)],
+)
+def test_an_attempt_is_granted_twice_the_share_of_one_gpu(
+    gpus: float, first: float, again: float
+) -> None:
+    assert FIRST.gpus(gpus) == first
+    assert Attempt("a", share=2.0).gpus(gpus) == again
+
+
+def test_memory_held_by_the_trial_before_counts_for_nothing() -> None:
+    assert FIRST.after(Cause.MEMORY_HELD, 0, "c", 0.25) == Attempt("a", checkpoint="c")
 
 
 def test_causes_are_told_apart() -> None:
     from ray.exceptions import RayActorError, RayTaskError
 
     memory = RayTaskError("step", "trace", RuntimeError("CUDA out of memory. Tried to"))
+    held = RayTaskError("reset", "trace", MemoryHeldError(2**30))
     other = RayTaskError("step", "trace", RuntimeError("no luck"))
     assert cause_of(memory, lost_node=False) is Cause.OUT_OF_MEMORY
+    assert cause_of(held, lost_node=False) is Cause.MEMORY_HELD
     assert cause_of(other, lost_node=False) is Cause.ERROR
     assert cause_of(RayActorError(), lost_node=False) is Cause.ERROR
     assert cause_of(RayActorError(), lost_node=True) is Cause.LOST

@@ -42,6 +42,7 @@ COMPLETE = FinishedTrial(
     metrics={"val_accuracy": 0.5, "val_loss": 1.25},
     seconds=1.5,
     node="10.0.0.1",
+    gpus=0.25,
 )
 SHALLOW: Config = {
     "n_layers": 1,
@@ -147,7 +148,7 @@ def test_the_table_has_a_row_per_trial_and_a_column_per_parameter_and_metric(
         rows = list(csv.DictReader(file))
     attributes = {
         "trial_id", "state", "stopped_by", "value", "best_epoch", "epochs", "seconds", "node",
-        "error", "losses", "errors", "clue",
+        "gpus", "error", "losses", "errors", "clue",
     }  # fmt: skip
     params = {f"param.{name}" for name in SPACE.domains}
     assert set(rows[0]) == attributes | params | {"metric.val_accuracy", "metric.val_loss"}

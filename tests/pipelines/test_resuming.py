@@ -174,23 +174,3 @@ def test_a_trial_whose_process_died_fails_where_it_may_not_be_tried_again(
 ) -> None:
     trials = study(cluster, folder, dies_once(tmp_path / "died"), trials=3, max_epochs=6).trials
     assert sorted(t.state for t in trials) == [State.COMPLETE, State.COMPLETE, State.FAIL]
-
-
-def memory_is_short(config: dict[str, Any], data: TrialData, **_: Any) -> Iterator[Any]:
-    from ray import get_runtime_context
-
-    gpus = get_runtime_context().get_assigned_resources().get("GPU", 0.0)
-    if config["x"] > 0.5 and gpus < 0.5:
-        raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
-    yield {"val_loss": config["x"], "gpus": gpus}, None
-
-
-def test_a_trial_out_of_memory_gets_twice_the_share_once(cluster: Cluster, folder: Path) -> None:
-    witness = Witness()
-    trials = study(
-        cluster, folder, memory_is_short, witness, trials=6, seed=1, gpus_per_trial=0.25
-    ).trials
-    assert {t.state for t in trials} == {State.COMPLETE}
-    shares = {(t.metrics["gpus"], float(t.config["x"]) > 0.5) for t in trials}
-    assert shares == {(0.25, False), (0.5, True)}
-    assert {cause for cause, _ in witness.again} == {Cause.OUT_OF_MEMORY}
