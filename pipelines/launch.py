@@ -22,6 +22,7 @@ from pipelines.search.repeats import (
     write_winner,
 )
 from pipelines.search.resources import check_fit
+from pipelines.search.sharing import gpu_counter
 from pipelines.search.study import StudySpec, Summary, problem_of, run_study
 from pipelines.summary import plan_lines, space_lines, summary_lines
 from trainables.metrics import METRICS
@@ -67,6 +68,7 @@ def launch(
                 trainable=study.trainable,
                 data=study.trial_data,
                 slots=_slots(spec, cluster),
+                gpus=_gpus(spec, cluster),
                 observer=display,
                 history=study.history,
                 start_with=study.start_with,
@@ -108,6 +110,11 @@ def _repeat(
 
 def _slots(spec: StudySpec, cluster: Cluster) -> Callable[[], int]:
     return slot_counter(cluster, spec.cpus_per_trial, spec.gpus_per_trial, spec.max_concurrent)
+
+
+def _gpus(spec: StudySpec, cluster: Cluster) -> Callable[[], float]:
+    slots = _slots(spec, cluster)
+    return gpu_counter(cluster, spec.cpus_per_trial, spec.gpus_per_trial, slots, spec.trials)
 
 
 def _plan(

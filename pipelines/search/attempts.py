@@ -43,23 +43,18 @@ class Attempt:
 
     trial_id: str  # of the trial in the record: Ray's of the first attempt
     checkpoint: str | None = None  # path or URI of what to go on from
-    share: float = 1.0  # of the GPUs of other trials, as a multiple
+    gpus: float | None = None  # for this attempt, where another had too few
     losses: int = 0
     errors: int = 0
-
-    def gpus(self, gpus: float) -> float:
-        """The GPUs of this attempt, where ``gpus`` are those of a trial: a larger share is one of
-        the same GPU, and never of two."""
-        return min(gpus * self.share, max(gpus, 1.0))
 
     def after(
         self, cause: Cause, max_failures: int, checkpoint: str | None, gpus: float = 0.0
     ) -> Attempt | None:
         """The next attempt; None where the trial has failed for good.
 
-        Losses do not count as failures, nor does memory held by the trial before. Where ``gpus``,
-        those of a trial, are a share of one, a trial that ran out of memory gets one more attempt,
-        with twice the share.
+        ``gpus`` are those that this attempt had. Losses do not count as failures, nor does memory
+        held by the trial before. A trial that ran out of memory gets one more attempt with twice
+        the share of a GPU, where it had not the whole of one.
         """
         again = replace(self, checkpoint=checkpoint)
         if cause is Cause.LOST and self.losses < _MOST_LOSSES:
@@ -67,7 +62,7 @@ class Attempt:
         if cause is Cause.MEMORY_HELD:  # each time there is one process less that could hold it
             return again
         if cause is Cause.OUT_OF_MEMORY and 0 < gpus < 1:
-            return replace(again, share=2.0) if self.share == 1.0 else None
+            return replace(again, gpus=min(2 * gpus, 1.0)) if self.gpus is None else None
         if cause in (Cause.ERROR, Cause.OUT_OF_MEMORY) and self.errors < max_failures:
             return replace(again, errors=self.errors + 1)
         return None

@@ -82,12 +82,11 @@ class StudyCallback(Callback):
         progress: Progress,
         retries: Retries,
         max_failures: int = 0,
-        gpus: float = 0.0,
         alive: Callable[[str], bool] = lambda node: True,
         chance_loss: float | None = None,
     ) -> None:
-        """``gpus`` are those of a trial; ``alive`` says whether the machine at an address is still
-        there; ``chance_loss`` is that of a model that has learnt nothing, where it is known."""
+        """``alive`` says whether the machine at an address is still there; ``chance_loss`` is that
+        of a model that has learnt nothing, where it is known."""
         self._metric_name = metric
         self._metric = METRICS[metric]
         self._sampler = sampler
@@ -97,7 +96,6 @@ class StudyCallback(Callback):
         self._progress = progress
         self._retries = retries
         self._max_failures = max_failures
-        self._gpus = gpus
         self._alive = alive
         self._chance_loss = chance_loss
         self._started = time.monotonic()
@@ -192,7 +190,7 @@ class StudyCallback(Callback):
         cause = cause_of(_exception(trial), lost)
         checkpoint = None if trial.checkpoint is None else trial.checkpoint.path
         again = attempt.after(
-            cause, self._max_failures, checkpoint or attempt.checkpoint, self._gpus
+            cause, self._max_failures, checkpoint or attempt.checkpoint, _gpus_of(trial)
         )
         if again is not None:
             running.reached = copy.deepcopy(running.saved)
@@ -232,7 +230,7 @@ class StudyCallback(Callback):
             metrics=reached.best_metrics,
             seconds=time.monotonic() - running.started,
             node=" ".join(running.nodes),
-            gpus=attempt.gpus(self._gpus),
+            gpus=_gpus_of(running.trial),
             error=error,
             losses=attempt.losses,
             errors=attempt.errors,
@@ -304,6 +302,11 @@ class StudyCallback(Callback):
 def _id_of(trial: Trial) -> str:
     """The record's name for what Ray may call otherwise."""
     return unpack(trial.config, trial.trial_id)[1].trial_id
+
+
+def _gpus_of(trial: Trial) -> float:
+    """What Ray reserves for it."""
+    return float(trial.placement_group_factory.required_resources.get("GPU", 0.0))
 
 
 def _exception(trial: Trial) -> BaseException:

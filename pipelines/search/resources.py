@@ -63,6 +63,20 @@ def slots_on(node: Node, cpus: float, gpus: float) -> int:
     return min(limits)
 
 
+def spread(nodes: list[Node], cpus: float, gpus: float, at_once: int) -> float:
+    """The GPUs of a trial with which ``at_once`` trials use as many GPUs as they can.
+
+    Ray fills one GPU of a node before it uses the next. So where all of the shares that there are
+    will not be used, each is made as large as it may be: 1/k with the smallest k with which as many
+    trials fit on ``nodes``. ``gpus`` itself where no larger share will do, or it is no share.
+    """
+    if not 0 < gpus < 1:
+        return gpus
+    larger = (ray_gpus(Fraction(1, k)) for k in range(1, math.floor(1 / gpus + 1e-9)))
+    fits = (s for s in larger if sum(slots_on(node, cpus, s) for node in nodes) >= at_once)
+    return next(fits, gpus)
+
+
 def check_fit(nodes: list[Node], cpus: float, gpus: float) -> None:
     """Raises ``ValueError``, with what the cluster has, where no node can hold a trial."""
     if any(slots_on(node, cpus, gpus) for node in nodes):

@@ -123,11 +123,13 @@ def run_study(
     history: tuple[FinishedTrial, ...] = (),
     start_with: tuple[Config, ...] = (),
     sampler: Sampler | None = None,
+    gpus: Callable[[], float] | None = None,
 ) -> Summary:
     """Search ``space`` on the connected cluster; the record lies in ``folder`` as it goes.
 
     The algorithm learns from the ``history`` before it starts, and tries ``start_with`` first;
-    ``sampler`` takes the place of all that. With ``spec.folds``, ``data`` is the folds.
+    ``sampler`` takes the place of all that. With ``spec.folds``, ``data`` is the folds. ``gpus``
+    says what a trial that is about to start gets; ``spec.gpus_per_trial`` where it is not given.
 
     Raises:
         ValueError: ``folder`` exists, or the algorithm refuses the space (a grid larger than the
@@ -155,7 +157,6 @@ def run_study(
         spec.max_epochs,
         spec.seed,
         spec.cpus_per_trial,
-        spec.gpus_per_trial,
         must_resume=spec.scheduler in PAUSING,
     )
     # The whole population takes turns.
@@ -172,14 +173,13 @@ def run_study(
         progress=Progress(total=_total(spec, space), time_budget=spec.time_budget),
         retries=searcher,
         max_failures=spec.max_failures,
-        gpus=spec.gpus_per_trial,
         alive=is_alive,
         chance_loss=None if ":" in spec.model else objective_of(_first(data)).chance_loss,
     )
     tuner = tune.Tuner(
         tune.with_resources(
             tune.with_parameters(StudyTrial, settings=settings, data=data),
-            partial(_resources, spec.cpus_per_trial, spec.gpus_per_trial),
+            partial(_resources, spec.cpus_per_trial, gpus or (lambda: spec.gpus_per_trial)),
         ),
         tune_config=tune.TuneConfig(
             search_alg=searcher,
@@ -235,9 +235,12 @@ def _send_by_value(trainable: Trainable) -> None:
         cloudpickle.register_pickle_by_value(sys.modules[name])
 
 
-def _resources(cpus: float, gpus: float, config: dict[str, Any]) -> tune.PlacementGroupFactory:
-    """What Ray reserves for a trial; an attempt may have a larger share of a GPU."""
-    return tune.PlacementGroupFactory([{"CPU": cpus, "GPU": unpack(config)[1].gpus(gpus)}])
+def _resources(
+    cpus: float, gpus: Callable[[], float], config: dict[str, Any]
+) -> tune.PlacementGroupFactory:
+    """What Ray reserves for a trial; an attempt may need a larger share of a GPU."""
+    share = max(gpus(), unpack(config)[1].gpus or 0.0)
+    return tune.PlacementGroupFactory([{"CPU": cpus, "GPU": share}])
 
 
 def describe(

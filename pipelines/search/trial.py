@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import torch
-from ray import tune
+from ray import get_runtime_context, tune
 from ray.tune.result import DONE, RESULT_DUPLICATE
 from torch import nn
 
@@ -52,7 +52,6 @@ class TrialSettings:
     max_epochs: int
     seed: int
     cpus: float
-    gpus: float
     must_resume: bool = False  # the scheduler pauses trials
 
 
@@ -85,7 +84,7 @@ class StudyTrial(tune.Trainable):
             self._data,
             max_epochs=settings.max_epochs,
             seed=settings.seed,
-            device=claim_device(attempt.gpus(settings.gpus)),
+            device=claim_device(assigned_gpus()),
         )
         if settings.must_resume and not isinstance(self._epochs, Resumable):
             raise TypeError(
@@ -151,6 +150,11 @@ class StudyTrial(tune.Trainable):
 
     def cleanup(self) -> None:
         self._release()
+
+
+def assigned_gpus() -> float:
+    """What Ray has reserved for this process."""
+    return float(get_runtime_context().get_assigned_resources().get("GPU", 0.0))
 
 
 def report(metrics: Metrics, epoch: int, settings: TrialSettings) -> dict[str, Any]:

@@ -33,7 +33,7 @@ class FinishedTrial:
     metrics: Mapping[str, float] = field(default_factory=dict)  # all that best_epoch reported
     seconds: float = 0.0
     node: str = ""  # the address of its machine; of all, where it had several
-    gpus: float = 0.0  # of its last attempt: one that ran out of memory gets twice the share
+    gpus: float = 0.0  # of its last attempt: one after running out of memory has twice the share
     error: str = ""
     losses: int = 0  # attempts that ended because a machine was lost
     errors: int = 0  # attempts that failed before this one

@@ -41,8 +41,8 @@ def test_a_trial_fails_as_often_as_it_may(allowed: int) -> None:
 
 def test_too_little_memory_gives_one_more_attempt_with_twice_the_share() -> None:
     again = FIRST.after(Cause.OUT_OF_MEMORY, 0, None, gpus=0.25)
-    assert again == Attempt("a", share=2.0)
-    assert again.after(Cause.OUT_OF_MEMORY, 9, None, gpus=0.25) is None
+    assert again == Attempt("a", gpus=0.5)
+    assert again.after(Cause.OUT_OF_MEMORY, 9, None, gpus=0.5) is None
 
 
 @pytest.mark.parametrize("gpus", [0.0, 1.0, 2.0])
@@ -51,15 +51,9 @@ def test_too_little_memory_without_a_larger_share_is_an_error_like_any(gpus: flo
     assert FIRST.after(Cause.OUT_OF_MEMORY, 1, None, gpus) == Attempt("a", errors=1)
 
 
-@pytest.mark.parametrize(
-    ("gpus", "first", "again"),
-    [(0.25, 0.25, 0.5), (0.3333, 0.3333, 0.6666), (0.5, 0.5, 1.0), (1, 1, 1), (2, 2, 2), (0, 0, 0)],
-)
-def test_an_attempt_is_granted_twice_the_share_of_one_gpu(
-    gpus: float, first: float, again: float
-) -> None:
-    assert FIRST.gpus(gpus) == first
-    assert Attempt("a", share=2.0).gpus(gpus) == again
+def test_twice_the_share_is_one_gpu_at_most() -> None:
+    again = FIRST.after(Cause.OUT_OF_MEMORY, 0, None, gpus=0.6)
+    assert again == Attempt("a", gpus=1.0)
 
 
 def test_memory_held_by_the_trial_before_counts_for_nothing() -> None:

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from pipelines.search.resources import Node, check_fit, parse_gpus, ray_gpus, slots_on
+from pipelines.search.resources import Node, check_fit, parse_gpus, ray_gpus, slots_on, spread
 
 
 @pytest.mark.parametrize(
@@ -75,6 +75,30 @@ def test_slots(node: Node, cpus: float, gpus: float, slots: int) -> None:
 
 def test_no_share_spans_two_gpus() -> None:
     assert slots_on(Node("a", cpus=64, gpus=2), cpus=1, gpus=0.4) == 4  # not 5
+
+
+@pytest.mark.parametrize(
+    ("nodes", "gpus", "at_once", "spreads"),
+    [
+        ([Node("a", 8, 2)], 0.25, 8, 0.25),
+        ([Node("a", 8, 2)], 0.25, 5, ray_gpus(Fraction(1, 3))),
+        ([Node("a", 8, 2)], 0.25, 4, 0.5),
+        ([Node("a", 8, 2)], 0.25, 2, 1.0),
+        ([Node("a", 8, 2)], 0.25, 1, 1.0),
+        ([Node("a", 4, 2)], 0.25, 4, 0.5),
+        ([Node("a", 8, 1), Node("b", 8, 1)], 0.25, 2, 1.0),
+        ([Node("a", 8, 1), Node("b", 8, 0)], 0.25, 2, 0.5),
+        ([Node("a", 8, 0)], 0.25, 4, 0.25),  # the GPUs are still to come
+        ([Node("a", 8, 2)], ray_gpus(Fraction(1, 3)), 6, ray_gpus(Fraction(1, 3))),
+        ([Node("a", 8, 2)], 0.0, 2, 0.0),
+        ([Node("a", 8, 2)], 1.0, 1, 1.0),
+        ([Node("a", 8, 4)], 2.0, 1, 2.0),
+    ],
+)
+def test_trials_spread_over_all_gpus_before_they_share(
+    nodes: list[Node], gpus: float, at_once: int, spreads: float
+) -> None:
+    assert spread(nodes, 1, gpus, at_once) == spreads
 
 
 def test_one_node_that_can_hold_a_trial_is_enough() -> None:

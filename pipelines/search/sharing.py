@@ -1,0 +1,38 @@
+"""GPUs that trials share: over all of them first, and with MPS where it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from pipelines.search.cluster import Cluster
+from pipelines.search.resources import spread
+from trainables import mps
+
+_PATIENCE = 60.0  # seconds for a node to say whether MPS runs there
+
+
+def gpu_counter(
+    cluster: Cluster, cpus: float, gpus: float, slots: Callable[[], int], trials: int
+) -> Callable[[], float]:
+    """The GPUs of a trial that is about to start: follows the cluster, see
+    :func:`pipelines.search.resources.spread`. No more than ``trials`` run, and ``slots`` at once.
+    """
+    return lambda: spread(cluster.nodes(), cpus, gpus, min(slots(), trials))
+
+
+def mps_by_node() -> dict[str, bool]:
+    """Whether MPS runs, of every node with GPUs that is there and answers within a minute."""
+    nodes = [n for n in ray.nodes() if n["Alive"] and n["Resources"].get("GPU", 0)]
+    task = ray.remote(num_cpus=0, max_retries=0)(mps.is_running)
+    asked = {_on(task, node["NodeID"]): node["NodeManagerHostname"] for node in nodes}
+    answered, _ = ray.wait(list(asked), num_returns=len(asked), timeout=_PATIENCE)
+    return {asked[ref]: ray.get(ref) for ref in answered}
+
+
+def _on(task: Any, node_id: str) -> Any:
+    there = NodeAffinitySchedulingStrategy(node_id, soft=False)
+    return task.options(scheduling_strategy=there).remote()
