@@ -186,8 +186,8 @@ class StudyCallback(Callback):
         running = self._running.pop(
             attempt.trial_id, _Running(time.monotonic(), config, attempt, trial)
         )
-        lost = bool(running.nodes) and not self._alive(running.nodes[-1])
-        cause = cause_of(_exception(trial), lost)
+        node = running.nodes[-1] if running.nodes else ""
+        cause = cause_of(_exception(trial), node, self._alive)
         checkpoint = None if trial.checkpoint is None else trial.checkpoint.path
         again = attempt.after(
             cause, self._max_failures, checkpoint or attempt.checkpoint, _gpus_of(trial)

@@ -151,12 +151,14 @@ def run_study(
         space,
         spec.seed,
     )
+    storage = spec.storage or str(folder)
     settings = TrialSettings(
         trainable,
         spec.metric,
         spec.max_epochs,
         spec.seed,
         spec.cpus_per_trial,
+        storage,
         must_resume=spec.scheduler in PAUSING,
     )
     # The whole population takes turns.
@@ -190,7 +192,7 @@ def run_study(
         ),
         run_config=tune.RunConfig(
             name=folder.name if spec.storage else record.files.ray.name,
-            storage_path=spec.storage or str(folder),
+            storage_path=storage,
             callbacks=[callback],
             stop=stopper,
             # The callback asks for a checkpoint where one is worth it: not at every trial's end.

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import torch
+from pyarrow.fs import FileSystem
 from ray import get_runtime_context, tune
 from ray.tune.result import DONE, RESULT_DUPLICATE
 from torch import nn
 
 from pipelines.search import notice
-from pipelines.search.attempts import MemoryHeldError, unpack
+from pipelines.search.attempts import LeavingError, MemoryHeldError, unpack
 from search_spaces import Config
 from trainables import gpu
 from trainables.datasets import TrialData
@@ -52,6 +53,7 @@ class TrialSettings:
     max_epochs: int
     seed: int
     cpus: float
+    storage: str  # where checkpoints lie: an absolute path, or a URI
     must_resume: bool = False  # the scheduler pauses trials
 
 
@@ -65,8 +67,13 @@ class StudyTrial(tune.Trainable):
         self._start(config)
 
     def reset_config(self, new_config: Config) -> bool:
-        """Raises ``MemoryHeldError`` where the trial before still holds memory of the GPU: Ray ends
-        an actor that raises, and the new trial starts in another."""
+        """Ray ends an actor that raises here, and the trial starts in another.
+
+        Raises ``LeavingError`` on a machine that is about to go, and ``MemoryHeldError`` where the
+        trial before still holds memory of the GPU.
+        """
+        if notice.is_given():
+            raise LeavingError
         if held := self._release():
             raise MemoryHeldError(held)
         self._start(new_config)
@@ -92,7 +99,8 @@ class StudyTrial(tune.Trainable):
                 "load_state_dict"
             )
         if attempt.checkpoint is not None:
-            with tune.Checkpoint(attempt.checkpoint).as_directory() as folder:
+            filesystem, _ = FileSystem.from_uri(settings.storage)
+            with tune.Checkpoint(attempt.checkpoint, filesystem).as_directory() as folder:
                 self.load_checkpoint(folder)
 
     def _release(self) -> int:

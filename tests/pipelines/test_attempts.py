@@ -2,7 +2,15 @@
 
 import pytest
 
-from pipelines.search.attempts import Attempt, Cause, MemoryHeldError, cause_of, pack, unpack
+from pipelines.search.attempts import (
+    Attempt,
+    Cause,
+    LeavingError,
+    MemoryHeldError,
+    cause_of,
+    pack,
+    unpack,
+)
 
 FIRST = Attempt("a")
 
@@ -65,11 +73,17 @@ def test_causes_are_told_apart() -> None:
 
     memory = RayTaskError("step", "trace", RuntimeError("CUDA out of memory. Tried to"))
     held = RayTaskError("reset", "trace", MemoryHeldError(2**30))
+    leaving = RayTaskError("reset", "trace", LeavingError())
     other = RayTaskError("step", "trace", RuntimeError("no luck"))
-    assert cause_of(memory, lost_node=False) is Cause.OUT_OF_MEMORY
-    assert cause_of(held, lost_node=False) is Cause.MEMORY_HELD
-    assert cause_of(other, lost_node=False) is Cause.ERROR
-    assert cause_of(RayActorError(), lost_node=False) is Cause.ERROR
-    assert cause_of(RayActorError(), lost_node=True) is Cause.LOST
-    preempted = RayActorError(preempted=True)
-    assert cause_of(preempted, lost_node=False) is Cause.LOST
+    there = {"10.0.0.1"}.__contains__
+    assert cause_of(memory, "10.0.0.1", there) is Cause.OUT_OF_MEMORY
+    assert cause_of(held, "10.0.0.1", there) is Cause.MEMORY_HELD
+    assert cause_of(leaving, "10.0.0.1", there) is Cause.LEAVING
+    assert cause_of(other, "10.0.0.1", there) is Cause.ERROR
+    assert cause_of(other, "10.0.0.2", there) is Cause.ERROR  # raised after it had moved
+    assert cause_of(RayActorError(), "10.0.0.1", there) is Cause.ERROR
+    assert cause_of(RayActorError(), "10.0.0.2", there) is Cause.LOST
+    assert cause_of(RayActorError(), "", there) is Cause.ERROR
+    named = RayActorError(error_msg="The actor died unexpectedly.\n\tip: 10.0.0.2\nIts node died.")
+    assert cause_of(named, "10.0.0.1", there) is Cause.LOST
+    assert cause_of(RayActorError(preempted=True), "10.0.0.1", there) is Cause.LOST

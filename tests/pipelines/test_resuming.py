@@ -155,6 +155,20 @@ def test_a_trial_saves_at_once_where_its_machine_is_about_to_go(
     assert witness.again == [(Cause.ERROR, 3)]
 
 
+@pytest.mark.usefixtures("no_notice")
+def test_no_process_on_a_machine_that_is_about_to_go_gets_another_trial(
+    cluster: Cluster, folder: Path
+) -> None:
+    notice.give("test")
+    witness = Witness()
+    trials = study(
+        cluster, folder, counts, witness, trials=2, max_epochs=2, max_concurrent=1
+    ).trials
+    assert witness.again == [(Cause.LEAVING, 0)]
+    assert [(t.state, t.epochs, t.errors) for t in trials] == [(State.COMPLETE, 2, 0)] * 2
+    assert len({t.metrics["process"] for t in trials}) == 2
+
+
 @pytest.mark.usefixtures("saves_always")
 def test_a_lost_machine_is_not_counted_as_a_failure(
     cluster: Cluster, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
