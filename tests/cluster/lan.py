@@ -90,6 +90,12 @@ class Lan:
     def as_root(self, host: str, command: str) -> subprocess.CompletedProcess[str]:
         return self._run(("rootexec", host, command), 60)
 
+    def received(self, host: str) -> int:
+        """Bytes that have come to a host over the network since it was plugged in."""
+        name = f"{self.prefix}-{host}"
+        counter = "/sys/class/net/eth0/statistics/rx_bytes"
+        return int(subprocess.check_output(["ip", "netns", "exec", name, "cat", counter]))
+
     def start(self, host: str, command: str, log: Path) -> subprocess.Popen[str]:
         """The same without waiting."""
         with log.open("w") as out:

@@ -31,7 +31,7 @@ pytestmark = [
 
 YAML = "cluster.yaml"
 AWS, PORT = "172.31.255.5", 5000
-TRIALS, EPOCHS = 16, 60
+TRIALS, EPOCHS = 12, 150  # long enough for an interruption to come in the middle of a trial
 ACCOUNT = {
     "AWS_ACCESS_KEY_ID": "test",
     "AWS_SECRET_ACCESS_KEY": "test",
@@ -154,7 +154,7 @@ def test_a_search_from_no_workers_through_an_interruption_and_back(lan: Lan) -> 
     assert second["spot"]
     interrupted = first if first["address"] in nodes_of_ended_trials() else second
     give_notice(lan, interrupted["id"])
-    time.sleep(10)  # of the two minutes that AWS leaves
+    time.sleep(5)  # of the two minutes that AWS leaves
     assert python(lan, _TERMINATE.format(interrupted["id"])).returncode == 0
 
     assert search.wait(timeout=1200) == 0, (lan.folder / "search.log").read_text()

@@ -37,6 +37,41 @@ with connect("auto") as cluster:
         print("error:", error)
 """
 
+LARGE = 500_000_000
+LARGE_DATA = """
+import sys
+from pathlib import Path
+import numpy as np
+from pipelines.search.cluster import connect, slot_counter
+from pipelines.search.study import StudySpec, run_study
+from search_spaces import Float, SearchSpace
+from trainables.datasets import TrialData
+
+class Silent:
+    progress = new_best = failed = tried_again = lambda self, *_: None
+
+def trainable(config, data, **_):
+    yield {"val_loss": float(data.x_train[:100].sum()) + config["x"]}, None
+
+rows = int(sys.argv[1]) // 4 // 1000
+x = np.random.default_rng(0).random((rows, 1000), np.float32)
+y = np.zeros(rows, np.float32)
+data = TrialData("large", "regression", x, y, x[:10], y[:10], 1, (), "none")
+spec = StudySpec(
+    algo="random", model="mine:trainable", data="large", metric="val_loss", trials=12,
+    max_epochs=1, scheduler="none", cpus_per_trial=0.25, gpus_per_trial=0.25,
+    storage="/mnt/shared/runs",
+)
+with connect("auto") as cluster:
+    summary = run_study(
+        spec, folder=Path.home() / "runs" / "large", space=SearchSpace({"x": Float(0.0, 1.0)}),
+        trainable=trainable, data=data, slots=slot_counter(cluster, 0.25, 0.25, None),
+        observer=Silent(),
+    )
+assert len(summary.complete) == 12, summary
+print("nodes", *{trial.node for trial in summary.trials})
+"""
+
 
 @pytest.fixture(scope="module")
 def lan(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lan]:
@@ -137,6 +172,19 @@ def test_a_job_goes_on_without_the_laptop(lan: Lan) -> None:
     assert laptop(lan, "ray job list --address http://localhost:8265").returncode != 0  # cut off
     until(ended, 900, "the job's end")
     assert [trial.state for trial in fetched(lan, YAML, "job")] == [State.COMPLETE] * 4
+
+
+def test_large_data_reach_each_node_once(lan: Lan) -> None:
+    (lan.shared / "large_data.py").write_text(LARGE_DATA)
+    before = {host: lan.received(host) for host in ("w1", "w2")}
+    done = lan.on("head", f"python /mnt/shared/large_data.py {LARGE}")
+    assert done.returncode == 0, done.stdout
+    nodes = next(line for line in done.stdout.splitlines() if line.startswith("nodes"))
+    assert set(nodes.split()[1:]) == {W1, W2}
+    for host, bytes_before in before.items():
+        copies = (lan.received(host) - bytes_before) / LARGE
+        print(f"{host} received {copies:.2f} times the data")
+        assert 1 <= copies < 1.5  # for 12 trials; with the workers' own traffic
 
 
 def test_a_search_completes_although_a_worker_is_powered_off(lan: Lan) -> None:
