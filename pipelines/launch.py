@@ -7,11 +7,13 @@ from pathlib import Path
 
 from rich.console import Console
 
+from pipelines.auto_share import with_measured_share
 from pipelines.command import FAILURE, INTERRUPTED
 from pipelines.display import Display, print_plain
 from pipelines.prepare import Study
 from pipelines.search.algorithms import ALGORITHMS
 from pipelines.search.cluster import LOCAL, Cluster, connect, local_node, slot_counter
+from pipelines.search.measured_share import check_has_gpu
 from pipelines.search.preflight import preflight
 from pipelines.search.record import RunFiles
 from pipelines.search.repeats import (
@@ -21,7 +23,7 @@ from pipelines.search.repeats import (
     top_configs,
     write_winner,
 )
-from pipelines.search.resources import check_fit
+from pipelines.search.resources import Node, check_fit
 from pipelines.search.sharing import gpu_counter
 from pipelines.search.study import StudySpec, Summary, problem_of, run_study
 from pipelines.summary import plan_lines, space_lines, summary_lines
@@ -36,8 +38,11 @@ def launch(
     address: str | None,
     dashboard: bool,
     dry_run: bool,
+    measure_share: bool = False,
 ) -> int:
     """Connect, check that a trial fits, search, and print what came out. Returns the exit code.
+
+    ``measure_share`` puts a measured share of a GPU in the place of ``spec.gpus_per_trial``.
 
     Raises ``ValueError`` before anything is started or written where the search cannot run.
     """
@@ -45,21 +50,21 @@ def launch(
     problem = problem_of(spec, study.space, study.history, study.start_with)
     ALGORITHMS[spec.algo](problem)  # refuses here, before Ray starts, what it cannot search
     if address == LOCAL:
-        check_fit([local_node()], spec.cpus_per_trial, spec.gpus_per_trial)
+        _check_fit([local_node()], spec, measure_share)
     with connect(address, dashboard=dashboard and not dry_run) as cluster:
-        check_fit(cluster.nodes_at_most(), spec.cpus_per_trial, spec.gpus_per_trial)
+        _check_fit(cluster.nodes_at_most(), spec, measure_share)
+        if measure_share:
+            if not dry_run:
+                _preflight(spec, study, folder, cluster, console)
+            spec = with_measured_share(
+                spec, study, cluster, say=lambda line: print_plain(console, line)
+            )
         for line in _plan(spec, study, folder, cluster, dry_run):
             print_plain(console, line)
         if dry_run:
             return 0
-        preflight(
-            cluster,
-            spec.storage or str(folder.parent),
-            cpus=spec.cpus_per_trial,
-            gpus=spec.gpus_per_trial,
-            data_bytes=sum(part.nbytes for part in study.folds or (study.data,)),
-            say=lambda line: print_plain(console, line),
-        )
+        if not measure_share:
+            _preflight(spec, study, folder, cluster, console)
         with Display(console, spec.metric) as display:
             summary = run_study(
                 spec,
@@ -77,6 +82,26 @@ def launch(
         for line in summary_lines(summary, spec, folder, cluster, repeats):
             print_plain(console, line)
     return _exit_code(summary)
+
+
+def _check_fit(nodes: list[Node], spec: StudySpec, measure_share: bool) -> None:
+    if measure_share:
+        check_has_gpu(nodes, spec.cpus_per_trial)
+    else:
+        check_fit(nodes, spec.cpus_per_trial, spec.gpus_per_trial)
+
+
+def _preflight(
+    spec: StudySpec, study: Study, folder: Path, cluster: Cluster, console: Console
+) -> None:
+    preflight(
+        cluster,
+        spec.storage or str(folder.parent),
+        cpus=spec.cpus_per_trial,
+        gpus=spec.gpus_per_trial,
+        data_bytes=sum(part.nbytes for part in study.folds or (study.data,)),
+        say=lambda line: print_plain(console, line),
+    )
 
 
 def _repeat(

@@ -15,7 +15,7 @@ from pipelines.arguments import choice, option, real, whole
 from pipelines.command import main
 from pipelines.memory import parse_memory
 from pipelines.search.algorithms import ALGORITHMS
-from pipelines.search.resources import parse_gpus, ray_gpus
+from pipelines.search.resources import AUTO, parse_share, ray_gpus
 from pipelines.search.schedulers import SCHEDULERS, StoppingRules, check_scheduler, rungs
 from search_spaces import SPACES
 from trainables.datasets import DATASETS
@@ -191,7 +191,10 @@ def run(
     ] = 3,
     cpus_per_trial: Annotated[float, option(real(0), "CPUs of a trial.", _RESOURCES, "cpus")] = 1,
     gpus_per_trial: Annotated[
-        Any, option(parse_gpus, "GPUs of a trial: 0, 1/4 or 0.25, 2.", _RESOURCES, "gpus")
+        Any,
+        option(
+            parse_share, "GPUs of a trial: 0, 1/4 or 0.25, 2; auto measures.", _RESOURCES, "gpus"
+        ),
     ] = "0",
     max_failures: Annotated[
         int, option(whole(0), "Times that a trial which fails is tried again.", _RESOURCES, "n")
@@ -250,7 +253,10 @@ def run(
     from pipelines.search.cluster import check_address
     from pipelines.search.study import StudySpec
 
-    gpus: Fraction = gpus_per_trial
+    measured = gpus_per_trial is None
+    gpus: Fraction = Fraction(1) if measured else gpus_per_trial  # to begin with
+    if measured and trainable:
+        raise ValueError(f"--gpus-per-trial {AUTO} measures --model mlp or cnn, not --trainable")
     if grace_period > max_epochs:
         raise ValueError(f"--grace-period {grace_period} is above --max-epochs {max_epochs}")
     check_address(address)
@@ -313,7 +319,15 @@ def run(
     )
     if plot_schedule and trainable:
         raise ValueError(f"--plot-schedule knows no schedule of --trainable {trainable}")
-    code = launch(spec, study, folder, address=address, dashboard=dashboard, dry_run=dry_run)
+    code = launch(
+        spec,
+        study,
+        folder,
+        address=address,
+        dashboard=dashboard,
+        dry_run=dry_run,
+        measure_share=measured,
+    )
     if plot_schedule and code == 0 and not dry_run:
         from pipelines.schedule_plot import write_schedule
 

@@ -85,7 +85,7 @@ def run_batch_size_test(
         torch.manual_seed(seed)
         checked, model = network.build(config, data)
         rows: list[BatchRow] = []
-        steps = _Steps(model, checked, data, seed, device)
+        steps = Steps(model, checked, data, seed, device)
         stopped = ""
         for batch_size in _sizes(len(data.x_train)):
             row, stopped = _measure(steps, batch_size, memory)
@@ -107,7 +107,7 @@ def _sizes(n_samples: int) -> Iterator[int]:
     return itertools.takewhile(lambda size: size <= n_samples, doubled)
 
 
-def _measure(steps: _Steps, batch_size: int, memory: float | None) -> tuple[BatchRow | None, str]:
+def _measure(steps: Steps, batch_size: int, memory: float | None) -> tuple[BatchRow | None, str]:
     """The row of a batch, or None and why there is none."""
     try:
         needed = steps.memory(batch_size)
@@ -118,20 +118,21 @@ def _measure(steps: _Steps, batch_size: int, memory: float | None) -> tuple[Batc
             )
         return BatchRow(batch_size, steps.samples_per_second(batch_size), needed), ""
     except (MemoryError, RuntimeError) as error:
-        if not _is_out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
     # Only here, when the error is gone: it holds the frames, and they the tensors.
     steps.clear()
     return None, f"a step on {batch_size} samples runs out of memory"
 
 
-def _is_out_of_memory(error: Exception) -> bool:
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether a step failed because it needs more memory than there is."""
     if isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)):
         return True
     return any(words in str(error) for words in _OUT_OF_MEMORY)
 
 
-class _Steps:
+class Steps:
     """Optimiser steps as in a training, on the first samples of a shuffled split."""
 
     def __init__(
@@ -154,17 +155,17 @@ class _Steps:
     def memory(self, batch_size: int) -> int:
         """Bytes that a step needs."""
         return step_memory(
-            lambda: self._step(batch_size), self._model, self._optimizer, self._device
+            lambda: self.step(batch_size), self._model, self._optimizer, self._device
         )
 
     def samples_per_second(self, batch_size: int) -> float:
         """From the median of some steps after a warm-up."""
         for _ in range(WARM_UP):
-            self._step(batch_size)
+            self.step(batch_size)
         seconds: list[float] = []
         while len(seconds) < TIMED_STEPS or sum(seconds) < TIMED_SECONDS:
             started = time.perf_counter()
-            self._step(batch_size)
+            self.step(batch_size)
             seconds.append(time.perf_counter() - started)
         return batch_size / statistics.median(seconds)
 
@@ -175,7 +176,8 @@ class _Steps:
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
 
-    def _step(self, batch_size: int) -> None:
+    def step(self, batch_size: int) -> None:
+        """One forward and backward pass and step of the optimiser; returns when it is done."""
         batch = self._order[:batch_size]
         loss = self._objective.loss(self._model(self._x[batch]), self._y[batch])
         loss.item()  # a training looks at every loss, for which a GPU has to wait

@@ -8,6 +8,7 @@ from fractions import Fraction
 
 # Ray counts a resource in ten-thousandths.
 _RAY_UNITS = 10_000
+AUTO = "auto"
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,11 @@ def parse_gpus(text: str) -> Fraction:
     below, above = math.ceil(1 / number), math.floor(1 / number)
     near = " and ".join(f"1/{k} ({1 / k:.4g})" if k > 1 else "1" for k in (below, above))
     raise ValueError(f"{text} is neither 1/k nor a whole number; near are {near}")
+
+
+def parse_share(text: str) -> Fraction | None:
+    """As :func:`parse_gpus`; None for ``auto``, which is measured."""
+    return None if text.strip() == AUTO else parse_gpus(text)
 
 
 def ray_gpus(share: Fraction) -> float:
