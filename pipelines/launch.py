@@ -24,8 +24,9 @@ from pipelines.search.repeats import (
     write_winner,
 )
 from pipelines.search.resources import Node, check_fit
-from pipelines.search.sharing import gpu_counter
+from pipelines.search.sharing import gpu_counter, mps_by_node
 from pipelines.search.study import StudySpec, Summary, problem_of, run_study
+from pipelines.share_lines import share_lines
 from pipelines.summary import plan_lines, space_lines, summary_lines
 from trainables.metrics import METRICS
 
@@ -149,6 +150,8 @@ def _plan(
     at_once = _slots(spec, cluster)()
     yield from study.notes
     yield from plan_lines(spec, study.data, cluster, folder, size, at_once)
+    if 0 < spec.gpus_per_trial < 1:
+        yield from share_lines(spec.gpus_per_trial, _gpus(spec, cluster)(), mps_by_node())
     if dry_run:
         yield from space_lines(study.space, spec.grid_levels if spec.algo == "grid" else None)
 

@@ -18,9 +18,10 @@ from pipelines.search.trial import Trainable
 from pipelines.search.trials import FinishedTrial
 from pipelines.search.zoom import zoom_lines, zoom_run
 from search_spaces import SPACES, Config, SearchSpace
+from trainables import gpu
 from trainables.cross_validation import CrossValidated
 from trainables.datasets import TrialData, load, load_folds
-from trainables.device import pick_device
+from trainables.device import claim_device
 from trainables.lr_range_test import Bounds
 from trainables.networks import TRAINABLES, Network
 
@@ -124,7 +125,7 @@ def prepare(
             first=next(iter(first), None),
             memory=memory,
             seed=seed,
-            device=pick_device(gpus),
+            device=claim_device(gpus),
         )
         notes.append(line)
         first = tuple(config for config in first if searched.contains(config))
@@ -140,11 +141,12 @@ def prepare(
             loaded,
             first=next(iter(first), None),
             seed=seed,
-            device=pick_device(gpus),
+            device=claim_device(gpus),
         )
         searched = ranged.space
         notes += ranged.notes
         first = tuple(config for config in first if searched.contains(config))
+    gpu.release()  # what the tests took: trials need it
     history: tuple[FinishedTrial, ...] = ()
     if seed_from:
         history, dropped = load_history(seed_from, searched, resolved_metric)

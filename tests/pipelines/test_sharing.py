@@ -17,7 +17,9 @@ from pipelines.search.attempts import Cause
 from pipelines.search.cluster import Cluster
 from pipelines.search.record import load_trials
 from pipelines.search.samplers import Sampler
+from pipelines.search.sharing import mps_by_node
 from pipelines.search.trials import FinishedTrial, State
+from pipelines.share_lines import share_lines
 from tests.pipelines.running import Witness, study
 from trainables.datasets import TrialData
 
@@ -105,3 +107,27 @@ def test_a_process_that_leaves_memory_taken_gets_no_other_trial(
     assert len({t.metrics["process"] for t in trials}) == 2
     assert {cause for cause, _ in witness.again} == {Cause.MEMORY_HELD}
     assert {(t.losses, t.errors) for t in trials} == {(0, 0)}
+
+
+def test_mps_is_asked_for_on_nodes_with_gpus(cluster: Cluster) -> None:
+    assert list(mps_by_node().values()) == [False]
+
+
+@pytest.mark.parametrize(
+    ("granted", "mps", "lines"),
+    [
+        (0.25, {}, ["25% of a GPU's memory, and of its processors where MPS runs"]),
+        (0.25, {"a": True, "b": True}, ["memory, and 25% of its processors: MPS runs"]),
+        (0.25, {"a": False}, ["memory; MPS does not run: trials on one GPU compute in turns"]),
+        (0.25, {"a": True, "b": False}, ["MPS does not run on b: trials on one GPU"]),
+        (0.5, {}, ["leave GPUs unused: each gets 0.5 of one", "50% of a GPU's memory"]),
+        (1.0, {"a": True}, ["leave GPUs unused: each gets a GPU of its own"]),
+    ],
+)
+def test_the_plan_says_what_a_share_is(
+    granted: float, mps: dict[str, bool], lines: list[str]
+) -> None:
+    said = list(share_lines(0.25, granted, mps))
+    assert len(said) == len(lines)
+    for line, part in zip(said, lines, strict=True):
+        assert part in line
