@@ -39,7 +39,7 @@ with connect("auto") as cluster:
 
 LARGE = 500_000_000
 LARGE_DATA = """
-import sys
+import sys, time
 from pathlib import Path
 import numpy as np
 from pipelines.search.cluster import connect, slot_counter
@@ -51,6 +51,7 @@ class Silent:
     progress = new_best = failed = tried_again = lambda self, *_: None
 
 def trainable(config, data, **_):
+    time.sleep(8)  # long enough for every process to get a trial
     yield {"val_loss": float(data.x_train[:100].sum()) + config["x"]}, None
 
 rows = int(sys.argv[1]) // 4 // 1000
