@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pipelines.arguments import check_writable, choice, new_run_folder, option, real, whole
+from pipelines.arguments import choice, new_output_folder, option, real, whole
 from pipelines.command import main
 from pipelines.memory import parse_memory
 from search_spaces import SPACES
@@ -100,7 +100,7 @@ def batch_size(
         model=model, data=data, target=target, seed=seed, config=config, run=None
     )
     loaded = load(subject.data, target=subject.target, seed=subject.seed)
-    folder = _new_folder(output, f"{loaded.name}-{subject.model}")
+    folder = new_output_folder(output, "batch_size", f"{loaded.name}-{subject.model}")
     set_threads(cpus)
     device = pick_device(gpus)
     bound = default_bound(device) if memory is None else memory
@@ -116,17 +116,6 @@ def batch_size(
     console = Console(highlight=False)
     for line in lines(subject, loaded, test, bound, device, scaling, folder):
         print_plain(console, line)
-
-
-def _new_folder(output: Path | None, label: str) -> Path:
-    """Where the results will lie. Nothing is made."""
-    if output is None:
-        return new_run_folder(Path("batch_size"), None, label)
-    folder = output.expanduser().absolute()
-    if folder.exists():
-        raise ValueError(f"--output {output} exists: give a folder that does not")
-    check_writable(folder)
-    return folder
 
 
 if __name__ == "__main__":

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-import shlex
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 
-from pipelines.display import format_config
+from pipelines.display import format_config, shown
 from pipelines.figures import save
 from pipelines.figures.batch_size import batch_size_figure
-from pipelines.range_config import Subject
-from search_spaces import SPACES, Choice
+from pipelines.fitting import batch_size_up_to
+from pipelines.range_config import Subject, search_command
+from search_spaces import SPACES
 from trainables.batch_size import BatchSizeTest
 from trainables.batch_size_rule import KNEE, scale_lr
 from trainables.datasets import TrialData, describe
@@ -83,10 +82,10 @@ def lines(
         f"{_lr_at(test.knee, scaling)}"
     )
     yield f"largest   {test.largest}: {test.stopped}{_lr_at(test.largest, scaling)}"
-    shown = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
-    yield f"figure    {shown / FIGURE}"
-    yield f"numbers   {shown / RECORD}"
-    yield f"next      {_next_command(subject, test.knee)}"
+    yield f"figure    {shown(folder / FIGURE)}"
+    yield f"numbers   {shown(folder / RECORD)}"
+    searched = batch_size_up_to(SPACES[subject.model], test.knee)
+    yield f"next      {search_command(subject, '--fix', f'batch_size={searched}')}"
 
 
 def table_lines(test: BatchSizeTest, scaling: LRScaling | None) -> Iterator[str]:
@@ -109,26 +108,5 @@ def device_name(device: torch.device) -> str:
     return f"CPU, {threads} thread{'s' if threads > 1 else ''}"
 
 
-def searchable(model: str, batch_size: int) -> int:
-    """The largest batch size in the model's search space that is no larger than ``batch_size``;
-    the smallest there is where none is."""
-    domain = SPACES[model].domains["batch_size"]
-    assert isinstance(domain, Choice)
-    sizes = sorted(int(option) for option in domain.options)
-    return max((size for size in sizes if size <= batch_size), default=sizes[0])
-
-
 def _lr_at(batch_size: int, scaling: LRScaling | None) -> str:
     return "" if scaling is None else f"; lr {scaling.at(batch_size):.4g}"
-
-
-def _next_command(subject: Subject, knee: int) -> str:
-    """A search of the same problem with the batch at the knee, or the next smaller in the space."""
-    script = Path(sys.argv[0]).with_name("run.py")
-    words = ["python", str(script), "--model", subject.model, "--data", subject.data]
-    if subject.target is not None:
-        words += ["--target", subject.target]
-    if subject.seed:
-        words += ["--seed", str(subject.seed)]
-    words += ["--fix", f"batch_size={searchable(subject.model, knee)}"]
-    return shlex.join(words)

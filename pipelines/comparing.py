@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from pipelines.command import INTERRUPTED
-from pipelines.display import Display, format_seconds, print_plain
+from pipelines.display import Display, format_seconds, print_plain, shown
 from pipelines.figures import save
 from pipelines.figures.comparison import best_so_far_figure
 from pipelines.prepare import Study
@@ -30,7 +30,6 @@ from pipelines.search.comparison import (
 )
 from pipelines.search.resources import check_fit
 from pipelines.search.study import StudySpec, describe, problem_of, run_study
-from pipelines.summary import shown
 from trainables.metrics import METRICS
 
 

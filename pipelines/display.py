@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console
@@ -91,6 +92,11 @@ def format_seconds(seconds: float) -> str:
     return (
         f"{hours}h{minutes:02d}m" if hours else f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"
     )
+
+
+def shown(path: Path) -> Path:
+    """As one would type it: relative where it is below the working directory."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def format_config(config: Mapping[str, object]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -12,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipelines.arguments import check_writable, choice, new_run_folder, option, real, whole
+from pipelines.arguments import choice, new_output_folder, option, real, whole
 from pipelines.command import main
-from pipelines.range_config import Subject, find_subject
+from pipelines.range_config import Subject, find_subject, search_command
 from search_spaces import SPACES
 from trainables.lr_range_rule import MIN_POINTS
 
@@ -129,7 +128,7 @@ def lr_range_test(
     loaded = load(
         subject.data, target=subject.target, fraction=subject.data_fraction, seed=subject.seed
     )
-    folder = _new_folder(output, f"{loaded.name}-{subject.model}")
+    folder = new_output_folder(output, "lr_range", f"{loaded.name}-{subject.model}")
     if epochs is not None:
         iterations = _iterations(epochs, network, subject, loaded)
     test = run_range_test(
@@ -149,17 +148,6 @@ def lr_range_test(
     print_plain(console, f"data      {describe(loaded)}")
     for line in _lines(subject, test, bounds, folder):
         print_plain(console, line)
-
-
-def _new_folder(output: Path | None, label: str) -> Path:
-    """Where the results will lie. Nothing is made."""
-    if output is None:
-        return new_run_folder(Path("lr_range"), None, label)
-    folder = output.expanduser().absolute()
-    if folder.exists():
-        raise ValueError(f"--output {output} exists: give a folder that does not")
-    check_writable(folder)
-    return folder
 
 
 def _iterations(epochs: float, network: Network, subject: Subject, data: TrialData) -> int:
@@ -185,9 +173,8 @@ def _save(folder: Path, subject: Subject, data: TrialData, test: RangeTest, boun
 
 
 def _lines(subject: Subject, test: RangeTest, bounds: Bounds, folder: Path) -> Iterator[str]:
-    from pipelines.display import format_config
+    from pipelines.display import format_config, shown
 
-    shown = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
     unused = ("lr", "policy")
     values = {name: value for name, value in subject.config.items() if name not in unused}
     yield f"config    {format_config(values)}"
@@ -200,23 +187,17 @@ def _lines(subject: Subject, test: RangeTest, bounds: Bounds, folder: Path) -> I
         yield f"stopped   at lr {test.lrs[-1]:.3g}: {test.stopped}"
     yield f"curve     {bounds.reason}"
     yield f"bounds    base_lr {bounds.base_lr:.3g}  max_lr {bounds.max_lr:.3g}"
-    yield f"figure    {shown / FIGURE}"
-    yield f"numbers   {shown / RECORD}"
+    yield f"figure    {shown(folder / FIGURE)}"
+    yield f"numbers   {shown(folder / RECORD)}"
     yield f"next      {_next_command(subject, bounds)}"
 
 
 def _next_command(subject: Subject, bounds: Bounds) -> str:
     """A search of the same problem between the bounds, with the optimiser that they are for."""
-    script = Path(sys.argv[0]).with_name("run.py")
-    words = ["python", str(script), "--model", subject.model, "--data", subject.data]
-    if subject.target is not None:
-        words += ["--target", subject.target]
-    if subject.seed:
-        words += ["--seed", str(subject.seed)]
-    words += ["--range", f"lr={bounds.base_lr:.3g}..{bounds.max_lr:.3g}"]
+    words = ["--range", f"lr={bounds.base_lr:.3g}..{bounds.max_lr:.3g}"]
     if "optimizer" in subject.config and "optimizer" in SPACES[subject.model].domains:
         words += ["--fix", f"optimizer={subject.config['optimizer']}"]
-    return shlex.join(words)
+    return search_command(subject, *words)
 
 
 if __name__ == "__main__":

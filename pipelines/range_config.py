@@ -1,7 +1,10 @@
-"""What an LR range test trains: the config of a file, of a run's best trial, or of the space."""
+"""What the tests before a search train: the config of a file, of a run's best trial, or of the
+space; and that search as a command."""
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +48,17 @@ def find_subject(
     name = model or "mlp"
     values = SPACES[name].try_first[0] if config is None else _read(config)
     return Subject(name, _constant(values), data or "digits", target, 1.0, seed or 0)
+
+
+def search_command(subject: Subject, *options: str) -> str:
+    """What to type for a search of the same problem, with ``options``."""
+    script = Path(sys.argv[0]).with_name("run.py")
+    words = ["python", str(script), "--model", subject.model, "--data", subject.data]
+    if subject.target is not None:
+        words += ["--target", subject.target]
+    if subject.seed:
+        words += ["--seed", str(subject.seed)]
+    return shlex.join([*words, *options])
 
 
 def _of_run(

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from pipelines.display import format_config
+from pipelines.display import format_config, shown
 from pipelines.search.advice import advice
 from pipelines.search.cluster import Cluster
 from pipelines.search.repeats import Repeats
@@ -130,11 +130,6 @@ def _repeats_lines(repeats: Sequence[Repeats], spec: StudySpec, folder: Path) ->
     for r in repeats:
         yield f"          {r.mean:.4f} +- {r.error:.4f}  {format_config(r.config)}"
     yield f"winner    the first, by mean less one standard error: {shown(folder / 'winner.yaml')}"
-
-
-def shown(path: Path) -> Path:
-    """As one would type it: relative where it is below the working directory."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _next_command(folder: Path) -> str:

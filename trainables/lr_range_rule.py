@@ -26,9 +26,10 @@ lr = max_lr and with one_cycle to max_lr; geometric mean over settings and 4 see
     ==========================  ==========  ==========  ==========  ==========
 
 At a third of the max_lr chosen the means are 1.32, 2.24, 1.67 and 2.23; at 3 times it 1.64, 1.15,
-3.97 and 2.43. In longer sweeps the network has learnt much before the learning rate is high, and max_lr comes out
-lower: with 400 iterations at 0.43 of that with 150 (median of 26 settings). From seed to seed of
-the sweep it differs by 12% (median), at most by a factor of 1.6 (standard deviations).
+3.97 and 2.43. In longer sweeps the network has learnt much before the learning rate is high, and
+max_lr comes out lower: with 400 iterations at 0.43 of that with 150 (median of 26 settings). From
+seed to seed of the sweep it differs by 12% (median), at most by a factor of 1.6 (standard
+deviations).
 """
 
 from __future__ import annotations

@@ -10,10 +10,12 @@ import pytest
 import torch
 
 from pipelines import batch_size as command
-from pipelines.batch_size_results import LRScaling, searchable, table_lines
+from pipelines.batch_size_results import LRScaling, table_lines
 from pipelines.command import main
 from pipelines.figures.batch_size import batch_size_figure
+from pipelines.fitting import batch_size_up_to
 from pipelines.memory import parse_memory
+from search_spaces import SPACES
 from trainables import batch_size as measuring
 from trainables.batch_size import BatchRow, BatchSizeTest
 
@@ -77,7 +79,7 @@ def test_the_table_has_the_scaled_learning_rate_where_it_is_asked_for() -> None:
 def test_the_search_takes_the_largest_batch_up_to_the_knee(
     model: str, size: int, expected: int
 ) -> None:
-    assert searchable(model, size) == expected
+    assert batch_size_up_to(SPACES[model], size) == expected
 
 
 def test_the_figure_has_both_curves_and_the_knee() -> None:
