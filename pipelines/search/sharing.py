@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import ray
+from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from pipelines.search.cluster import Cluster
@@ -30,7 +31,16 @@ def mps_by_node() -> dict[str, bool]:
     task = ray.remote(num_cpus=0, max_retries=0)(mps.is_running)
     asked = {_on(task, node["NodeID"]): node["NodeManagerHostname"] for node in nodes}
     answered, _ = ray.wait(list(asked), num_returns=len(asked), timeout=_PATIENCE)
-    return {asked[ref]: ray.get(ref) for ref in answered}
+    answers = {asked[ref]: _answer(ref) for ref in answered}
+    return {name: runs for name, runs in answers.items() if runs is not None}
+
+
+def _answer(ref: Any) -> bool | None:
+    """None where the node is gone or lacks this project: preflight says so."""
+    try:
+        return bool(ray.get(ref))
+    except RayError:
+        return None
 
 
 def _on(task: Any, node_id: str) -> Any:

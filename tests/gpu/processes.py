@@ -1,0 +1,79 @@
+"""What processes that share a GPU do, each with CUDA of its own, and how they are started."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any, TypeVar
+
+import torch
+
+from trainables.datasets import load
+from trainables.device import claim_device
+from trainables.networks import TRAINABLES
+from trainables.workload import Workload
+
+T = TypeVar("T")
+
+BLOCK = 64 * 2**20  # bytes that are allocated at a time
+LARGE_CNN = {"n_blocks": 4, "channels": 64, "kernel_size": 5, "batch_size": 256, "lr": 0.1}
+_SPAWN = multiprocessing.get_context("spawn")
+
+
+def alone(function: Callable[..., T], *given: Any) -> T:
+    """What ``function`` returns in a new process, which is gone then."""
+    with ProcessPoolExecutor(1, mp_context=_SPAWN) as pool:
+        return pool.submit(function, *given).result()
+
+
+def together(k: int, function: Callable[..., T], *given: Any) -> list[T]:
+    """The same in k processes at once; ``function`` has a barrier for all k as its last argument,
+    at which it must wait."""
+    with _SPAWN.Manager() as manager, ProcessPoolExecutor(k, mp_context=_SPAWN) as pool:
+        barrier = manager.Barrier(k)
+        running = [pool.submit(function, *given, barrier) for _ in range(k)]
+        return [process.result() for process in running]
+
+
+def fill(share: float, barrier: Any = None) -> int:
+    """Bytes that can be allocated with ``share`` of the GPU; with a barrier all processes hold
+    theirs at once, and compute on it then."""
+    blocks = _fill(claim_device(share))
+    if barrier is not None:
+        barrier.wait()
+        assert (blocks[0] + 1).sum().item() == len(blocks[0])
+        barrier.wait()
+    return len(blocks) * BLOCK
+
+
+def fill_twice(first: float, second: float) -> tuple[int, int]:
+    """Bytes with the first share and then, in the same process, with the second."""
+    one = len(_fill(claim_device(first))) * BLOCK
+    torch.cuda.empty_cache()
+    return one, len(_fill(claim_device(second))) * BLOCK
+
+
+def _fill(device: torch.device) -> list[torch.Tensor]:
+    blocks: list[torch.Tensor] = []
+    try:
+        while True:
+            blocks.append(torch.zeros(BLOCK, dtype=torch.uint8, device=device))
+    except torch.OutOfMemoryError:
+        return blocks
+
+
+def beside_the_allocator() -> int:
+    """Bytes that a process which has trained a large CNN takes of the GPU, and torch's allocator
+    does not know of. What others take must not change meanwhile."""
+    device = claim_device(0.5)
+    training = Workload(TRAINABLES["cnn"], LARGE_CNN, [load("digits")], seed=0, device=device)
+    training.warm_up()
+    free, total = torch.cuda.mem_get_info()
+    return total - free - torch.cuda.memory_reserved()
+
+
+def processors(share: float) -> int:
+    """Streaming multiprocessors that CUDA offers to a process with ``share`` of the GPU."""
+    device = claim_device(share)
+    return int(torch.cuda.get_device_properties(device).multi_processor_count)
