@@ -10,6 +10,7 @@ from rich.console import Console
 from pipelines.auto_share import with_measured_share
 from pipelines.command import FAILURE, INTERRUPTED
 from pipelines.display import Display, print_plain
+from pipelines.estimate import estimate, estimate_lines
 from pipelines.prepare import Study
 from pipelines.search.algorithms import ALGORITHMS
 from pipelines.search.cluster import LOCAL, Cluster, connect, local_node, slot_counter
@@ -40,10 +41,12 @@ def launch(
     dashboard: bool,
     dry_run: bool,
     measure_share: bool = False,
+    node_price: float | None = None,
 ) -> int:
     """Connect, check that a trial fits, search, and print what came out. Returns the exit code.
 
     ``measure_share`` puts a measured share of a GPU in the place of ``spec.gpus_per_trial``.
+    ``node_price`` is that of an hour of a node, for the estimate of a dry run.
 
     Raises ``ValueError`` before anything is started or written where the search cannot run.
     """
@@ -63,6 +66,8 @@ def launch(
         for line in _plan(spec, study, folder, cluster, dry_run):
             print_plain(console, line)
         if dry_run:
+            for line in _estimate(spec, study, cluster, node_price):
+                print_plain(console, line)
             return 0
         if not measure_share:
             _preflight(spec, study, folder, cluster, console)
@@ -143,13 +148,29 @@ def _gpus(spec: StudySpec, cluster: Cluster) -> Callable[[], float]:
     return gpu_counter(cluster, spec.cpus_per_trial, spec.gpus_per_trial, slots, spec.trials)
 
 
+def _estimate(
+    spec: StudySpec, study: Study, cluster: Cluster, node_price: float | None
+) -> Iterator[str]:
+    if ":" in spec.model:
+        yield "estimate  none: how long an epoch of your own function takes is not known"
+        return
+    trials = _grid_size(spec, study) or spec.trials
+    at_once = min(_slots(spec, cluster)(), trials)
+    yield from estimate_lines(
+        estimate(spec, study, cluster, trials=trials, at_once=at_once), node_price
+    )
+
+
+def _grid_size(spec: StudySpec, study: Study) -> int | None:
+    return study.space.grid_size(spec.grid_levels) if spec.algo == "grid" else None
+
+
 def _plan(
     spec: StudySpec, study: Study, folder: Path, cluster: Cluster, dry_run: bool
 ) -> Iterator[str]:
-    size = study.space.grid_size(spec.grid_levels) if spec.algo == "grid" else None
     at_once = _slots(spec, cluster)()
     yield from study.notes
-    yield from plan_lines(spec, study.data, cluster, folder, size, at_once)
+    yield from plan_lines(spec, study.data, cluster, folder, _grid_size(spec, study), at_once)
     if 0 < spec.gpus_per_trial < 1:
         yield from share_lines(spec.gpus_per_trial, _gpus(spec, cluster)(), mps_by_node())
     if dry_run:

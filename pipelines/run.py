@@ -243,8 +243,21 @@ def run(
         ),
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the plan and stop.", rich_help_panel=_RUN)
+        bool,
+        typer.Option(
+            "--dry-run", help="Print the plan, with an estimate, and stop.", rich_help_panel=_RUN
+        ),
     ] = False,
+    node_price: Annotated[
+        Any,
+        option(
+            real(0),
+            "Of an hour of a node, for the estimate.",
+            _RUN,
+            "price",
+            show_default="not known",
+        ),
+    ] = None,
 ) -> int:
     """Search for a good network for your data."""
     # Imported here so that --help and a mistyped option answer at once: torch and Ray take seconds.
@@ -257,6 +270,8 @@ def run(
     gpus: Fraction = Fraction(1) if measured else gpus_per_trial  # to begin with
     if measured and trainable:
         raise ValueError(f"--gpus-per-trial {AUTO} measures --model mlp or cnn, not --trainable")
+    if node_price is not None and not dry_run:
+        raise ValueError(f"--node-price {node_price:g} is for --dry-run")
     if grace_period > max_epochs:
         raise ValueError(f"--grace-period {grace_period} is above --max-epochs {max_epochs}")
     check_address(address)
@@ -327,6 +342,7 @@ def run(
         dashboard=dashboard,
         dry_run=dry_run,
         measure_share=measured,
+        node_price=node_price,
     )
     if plot_schedule and code == 0 and not dry_run:
         from pipelines.schedule_plot import write_schedule
