@@ -17,6 +17,7 @@ from search_spaces import Config
 
 ATTEMPT = "__attempt__"  # where a config on its way to a trial says which attempt it is
 _ADDRESS = re.compile(r"^\s*ip: (\S+)$", re.MULTILINE)  # in Ray's message of an actor's death
+_OUT_OF_MEMORY = ("out of memory", "status_alloc_failed")  # as CUDA and its libraries say it
 _MOST_LOSSES = 100  # of one trial: a machine that dies each time is not bad luck
 
 
@@ -103,4 +104,5 @@ def cause_of(error: BaseException, node: str, alive: Callable[[str], bool]) -> C
         return Cause.MEMORY_HELD
     if isinstance(raised, LeavingError):
         return Cause.LEAVING
-    return Cause.OUT_OF_MEMORY if "out of memory" in str(raised).lower() else Cause.ERROR
+    short = any(words in str(raised).lower() for words in _OUT_OF_MEMORY)
+    return Cause.OUT_OF_MEMORY if short else Cause.ERROR

@@ -74,10 +74,8 @@ def spread(nodes: list[Node], cpus: float, gpus: float, at_once: int) -> float:
 
     Ray fills one GPU of a node before it uses the next. So where all of the shares that there are
     will not be used, each is made as large as it may be: 1/k with the smallest k with which as many
-    trials fit on ``nodes``. ``gpus`` itself where no larger share will do, or it is no share.
+    trials fit on ``nodes``. ``gpus``, a share itself, where no larger one will do.
     """
-    if not 0 < gpus < 1:
-        return gpus
     larger = (ray_gpus(Fraction(1, k)) for k in range(1, math.floor(1 / gpus + 1e-9)))
     fits = (s for s in larger if sum(slots_on(node, cpus, s) for node in nodes) >= at_once)
     return next(fits, gpus)

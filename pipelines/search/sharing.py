@@ -22,6 +22,8 @@ def gpu_counter(
     """The GPUs of a trial that is about to start: follows the cluster, see
     :func:`pipelines.search.resources.spread`. No more than ``trials`` run, and ``slots`` at once.
     """
+    if not 0 < gpus < 1:
+        return lambda: gpus
     return lambda: spread(cluster.nodes(), cpus, gpus, min(slots(), trials))
 
 

@@ -72,11 +72,13 @@ def test_causes_are_told_apart() -> None:
     from ray.exceptions import RayActorError, RayTaskError
 
     memory = RayTaskError("step", "trace", RuntimeError("CUDA out of memory. Tried to"))
+    library = RayTaskError("step", "trace", RuntimeError("CUBLAS_STATUS_ALLOC_FAILED when calling"))
     held = RayTaskError("reset", "trace", MemoryHeldError(2**30))
     leaving = RayTaskError("reset", "trace", LeavingError())
     other = RayTaskError("step", "trace", RuntimeError("no luck"))
     there = {"10.0.0.1"}.__contains__
     assert cause_of(memory, "10.0.0.1", there) is Cause.OUT_OF_MEMORY
+    assert cause_of(library, "10.0.0.1", there) is Cause.OUT_OF_MEMORY
     assert cause_of(held, "10.0.0.1", there) is Cause.MEMORY_HELD
     assert cause_of(leaving, "10.0.0.1", there) is Cause.LEAVING
     assert cause_of(other, "10.0.0.1", there) is Cause.ERROR

@@ -109,3 +109,16 @@ def test_the_share_of_an_own_trainable_is_not_measured(capsys: pytest.CaptureFix
     assert main(run.app, options) == 2
     shown = capsys.readouterr().err
     assert shown == ("error: --gpus-per-trial auto measures --model mlp or cnn, not --trainable\n")
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_there_is_nothing_to_measure_on_without_a_gpu(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    assert main(run.app, ["--gpus-per-trial", "auto", "--address", "local"]) == 2
+    shown = capsys.readouterr().err
+    assert shown.count("\n") == 1
+    assert "this machine has" in shown
+    assert "0 GPUs; 0 searches without a GPU" in shown
+    assert not Path("runs").exists()

@@ -90,9 +90,6 @@ def test_no_share_spans_two_gpus() -> None:
         ([Node("a", 8, 1), Node("b", 8, 0)], 0.25, 2, 0.5),
         ([Node("a", 8, 0)], 0.25, 4, 0.25),  # the GPUs are still to come
         ([Node("a", 8, 2)], ray_gpus(Fraction(1, 3)), 6, ray_gpus(Fraction(1, 3))),
-        ([Node("a", 8, 2)], 0.0, 2, 0.0),
-        ([Node("a", 8, 2)], 1.0, 1, 1.0),
-        ([Node("a", 8, 4)], 2.0, 1, 2.0),
     ],
 )
 def test_trials_spread_over_all_gpus_before_they_share(

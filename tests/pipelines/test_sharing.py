@@ -48,7 +48,7 @@ def memory_is_short(config: dict[str, Any], data: TrialData, **_: Any) -> Iterat
 
     gpus = get_runtime_context().get_assigned_resources().get("GPU", 0.0)
     if config["x"] > 0.5 and gpus < 0.5:
-        raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
     yield {"val_loss": config["x"], "gpus": gpus}, None
 
 
@@ -68,7 +68,7 @@ def test_a_trial_out_of_memory_gets_twice_the_share_once(
 
 def memory_is_always_short(config: dict[str, Any], data: TrialData, **_: Any) -> Iterator[Any]:
     if config["x"] > 0.5:
-        raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
     yield {"val_loss": config["x"]}, None
 
 
