@@ -1,9 +1,11 @@
-"""How every command ends: its errors as one line on stderr, and its exit code."""
+"""How every command ends: errors as one line on stderr, the exit code, and what to type next."""
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import typer
 
@@ -27,6 +29,14 @@ def main(app: typer.Typer, arguments: Sequence[str] | None = None) -> int:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
     return int(code or 0)
+
+
+def to_type(name: str, *words: str) -> str:
+    """The command ``name`` with ``words``, as one types it after this one: its script where it lies
+    beside this one's, which `ray submit` copies alone."""
+    script = Path(sys.argv[0]).with_name(f"{name}.py")
+    start = [str(script)] if script.is_file() else ["-m", f"pipelines.{name}"]
+    return shlex.join(["python", *start, *words])
 
 
 def _message(error: Exception) -> str:

@@ -3,12 +3,11 @@ space; and that search as a command."""
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines.command import to_type
 from search_spaces import SPACES
 from search_spaces.rates import policy_domains
 from trainables.config import TrainingConfig
@@ -52,13 +51,12 @@ def find_subject(
 
 def search_command(subject: Subject, *options: str) -> str:
     """What to type for a search of the same problem, with ``options``."""
-    script = Path(sys.argv[0]).with_name("run.py")
-    words = ["python", str(script), "--model", subject.model, "--data", subject.data]
+    words = ["--model", subject.model, "--data", subject.data]
     if subject.target is not None:
         words += ["--target", subject.target]
     if subject.seed:
         words += ["--seed", str(subject.seed)]
-    return shlex.join([*words, *options])
+    return to_type("run", *words, *options)
 
 
 def _of_run(

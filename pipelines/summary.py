@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from pipelines.command import to_type
 from pipelines.display import format_config, shown
 from pipelines.search.advice import advice
 from pipelines.search.cluster import Cluster
@@ -121,7 +120,7 @@ def summary_lines(
     if cluster.dashboard:
         note = " (ends with this command)" if cluster.started_here else ""
         yield f"dashboard {cluster.dashboard}{note}"
-    yield f"next      {_next_command(folder)}"
+    yield f"next      {to_type('report', str(shown(folder)))}"
 
 
 def _repeats_lines(repeats: Sequence[Repeats], spec: StudySpec, folder: Path) -> Iterator[str]:
@@ -130,8 +129,3 @@ def _repeats_lines(repeats: Sequence[Repeats], spec: StudySpec, folder: Path) ->
     for r in repeats:
         yield f"          {r.mean:.4f} +- {r.error:.4f}  {format_config(r.config)}"
     yield f"winner    the first, by mean less one standard error: {shown(folder / 'winner.yaml')}"
-
-
-def _next_command(folder: Path) -> str:
-    script = Path(sys.argv[0]).with_name("report.py")
-    return f"python {shlex.quote(str(script))} {shlex.quote(str(shown(folder)))}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from pipelines.arguments import import_object, option, real
-from pipelines.command import main
+from pipelines.command import main, to_type
 from search_spaces import SPACES, SearchSpace
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -60,15 +59,14 @@ def _next_command(run: Path, space: str | None) -> str:
     from pipelines.search.record import load_spec
 
     spec = load_spec(run)
-    script = Path(sys.argv[0]).with_name("run.py")
     model = "--model" if spec["model"] in SPACES else "--trainable"
-    words = ["python", str(script), "--zoom-from", str(run), "--algo", "gp", model, spec["model"]]
+    words = ["--zoom-from", str(run), "--algo", "gp", model, spec["model"]]
     if space is not None:
         words += ["--space", space]
     words += ["--data", spec["data"], "--metric", spec["metric"]]
     if spec.get("target") is not None:
         words += ["--target", spec["target"]]
-    return shlex.join(words)
+    return to_type("run", *words)
 
 
 if __name__ == "__main__":

@@ -110,7 +110,7 @@ def test_a_test_prints_its_table_and_writes_what_it_found(
     assert f"knee      {content['test']['knee']}: " in lines["knee"]
     assert f"largest   {sizes[-1]}: " in lines["largest"]
     assert str(folder / "batch_size.html") in lines["figure"]
-    assert f"run.py --model {model} --data {data} --fix batch_size=" in lines["next"]
+    assert f"pipelines.run --model {model} --data {data} --fix batch_size=" in lines["next"]
     assert "samples per second" in (folder / "batch_size.html").read_text()
 
 

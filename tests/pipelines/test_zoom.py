@@ -454,7 +454,7 @@ def test_the_command_prints_the_table_and_what_to_type_next(
     assert main(command.app, [str(run)]) == 0
     *table, following = capsys.readouterr().out.splitlines()
     assert table == list(zoom_lines(zoom_run(run)[1]))
-    assert f"run.py --zoom-from '{run}' --algo gp --model mlp --data digits" in following
+    assert f"pipelines.run --zoom-from '{run}' --algo gp --model mlp --data digits" in following
     assert {path: path.read_bytes() for path in run.iterdir()} == before
     assert main(command.app, [str(run), "--quantile", "0.5"]) == 0
     *table, note, _ = capsys.readouterr().out.splitlines()
