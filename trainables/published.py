@@ -54,6 +54,13 @@ def cache_folder() -> Path:
     return Path(configured).expanduser() if configured else Path.home() / ".cache" / "rangefinder"
 
 
+def is_cached(name: str) -> bool:
+    """Whether all files of a PUBLISHED data set lie in the cache folder."""
+    published = PUBLISHED[name]
+    folder = cache_folder() / published.folder
+    return all(_lies_in(folder, file) for file in published.files)
+
+
 def read_published(name: str) -> Images:
     """Read a PUBLISHED data set from the cache folder; download it there when it is missing.
 
@@ -69,7 +76,7 @@ def read_published(name: str) -> Images:
     present = False
     try:
         with _attempt(name, root), _quiet():
-            present = all(_lies_in(folder, file) for file in published.files)
+            present = is_cached(name)
             if present:
                 _unpack(folder, published.files)
             x, y, names = _read_split(published, root, train=True, download=not present)

@@ -1,0 +1,179 @@
+"""Super-convergence: one_cycle in a third of the epochs against a constant learning rate in all.
+
+    python benchmarks/clr.py
+
+Smith 2018 (arXiv 1803.09820, section 5) trains to a better accuracy with one cycle, in fewer
+epochs, than with a constant or a falling learning rate. Here one CNN is trained with four policies,
+each for all epochs and for a third of them. Every policy at every length gets the best learning
+rate of the same small search, by the validation accuracy that a seed which is not measured ends
+with; then each is trained with other seeds. The test data are looked at once, at the end of each of
+these.
+
+On ``digits``, and on a tenth of MNIST where its files are in the cache folder.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import torch
+import typer
+from torch import nn
+
+from search_spaces import Config
+from trainables.batches import to_tensor
+from trainables.datasets import TestData, TrialData, describe, load, load_test
+from trainables.fit import EVALUATION_BATCH
+from trainables.networks import TRAINABLES
+from trainables.published import is_cached
+
+POLICIES = ("constant", "step", "triangular2", "one_cycle")
+LRS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+SEARCH_SEED = 1000  # none of those that are measured
+CYCLES = 3  # of triangular2, whole ones, as Smith 2015 advises (arXiv 1506.01186, section 3.2)
+NETWORK: dict[str, float | str] = {"n_blocks": 3, "channels": 16, "weight_decay": 1e-4}
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How a data set is trained on."""
+
+    accuracy: float  # on the validation data, the epochs to which are counted
+    fraction: float = 1.0  # of the train split
+
+
+SETTINGS = {"digits": Setting(accuracy=0.98), "mnist": Setting(accuracy=0.99, fraction=0.1)}
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One training; one that diverges has a validation accuracy of 0 from there on."""
+
+    curve: tuple[float, ...]  # validation accuracy after each epoch
+    val_loss: float  # at the end
+    model: nn.Module | None  # None where it diverged
+
+    def epochs_to(self, accuracy: float) -> int | None:
+        """The first epoch with at least ``accuracy``, or None where there is none."""
+        return next((n for n, value in enumerate(self.curve, 1) if value >= accuracy), None)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A policy at one length: its learning rate, and a training for each seed."""
+
+    policy: str
+    epochs: int
+    lr: float
+    trained: tuple[Trained, ...]
+    test: tuple[float, ...]  # accuracy at the end of each
+
+    def row(self, accuracy: float) -> str:
+        reached = [n for one in self.trained if (n := one.epochs_to(accuracy)) is not None]
+        at_edge = "*" if self.lr in (LRS[0], LRS[-1]) else " "
+        return (
+            f"{self.policy:<12} {self.epochs:>6} {self.lr:>6g}{at_edge}  "
+            f"{spread([one.curve[-1] for one in self.trained]):<18}  {spread(self.test):<18}  "
+            + (f"{spread(reached, '.1f')}, " if reached else "")
+            + f"{len(reached)} of {len(self.trained)}"
+        )
+
+
+def spread(values: Sequence[float], digits: str = ".4f") -> str:
+    """Mean and standard deviation."""
+    deviation = statistics.stdev(values) if len(values) > 1 else 0.0
+    return f"{statistics.fmean(values):{digits}} +- {deviation:{digits}}"
+
+
+def train(config: Config, data: TrialData, epochs: int, seed: int) -> Trained:
+    training = TRAINABLES["cnn"](config, data, max_epochs=epochs, seed=seed, device=CPU)
+    curve, val_loss, trained = [], 0.0, None
+    for metrics, model in training:
+        curve.append(0.0 if metrics["diverged"] else float(metrics["val_accuracy"]))
+        val_loss = float(metrics["val_loss"])
+        trained = None if metrics["diverged"] else model
+    return Trained((*curve, *[0.0] * (epochs - len(curve))), val_loss, trained)
+
+
+@torch.no_grad()
+def accuracy_of(model: nn.Module | None, test: TestData) -> float:
+    if model is None:
+        return 0.0
+    model.eval()
+    outputs = [model(x) for x in torch.split(to_tensor(test.x, CPU), EVALUATION_BATCH)]
+    right = torch.cat(outputs).argmax(1) == to_tensor(test.y, CPU)
+    return float(right.double().mean())
+
+
+def measure(
+    policy: str, epochs: int, batch_size: int, data: TrialData, test: TestData, seeds: int
+) -> Measured:
+    """The policy with its best learning rate, of the same ones for all."""
+    step_size = epochs / (2 * CYCLES)
+    config = {**NETWORK, "policy": policy, "batch_size": batch_size, "step_size": step_size}
+
+    def quality(lr: float) -> tuple[float, float]:
+        tried = train({**config, "lr": lr}, data, epochs, SEARCH_SEED)
+        return tried.curve[-1], -tried.val_loss
+
+    lr = max(LRS, key=quality)
+    trained = [train({**config, "lr": lr}, data, epochs, seed) for seed in range(seeds)]
+    tested = [accuracy_of(one.model, test) for one in trained]
+    return Measured(policy, epochs, lr, tuple(trained), tuple(tested))
+
+
+def verdict(short: Measured, full: Measured) -> str:
+    """Whether ``short`` reaches the test accuracy of ``full``, with the standard error."""
+    difference = statistics.fmean(short.test) - statistics.fmean(full.test)
+    variances = [statistics.variance(one.test) / len(one.test) for one in (short, full)]
+    error = sum(variances) ** 0.5
+    if difference >= 0:
+        word = "reached"
+    else:
+        word = "missed by no more than noise" if difference > -2 * error else "missed"
+    return (
+        f"{short.policy} in {short.epochs} epochs, {full.policy} in {full.epochs}: "
+        f"{difference:+.4f} +- {error:.4f}: {word}"
+    )
+
+
+def main(
+    data: Annotated[
+        list[str] | None, typer.Option(help="digits, and mnist where it is cached.")
+    ] = None,
+    epochs: Annotated[int, typer.Option(min=3, help="Of a whole training.")] = 30,
+    batch_size: Annotated[int, typer.Option(help="Of all trainings.")] = 64,
+    seeds: Annotated[int, typer.Option(min=2, help="Trainings of each kind.")] = 5,
+) -> None:
+    """Print final accuracies, epochs to an accuracy, mean +- standard deviation, and verdicts."""
+    torch.set_num_threads(1)
+    for name in data or []:
+        if name not in SETTINGS:
+            raise typer.BadParameter(f"{name!r} is none of {', '.join(SETTINGS)}")
+    cached = {name: name == "digits" or is_cached(name) for name in SETTINGS}
+    for name in data or [name for name in SETTINGS if cached[name]]:
+        setting = SETTINGS[name]
+        loaded, test = load(name, fraction=setting.fraction), load_test(name)
+        print(f"{describe(loaded)}; {len(test.y)} test, {seeds} seeds, batches of {batch_size}")
+        print(
+            f"{'policy':<12} epochs     lr  {'validation':<18}  {'test':<18}  "
+            f"epochs to {setting.accuracy:g} validation"
+        )
+        rows: dict[tuple[str, int], Measured] = {}
+        for length in (epochs, epochs // 3):
+            for policy in POLICIES:
+                row = measure(policy, length, batch_size, loaded, test, seeds)
+                rows[policy, length] = row
+                print(row.row(setting.accuracy), flush=True)
+        for policy in POLICIES:
+            print(verdict(rows[policy, epochs // 3], rows["constant", epochs]))
+    if not data and not all(cached.values()):
+        print("no mnist: its files are not in the cache folder")
+
+
+if __name__ == "__main__":
+    typer.run(main)
