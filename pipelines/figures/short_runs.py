@@ -35,7 +35,7 @@ def short_runs_figure(test: ValueTest) -> go.Figure:
             )
     figure.update_layout(
         template="plotly_white",
-        xaxis_title="epoch",
+        xaxis={"title": "epoch", "dtick": max(1, len(test.runs[0].val_losses) // 10)},
         yaxis={"title": "loss (validation; training dotted)", "type": "log", "range": _range(test)},
         legend_title=test.name,
     )
