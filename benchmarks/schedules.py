@@ -1,0 +1,90 @@
+"""What a schedule costs a training.
+
+    python benchmarks/schedules.py
+
+Trains a small MLP on an embedded data set, where an optimiser step is short, with one policy after
+the other, for many rounds that each begin with another one; the trainings are short, so that what
+else runs on the machine slows a round as a whole. A policy's ratio is that of its CPU time to the
+constant learning rate's in the same round; a second training with a constant one shows how far the
+ratio is from 1 where nothing differs. Beside it, what the schedule function and setting its rates
+on the optimiser take alone, which a constant learning rate needs as well.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, get_args
+
+import numpy as np
+import torch
+import typer
+
+from trainables.batches import batch_bounds
+from trainables.config import Policy
+from trainables.datasets import TrialData, load
+from trainables.networks import TRAINABLES
+from trainables.optimizers import make_optimizer, set_rates
+from trainables.schedules import make_schedule
+
+CONSTANT = "constant"
+POLICIES = (CONSTANT, *(policy for policy in get_args(Policy) if policy != CONSTANT))
+BATCH_SIZE = 32
+NETWORK = {"n_layers": 2, "width_1": 64, "width_2": 64, "lr": 0.01, "batch_size": BATCH_SIZE}
+
+
+def steps_per_epoch(data: TrialData) -> int:
+    return len(batch_bounds(len(data.x_train), BATCH_SIZE))
+
+
+def training_seconds(policy: str, data: TrialData, epochs: int) -> float:
+    """CPU time of a step in a training, its share of the validation included."""
+    config = {**NETWORK, "policy": policy}
+    training = TRAINABLES["mlp"](
+        config, data, max_epochs=epochs, seed=0, device=torch.device("cpu")
+    )
+    started = time.process_time()
+    done = [metrics["diverged"] for metrics, _ in training]
+    seconds = time.process_time() - started
+    assert done == [False] * epochs
+    return seconds / (epochs * steps_per_epoch(data))
+
+
+def schedule_seconds(policy: str, data: TrialData, epochs: int) -> float:
+    """CPU time of the schedule function and :func:`set_rates` at a step, nothing else."""
+    config, model = TRAINABLES["mlp"].build({**NETWORK, "policy": policy}, data)
+    optimizer = make_optimizer(model, config)
+    steps = epochs * steps_per_epoch(data)
+    schedule = make_schedule(config, steps_per_epoch(data), steps)
+    started = time.process_time()
+    for step in range(steps):
+        set_rates(optimizer, *schedule(step))
+    return (time.process_time() - started) / steps
+
+
+def main(
+    data: Annotated[str, typer.Option(help="An embedded data set.")] = "digits",
+    rounds: Annotated[int, typer.Option(min=2, help="Trainings with each policy.")] = 201,
+    epochs: Annotated[int, typer.Option(min=1, help="Of each training.")] = 2,
+) -> None:
+    """Print, for each policy, the ratio with its quartiles, and microseconds a step."""
+    torch.set_num_threads(1)
+    loaded = load(data)
+    policies = (CONSTANT, *POLICIES)
+    training_seconds(CONSTANT, loaded, epochs)  # the first calls of torch are slow
+    seconds = np.empty((rounds, len(policies)))
+    alone = np.empty((rounds, len(policies)))
+    for n in range(rounds):
+        for i in np.roll(range(len(policies)), -n):
+            seconds[n, i] = training_seconds(policies[i], loaded, epochs)
+            alone[n, i] = schedule_seconds(policies[i], loaded, epochs)
+    print(f"{1e6 * np.median(seconds[:, 0]):.1f} us a step of {CONSTANT}")
+    print(f"{'policy':<14} {'ratio':>7}  {'quartiles':<16} us alone")
+    for i, policy in enumerate(policies[1:], 1):
+        low, middle, high = np.quantile(seconds[:, i] / seconds[:, 0], (0.25, 0.5, 0.75))
+        name = "constant again" if policy == CONSTANT else policy
+        cost = 1e6 * np.median(alone[:, i])
+        print(f"{name:<14} {middle:>7.4f}  {low:.4f} to {high:.4f} {cost:>8.2f}")
+
+
+if __name__ == "__main__":
+    typer.run(main)
