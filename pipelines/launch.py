@@ -79,7 +79,7 @@ def launch(
                 trainable=study.trainable,
                 data=study.trial_data,
                 slots=_slots(spec, cluster),
-                gpus=_gpus(spec, cluster),
+                gpus=_gpus(spec, cluster, _grid_size(spec, study) or spec.trials),
                 observer=display,
                 history=study.history,
                 start_with=study.start_with,
@@ -122,15 +122,17 @@ def _repeat(
     if summary.best is None or summary.ended_by == "interrupt":
         return []
     files, metric = RunFiles(folder), METRICS[spec.metric]
+    configs = top_configs(summary.trials, metric)
     with Display(console, spec.metric) as display:
         trials = run_repeats(
             spec,
-            top_configs(summary.trials, metric),
+            configs,
             folder=files.repeats,
             space=study.space,
             trainable=study.trainable,
             data=study.trial_data,
             slots=_slots(spec, cluster),
+            gpus=_gpus(spec, cluster, len(configs) * spec.repeats),
             observer=display,
         )
     repeats = by_config(trials, metric)
@@ -143,9 +145,9 @@ def _slots(spec: StudySpec, cluster: Cluster) -> Callable[[], int]:
     return slot_counter(cluster, spec.cpus_per_trial, spec.gpus_per_trial, spec.max_concurrent)
 
 
-def _gpus(spec: StudySpec, cluster: Cluster) -> Callable[[], float]:
+def _gpus(spec: StudySpec, cluster: Cluster, trials: int) -> Callable[[], float]:
     slots = _slots(spec, cluster)
-    return gpu_counter(cluster, spec.cpus_per_trial, spec.gpus_per_trial, slots, spec.trials)
+    return gpu_counter(cluster, spec.cpus_per_trial, spec.gpus_per_trial, slots, trials)
 
 
 def _estimate(
@@ -172,7 +174,8 @@ def _plan(
     yield from study.notes
     yield from plan_lines(spec, study.data, cluster, folder, _grid_size(spec, study), at_once)
     if 0 < spec.gpus_per_trial < 1:
-        yield from share_lines(spec.gpus_per_trial, _gpus(spec, cluster)(), mps_by_node())
+        granted = _gpus(spec, cluster, _grid_size(spec, study) or spec.trials)()
+        yield from share_lines(spec.gpus_per_trial, granted, mps_by_node())
     if dry_run:
         yield from space_lines(study.space, spec.grid_levels if spec.algo == "grid" else None)
 

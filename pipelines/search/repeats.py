@@ -74,9 +74,11 @@ def run_repeats(
     data: Any,
     slots: Callable[[], int],
     observer: Observer,
+    gpus: Callable[[], float] | None = None,
 ) -> list[FinishedTrial]:
     """Train each of ``configs`` with ``spec.repeats`` seeds, none of which the search has used, for
-    all its epochs. ``folder`` becomes a run of its own, that holds every repeat."""
+    all its epochs. ``folder`` becomes a run of its own, that holds every repeat; ``gpus`` is as for
+    :func:`pipelines.search.study.run_study`."""
     seeds = tuple(range(spec.seed + 1, spec.seed + 1 + spec.repeats))
     repeats = [{**config, SEED: seed} for config in configs for seed in seeds]
     summary = run_study(
@@ -96,6 +98,7 @@ def run_repeats(
         data=data,
         slots=slots,
         observer=observer,
+        gpus=gpus,
         sampler=SequenceSampler(repeats),
     )
     return summary.trials
