@@ -98,6 +98,7 @@ def lr_range_test(
     divisor: Annotated[
         float, option(real(1), "base_lr is max_lr over this, 10 or 100.", _SWEEP, "n")
     ] = 10,
+    cpus: Annotated[float, option(real(0), "CPUs that a trial will have.", _SWEEP, "cpus")] = 1,
     output: Annotated[
         Any,
         option(
@@ -115,7 +116,7 @@ def lr_range_test(
 
     from pipelines.display import print_plain
     from trainables.datasets import describe, load
-    from trainables.device import pick_device
+    from trainables.device import pick_device, set_threads
     from trainables.lr_range_test import run_range_test, suggest_bounds
     from trainables.networks import TRAINABLES
 
@@ -129,6 +130,7 @@ def lr_range_test(
         subject.data, target=subject.target, fraction=subject.data_fraction, seed=subject.seed
     )
     folder = new_output_folder(output, "lr_range", f"{loaded.name}-{subject.model}")
+    set_threads(cpus)
     if epochs is not None:
         iterations = _iterations(epochs, network, subject, loaded)
     test = run_range_test(

@@ -21,7 +21,7 @@ from search_spaces import SPACES, Config, SearchSpace
 from trainables import gpu
 from trainables.cross_validation import CrossValidated
 from trainables.datasets import TrialData, load, load_folds
-from trainables.device import claim_device
+from trainables.device import claim_device, set_threads
 from trainables.lr_range_test import Bounds
 from trainables.networks import TRAINABLES, Network
 
@@ -82,6 +82,7 @@ def prepare(
     lr_range_test: bool = False,
     batch_size_test: bool = False,
     memory: float | None = None,
+    cpus: float = 1.0,
     gpus: float = 0.0,
     cycle_ends: tuple[int, ...] = (),
 ) -> Study:
@@ -117,6 +118,8 @@ def prepare(
     if own is not None and (batch_size_test or lr_range_test):
         test = "--batch-size-test" if batch_size_test else "--lr-range-test"
         raise ValueError(f"{test} trains --model mlp or cnn, not --trainable")
+    if batch_size_test or lr_range_test:
+        set_threads(cpus)
     if batch_size_test:
         searched, _, line = bound_batch_size(
             searched,

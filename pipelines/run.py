@@ -290,6 +290,7 @@ def run(
         lr_range_test=lr_range_test,
         batch_size_test=batch_size_test,
         memory=memory,
+        cpus=cpus_per_trial,
         gpus=float(gpus),
         cycle_ends=rungs(rules) if scheduler == "aligned_asha" else (),
         data=data,

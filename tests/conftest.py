@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+
+# Torch's threads would wait for each other where Ray's workers use the cores too.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from collections.abc import Iterator
 from pathlib import Path
 
