@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipelines.command import to_type
 from search_spaces import SPACES
-from search_spaces.rates import policy_domains
+from search_spaces.rates import POLICIES, policy_domains
 from trainables.config import TrainingConfig
 
 
@@ -46,6 +46,8 @@ def find_subject(
         return _of_run(run, model, data, target, seed)
     name = model or "mlp"
     values = SPACES[name].try_first[0] if config is None else _read(config)
+    if (policy := values.get("policy", "constant")) not in POLICIES:
+        raise ValueError(f"--config {config}: the policy {policy} is none of {', '.join(POLICIES)}")
     return Subject(name, _constant(values), data or "digits", target, 1.0, seed or 0)
 
 

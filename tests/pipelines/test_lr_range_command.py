@@ -224,6 +224,7 @@ def test_the_figure_shows_the_curves_and_the_bounds() -> None:
         ("--from runs/own", "--from runs/own searched mine:train, not mlp or cnn"),
         ("--from runs/none", "--from runs/none: no trial of the run ended soundly"),
         ("--output runs", "--output runs exists"),
+        ("--config sawtooth.yaml", "the policy sawtooth is none of one_cycle, triangular"),
         ("--config config.yaml --low 1e-8 --high 1e-6", "no usable slope: the loss never falls"),
         ("--config config.yaml --low 20 --high 100", "diverged at once"),
     ],
@@ -236,6 +237,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(
     write_run()
     Path("bad.yaml").write_text("{")
     Path("empty.yaml").write_text("[]")
+    Path("sawtooth.yaml").write_text("policy: sawtooth")
     for name, model in (("own", "mine:train"), ("none", "mlp")):
         spec = {"model": model, "data": "digits", "metric": "val_accuracy", "seed": 0}
         Record(Path("runs") / name, spec, SPACES["mlp"], "max")
