@@ -63,8 +63,8 @@ def ours(trials: int) -> float:
     """Seconds of the same search through :func:`pipelines.search.study.run_study`."""
     from rich.console import Console
 
-    from pipelines.display import Display
-    from pipelines.search.cluster import LOCAL, connect, slot_counter
+    from pipelines.cli.display import Display
+    from pipelines.cluster.connect import LOCAL, connect, slot_counter
     from pipelines.search.study import StudySpec, run_study
     from search_spaces import Float, SearchSpace
     from trainables.datasets import TrialData

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from pipelines.arguments import choice, new_output_folder, option, real, whole
-from pipelines.command import main
-from pipelines.memory import parse_memory
+from pipelines.cli.arguments import choice, new_output_folder, option, real, whole
+from pipelines.cli.command import main
+from pipelines.cli.memory import parse_memory
 from search_spaces import SPACES
 
 _NETWORK, _DATA, _LIMITS, _LR, _OUTPUT = "Network", "Data", "Limits", "Learning rate", "Output"
@@ -80,9 +80,9 @@ def batch_size(
     """Double the batch until memory or samples run out, and say from where on it gains little."""
     from rich.console import Console
 
-    from pipelines.batch_size_results import LRScaling, lines, save_results
-    from pipelines.display import print_plain
-    from pipelines.range_config import find_subject
+    from pipelines.cli.display import print_plain
+    from pipelines.recipe.batch_size_results import LRScaling, lines, save_results
+    from pipelines.recipe.subject import find_subject
     from trainables.batch_size import run_batch_size_test
     from trainables.datasets import load
     from trainables.device import pick_device, set_threads

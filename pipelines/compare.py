@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from pipelines.arguments import check_run_name, choice, option, real, whole
-from pipelines.command import main
+from pipelines.cli.arguments import check_run_name, choice, option, real, whole
+from pipelines.cli.command import main
 from pipelines.search.algorithms import ALGORITHMS
 from pipelines.search.schedulers import SCHEDULERS
 from search_spaces import SPACES
@@ -55,7 +55,7 @@ def compare(
 ) -> int:
     """Run each algorithm with each seed, and say which found the best."""
     from pipelines.comparing import run_comparison
-    from pipelines.prepare import prepare
+    from pipelines.plan.prepare import prepare
     from pipelines.search.study import StudySpec
 
     check_run_name(name)

@@ -11,13 +11,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pipelines.command import INTERRUPTED
-from pipelines.display import Display, format_seconds, print_plain, shown
+from pipelines.cli.command import INTERRUPTED
+from pipelines.cli.display import Display, format_seconds, print_plain, shown
+from pipelines.cluster.connect import connect, slot_counter
+from pipelines.cluster.resources import check_fit
 from pipelines.figures import save
 from pipelines.figures.comparison import best_so_far_figure
-from pipelines.prepare import Study
+from pipelines.plan.prepare import Study
 from pipelines.search.algorithms import ALGORITHMS
-from pipelines.search.cluster import connect, slot_counter
 from pipelines.search.comparison import (
     DOUBLE,
     Cell,
@@ -28,7 +29,6 @@ from pipelines.search.comparison import (
     mean_curve,
     rows_of,
 )
-from pipelines.search.resources import check_fit
 from pipelines.search.study import StudySpec, describe, problem_of, run_study
 from trainables.metrics import METRICS
 

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from pipelines.arguments import option
-from pipelines.command import main
+from pipelines.cli.arguments import option
+from pipelines.cli.command import main
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 

@@ -7,15 +7,18 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pipelines.auto_share import with_measured_share
-from pipelines.command import FAILURE, INTERRUPTED
-from pipelines.display import Display, print_plain
-from pipelines.estimate import estimate, estimate_lines
-from pipelines.prepare import Study
+from pipelines.cli.command import FAILURE, INTERRUPTED
+from pipelines.cli.display import Display, print_plain
+from pipelines.cluster.connect import LOCAL, Cluster, connect, local_node, slot_counter
+from pipelines.cluster.measured_share import check_has_gpu
+from pipelines.cluster.preflight import preflight
+from pipelines.cluster.resources import Node, check_fit
+from pipelines.cluster.sharing import gpu_counter, mps_by_node
+from pipelines.plan.auto_share import with_measured_share
+from pipelines.plan.estimate import estimate, estimate_lines
+from pipelines.plan.prepare import Study
+from pipelines.plan.share_lines import share_lines
 from pipelines.search.algorithms import ALGORITHMS
-from pipelines.search.cluster import LOCAL, Cluster, connect, local_node, slot_counter
-from pipelines.search.measured_share import check_has_gpu
-from pipelines.search.preflight import preflight
 from pipelines.search.record import RunFiles
 from pipelines.search.repeats import (
     Repeats,
@@ -24,10 +27,7 @@ from pipelines.search.repeats import (
     top_configs,
     write_winner,
 )
-from pipelines.search.resources import Node, check_fit
-from pipelines.search.sharing import gpu_counter, mps_by_node
 from pipelines.search.study import StudySpec, Summary, problem_of, run_study
-from pipelines.share_lines import share_lines
 from pipelines.summary import plan_lines, space_lines, summary_lines
 from trainables.metrics import METRICS
 

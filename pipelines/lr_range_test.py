@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipelines.arguments import choice, new_output_folder, option, real, whole
-from pipelines.command import main
-from pipelines.range_config import Subject, find_subject, search_command
+from pipelines.cli.arguments import choice, new_output_folder, option, real, whole
+from pipelines.cli.command import main
+from pipelines.recipe.subject import Subject, find_subject, search_command
 from search_spaces import SPACES
 from trainables.lr_range_rule import MIN_POINTS
 
@@ -114,7 +114,7 @@ def lr_range_test(
     # Imported here so that --help and a mistyped option answer at once: torch takes seconds.
     from rich.console import Console
 
-    from pipelines.display import print_plain
+    from pipelines.cli.display import print_plain
     from trainables.datasets import describe, load
     from trainables.device import pick_device, set_threads
     from trainables.lr_range_test import run_range_test, suggest_bounds
@@ -175,7 +175,7 @@ def _save(folder: Path, subject: Subject, data: TrialData, test: RangeTest, boun
 
 
 def _lines(subject: Subject, test: RangeTest, bounds: Bounds, folder: Path) -> Iterator[str]:
-    from pipelines.display import format_config, shown
+    from pipelines.cli.display import format_config, shown
 
     unused = ("lr", "policy")
     values = {name: value for name, value in subject.config.items() if name not in unused}

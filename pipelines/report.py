@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from pipelines.arguments import option, whole
-from pipelines.command import main
+from pipelines.cli.arguments import option, whole
+from pipelines.cli.command import main
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -28,7 +28,7 @@ def report(
     """Print the best trials of a run, and how its trials ended."""
     from rich.console import Console
 
-    from pipelines.display import format_config, print_plain
+    from pipelines.cli.display import format_config, print_plain
     from pipelines.search.record import load_spec, load_trials
     from pipelines.search.trials import ranked
     from trainables.metrics import METRICS

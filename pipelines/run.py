@@ -10,12 +10,12 @@ from typing import Annotated, Any
 
 import typer
 
-from pipelines import arguments
-from pipelines.arguments import choice, option, real, whole
-from pipelines.command import main
-from pipelines.memory import parse_memory
+from pipelines.cli import arguments
+from pipelines.cli.arguments import choice, option, real, whole
+from pipelines.cli.command import main
+from pipelines.cli.memory import parse_memory
+from pipelines.cluster.resources import AUTO, parse_share, ray_gpus
 from pipelines.search.algorithms import ALGORITHMS
-from pipelines.search.resources import AUTO, parse_share, ray_gpus
 from pipelines.search.schedulers import SCHEDULERS, StoppingRules, check_scheduler, rungs
 from search_spaces import SPACES
 from trainables.datasets import DATASETS
@@ -261,9 +261,9 @@ def run(
 ) -> int:
     """Search for a good network for your data."""
     # Imported here so that --help and a mistyped option answer at once: torch and Ray take seconds.
+    from pipelines.cluster.connect import check_address
     from pipelines.launch import launch
-    from pipelines.prepare import prepare
-    from pipelines.search.cluster import check_address
+    from pipelines.plan.prepare import prepare
     from pipelines.search.study import StudySpec
 
     measured = gpus_per_trial is None

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from pipelines.arguments import choice, new_output_folder, option, real, whole
-from pipelines.command import main
-from pipelines.memory import parse_memory
+from pipelines.cli.arguments import choice, new_output_folder, option, real, whole
+from pipelines.cli.command import main
+from pipelines.cli.memory import parse_memory
 from search_spaces import SPACES
 
 _NETWORK, _DATA, _TESTS, _OUTPUT = "Network", "Data", "Tests", "Output"
@@ -72,10 +72,10 @@ def smith(
     begin with."""
     from rich.console import Console
 
-    from pipelines.display import print_plain
-    from pipelines.range_config import find_subject
-    from pipelines.smith_recipe import run_recipe
-    from pipelines.smith_results import closing_lines, save_recipe
+    from pipelines.cli.display import print_plain
+    from pipelines.recipe.results import closing_lines, save_recipe
+    from pipelines.recipe.steps import run_recipe
+    from pipelines.recipe.subject import find_subject
     from trainables.datasets import describe, load
     from trainables.device import pick_device, set_threads
     from trainables.networks import TRAINABLES

@@ -17,7 +17,7 @@ import urllib.error
 import urllib.request
 from types import FrameType
 
-from pipelines.search import notice
+from pipelines.cluster import notice
 
 METADATA = "http://169.254.169.254/latest"
 EVERY = 5.0  # seconds between two looks, as Amazon recommends

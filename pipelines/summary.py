@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from pipelines.command import to_type
-from pipelines.display import format_config, shown
+from pipelines.cli.command import to_type
+from pipelines.cli.display import format_config, shown
+from pipelines.cluster.connect import Cluster
 from pipelines.search.advice import advice
-from pipelines.search.cluster import Cluster
 from pipelines.search.repeats import Repeats
 from pipelines.search.study import StudySpec, Summary
 from search_spaces import SearchSpace

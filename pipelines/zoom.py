@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from pipelines.arguments import import_object, option, real
-from pipelines.command import main, to_type
+from pipelines.cli.arguments import import_object, option, real
+from pipelines.cli.command import main, to_type
 from search_spaces import SPACES, SearchSpace
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -35,7 +35,7 @@ def zoom(
     """Print the ranges that a search with --zoom-from would take from a run, and run nothing."""
     from rich.console import Console
 
-    from pipelines.display import print_plain
+    from pipelines.cli.display import print_plain
     from pipelines.search.zoom import QUANTILE, zoom_lines, zoom_run
 
     _, changes = zoom_run(run, None if space is None else _import_space(space), quantile)

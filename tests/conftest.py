@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import ray
 
-from pipelines.search.cluster import SETTINGS, Cluster, connect
+from pipelines.cluster.connect import SETTINGS, Cluster, connect
 
 
 @pytest.fixture(scope="session")

@@ -164,6 +164,9 @@ def _attributes(trial: FinishedTrial) -> dict[str, object]:
     }
 
 
+# What the records of version 0.1.0 did not have from the beginning.
+_SINCE_THEN = ("gpus", "losses", "errors", "clue")
+
 _STATES = {
     TrialState.COMPLETE: State.COMPLETE,
     TrialState.PRUNED: State.PRUNED,
@@ -184,10 +187,7 @@ def _finished(trial: FrozenTrial) -> FinishedTrial:
         metrics=attributes["metrics"],
         seconds=attributes["seconds"],
         node=attributes["node"],
-        gpus=attributes["gpus"],
         error=attributes["error"],
-        losses=attributes["losses"],
-        errors=attributes["errors"],
-        clue=attributes["clue"],
-        changes={int(epoch): config for epoch, config in attributes["changes"].items()},
+        changes={int(epoch): c for epoch, c in attributes.get("changes", {}).items()},
+        **{name: attributes[name] for name in _SINCE_THEN if name in attributes},
     )

@@ -17,10 +17,10 @@ from typing import Any
 from ray import cloudpickle, tune
 
 import trainables
+from pipelines.cluster.connect import is_alive
 from pipelines.search.algorithms import make_sampler
 from pipelines.search.attempts import unpack
 from pipelines.search.callback import StudyCallback
-from pipelines.search.cluster import is_alive
 from pipelines.search.progress import Observer, Progress
 from pipelines.search.record import Record
 from pipelines.search.samplers import Problem, Sampler

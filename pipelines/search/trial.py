@@ -10,11 +10,12 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import torch
 from pyarrow.fs import FileSystem
-from ray import get_runtime_context, tune
+from ray import tune
 from ray.tune.result import DONE, RESULT_DUPLICATE
 from torch import nn
 
-from pipelines.search import notice
+from pipelines.cluster import notice
+from pipelines.cluster.sharing import assigned_gpus
 from pipelines.search.attempts import LeavingError, MemoryHeldError, unpack
 from search_spaces import Config
 from trainables import gpu
@@ -158,11 +159,6 @@ class StudyTrial(tune.Trainable):
 
     def cleanup(self) -> None:
         self._release()
-
-
-def assigned_gpus() -> float:
-    """What Ray has reserved for this process."""
-    return float(get_runtime_context().get_assigned_resources().get("GPU", 0.0))
 
 
 def report(metrics: Metrics, epoch: int, settings: TrialSettings) -> dict[str, Any]:

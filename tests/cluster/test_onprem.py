@@ -28,8 +28,8 @@ HEAD, W1, W2 = "10.77.0.10", "10.77.0.11", "10.77.0.12"
 TRIALS = 16
 PREFLIGHT = """
 import sys
-from pipelines.search.cluster import connect
-from pipelines.search.preflight import preflight
+from pipelines.cluster.connect import connect
+from pipelines.cluster.preflight import preflight
 with connect("auto") as cluster:
     try:
         preflight(cluster, sys.argv[1], cpus=0.25, gpus=0.25, data_bytes=1000)
@@ -42,7 +42,7 @@ LARGE_DATA = """
 import sys, time
 from pathlib import Path
 import numpy as np
-from pipelines.search.cluster import connect, slot_counter
+from pipelines.cluster.connect import connect, slot_counter
 from pipelines.search.study import StudySpec, run_study
 from search_spaces import Float, SearchSpace
 from trainables.datasets import TrialData

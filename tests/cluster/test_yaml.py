@@ -13,8 +13,8 @@ import pytest
 import yaml
 from ray.autoscaler._private.util import prepare_config, validate_config
 
-from pipelines.search.cluster import nodes_of_config
-from pipelines.search.resources import Node, check_fit, slots_on
+from pipelines.cluster.connect import nodes_of_config
+from pipelines.cluster.resources import Node, check_fit, slots_on
 
 ROOT = Path(__file__).parent.parent.parent
 FILES = ("cluster.yaml", "cluster-onprem.yaml")

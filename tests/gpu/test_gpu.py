@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from pipelines import run
-from pipelines.command import main
+from pipelines.cli.command import main
+from pipelines.cluster.connect import Cluster
 from pipelines.search.attempts import Cause
-from pipelines.search.cluster import Cluster
 from pipelines.search.record import load_spec, load_trials
 from pipelines.search.trials import State
 from tests.gpu.processes import (

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.cluster.connect import Cluster, slot_counter
 from pipelines.search.attempts import Cause
-from pipelines.search.cluster import Cluster, slot_counter
 from pipelines.search.progress import Incumbent, Progress
 from pipelines.search.study import StudySpec, Summary, run_study
 from pipelines.search.trials import FinishedTrial

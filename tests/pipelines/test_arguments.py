@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from pipelines.arguments import (
+from pipelines.cli.arguments import (
     check_no_run_in,
     check_writable,
     choice,

@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from pipelines import batch_size as command
-from pipelines.batch_size_results import LRScaling, table_lines
-from pipelines.command import main
+from pipelines.cli.command import main
+from pipelines.cli.memory import parse_memory
 from pipelines.figures.batch_size import batch_size_figure
-from pipelines.fitting import batch_size_up_to
-from pipelines.memory import parse_memory
+from pipelines.recipe.batch_size_results import LRScaling, table_lines
+from pipelines.recipe.fitting import batch_size_up_to
 from search_spaces import SPACES
 from trainables import batch_size as measuring
 from trainables.batch_size import BatchRow, BatchSizeTest

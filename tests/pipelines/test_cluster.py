@@ -15,9 +15,10 @@ from ray.core.generated.gcs_service_pb2_grpc import (
     add_NodeInfoGcsServiceServicer_to_server,
 )
 
-from pipelines.search import address, cluster
-from pipelines.search.address import ClusterError, TokenError, knock
-from pipelines.search.cluster import Cluster
+from pipelines.cluster import address
+from pipelines.cluster import connect as cluster
+from pipelines.cluster.address import ClusterError, TokenError, knock
+from pipelines.cluster.connect import Cluster
 
 
 class RefusesTokens(NodeInfoGcsServiceServicer):

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pipelines import compare
-from pipelines.command import main
-from pipelines.search.cluster import Cluster
+from pipelines.cli.command import main
+from pipelines.cluster.connect import Cluster
 from pipelines.search.comparison import (
     DOUBLE,
     Cell,

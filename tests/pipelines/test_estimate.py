@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from pipelines import run
-from pipelines.command import main
-from pipelines.estimate import Estimate, estimate_lines, seconds_of_an_epoch
-from pipelines.search.cluster import Cluster
+from pipelines.cli.command import main
+from pipelines.cluster.connect import Cluster
+from pipelines.plan.estimate import Estimate, estimate_lines, seconds_of_an_epoch
 from search_spaces import SPACES
 from trainables.datasets import load
 from trainables.networks import TRAINABLES

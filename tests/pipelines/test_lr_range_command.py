@@ -14,9 +14,9 @@ import yaml
 from sklearn.datasets import load_wine
 
 from pipelines import lr_range_test
-from pipelines.command import main
+from pipelines.cli.command import main
 from pipelines.figures.lr_range import range_figure
-from pipelines.range_config import find_subject
+from pipelines.recipe.subject import find_subject
 from pipelines.search.record import Record
 from pipelines.search.trials import FinishedTrial, State
 from search_spaces import SPACES

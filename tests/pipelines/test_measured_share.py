@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from pipelines import run
-from pipelines.command import main
-from pipelines.search import measured_share
-from pipelines.search.cluster import Cluster
-from pipelines.search.largest import largest_configs
-from pipelines.search.measured_share import ShareRow, best_row, check_has_gpu
+from pipelines.cli.command import main
+from pipelines.cluster import measured_share
+from pipelines.cluster.connect import Cluster
+from pipelines.cluster.measured_share import ShareRow, best_row, check_has_gpu
+from pipelines.cluster.resources import Node
+from pipelines.plan.largest import largest_configs
 from pipelines.search.record import load_spec, load_trials
-from pipelines.search.resources import Node
 from search_spaces import SPACES, Config, SearchSpace
 from trainables.batch_size import run_batch_size_test
 from trainables.datasets import TrialData, load

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipelines.narrowing import bound_parameters, narrow
+from pipelines.plan.narrowing import bound_parameters, narrow
 from search_spaces import SPACES, Choice, Config, Float, Int
 from trainables.datasets import load
 from trainables.networks import TRAINABLES

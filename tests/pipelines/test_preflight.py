@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.search import probe
-from pipelines.search.cluster import Cluster
-from pipelines.search.preflight import Needs, Row, look_at_nodes, preflight, problems, table
+from pipelines.cluster import probe
+from pipelines.cluster.connect import Cluster
+from pipelines.cluster.preflight import Needs, Row, look_at_nodes, preflight, problems, table
 
 GIB = 2**30
 NEEDS = Needs("3.12.3", "2.60.0", "0.1.0 abc", data_bytes=10**6, storage="/shared", uses_gpus=True)

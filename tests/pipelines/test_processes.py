@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import ray
 
-from pipelines.command import INTERRUPTED
-from pipelines.search.cluster import Cluster
+from pipelines.cli.command import INTERRUPTED
+from pipelines.cluster.connect import Cluster
 from pipelines.search.record import load_trials
 
 ROOT = Path(__file__).parent.parent.parent

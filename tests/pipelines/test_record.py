@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
+from pipelines.search import record as record_module
 from pipelines.search.record import STUDY, Record, RunFiles, load_spec, load_trials
 from pipelines.search.trials import FinishedTrial, State
 from search_spaces import AtLeast, Choice, Config, Float, Int, SearchSpace
@@ -190,3 +192,18 @@ def test_reading_writes_nothing(record: Record) -> None:
     before = {path: path.read_bytes() for path in record.files.folder.iterdir()}
     load_trials(record.files.folder)
     assert {path: path.read_bytes() for path in record.files.folder.iterdir()} == before
+
+
+def test_a_record_from_before_these_attributes_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = ("gpus", "losses", "errors", "clue", "changes")
+
+    def as_then(trial: FinishedTrial) -> dict[str, object]:
+        return {k: v for k, v in attributes(trial).items() if k not in later}
+
+    attributes = record_module._attributes
+    monkeypatch.setattr(record_module, "_attributes", as_then)
+    old = Record(tmp_path / "old", SPEC, SPACE, "max")
+    old.append(COMPLETE)
+    assert load_trials(old.files.folder) == [replace(COMPLETE, gpus=0.0)]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pipelines.search.cluster import Cluster
+from pipelines.cluster.connect import Cluster
 from pipelines.search.record import load_trials
 from pipelines.search.repeats import Repeats, by_config, run_repeats, top_configs, write_winner
 from pipelines.search.study import StudySpec

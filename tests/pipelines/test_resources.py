@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from pipelines.search.resources import Node, check_fit, parse_gpus, ray_gpus, slots_on, spread
+from pipelines.cluster.resources import Node, check_fit, parse_gpus, ray_gpus, slots_on, spread
 
 
 @pytest.mark.parametrize(

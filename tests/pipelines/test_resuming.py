@@ -12,9 +12,9 @@ import torch
 
 import pipelines.search.callback as following
 import pipelines.search.study as running_a_study
-from pipelines.search import notice
+from pipelines.cluster import notice
+from pipelines.cluster.connect import Cluster
 from pipelines.search.attempts import Cause
-from pipelines.search.cluster import Cluster
 from pipelines.search.record import load_trials
 from pipelines.search.trials import State
 from search_spaces import Float, SearchSpace

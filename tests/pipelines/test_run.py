@@ -12,9 +12,9 @@ import torch
 from PIL import Image
 
 from pipelines import report, run
-from pipelines.command import main
+from pipelines.cli.command import main
+from pipelines.cluster.connect import Cluster
 from pipelines.search.algorithms import ALGORITHMS
-from pipelines.search.cluster import Cluster
 from pipelines.search.record import load_spec, load_trials
 from pipelines.search.trials import State, best_trial
 from pipelines.search.zoom import zoom_run

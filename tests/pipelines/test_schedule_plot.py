@@ -9,7 +9,7 @@ import pytest
 from plotly.graph_objects import Figure
 
 from pipelines import report
-from pipelines.command import main
+from pipelines.cli.command import main
 from pipelines.figures.schedule import schedule_figure
 from pipelines.schedule_plot import schedule_data, write_schedule
 from pipelines.search.record import Record

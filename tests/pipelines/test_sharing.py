@@ -12,14 +12,14 @@ import pytest
 import torch
 
 import pipelines.search.study as running_a_study
+from pipelines.cluster.connect import Cluster
+from pipelines.cluster.sharing import mps_by_node
+from pipelines.plan.share_lines import share_lines
 from pipelines.search import algorithms
 from pipelines.search.attempts import Cause
-from pipelines.search.cluster import Cluster
 from pipelines.search.record import load_trials
 from pipelines.search.samplers import Sampler
-from pipelines.search.sharing import mps_by_node
 from pipelines.search.trials import FinishedTrial, State
-from pipelines.share_lines import share_lines
 from tests.pipelines.running import Witness, study
 from trainables.datasets import TrialData
 

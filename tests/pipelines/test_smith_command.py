@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from pipelines import smith as command
-from pipelines.command import main
+from pipelines.cli.command import main
 from pipelines.figures.short_runs import short_runs_figure
-from pipelines.fitting import batch_size_up_to, fit_into
+from pipelines.recipe.fitting import batch_size_up_to, fit_into
 from pipelines.search.seeding import load_configs
 from search_spaces import SPACES, Choice, Float, Int, SearchSpace
 from trainables import batch_size as measuring

@@ -12,7 +12,7 @@ OWN = """
 import time
 import ray
 from pipelines import run
-from pipelines.command import main
+from pipelines.cli.command import main
 from search_spaces import Float, SearchSpace
 
 SPACE = SearchSpace({"x": Float(0.0, 1.0)})

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.search.storage import try_to_write
+from pipelines.cluster.storage import try_to_write
 
 
 def test_a_folder_that_can_be_written_stays_as_it_was(tmp_path: Path) -> None:

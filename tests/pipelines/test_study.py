@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipelines.search.cluster import Cluster
+from pipelines.cluster.connect import Cluster
 from pipelines.search.record import load_trials
 from pipelines.search.trials import State
 from tests.pipelines.running import Witness, study

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pipelines.batch_first import bound_batch_size
-from pipelines.prepare import prepare
-from pipelines.range_first import range_space
+from pipelines.plan.batch_first import bound_batch_size
+from pipelines.plan.prepare import prepare
+from pipelines.plan.range_first import range_space
 from search_spaces import SPACES, Choice, Float, SearchSpace
 from trainables.datasets import TrialData, load
 from trainables.networks import TRAINABLES

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pipelines import zoom as command
-from pipelines.command import main
+from pipelines.cli.command import main
 from pipelines.search.record import Record
 from pipelines.search.trials import FinishedTrial, State
 from pipelines.search.zoom import Change, load_space, zoom, zoom_lines, zoom_run

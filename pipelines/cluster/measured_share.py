@@ -14,8 +14,8 @@ from ray.exceptions import RayError
 from ray.util import placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
-from pipelines.search.resources import Node, ray_gpus
-from pipelines.search.trial import assigned_gpus
+from pipelines.cluster.resources import Node, ray_gpus
+from pipelines.cluster.sharing import assigned_gpus
 from search_spaces import Config
 from trainables.batch_size import is_out_of_memory
 from trainables.datasets import TrialData

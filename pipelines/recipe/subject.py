@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.command import to_type
+from pipelines.cli.command import to_type
 from search_spaces import SPACES
 from search_spaces.rates import POLICIES, policy_domains
 from trainables.config import TrainingConfig

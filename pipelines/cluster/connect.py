@@ -16,8 +16,8 @@ import yaml
 from ray._private.services import get_ray_address_from_environment
 from ray.exceptions import RayError
 
-from pipelines.search.address import ClusterError, TokenError, knock
-from pipelines.search.resources import Node, slots_on
+from pipelines.cluster.address import ClusterError, TokenError, knock
+from pipelines.cluster.resources import Node, slots_on
 
 LOCAL = "local"
 ON_PREMISES = "local"  # Ray's word for the provider of machines that are one's own

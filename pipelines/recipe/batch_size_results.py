@@ -9,11 +9,11 @@ from pathlib import Path
 
 import torch
 
-from pipelines.display import format_config, shown
+from pipelines.cli.display import format_config, shown
 from pipelines.figures import save
 from pipelines.figures.batch_size import batch_size_figure
-from pipelines.fitting import batch_size_up_to
-from pipelines.range_config import Subject, search_command
+from pipelines.recipe.fitting import batch_size_up_to
+from pipelines.recipe.subject import Subject, search_command
 from search_spaces import SPACES
 from trainables.batch_size import BatchSizeTest
 from trainables.batch_size_rule import KNEE, scale_lr

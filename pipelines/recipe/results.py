@@ -10,14 +10,14 @@ from pathlib import Path
 import torch
 import yaml
 
-from pipelines.batch_size_results import device_name
-from pipelines.display import format_config, shown
+from pipelines.cli.display import format_config, shown
 from pipelines.figures import save
 from pipelines.figures.batch_size import batch_size_figure
 from pipelines.figures.lr_range import range_figure
 from pipelines.figures.short_runs import short_runs_figure
-from pipelines.range_config import Subject, search_command
-from pipelines.smith_recipe import Recipe
+from pipelines.recipe.batch_size_results import device_name
+from pipelines.recipe.steps import Recipe
+from pipelines.recipe.subject import Subject, search_command
 from trainables.datasets import TrialData
 
 CONFIG, RECORD = "config.yaml", "smith.json"

@@ -11,9 +11,9 @@ import ray
 from ray import cloudpickle
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from pipelines.search import probe
-from pipelines.search.cluster import Cluster
-from pipelines.search.workers import await_workers
+from pipelines.cluster import probe
+from pipelines.cluster.connect import Cluster
+from pipelines.cluster.workers import await_workers
 
 PATIENCE = 180.0  # seconds for a node to answer: it may have to import torch from a cold disk
 LEAST_DISK = 2 * 2**30  # bytes

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import ray
 
-from pipelines.search.cluster import Cluster
-from pipelines.search.resources import check_fit, slots_on
+from pipelines.cluster.connect import Cluster
+from pipelines.cluster.resources import check_fit, slots_on
 
 PATIENCE = 1200.0  # seconds for the first worker: it boots, and installs torch
 FOR_THE_REST = 30.0  # seconds for the other machines of one's own, once one is there

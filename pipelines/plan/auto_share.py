@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from pipelines.prepare import Study
-from pipelines.search.cluster import Cluster
-from pipelines.search.largest import largest_configs
-from pipelines.search.measured_share import best_row, check_has_gpu, measure_shares, table
+from pipelines.cluster.connect import Cluster
+from pipelines.cluster.measured_share import best_row, check_has_gpu, measure_shares, table
+from pipelines.plan.largest import largest_configs
+from pipelines.plan.prepare import Study
 from pipelines.search.study import StudySpec
 from trainables.networks import Network
 

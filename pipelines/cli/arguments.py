@@ -176,7 +176,7 @@ def check_writable(path: Path) -> None:
 def resolve_storage(storage: str) -> str:
     """An absolute path, or the URI as it is, that can be written to."""
     if "://" in storage:
-        from pipelines.search.storage import try_to_write
+        from pipelines.cluster.storage import try_to_write
 
         try_to_write(storage)
         return storage

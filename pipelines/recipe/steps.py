@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import torch
 
-from pipelines.fitting import batch_size_up_to, fit_into
+from pipelines.recipe.fitting import batch_size_up_to, fit_into
 from search_spaces import Config, SearchSpace
 from trainables.batch_size import BatchSizeTest, run_batch_size_test
 from trainables.datasets import TrialData

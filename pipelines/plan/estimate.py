@@ -11,10 +11,10 @@ import ray
 import torch
 from ray.exceptions import GetTimeoutError
 
-from pipelines.display import format_seconds
-from pipelines.prepare import Study
-from pipelines.search.cluster import Cluster
-from pipelines.search.resources import slots_on
+from pipelines.cli.display import format_seconds
+from pipelines.cluster.connect import Cluster
+from pipelines.cluster.resources import slots_on
+from pipelines.plan.prepare import Study
 from pipelines.search.study import StudySpec
 from search_spaces import Config
 from trainables.datasets import TrialData

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.arguments import import_object
-from pipelines.batch_first import bound_batch_size
-from pipelines.narrowing import bound_parameters, narrow
-from pipelines.range_first import RangedSpace, range_space
+from pipelines.cli.arguments import import_object
+from pipelines.plan.batch_first import bound_batch_size
+from pipelines.plan.narrowing import bound_parameters, narrow
+from pipelines.plan.range_first import RangedSpace, range_space
 from pipelines.search.record import load_spec
 from pipelines.search.seeding import load_configs, load_history
 from pipelines.search.trial import Trainable

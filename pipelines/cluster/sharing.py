@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import ray
+from ray import get_runtime_context
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from pipelines.search.cluster import Cluster
-from pipelines.search.resources import spread
+from pipelines.cluster.connect import Cluster
+from pipelines.cluster.resources import spread
 from trainables import mps
 
 _PATIENCE = 60.0  # seconds for a node to say whether MPS runs there
@@ -20,11 +21,16 @@ def gpu_counter(
     cluster: Cluster, cpus: float, gpus: float, slots: Callable[[], int], trials: int
 ) -> Callable[[], float]:
     """The GPUs of a trial that is about to start: follows the cluster, see
-    :func:`pipelines.search.resources.spread`. No more than ``trials`` run, and ``slots`` at once.
+    :func:`pipelines.cluster.resources.spread`. No more than ``trials`` run, and ``slots`` at once.
     """
     if not 0 < gpus < 1:
         return lambda: gpus
     return lambda: spread(cluster.nodes(), cpus, gpus, min(slots(), trials))
+
+
+def assigned_gpus() -> float:
+    """What Ray has reserved for this process."""
+    return float(get_runtime_context().get_assigned_resources().get("GPU", 0.0))
 
 
 def mps_by_node() -> dict[str, bool]:

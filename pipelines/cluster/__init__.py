@@ -1,0 +1,1 @@
+"""The machines: connecting to them, checking them, and sharing their GPUs."""

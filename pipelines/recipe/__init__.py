@@ -1,0 +1,1 @@
+"""Smith's recipe: the tests that come before a search, as commands."""
