@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from pipelines.cli.arguments import choice, new_output_folder, option, real, whole
 from pipelines.cli.command import main
-from pipelines.cli.memory import parse_memory
+from pipelines.cli.options import ConfigFile, Cpus, Memory, Target, output_folder
 from search_spaces import SPACES
 
-_NETWORK, _DATA, _LIMITS, _LR, _OUTPUT = "Network", "Data", "Limits", "Learning rate", "Output"
+_NETWORK, _DATA, _LIMITS, _LR = "Network", "Data", "Limits", "Learning rate"
 _SCALINGS = {"linear": "Goyal et al. 2017", "sqrt": "Krizhevsky 2014, Hoffer et al. 2017"}
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -22,35 +21,15 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command()
 def batch_size(
     model: Annotated[str, choice(SPACES, "The network to train.", _NETWORK)] = "mlp",
-    config: Annotated[
-        Any,
-        option(
-            Path,
-            "Its hyperparameters, in YAML: a mapping, or a list whose first counts.",
-            _NETWORK,
-            "file",
-            show_default="the first that a search tries",
-        ),
-    ] = None,
+    config: ConfigFile = None,
     data: Annotated[str, option(str, "As for run.py.", _DATA, "name|path")] = "digits",
-    target: Annotated[
-        Any, option(str, "The column to predict, of a table file.", _DATA, "column")
-    ] = None,
+    target: Target = None,
     seed: Annotated[int, option(whole(0), "Of the split and the weights.", _DATA, "n")] = 0,
-    memory: Annotated[
-        Any,
-        option(
-            parse_memory,
-            "The most that a step may need: 2GB, 500MB, 1.5GiB.",
-            _LIMITS,
-            "amount",
-            show_default="all of a GPU, half of a machine without",
-        ),
-    ] = None,
+    memory: Memory = None,
     gpus: Annotated[
         int, option(whole(0), "0 for the CPU, even where there is a GPU.", _LIMITS, "n")
     ] = 1,
-    cpus: Annotated[float, option(real(0), "CPUs that a trial will have.", _LIMITS, "cpus")] = 1,
+    cpus: Cpus = 1,
     scale_lr: Annotated[
         Any,
         choice(
@@ -66,16 +45,7 @@ def batch_size(
     lr_batch_size: Annotated[
         Any, option(whole(1), "The batch size that it is for.", _LR, "n")
     ] = None,
-    output: Annotated[
-        Any,
-        option(
-            Path,
-            "A new folder for the figure and the numbers.",
-            _OUTPUT,
-            "folder",
-            show_default="batch_size/DATA-MODEL-TIME",
-        ),
-    ] = None,
+    output: Annotated[Any, output_folder("batch_size/DATA-MODEL-TIME")] = None,
 ) -> None:
     """Double the batch until memory or samples run out, and say from where on it gains little."""
     from rich.console import Console

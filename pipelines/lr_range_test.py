@@ -13,6 +13,7 @@ import typer
 
 from pipelines.cli.arguments import choice, new_output_folder, option, real, whole
 from pipelines.cli.command import main
+from pipelines.cli.options import ConfigFile, Cpus, Target, output_folder
 from pipelines.recipe.subject import Subject, find_subject, search_command
 from search_spaces import SPACES
 from trainables.lr_range_rule import MIN_POINTS
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from trainables.lr_range_test import Bounds, Growth, RangeTest
     from trainables.networks import Network
 
-_NETWORK, _DATA, _SWEEP, _OUTPUT = "Network", "Data", "Sweep", "Output"
+_NETWORK, _DATA, _SWEEP = "Network", "Data", "Sweep"
 _GROWTHS: dict[str, Growth] = {"exponential": "exponential", "linear": "linear"}
 
 FIGURE, RECORD = "lr_range.html", "lr_range.json"
@@ -35,16 +36,7 @@ def lr_range_test(
     model: Annotated[
         Any, choice(SPACES, "The network to train.", _NETWORK, show_default="mlp, or the run's")
     ] = None,
-    config: Annotated[
-        Any,
-        option(
-            Path,
-            "Its hyperparameters, in YAML: a mapping, or a list whose first counts.",
-            _NETWORK,
-            "file",
-            show_default="the first that a search tries",
-        ),
-    ] = None,
+    config: ConfigFile = None,
     from_: Annotated[
         Any,
         option(
@@ -59,9 +51,7 @@ def lr_range_test(
     data: Annotated[
         Any, option(str, "As for run.py.", _DATA, "name|path", show_default="digits, or the run's")
     ] = None,
-    target: Annotated[
-        Any, option(str, "The column to predict, of a table file.", _DATA, "column")
-    ] = None,
+    target: Target = None,
     seed: Annotated[
         Any,
         option(
@@ -98,17 +88,8 @@ def lr_range_test(
     divisor: Annotated[
         float, option(real(1), "base_lr is max_lr over this, 10 or 100.", _SWEEP, "n")
     ] = 10,
-    cpus: Annotated[float, option(real(0), "CPUs that a trial will have.", _SWEEP, "cpus")] = 1,
-    output: Annotated[
-        Any,
-        option(
-            Path,
-            "A new folder for the figure and the numbers.",
-            _OUTPUT,
-            "folder",
-            show_default="lr_range/DATA-MODEL-TIME",
-        ),
-    ] = None,
+    cpus: Cpus = 1,
+    output: Annotated[Any, output_folder("lr_range/DATA-MODEL-TIME")] = None,
 ) -> None:
     """Train while the learning rate rises, and say from where to where it is of use."""
     # Imported here so that --help and a mistyped option answer at once: torch takes seconds.

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from pipelines.cli.arguments import choice, new_output_folder, option, real, whole
+from pipelines.cli.arguments import choice, new_output_folder, option, whole
 from pipelines.cli.command import main
-from pipelines.cli.memory import parse_memory
+from pipelines.cli.options import ConfigFile, Cpus, Memory, Target, output_folder
 from search_spaces import SPACES
 
-_NETWORK, _DATA, _TESTS, _OUTPUT = "Network", "Data", "Tests", "Output"
+_NETWORK, _DATA, _TESTS = "Network", "Data", "Tests"
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -21,20 +20,9 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command()
 def smith(
     model: Annotated[str, choice(SPACES, "The network to train.", _NETWORK)] = "mlp",
-    config: Annotated[
-        Any,
-        option(
-            Path,
-            "Its hyperparameters, in YAML: a mapping, or a list whose first counts.",
-            _NETWORK,
-            "file",
-            show_default="the first that a search tries",
-        ),
-    ] = None,
+    config: ConfigFile = None,
     data: Annotated[str, option(str, "As for run.py.", _DATA, "name|path")] = "digits",
-    target: Annotated[
-        Any, option(str, "The column to predict, of a table file.", _DATA, "column")
-    ] = None,
+    target: Target = None,
     seed: Annotated[int, option(whole(0), "Of the split and the trainings.", _DATA, "n")] = 0,
     epochs: Annotated[
         Any,
@@ -46,27 +34,9 @@ def smith(
             show_default="5, or 80 optimiser steps",
         ),
     ] = None,
-    memory: Annotated[
-        Any,
-        option(
-            parse_memory,
-            "The most that a step may need: 2GB, 500MB, 1.5GiB.",
-            _TESTS,
-            "amount",
-            show_default="all of a GPU, half of a machine without",
-        ),
-    ] = None,
-    cpus: Annotated[float, option(real(0), "CPUs that a trial will have.", _TESTS, "cpus")] = 1,
-    output: Annotated[
-        Any,
-        option(
-            Path,
-            "A new folder for the config, the figures and the numbers.",
-            _OUTPUT,
-            "folder",
-            show_default="smith/DATA-MODEL-TIME",
-        ),
-    ] = None,
+    memory: Memory = None,
+    cpus: Cpus = 1,
+    output: Annotated[Any, output_folder("smith/DATA-MODEL-TIME")] = None,
 ) -> None:
     """Test batch size, learning rate, momentum and weight decay, and write a config for a search to
     begin with."""
