@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from trainables.datasets import describe, load, load_test
+from trainables.published import is_cached
 
 RNG = np.random.default_rng(0)
 
@@ -99,7 +100,9 @@ def test_images_are_fitted_on_train_only(cache: Path) -> None:
     ("name", "folder"), [("mnist", "MNIST"), ("fashion_mnist", "FashionMNIST")]
 )
 def test_idx_files_as_they_lie(cache: Path, name: str, folder: str, packed: bool) -> None:
+    assert not is_cached(name)
     write_mnist(cache / folder / "raw", packed=packed)
+    assert is_cached(name)
     data, test = load(name), load_test(name)
     assert describe(data) == f"{name}: 40 train + 10 validation images 1x28x28, 10 classes"
     assert data.class_names[9] == ("9 - nine" if name == "mnist" else "Ankle boot")
