@@ -7,15 +7,14 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Protocol
 
-from ray import cloudpickle
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 from ray.tune.result import DONE, SHOULD_CHECKPOINT
 
 from pipelines.search.attempts import Attempt, cause_of, unpack
+from pipelines.search.outcome import exception_of, gpus_of, id_of, traceback_of
 from pipelines.search.progress import Incumbent, Observer, Progress
 from pipelines.search.record import Record
 from pipelines.search.samplers import Sampler
@@ -165,14 +164,14 @@ class StudyCallback(Callback):
 
     def on_trial_save(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
         self._saving.discard(trial.trial_id)
-        running = self._running.get(_id_of(trial))
+        running = self._running.get(id_of(trial))
         if running is not None:
             running.saved, running.saved_at = copy.deepcopy(running.reached), time.monotonic()
 
     def on_trial_complete(
         self, iteration: int, trials: list[Trial], trial: Trial, **_: Any
     ) -> None:
-        running = self._running.pop(_id_of(trial), None)
+        running = self._running.pop(id_of(trial), None)
         if running is None:  # it never started
             return
         if trial.status == Trial.PAUSED:
@@ -187,10 +186,10 @@ class StudyCallback(Callback):
             attempt.trial_id, _Running(time.monotonic(), config, attempt, trial)
         )
         node = running.nodes[-1] if running.nodes else ""
-        cause = cause_of(_exception(trial), node, self._alive)
+        cause = cause_of(exception_of(trial), node, self._alive)
         checkpoint = None if trial.checkpoint is None else trial.checkpoint.path
         again = attempt.after(
-            cause, self._max_failures, checkpoint or attempt.checkpoint, _gpus_of(trial)
+            cause, self._max_failures, checkpoint or attempt.checkpoint, gpus_of(trial)
         )
         if again is not None:
             running.reached = copy.deepcopy(running.saved)
@@ -201,7 +200,7 @@ class StudyCallback(Callback):
                 attempt.trial_id, cause, max(running.reached.curve, default=0)
             )
             return
-        error = _traceback(trial)
+        error = traceback_of(trial)
         self._record.write_error(attempt.trial_id, error)
         self._finish(running, State.FAIL, error.strip().splitlines()[-1].strip())
         failed = self._progress.failed
@@ -230,7 +229,7 @@ class StudyCallback(Callback):
             metrics=reached.best_metrics,
             seconds=time.monotonic() - running.started,
             node=" ".join(running.nodes),
-            gpus=_gpus_of(running.trial),
+            gpus=gpus_of(running.trial),
             error=error,
             losses=attempt.losses,
             errors=attempt.errors,
@@ -277,7 +276,7 @@ class StudyCallback(Callback):
         target.with_suffix(".part").replace(target)
 
     def _running_of(self, trial: Trial) -> _Running:
-        return self._running[_id_of(trial)]
+        return self._running[id_of(trial)]
 
     def _best_remaining(self) -> Incumbent | None:
         best = self._best_ended
@@ -297,30 +296,3 @@ class StudyCallback(Callback):
             seconds=time.monotonic() - self._started,
         )
         self._observer.progress(self._progress)
-
-
-def _id_of(trial: Trial) -> str:
-    """The record's name for what Ray may call otherwise."""
-    return unpack(trial.config, trial.trial_id)[1].trial_id
-
-
-def _gpus_of(trial: Trial) -> float:
-    """What Ray reserves for it."""
-    return float(trial.placement_group_factory.required_resources.get("GPU", 0.0))
-
-
-def _exception(trial: Trial) -> BaseException:
-    path = Path(trial.pickled_error_file or "")
-    if not path.is_file():
-        return RuntimeError("unknown error")
-    try:
-        error: BaseException = cloudpickle.loads(path.read_bytes())
-    except Exception as unreadable:  # the error's class may be known to the worker alone
-        return unreadable
-    return error
-
-
-def _traceback(trial: Trial) -> str:
-    """What the trial raised, as Ray wrote it down."""
-    path = Path(trial.error_file or "")
-    return path.read_text() if path.is_file() else "unknown error"
