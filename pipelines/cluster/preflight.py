@@ -132,7 +132,10 @@ def preflight(
 
 
 def look_at_nodes(storage: str, patience: float = PATIENCE) -> list[Row]:
-    """Ask every live node, in the order of their names. Raises ``ValueError`` where the driver itself cannot use ``storage``."""
+    """Ask every live node, in the order of their names.
+
+    Raises ``ValueError`` where the driver itself cannot use ``storage``.
+    """
     alive = [node for node in ray.nodes() if node["Alive"]]  # in no order
     nodes = sorted(alive, key=lambda node: str(node["NodeManagerHostname"]))
     token = f".preflight-{uuid.uuid4().hex[:8]}"
