@@ -9,19 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.cli.arguments import import_object
-from pipelines.plan.batch_first import bound_batch_size
 from pipelines.plan.narrowing import bound_parameters, narrow
-from pipelines.plan.range_first import RangedSpace, range_space
+from pipelines.plan.tests_first import AfterTests, run_tests_first
 from pipelines.search.record import load_spec
 from pipelines.search.seeding import load_configs, load_history
 from pipelines.search.trial import Trainable
 from pipelines.search.trials import FinishedTrial
 from pipelines.search.zoom import zoom_lines, zoom_run
 from search_spaces import SPACES, Config, SearchSpace
-from trainables import gpu
 from trainables.cross_validation import CrossValidated
 from trainables.datasets import TrialData, load, load_folds
-from trainables.device import claim_device, set_threads
 from trainables.lr_range_test import Bounds
 from trainables.networks import TRAINABLES, Network
 
@@ -115,44 +112,31 @@ def prepare(
     elif max_parameters:
         raise ValueError("--max-parameters counts those of --model mlp or cnn, not of --trainable")
     first = load_configs(start_with, searched) if start_with else ()
-    if own is not None and (batch_size_test or lr_range_test):
-        test = "--batch-size-test" if batch_size_test else "--lr-range-test"
-        raise ValueError(f"{test} trains --model mlp or cnn, not --trainable")
-    if batch_size_test or lr_range_test:
-        set_threads(cpus)
-    if batch_size_test:
-        searched, _, line = bound_batch_size(
-            searched,
-            TRAINABLES[model],
-            loaded,
-            first=next(iter(first), None),
-            memory=memory,
-            seed=seed,
-            device=claim_device(gpus),
-        )
-        notes.append(line)
-        first = tuple(config for config in first if searched.contains(config))
-    elif memory is not None:
+    if memory is not None and not batch_size_test:
         raise ValueError(f"--memory {memory:g} bounds --batch-size-test, which is not asked for")
-    ranged: RangedSpace | None = None
-    if lr_range_test:
-        if any(entry.startswith("lr=") for entry in (*fixed, *ranges)):
-            raise ValueError("--lr-range-test sets the range of lr: leave lr out of --range, --fix")
-        ranged = range_space(
+    if lr_range_test and any(entry.startswith("lr=") for entry in (*fixed, *ranges)):
+        raise ValueError("--lr-range-test sets the range of lr: leave lr out of --range, --fix")
+    tested = AfterTests(searched, first)
+    if batch_size_test or lr_range_test:
+        if own is not None:
+            test = "--batch-size-test" if batch_size_test else "--lr-range-test"
+            raise ValueError(f"{test} trains --model mlp or cnn, not --trainable")
+        tested = run_tests_first(
             searched,
             TRAINABLES[model],
             loaded,
-            first=next(iter(first), None),
+            first,
+            batch_size_test=batch_size_test,
+            lr_range_test=lr_range_test,
+            memory=memory,
+            cpus=cpus,
+            gpus=gpus,
             seed=seed,
-            device=claim_device(gpus),
         )
-        searched = ranged.space
-        notes += ranged.notes
-        first = tuple(config for config in first if searched.contains(config))
-    gpu.release()  # what the tests took: trials need it
+        notes += tested.notes
     history: tuple[FinishedTrial, ...] = ()
     if seed_from:
-        history, dropped = load_history(seed_from, searched, resolved_metric)
+        history, dropped = load_history(seed_from, tested.space, resolved_metric)
         notes.append(
             f"history   {len(history)} trials of {seed_from}"
             + (f"; {dropped} dropped: the space does not contain them" if dropped else "")
@@ -163,13 +147,13 @@ def prepare(
     return Study(
         trainable=CrossValidated(trained) if folds else trained,
         folds=parts,
-        space=searched,
+        space=tested.space,
         data=loaded,
         metric=resolved_metric,
         model_name=trainable.rpartition(":")[2] if trainable else model,
         history=history,
-        start_with=first,
-        lr_bounds=ranged.bounds if ranged else {},
+        start_with=tested.start_with,
+        lr_bounds=tested.lr_bounds,
         notes=tuple(notes),
     )
 

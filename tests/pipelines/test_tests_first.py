@@ -8,6 +8,7 @@ import torch
 from pipelines.plan.batch_first import bound_batch_size
 from pipelines.plan.prepare import prepare
 from pipelines.plan.range_first import range_space
+from pipelines.plan.tests_first import run_tests_first
 from search_spaces import SPACES, Choice, Float, SearchSpace
 from trainables.datasets import TrialData, load
 from trainables.networks import TRAINABLES
@@ -84,3 +85,27 @@ def test_the_bounds_reach_the_study() -> None:
 def test_memory_alone_bounds_nothing() -> None:
     with pytest.raises(ValueError, match="--batch-size-test, which is not asked for"):
         prepare(model="mlp", data="digits", memory=1e9)
+
+
+def test_configs_to_start_with_that_the_tests_leave_out_are_counted_aloud(
+    digits: TrialData,
+) -> None:
+    low, inside = (
+        {**c, "lr": lr} for c, lr in zip(SPACES["mlp"].try_first, (1e-4, 0.01), strict=True)
+    )
+    after = run_tests_first(
+        SPACES["mlp"],
+        MLP,
+        digits,
+        (low, inside),
+        batch_size_test=False,
+        lr_range_test=True,
+        memory=None,
+        cpus=1,
+        gpus=0,
+        seed=0,
+    )
+    assert after.start_with == (inside,)
+    assert after.space.contains(inside)
+    assert set(after.lr_bounds) == {"sgd", "adamw"}
+    assert after.notes[-1].startswith("start     1 of 2 configs of --start-with: the others lie")
