@@ -51,8 +51,8 @@ class Estimate:
 def estimate(
     spec: StudySpec, study: Study, cluster: Cluster, trials: int, at_once: int
 ) -> Estimate:
-    """Train some configs for a moment: on a node with room for a trial where there is one, else on
-    this machine. No node is started for it."""
+    """Train some configs for a moment: on a node that can hold a trial where there is one, once it
+    has room, else on this machine, so that no first node is started for it."""
     assert isinstance(study.trained, Network)  # the steps of a user's own function are not known
     cpus, gpus = spec.cpus_per_trial, spec.gpus_per_trial
     rng = np.random.default_rng(spec.seed)

@@ -32,7 +32,11 @@ def _nearest(name: str, domain: Domain, value: object) -> Value:
     if isinstance(value, int | float) and not isinstance(value, bool):
         if not isinstance(domain, Choice):
             return domain.clip(value)
-        numbers = [o for o in domain.options if isinstance(o, int | float) and o is not True]
+        numbers = [
+            option
+            for option in domain.options
+            if isinstance(option, int | float) and not isinstance(option, bool)
+        ]
         if numbers:
             return min(numbers, key=lambda option: abs(option - value))
     raise ValueError(f"{name} {value} is not in the search space, which has {domain}")

@@ -72,7 +72,9 @@ def test_workers_wait_for_the_notice_that_they_are_taken_away(config: dict[str, 
     assert script is not None
     assert (ROOT / script[1]).is_file()
     assert start.endswith("&")
-    pattern = shlex.split(stop)[2]
+    words = shlex.split(stop, comments=True)
+    assert "-KILL" in words  # SIGTERM is a notice: a restarted node would be drained
+    pattern = words[words.index("-f") + 1]
     assert re.search(pattern, start)
     assert not re.search(pattern, stop)  # it would kill its own shell
 

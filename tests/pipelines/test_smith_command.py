@@ -115,6 +115,9 @@ def test_a_config_is_made_to_lie_in_the_space() -> None:
     assert SPACE.contains(config)
     with pytest.raises(ValueError, match=r"kind c is not in the search space, which has \{a, b\}"):
         fit_into(SPACE, {**values, "kind": "c"})
+    switch = SearchSpace({"on": Choice((True, False))})
+    with pytest.raises(ValueError, match="on 1 is not in the search space"):
+        fit_into(switch, {"on": 1})  # a number has no nearest switch
 
 
 @pytest.mark.parametrize(("most", "size"), [(31, 32), (32, 32), (100, 64), (4096, 128)])
