@@ -23,8 +23,8 @@ from ray.tune.schedulers import TrialScheduler
 from pipelines.search.samplers import random_configs
 from pipelines.search.schedulers import SCHEDULERS, StoppingRules, rungs
 from search_spaces import SPACES, Choice, Config
-from trainables.datasets import TrialData, load
-from trainables.networks import TRAINABLES
+from trainables.data.datasets import TrialData, load
+from trainables.networks import NETWORKS
 
 POLICIES = ("one_cycle", "triangular", "triangular2", "exp_range")
 Curve = list[float]
@@ -39,7 +39,7 @@ class Fed:
 
 
 def curve(config: Config, data: TrialData, max_epochs: int, ends: tuple[int, ...]) -> Curve:
-    network = replace(TRAINABLES["cnn"], cycle_ends=ends)
+    network = replace(NETWORKS["cnn"], cycle_ends=ends)
     epochs = network(config, data, max_epochs=max_epochs, seed=0, device=torch.device("cpu"))
     values = [float(metrics["val_accuracy"]) for metrics, _ in epochs]
     return values + [0.0] * (max_epochs - len(values))  # a diverged training is over

@@ -25,11 +25,11 @@ import typer
 from torch import nn
 
 from search_spaces import Config
-from trainables.batches import to_tensor
-from trainables.datasets import TestData, TrialData, describe, load, load_test
-from trainables.fit import EVALUATION_BATCH
-from trainables.networks import TRAINABLES
-from trainables.published import is_cached
+from trainables.data.datasets import TestData, TrialData, describe, load, load_test
+from trainables.data.published import is_cached
+from trainables.networks import NETWORKS
+from trainables.training.batches import to_tensor
+from trainables.training.fit import EVALUATION_BATCH
 
 POLICIES = ("constant", "step", "triangular2", "one_cycle")
 LRS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
@@ -95,7 +95,7 @@ def spread(values: Sequence[float], digits: str = ".4f") -> str:
 
 
 def train(config: Config, data: TrialData, epochs: int, seed: int) -> Trained:
-    training = TRAINABLES["cnn"](config, data, max_epochs=epochs, seed=seed, device=CPU)
+    training = NETWORKS["cnn"](config, data, max_epochs=epochs, seed=seed, device=CPU)
     curve, val_loss, trained = [], 0.0, None
     for metrics, model in training:
         curve.append(0.0 if metrics["diverged"] else float(metrics["val_accuracy"]))

@@ -67,7 +67,7 @@ def ours(trials: int) -> float:
     from pipelines.cluster.connect import LOCAL, connect, slot_counter
     from pipelines.search.study import StudySpec, run_study
     from search_spaces import Float, SearchSpace
-    from trainables.datasets import TrialData
+    from trainables.data.datasets import TrialData
 
     nothing = np.zeros((1, 1), np.float32)
     data = TrialData(

@@ -19,8 +19,8 @@ import typer
 
 from pipelines.search.samplers import random_configs
 from search_spaces import SPACES, Config
-from trainables.datasets import TrialData, load
-from trainables.networks import TRAINABLES
+from trainables.data.datasets import TrialData, load
+from trainables.networks import NETWORKS
 
 # As one would lay it out: the learning rate and dropout finely, the rest in two; widths in the
 # middle. The product is 100.
@@ -30,7 +30,7 @@ EXPERIMENTS = 10_000  # random ones drawn of each size
 
 def best_accuracy(config: Config, data: TrialData, max_epochs: int) -> float:
     """The best validation accuracy of a training, 0 where it diverges."""
-    epochs = TRAINABLES["mlp"](
+    epochs = NETWORKS["mlp"](
         config, data, max_epochs=max_epochs, seed=0, device=torch.device("cpu")
     )
     metrics = [metrics for metrics, _ in epochs]

@@ -13,21 +13,19 @@ which a constant learning rate needs as well.
 from __future__ import annotations
 
 import time
-from typing import Annotated, get_args
+from typing import Annotated
 
 import numpy as np
 import torch
 import typer
 
-from trainables.batches import batch_bounds
-from trainables.config import Policy
-from trainables.datasets import TrialData, load
-from trainables.networks import TRAINABLES
-from trainables.optimizers import make_optimizer, set_rates
-from trainables.schedules import make_schedule
+from trainables.data.datasets import TrialData, load
+from trainables.networks import NETWORKS
+from trainables.training.batches import batch_bounds
+from trainables.training.optimizers import make_optimizer, set_rates
+from trainables.training.schedules import POLICIES, make_schedule
 
 CONSTANT = "constant"
-POLICIES = (CONSTANT, *(policy for policy in get_args(Policy) if policy != CONSTANT))
 BATCH_SIZE = 32
 NETWORK = {"n_layers": 2, "width_1": 64, "width_2": 64, "lr": 0.01, "batch_size": BATCH_SIZE}
 
@@ -39,9 +37,7 @@ def steps_per_epoch(data: TrialData) -> int:
 def training_seconds(policy: str, data: TrialData, epochs: int) -> float:
     """CPU time of a step in a training, its share of the validation included."""
     config = {**NETWORK, "policy": policy}
-    training = TRAINABLES["mlp"](
-        config, data, max_epochs=epochs, seed=0, device=torch.device("cpu")
-    )
+    training = NETWORKS["mlp"](config, data, max_epochs=epochs, seed=0, device=torch.device("cpu"))
     started = time.process_time()
     done = [metrics["diverged"] for metrics, _ in training]
     seconds = time.process_time() - started
@@ -51,7 +47,7 @@ def training_seconds(policy: str, data: TrialData, epochs: int) -> float:
 
 def schedule_seconds(policy: str, data: TrialData, epochs: int) -> float:
     """CPU time of the schedule function and :func:`set_rates` at a step, nothing else."""
-    config, model = TRAINABLES["mlp"].build({**NETWORK, "policy": policy}, data)
+    config, model = NETWORKS["mlp"].build({**NETWORK, "policy": policy}, data)
     optimizer = make_optimizer(model, config)
     steps = epochs * steps_per_epoch(data)
     schedule = make_schedule(config, steps_per_epoch(data), steps)
@@ -69,7 +65,7 @@ def main(
     """Print, for each policy, the ratio with its quartiles, and microseconds a step."""
     torch.set_num_threads(1)
     loaded = load(data)
-    policies = (CONSTANT, *POLICIES)
+    policies = (CONSTANT, CONSTANT, *(policy for policy in POLICIES if policy != CONSTANT))
     training_seconds(CONSTANT, loaded, epochs)  # the first calls of torch are slow
     seconds = np.empty((rounds, len(policies)))
     alone = np.empty((rounds, len(policies)))

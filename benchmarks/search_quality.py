@@ -39,7 +39,7 @@ from pipelines.search.algorithms import ALGORITHMS
 from pipelines.search.samplers import Problem
 from pipelines.search.trials import FinishedTrial, State
 from search_spaces import Choice, Config, Float, OneOf, SearchSpace
-from trainables.metrics import METRICS
+from trainables.training.metrics import METRICS
 
 SIGNIFICANT = 0.05
 SMALLEST = 1e-12  # the regret that counts as none: it has to have a logarithm

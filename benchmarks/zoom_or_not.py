@@ -21,15 +21,15 @@ from pipelines.search.samplers import Problem
 from pipelines.search.trials import FinishedTrial, State, best_trial
 from pipelines.search.zoom import zoom
 from search_spaces import SPACES, Config, SearchSpace
-from trainables.datasets import TrialData, load
-from trainables.metrics import METRICS
-from trainables.networks import TRAINABLES
+from trainables.data.datasets import TrialData, load
+from trainables.networks import NETWORKS
+from trainables.training.metrics import METRICS
 
 METRIC = METRICS["val_accuracy"]
 
 
 def train(trial_id: str, config: Config, data: TrialData, max_epochs: int) -> FinishedTrial:
-    epochs = TRAINABLES["mlp"](
+    epochs = NETWORKS["mlp"](
         config, data, max_epochs=max_epochs, seed=0, device=torch.device("cpu")
     )
     metrics = [metrics for metrics, _ in epochs]

@@ -53,11 +53,11 @@ def batch_size(
     from pipelines.cli.display import print_plain
     from pipelines.recipe.batch_size_results import LRScaling, lines, save_results
     from pipelines.recipe.subject import find_subject
-    from trainables.batch_size import run_batch_size_test
-    from trainables.datasets import load
-    from trainables.device import pick_device, set_threads
-    from trainables.networks import TRAINABLES
-    from trainables.step_memory import default_bound
+    from trainables.data.datasets import load
+    from trainables.device.share import pick_device, set_threads
+    from trainables.device.step_memory import default_bound
+    from trainables.networks import NETWORKS
+    from trainables.smith.batch_size import run_batch_size_test
 
     scaling = None
     if scale_lr is not None:
@@ -75,7 +75,7 @@ def batch_size(
     device = pick_device(gpus)
     bound = default_bound(device) if memory is None else memory
     test = run_batch_size_test(
-        TRAINABLES[subject.model],
+        NETWORKS[subject.model],
         subject.config,
         loaded,
         memory=bound,

@@ -14,7 +14,7 @@ from pipelines.cli.command import main
 from pipelines.search.algorithms import ALGORITHMS
 from pipelines.search.schedulers import SCHEDULERS
 from search_spaces import SPACES
-from trainables.metrics import METRICS
+from trainables.training.metrics import METRICS
 
 _WHAT, _ON, _BUDGET, _RUN = "Algorithms", "Problem", "Budget of each", "Run"
 

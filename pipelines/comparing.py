@@ -30,7 +30,7 @@ from pipelines.search.comparison import (
     rows_of,
 )
 from pipelines.search.study import StudySpec, describe, problem_of, run_study
-from trainables.metrics import METRICS
+from trainables.training.metrics import METRICS
 
 
 def run_comparison(

@@ -29,7 +29,7 @@ from pipelines.search.repeats import (
 )
 from pipelines.search.study import StudySpec, Summary, problem_of, run_study
 from pipelines.summary import plan_lines, space_lines, summary_lines
-from trainables.metrics import METRICS
+from trainables.training.metrics import METRICS
 
 
 def launch(

@@ -16,12 +16,12 @@ from pipelines.cli.command import main
 from pipelines.cli.options import ConfigFile, Cpus, Target, output_folder
 from pipelines.recipe.subject import Subject, find_subject, search_command
 from search_spaces import SPACES
-from trainables.lr_range_rule import MIN_POINTS
+from trainables.smith.lr_range_rule import MIN_POINTS
 
 if TYPE_CHECKING:
-    from trainables.datasets import TrialData
-    from trainables.lr_range_test import Bounds, Growth, RangeTest
+    from trainables.data.datasets import TrialData
     from trainables.networks import Network
+    from trainables.smith.lr_range_test import Bounds, Growth, RangeTest
 
 _NETWORK, _DATA, _SWEEP = "Network", "Data", "Sweep"
 _GROWTHS: dict[str, Growth] = {"exponential": "exponential", "linear": "linear"}
@@ -96,17 +96,17 @@ def lr_range_test(
     from rich.console import Console
 
     from pipelines.cli.display import print_plain
-    from trainables.datasets import describe, load
-    from trainables.device import pick_device, set_threads
-    from trainables.lr_range_test import run_range_test, suggest_bounds
-    from trainables.networks import TRAINABLES
+    from trainables.data.datasets import describe, load
+    from trainables.device.share import pick_device, set_threads
+    from trainables.networks import NETWORKS
+    from trainables.smith.lr_range_test import run_range_test, suggest_bounds
 
     if iterations is not None and epochs is not None:
         raise ValueError(f"--iterations {iterations} and --epochs {epochs:g}: give one of the two")
     subject = find_subject(
         model=model, data=data, target=target, seed=seed, config=config, run=from_
     )
-    network = TRAINABLES[subject.model]
+    network = NETWORKS[subject.model]
     loaded = load(
         subject.data, target=subject.target, fraction=subject.data_fraction, seed=subject.seed
     )
@@ -134,7 +134,7 @@ def lr_range_test(
 
 
 def _iterations(epochs: float, network: Network, subject: Subject, data: TrialData) -> int:
-    from trainables.batches import batch_bounds
+    from trainables.training.batches import batch_bounds
 
     batch_size = network.config.from_dict(subject.config).batch_size
     return max(MIN_POINTS, round(epochs * len(batch_bounds(len(data.x_train), batch_size))))

@@ -31,7 +31,7 @@ def report(
     from pipelines.cli.display import format_config, print_plain
     from pipelines.search.record import load_spec, load_trials
     from pipelines.search.trials import ranked
-    from trainables.metrics import METRICS
+    from trainables.training.metrics import METRICS
 
     spec = load_spec(run)
     trials = load_trials(run)

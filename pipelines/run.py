@@ -18,8 +18,8 @@ from pipelines.cluster.resources import AUTO, parse_share, ray_gpus
 from pipelines.search.algorithms import ALGORITHMS
 from pipelines.search.schedulers import SCHEDULERS, StoppingRules, check_scheduler, rungs
 from search_spaces import SPACES
-from trainables.datasets import DATASETS
-from trainables.metrics import METRICS
+from trainables.data.datasets import DATASETS
+from trainables.training.metrics import METRICS
 
 _SEARCH, _SPACE, _DATA, _BUDGET = "Search", "Space", "Data", "Budget"
 _STOPPING, _RESOURCES, _RUN = "Early stopping", "Resources", "Run"

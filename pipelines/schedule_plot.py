@@ -11,12 +11,12 @@ import numpy as np
 from pipelines.search.record import load_spec, load_trials
 from pipelines.search.schedulers import StoppingRules, rungs
 from pipelines.search.trials import best_trial
-from trainables.batches import batch_bounds
-from trainables.config import TrainingConfig
-from trainables.datasets import load, load_folds
-from trainables.metrics import METRICS
-from trainables.networks import TRAINABLES
-from trainables.schedules import make_schedule
+from trainables.data.datasets import load, load_folds
+from trainables.networks import NETWORKS
+from trainables.training.batches import batch_bounds
+from trainables.training.config import TrainingConfig
+from trainables.training.metrics import METRICS
+from trainables.training.schedules import make_schedule
 
 _MOST_POINTS = 5000  # more cannot be told apart on a screen
 
@@ -34,7 +34,7 @@ def schedule_data(
 ) -> ScheduleData:
     """The rates with which ``config`` trains on ``n_train`` samples, from its first step to its
     last; of a very long training not every step. For ``cycle_ends`` see
-    :func:`trainables.schedules.make_schedule`."""
+    :func:`trainables.training.schedules.make_schedule`."""
     steps_per_epoch = len(batch_bounds(n_train, config.batch_size))
     total = max_epochs * steps_per_epoch
     schedule = make_schedule(config, steps_per_epoch, total, cycle_ends)
@@ -58,15 +58,15 @@ def write_schedule(folder: Path) -> Path:
     from pipelines.figures.schedule import schedule_figure
 
     spec = load_spec(folder)
-    if spec["model"] not in TRAINABLES:
+    if spec["model"] not in NETWORKS:
         raise ValueError(
             f"{folder} searched {spec['model']}, whose schedule is not known: "
-            f"only those of {' and '.join(TRAINABLES)} are"
+            f"only those of {' and '.join(NETWORKS)} are"
         )
     trial = best_trial(load_trials(folder), METRICS[spec["metric"]])
     if trial is None:
         raise ValueError(f"{folder} has no trial that neither diverged nor failed: nothing to plot")
-    config = TRAINABLES[spec["model"]].config.from_dict(trial.config)
+    config = NETWORKS[spec["model"]].config.from_dict(trial.config)
     data = schedule_data(config, _n_train(spec), spec["max_epochs"], _cycle_ends(spec))
     path = folder / "schedule.html"
     save(schedule_figure(data, config, trial.best_epoch), path)

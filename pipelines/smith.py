@@ -46,10 +46,10 @@ def smith(
     from pipelines.recipe.results import closing_lines, save_recipe
     from pipelines.recipe.steps import run_recipe
     from pipelines.recipe.subject import find_subject
-    from trainables.datasets import describe, load
-    from trainables.device import pick_device, set_threads
-    from trainables.networks import TRAINABLES
-    from trainables.step_memory import default_bound
+    from trainables.data.datasets import describe, load
+    from trainables.device.share import pick_device, set_threads
+    from trainables.device.step_memory import default_bound
+    from trainables.networks import NETWORKS
 
     console = Console(highlight=False)
     subject = find_subject(
@@ -61,7 +61,7 @@ def smith(
     device = pick_device(1)
     print_plain(console, f"data      {describe(loaded)}")
     recipe = run_recipe(
-        TRAINABLES[subject.model],
+        NETWORKS[subject.model],
         subject.config,
         SPACES[subject.model],
         loaded,

@@ -12,8 +12,8 @@ from pipelines.search.advice import advice
 from pipelines.search.repeats import Repeats
 from pipelines.search.study import StudySpec, Summary
 from search_spaces import SearchSpace
-from trainables.datasets import TrialData, describe
-from trainables.metrics import METRICS
+from trainables.data.datasets import TrialData, describe
+from trainables.training.metrics import METRICS
 
 _ENDED_BY = {
     "interrupt": "stopped by Ctrl-C: every finished trial is kept, and what the rest had reached",

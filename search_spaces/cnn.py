@@ -4,7 +4,7 @@ Weight decay takes the values that Smith 2018 tries (arXiv 1803.09820, section 4
 """
 
 from search_spaces.domains import Choice, Float, Int
-from search_spaces.rates import policy_domains
+from search_spaces.policies import policy_domains
 from search_spaces.space import SearchSpace
 
 CNN_SPACE = SearchSpace(

@@ -1,8 +1,9 @@
 """The space of multi-layer perceptrons: how many layers, how wide each, and how to train them."""
 
 from search_spaces.domains import AtLeast, Choice, Float, Int
-from search_spaces.rates import policy_domains
+from search_spaces.policies import policy_domains
 from search_spaces.space import SearchSpace
+from trainables.training.optimizers import OPTIMIZERS
 
 MAX_LAYERS = 5
 
@@ -28,7 +29,7 @@ MLP_SPACE = SearchSpace(
         "activation": Choice(("relu", "gelu", "silu", "tanh")),
         "dropout": Float(0.0, 0.5),
         "batch_norm": Choice((True, False)),
-        "optimizer": Choice(("sgd", "adamw")),
+        "optimizer": Choice(tuple(OPTIMIZERS)),
         "lr": Float(1e-4, 1.0, log=True),
         **policy_domains(_POLICIES),
         "weight_decay": Float(1e-6, 1e-2, log=True),

@@ -5,7 +5,7 @@ import typer
 from typer.testing import CliRunner
 
 from benchmarks.clr import LRS, NETWORK, Measured, Trained, accuracy_of, main, train, verdict
-from trainables.datasets import load, load_test
+from trainables.data.datasets import load, load_test
 
 CONFIG = {**NETWORK, "n_blocks": 1, "channels": 2, "batch_size": 256, "lr": 0.1}
 

@@ -31,7 +31,7 @@ from benchmarks.search_quality import (
 from pipelines.search.optuna_sampler import OptunaSampler
 from pipelines.search.trials import FinishedTrial, State
 from search_spaces import Config
-from trainables.metrics import Mode
+from trainables.training.metrics import Mode
 
 pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 every_function = pytest.mark.parametrize("name", FUNCTIONS)

@@ -1,1 +1,1 @@
-"""What is trained: data sets, networks and the training loop. Knows nothing of Ray."""
+"""What is trained: data sets, networks and the training loop. Knows nothing of searching."""

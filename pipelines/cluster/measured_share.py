@@ -17,12 +17,12 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 from pipelines.cluster.resources import Node, ray_gpus
 from pipelines.cluster.sharing import assigned_gpus
 from search_spaces import Config
-from trainables.batch_size import is_out_of_memory
-from trainables.datasets import TrialData
-from trainables.device import claim_device, set_threads
+from trainables.data.datasets import TrialData
+from trainables.device.share import claim_device, set_threads
+from trainables.device.step_memory import format_bytes
+from trainables.device.workload import Workload
 from trainables.networks import Network
-from trainables.step_memory import format_bytes
-from trainables.workload import Workload
+from trainables.smith.batch_size import is_out_of_memory
 
 SHARES = (1, 2, 4, 8)  # of 1/k, so many k are tried
 _SECONDS = 2.0  # that each config is trained for at each k

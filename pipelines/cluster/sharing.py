@@ -12,7 +12,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from pipelines.cluster.connect import Cluster
 from pipelines.cluster.resources import spread
-from trainables import mps
+from trainables.device import mps
 
 _PATIENCE = 60.0  # seconds for a node to say whether MPS runs there
 

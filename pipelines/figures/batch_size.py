@@ -5,7 +5,7 @@ from __future__ import annotations
 import plotly.graph_objects as go
 from plotly.colors import qualitative
 
-from trainables.batch_size import BatchSizeTest
+from trainables.smith.batch_size import BatchSizeTest
 
 _THROUGHPUT, _MEMORY, _MARK = (qualitative.D3[i] for i in (0, 1, 4))
 _MEGABYTE = 1e6

@@ -7,8 +7,8 @@ import math
 import plotly.graph_objects as go
 from plotly.colors import qualitative
 
-from trainables.lr_range_rule import Bounds, smooth
-from trainables.lr_range_test import RangeTest
+from trainables.smith.lr_range_rule import Bounds, smooth
+from trainables.smith.lr_range_test import RangeTest
 
 _TRAIN, _VAL, _QUALITY, _BAND = (qualitative.D3[i] for i in (0, 1, 2, 4))
 _HEADROOM = 1.3  # times the first smoothed loss: what explodes is cut off

@@ -7,7 +7,8 @@ from plotly.colors import qualitative
 from plotly.subplots import make_subplots
 
 from pipelines.schedule_plot import ScheduleData
-from trainables.config import TrainingConfig
+from trainables.training.config import TrainingConfig
+from trainables.training.optimizers import OPTIMIZERS
 
 _LR, _MOMENTUM = qualitative.D3[:2]
 _MARGIN = 0.02  # of momentum: left to itself the axis of a constant one goes beyond 1
@@ -22,7 +23,7 @@ def schedule_figure(
         figure.add_scatter(
             x=data.epochs, y=values, mode="lines", line={"color": colour}, row=row, col=1
         )
-    momentum = "momentum" if config.optimizer == "sgd" else "betas[0]"
+    momentum = OPTIMIZERS[config.optimizer].momentum
     figure.update_yaxes(title_text="learning rate", rangemode="tozero", row=1, col=1)
     margin = (min(data.momentum) - _MARGIN, max(data.momentum) + _MARGIN)
     figure.update_yaxes(title_text=momentum, range=margin, row=2, col=1)

@@ -7,7 +7,7 @@ import math
 import plotly.graph_objects as go
 from plotly.colors import qualitative
 
-from trainables.smith import ValueTest
+from trainables.smith.short_runs import ValueTest
 
 _COLOURS = qualitative.D3
 _HEADROOM = 1.1

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 from search_spaces import Choice, Config, SearchSpace
-from trainables.batch_size import BatchSizeTest, run_batch_size_test
-from trainables.datasets import TrialData
+from trainables.data.datasets import TrialData
 from trainables.networks import Network
+from trainables.smith.batch_size import BatchSizeTest, run_batch_size_test
 
 _NAME = "batch_size"
 

@@ -17,10 +17,10 @@ from pipelines.cluster.resources import slots_on
 from pipelines.plan.prepare import Study
 from pipelines.search.study import StudySpec
 from search_spaces import Config
-from trainables.datasets import TrialData
-from trainables.device import pick_device, set_threads
+from trainables.data.datasets import TrialData
+from trainables.device.share import pick_device, set_threads
+from trainables.device.workload import Workload
 from trainables.networks import Network
-from trainables.workload import Workload
 
 _CONFIGS = 4
 _SECONDS = 0.5  # that each of them trains

@@ -6,9 +6,9 @@ import numpy as np
 
 from search_spaces import Choice, Config, Float, SearchSpace, Value
 from search_spaces.domains import Domain
-from trainables.datasets import TrialData
+from trainables.data.datasets import TrialData
+from trainables.device.workload import footprint
 from trainables.networks import Network
-from trainables.workload import footprint
 
 _DRAWN = 64
 _CORNERS = 16

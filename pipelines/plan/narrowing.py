@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from search_spaces import Choice, Config, Float, Int, SearchSpace
 from search_spaces.domains import Domain
-from trainables.datasets import TrialData
+from trainables.data.datasets import TrialData
 from trainables.networks import Network
 
 

@@ -17,10 +17,10 @@ from pipelines.search.trial import Trainable
 from pipelines.search.trials import FinishedTrial
 from pipelines.search.zoom import zoom_lines, zoom_run
 from search_spaces import SPACES, Config, SearchSpace
-from trainables.cross_validation import CrossValidated
-from trainables.datasets import TrialData, load, load_folds
-from trainables.lr_range_test import Bounds
-from trainables.networks import TRAINABLES, Network
+from trainables.data.datasets import TrialData, load, load_folds
+from trainables.networks import NETWORKS, Network
+from trainables.smith.lr_range_test import Bounds
+from trainables.training.cross_validation import CrossValidated
 
 _SAMPLES = 20
 _TASK_METRICS = {
@@ -86,7 +86,7 @@ def prepare(
     """Load the data and find the model and its space. Raises ``ValueError`` for what does not
     exist or does not fit together.
 
-    For ``cycle_ends`` see :func:`trainables.fit.fit`.
+    For ``cycle_ends`` see :func:`trainables.training.fit.fit`.
     """
     own = _import_trainable(trainable) if trainable else None
     if own and not space:
@@ -104,7 +104,7 @@ def prepare(
         notes += [f"zoom      from {zoom_from}", *zoom_lines(changes)]
     searched = narrow(searched, fixed, ranges)
     if own is None:
-        network = TRAINABLES[model]
+        network = NETWORKS[model]
         network.check(loaded)
         _check_space(network, searched)
         if max_parameters:
@@ -123,7 +123,7 @@ def prepare(
             raise ValueError(f"{test} trains --model mlp or cnn, not --trainable")
         tested = run_tests_first(
             searched,
-            TRAINABLES[model],
+            NETWORKS[model],
             loaded,
             first,
             batch_size_test=batch_size_test,
@@ -143,7 +143,7 @@ def prepare(
         )
     if folds:
         notes.append(f"folds     {folds}: each sample of train and validation validates once")
-    trained = own or replace(TRAINABLES[model], cycle_ends=cycle_ends)
+    trained = own or replace(NETWORKS[model], cycle_ends=cycle_ends)
     return Study(
         trainable=CrossValidated(trained) if folds else trained,
         folds=parts,

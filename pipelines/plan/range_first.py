@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from search_spaces import Choice, Config, Float, SearchSpace
-from trainables.datasets import TrialData
-from trainables.lr_range_test import Bounds, run_range_test, suggest_bounds
+from trainables.data.datasets import TrialData
 from trainables.networks import Network
+from trainables.smith.lr_range_test import Bounds, run_range_test, suggest_bounds
 
 _RATIO = "base_lr_ratio"
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pipelines.plan.batch_first import bound_batch_size
 from pipelines.plan.range_first import range_space
 from search_spaces import Config, SearchSpace
-from trainables import gpu
-from trainables.datasets import TrialData
-from trainables.device import claim_device, set_threads
-from trainables.lr_range_test import Bounds
+from trainables.data.datasets import TrialData
+from trainables.device import gpu
+from trainables.device.share import claim_device, set_threads
 from trainables.networks import Network
+from trainables.smith.lr_range_test import Bounds
 
 
 @dataclass(frozen=True)

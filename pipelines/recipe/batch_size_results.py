@@ -15,10 +15,10 @@ from pipelines.figures.batch_size import batch_size_figure
 from pipelines.recipe.fitting import batch_size_up_to
 from pipelines.recipe.subject import Subject, search_command
 from search_spaces import SPACES
-from trainables.batch_size import BatchSizeTest
-from trainables.batch_size_rule import KNEE, scale_lr
-from trainables.datasets import TrialData, describe
-from trainables.step_memory import format_bytes
+from trainables.data.datasets import TrialData, describe
+from trainables.device.step_memory import format_bytes
+from trainables.smith.batch_size import BatchSizeTest
+from trainables.smith.batch_size_rule import KNEE, scale_lr
 
 FIGURE, RECORD = "batch_size.html", "batch_size.json"
 

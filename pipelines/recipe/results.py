@@ -18,7 +18,7 @@ from pipelines.figures.short_runs import short_runs_figure
 from pipelines.recipe.batch_size_results import device_name
 from pipelines.recipe.steps import Recipe
 from pipelines.recipe.subject import Subject, search_command
-from trainables.datasets import TrialData
+from trainables.data.datasets import TrialData
 
 CONFIG, RECORD = "config.yaml", "smith.json"
 

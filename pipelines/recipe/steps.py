@@ -13,11 +13,11 @@ import torch
 
 from pipelines.recipe.fitting import batch_size_up_to, fit_into
 from search_spaces import Config, SearchSpace
-from trainables.batch_size import BatchSizeTest, run_batch_size_test
-from trainables.datasets import TrialData
-from trainables.lr_range_test import Bounds, RangeTest, run_range_test, suggest_bounds
+from trainables.data.datasets import TrialData
 from trainables.networks import Network
-from trainables.smith import (
+from trainables.smith.batch_size import BatchSizeTest, run_batch_size_test
+from trainables.smith.lr_range_test import Bounds, RangeTest, run_range_test, suggest_bounds
+from trainables.smith.short_runs import (
     ValueTest,
     momentum_changes,
     run_momentum_test,

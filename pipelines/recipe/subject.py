@@ -9,8 +9,9 @@ from pathlib import Path
 
 from pipelines.cli.command import to_type
 from search_spaces import SPACES
-from search_spaces.rates import POLICIES, policy_domains
-from trainables.config import TrainingConfig
+from search_spaces.policies import policy_domains
+from trainables.training.config import TrainingConfig
+from trainables.training.schedules import POLICIES
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def _of_run(
 ) -> Subject:
     from pipelines.search.record import load_spec, load_trials
     from pipelines.search.trials import best_trial
-    from trainables.metrics import METRICS
+    from trainables.training.metrics import METRICS
 
     spec = load_spec(run)
     if spec["model"] not in SPACES:

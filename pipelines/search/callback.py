@@ -22,8 +22,8 @@ from pipelines.search.stopper import StudyStopper
 from pipelines.search.trial import FINISHED, HAS_WEIGHTS, METRIC_VALUES, NOTICE, WEIGHTS
 from pipelines.search.trials import FinishedTrial, State
 from search_spaces import Config
-from trainables.clues import clue
-from trainables.metrics import METRICS
+from trainables.training.clues import clue
+from trainables.training.metrics import METRICS
 
 _CHECKPOINT_EVERY = 60.0  # seconds of a trial that are lost at most with its machine
 _ON_NOTICE = 1.0  # the same on a machine that is about to be taken away

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pipelines.search.record import load_trials
 from pipelines.search.trials import FinishedTrial, best_trial
-from trainables.metrics import Metric
+from trainables.training.metrics import Metric
 
 # Random search with twice the budget: what an algorithm does not beat is not worth its name
 # (Li et al. 2018, Hyperband, section 4).

@@ -19,7 +19,7 @@ from hyperopt.base import JOB_STATE_DONE, JOB_STATE_RUNNING, miscs_update_idxs_v
 from pipelines.search.trials import FinishedTrial, State
 from search_spaces import Choice, Config, Float, Int, SearchSpace, Value
 from search_spaces.domains import Domain, values
-from trainables.metrics import Mode
+from trainables.training.metrics import Mode
 
 
 class HyperOptSampler:

@@ -19,7 +19,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from pipelines.search.trials import FinishedTrial, State
 from search_spaces import Config, Float, Int, SearchSpace, Value
 from search_spaces.domains import Domain
-from trainables.metrics import Mode
+from trainables.training.metrics import Mode
 
 DIRECTIONS = {"min": StudyDirection.MINIMIZE, "max": StudyDirection.MAXIMIZE}
 optuna.logging.set_verbosity(optuna.logging.WARNING)  # a line per trial is our display's to print

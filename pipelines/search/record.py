@@ -21,7 +21,7 @@ from optuna.trial import FrozenTrial, TrialState
 from pipelines.search.optuna_sampler import DIRECTIONS, frozen_trial
 from pipelines.search.trials import FinishedTrial, State
 from search_spaces import SearchSpace
-from trainables.metrics import Mode
+from trainables.training.metrics import Mode
 
 STUDY = "rangefinder"
 

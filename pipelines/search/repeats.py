@@ -17,7 +17,7 @@ from pipelines.search.study import StudySpec, run_study
 from pipelines.search.trial import Trainable
 from pipelines.search.trials import FinishedTrial, State, ranked
 from search_spaces import Choice, Config, SearchSpace
-from trainables.metrics import Metric
+from trainables.training.metrics import Metric
 
 TOP = 5  # configs that are trained again
 SEED = "seed"  # where a repeat's config has its seed

@@ -11,7 +11,7 @@ import numpy as np
 
 from pipelines.search.trials import FinishedTrial, State
 from search_spaces import Config, SearchSpace
-from trainables.metrics import Mode
+from trainables.training.metrics import Mode
 
 _PATIENCE = 1000  # forbidden configs in a row
 

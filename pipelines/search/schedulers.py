@@ -12,7 +12,7 @@ import numpy as np
 
 from pipelines.search.attempts import unpack
 from search_spaces import Choice, SearchSpace
-from trainables.metrics import Mode
+from trainables.training.metrics import Mode
 
 if TYPE_CHECKING:
     from ray.tune.schedulers import TrialScheduler

@@ -8,7 +8,7 @@ from typing import Any
 
 from ray.tune import Stopper
 
-from trainables.metrics import METRICS
+from trainables.training.metrics import METRICS
 
 
 class StudyStopper(Stopper):

@@ -30,9 +30,9 @@ from pipelines.search.stopper import StudyStopper
 from pipelines.search.trial import StudyTrial, Trainable, TrialSettings
 from pipelines.search.trials import FinishedTrial, State, best_trial
 from search_spaces import Config, SearchSpace
-from trainables.datasets import TrialData
-from trainables.metrics import METRICS
-from trainables.objective import objective_of
+from trainables.data.datasets import TrialData
+from trainables.training.metrics import METRICS
+from trainables.training.objective import objective_of
 
 _PACKAGES = ("rangefinder", "ray", "optuna", "hyperopt", "torch", "scikit-learn", "numpy")
 
@@ -42,7 +42,7 @@ class StudySpec:
     """Everything that decides what a study does, resolved; written to ``spec.json``."""
 
     algo: str
-    model: str  # a name in TRAINABLES, or the user's package.module:function
+    model: str  # a name in NETWORKS, or the user's package.module:function
     data: str
     metric: str
     trials: int

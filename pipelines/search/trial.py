@@ -18,10 +18,10 @@ from pipelines.cluster import notice
 from pipelines.cluster.sharing import assigned_gpus
 from pipelines.search.attempts import LeavingError, MemoryHeldError, unpack
 from search_spaces import Config
-from trainables import gpu
-from trainables.datasets import TrialData
-from trainables.device import claim_device, set_threads
-from trainables.metrics import METRICS
+from trainables.data.datasets import TrialData
+from trainables.device import gpu
+from trainables.device.share import claim_device, set_threads
+from trainables.training.metrics import METRICS
 
 Metrics: TypeAlias = Mapping[str, float | int | bool]
 # trainable(config, data, max_epochs=, seed=, device=) yields each epoch's metrics and the model.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from search_spaces import Config
-from trainables.metrics import Metric
+from trainables.training.metrics import Metric
 
 
 class State(StrEnum):
@@ -37,7 +37,7 @@ class FinishedTrial:
     error: str = ""
     losses: int = 0  # attempts that ended because a machine was lost
     errors: int = 0  # attempts that failed before this one
-    clue: str = ""  # what its curves tell: see trainables.clues
+    clue: str = ""  # what its curves tell: see trainables.training.clues
     changes: Mapping[int, Config] = field(default_factory=dict)  # epoch -> its config from there on
 
     @property

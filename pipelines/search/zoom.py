@@ -24,7 +24,7 @@ from pipelines.search.trials import FinishedTrial, ranked
 from search_spaces import SPACES, Choice, Float, Int, SearchSpace, Value
 from search_spaces.domains import Domain
 from search_spaces.limits import LIMITS, ORDERED
-from trainables.metrics import METRICS, Metric
+from trainables.training.metrics import METRICS, Metric
 
 QUANTILE = 0.25
 LEAST_TOP = 5  # so many trials at least are the top

@@ -45,7 +45,7 @@ import numpy as np
 from pipelines.cluster.connect import connect, slot_counter
 from pipelines.search.study import StudySpec, run_study
 from search_spaces import Float, SearchSpace
-from trainables.datasets import TrialData
+from trainables.data.datasets import TrialData
 
 class Silent:
     progress = new_best = failed = tried_again = lambda self, *_: None

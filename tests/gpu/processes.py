@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 
 import torch
 
-from trainables.datasets import load
-from trainables.device import claim_device
-from trainables.networks import TRAINABLES
-from trainables.workload import Workload
+from trainables.data.datasets import load
+from trainables.device.share import claim_device
+from trainables.device.workload import Workload
+from trainables.networks import NETWORKS
 
 T = TypeVar("T")
 
@@ -67,7 +67,7 @@ def beside_the_allocator() -> int:
     """Bytes that a process which has trained a large CNN takes of the GPU, and torch's allocator
     does not know of. What others take must not change meanwhile."""
     device = claim_device(0.5)
-    training = Workload(TRAINABLES["cnn"], LARGE_CNN, [load("digits")], seed=0, device=device)
+    training = Workload(NETWORKS["cnn"], LARGE_CNN, [load("digits")], seed=0, device=device)
     training.warm_up()
     free, total = torch.cuda.mem_get_info()
     return total - free - torch.cuda.memory_reserved()

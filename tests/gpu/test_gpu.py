@@ -26,8 +26,8 @@ from tests.gpu.processes import (
     together,
 )
 from tests.pipelines.running import Witness, study
-from trainables import gpu, mps
-from trainables.datasets import TrialData
+from trainables.data.datasets import TrialData
+from trainables.device import gpu, mps
 
 pytestmark = [
     pytest.mark.gpu,

@@ -13,7 +13,7 @@ from pipelines.search.progress import Incumbent, Progress
 from pipelines.search.study import StudySpec, Summary, run_study
 from pipelines.search.trials import FinishedTrial
 from search_spaces import Float, SearchSpace
-from trainables.datasets import TrialData
+from trainables.data.datasets import TrialData
 
 SPACE = SearchSpace({"x": Float(0.0, 1.0)})
 SAMPLES = 100_000

@@ -11,7 +11,7 @@ import pytest
 
 from pipelines.search.advice import advice, lr_threshold
 from pipelines.search.trials import FinishedTrial, State
-from trainables.clues import Kind
+from trainables.training.clues import Kind
 
 
 def trial(

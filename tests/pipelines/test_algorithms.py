@@ -14,7 +14,7 @@ from pipelines.search.optuna_sampler import OptunaSampler
 from pipelines.search.samplers import Problem, Sampler
 from pipelines.search.trials import FinishedTrial, State
 from search_spaces import SPACES, AtLeast, Choice, Config, Float, Int, OneOf, SearchSpace
-from trainables.metrics import METRICS, Mode
+from trainables.training.metrics import METRICS, Mode
 
 ASKS = 20  # twice the random trials that the models begin with
 NASTY = SearchSpace(

@@ -16,8 +16,8 @@ from pipelines.figures.batch_size import batch_size_figure
 from pipelines.recipe.batch_size_results import LRScaling, table_lines
 from pipelines.recipe.fitting import batch_size_up_to
 from search_spaces import SPACES
-from trainables import batch_size as measuring
-from trainables.batch_size import BatchRow, BatchSizeTest
+from trainables.smith import batch_size as measuring
+from trainables.smith.batch_size import BatchRow, BatchSizeTest
 
 TEST = BatchSizeTest(
     (BatchRow(8, 100.4, 1000), BatchRow(16, 190, 2_500_000), BatchRow(32, 200, 5_000_000_000)),

@@ -20,7 +20,7 @@ from pipelines.search.comparison import (
     rows_of,
 )
 from pipelines.search.trials import FinishedTrial, State
-from trainables.metrics import METRICS
+from trainables.training.metrics import METRICS
 
 ACCURACY, LOSS = METRICS["val_accuracy"], METRICS["val_loss"]
 CELLS = [

@@ -18,7 +18,7 @@ from pipelines.search.algorithms import ALGORITHMS
 from pipelines.search.samplers import Problem
 from pipelines.search.trials import FinishedTrial, State
 from search_spaces import Float, SearchSpace
-from trainables.metrics import METRICS
+from trainables.training.metrics import METRICS
 
 LOW, LIMIT, HIGH = 1e-4, 1e-1, 1e2  # half of the decades diverge
 BEST = 0.05  # near the limit, as learning rates are

@@ -12,8 +12,8 @@ from pipelines.cli.command import main
 from pipelines.cluster.connect import Cluster
 from pipelines.plan.estimate import Estimate, estimate_lines, seconds_of_an_epoch
 from search_spaces import SPACES
-from trainables.datasets import load
-from trainables.networks import TRAINABLES
+from trainables.data.datasets import load
+from trainables.networks import NETWORKS
 
 FOUND = Estimate(
     trials=40, epochs=30, epoch_seconds=6.0, at_once=8, on_a_node=4, where="here on a CPU"
@@ -36,8 +36,8 @@ def test_the_cost_is_that_of_the_nodes_hours() -> None:
 def test_an_epoch_of_all_folds_is_measured_and_threads_stay_as_they_were() -> None:
     data, threads = load("digits"), torch.get_num_threads()
     configs = SPACES["mlp"].try_first
-    one, kind = seconds_of_an_epoch(TRAINABLES["mlp"], configs, (data,), 1, 0)
-    three, _ = seconds_of_an_epoch(TRAINABLES["mlp"], configs, (data,) * 3, 1, 0)
+    one, kind = seconds_of_an_epoch(NETWORKS["mlp"], configs, (data,), 1, 0)
+    three, _ = seconds_of_an_epoch(NETWORKS["mlp"], configs, (data,) * 3, 1, 0)
     assert kind == "CPU"
     assert 0 < one < three
     assert torch.get_num_threads() == threads

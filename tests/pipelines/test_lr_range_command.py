@@ -20,9 +20,9 @@ from pipelines.recipe.subject import find_subject
 from pipelines.search.record import Record
 from pipelines.search.trials import FinishedTrial, State
 from search_spaces import SPACES
-from trainables.datasets import load
-from trainables.lr_range_test import run_range_test, suggest_bounds
-from trainables.networks import TRAINABLES
+from trainables.data.datasets import load
+from trainables.networks import NETWORKS
+from trainables.smith.lr_range_test import run_range_test, suggest_bounds
 
 pytestmark = pytest.mark.usefixtures("elsewhere", "one_thread")
 
@@ -104,7 +104,7 @@ def test_the_numbers_are_enough_to_draw_the_figure_again(
     )
     data = load("digits", seed=2)
     again = run_range_test(
-        TRAINABLES[content["model"]],
+        NETWORKS[content["model"]],
         content["config"],
         data,
         growth="linear",
@@ -160,7 +160,7 @@ def test_without_a_config_the_first_of_the_space_is_tested(model: str) -> None:
     nothing: dict[str, Any] = dict.fromkeys(["data", "target", "seed", "config", "run"])
     subject = find_subject(model=model, **nothing)
     first = SPACES[model].try_first[0]
-    config = TRAINABLES[model].config.from_dict(subject.config)
+    config = NETWORKS[model].config.from_dict(subject.config)
     assert config.policy == "constant"
     assert subject.config["momentum"] == 0.9
     for name in set(subject.config) - {"policy", "momentum"}:
@@ -180,9 +180,7 @@ def test_the_first_of_a_list_of_configs_counts() -> None:
 def test_the_figure_shows_the_curves_and_the_bounds() -> None:
     data = load("digits")
     config = {**SMALL["mlp"], "lr": 1.0}
-    sweep = run_range_test(
-        TRAINABLES["mlp"], config, data, iterations=80, device=torch.device("cpu")
-    )
+    sweep = run_range_test(NETWORKS["mlp"], config, data, iterations=80, device=torch.device("cpu"))
     bounds = suggest_bounds(sweep.lrs, sweep.train_losses)
     figure = range_figure(sweep, bounds)
     raw, smoothed, validation, accuracy = figure.data

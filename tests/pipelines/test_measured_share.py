@@ -18,10 +18,10 @@ from pipelines.cluster.resources import Node
 from pipelines.plan.largest import largest_configs
 from pipelines.search.record import load_spec, load_trials
 from search_spaces import SPACES, Config, SearchSpace
-from trainables.batch_size import run_batch_size_test
-from trainables.datasets import TrialData, load
-from trainables.networks import TRAINABLES
-from trainables.workload import Workload, footprint
+from trainables.data.datasets import TrialData, load
+from trainables.device.workload import Workload, footprint
+from trainables.networks import NETWORKS
+from trainables.smith.batch_size import run_batch_size_test
 
 CPU = torch.device("cpu")
 SMALL: Config = {"n_layers": 1, "width_1": 16, "lr": 0.05, "batch_size": 32}
@@ -36,7 +36,7 @@ def digits() -> TrialData:
 def test_the_largest_configs_are_larger_than_any_that_is_drawn(
     digits: TrialData, model: str
 ) -> None:
-    space, network = SPACES[model], TRAINABLES[model]
+    space, network = SPACES[model], NETWORKS[model]
     largest = largest_configs(space, network, digits, n=2, seed=0)
     assert all(space.contains(config) for config in largest)
     sizes = [footprint(network, config, digits) for config in largest]
@@ -46,7 +46,7 @@ def test_the_largest_configs_are_larger_than_any_that_is_drawn(
 
 
 def test_forbidden_configs_are_not_measured(digits: TrialData) -> None:
-    mlp = TRAINABLES["mlp"]
+    mlp = NETWORKS["mlp"]
     space = replace(SPACES["mlp"], forbid=lambda c: mlp.size(c, digits) > 10_000)
     for config in largest_configs(space, mlp, digits, n=3, seed=0):
         assert mlp.size(config, digits) <= 10_000
@@ -55,14 +55,14 @@ def test_forbidden_configs_are_not_measured(digits: TrialData) -> None:
 
 
 def test_a_footprint_grows_with_all_that_takes_memory(digits: TrialData) -> None:
-    mlp = TRAINABLES["mlp"]
+    mlp = NETWORKS["mlp"]
     small = footprint(mlp, SMALL, digits)
     for change in ({"width_1": 64}, {"batch_size": 256}, {"optimizer": "adamw"}):
         assert footprint(mlp, {**SMALL, **change}, digits) > small
 
 
 def test_a_workload_takes_what_its_folds_take_together(digits: TrialData) -> None:
-    mlp = TRAINABLES["mlp"]
+    mlp = NETWORKS["mlp"]
     one = Workload(mlp, SMALL, [digits], seed=0, device=CPU)
     two = Workload(mlp, SMALL, [digits, digits], seed=0, device=CPU)
     assert two.memory() == 2 * one.memory()

@@ -7,8 +7,8 @@ import pytest
 
 from pipelines.plan.narrowing import bound_parameters, narrow
 from search_spaces import SPACES, Choice, Config, Float, Int
-from trainables.datasets import load
-from trainables.networks import TRAINABLES
+from trainables.data.datasets import load
+from trainables.networks import NETWORKS
 
 MLP = SPACES["mlp"]
 
@@ -71,7 +71,7 @@ def test_what_cannot_be_is_named(fix: list[str], ranges: list[str], message: str
 
 def test_a_bound_on_the_parameters_forbids_larger_networks() -> None:
     data = load("digits")
-    network = TRAINABLES["mlp"]
+    network = NETWORKS["mlp"]
     space = bound_parameters(MLP, network, data, 10_000)
     assert space.forbid is not None
     rng = np.random.default_rng(0)
@@ -82,14 +82,14 @@ def test_a_bound_on_the_parameters_forbids_larger_networks() -> None:
 
 def test_the_size_of_a_network_is_that_of_its_layers() -> None:
     config = {"n_layers": 1, "width_1": 10, "lr": 0.1, "batch_norm": False}
-    assert TRAINABLES["mlp"].size(config, load("digits")) == 64 * 10 + 10 + 10 * 10 + 10
+    assert NETWORKS["mlp"].size(config, load("digits")) == 64 * 10 + 10 + 10 * 10 + 10
 
 
 def test_bounds_of_both_kinds_count() -> None:
     from dataclasses import replace
 
     space = replace(MLP, forbid=lambda config: config["lr"] == 1.0)
-    both = bound_parameters(space, TRAINABLES["mlp"], load("digits"), 1e9)
+    both = bound_parameters(space, NETWORKS["mlp"], load("digits"), 1e9)
     assert both.forbid is not None
     first = dict(MLP.try_first[0])
     assert not both.forbid(first)

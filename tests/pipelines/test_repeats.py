@@ -15,8 +15,8 @@ from pipelines.search.repeats import Repeats, by_config, run_repeats, top_config
 from pipelines.search.study import StudySpec
 from pipelines.search.trials import FinishedTrial, State
 from tests.pipelines.running import SPACE, Witness, data
-from trainables.datasets import TrialData
-from trainables.metrics import METRICS
+from trainables.data.datasets import TrialData
+from trainables.training.metrics import METRICS
 
 ACCURACY, LOSS = METRICS["val_accuracy"], METRICS["val_loss"]
 

@@ -19,7 +19,7 @@ from pipelines.search.record import load_trials
 from pipelines.search.trials import State
 from search_spaces import Float, SearchSpace
 from tests.pipelines.running import Witness, study
-from trainables.datasets import TrialData
+from trainables.data.datasets import TrialData
 
 RATES = SearchSpace({"lr": Float(0.1, 1.0)})
 

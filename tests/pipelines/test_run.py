@@ -19,11 +19,11 @@ from pipelines.search.record import load_spec, load_trials
 from pipelines.search.trials import State, best_trial
 from pipelines.search.zoom import zoom_run
 from search_spaces import SPACES
-from trainables.batches import to_tensor
-from trainables.datasets import load
-from trainables.metrics import METRICS
-from trainables.networks import TRAINABLES
-from trainables.objective import objective_of
+from trainables.data.datasets import load
+from trainables.networks import NETWORKS
+from trainables.training.batches import to_tensor
+from trainables.training.metrics import METRICS
+from trainables.training.objective import objective_of
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
 
@@ -42,7 +42,7 @@ def validation_accuracy(folder: Path) -> float:
     best = best_trial(load_trials(folder), METRICS[spec["metric"]])
     assert best is not None
     data = load(spec["data"], target=spec["target"], seed=spec["seed"])
-    _, model = TRAINABLES[spec["model"]].build(best.config, data)
+    _, model = NETWORKS[spec["model"]].build(best.config, data)
     model.load_state_dict(torch.load(folder / "best.pt", weights_only=True))
     model.eval()
     cpu = torch.device("cpu")
@@ -97,7 +97,7 @@ def test_a_search_begins_from_given_configs_and_another_run(
     assert "history   4 trials of runs/it" in capsys.readouterr().out
     trials = load_trials(Path("runs/on"))
     assert trials[0].config == config
-    network, data = TRAINABLES["mlp"], load("digits")
+    network, data = NETWORKS["mlp"], load("digits")
     for trial in trials + load_trials(Path("runs/it")):
         assert trial.config["n_layers"] == 1
         assert 1e-3 <= float(trial.config["lr"]) <= 1e-1

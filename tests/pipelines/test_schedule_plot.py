@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 from plotly.graph_objects import Figure
@@ -15,7 +15,8 @@ from pipelines.schedule_plot import schedule_data, write_schedule
 from pipelines.search.record import Record
 from pipelines.search.trials import FinishedTrial, State
 from search_spaces import SPACES, Config, Float, SearchSpace
-from trainables.config import Policy, TrainingConfig
+from trainables.training.config import TrainingConfig
+from trainables.training.schedules import POLICIES
 
 SPEC: dict[str, Any] = {
     "model": "mlp",
@@ -99,8 +100,8 @@ def test_ends_of_cycles_are_the_lowest_points() -> None:
     assert lowest == [9, 29, 89]
 
 
-@pytest.mark.parametrize("policy", get_args(Policy))
-def test_the_picture_shows_the_data(policy: Policy) -> None:
+@pytest.mark.parametrize("policy", POLICIES)
+def test_the_picture_shows_the_data(policy: str) -> None:
     config = TrainingConfig(lr=0.4, policy=policy, optimizer="adamw")
     data = schedule_data(config, n_train=100, max_epochs=5)
     figure = schedule_figure(data, config, best_epoch=3)

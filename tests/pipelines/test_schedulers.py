@@ -18,8 +18,8 @@ from pipelines.search.schedulers import (
     rungs,
 )
 from search_spaces import SPACES, Choice, Float, Int, SearchSpace
-from trainables.metrics import METRICS
-from trainables.networks import TRAINABLES
+from trainables.networks import NETWORKS
+from trainables.training.metrics import METRICS
 
 CONTINUE, STOP = TrialScheduler.CONTINUE, TrialScheduler.STOP
 
@@ -194,12 +194,12 @@ def test_an_inactive_parameter_stays_absent() -> None:
 
 def test_a_population_needs_something_to_change() -> None:
     with pytest.raises(ValueError, match="lr, momentum, weight_decay: the space has none"):
-        check_scheduler("pbt", "random", TRAINABLES["mlp"], SearchSpace({"n": Int(1, 3)}))
+        check_scheduler("pbt", "random", NETWORKS["mlp"], SearchSpace({"n": Int(1, 3)}))
 
 
 def test_an_algorithm_that_learns_is_refused_with_a_population() -> None:
     with pytest.raises(ValueError, match="use --algo random, sobol, grid, not optuna"):
-        check_scheduler("pbt", "optuna", TRAINABLES["mlp"], SPACES["mlp"])
+        check_scheduler("pbt", "optuna", NETWORKS["mlp"], SPACES["mlp"])
 
 
 @pytest.mark.parametrize("name", PAUSING)
@@ -213,7 +213,7 @@ def test_a_generator_cannot_be_paused(name: str) -> None:
 
 @pytest.mark.parametrize("name", SCHEDULERS)
 def test_the_networks_go_with_every_scheduler(name: str) -> None:
-    check_scheduler(name, "random", TRAINABLES["cnn"], SPACES["cnn"])
+    check_scheduler(name, "random", NETWORKS["cnn"], SPACES["cnn"])
 
 
 def test_a_choice_is_drawn_anew() -> None:

@@ -21,7 +21,7 @@ from pipelines.search.record import load_trials
 from pipelines.search.samplers import Sampler
 from pipelines.search.trials import FinishedTrial, State
 from tests.pipelines.running import Witness, study
-from trainables.datasets import TrialData
+from trainables.data.datasets import TrialData
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from pipelines.figures.short_runs import short_runs_figure
 from pipelines.recipe.fitting import batch_size_up_to, fit_into
 from pipelines.search.seeding import load_configs
 from search_spaces import SPACES, Choice, Float, Int, SearchSpace
-from trainables import batch_size as measuring
-from trainables.smith import ShortRun, ValueTest
+from trainables.smith import batch_size as measuring
+from trainables.smith.short_runs import ShortRun, ValueTest
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
 

@@ -17,8 +17,8 @@ from pipelines.cluster.connect import Cluster
 from pipelines.search.record import load_trials
 from pipelines.search.trials import State
 from tests.pipelines.running import Witness, study
-from trainables.datasets import TrialData
-from trainables.metrics import DIVERGED_LOSS
+from trainables.data.datasets import TrialData
+from trainables.training.metrics import DIVERGED_LOSS
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ from pipelines.plan.prepare import prepare
 from pipelines.plan.range_first import range_space
 from pipelines.plan.tests_first import run_tests_first
 from search_spaces import SPACES, Choice, Float, SearchSpace
-from trainables.datasets import TrialData, load
-from trainables.networks import TRAINABLES
+from trainables.data.datasets import TrialData, load
+from trainables.networks import NETWORKS
 
 CPU = torch.device("cpu")
-MLP = TRAINABLES["mlp"]
+MLP = NETWORKS["mlp"]
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def digits() -> TrialData:
 def test_learning_rates_lie_between_the_bounds_of_all_optimisers(
     digits: TrialData, model: str
 ) -> None:
-    ranged = range_space(SPACES[model], TRAINABLES[model], digits, first=None, seed=0, device=CPU)
+    ranged = range_space(SPACES[model], NETWORKS[model], digits, first=None, seed=0, device=CPU)
     lr, ratio = ranged.space.domains["lr"], ranged.space.domains["base_lr_ratio"]
     assert isinstance(lr, Float)
     assert lr.low == min(b.base_lr for b in ranged.bounds.values())

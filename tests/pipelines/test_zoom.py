@@ -17,8 +17,8 @@ from pipelines.search.trials import FinishedTrial, State
 from pipelines.search.zoom import Change, load_space, zoom, zoom_lines, zoom_run
 from search_spaces import SPACES, AtLeast, Choice, Config, Float, Int, OneOf, SearchSpace, Value
 from search_spaces.limits import LIMITS
-from trainables.metrics import METRICS
-from trainables.networks import TRAINABLES
+from trainables.networks import NETWORKS
+from trainables.training.metrics import METRICS
 
 ACCURACY, LOSS = METRICS["val_accuracy"], METRICS["val_loss"]
 SPEC: dict[str, Any] = {
@@ -333,7 +333,7 @@ def test_a_quantile_is_a_share(quantile: float) -> None:
 def check_samples(model: str, space: SearchSpace, changes: list[Change]) -> None:
     rng = np.random.default_rng(1)
     for config in (space.sample(rng) for _ in range(200)):
-        TRAINABLES[model].config.from_dict(config)
+        NETWORKS[model].config.from_dict(config)
         assert space.contains(config)
     assert [change.name for change in changes] == list(SPACES[model].domains)
     assert all(change.why for change in changes)
@@ -367,7 +367,7 @@ def test_a_network_takes_every_config_of_a_space_widened_again_and_again(
         check_limits(space)
     rng = np.random.default_rng(1)
     for config in (space.sample(rng) for _ in range(200)):
-        TRAINABLES[model].config.from_dict(config)
+        NETWORKS[model].config.from_dict(config)
 
 
 @pytest.mark.parametrize("model", SPACES)

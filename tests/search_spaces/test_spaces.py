@@ -1,14 +1,12 @@
 """The spaces of the two networks: what is active when, and that the networks take it."""
 
-from typing import get_args
-
 import numpy as np
 import pytest
 
 from search_spaces import SPACES, Choice, Config
-from search_spaces.rates import POLICIES, policy_domains
-from trainables.config import Policy
-from trainables.networks import TRAINABLES
+from search_spaces.policies import policy_domains
+from trainables.networks import NETWORKS
+from trainables.training.schedules import POLICIES
 
 CYCLES = {"triangular", "triangular2", "exp_range"}
 
@@ -19,20 +17,20 @@ def samples(model: str) -> list[Config]:
 
 
 def test_every_network_has_a_space() -> None:
-    assert set(SPACES) == set(TRAINABLES)
+    assert set(SPACES) == set(NETWORKS)
 
 
 @pytest.mark.parametrize("model", SPACES)
 def test_a_network_takes_every_config_of_its_space(model: str) -> None:
     for config in samples(model):
-        checked = TRAINABLES[model].config.from_dict(config)
+        checked = NETWORKS[model].config.from_dict(config)
         assert {name: getattr(checked, name) for name in config} == config
 
 
 @pytest.mark.parametrize("model", SPACES)
 def test_a_network_takes_every_config_of_the_default_grid(model: str) -> None:
     for config in SPACES[model].grid():
-        TRAINABLES[model].config.from_dict(config)
+        NETWORKS[model].config.from_dict(config)
 
 
 def test_an_mlp_has_as_many_widths_as_layers() -> None:
@@ -48,7 +46,7 @@ def test_an_mlp_has_as_many_widths_as_layers() -> None:
 @pytest.mark.parametrize("model", SPACES)
 def test_a_config_has_the_parameters_of_its_policy_only(model: str) -> None:
     configs = samples(model)
-    assert {config["policy"] for config in configs} == set(get_args(Policy)) == set(POLICIES)
+    assert {config["policy"] for config in configs} == set(POLICIES)
     for config in configs:
         policy = config["policy"]
         moves_momentum = policy in CYCLES | {"one_cycle"}

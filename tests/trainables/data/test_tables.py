@@ -1,0 +1,194 @@
+"""Table files: columns, targets, scaling, and messages for files that are not usable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from trainables.data.datasets import load, load_test
+
+
+def write_csv(path: Path, **columns: object) -> str:
+    pd.DataFrame(columns).to_csv(path, index=False)
+    return str(path)
+
+
+def train_rows(source: str) -> np.ndarray:
+    """Which rows of a file whose first column counts its rows are in the train split."""
+    data, test = load(source, target="y"), load_test(source, target="y")
+    counted = np.concatenate([data.x_train, data.x_val, test.x])[:, 0]
+    return counted.argsort().argsort()[: len(data.x_train)]
+
+
+def test_tables_are_fitted_on_train_only(tmp_path: Path) -> None:
+    count = np.arange(50)
+    x, y = count + 0.5, count * 1.5 + 0.25
+    colour = np.array(["red", "blue"] * 25, dtype=object)
+    gap = np.full(50, np.nan)
+    source = write_csv(tmp_path / "t.csv", count=count, x=x, colour=colour, gap=gap, y=y)
+    before = load(source, target="y")
+    others = np.setdiff1d(count, train_rows(source))
+    x[others] *= 1e6
+    y[others] *= 1e6
+    colour[others] = "green"
+    gap[others] = 1
+    write_csv(tmp_path / "t.csv", count=count, x=x, colour=colour, gap=gap, y=y)
+    after = load(source, target="y")
+    np.testing.assert_array_equal(after.x_train, before.x_train)
+    np.testing.assert_array_equal(after.y_train, before.y_train)
+    assert after.x_val[:, 1].max() > 1e5
+    assert after.y_val.max() > 1e5
+    assert before.x_val[:, 2:].sum() == len(before.x_val)
+    assert after.x_val[:, 2:].sum() == 0  # an unseen category has no column
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_mixed_columns(tmp_path: Path, suffix: str) -> None:
+    n = 40
+    number = np.arange(n, dtype=float)
+    number[[0, 1, 2]] = [np.inf, -np.inf, np.nan]
+    frame = pd.DataFrame(
+        {
+            "number": number,
+            "whole": pd.array([None, *range(1, n)], dtype="Int64"),
+            "flag": [True, False] * (n // 2),
+            "flag or none": [True, None] * (n // 2),
+            "colour": [None, "red", "blue", "red"] * (n // 4),
+            "constant": 3,
+            "nothing": [None] * n,
+            "id": [f"row {i}" for i in range(n)],
+            "y": ["no", "yes"] * (n // 2),
+        }
+    )
+    path = tmp_path / f"mixed{suffix}"
+    frame.to_csv(path, index=False) if suffix == ".csv" else frame.to_parquet(path)
+    data, test = load(str(path), target="y"), load_test(str(path), target="y")
+    # number, whole, constant; flag 2, flag or none 2, colour 3; one per train id; nothing dropped
+    assert data.input_shape == test.x.shape[1:] == (3 + 2 + 2 + 3 + len(data.x_train),)
+    for x in (data.x_train, data.x_val, test.x):
+        assert x.dtype == np.float32
+        assert np.isfinite(x).all()
+        assert np.abs(x[:, :3]).max() < 3
+    assert (data.name, data.class_names, data.is_image) == ("mixed", ("no", "yes"), False)
+
+
+def test_at_most_100_columns_per_category(tmp_path: Path) -> None:
+    source = write_csv(tmp_path / "t.csv", id=[f"row {i}" for i in range(300)], y=[0, 1] * 150)
+    assert load(source, target="y").input_shape == (100,)
+
+
+def test_parquet_times_and_decimals_are_numbers(tmp_path: Path) -> None:
+    from decimal import Decimal
+
+    frame = pd.DataFrame(
+        {
+            "when": pd.date_range("2020-01-01", periods=20),
+            "price": [Decimal(i) / 4 for i in range(20)],
+            "y": np.arange(20) / 3,
+        }
+    )
+    frame.to_parquet(tmp_path / "t.parquet")
+    data = load(str(tmp_path / "t.parquet"), target="y")
+    assert data.input_shape == (2,)
+    np.testing.assert_allclose(data.x_train[:, 0], data.x_train[:, 1], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("target", "names"),
+    [
+        ([10, 2, -1], ("-1", "2", "10")),
+        ([1.0, 2.0, 3.0], ("1", "2", "3")),
+        (["b", "a", "a"], ("a", "b")),
+        ([True, False, True], ("False", "True")),
+        ([0.5, 1.0, 2.0], ()),
+        (list(range(20)), tuple(str(i) for i in range(20))),
+        (list(range(21)), ()),
+    ],
+)
+def test_target_decides_the_task(
+    tmp_path: Path, target: list[object], names: tuple[str, ...]
+) -> None:
+    y = target * (63 // len(target))
+    data = load(write_csv(tmp_path / "t.csv", x=range(len(y)), y=y), target="y")
+    assert data.class_names == names
+    assert data.task == ("classification" if names else "regression")
+    assert data.y_train.dtype == (np.int64 if names else np.float32)
+    assert data.n_classes == (len(names) or 1)
+
+
+def test_rows_without_a_target_are_dropped(tmp_path: Path) -> None:
+    y = [np.nan, np.inf, *([1.0, 2.0] * 10)]
+    source = write_csv(tmp_path / "t.csv", x=range(22), y=y)
+    data, test = load(source, target="y"), load_test(source, target="y")
+    assert len(data.x_train) + len(data.x_val) + len(test.x) == 20
+    assert data.class_names == ("1", "2")
+
+
+def test_fingerprint_depends_on_content_and_target(tmp_path: Path) -> None:
+    columns = {"a": np.arange(20) / 3, "b": np.arange(20) / 7}
+    source, copy = (write_csv(tmp_path / f"{name}.csv", **columns) for name in ("t", "copy"))
+    columns["a"][3] += 1
+    changed = write_csv(tmp_path / "changed.csv", **columns)
+    prints = [load(path, target="a").fingerprint for path in (source, copy, changed)]
+    prints.append(load(source, target="b").fingerprint)
+    assert prints[0] == prints[1]
+    assert len(set(prints)) == 3
+    assert all(len(print_) == 64 for print_ in prints)
+
+
+def table(**columns: object) -> Callable[[Path], str]:
+    return lambda folder: write_csv(folder / "t.csv", **columns)
+
+
+def file(name: str, content: bytes = b"") -> Callable[[Path], str]:
+    def write(folder: Path) -> str:
+        (folder / name).write_bytes(content)
+        return str(folder / name)
+
+    return write
+
+
+def twin_columns(folder: Path) -> str:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table([TEN, TEN, TEN], names=["x", "x", "y"]), folder / "t.parquet")
+    return str(folder / "t.parquet")
+
+
+TEN = list(range(10))
+
+UNUSABLE: dict[str, tuple[Callable[[Path], str], str, str]] = {
+    "zero bytes": (file("t.csv"), "y", "is empty"),
+    "header only": (file("t.csv", b"x,y\n"), "y", "has no rows"),
+    "not text": (file("t.csv", b"x,y\n\xff\xfe,1\n"), "y", "cannot be parsed as csv"),
+    "ragged": (file("t.csv", b"x,y\n1,2\n1,2,3,4\n"), "y", "cannot be parsed as csv"),
+    "row longer than header": (file("t.csv", b"x,y\n1,2,3\n"), "y", "cannot be parsed as csv"),
+    "not parquet": (file("t.parquet", b"x,y\n1,2\n"), "y", "cannot be parsed as parquet"),
+    "no such column": (
+        table(**{f"c{i}": TEN for i in range(12)}),
+        "y",
+        "no column 'y': it has 'c0', .*'c9' and 2 more",
+    ),
+    "twin columns": (twin_columns, "y", r"cannot be parsed as parquet: .*Name\(x\)"),
+    "only the target": (table(y=[0, 1] * 5), "y", "no feature columns besides the target 'y'"),
+    "only empty features": (table(x=[None] * 10, y=TEN), "y", "no value in any column besides"),
+    "few rows": (table(x=TEN[:9], y=TEN[:9]), "y", "9 rows with a value in target 'y'.* 10 are"),
+    "few targets": (table(x=TEN, y=[None, *TEN[1:]]), "y", "has 9 rows with a value in target"),
+    "one value": (table(x=TEN, y=[0.5] * 10), "y", "target 'y' has only the value 0.5"),
+}
+
+
+@pytest.mark.parametrize(("write", "target", "message"), UNUSABLE.values(), ids=UNUSABLE)
+def test_unusable_table(
+    tmp_path: Path, write: Callable[[Path], str], target: str, message: str
+) -> None:
+    source = write(tmp_path)
+    for function in (load, load_test):
+        with pytest.raises(ValueError, match=message) as caught:
+            function(source, target=target)
+        assert len(str(caught.value).splitlines()) == 1

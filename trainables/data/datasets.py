@@ -1,0 +1,220 @@
+"""Data for trials: named data sets, table files and image folders, split and normalised.
+
+Every source is split by a seed into train, validation and test. `load` gives the first two,
+`load_test` the third, so that nothing which a trial receives contains a test row. All scaling is
+fitted on the whole train split, whatever the fraction of it that is returned.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from trainables.data.images import read_digits, read_folder
+from trainables.data.published import read_published
+from trainables.data.splits import Raw, Split, fold_rows, split_rows, subset
+from trainables.data.tables import TABLE_SUFFIXES, read_embedded, read_file
+
+Task = Literal["classification", "regression"]
+
+DATASETS: dict[str, Callable[[], Raw]] = {
+    "digits": read_digits,
+    "breast_cancer": partial(read_embedded, "breast_cancer"),
+    "wine": partial(read_embedded, "wine"),
+    "diabetes": partial(read_embedded, "diabetes"),
+    "mnist": partial(read_published, "mnist"),
+    "fashion_mnist": partial(read_published, "fashion_mnist"),
+    "cifar10": partial(read_published, "cifar10"),
+}
+
+
+@dataclass(frozen=True)
+class TrialData:
+    """What a trial receives: train and validation, never test."""
+
+    name: str
+    """A name in DATASETS, or the stem of the file or folder."""
+    task: Task
+    x_train: np.ndarray
+    """float32, (n, features) for tables, (n, channels, height, width) for images."""
+    y_train: np.ndarray
+    """(n,) int64 class indices, or float32 target in standard deviations of the train split."""
+    x_val: np.ndarray
+    y_val: np.ndarray
+    n_classes: int
+    """Number of outputs: 1 for a regression."""
+    class_names: tuple[str, ...]
+    """In the order of the class indices; empty for a regression."""
+    fingerprint: str
+    """sha256 hex of all the raw data, before splitting."""
+
+    @property
+    def is_image(self) -> bool:
+        """Whether a sample is (channels, height, width) and not a row of features."""
+        return self.x_train.ndim == 4
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one sample."""
+        return self.x_train.shape[1:]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that a trial receives."""
+        return sum(a.nbytes for a in (self.x_train, self.y_train, self.x_val, self.y_val))
+
+
+@dataclass(frozen=True)
+class TestData:
+    """Test rows, shaped like those in TrialData and normalised with the same statistics."""
+
+    __test__ = False  # keeps pytest from collecting the class
+
+    x: np.ndarray
+    y: np.ndarray
+
+
+def load(
+    source: str, *, target: str | None = None, fraction: float = 1.0, seed: int = 0
+) -> TrialData:
+    """Load the train and validation splits of a data set.
+
+    Args:
+        source: A name in DATASETS, a .csv or .parquet file, or a folder of images with one
+            sub-folder per class.
+        target: The column to predict; for a table file only, and required there.
+        fraction: Share of the train split to return, in (0, 1], stratified, at least one sample per
+            class. A smaller fraction's samples are among a larger one's. Validation stays whole.
+        seed: Decides the split and the fraction's samples.
+
+    Raises:
+        ValueError: with a message of one line which names the bad value and the rule.
+    """
+    name, raw, split = _read_split(source, target, fraction, seed)
+    return _trial_data(name, raw, source, split, fraction, seed)
+
+
+def load_folds(
+    source: str, k: int, *, target: str | None = None, fraction: float = 1.0, seed: int = 0
+) -> tuple[TrialData, ...]:
+    """Load ``k`` folds of what `load` gives as train and validation: each sample validates once.
+
+    Each fold is normalised with the statistics of its own train part, of which it keeps
+    ``fraction``. The test split is the same as without folds.
+
+    Raises:
+        ValueError: as `load` does, and where a class has fewer than ``k`` samples.
+    """
+    name, raw, split = _read_split(source, target, fraction, seed)
+    pool = np.sort(np.concatenate([split.train, split.val]))
+    return tuple(
+        _trial_data(name, raw, source, fold, fraction, seed)
+        for fold in fold_rows(raw, source, pool, k, seed)
+    )
+
+
+def load_test(source: str, *, target: str | None = None, seed: int = 0) -> TestData:
+    """Load exactly the rows that `load` leaves out for the same source, target and seed.
+
+    Raises:
+        ValueError: as `load` does.
+    """
+    _, raw = _read(source, target)
+    split = split_rows(raw, source, seed)
+    inputs, targets = _fit(raw, source, split.train)
+    return TestData(inputs(split.test), targets(split.test))
+
+
+def describe(data: TrialData) -> str:
+    """Sizes, shape and task in one line."""
+    shape = "x".join(str(side) for side in data.input_shape)
+    samples = f"images {shape}" if data.is_image else f"rows of {shape} features"
+    kind = "regression" if data.task == "regression" else f"{data.n_classes} classes"
+    return (
+        f"{data.name}: {len(data.x_train)} train + {len(data.x_val)} validation {samples}, {kind}"
+    )
+
+
+def _read_split(
+    source: str, target: str | None, fraction: float, seed: int
+) -> tuple[str, Raw, Split]:
+    if not 0 < fraction <= 1:
+        raise ValueError(f"fraction {fraction}: must be greater than 0 and at most 1")
+    name, raw = _read(source, target)
+    return name, raw, split_rows(raw, source, seed)
+
+
+def _trial_data(
+    name: str, raw: Raw, source: str, split: Split, fraction: float, seed: int
+) -> TrialData:
+    inputs, targets = _fit(raw, source, split.train)
+    train = subset(split.train, raw, fraction, seed)
+    return TrialData(
+        name=name,
+        task=raw.task,
+        x_train=inputs(train),
+        y_train=targets(train),
+        x_val=inputs(split.val),
+        y_val=targets(split.val),
+        n_classes=len(raw.class_names) or 1,
+        class_names=raw.class_names,
+        fingerprint=raw.fingerprint,
+    )
+
+
+def _read(source: str, target: str | None) -> tuple[str, Raw]:
+    """Name and content of a source; DATASETS go before files and folders of the same name."""
+    named = DATASETS.get(source)
+    try:
+        path = Path(source).expanduser()
+        is_folder = bool(source.strip()) and path.is_dir()
+    except (OSError, RuntimeError) as error:
+        raise ValueError(f"{source!r} cannot be opened: {error}") from error
+    is_table = not named and not is_folder and path.suffix.lower() in TABLE_SUFFIXES
+    if not (named or is_folder or is_table):
+        raise ValueError(_unknown(source, path))
+    if is_table:
+        if not path.exists():
+            raise ValueError(f"file {source!r} does not exist")
+        if target is None:
+            raise ValueError(f"file {source!r} needs a target: name the column to predict")
+        return path.stem, read_file(path, target)
+    if target is not None:
+        raise ValueError(
+            f"target {target!r} given for {source!r}, which has its own: "
+            "only a .csv or .parquet file takes a target"
+        )
+    return (source, named()) if named else (path.absolute().stem, read_folder(path))
+
+
+def _unknown(source: str, path: Path) -> str:
+    """Why a source is neither a name nor a table file nor a folder."""
+    allowed = "a .csv or .parquet file, or a folder of images with one sub-folder per class"
+    if source.strip() and path.exists():
+        return f"file {source!r} has an unsupported extension {path.suffix!r}: give {allowed}"
+    if len(path.parts) > 1:
+        return f"file or folder {source!r} does not exist"
+    near = difflib.get_close_matches(source.lower(), DATASETS, n=1)
+    hint = f" (did you mean '{near[0]}'?)" if near else ""
+    return f"unknown data set {source!r}{hint}: give one of {', '.join(DATASETS)}, {allowed}"
+
+
+Encoder = Callable[[np.ndarray], np.ndarray]
+
+
+def _fit(raw: Raw, source: str, train: np.ndarray) -> tuple[Encoder, Encoder]:
+    """Functions from row numbers to inputs and to targets, fitted on the train rows only."""
+    try:
+        inputs = raw.fit_encoder(train)
+    except ValueError as error:
+        raise ValueError(f"{source!r}: {error}") from error
+    if raw.task == "classification":
+        return inputs, lambda rows: raw.y[rows]
+    mean, std = raw.y[train].mean(), raw.y[train].std() or 1.0
+    return inputs, lambda rows: ((raw.y[rows] - mean) / std).astype(np.float32)

@@ -1,0 +1,88 @@
+"""What a training asks of a device: its memory, and the time of an epoch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from trainables.smith.batch_size import WARM_UP, Steps
+from trainables.training.batches import batch_bounds, to_tensor
+from trainables.training.optimizers import OPTIMIZERS
+
+if TYPE_CHECKING:
+    from trainables.data.datasets import TrialData
+    from trainables.networks.network import Network
+
+
+def footprint(network: Network, config: Mapping[str, object], data: TrialData) -> int:
+    """Numbers that a training step holds: weights, gradients, the optimiser's state and the outputs
+    of every layer. It is found without computing any of them, and serves to order configs."""
+    outputs = 0
+
+    def count(layer: nn.Module, inputs: object, output: torch.Tensor) -> None:
+        nonlocal outputs
+        outputs += output.numel()
+
+    with torch.device("meta"):
+        checked, model = network.build(config, data)
+        for layer in model.modules():
+            if not list(layer.children()):
+                layer.register_forward_hook(count)
+        model(torch.empty(min(checked.batch_size, len(data.x_train)), *data.input_shape))
+    states = OPTIMIZERS[checked.optimizer].states
+    return sum(p.numel() for p in model.parameters()) * (2 + states) + outputs
+
+
+class Workload:
+    """The optimiser steps of one training, or of one on each of several ``folds`` in turn.
+
+    Raises what :meth:`Network.build` raises, and runs out of memory as a training does.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        config: Mapping[str, object],
+        folds: Sequence[TrialData],
+        *,
+        seed: int,
+        device: torch.device,
+    ) -> None:
+        torch.manual_seed(seed)
+        self._device = device
+        self._trainings: list[tuple[Steps, int]] = []  # and the size of a batch
+        self._epoch = 0  # steps of an epoch, over all folds
+        self._validation = [to_tensor(fold.x_val, device) for fold in folds]  # trials hold it too
+        for fold in folds:
+            checked, model = network.build(config, fold)
+            steps = Steps(model, checked, fold, seed, device)
+            self._trainings.append((steps, checked.batch_size))
+            self._epoch += len(batch_bounds(len(fold.x_train), checked.batch_size))
+
+    def memory(self) -> int:
+        """Bytes at the peak: see :func:`trainables.device.step_memory.step_memory`."""
+        needed = [steps.memory(batch) for steps, batch in self._trainings]
+        # On a GPU each is the peak of all that lies there, the other folds included.
+        return max(needed) if self._device.type == "cuda" else sum(needed)
+
+    def warm_up(self) -> None:
+        """Makes the first steps, in which memory is allocated."""
+        for _ in range(WARM_UP):
+            self._step()
+
+    def epoch_seconds(self, seconds: float) -> float:
+        """Of an epoch's training, from steps made for at least so many seconds."""
+        started, rounds = time.perf_counter(), 0
+        while rounds == 0 or time.perf_counter() - started < seconds:
+            self._step()
+            rounds += 1
+        of_a_step = (time.perf_counter() - started) / (rounds * len(self._trainings))
+        return of_a_step * self._epoch
+
+    def _step(self) -> None:
+        for steps, batch in self._trainings:
+            steps.step(batch)

@@ -1,0 +1,106 @@
+"""A network and its hyperparameters, as something that can be trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from trainables.training.config import TrainingConfig
+from trainables.training.fit import Training, fit
+
+if TYPE_CHECKING:
+    from trainables.data.datasets import TrialData
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network and the hyperparameters that it takes; calling it trains one.
+
+    ``module`` is called with a config, the shape of one sample and the number of outputs. For
+    ``cycle_ends`` see :func:`trainables.training.fit.fit`.
+    """
+
+    config: type[TrainingConfig]
+    module: type[nn.Module]
+    needs_images: bool = False
+    cycle_ends: tuple[int, ...] = ()
+
+    def check(self, data: TrialData) -> None:
+        """Raises ``ValueError`` where the network cannot take ``data``."""
+        if self.needs_images and not data.is_image:
+            raise ValueError(
+                f"a {self.module.__name__} needs images; '{data.name}' is a table with "
+                f"{data.input_shape[0]} columns: use --model mlp"
+            )
+
+    def build(
+        self, config: Mapping[str, object], data: TrialData
+    ) -> tuple[TrainingConfig, nn.Module]:
+        """The checked config, and an untrained network for ``data`` on the CPU.
+
+        Its weights come from torch's global generator, which the caller seeds. Raises
+        ``ValueError`` for an unknown, missing or invalid hyperparameter, and for data that the
+        network cannot take.
+        """
+        self.check(data)
+        checked = self.config.from_dict(config)
+        return checked, self.module(checked, data.input_shape, data.n_classes)
+
+    def size(self, config: Mapping[str, object], data: TrialData) -> int:
+        """The number of trainable parameters, counted without making them."""
+        with torch.device("meta"):
+            _, model = self.build(config, data)
+        return sum(parameter.numel() for parameter in model.parameters())
+
+    def __call__(
+        self,
+        config: Mapping[str, object],
+        data: TrialData,
+        *,
+        max_epochs: int,
+        seed: int,
+        device: torch.device,
+    ) -> NetworkTraining:
+        """Yields each epoch's metrics and the model as it stands; see
+        :func:`trainables.training.fit.fit`.
+
+        ``seed`` decides the weights, the order of the batches and dropout, through torch's global
+        generator: in one process, finish one training before the next starts. Raises what
+        :meth:`build` raises, at once and not with the first epoch.
+        """
+        torch.manual_seed(seed)
+        checked, model = self.build(config, data)
+        return NetworkTraining(
+            fit(
+                model,
+                checked,
+                data,
+                max_epochs=max_epochs,
+                seed=seed,
+                device=device,
+                cycle_ends=self.cycle_ends,
+            )
+        )
+
+
+class NetworkTraining(Iterator[tuple[dict[str, float | int | bool], nn.Module]]):
+    """A training as a search sees it: each epoch's metrics by name and the model, and a state to
+    go on from."""
+
+    def __init__(self, training: Training) -> None:
+        self._training = training
+
+    def __next__(self) -> tuple[dict[str, float | int | bool], nn.Module]:
+        return next(self._training).as_dict(), self._training.model
+
+    def state_dict(self) -> dict[str, Any]:
+        """See :meth:`trainables.training.fit.Training.state_dict`."""
+        return self._training.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """See :meth:`trainables.training.fit.Training.load_state_dict`."""
+        self._training.load_state_dict(state)

@@ -1,0 +1,188 @@
+"""The batch size test: how fast and how large a training step is as its batch doubles.
+
+Smith 2018 (arXiv 1803.09820, section 4.2): a batch as large as the memory allows, judged with the
+time that the training takes.
+"""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import statistics
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from trainables.device.step_memory import format_bytes, step_memory
+from trainables.smith.batch_size_rule import knee
+from trainables.training.batches import to_tensor
+from trainables.training.config import TrainingConfig, check_number
+from trainables.training.objective import objective_of
+from trainables.training.optimizers import make_optimizer
+
+if TYPE_CHECKING:
+    from trainables.data.datasets import TrialData
+    from trainables.networks.network import Network
+
+SMALLEST = 8
+WARM_UP = 2  # steps that are not timed: the first ones allocate
+# Both at least: a median needs several steps, and those of a small batch take less than what else
+# the machine does in between.
+TIMED_STEPS = 5
+TIMED_SECONDS = 0.1
+# What CUDA's allocator says, and what the CPU's does where the machine refuses.
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+
+
+@dataclass(frozen=True)
+class BatchRow:
+    """A batch that fits."""
+
+    batch_size: int
+    samples_per_second: float  # batch_size / median seconds of an optimiser step
+    memory: int  # bytes of a step, see trainables.device.step_memory
+
+
+@dataclass(frozen=True)
+class BatchSizeTest:
+    """Every batch that fits, from the smallest to the largest."""
+
+    rows: tuple[BatchRow, ...]
+    knee: int  # the smallest batch from which on throughput gains little
+    largest: int
+    stopped: str  # why no larger batch was tried, or fits
+
+    def as_dict(self) -> dict[str, Any]:
+        """Every field by name, for JSON."""
+        return asdict(self)
+
+
+def run_batch_size_test(
+    network: Network,
+    config: Mapping[str, object],
+    data: TrialData,
+    *,
+    memory: float | None = None,
+    seed: int = 0,
+    device: torch.device,
+) -> BatchSizeTest:
+    """Times training steps on batches of 8, 16, 32 ... samples of the training split.
+
+    Ends where a step runs out of memory, where it needs more than ``memory`` bytes (on the CPU the
+    batch that shows it needs up to twice of that), or where the training split has no more samples.
+    The batch size in ``config`` is not used. ``seed`` decides the weights and the samples; torch's
+    generators are left as they were.
+
+    Raises ``ValueError`` where not even the first batch fits, and what ``network.build`` raises.
+    """
+    if memory is not None:
+        check_number("the memory bound", memory, "above 0 bytes", lambda v: v > 0)
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed)
+        checked, model = network.build(config, data)
+        rows: list[BatchRow] = []
+        steps = Steps(model, checked, data, seed, device)
+        stopped = ""
+        for batch_size in _sizes(len(data.x_train)):
+            row, stopped = _measure(steps, batch_size, memory)
+            if row is None:
+                break
+            rows.append(row)
+    if not rows:
+        raise ValueError(f"not even the first batch fits: {stopped}")
+    if not stopped:
+        following = 2 * rows[-1].batch_size
+        stopped = f"the training split has {len(data.x_train)} samples, fewer than {following}"
+    best = knee([r.batch_size for r in rows], [r.samples_per_second for r in rows])
+    return BatchSizeTest(tuple(rows), best, rows[-1].batch_size, stopped)
+
+
+def _sizes(n_samples: int) -> Iterator[int]:
+    first = min(SMALLEST, n_samples)
+    doubled = (first * 2**i for i in itertools.count())
+    return itertools.takewhile(lambda size: size <= n_samples, doubled)
+
+
+def _measure(steps: Steps, batch_size: int, memory: float | None) -> tuple[BatchRow | None, str]:
+    """The row of a batch, or None and why there is none."""
+    try:
+        needed = steps.memory(batch_size)
+        if memory is not None and needed > memory:
+            return None, (
+                f"a step on {batch_size} samples needs {format_bytes(needed)}, "
+                f"above {format_bytes(memory)}"
+            )
+        return BatchRow(batch_size, steps.samples_per_second(batch_size), needed), ""
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+    # Only here, when the error is gone: it holds the frames, and they the tensors.
+    steps.clear()
+    return None, f"a step on {batch_size} samples runs out of memory"
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether a step failed because it needs more memory than there is."""
+    if isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)):
+        return True
+    return any(words in str(error) for words in _OUT_OF_MEMORY)
+
+
+class Steps:
+    """Optimiser steps as in a training, on the first samples of a shuffled split."""
+
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        config: TrainingConfig,
+        data: TrialData,
+        seed: int,
+        device: torch.device,
+    ) -> None:
+        self._device = device
+        self._model = model.to(device).train()
+        self._optimizer = make_optimizer(model, config)
+        self._objective = objective_of(data)
+        self._x = to_tensor(data.x_train, device)
+        self._y = to_tensor(data.y_train, device)
+        shuffling = torch.Generator().manual_seed(seed)
+        self._order = torch.randperm(len(self._x), generator=shuffling).to(device)
+
+    def memory(self, batch_size: int) -> int:
+        """Bytes that a step needs."""
+        return step_memory(
+            lambda: self.step(batch_size), self._model, self._optimizer, self._device
+        )
+
+    def samples_per_second(self, batch_size: int) -> float:
+        """From the median of some steps after a warm-up."""
+        for _ in range(WARM_UP):
+            self.step(batch_size)
+        seconds: list[float] = []
+        while len(seconds) < TIMED_STEPS or sum(seconds) < TIMED_SECONDS:
+            started = time.perf_counter()
+            self.step(batch_size)
+            seconds.append(time.perf_counter() - started)
+        return batch_size / statistics.median(seconds)
+
+    def clear(self) -> None:
+        """Lets go of what a step that failed has left."""
+        self._optimizer.zero_grad()
+        gc.collect()
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def step(self, batch_size: int) -> None:
+        """One forward and backward pass and step of the optimiser; returns when it is done."""
+        batch = self._order[:batch_size]
+        loss = self._objective.loss(self._model(self._x[batch]), self._y[batch])
+        loss.item()  # a training looks at every loss, for which a GPU has to wait
+        self._optimizer.zero_grad()
+        loss.backward()
+        self._optimizer.step()
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)

@@ -1,0 +1,86 @@
+"""The LR range test: a short training in which the learning rate rises, to see where it helps.
+
+Smith 2015 (arXiv 1506.01186, section 3.3) and Smith 2018 (arXiv 1803.09820, section 4.1).
+:mod:`trainables.smith.lr_sweep` trains, and :mod:`trainables.smith.lr_range_rule` reads the bounds
+off the curve.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, get_args
+
+import torch
+
+from trainables.smith.lr_range_rule import Bounds, suggest_bounds
+from trainables.smith.lr_sweep import Growth, RangeTest, Validation, kept_generators, sweep
+from trainables.training.batches import batch_bounds
+from trainables.training.config import check_choice, check_integer, check_number
+from trainables.training.optimizers import OPTIMIZERS
+
+if TYPE_CHECKING:
+    from trainables.data.datasets import TrialData
+    from trainables.networks.network import Network
+
+__all__ = ["Bounds", "Growth", "RangeTest", "Validation", "run_range_test", "suggest_bounds"]
+
+LOW = 1e-5
+HIGH = 10.0
+EPOCHS = 4
+# Between these: a longer sweep shows less, because the network has learnt before lr is high.
+MIN_ITERATIONS, MAX_ITERATIONS = 150, 400
+
+
+def run_range_test(
+    network: Network,
+    config: Mapping[str, object],
+    data: TrialData,
+    *,
+    growth: Growth = "exponential",
+    low: float = LOW,
+    high: float | None = None,
+    iterations: int | None = None,
+    seed: int = 0,
+    device: torch.device,
+) -> RangeTest:
+    """Trains a new network while the learning rate rises from ``low`` to ``high``.
+
+    The learning rate and policy of ``config`` are not used; momentum and weight decay stay what
+    they are. The test ends early where the smoothed training loss passes 4 times its best or a
+    loss is not finite. ``high`` is 10 by default; where growth is linear 1, and 0.1 for AdamW.
+    ``iterations`` are those of 4 epochs, but at least 150 and at most 400.
+
+    ``seed`` decides the weights, the order of the batches and dropout, as in a training. torch's
+    global generators are left as they were. Raises ``ValueError`` for a bad argument, and what
+    ``network.build`` raises.
+    """
+    with kept_generators(device):
+        torch.manual_seed(seed)
+        checked, model = network.build(config, data)
+        if iterations is None:
+            iterations = default_iterations(len(data.x_train), checked.batch_size)
+        if high is None:
+            high = OPTIMIZERS[checked.optimizer].linear_high if growth == "linear" else HIGH
+        lrs = learning_rates(growth, low, high, iterations)
+        return sweep(model, checked, data, growth=growth, lrs=lrs, seed=seed, device=device)
+
+
+def default_iterations(n_samples: int, batch_size: int) -> int:
+    """Those of 4 epochs, but at least 150 and at most 400."""
+    epochs = EPOCHS * len(batch_bounds(n_samples, batch_size))
+    return min(max(epochs, MIN_ITERATIONS), MAX_ITERATIONS)
+
+
+def learning_rates(growth: Growth, low: float, high: float, iterations: int) -> list[float]:
+    """From ``low`` to ``high`` in equal steps, or, exponentially, in equal ratios.
+
+    Raises ``ValueError`` unless 0 < low < high and there are two iterations or more.
+    """
+    check_choice("growth", growth, get_args(Growth))
+    check_number("low", low, "above 0", lambda v: v > 0)
+    check_number("high", high, f"above low = {low:g}", lambda v: v > low)
+    check_integer("iterations", iterations, "of at least 2", lambda v: v >= 2)
+    progress = [i / (iterations - 1) for i in range(iterations)]
+    if growth == "linear":
+        return [low + (high - low) * p for p in progress]
+    return [low * (high / low) ** p for p in progress]

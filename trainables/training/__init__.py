@@ -1,0 +1,1 @@
+"""How a network is trained: its hyperparameters, the one loop, and what is measured."""

@@ -1,0 +1,211 @@
+"""The one training loop: an iterator of each epoch's metrics, that can be saved and resumed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from trainables.training.batches import batch_bounds, to_tensor
+from trainables.training.config import TrainingConfig
+from trainables.training.metrics import DIVERGED_LOSS
+from trainables.training.objective import Scores, objective_of
+from trainables.training.optimizers import make_optimizer, set_rates
+from trainables.training.schedules import make_schedule
+
+if TYPE_CHECKING:
+    from trainables.data.datasets import TrialData
+
+EVALUATION_BATCH = 512  # bounds the memory of the activations, and is large enough to be fast
+
+
+@dataclass(frozen=True)
+class EpochMetrics:
+    """What one epoch achieved. Every number is finite, of a diverged training too.
+
+    Train scores are those of the predictions made during the epoch, each before its batch's
+    optimiser step; validation scores are those of the model at the end of the epoch.
+    """
+
+    epoch: int  # counted from 1
+    train_loss: float  # cross entropy in nats, or mean squared error of the standardised target
+    val_loss: float
+    lr: float  # at the last step of the epoch
+    momentum: float  # at the last step of the epoch; betas[0] of AdamW
+    seconds: float  # wall time of the epoch, validation included
+    train_accuracy: float | None = None  # in [0, 1]; None for regression
+    val_accuracy: float | None = None
+    train_r2: float | None = None  # at most 1; None for classification
+    val_r2: float | None = None
+    diverged: bool = False  # the training ended here, and the scores are the worst ones
+
+    def as_dict(self) -> dict[str, float | int | bool]:
+        """The metrics by name, without those that the task does not have."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+def fit(
+    model: nn.Module,
+    config: TrainingConfig,
+    data: TrialData,
+    *,
+    max_epochs: int,
+    seed: int,
+    device: torch.device,
+    cycle_ends: tuple[int, ...] = (),
+) -> Training:
+    """Trains ``model`` in place, one epoch for each item asked of the iterator.
+
+    ``model`` maps ``(n, *data.input_shape)`` to ``(n, data.n_classes)``, where regression has one
+    class; it is moved to ``device``, on which the whole of ``data`` stays. ``max_epochs`` is the
+    length that a policy plans for; the caller may stop earlier. With ``cycle_ends`` (in epochs) the
+    one-cycle policy makes a chain of whole cycles: see
+    :func:`trainables.training.schedules.make_schedule`.
+
+    A training whose loss explodes or is not a number ends with one last item, ``diverged``, which
+    has the worst scores; it raises nothing. The batch that shows it makes no optimiser step.
+
+    ``seed`` alone decides the order of the batches. Dropout draws from torch's global generator,
+    which is seeded here: on the CPU the same model, config, data and seed give the same metrics,
+    unless something else draws from that generator in between.
+    """
+    torch.manual_seed(seed)
+    return Training(model, config, data, max_epochs, seed, device, cycle_ends)
+
+
+class Training(Iterator[EpochMetrics]):
+    """A training between two epochs; see :func:`fit`."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        config: TrainingConfig,
+        data: TrialData,
+        max_epochs: int,
+        seed: int,
+        device: torch.device,
+        cycle_ends: tuple[int, ...] = (),
+    ) -> None:
+        self.model = model.to(device)
+        self._max_epochs = max_epochs
+        self._bounds = batch_bounds(len(data.x_train), config.batch_size)
+        self._optimizer = make_optimizer(model, config)
+        steps = len(self._bounds)
+        self._schedule = make_schedule(config, steps, max_epochs * steps, cycle_ends)
+        self._objective = objective_of(data)
+        self._x_train = to_tensor(data.x_train, device)
+        self._y_train = to_tensor(data.y_train, device)
+        self._x_val = to_tensor(data.x_val, device)
+        self._y_val = to_tensor(data.y_val, device)
+        self._shuffling = torch.Generator().manual_seed(seed)
+        self._epoch = 0
+        self._step = 0
+        self._limit: float | None = None  # the loss from which the training has diverged
+        self._rates = (0.0, 0.0)  # of the latest step
+        self._diverged = False
+
+    def __next__(self) -> EpochMetrics:
+        if self._diverged or self._epoch >= self._max_epochs:
+            raise StopIteration
+        started = time.perf_counter()
+        self._epoch += 1
+        train = self._run_epoch()
+        val = None if train is None else self._validate()
+        if train is None or val is None:
+            self._diverged = True
+            train = val = self._objective.worst
+        lr, momentum = self._rates
+        name = self._objective.quality_name
+        qualities = {f"train_{name}": train.quality, f"val_{name}": val.quality}
+        return EpochMetrics(
+            epoch=self._epoch,
+            train_loss=train.loss,
+            val_loss=val.loss,
+            lr=lr,
+            momentum=momentum,
+            seconds=time.perf_counter() - started,
+            diverged=self._diverged,
+            **qualities,
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the epochs to come depend on, torch's global generators included:
+        tensors and numbers, loadable with ``weights_only=True``."""
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "epoch": self._epoch,
+            "step": self._step,
+            "limit": self._limit,
+            "shuffling": self._shuffling.get_state(),
+            "random": torch.get_rng_state(),
+            "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [],
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from ``state``: with the same config, data and seed, as if never interrupted.
+
+        The learning rate, momentum and weight decay are those of this training's own config, so
+        that they may be changed between two epochs. Raises ``RuntimeError`` for the state of
+        another network.
+        """
+        self.model.load_state_dict(state["model"])
+        decays = [group["weight_decay"] for group in self._optimizer.param_groups]
+        self._optimizer.load_state_dict(state["optimizer"])
+        for group, decay in zip(self._optimizer.param_groups, decays, strict=True):
+            group["weight_decay"] = decay
+        self._epoch = state["epoch"]
+        self._step = state["step"]
+        self._limit = state["limit"]
+        self._shuffling.set_state(state["shuffling"])
+        torch.set_rng_state(state["random"])
+        if state["random_cuda"] and torch.cuda.is_initialized():
+            torch.cuda.set_rng_state_all(state["random_cuda"][: torch.cuda.device_count()])
+
+    def _run_epoch(self) -> Scores | None:
+        """Trains on every batch once; the scores, or None where the training diverged."""
+        self.model.train()
+        order = torch.randperm(len(self._x_train), generator=self._shuffling)
+        order = order.to(self._x_train.device)
+        outputs = []
+        for start, end in self._bounds:
+            output = self._run_batch(order[start:end])
+            if output is None:
+                return None
+            outputs.append(output)
+        # Judged once an epoch: on small batches the scores would cost as much as the training.
+        targets = self._y_train[order[: self._bounds[-1][1]]]
+        return self._objective.judge(torch.cat(outputs), targets)
+
+    def _run_batch(self, batch: Tensor) -> Tensor | None:
+        """One optimiser step on the samples of ``batch``; their outputs from before it."""
+        self._rates = self._schedule(self._step)
+        output: Tensor = self.model(self._x_train[batch])
+        loss = self._objective.loss(output, self._y_train[batch])
+        if self._explodes(loss.item()):
+            return None
+        self._optimizer.zero_grad()
+        loss.backward()
+        set_rates(self._optimizer, *self._rates)
+        self._optimizer.step()
+        self._step += 1
+        return output.detach()
+
+    def _explodes(self, loss: float) -> bool:
+        if self._limit is None:
+            self._limit = self._objective.limit(loss)
+        return not loss < self._limit  # in this form NaN explodes
+
+    @torch.no_grad()
+    def _validate(self) -> Scores | None:
+        """The scores on the validation data, or None where the loss is not below the worst."""
+        self.model.eval()
+        outputs = torch.cat([self.model(x) for x in torch.split(self._x_val, EVALUATION_BATCH)])
+        scores = self._objective.judge(outputs, self._y_val)
+        # Not the limit of the training loss: early running means of batch normalisation can make
+        # one validation bad in a training that recovers.
+        return scores if scores.loss < DIVERGED_LOSS else None
