@@ -15,13 +15,14 @@ import statistics
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
+import cyclopts
 import numpy as np
 import torch
-import typer
+from cyclopts import Parameter
 from ray.tune.schedulers import TrialScheduler
 
-from pipelines.search.samplers import random_configs
-from pipelines.search.schedulers import SCHEDULERS, StoppingRules, rungs
+from pipelines.tuner.samplers import random_configs
+from pipelines.tuner.schedulers import SCHEDULERS, StoppingRules, rungs
 from search_spaces import SPACES, Choice, Config
 from trainables.data.datasets import TrialData, load
 from trainables.networks import NETWORKS
@@ -49,7 +50,7 @@ def kept(
     name: str, rules: StoppingRules, trials: list[tuple[Config, Curve]]
 ) -> tuple[list[int], int]:
     """The trials that train to the end, and the epochs spent, two trials at a time."""
-    scheduler: Any = SCHEDULERS[name](rules)
+    scheduler: Any = SCHEDULERS[name].make(rules)
     waiting = list(enumerate(trials))[::-1]
     running: list[tuple[int, Fed, Curve, int]] = []
     ended, spent = [], 0
@@ -71,10 +72,10 @@ def kept(
 
 
 def main(
-    data: Annotated[str, typer.Option(help="An embedded data set.")] = "digits",
-    configs: Annotated[int, typer.Option(help="Random CNNs.")] = 36,
-    max_epochs: Annotated[int, typer.Option(help="Of each training.")] = 18,
-    orders: Annotated[int, typer.Option(help="Random orders of arrival.")] = 200,
+    data: Annotated[str, Parameter(help="An embedded data set.")] = "digits",
+    configs: Annotated[int, Parameter(help="Random CNNs.")] = 36,
+    max_epochs: Annotated[int, Parameter(help="Of each training.")] = 18,
+    orders: Annotated[int, Parameter(help="Random orders of arrival.")] = 200,
 ) -> None:
     """Print, for each way, the quality of what is kept, the best, and the epochs spent."""
     torch.set_num_threads(1)
@@ -85,8 +86,9 @@ def main(
     loaded, draws = load(data), random_configs(space, seed=0)
     drawn = [next(draws) for _ in range(configs)]
     plain = [curve(config, loaded, max_epochs, ()) for config in drawn]
+    ends = rungs(max_epochs, rules.grace_period, rules.reduction_factor)
     chained = [
-        curve(config, loaded, max_epochs, rungs(rules)) if config["policy"] == "one_cycle" else line
+        curve(config, loaded, max_epochs, ends) if config["policy"] == "one_cycle" else line
         for config, line in zip(drawn, plain, strict=True)
     ]
     print(f"{configs} configs, best of all: {max(map(max, plain)):.4f} plain, ", end="")
@@ -111,4 +113,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    cyclopts.run(main)

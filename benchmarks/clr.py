@@ -16,20 +16,22 @@ hour.
 from __future__ import annotations
 
 import statistics
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 import torch
-import typer
+from cyclopts import Parameter
 from torch import nn
 
+from pipelines.cli.command import command
+from pipelines.cli.command import main as run
 from search_spaces import Config
 from trainables.data.datasets import TestData, TrialData, describe, load, load_test
 from trainables.data.published import is_cached
 from trainables.networks import NETWORKS
-from trainables.training.batches import to_tensor
-from trainables.training.fit import EVALUATION_BATCH
+from trainables.training.batches import EVALUATION_BATCH, to_tensor
 
 POLICIES = ("constant", "step", "triangular2", "one_cycle")
 LRS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
@@ -154,23 +156,18 @@ def verdict(short: Measured, full: Measured) -> str:
 
 
 def main(
+    *,
     data: Annotated[
-        list[str] | None, typer.Option(help="digits, and mnist where it is cached.")
-    ] = None,
-    epochs: Annotated[
-        int | None, typer.Option(min=3, help="Of a whole training.", show_default="30, MNIST 12")
-    ] = None,
-    batch_size: Annotated[int, typer.Option(help="Of all trainings.")] = 64,
-    seeds: Annotated[int, typer.Option(min=2, help="Trainings of each kind.")] = 5,
-    searches: Annotated[
-        int, typer.Option(min=1, help="Trainings by which a learning rate is judged.")
-    ] = 1,
+        tuple[str, ...],
+        Parameter(help="digits, and mnist where it is cached.", choices=list(SETTINGS)),
+    ] = (),
+    epochs: Annotated[int | None, Parameter(help="Of a whole training; 30, of MNIST 12.")] = None,
+    batch_size: Annotated[int, Parameter(help="Of all trainings.")] = 64,
+    seeds: Annotated[int, Parameter(help="Trainings of each kind.")] = 5,
+    searches: Annotated[int, Parameter(help="Trainings by which a learning rate is judged.")] = 1,
 ) -> None:
     """Print final accuracies, epochs to an accuracy, mean +- standard deviation, and verdicts."""
     torch.set_num_threads(1)
-    for name in data or []:
-        if name not in SETTINGS:
-            raise typer.BadParameter(f"{name!r} is none of {', '.join(SETTINGS)}")
     cached = {name: name == "digits" or is_cached(name) for name in SETTINGS}
     for name in data or [name for name in SETTINGS if cached[name]]:
         setting = SETTINGS[name]
@@ -193,5 +190,7 @@ def main(
         print("no mnist: its files are not in the cache folder")
 
 
+app = command(main)
+
 if __name__ == "__main__":
-    typer.run(main)
+    sys.exit(run(app))

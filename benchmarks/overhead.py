@@ -17,11 +17,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, Any
 
+import cyclopts
 import numpy as np
-import typer
+from cyclopts import Parameter
 
 EPOCHS = 5
 SLOTS = 2
@@ -60,12 +60,14 @@ def stock(trials: int) -> float:
 
 
 def ours(trials: int) -> float:
-    """Seconds of the same search through :func:`pipelines.search.study.run_study`."""
+    """Seconds of the same search through :func:`pipelines.study.run_study.run_study`."""
     from rich.console import Console
 
     from pipelines.cli.display import Display
-    from pipelines.cluster.connect import LOCAL, connect, slot_counter
-    from pipelines.search.study import StudySpec, run_study
+    from pipelines.cluster.connect import LOCAL, connect
+    from pipelines.study.run_study import run_study
+    from pipelines.study.spec import StudySpec
+    from pipelines.study.study import Study
     from search_spaces import Float, SearchSpace
     from trainables.data.datasets import TrialData
 
@@ -73,28 +75,23 @@ def ours(trials: int) -> float:
     data = TrialData(
         "nothing", "regression", nothing, nothing[0], nothing, nothing[0], 1, (), "none"
     )
-    spec = StudySpec(
-        algo="random",
-        model="overhead:train",
-        data="nothing",
-        metric="val_loss",
-        trials=trials,
-        max_epochs=EPOCHS,
-        scheduler="none",
-    )
+    space = SearchSpace({"x": Float(0.0, 1.0)})
     with connect(LOCAL, dashboard=False) as cluster, tempfile.TemporaryDirectory() as folder:
-        started = time.perf_counter()
-        summary = run_study(
-            spec,
-            folder=Path(folder) / "run",
-            space=SearchSpace({"x": Float(0.0, 1.0)}),
-            trainable=train,
-            data=data,
-            slots=slot_counter(cluster, 1, 0, SLOTS),
-            observer=Display(Console(quiet=True), spec.metric),
+        spec = StudySpec.model_validate(
+            {
+                "problem": {"trainable": "overhead:train", "metric": "val_loss"},
+                "search": {"algo": "random"},
+                "budget": {"trials": trials, "max_epochs": EPOCHS},
+                "stopping": {"scheduler": "none"},
+                "resources": {"max_concurrent": SLOTS},
+                "run": {"name": "run", "runs_dir": folder},
+            }
         )
+        study = Study(spec, space, train, (data,))
+        started = time.perf_counter()
+        result = run_study(study, cluster, Display(Console(quiet=True), study.metric_name))
         seconds = time.perf_counter() - started
-    assert len(summary.trials) == trials
+    assert len(result.trials) == trials
     return seconds
 
 
@@ -109,10 +106,10 @@ def measure(side: str, trials: int) -> float:
 
 
 def main(
-    ours_trials: Annotated[int, typer.Option(help="Trials of this pipeline.")] = 200,
-    stock_trials: Annotated[int, typer.Option(help="Trials of the stock script.")] = 20,
-    rounds: Annotated[int, typer.Option(help="Runs of each side.")] = 3,
-    side: Annotated[str, typer.Option(hidden=True)] = "",
+    ours_trials: Annotated[int, Parameter(help="Trials of this pipeline.")] = 200,
+    stock_trials: Annotated[int, Parameter(help="Trials of the stock script.")] = 20,
+    rounds: Annotated[int, Parameter(help="Runs of each side.")] = 3,
+    side: Annotated[str, Parameter(show=False)] = "",
 ) -> None:
     """Print seconds per trial of both sides, and the ratio."""
     trials = {"stock": stock_trials, "ours": ours_trials}
@@ -132,4 +129,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    cyclopts.run(main)

@@ -13,11 +13,12 @@ import itertools
 from collections.abc import Iterable
 from typing import Annotated
 
+import cyclopts
 import numpy as np
 import torch
-import typer
+from cyclopts import Parameter
 
-from pipelines.search.samplers import random_configs
+from pipelines.tuner.samplers import random_configs
 from search_spaces import SPACES, Config
 from trainables.data.datasets import TrialData, load
 from trainables.networks import NETWORKS
@@ -50,8 +51,8 @@ def experiments(scores: np.ndarray, size: int) -> np.ndarray:
 
 
 def main(
-    data: Annotated[list[str] | None, typer.Option(help="digits, breast_cancer, wine.")] = None,
-    max_epochs: Annotated[int, typer.Option(help="Of each training.")] = 15,
+    data: Annotated[list[str] | None, Parameter(help="digits, breast_cancer, wine.")] = None,
+    max_epochs: Annotated[int, Parameter(help="Of each training.")] = 15,
 ) -> None:
     """Print the grid's best, and the mean best and the chance to match it by experiment size."""
     torch.set_num_threads(1)
@@ -71,4 +72,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    cyclopts.run(main)

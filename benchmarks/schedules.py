@@ -15,9 +15,10 @@ from __future__ import annotations
 import time
 from typing import Annotated
 
+import cyclopts
 import numpy as np
 import torch
-import typer
+from cyclopts import Parameter
 
 from trainables.data.datasets import TrialData, load
 from trainables.networks import NETWORKS
@@ -58,9 +59,9 @@ def schedule_seconds(policy: str, data: TrialData, epochs: int) -> float:
 
 
 def main(
-    data: Annotated[str, typer.Option(help="An embedded data set.")] = "digits",
-    rounds: Annotated[int, typer.Option(min=2, help="Trainings with each policy.")] = 201,
-    epochs: Annotated[int, typer.Option(min=1, help="Of each training.")] = 2,
+    data: Annotated[str, Parameter(help="An embedded data set.")] = "digits",
+    rounds: Annotated[int, Parameter(help="Trainings with each policy.")] = 201,
+    epochs: Annotated[int, Parameter(help="Of each training.")] = 2,
 ) -> None:
     """Print, for each policy, the ratio with its quartiles, and microseconds a step."""
     torch.set_num_threads(1)
@@ -84,4 +85,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    cyclopts.run(main)

@@ -19,9 +19,10 @@ from __future__ import annotations
 
 import math
 import statistics
+import sys
 import warnings
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -30,14 +31,17 @@ from typing import Annotated, Any, Protocol
 import hyperopt
 import numpy as np
 import optuna
-import typer
+from cyclopts import Parameter
+from cyclopts.validators import Number
 from hyperopt import hp, tpe
 from hyperopt.base import JOB_STATE_DONE, JOB_STATE_RUNNING, Domain, spec_from_misc
 from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, TPESampler
 
-from pipelines.search.algorithms import ALGORITHMS
-from pipelines.search.samplers import Problem
-from pipelines.search.trials import FinishedTrial, State
+from pipelines.cli.command import command
+from pipelines.cli.command import main as run
+from pipelines.record.trials import FinishedTrial, State
+from pipelines.tuner.algorithms import ALGORITHMS
+from pipelines.tuner.samplers import Problem
 from search_spaces import Choice, Config, Float, OneOf, SearchSpace
 from trainables.training.metrics import METRICS
 
@@ -443,46 +447,34 @@ def comparisons(
                     yield compare(name, algo, pending, seeds, trials)
 
 
-def _known(known: Mapping[str, object]) -> Callable[[list[str]], list[str]]:
-    """A check of an option's values."""
-
-    def check(names: list[str]) -> list[str]:
-        for name in names:
-            if name not in known:
-                raise typer.BadParameter(f"'{name}' is none of {', '.join(known)}")
-        return names
-
-    return check
-
-
-def _positive(numbers: list[int]) -> list[int]:
-    for number in numbers:
-        if number < 1:
-            raise typer.BadParameter(f"must be at least 1, not {number}")
-    return numbers
+AT_LEAST_ONE = Number(gte=1)
 
 
 def main(
-    seeds: Annotated[int, typer.Option(min=1, help="Searches of each side.")] = 20,
-    trials: Annotated[int, typer.Option(min=1, help="Trials of each search.")] = 60,
+    *,
+    seeds: Annotated[int, Parameter(help="Searches of each side.", validator=AT_LEAST_ONE)] = 20,
+    trials: Annotated[int, Parameter(help="Trials of each search.", validator=AT_LEAST_ONE)] = 60,
     functions: Annotated[
-        list[str], typer.Option(callback=_known(FUNCTIONS), help="Repeat for several.")
-    ] = list(FUNCTIONS),  # noqa: B006  # typer reads it and changes nothing
+        tuple[str, ...], Parameter(help="Repeat for several.", choices=list(FUNCTIONS))
+    ] = tuple(FUNCTIONS),
     algos: Annotated[
-        list[str], typer.Option(callback=_known(NATIVE), help="Repeat for several.")
-    ] = list(NATIVE),  # noqa: B006
+        tuple[str, ...], Parameter(help="Repeat for several.", choices=list(NATIVE))
+    ] = tuple(NATIVE),
     concurrency: Annotated[
-        list[int], typer.Option(callback=_positive, help="Pending trials. Repeat for several.")
-    ] = [1, 8],  # noqa: B006
-) -> None:
+        tuple[int, ...],
+        Parameter(help="Pending trials. Repeat for several.", validator=AT_LEAST_ONE),
+    ] = (1, 8),
+) -> int:
     """Print a row for each function, algorithm and concurrency. Exit with 1 if any is worse."""
     print(f"{seeds} seeds, {trials} trials", HEADER, sep="\n", flush=True)
     worse = False
     for comparison in comparisons(functions, algos, concurrency, seeds, trials):
         print(comparison, flush=True)
         worse |= comparison.worse
-    raise typer.Exit(int(worse))
+    return int(worse)
 
+
+app = command(main)
 
 if __name__ == "__main__":
-    typer.run(main)
+    sys.exit(run(app))

@@ -12,12 +12,13 @@ import statistics
 import time
 from typing import Annotated
 
+import cyclopts
 import numpy as np
-import typer
+from cyclopts import Parameter
 
-from pipelines.search.algorithms import ALGORITHMS, make_sampler
-from pipelines.search.samplers import Problem
-from pipelines.search.trials import FinishedTrial, State
+from pipelines.record.trials import FinishedTrial, State
+from pipelines.tuner.algorithms import ALGORITHMS, make_sampler
+from pipelines.tuner.samplers import Problem
 from search_spaces import SPACES, Config, SearchSpace
 
 ASKED = 20  # suggestions that are timed at each size
@@ -50,9 +51,9 @@ def seconds_per_suggestion(algo: str, space: SearchSpace, history: list[Finished
 
 
 def main(
-    algos: Annotated[list[str] | None, typer.Option(help="All but the grid.")] = None,
-    sizes: Annotated[list[int] | None, typer.Option(help="100, 500 and 2000.")] = None,
-    model: Annotated[str, typer.Option(help="Whose space.")] = "mlp",
+    algos: Annotated[list[str] | None, Parameter(help="All but the grid.")] = None,
+    sizes: Annotated[list[int] | None, Parameter(help="100, 500 and 2000.")] = None,
+    model: Annotated[str, Parameter(help="Whose space.")] = "mlp",
 ) -> None:
     """Print milliseconds per suggestion."""
     sizes = sizes or [100, 500, 2000]
@@ -65,4 +66,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    cyclopts.run(main)

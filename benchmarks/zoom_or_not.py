@@ -13,13 +13,14 @@ from __future__ import annotations
 import statistics
 from typing import Annotated
 
+import cyclopts
 import torch
-import typer
+from cyclopts import Parameter
 
-from pipelines.search.algorithms import make_sampler
-from pipelines.search.samplers import Problem
-from pipelines.search.trials import FinishedTrial, State, best_trial
-from pipelines.search.zoom import zoom
+from pipelines.record.trials import FinishedTrial, State, best_trial
+from pipelines.study.zoom import zoom
+from pipelines.tuner.algorithms import make_sampler
+from pipelines.tuner.samplers import Problem
 from search_spaces import SPACES, Config, SearchSpace
 from trainables.data.datasets import TrialData, load
 from trainables.networks import NETWORKS
@@ -67,10 +68,10 @@ def best(trials: tuple[FinishedTrial, ...]) -> float:
 
 
 def main(
-    data: Annotated[str, typer.Option(help="An embedded data set.")] = "digits",
-    trials: Annotated[int, typer.Option(help="The whole budget.")] = 40,
-    seeds: Annotated[int, typer.Option(help="Searches of each kind.")] = 3,
-    max_epochs: Annotated[int, typer.Option(help="Of each training.")] = 10,
+    data: Annotated[str, Parameter(help="An embedded data set.")] = "digits",
+    trials: Annotated[int, Parameter(help="The whole budget.")] = 40,
+    seeds: Annotated[int, Parameter(help="Searches of each kind.")] = 3,
+    max_epochs: Annotated[int, Parameter(help="Of each training.")] = 10,
 ) -> None:
     """Print the best validation accuracy of each kind, seed by seed and on average."""
     torch.set_num_threads(1)
@@ -92,4 +93,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    cyclopts.run(main)

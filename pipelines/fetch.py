@@ -4,34 +4,38 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import typer
+from cyclopts import Parameter
 
-from pipelines.cli.arguments import option
-from pipelines.cli.command import main
-
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+from pipelines.cli.command import command, main
 
 
-@app.command()
 def fetch(
     cluster: Annotated[
-        Any, typer.Argument(parser=Path, help="What `ray up` was given.", metavar="CLUSTER.YAML")
+        Path, Parameter(help="What `ray up` was given.", allow_leading_hyphen=False)
     ],
     run: Annotated[
-        str, typer.Argument(help="The run's name, or its folder on the head.", metavar="RUN")
+        str,
+        Parameter(help="The run's name, or its folder on the head.", allow_leading_hyphen=False),
     ],
-    to: Annotated[Any, option(Path, "Where runs are kept here.", "Options", "folder")] = "runs",
+    /,
+    *,
+    to: Annotated[Path, Parameter(metavar="FOLDER", help="Where runs are kept here.")] = Path(
+        "runs"
+    ),
 ) -> None:
     """Copy a run from the head of a cluster, or bring an earlier copy up to date."""
-    from pipelines.fetching import fetch_run
-    from pipelines.search.record import load_trials
+    from pipelines.cli.options import to_type
+    from pipelines.cluster.fetching import fetch_run
+    from pipelines.study.runs import open_run
 
     folder = fetch_run(cluster, run, to)
-    print(f"run       {folder}: {len(load_trials(folder))} finished trials")
-    print(f"next      python pipelines/report.py {folder}")
+    print(f"run       {folder}: {len(open_run(folder).finished)} finished trials")
+    print(f"next      {to_type('report', str(folder))}")
 
+
+app = command(fetch)
 
 if __name__ == "__main__":
     sys.exit(main(app))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 Value: TypeAlias = bool | int | float | str
 Config: TypeAlias = dict[str, Value]
@@ -194,3 +195,35 @@ def values(domain: Int | Choice) -> list[Value]:
     if isinstance(domain, Choice):
         return list(domain.options)
     return list(range(domain.low, domain.high + 1))
+
+
+def domain_to_dict(domain: Domain) -> dict[str, Any]:
+    """A domain and its condition in what JSON has."""
+    content: dict[str, Any] = {"kind": type(domain).__name__.lower()}
+    if isinstance(domain, Choice):
+        content["options"] = list(domain.options)
+    else:
+        content |= {"low": domain.low, "high": domain.high, "log": domain.log}
+    if isinstance(domain.when, AtLeast):
+        content["when"] = {"parent": domain.when.parent, "at_least": domain.when.bound}
+    elif isinstance(domain.when, OneOf):
+        content["when"] = {"parent": domain.when.parent, "one_of": list(domain.when.options)}
+    return content
+
+
+def domain_from_dict(content: Mapping[str, Any]) -> Domain:
+    """The domain that :func:`domain_to_dict` wrote down. Raises ``ValueError`` for an unknown kind,
+    and ``KeyError`` where something is missing."""
+    when = _condition(content["when"]) if "when" in content else None
+    if content["kind"] == "choice":
+        return Choice(tuple(content["options"]), when)
+    kinds: dict[str, type[Float | Int]] = {"float": Float, "int": Int}
+    if content["kind"] not in kinds:
+        raise ValueError(f"'{content['kind']}' is no kind of domain: float, int or choice")
+    return kinds[content["kind"]](content["low"], content["high"], content["log"], when)
+
+
+def _condition(content: Mapping[str, Any]) -> Condition:
+    if "at_least" in content:
+        return AtLeast(content["parent"], content["at_least"])
+    return OneOf(content["parent"], tuple(content["one_of"]))

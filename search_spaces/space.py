@@ -10,10 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
-from search_spaces.domains import Condition, Config, Domain, Float, Value, values
+from search_spaces.domains import (
+    Condition,
+    Config,
+    Domain,
+    Float,
+    Value,
+    domain_from_dict,
+    domain_to_dict,
+    values,
+)
 
 DEFAULT_LEVELS = 3
 
@@ -107,6 +117,33 @@ class SearchSpace:
         try_first = tuple(config for config in self.try_first if space.contains(config))
         return SearchSpace(domains, grid_levels, try_first, self.forbid)
 
+    def to_dict(self) -> dict[str, Any]:
+        """The whole space in what JSON has, exactly; of ``forbid`` the name."""
+        return {
+            "domains": {name: domain_to_dict(domain) for name, domain in self.domains.items()},
+            "grid_levels": dict(self.grid_levels),
+            "try_first": [dict(config) for config in self.try_first],
+            "forbid": None if self.forbid is None else name_of(self.forbid),
+        }
+
+    @classmethod
+    def from_dict(
+        cls, content: Mapping[str, Any], forbid: Callable[[Config], bool] | None = None
+    ) -> SearchSpace:
+        """The space that :meth:`to_dict` wrote down; ``forbid`` is the function that it names.
+
+        Raises ``ValueError`` for what is no space.
+        """
+        try:
+            return cls(
+                {name: domain_from_dict(value) for name, value in content["domains"].items()},
+                dict(content["grid_levels"]),
+                tuple(dict(config) for config in content["try_first"]),
+                forbid,
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"no search space: {type(error).__name__}: {error}") from error
+
     def grid(self, levels: Mapping[str, int] | None = None) -> Iterator[Config]:
         """Every combination of the levels of the parameters that are active together.
 
@@ -182,3 +219,9 @@ def _can_hold(condition: Condition, domains: Mapping[str, Domain]) -> bool:
         and not isinstance(parent, Float)
         and any(condition.holds(value) for value in values(parent))
     )
+
+
+def name_of(function: object) -> str:
+    """``module:name`` of a function; of another callable what it says of itself."""
+    name = getattr(function, "__qualname__", None)
+    return str(function) if name is None else f"{getattr(function, '__module__', '')}:{name}"

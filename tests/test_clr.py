@@ -1,10 +1,9 @@
 """The benchmark of super-convergence: what it counts, and its verdicts."""
 
 import pytest
-import typer
-from typer.testing import CliRunner
 
-from benchmarks.clr import LRS, NETWORK, Measured, Trained, accuracy_of, main, train, verdict
+from benchmarks.clr import LRS, NETWORK, Measured, Trained, accuracy_of, app, train, verdict
+from pipelines.cli.command import main as run
 from trainables.data.datasets import load, load_test
 
 CONFIG = {**NETWORK, "n_blocks": 1, "channels": 2, "batch_size": 256, "lr": 0.1}
@@ -50,9 +49,6 @@ def test_divergence_is_an_accuracy_of_0() -> None:
     assert accuracy_of(trained.model, load_test("digits")) == 0
 
 
-def test_unknown_data_are_named() -> None:
-    app = typer.Typer()
-    app.command()(main)
-    result = CliRunner().invoke(app, ["--data", "wine"])
-    assert result.exit_code == 2
-    assert "'wine' is none of digits, mnist" in result.output
+def test_unknown_data_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(app, ["--data", "wine"]) == 2
+    assert "'wine' is none of digits, mnist" in capsys.readouterr().err

@@ -1,33 +1,55 @@
-"""Imports point one way: pipelines to trainables and search_spaces, and never back."""
+"""Imports point one way: from pipelines to search_spaces to trainables, and inside pipelines from
+what is typed to what is recorded."""
 
 import ast
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
-OURS = {"search_spaces", "trainables", "pipelines"}
 SEARCH = {"ray", "optuna", "hyperopt"}
 
+# Of pipelines, each may import those before it. The files at its top come last.
+LAYERS = ("record", "cluster", "tuner", "study", "results", "recipe", "cli", "")
 
-def imported(file: Path) -> set[str]:
-    """The top-level packages that a file imports anywhere, in functions and for types too."""
-    packages = set()
-    for node in ast.walk(ast.parse(file.read_text())):
+
+def modules(package: str) -> dict[str, Path]:
+    """Every module of a package, by its dotted name."""
+    files = list((ROOT / package).rglob("*.py"))
+    assert files
+    names = [file.relative_to(ROOT).with_suffix("").parts for file in files]
+    return {
+        ".".join(parts[:-1] if parts[-1] == "__init__" else parts): file
+        for parts, file in zip(names, files, strict=True)
+    }
+
+
+def imports(file: Path, *, when_loaded: bool = False) -> Iterator[str]:
+    """The modules that a file imports: anywhere, or, ``when_loaded``, not in functions or for types
+    alone."""
+    waiting: list[ast.AST] = [ast.parse(file.read_text())]
+    while waiting:
+        node = waiting.pop()
         if isinstance(node, ast.Import):
-            packages |= {alias.name.partition(".")[0] for alias in node.names}
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            package = file.relative_to(ROOT).parts[0] if node.level else node.module or ""
-            packages.add(package.partition(".")[0])
-    return packages
+            assert not node.level, f"{file} has a relative import"
+            assert node.module
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        in_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        for_types = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        if not (when_loaded and (in_function or for_types)):
+            waiting += ast.iter_child_nodes(node)
 
 
 def imported_by(package: str) -> set[str]:
-    files = list((ROOT / package).rglob("*.py"))
-    assert files
-    return {name for file in files for name in imported(file)}
+    """The top-level packages that a package imports anywhere."""
+    found = (name for file in modules(package).values() for name in imports(file))
+    return {name.partition(".")[0] for name in found}
 
 
 def loaded_by(module: str) -> set[str]:
@@ -47,8 +69,42 @@ def test_trainables_know_nothing_of_searching() -> None:
     assert not imported_by("trainables") & (SEARCH | {"search_spaces", "pipelines"})
 
 
-def test_pipelines_stand_on_both() -> None:
-    assert imported_by("pipelines") >= OURS
+def layer(module: str) -> str:
+    """The folder of ``pipelines`` that a module lies in; "" for a file at its top."""
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 and (ROOT / "pipelines" / parts[1]).is_dir() else ""
+
+
+def test_inside_pipelines_imports_point_one_way() -> None:
+    known = modules("pipelines")
+    for module, file in known.items():
+        for name in imports(file):
+            if name in known and name != "pipelines":
+                assert LAYERS.index(layer(name)) <= LAYERS.index(layer(module)), (
+                    f"{module} imports {name}"
+                )
+
+
+@pytest.mark.parametrize("package", ["search_spaces", "trainables", "pipelines"])
+def test_no_two_modules_import_each_other(package: str) -> None:
+    known = modules(package)
+    edges = {
+        module: {name for name in imports(file, when_loaded=True) if name in known} - {module}
+        for module, file in known.items()
+    }
+    left = dict(edges)
+    while leaves := [module for module, needs in left.items() if not needs & left.keys()]:
+        for module in leaves:
+            del left[module]
+    # What a package's __init__ names, its modules may not import from there.
+    assert not left, f"a circle among {', '.join(sorted(left))}"
+
+
+@pytest.mark.parametrize("name", ["pipelines"])
+def test_no_file_beside_the_commands_hides_a_module_of_python(name: str) -> None:
+    """A script's folder comes first on the path of what it runs."""
+    for path in (ROOT / name).iterdir():
+        assert path.stem == "__init__" or path.stem not in sys.stdlib_module_names
 
 
 @pytest.mark.parametrize(
@@ -56,8 +112,10 @@ def test_pipelines_stand_on_both() -> None:
     [
         ("search_spaces", SEARCH | {"torch", "pipelines"}),
         ("trainables.training.metrics", SEARCH | {"torch", "search_spaces", "pipelines"}),
-        ("pipelines.search.algorithms", SEARCH | {"torch"}),
-        ("pipelines.search.schedulers", SEARCH | {"torch"}),
+        ("pipelines.tuner.algorithms", SEARCH | {"torch"}),
+        ("pipelines.tuner.schedulers", SEARCH | {"torch"}),
+        ("pipelines.study.spec", SEARCH | {"torch", "pandas", "sklearn"}),
+        ("pipelines", SEARCH | {"torch", "pydantic"}),
     ],
 )
 def test_a_library_is_loaded_where_it_is_needed_only(module: str, not_loaded: set[str]) -> None:

@@ -7,9 +7,7 @@ import hyperopt
 import numpy as np
 import optuna
 import pytest
-import typer
 from hyperopt import tpe
-from typer.testing import CliRunner
 
 from benchmarks.search_quality import (
     FUNCTIONS,
@@ -20,16 +18,17 @@ from benchmarks.search_quality import (
     HyperOptLoop,
     OptunaLoop,
     OursLoop,
+    app,
     compare,
     finite,
-    main,
     optuna_tpe,
     p_larger,
     regret,
     search,
 )
-from pipelines.search.optuna_sampler import OptunaSampler
-from pipelines.search.trials import FinishedTrial, State
+from pipelines.cli.command import main as run
+from pipelines.record.trials import FinishedTrial, State
+from pipelines.tuner.optuna_sampler import OptunaSampler
 from search_spaces import Config
 from trainables.training.metrics import Mode
 
@@ -219,23 +218,10 @@ def test_a_row_says_which_side_is_worse() -> None:
     assert "4.000e+00     1.000e+00" in str(worse)
 
 
-@pytest.fixture
-def command() -> typer.Typer:
-    app = typer.Typer()
-    app.command()(main)
-    return app
-
-
-def run(app: typer.Typer, *arguments: str) -> tuple[int, str]:
-    done = CliRunner().invoke(app, arguments)
-    return done.exit_code, done.output
-
-
-def test_the_command_prints_a_table(command: typer.Typer) -> None:
+def test_the_command_prints_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     few = ("--seeds", "1", "--trials", "3", "--functions", "branin")
-    code, output = run(command, *few, "--algos", "cmaes", "--algos", "optuna")
-    title, header, *rows = output.splitlines()
-    assert code == 0
+    assert run(app, [*few, "--algos", "cmaes", "--algos", "optuna"]) == 0
+    title, header, *rows = capsys.readouterr().out.splitlines()
     assert title == "1 seeds, 3 trials"
     assert header == HEADER
     assert [row.split()[:3] for row in rows] == [
@@ -248,18 +234,20 @@ def test_the_command_prints_a_table(command: typer.Typer) -> None:
     [("--algos", "annealing"), ("--functions", "none"), ("--concurrency", "0"), ("--seeds", "0")],
 )
 def test_what_the_command_does_not_know_it_refuses(
-    command: typer.Typer, arguments: tuple[str, ...]
+    arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(command, *arguments)[0] == 2
+    assert run(app, arguments) == 2
+    assert arguments[1] in capsys.readouterr().err
 
 
-def test_a_worse_row_is_an_error(command: typer.Typer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worse_row_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     class Perfect(Recorder):
         def __init__(self, *_: object) -> None:
             super().__init__(FUNCTIONS["branin"].optimal[0])
 
     monkeypatch.setitem(NATIVE, "cmaes", Perfect)
     few = ("--seeds", "5", "--trials", "3", "--functions", "branin", "--concurrency", "1")
-    code, output = run(command, *few, "--algos", "cmaes")
-    assert code == 1
-    assert output.splitlines()[-1].endswith("0.031   worse")
+    assert run(app, [*few, "--algos", "cmaes"]) == 1
+    assert capsys.readouterr().out.splitlines()[-1].endswith("0.031   worse")

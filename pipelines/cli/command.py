@@ -1,44 +1,80 @@
-"""How every command ends: errors as one line on stderr, the exit code, and what to type next."""
+"""How every command is made from a function, and how it ends: errors as one line on stderr, the
+exit code."""
 
 from __future__ import annotations
 
-import shlex
 import sys
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from typing import Any
 
-import typer
+import cyclopts
+import pydantic
+from cyclopts import App, Parameter
+
+from pipelines.cli.options import Options
+from pipelines.study.settings import one_of
 
 USAGE = 2
 FAILURE = 1
 INTERRUPTED = 130
 
 
-def main(app: typer.Typer, arguments: Sequence[str] | None = None) -> int:
-    """Run a Typer app on ``arguments``, or the command line's; returns the exit code.
+def command(function: Callable[..., Any]) -> App:
+    """A command that takes the parameters of ``function`` as options, and exits with what it
+    returns. A parameter that holds settings stands for an option of each of them."""
+    app = App(
+        name=function.__name__.rstrip("_").replace("_", "-"),
+        help_flags=["--help"],
+        version_flags=[],
+        help_format="plaintext",
+        default_parameter=Parameter(
+            negative="",
+            allow_leading_hyphen=True,
+            allow_repeating=True,  # the last one counts
+            show_default=_default_shown,
+        ),
+        result_action="return_value",
+    )
+    app["--help"].group = ""
+    app.default(function)
+    return app
+
+
+def main(app: App, arguments: Sequence[str] | None = None) -> int:
+    """Run ``app`` on ``arguments``, or on those of the command line; returns the exit code.
 
     A ``ValueError`` or a usage error is the user's: one line on stderr, exit code 2.
     """
+    options = Options()
+    app.config = (options.read,)
     try:
-        code = app(arguments, standalone_mode=False)
-    except (ValueError, typer.TyperException) as error:
-        message = _message(error)
-        print(f"error: {' '.join(message.split())}", file=sys.stderr)
+        code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+    except (ValueError, cyclopts.CycloptsError) as error:
+        print(f"error: {' '.join(_message(error, options).split())}", file=sys.stderr)
         return USAGE
-    except (KeyboardInterrupt, typer.Abort):
+    except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
     return int(code or 0)
 
 
-def to_type(name: str, *words: str) -> str:
-    """The command ``name`` with ``words``, as one types it after this one: its script where it lies
-    beside this one's, which `ray submit` copies alone."""
-    script = Path(sys.argv[0]).with_name(f"{name}.py")
-    start = [str(script)] if script.is_file() else ["-m", f"pipelines.{name}"]
-    return shlex.join(["python", *start, *words])
+def _message(error: Exception, options: Options) -> str:
+    cause = error.__cause__ if isinstance(error, cyclopts.ValidationError) else error
+    if isinstance(cause, pydantic.ValidationError):
+        return options.explain(cause)
+    if isinstance(error, cyclopts.CoercionError) and error.argument and error.token:
+        try:
+            one_of(error.argument.get_choices() or ())(error.token.value)
+        except ValueError as reason:
+            return f"{error.argument.name} {reason}"
+    if isinstance(error, cyclopts.UnusedCliTokensError):
+        return f"what is '{' '.join(error.unused_tokens or ())}'? Every option begins with --"
+    if isinstance(error, cyclopts.CycloptsError):
+        error.verbose = False
+        return str(error)
+    return options.spoken(str(error))
 
 
-def _message(error: Exception) -> str:
-    formatted = getattr(error, "format_message", None)
-    return str(formatted() if formatted else error)
+def _default_shown(value: object) -> str | None:
+    """Of an option that has a default worth showing: none, off and empty are not."""
+    return str(value) if value or (value == 0 and value is not False) else None

@@ -1,20 +1,18 @@
-"""What a search shows while it runs and when it is over: a live line on a terminal, plain lines
-elsewhere."""
+"""What a search shows while it runs: a live line on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from pipelines.search.attempts import Cause
-from pipelines.search.progress import Incumbent, Progress
-from pipelines.search.trials import FinishedTrial
+from pipelines.cli.text import format_config, format_seconds, print_plain
+from pipelines.record.trials import FinishedTrial
+from pipelines.tuner.attempts import Cause
+from pipelines.tuner.progress import Incumbent, Progress
 
 _PLAIN_EVERY = 10.0  # seconds between progress lines where there is no terminal
 
@@ -30,8 +28,11 @@ class Display:
         self._best_trial = ""
 
     def __enter__(self) -> Display:
-        if self._console.is_terminal:
+        if self._is_live:
             self._live.start()
+            self._live.update(Text("waiting for the first epoch: processes start"))
+        else:
+            print_plain(self._console, "waiting   for the first epoch: processes start")
         return self
 
     def __exit__(
@@ -40,12 +41,19 @@ class Display:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._console.is_terminal:
+        if self._is_live:
             self._live.stop()
 
+    @property
+    def _is_live(self) -> bool:
+        # A notebook shows a live line only where ipywidgets is installed.
+        return self._console.is_terminal and not self._console.is_jupyter
+
     def progress(self, progress: Progress) -> None:
-        if self._console.is_terminal:
-            self._live.update(Text(progress_line(progress), overflow="ellipsis", no_wrap=True))
+        if not progress.seconds or (progress.best is None and not progress.finished):
+            return
+        if self._is_live:
+            self._live.update(Text(progress_line(progress, self._console.width), no_wrap=True))
         elif time.monotonic() - self._printed >= _PLAIN_EVERY:
             self._printed = time.monotonic()
             print_plain(self._console, progress_line(progress))
@@ -65,42 +73,23 @@ class Display:
         print_plain(self._console, f"again     trial {trial_id} {where}: {cause.value}")
 
 
-def print_plain(console: Console, line: str) -> None:
-    """One line, however long: not wrapped, no markup."""
-    console.print(Text(line), soft_wrap=True)
-
-
-def progress_line(progress: Progress) -> str:
-    parts = [
-        f"{progress.finished}/{progress.total} finished",
-        f"{progress.running} running",
-        f"{progress.stopped} stopped early",
-        f"{progress.diverged} diverged",
-    ]
-    if progress.failed:
-        parts.append(f"{progress.failed} failed")
-    parts.append("best -" if progress.best is None else f"best {progress.best:.4f}")
+def progress_line(progress: Progress, width: int | None = None) -> str:
+    """How a study stands; of what does not fit into ``width`` the least important is left out."""
     left = progress.seconds_left
-    parts.append(f"{format_seconds(progress.seconds)} gone")
-    parts.append("time left -" if left is None else f"{format_seconds(left)} left")
-    return "  ".join(parts)
-
-
-def format_seconds(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return (
-        f"{hours}h{minutes:02d}m" if hours else f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"
-    )
-
-
-def shown(path: Path) -> Path:
-    """As one would type it: relative where it is below the working directory."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-
-
-def format_config(config: Mapping[str, object]) -> str:
-    return " ".join(
-        f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
-        for name, value in config.items()
-    )
+    counts = [
+        f"{progress.running} running",
+        f"{progress.stopped} stopped",
+        f"{progress.diverged} diverged",
+        *([f"{progress.failed} failed"] if progress.failed else []),
+    ]
+    first = f"{progress.finished}/{progress.total} done"
+    last = [
+        "best -" if progress.best is None else f"best {progress.best:.4f}",
+        f"{format_seconds(progress.seconds)} gone",
+        "time left -" if left is None else f"{format_seconds(left)} left",
+    ]
+    while True:
+        line = "  ".join([first, *counts, *last])
+        if width is None or len(line) <= width or not counts:
+            return line
+        counts.pop()

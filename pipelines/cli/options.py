@@ -1,47 +1,129 @@
-"""Options that several commands have."""
+"""Between options and settings: a study file fills in what the command line leaves out, and what a
+message says of a field is said of its option."""
 
 from __future__ import annotations
 
+import re
+import shlex
+import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import Any
 
-from pipelines.cli.arguments import option, real
-from pipelines.cli.memory import parse_memory
+import pydantic
+from cyclopts import App, Token
+from cyclopts.argument import Argument, ArgumentCollection
+from pydantic_core import ErrorDetails
 
-ConfigFile: TypeAlias = Annotated[
-    Any,
-    option(
-        Path,
-        "Its hyperparameters, in YAML: a mapping, or a list whose first counts.",
-        "Network",
-        "file",
-        show_default="the first that a search tries",
-    ),
-]
-Target: TypeAlias = Annotated[
-    Any, option(str, "The column to predict, of a table file.", "Data", "column")
-]
-Memory: TypeAlias = Annotated[
-    Any,
-    option(
-        parse_memory,
-        "The most that a step may need: 2GB, 500MB, 1.5GiB.",
-        "Limits",
-        "amount",
-        show_default="all of a GPU, half of a machine without",
-    ),
-]
-Cpus: TypeAlias = Annotated[
-    float, option(real(0), "CPUs that a trial will have.", "Limits", "cpus")
-]
+# What a value breaks, by Pydantic's name for it.
+_RULES = {
+    "greater_than": "{} is not above {gt:g}",
+    "greater_than_equal": "{} is below {ge}, the least there may be",
+    "less_than_equal": "{} is above {le:g}, the most there may be",
+    "int_parsing": "'{}' is not a whole number",
+    "int_from_float": "'{}' is not a whole number",
+    "float_parsing": "'{}' is not a number",
+    "finite_number": "{} is not finite",
+    "literal_error": "'{}' is none of {expected}",
+}
+_FIELD = re.compile(r"`([a-z_]+)(?:=([^`]*))?`")
 
 
-def output_folder(default: str) -> Any:
-    """A Typer option for the folder of a command's results."""
-    return option(
-        Path,
-        "A new folder for the figures and the numbers.",
-        "Output",
-        "folder",
-        show_default=default,
-    )
+class Options:
+    """The options of one call of a command."""
+
+    def __init__(self) -> None:
+        self._arguments: list[Argument] = []
+
+    def read(self, app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+        """Cyclopts calls this with what was typed, before it is checked."""
+        from pipelines.study.study_file import read_study_file
+
+        self._arguments = list(arguments)
+        for argument in self._arguments:
+            if argument.parameter.n_tokens == -1 and argument.tokens:  # may be repeated: all count
+                typed = [token.value for token in argument.tokens]
+                argument.tokens = [argument.tokens[0].evolve(implicit_value=typed)]
+        study = next((a for a in self._arguments if a.name == "--study"), None)
+        if study is None or not study.tokens:
+            return
+        path = Path(study.tokens[0].value)
+        settings = read_study_file(path)
+        for argument in self._arguments:
+            group, *field = argument.keys or ("",)
+            if field and not argument.tokens and field[0] in settings.get(group, {}):
+                value = settings[group][field[0]]
+                argument.append(Token(source=str(path), implicit_value=value))
+
+    def spoken(self, message: str) -> str:
+        """With ```trials=3``` as ``--trials 3``, where this command has such an option."""
+        typed = [name for argument in self._arguments for name in argument.names]
+        names = {name.lstrip("-").replace("-", "_"): name for name in typed}
+
+        def option(match: re.Match[str]) -> str:
+            if match[1] not in names:
+                return match[0]
+            return names[match[1]] if match[2] is None else f"{names[match[1]]} {match[2]}"
+
+        return _FIELD.sub(option, message)
+
+    def explain(self, error: pydantic.ValidationError) -> str:
+        """The first thing that is wrong with the values: where, which value, and the rule."""
+        first = error.errors()[0]
+        where = self._where(tuple(str(key) for key in first["loc"]))
+        return self.spoken(f"{where} {_reason(first)}" if where else _reason(first))
+
+    def _where(self, place: tuple[str, ...]) -> str:
+        for argument in self._arguments:
+            if argument.keys and argument.keys == place[: len(argument.keys)]:
+                inside = "".join(f" {key}" for key in place[len(argument.keys) :])
+                source = argument.tokens[0].source if argument.tokens else "cli"
+                if source != "cli":
+                    return f"{source}: {'.'.join(place)}"
+                if argument.name != "*":
+                    return f"{argument.name}{inside}"
+        return ".".join(place)
+
+
+def _reason(error: ErrorDetails) -> str:
+    context, value = error.get("ctx", {}), error["input"]
+    if "error" in context:  # a check of ours has said it
+        return str(context["error"])
+    rule = _RULES.get(error["type"])
+    if rule is None:
+        return f"{value}: {error['msg'].replace('Input should', 'should')}"
+    shown = f"{value:g}" if isinstance(value, float) else value
+    return rule.format(shown, **context)
+
+
+def to_type(name: str, *words: str, **options: Any) -> str:
+    """The command ``name`` with ``words`` and options, as one types it after this one: its script
+    where it lies beside this one's, which `ray submit` copies alone.
+
+    Options are given by the names of their fields; those that are None or False are left out.
+    """
+    script = Path(sys.argv[0]).with_name(f"{name}.py")
+    start = ["python", str(script)] if script.is_file() else _installed(name)
+    return shlex.join([*start, *words, *_typed(options)])
+
+
+def _installed(name: str) -> list[str]:
+    if Path(sys.argv[0]).stem == "rangefinder":
+        return ["rangefinder", name.replace("_", "-")]
+    return ["python", "-m", f"pipelines.{name}"]
+
+
+def _typed(options: Mapping[str, Any]) -> list[str]:
+    words: list[str] = []
+    for field, value in options.items():
+        option = f"--{field.strip('_').replace('_', '-')}"
+        if value is None or value is False:
+            continue
+        if value is True:
+            words.append(option)
+        elif isinstance(value, Mapping):
+            for name, entry in value.items():
+                words += [option, f"{name}={entry}"]
+        else:
+            words += [option, str(value)]
+    return words

@@ -38,12 +38,12 @@ def knock(address: str) -> None:
     host, colon, port = address.removeprefix(_CLIENT).rpartition(":")
     if not (colon and port.isdigit()):
         raise ClusterError(
-            f"--address '{address}' is none of auto, local, HOST:PORT, ray://HOST:PORT"
+            f"`address` '{address}' is none of auto, local, HOST:PORT, ray://HOST:PORT"
         )
     try:
         socket.create_connection((host, int(port)), timeout=PATIENCE).close()
     except (OSError, OverflowError) as error:
-        raise ClusterError(f"no Ray cluster at --address {address}: {error}") from None
+        raise ClusterError(f"no Ray cluster at `address` {address}: {error}") from None
     use_token()
     if not address.startswith(_CLIENT):
         _ask(address)
@@ -70,10 +70,10 @@ def _ask(address: str) -> None:
             code = error.code()
             if code in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED):
                 raise TokenError(
-                    f"the Ray cluster at --address {address} refuses the token: {_TOKEN}"
+                    f"the Ray cluster at `address` {address} refuses the token: {_TOKEN}"
                 ) from None
             if code is grpc.StatusCode.DEADLINE_EXCEEDED:
-                reason = f"what listens at --address {address} gives no answer: it may not be Ray"
+                reason = f"what listens at `address` {address} gives no answer: it may not be Ray"
             else:
-                reason = f"no Ray cluster at --address {address}: {error.details()}"
+                reason = f"no Ray cluster at `address` {address}: {error.details()}"
             raise ClusterError(" ".join(reason.split())) from None

@@ -17,7 +17,7 @@ from ray._private.services import get_ray_address_from_environment
 from ray.exceptions import RayError
 
 from pipelines.cluster.address import ClusterError, TokenError, knock
-from pipelines.cluster.resources import Node, slots_on
+from pipelines.cluster.resources import Node, TrialResources, slots_in
 
 LOCAL = "local"
 ON_PREMISES = "local"  # Ray's word for the provider of machines that are one's own
@@ -145,7 +145,7 @@ def _init(address: str | None, dashboard: bool) -> tuple[Any, bool]:
         return ray.init(address=found, **quiet), False
     except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-        raise ClusterError(f"no Ray cluster at --address {found}: {reason}") from None
+        raise ClusterError(f"no Ray cluster at `address` {found}: {reason}") from None
 
 
 def check_address(address: str | None) -> None:
@@ -181,7 +181,7 @@ def _find(address: str | None) -> str | None:
 
 
 def slot_counter(
-    cluster: Cluster, cpus: float, gpus: float, limit: int | None, refresh: float = 1.0
+    cluster: Cluster, trial: TrialResources, limit: int | None = None, refresh: float = 1.0
 ) -> Callable[[], int]:
     """How many trials may run at once: follows the cluster, asked at most once per ``refresh``
     seconds. Where an autoscaler may add nodes theirs count too: it adds them for pending trials.
@@ -193,8 +193,7 @@ def slot_counter(
         if time.monotonic() - asked >= refresh:
             asked = time.monotonic()
             slots = max(
-                sum(slots_on(node, cpus, gpus) for node in nodes)
-                for nodes in (cluster.nodes(), cluster.nodes_at_most())
+                slots_in(nodes, trial) for nodes in (cluster.nodes(), cluster.nodes_at_most())
             )
         return slots if limit is None else min(slots, limit)
 

@@ -14,7 +14,7 @@ from ray.exceptions import RayError
 from ray.util import placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
-from pipelines.cluster.resources import Node, ray_gpus
+from pipelines.cluster.resources import Node, describe, ray_gpus
 from pipelines.cluster.sharing import assigned_gpus
 from search_spaces import Config
 from trainables.data.datasets import TrialData
@@ -56,7 +56,7 @@ def best_row(rows: Sequence[ShareRow]) -> ShareRow:
     sound = [row for row in rows if not row.problem]
     if not sound:
         reasons = "; ".join(f"{row.name}: {row.problem}" for row in rows)
-        raise ValueError(f"--gpus-per-trial auto found no share for the largest configs: {reasons}")
+        raise ValueError(f"`gpus_per_trial=auto` found no share for the largest configs: {reasons}")
     return max(sound, key=lambda row: (row.trials_per_hour, -row.k))
 
 
@@ -65,10 +65,9 @@ def check_has_gpu(nodes: Sequence[Node], cpus: float) -> None:
     CPUs."""
     if any(node.gpus >= 1 and node.cpus >= cpus for node in nodes):
         return
-    each = "; ".join(f"{node.name} has {node.cpus:g} CPUs and {node.gpus:g} GPUs" for node in nodes)
     raise ValueError(
-        f"--gpus-per-trial auto measures on a GPU and {cpus:g} CPUs, which no node has: "
-        f"{each or 'the cluster has no nodes'}; 0 searches without a GPU"
+        f"`gpus_per_trial=auto` measures on a GPU and {cpus:g} CPUs, which no node has: "
+        f"{describe(nodes)}; 0 searches without a GPU"
     )
 
 
@@ -131,7 +130,7 @@ def _measure(
                 seconds = [a + b * max_epochs for a, b in zip(seconds, epochs, strict=True)]
     except RayError as error:
         reason = str(error).strip().splitlines()[-1].strip()
-        raise ValueError(f"--gpus-per-trial auto: measuring 1/{k} failed: {reason}") from None
+        raise ValueError(f"`gpus_per_trial=auto`: measuring 1/{k} failed: {reason}") from None
     return ShareRow(k, memory, sum(3600 * n_configs / s for s in seconds))
 
 
@@ -142,7 +141,7 @@ def _processes(k: int, cpus: float) -> Iterator[list[Any]]:
     try:
         if not group.wait(_PATIENCE):
             raise ValueError(
-                f"--gpus-per-trial auto: no GPU with {k * cpus:g} CPUs got free in {_PATIENCE:g} s"
+                f"`gpus_per_trial=auto`: no GPU with {k * cpus:g} CPUs got free in {_PATIENCE:g} s"
             )
         inside = PlacementGroupSchedulingStrategy(group, placement_group_bundle_index=0)
         share = {"num_cpus": cpus, "num_gpus": ray_gpus(Fraction(1, k))}

@@ -13,6 +13,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from pipelines.cluster import probe
 from pipelines.cluster.connect import Cluster
+from pipelines.cluster.resources import TrialResources
 from pipelines.cluster.workers import await_workers
 
 PATIENCE = 180.0  # seconds for a node to answer: it may have to import torch from a cold disk
@@ -68,9 +69,9 @@ def problems(row: Row, needs: Needs) -> list[str]:
         if theirs != ours
     ]
     if row.written:
-        found.append(f"cannot write in --storage {needs.storage}: {row.written}")
+        found.append(f"cannot write in `storage` {needs.storage}: {row.written}")
     elif row.read:
-        found.append(f"cannot read in --storage {needs.storage} what another wrote: {row.read}")
+        found.append(f"cannot read in `storage` {needs.storage} what another wrote: {row.read}")
     if needs.uses_gpus and row.gpus_seen < row.gpus_declared:
         seen = "cannot be imported" if row.gpus_seen < 0 else f"sees {row.gpus_seen}"
         found.append(f"declares {row.gpus_declared:g} GPUs to Ray, but torch {seen}")
@@ -82,7 +83,7 @@ def problems(row: Row, needs: Needs) -> list[str]:
     if needs.data_bytes > row.memory:
         found.append(
             f"holds {_gib(row.memory)} in Ray's memory, but the data set has "
-            f"{_gib(needs.data_bytes)}: try --data-fraction"
+            f"{_gib(needs.data_bytes)}: try a smaller `data_fraction`"
         )
     return found
 
@@ -90,9 +91,8 @@ def problems(row: Row, needs: Needs) -> list[str]:
 def preflight(
     cluster: Cluster,
     storage: str,
+    trial: TrialResources,
     *,
-    cpus: float,
-    gpus: float,
     data_bytes: int = 0,
     say: Say = print,
 ) -> list[Row]:
@@ -102,8 +102,7 @@ def preflight(
 
     Args:
         storage: Where trials keep their checkpoints: an absolute path, or a URI.
-        cpus: Of a trial.
-        gpus: Of a trial.
+        trial: What one takes.
         data_bytes: What every node receives once.
         say: Shows a line.
 
@@ -116,8 +115,9 @@ def preflight(
     """
     if not cluster.may_grow() and len(cluster.nodes()) < 2:
         return []
-    await_workers(cluster, cpus, gpus, say)
-    needs = Needs(**probe.versions(), data_bytes=data_bytes, storage=storage, uses_gpus=gpus > 0)
+    await_workers(cluster, trial, say)
+    uses_gpus = trial.gpus > 0
+    needs = Needs(**probe.versions(), data_bytes=data_bytes, storage=storage, uses_gpus=uses_gpus)
     rows = look_at_nodes(storage)
     for line in table(rows):
         say(line)
@@ -143,7 +143,7 @@ def look_at_nodes(storage: str, patience: float = PATIENCE) -> list[Row]:
         made = probe.prepare(storage, token)
     except Exception as error:  # each file system's client raises its own
         reason = " ".join(str(error).split())
-        raise ValueError(f"--storage {storage} cannot be written: {reason}") from None
+        raise ValueError(f"`storage` {storage} cannot be written: {reason}") from None
     cloudpickle.register_pickle_by_value(probe)
     try:
         looked = _on_each(

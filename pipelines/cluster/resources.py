@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 # Ray counts a resource in ten-thousandths.
 _RAY_UNITS = 10_000
 AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class TrialResources:
+    """What a trial takes: ``gpus`` is 0, a whole number, or a share of one, in Ray's units."""
+
+    cpus: float
+    gpus: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -46,9 +55,10 @@ def parse_gpus(text: str) -> Fraction:
     raise ValueError(f"{text} is neither 1/k nor a whole number; near are {near}")
 
 
-def parse_share(text: str) -> Fraction | None:
-    """As :func:`parse_gpus`; None for ``auto``, which is measured."""
-    return None if text.strip() == AUTO else parse_gpus(text)
+def read_share(value: object) -> float | str:
+    """The GPUs of a trial in Ray's units, from what :func:`parse_gpus` takes; ``auto`` stays."""
+    text = str(value).strip()
+    return AUTO if text == AUTO else ray_gpus(parse_gpus(text))
 
 
 def ray_gpus(share: Fraction) -> float:
@@ -56,8 +66,9 @@ def ray_gpus(share: Fraction) -> float:
     return math.floor(share * _RAY_UNITS) / _RAY_UNITS
 
 
-def slots_on(node: Node, cpus: float, gpus: float) -> int:
-    """How many trials run at once on ``node``, each with so many CPUs and GPUs."""
+def slots_on(node: Node, trial: TrialResources) -> int:
+    """How many trials run at once on ``node``."""
+    cpus, gpus = trial.cpus, trial.gpus
     by_cpu = math.floor(node.cpus / cpus + 1e-9) if cpus else None
     if gpus >= 1:
         by_gpu: int | None = math.floor(node.gpus / gpus + 1e-9)
@@ -69,29 +80,40 @@ def slots_on(node: Node, cpus: float, gpus: float) -> int:
     return min(limits)
 
 
-def spread(nodes: list[Node], cpus: float, gpus: float, at_once: int) -> float:
+def spread(nodes: Sequence[Node], trial: TrialResources, at_once: int) -> float:
     """The GPUs of a trial with which ``at_once`` trials use as many GPUs as they can.
 
     Ray fills one GPU of a node before it uses the next. So where all of the shares that there are
     will not be used, each is made as large as it may be: 1/k with the smallest k with which as many
-    trials fit on ``nodes``. ``gpus``, a share itself, where no larger one will do.
+    trials fit on ``nodes``. That of ``trial``, a share itself, where no larger one will do.
     """
-    larger = (ray_gpus(Fraction(1, k)) for k in range(1, math.floor(1 / gpus + 1e-9)))
-    fits = (s for s in larger if sum(slots_on(node, cpus, s) for node in nodes) >= at_once)
-    return next(fits, gpus)
+    larger = (ray_gpus(Fraction(1, k)) for k in range(1, math.floor(1 / trial.gpus + 1e-9)))
+    fits = (s for s in larger if slots_in(nodes, replace(trial, gpus=s)) >= at_once)
+    return next(fits, trial.gpus)
 
 
-def check_fit(nodes: list[Node], cpus: float, gpus: float) -> None:
+def slots_in(nodes: Iterable[Node], trial: TrialResources) -> int:
+    """How many trials run at once on all ``nodes``."""
+    return sum(slots_on(node, trial) for node in nodes)
+
+
+def check_fit(nodes: Sequence[Node], trial: TrialResources) -> None:
     """Raises ``ValueError``, with what the cluster has, where no node can hold a trial."""
-    if any(slots_on(node, cpus, gpus) for node in nodes):
+    if any(slots_on(node, trial) for node in nodes):
         return
+    cpus, gpus = trial.cpus, trial.gpus
     if nodes and not any(node.gpus for node in nodes) and gpus:
-        wanted = f"--gpus-per-trial {gpus:g}"
+        wanted = f"`gpus_per_trial` {gpus:g}"
     elif all(node.cpus < cpus for node in nodes):
-        wanted = f"--cpus-per-trial {cpus:g}"
-    elif all(slots_on(node, 0.0, gpus) == 0 for node in nodes if gpus):
-        wanted = f"--gpus-per-trial {gpus:g}"
+        wanted = f"`cpus_per_trial` {cpus:g}"
+    elif all(slots_on(node, TrialResources(0.0, gpus)) == 0 for node in nodes if gpus):
+        wanted = f"`gpus_per_trial` {gpus:g}"
     else:
-        wanted = f"--cpus-per-trial {cpus:g} with --gpus-per-trial {gpus:g}"
+        wanted = f"`cpus_per_trial` {cpus:g} with `gpus_per_trial` {gpus:g}"
+    raise ValueError(f"{wanted} fits on no node: {describe(nodes)}")
+
+
+def describe(nodes: Sequence[Node]) -> str:
+    """What each of the nodes has."""
     each = "; ".join(f"{node.name} has {node.cpus:g} CPUs and {node.gpus:g} GPUs" for node in nodes)
-    raise ValueError(f"{wanted} fits on no node: {each or 'the cluster has no nodes'}")
+    return each or "the cluster has no nodes"

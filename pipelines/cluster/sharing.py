@@ -11,21 +11,21 @@ from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from pipelines.cluster.connect import Cluster
-from pipelines.cluster.resources import spread
+from pipelines.cluster.resources import TrialResources, spread
 from trainables.device import mps
 
 _PATIENCE = 60.0  # seconds for a node to say whether MPS runs there
 
 
 def gpu_counter(
-    cluster: Cluster, cpus: float, gpus: float, slots: Callable[[], int], trials: int
+    cluster: Cluster, trial: TrialResources, slots: Callable[[], int], trials: int
 ) -> Callable[[], float]:
     """The GPUs of a trial that is about to start: follows the cluster, see
     :func:`pipelines.cluster.resources.spread`. No more than ``trials`` run, and ``slots`` at once.
     """
-    if not 0 < gpus < 1:
-        return lambda: gpus
-    return lambda: spread(cluster.nodes(), cpus, gpus, min(slots(), trials))
+    if not 0 < trial.gpus < 1:
+        return lambda: trial.gpus
+    return lambda: spread(cluster.nodes(), trial, min(slots(), trials))
 
 
 def assigned_gpus() -> float:

@@ -42,8 +42,8 @@ def try_to_write(uri: str, patience: float = PATIENCE) -> None:
         )
     except subprocess.TimeoutExpired:
         raise ValueError(
-            f"--storage '{uri}' gives no answer within {patience:g} s: {_CREDENTIALS}"
+            f"`storage` '{uri}' gives no answer within {patience:g} s: {_CREDENTIALS}"
         ) from None
     if done.returncode:
         hint = f": {_CREDENTIALS}" if uri.startswith("s3://") else ""
-        raise ValueError(f"--storage '{uri}' cannot be written: {done.stdout.strip()}{hint}")
+        raise ValueError(f"`storage` '{uri}' cannot be written: {done.stdout.strip()}{hint}")

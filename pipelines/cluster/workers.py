@@ -8,34 +8,34 @@ from collections.abc import Callable
 import ray
 
 from pipelines.cluster.connect import Cluster
-from pipelines.cluster.resources import check_fit, slots_on
+from pipelines.cluster.resources import TrialResources, check_fit, slots_in
 
 PATIENCE = 1200.0  # seconds for the first worker: it boots, and installs torch
 FOR_THE_REST = 30.0  # seconds for the other machines of one's own, once one is there
 _PAUSE = 1.0
 
 
-def await_workers(cluster: Cluster, cpus: float, gpus: float, say: Callable[[str], None]) -> None:
-    """Return once a node can hold a trial of so many CPUs and GPUs, with all of one's own machines
+def await_workers(cluster: Cluster, trial: TrialResources, say: Callable[[str], None]) -> None:
+    """Return once a node can hold a trial, with all of one's own machines
     that join within half a minute of that.
 
     Raises ``ValueError`` where none comes, and where those that came cannot hold a trial.
     """
-    if not _holds_a_trial(cluster, cpus, gpus):
+    if not _holds_a_trial(cluster, trial):
         if cluster.may_grow():
             say("waiting   for the first worker: `ray status` shows what the autoscaler does")
-            _await_first(cluster, cpus, gpus)
-        check_fit(cluster.nodes(), cpus, gpus)
+            _await_first(cluster, trial)
+        check_fit(cluster.nodes(), trial)
     _until(lambda: not cluster.machines_to_come(), FOR_THE_REST)
 
 
-def _await_first(cluster: Cluster, cpus: float, gpus: float) -> None:
+def _await_first(cluster: Cluster, trial: TrialResources) -> None:
     """A task of a trial's size waits with us: an autoscaler adds nodes for what is pending."""
-    pending = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=-1)(_nothing).remote()
+    pending = ray.remote(num_cpus=trial.cpus, num_gpus=trial.gpus, max_retries=-1)(
+        _nothing
+    ).remote()
     try:
-        came = _until(
-            lambda: _holds_a_trial(cluster, cpus, gpus) or not cluster.may_grow(), PATIENCE
-        )
+        came = _until(lambda: _holds_a_trial(cluster, trial) or not cluster.may_grow(), PATIENCE)
     finally:
         ray.cancel(pending, force=True)
     if not came:
@@ -45,8 +45,8 @@ def _await_first(cluster: Cluster, cpus: float, gpus: float) -> None:
         )
 
 
-def _holds_a_trial(cluster: Cluster, cpus: float, gpus: float) -> bool:
-    return any(slots_on(node, cpus, gpus) for node in cluster.nodes())
+def _holds_a_trial(cluster: Cluster, trial: TrialResources) -> bool:
+    return slots_in(cluster.nodes(), trial) > 0
 
 
 def _until(condition: Callable[[], bool], patience: float) -> bool:

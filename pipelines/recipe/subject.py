@@ -1,17 +1,45 @@
 """What the tests before a search train: the config of a file, of a run's best trial, or of the
-space; and that search as a command."""
+space."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from pipelines.cli.command import to_type
+from cyclopts import Parameter
+from pydantic import model_validator
+
+from pipelines.study.settings import NotNegative, Settings
+from pipelines.study.spec import Model, RunFolder, Source
 from search_spaces import SPACES
 from search_spaces.policies import policy_domains
 from trainables.training.config import TrainingConfig
 from trainables.training.schedules import POLICIES
+
+
+class SubjectSettings(Settings):
+    """Which network is tested, on which data."""
+
+    model: Model | None = None
+    """The network to train; mlp, or the run's, where it is not given."""
+    config: Annotated[Path, Parameter(metavar="FILE")] | None = None
+    """Its hyperparameters, in YAML: a mapping, or a list whose first counts."""
+    from_: Annotated[RunFolder | None, Parameter(name="--from")] = None
+    """A run whose best trial's hyperparameters to take."""
+    data: Source | None = None
+    """As for run.py; digits, or the run's, where it is not given."""
+    target: str | None = None
+    """The column to predict, of a table file."""
+    seed: NotNegative | None = None
+    """Of the split and the training; 0, or the run's, where it is not given."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> SubjectSettings:
+        if self.config is not None and self.from_ is not None:
+            raise ValueError(f"`config` {self.config} and `from` {self.from_}: give one of the two")
+        return self
 
 
 @dataclass(frozen=True)
@@ -26,65 +54,41 @@ class Subject:
     seed: int
 
 
-def find_subject(
-    *,
-    model: str | None,
-    data: str | None,
-    target: str | None,
-    seed: int | None,
-    config: Path | None,
-    run: Path | None,
-) -> Subject:
-    """What is None comes from ``run``, else it is what a search has by default.
+def find_subject(settings: SubjectSettings) -> Subject:
+    """What is not given comes from the run, else it is what a search has by default.
 
-    The config is that of the file ``config``, or of the best trial of ``run``, or the first that a
-    search would try; its policy is made constant. Raises ``ValueError`` for a file or a run that
-    is not there or holds no config, and for a ``model`` that is not the run's.
+    The config's policy is made constant. Raises ``ValueError`` for a file or a run that is not
+    there or holds no config, and for a model that is not the run's.
     """
-    if config is not None and run is not None:
-        raise ValueError(f"--config {config} and --from {run}: give one of the two")
-    if run is not None:
-        return _of_run(run, model, data, target, seed)
-    name = model or "mlp"
-    values = SPACES[name].try_first[0] if config is None else _read(config)
+    if settings.from_ is not None:
+        return _of_run(settings.from_, settings)
+    name, path = settings.model or "mlp", settings.config
+    values = SPACES[name].try_first[0] if path is None else _read(path)
     if (policy := values.get("policy", "constant")) not in POLICIES:
-        raise ValueError(f"--config {config}: the policy {policy} is none of {', '.join(POLICIES)}")
-    return Subject(name, _constant(values), data or "digits", target, 1.0, seed or 0)
+        raise ValueError(f"`config` {path}: the policy {policy} is none of {', '.join(POLICIES)}")
+    data = settings.data or "digits"
+    return Subject(name, _constant(values), data, settings.target, 1.0, settings.seed or 0)
 
 
-def search_command(subject: Subject, *options: str) -> str:
-    """What to type for a search of the same problem, with ``options``."""
-    words = ["--model", subject.model, "--data", subject.data]
-    if subject.target is not None:
-        words += ["--target", subject.target]
-    if subject.seed:
-        words += ["--seed", str(subject.seed)]
-    return to_type("run", *words, *options)
+def _of_run(folder: Path, settings: SubjectSettings) -> Subject:
+    from pipelines.study.runs import open_run
 
-
-def _of_run(
-    run: Path, model: str | None, data: str | None, target: str | None, seed: int | None
-) -> Subject:
-    from pipelines.search.record import load_spec, load_trials
-    from pipelines.search.trials import best_trial
-    from trainables.training.metrics import METRICS
-
-    spec = load_spec(run)
-    if spec["model"] not in SPACES:
-        raise ValueError(f"--from {run} searched {spec['model']}, not {' or '.join(SPACES)}")
-    if model not in (None, spec["model"]):
-        raise ValueError(f"--from {run} has the model {spec['model']}, not {model}")
-    best = best_trial(load_trials(run), METRICS[spec["metric"]])
-    if best is None:
-        raise ValueError(f"--from {run}: no trial of the run ended soundly")
-    same_data = data in (None, spec["data"])
+    run = open_run(folder)
+    problem = run.spec.problem
+    if problem.trainable:
+        raise ValueError(f"`from` {folder} searched {problem.trainable}, not {' or '.join(SPACES)}")
+    if settings.model not in (None, problem.model):
+        raise ValueError(f"`from` {folder} has the model {problem.model}, not {settings.model}")
+    if run.best is None:
+        raise ValueError(f"`from` {folder}: no trial of the run ended soundly")
+    same_data = settings.data in (None, problem.data)
     return Subject(
-        model=spec["model"],
-        config=_constant(best.config),
-        data=data or spec["data"],
-        target=target or (spec.get("target") if same_data else None),
-        data_fraction=spec.get("data_fraction", 1.0) if same_data else 1.0,
-        seed=spec["seed"] if seed is None else seed,
+        model=problem.model,
+        config=_constant(run.best.config),
+        data=settings.data or problem.data,
+        target=settings.target or (problem.target if same_data else None),
+        data_fraction=problem.data_fraction if same_data else 1.0,
+        seed=run.spec.search.seed if settings.seed is None else settings.seed,
     )
 
 
@@ -95,12 +99,12 @@ def _read(path: Path) -> dict[str, object]:
     try:
         content = yaml.safe_load(path.read_text())
     except OSError as error:
-        raise ValueError(f"--config {path} cannot be read: {error.strerror}") from None
+        raise ValueError(f"`config` {path} cannot be read: {error.strerror}") from None
     except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ValueError(f"--config {path} is no YAML: {error}") from None
+        raise ValueError(f"`config` {path} is no YAML: {error}") from None
     first = content[0] if isinstance(content, list) and content else content
     if not isinstance(first, dict) or not first:
-        raise ValueError(f"--config {path} holds no config: a mapping 'name: value', or a list")
+        raise ValueError(f"`config` {path} holds no config: a mapping 'name: value', or a list")
     return {str(name): _number(value) for name, value in first.items()}
 
 

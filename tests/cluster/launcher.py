@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
-from pipelines.search.record import load_trials
-from pipelines.search.trials import FinishedTrial
+from pipelines.record.trials import FinishedTrial
+from pipelines.study.runs import open_run
 from tests.cluster.lan import ROOT, Lan
 
 # Small networks and short trials: all hosts share the cores of one machine.
@@ -88,4 +88,4 @@ def fetched(lan: Lan, name: str, run: str) -> list[FinishedTrial]:
     """The trials of a run, as they came home to the laptop."""
     done = laptop(lan, f"python3 pipelines/fetch.py {name} {run}")
     assert done.returncode == 0, done.stdout
-    return load_trials(lan.folder / "project" / "runs" / run)
+    return open_run(lan.folder / "project" / "runs" / run).finished

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.search.trials import State
+from pipelines.record.trials import State
 from tests.cluster.lan import Lan, what_is_missing
 from tests.cluster.launcher import SEARCH, edit_yaml, fetched, laptop, ray_up, until
 
@@ -31,7 +31,7 @@ pytestmark = [
 
 YAML = "cluster.yaml"
 AWS, PORT = "172.31.255.5", 5000
-TRIALS, EPOCHS = 12, 150  # long enough for an interruption to come in the middle of a trial
+TRIALS, EPOCHS = 20, 100  # all slots are full when a worker is interrupted, in mid-training
 ACCOUNT = {
     "AWS_ACCESS_KEY_ID": "test",
     "AWS_SECRET_ACCESS_KEY": "test",
@@ -148,11 +148,11 @@ def test_a_search_from_no_workers_through_an_interruption_and_back(lan: Lan) -> 
         return set(re.findall(r'"node":\s*"([^"]+)"', journal))
 
     until(lambda: len(instances(lan, "worker")) == 2, 900, "two workers for the pending trials")
-    until(nodes_of_ended_trials, 900, "the end of a trial")
-    first, second = instances(lan, "worker")
-    assert first["spot"]
-    assert second["spot"]
-    interrupted = first if first["address"] in nodes_of_ended_trials() else second
+    workers = instances(lan, "worker")
+    both = {worker["address"] for worker in workers}
+    assert all(worker["spot"] for worker in workers)
+    until(lambda: both <= nodes_of_ended_trials(), 900, "the end of a trial on each worker")
+    interrupted = workers[0]
     give_notice(lan, interrupted["id"])
     time.sleep(5)  # of the two minutes that AWS leaves
     assert python(lan, _TERMINATE.format(interrupted["id"])).returncode == 0
@@ -166,7 +166,7 @@ def test_a_search_from_no_workers_through_an_interruption_and_back(lan: Lan) -> 
     assert head["address"] not in used
     moved = [trial for trial in trials if len(trial.node.split()) > 1]  # with epochs on both
     assert moved
-    assert all(trial.losses for trial in moved)
+    assert all(trial.machines_lost for trial in moved)
     log = (lan.folder / "search.log").read_text()
     for trial in moved:  # none lost more than what it trained after the notice
         assert re.search(rf"trial {trial.trial_id} goes on after epoch \d+: its machine", log), log

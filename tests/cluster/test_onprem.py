@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.search.trials import State
+from pipelines.record.trials import State
 from tests.cluster.lan import Lan, what_is_missing
 from tests.cluster.launcher import (
     SEARCH,
@@ -43,7 +43,7 @@ import sys, time
 from pathlib import Path
 import numpy as np
 from pipelines.cluster.connect import connect, slot_counter
-from pipelines.search.study import StudySpec, run_study
+from pipelines.tuner.study import StudySpec, run_study
 from search_spaces import Float, SearchSpace
 from trainables.data.datasets import TrialData
 
@@ -139,7 +139,7 @@ def test_preflight_names_the_node_with_another_version(lan: Lan) -> None:
     lan.on("w1", f"cp -p {file} ~/fit.py && echo '# later' >> {file}")
     error = preflight(lan, "/mnt/shared/preflight")[-1]
     lan.on("w1", f"cp -p ~/fit.py {file}")
-    assert f"w1 ({W1}) has rangefinder 0.1.0 " in error
+    assert f"w1 ({W1}) has rangefinder 0.2.0 " in error
     assert "w2" not in error
 
 

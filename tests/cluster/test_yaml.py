@@ -14,7 +14,7 @@ import yaml
 from ray.autoscaler._private.util import prepare_config, validate_config
 
 from pipelines.cluster.connect import nodes_of_config
-from pipelines.cluster.resources import Node, check_fit, slots_on
+from pipelines.cluster.resources import Node, TrialResources, check_fit, slots_on
 
 ROOT = Path(__file__).parent.parent.parent
 FILES = ("cluster.yaml", "cluster-onprem.yaml")
@@ -111,7 +111,7 @@ def test_nodes_that_the_autoscaler_may_add_count_for_a_trial() -> None:
     }
     nodes = nodes_of_config(filled_in)
     assert nodes == [Node("head", 0, 0), *[Node("gpu", 4, 1)] * 2, Node("cpu", 8, 0)]
-    check_fit(nodes, 1, 0.25)
-    assert sum(slots_on(node, 1, 0.25) for node in nodes) == 8
+    check_fit(nodes, TrialResources(1, 0.25))
+    assert sum(slots_on(node, TrialResources(1, 0.25)) for node in nodes) == 8
     with pytest.raises(ValueError, match="gpu has 4 CPUs and 1 GPUs"):
-        check_fit(nodes, 1, 2)
+        check_fit(nodes, TrialResources(1, 2))

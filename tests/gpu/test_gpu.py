@@ -13,9 +13,9 @@ import torch
 from pipelines import run
 from pipelines.cli.command import main
 from pipelines.cluster.connect import Cluster
-from pipelines.search.attempts import Cause
-from pipelines.search.record import load_spec, load_trials
-from pipelines.search.trials import State
+from pipelines.record.trials import State
+from pipelines.study.runs import open_run
+from pipelines.tuner.attempts import Cause
 from tests.gpu.processes import (
     BLOCK,
     alone,
@@ -132,7 +132,7 @@ def test_a_trial_out_of_memory_is_tried_again_and_its_neighbours_go_on(
         cpus_per_trial=0.25,
         gpus_per_trial=0.25,
     )
-    trials = load_trials(folder)
+    trials = open_run(folder).finished
     assert {t.state for t in trials} == {State.COMPLETE}
     assert {(t.gpus, float(t.config["x"]) > 0.5) for t in trials} == {(0.25, False), (0.5, True)}
     assert {cause for cause, _ in witness.again} == {Cause.OUT_OF_MEMORY}
@@ -144,7 +144,7 @@ def test_auto_takes_a_share_that_was_measured(cluster: Cluster, model: str) -> N
     options = ["--trials", "4", "--max-epochs", "2", "--name", "it", "--model", model]
     shares = ["--gpus-per-trial", "auto", "--cpus-per-trial", "0.25"]
     assert main(run.app, [*options, *shares]) == 0
-    assert load_spec(Path("runs/it"))["gpus_per_trial"] in (1.0, 0.5, 0.25, 0.125)
-    trials = load_trials(Path("runs/it"))
+    assert open_run("runs/it").spec.resources.gpus_per_trial in (1.0, 0.5, 0.25, 0.125)
+    trials = open_run("runs/it").finished
     assert len(trials) == 4
     assert not any(t.state is State.FAIL for t in trials)

@@ -7,16 +7,24 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.cluster.connect import Cluster, slot_counter
-from pipelines.search.attempts import Cause
-from pipelines.search.progress import Incumbent, Progress
-from pipelines.search.study import StudySpec, Summary, run_study
-from pipelines.search.trials import FinishedTrial
+from pipelines.cluster.connect import Cluster
+from pipelines.record.trials import FinishedTrial
+from pipelines.study.result import StudyResult
+from pipelines.study.run_study import run_study
+from pipelines.study.spec import StudySpec
+from pipelines.study.study import Study
+from pipelines.tuner.attempts import Cause
+from pipelines.tuner.progress import Incumbent, Progress
 from search_spaces import Float, SearchSpace
 from trainables.data.datasets import TrialData
 
 SPACE = SearchSpace({"x": Float(0.0, 1.0)})
 SAMPLES = 100_000
+GROUP_OF = {
+    field: group
+    for group in StudySpec.model_fields
+    for field in type(getattr(StudySpec(), group)).model_fields
+}
 
 
 class Witness:
@@ -44,6 +52,30 @@ def data() -> TrialData:
     return TrialData("zeros", "regression", x, y, x[:10], y[:10], 1, (), "none")
 
 
+def spec_of(**settings: Any) -> StudySpec:
+    """The settings by the names of their fields alone."""
+    groups: dict[str, dict[str, Any]] = {}
+    for field, value in settings.items():
+        groups.setdefault(GROUP_OF[field], {})[field] = value
+    return StudySpec.model_validate(groups)
+
+
+def study_of(folder: Path, trainable: Any, *, space: SearchSpace = SPACE, **settings: Any) -> Study:
+    """A study of ``trainable`` on zeros, ready to run in ``folder``."""
+    settings = {
+        "algo": "random",
+        "trainable": "test:trainable",
+        "metric": "val_loss",
+        "trials": 6,
+        "max_epochs": 3,
+        "scheduler": "none",
+        "name": folder.name,
+        "runs_dir": folder.parent,
+        **settings,
+    }
+    return Study(spec_of(**settings), space, trainable, (data(),))
+
+
 def study(
     cluster: Cluster,
     folder: Path,
@@ -51,25 +83,8 @@ def study(
     witness: Witness | None = None,
     *,
     space: SearchSpace = SPACE,
-    **spec: Any,
-) -> Summary:
-    settings = {
-        "algo": "random",
-        "model": "test",
-        "data": "zeros",
-        "metric": "val_loss",
-        "trials": 6,
-        "max_epochs": 3,
-        "scheduler": "none",
-        **spec,
-    }
-    full = StudySpec(**settings)
-    return run_study(
-        full,
-        folder=folder,
-        space=space,
-        trainable=trainable,
-        data=data(),
-        slots=slot_counter(cluster, full.cpus_per_trial, full.gpus_per_trial, full.max_concurrent),
-        observer=witness or Witness(),
-    )
+    **settings: Any,
+) -> StudyResult:
+    """What came out of such a study on the cluster."""
+    prepared = study_of(folder, trainable, space=space, **settings)
+    return run_study(prepared, cluster, witness or Witness())

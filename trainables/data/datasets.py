@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -20,8 +19,7 @@ from trainables.data.images import read_digits, read_folder
 from trainables.data.published import read_published
 from trainables.data.splits import Raw, Split, fold_rows, split_rows, subset
 from trainables.data.tables import TABLE_SUFFIXES, read_embedded, read_file
-
-Task = Literal["classification", "regression"]
+from trainables.training.metrics import Task
 
 DATASETS: dict[str, Callable[[], Raw]] = {
     "digits": read_digits,

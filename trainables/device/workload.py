@@ -75,13 +75,20 @@ class Workload:
             self._step()
 
     def epoch_seconds(self, seconds: float) -> float:
-        """Of an epoch's training, from steps made for at least so many seconds."""
+        """Of an epoch, its validation included, from steps made for at least so many seconds."""
         started, rounds = time.perf_counter(), 0
         while rounds == 0 or time.perf_counter() - started < seconds:
             self._step()
             rounds += 1
         of_a_step = (time.perf_counter() - started) / (rounds * len(self._trainings))
-        return of_a_step * self._epoch
+        return of_a_step * self._epoch + self._validation_seconds()
+
+    @torch.no_grad()
+    def _validation_seconds(self) -> float:
+        started = time.perf_counter()
+        for (steps, _), x in zip(self._trainings, self._validation, strict=True):
+            steps.predict(x)
+        return time.perf_counter() - started
 
     def _step(self) -> None:
         for steps, batch in self._trainings:

@@ -34,7 +34,7 @@ class Network:
         if self.needs_images and not data.is_image:
             raise ValueError(
                 f"a {self.module.__name__} needs images; '{data.name}' is a table with "
-                f"{data.input_shape[0]} columns: use --model mlp"
+                f"{data.input_shape[0]} columns: use `model=mlp`"
             )
 
     def build(

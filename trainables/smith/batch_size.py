@@ -18,7 +18,7 @@ import torch
 
 from trainables.device.step_memory import format_bytes, step_memory
 from trainables.smith.batch_size_rule import knee
-from trainables.training.batches import to_tensor
+from trainables.training.batches import EVALUATION_BATCH, to_tensor
 from trainables.training.config import TrainingConfig, check_number
 from trainables.training.objective import objective_of
 from trainables.training.optimizers import make_optimizer
@@ -169,6 +169,14 @@ class Steps:
             seconds.append(time.perf_counter() - started)
         return batch_size / statistics.median(seconds)
 
+    def predict(self, x: torch.Tensor) -> None:
+        """A forward pass on all of ``x``, in parts; returns when it is done."""
+        self._model.eval()
+        for part in torch.split(x, EVALUATION_BATCH):
+            self._model(part)
+        self._model.train()
+        self._wait()
+
     def clear(self) -> None:
         """Lets go of what a step that failed has left."""
         self._optimizer.zero_grad()
@@ -184,5 +192,8 @@ class Steps:
         self._optimizer.zero_grad()
         loss.backward()
         self._optimizer.step()
+        self._wait()
+
+    def _wait(self) -> None:
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)

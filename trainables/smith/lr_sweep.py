@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from trainables.training.batches import batch_bounds, to_tensor
+from trainables.training.batches import EVALUATION_BATCH, batch_bounds, to_tensor
 from trainables.training.config import TrainingConfig
-from trainables.training.fit import EVALUATION_BATCH
 from trainables.training.objective import objective_of
 from trainables.training.optimizers import make_optimizer, set_rates
 
@@ -164,7 +163,10 @@ class _Sweep:
         self._model.eval()
         outputs = torch.cat([self._model(x) for x in torch.split(self._x_val, EVALUATION_BATCH)])
         scores = self._objective.judge(outputs, self._y_val)
-        return [Validation(iteration, lr, *scores)] if math.isfinite(scores.loss) else []
+        if not math.isfinite(scores.loss):
+            return []
+        quality = scores.values[self._objective.quality_name]
+        return [Validation(iteration, lr, scores.loss, quality)]
 
 
 class _Guard:

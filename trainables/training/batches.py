@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+EVALUATION_BATCH = 512  # bounds the memory of the activations, and is large enough to be fast
+
 
 def batch_bounds(n_samples: int, batch_size: int) -> list[tuple[int, int]]:
     """Where each batch of an epoch starts and ends in the epoch's order.

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from trainables.training.batches import batch_bounds, to_tensor
+from trainables.training.batches import EVALUATION_BATCH, batch_bounds, to_tensor
 from trainables.training.config import TrainingConfig
 from trainables.training.metrics import DIVERGED_LOSS
 from trainables.training.objective import Scores, objective_of
@@ -19,8 +19,6 @@ from trainables.training.schedules import make_schedule
 
 if TYPE_CHECKING:
     from trainables.data.datasets import TrialData
-
-EVALUATION_BATCH = 512  # bounds the memory of the activations, and is large enough to be fast
 
 
 @dataclass(frozen=True)
@@ -37,15 +35,13 @@ class EpochMetrics:
     lr: float  # at the last step of the epoch
     momentum: float  # at the last step of the epoch; betas[0] of AdamW
     seconds: float  # wall time of the epoch, validation included
-    train_accuracy: float | None = None  # in [0, 1]; None for regression
-    val_accuracy: float | None = None
-    train_r2: float | None = None  # at most 1; None for classification
-    val_r2: float | None = None
+    values: Mapping[str, float]  # train_accuracy, val_accuracy, ...: what METRICS has for the task
     diverged: bool = False  # the training ended here, and the scores are the worst ones
 
     def as_dict(self) -> dict[str, float | int | bool]:
-        """The metrics by name, without those that the task does not have."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        """The metrics by name."""
+        plain = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "values"}
+        return {**plain, **self.values}
 
 
 def fit(
@@ -119,8 +115,8 @@ class Training(Iterator[EpochMetrics]):
             self._diverged = True
             train = val = self._objective.worst
         lr, momentum = self._rates
-        name = self._objective.quality_name
-        qualities = {f"train_{name}": train.quality, f"val_{name}": val.quality}
+        values = {f"train_{name}": value for name, value in train.values.items()}
+        values |= {f"val_{name}": value for name, value in val.values.items()}
         return EpochMetrics(
             epoch=self._epoch,
             train_loss=train.loss,
@@ -128,8 +124,8 @@ class Training(Iterator[EpochMetrics]):
             lr=lr,
             momentum=momentum,
             seconds=time.perf_counter() - started,
+            values=values,
             diverged=self._diverged,
-            **qualities,
         )
 
     def state_dict(self) -> dict[str, Any]:

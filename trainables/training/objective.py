@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from torch import Tensor
 from torch.nn import functional
 
-from trainables.training.metrics import DIVERGED_LOSS, METRICS
+from trainables.training.metrics import DIVERGED_LOSS, Metric, metrics_of
 
 if TYPE_CHECKING:
     from trainables.data.datasets import TrialData
@@ -20,15 +20,13 @@ if TYPE_CHECKING:
 # MLPs on digits, wine and diabetes, at learning rates from 0.01 to 1, this stops 34 of the 42 that
 # learnt nothing and 3 of the 78 that learnt something; 20 would stop 37 and 11.
 EXPLOSION = 100.0
-WORST_ACCURACY = METRICS["val_accuracy"].worst
-WORST_R2 = METRICS["val_r2"].worst
 
 
 class Scores(NamedTuple):
-    """The loss of some predictions, and their accuracy or R2."""
+    """The loss of some predictions, and what else is measured of them, by name."""
 
     loss: float
-    quality: float
+    values: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -36,17 +34,30 @@ class Objective:
     """What a task minimises and how its predictions are judged."""
 
     loss: Callable[[Tensor, Tensor], Tensor]  # of outputs (n, n_outputs) and targets (n,)
-    quality_name: str
-    quality: Callable[[Tensor, Tensor], float]
-    worst_quality: float
     chance_loss: float  # of a model that has learnt nothing
+    measures: Mapping[str, Metric]  # by name: accuracy, r2; the loss is none of them
+
+    @property
+    def quality_name(self) -> str:
+        """Of the measure that a user looks at first."""
+        return next(iter(self.measures))
 
     @property
     def worst(self) -> Scores:
-        return Scores(DIVERGED_LOSS, self.worst_quality)
+        return Scores(DIVERGED_LOSS, {name: m.worst for name, m in self.measures.items()})
+
+    def quality(self, outputs: Tensor, targets: Tensor) -> float:
+        """The measure that a user looks at first."""
+        return self._measured(self.quality_name, outputs, targets)
 
     def judge(self, outputs: Tensor, targets: Tensor) -> Scores:
-        return Scores(self.loss(outputs, targets).item(), self.quality(outputs, targets))
+        values = {name: self._measured(name, outputs, targets) for name in self.measures}
+        return Scores(self.loss(outputs, targets).item(), values)
+
+    def _measured(self, name: str, outputs: Tensor, targets: Tensor) -> float:
+        measure = self.measures[name].measure
+        assert measure is not None  # objective_of() takes those alone that have one
+        return measure(outputs, targets)
 
     def limit(self, first_loss: float) -> float:
         """The loss from which a training has diverged, given that of its first batch."""
@@ -55,29 +66,17 @@ class Objective:
 
 
 def objective_of(data: TrialData) -> Objective:
-    """Cross entropy and accuracy for classification; mean squared error and R2 for regression."""
+    """Cross entropy for a classification, mean squared error for a regression; and what METRICS has
+    for it."""
+    measures = {
+        name.removeprefix("val_"): metric
+        for name, metric in metrics_of(data.task).items()
+        if metric.measure is not None
+    }
     if data.task == "classification":
-        return Objective(
-            functional.cross_entropy,
-            "accuracy",
-            _accuracy,
-            WORST_ACCURACY,
-            math.log(data.n_classes),
-        )
-    return Objective(_mean_squared_error, "r2", _r2, WORST_R2, 1.0)
-
-
-def _accuracy(outputs: Tensor, targets: Tensor) -> float:
-    return (outputs.argmax(1) == targets).float().mean().item()
+        return Objective(functional.cross_entropy, math.log(data.n_classes), measures)
+    return Objective(_mean_squared_error, 1.0, measures)
 
 
 def _mean_squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
     return functional.mse_loss(outputs.squeeze(1), targets)
-
-
-def _r2(outputs: Tensor, targets: Tensor) -> float:
-    """1 - residual / total sum of squares; never below ``WORST_R2``, not even for targets that are
-    all the same."""
-    residual = _mean_squared_error(outputs, targets).item()
-    total = targets.var(correction=0).item()
-    return max(WORST_R2, 1 - residual / max(total, 1e-12))

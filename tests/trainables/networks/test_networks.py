@@ -130,7 +130,7 @@ def test_a_bad_cnn_config_is_refused(changes: dict[str, object], message: str) -
 
 
 def test_a_cnn_refuses_a_table_at_once() -> None:
-    message = "a CNN needs images; 'wine' is a table with 13 columns: use --model mlp"
+    message = "a CNN needs images; 'wine' is a table with 13 columns: use `model=mlp`"
     wine = load("wine")
     with pytest.raises(ValueError, match=message):
         NETWORKS["cnn"].check(wine)

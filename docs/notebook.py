@@ -1,0 +1,75 @@
+# %% [markdown]
+# # Searching from a notebook
+#
+# Everything that the command line does, from Python. Open this file as a notebook (VS Code, or
+# Jupyter with jupytext), or run it: `python docs/notebook.py`.
+
+# %%
+from pipelines import StudySpec, open_run, search
+
+# %% [markdown]
+# The settings are those of `python pipelines/run.py --help`, in groups. What is left out has its
+# default; a wrong value is an error that names the field. `read_study("my.yaml")` reads a study
+# file instead.
+
+# %%
+spec = StudySpec(
+    problem={"data": "wine"},
+    search={"algo": "optuna", "seed": 1},
+    space={"fix": {"optimizer": "adamw"}, "range": {"lr": (1e-4, 1e-1)}},
+    budget={"trials": 10, "max_epochs": 9},
+)
+
+# %% [markdown]
+# It runs on this machine, or on the Ray cluster that this process is connected to. The stop button
+# ends it, and keeps what it has found.
+
+# %%
+run = search(spec, dashboard=False)
+
+# %%
+print(run.best.value, run.best.config)
+
+# %% [markdown]
+# All trials are a table, and their curves are another: by trial, epoch and metric.
+
+# %%
+trials = run.trials.sort_values("value", ascending=False)
+print(trials[["value", "epochs", "stopped_by", "param.lr", "param.n_layers"]].head())
+
+# %%
+curves = run.curves
+losses = curves[curves["metric"] == "val_loss"].pivot(
+    index="epoch", columns="trial", values="value"
+)
+print(losses.round(3).iloc[:, :4])
+
+# %% [markdown]
+# A run is opened again by its folder, while it still goes on as well. `study` is Optuna's, for its
+# own plots; its `best_trial` knows trials alone that trained to the end.
+
+# %%
+again = open_run(run.files.folder)
+print(again.spec.search.algo, len(again.finished), again.study.trials[0].duration)
+
+# %% [markdown]
+# Your own function and space need not be written to a file.
+
+# %%
+from search_spaces import Float, SearchSpace
+
+
+def train(config, data, *, max_epochs, seed, device):
+    """Yields the metrics of each epoch, and the model or None."""
+    for epoch in range(1, max_epochs + 1):
+        yield {"val_loss": (config["x"] - 0.3) ** 2 + 1 / epoch}, None
+
+
+own = search(
+    StudySpec(problem={"data": "wine", "metric": "val_loss"}, budget={"trials": 6}),
+    trainable=train,
+    space=SearchSpace({"x": Float(0.0, 1.0)}),
+    dashboard=False,
+    quiet=True,
+)
+print(own.best.config, own.space)

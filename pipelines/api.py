@@ -1,0 +1,45 @@
+"""What ``from pipelines import ...`` gives to notebooks and scripts."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from pipelines.cli.connection import Connection
+from pipelines.cli.launch import launch
+from pipelines.cluster.connect import check_address
+from pipelines.study.prepare import prepare
+from pipelines.study.runs import Run, open_run
+from pipelines.study.spec import StudySpec
+from pipelines.tuner.trial import Trainable
+from search_spaces import SearchSpace
+
+
+def search(
+    spec: StudySpec | None = None,
+    *,
+    trainable: Trainable | None = None,
+    space: SearchSpace | None = None,
+    address: str | None = None,
+    dashboard: bool = True,
+    quiet: bool = False,
+) -> Run:
+    """Run a search here, or on the cluster that this process is connected to, and return its run.
+
+    Args:
+        spec: The settings; those that are not given have the defaults of the command line.
+        trainable: Your own function, instead of ``spec.problem.trainable``; it needs ``space``.
+        space: Your own search space, instead of ``spec.problem.space``.
+        address: The Ray cluster to join; ``"local"`` starts Ray here.
+        dashboard: Start Ray's dashboard, where Ray is started here.
+        quiet: Show nothing.
+
+    Ctrl-C, or the notebook's stop button, ends the search and keeps what it has found.
+
+    Raises:
+        ValueError: where the search cannot run, before anything is written.
+    """
+    check_address(address)
+    study = prepare(spec or StudySpec(), trainable=trainable, space=space)
+    where = Connection(address=address, dashboard=dashboard)
+    launch(study, where, Console(highlight=False, quiet=quiet))
+    return open_run(study.folder)

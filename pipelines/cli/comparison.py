@@ -1,0 +1,130 @@
+"""``compare.py``: the cells of a comparison one after the other, then the table and the figure."""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+
+from rich.console import Console
+
+from pipelines.cli.command import INTERRUPTED
+from pipelines.cli.connection import Connection
+from pipelines.cli.display import Display
+from pipelines.cli.text import format_seconds, print_lines, print_plain, shown
+from pipelines.cluster.connect import Cluster, check_address, connect
+from pipelines.cluster.resources import check_fit
+from pipelines.results.figures import save
+from pipelines.results.figures.comparison import best_so_far_figure
+from pipelines.study.comparison import (
+    Cell,
+    Comparison,
+    Row,
+    best_so_far,
+    compare_rows,
+    mean_curve,
+)
+from pipelines.study.comparison_spec import ComparisonSpec
+from pipelines.study.prepare import resolve
+from pipelines.study.run_study import run_study
+from pipelines.study.study import Study
+from pipelines.tuner.algorithms import ALGORITHMS
+from pipelines.tuner.schedulers import check_scheduler
+from trainables.training.metrics import METRICS
+
+
+def run_comparison(spec: ComparisonSpec, where: Connection) -> int:
+    """Run the cells that are missing, print and save what came out. Returns the exit code.
+
+    Raises ``ValueError`` before anything is written where a cell cannot run, and where the folder
+    holds a comparison of something else.
+    """
+    console = Console(highlight=False)
+    check_address(where.address)
+    study = resolve(spec.cell(spec.rows[0], 0))
+    for row in spec.rows:
+        _check(_of_cell(study, spec, row, 0))
+    comparison = Comparison(spec.place.folder)
+    with connect(where.address, dashboard=where.dashboard) as cluster:
+        check_fit(cluster.nodes_at_most(), spec.resources.trial)
+        comparison.claim(spec.model_dump(mode="json"), study.prepared())
+        missing = list(comparison.missing(spec.rows, spec.seeds))
+        total = len(spec.rows) * len(spec.seeds)
+        for number, (row, seed) in enumerate(missing, total - len(missing) + 1):
+            cell = _run_cell(comparison, _of_cell(study, spec, row, seed), row, cluster)
+            if cell is None:
+                print_plain(console, f"interrupted at {row}-{seed}: the same command goes on")
+                return INTERRUPTED
+            comparison.finish(cell)
+            print_plain(console, _cell_line(cell, number, total, study.metric_name))
+    print_lines(console, _conclude(comparison, spec, study.metric_name))
+    return 0
+
+
+def _of_cell(study: Study, spec: ComparisonSpec, row: str, seed: int) -> Study:
+    """The same problem with the algorithm, seed and budget of a cell; the data are split as for the
+    first."""
+    cell = spec.cell(row, seed)
+    return replace(study, spec=cell.but(problem={"metric": study.metric_name}))
+
+
+def _check(study: Study) -> None:
+    """Raises ``ValueError`` for what the algorithm or the scheduler of a cell cannot search."""
+    algo = study.spec.search.algo
+    ALGORITHMS[algo](study.problem)
+    check_scheduler(study.spec.stopping.scheduler, algo, study.trainable, study.space)
+
+
+def _run_cell(comparison: Comparison, study: Study, row: str, cluster: Cluster) -> Cell | None:
+    """None where Ctrl-C ended it."""
+    started = time.monotonic()
+    seed = study.spec.search.seed
+    comparison.start(row, seed)
+    result = run_study(study, cluster, Display(Console(quiet=True), study.metric_name))
+    if result.ended_by == "interrupt":
+        return None
+    if result.best is None or result.best.value is None:
+        raise ValueError(f"no trial of {row} with seed {seed} ended soundly")
+    return Cell(row, seed, result.best.value, result.epochs, time.monotonic() - started)
+
+
+def _cell_line(cell: Cell, number: int, total: int, metric: str) -> str:
+    return (
+        f"{number}/{total}  {cell.algo:<10} seed {cell.seed}  best {metric} {cell.best:.4f}  "
+        f"{cell.epochs} epochs  {format_seconds(cell.seconds)}"
+    )
+
+
+def _conclude(comparison: Comparison, spec: ComparisonSpec, metric_name: str) -> Iterator[str]:
+    metric = METRICS[metric_name]
+    cells = [c for c in comparison.cells() if c.algo in spec.rows and c.seed in spec.seeds]
+    table = compare_rows(cells, metric)
+    path = comparison.folder / "table.csv"
+    with path.open("w", newline="") as lines:
+        writer = csv.DictWriter(lines, list(asdict(table[0])))
+        writer.writeheader()
+        writer.writerows(asdict(row) for row in table)
+    curves = [
+        mean_curve(
+            row.algo,
+            [best_so_far(comparison.trials(c), metric) for c in cells if c.algo == row.algo],
+        )
+        for row in table
+    ]
+    figure = comparison.folder / "best_so_far.html"
+    save(best_so_far_figure(curves, metric_name), figure)
+    yield ""
+    yield from _table_lines(table, metric_name)
+    yield f"table     {shown(path)}"
+    yield f"figure    {shown(figure)}"
+
+
+def _table_lines(table: Sequence[Row], metric: str) -> Iterator[str]:
+    yield f"{'algorithm':<12}{'best ' + metric:>24}{'epochs':>9}{'wall':>8}{'rank':>7}"
+    for row in table:
+        best = f"{row.best:.4f} +- {row.best_error:.4f}"
+        yield (
+            f"{row.algo:<12}{best:>24}{row.epochs:>9.0f}{format_seconds(row.seconds):>8}"
+            f"{row.rank:>7.2f}"
+        )

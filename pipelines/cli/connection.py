@@ -1,0 +1,18 @@
+"""The Ray cluster that a command uses."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from pipelines.study.settings import Settings
+
+
+class Connection(Settings):
+    """Where trials run."""
+
+    address: Annotated[str, Parameter(metavar="ADDRESS")] | None = None
+    """The Ray cluster to join; 'local' starts Ray here. By default a running one, else Ray here."""
+    dashboard: Annotated[bool, Parameter(negative="--no-dashboard")] = True
+    """Start Ray's dashboard with Ray."""

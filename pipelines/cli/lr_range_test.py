@@ -1,0 +1,90 @@
+"""``lr_range_test.py``: makes the test, saves it, and says what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+
+from pipelines.cli.search_command import search_command
+from pipelines.cli.text import format_config, print_lines, print_plain, shown
+from pipelines.recipe.saving import save_test
+from pipelines.recipe.settings import LimitSettings, SweepSettings
+from pipelines.recipe.subject import Subject, SubjectSettings, find_subject
+from pipelines.results.figures.lr_range import range_figure
+from pipelines.study.folders import new_output_folder
+from search_spaces import SPACES
+from trainables.data.datasets import TrialData, describe, load
+from trainables.device.share import pick_device, set_threads
+from trainables.networks import NETWORKS
+from trainables.smith.lr_range_rule import MIN_POINTS
+from trainables.smith.lr_range_test import Bounds, RangeTest, run_range_test, suggest_bounds
+from trainables.training.batches import batch_bounds
+
+FIGURE, RECORD = "lr_range.html", "lr_range.json"
+
+
+def run_lr_range_test(
+    settings: SubjectSettings, sweep: SweepSettings, limits: LimitSettings
+) -> None:
+    """Raises ``ValueError`` where the test cannot be made, or finds nothing."""
+    subject = find_subject(settings)
+    data = load(
+        subject.data, target=subject.target, fraction=subject.data_fraction, seed=subject.seed
+    )
+    folder = new_output_folder(limits.output, "lr_range", f"{data.name}-{subject.model}")
+    set_threads(limits.cpus)
+    test = run_range_test(
+        NETWORKS[subject.model],
+        subject.config,
+        data,
+        growth=sweep.growth,
+        low=sweep.low,
+        high=sweep.high,
+        iterations=_iterations(sweep, subject, data),
+        seed=subject.seed,
+        device=pick_device(1),
+    )
+    bounds = suggest_bounds(test.lrs, test.train_losses, sweep.divisor)
+    found = {"bounds": asdict(bounds), "test": test.as_dict()}
+    save_test(folder, RECORD, subject, data, found, {FIGURE: range_figure(test, bounds)})
+    console = Console(highlight=False)
+    print_plain(console, f"data      {describe(data)}")
+    print_lines(console, _lines(subject, test, bounds, folder))
+
+
+def _iterations(sweep: SweepSettings, subject: Subject, data: TrialData) -> int | None:
+    if sweep.epochs is None:
+        return sweep.iterations
+    batch_size = NETWORKS[subject.model].config.from_dict(subject.config).batch_size
+    per_epoch = len(batch_bounds(len(data.x_train), batch_size))
+    return max(MIN_POINTS, round(sweep.epochs * per_epoch))
+
+
+def _lines(subject: Subject, test: RangeTest, bounds: Bounds, folder: Path) -> Iterator[str]:
+    unused = ("lr", "policy")
+    values = {name: value for name, value in subject.config.items() if name not in unused}
+    yield f"config    {format_config(values)}"
+    epochs = test.iterations / test.iterations_per_epoch
+    yield (
+        f"sweep     {subject.model}: {test.iterations} iterations ({epochs:.1f} epochs) at lr "
+        f"{test.low:g} .. {test.high:g}, {test.growth} growth"
+    )
+    if test.stopped:
+        yield f"stopped   at lr {test.lrs[-1]:.3g}: {test.stopped}"
+    yield f"curve     {bounds.reason}"
+    yield f"bounds    base_lr {bounds.base_lr:.3g}  max_lr {bounds.max_lr:.3g}"
+    yield f"figure    {shown(folder / FIGURE)}"
+    yield f"numbers   {shown(folder / RECORD)}"
+    yield f"next      {_next_command(subject, bounds)}"
+
+
+def _next_command(subject: Subject, bounds: Bounds) -> str:
+    """A search of the same problem between the bounds, with the optimiser that they are for."""
+    fixed = None
+    if "optimizer" in subject.config and "optimizer" in SPACES[subject.model].domains:
+        fixed = {"optimizer": subject.config["optimizer"]}
+    band = f"{bounds.base_lr:.3g}..{bounds.max_lr:.3g}"
+    return search_command(subject, range={"lr": band}, fix=fixed)

@@ -1,0 +1,41 @@
+"""All commands under one name: ``rangefinder run --algo optuna``. Each is loaded when called."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version
+
+from cyclopts import App
+
+from pipelines.cli.command import main as run_app
+
+COMMANDS = {
+    "run": "Search for a good network for your data.",
+    "report": "Look at a run.",
+    "compare": "Compare search algorithms.",
+    "zoom": "The ranges that a next search would take from a run.",
+    "smith": "Smith's recipe for a first config.",
+    "lr_range_test": "The LR range test.",
+    "batch_size": "The batch size test.",
+    "fetch": "Bring a run home from a cluster.",
+}
+
+app = App(
+    name="rangefinder",
+    help="Hyperparameter search for neural networks on Ray Tune.",
+    help_flags=["--help"],
+    version=lambda: version("rangefinder"),
+    version_flags=["--version"],
+    result_action="return_value",
+)
+for _name, _help in COMMANDS.items():
+    app.command(f"pipelines.{_name}:app", name=_name.replace("_", "-"), help=_help)
+
+
+def main() -> int:
+    """The console script."""
+    return run_app(app)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

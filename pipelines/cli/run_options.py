@@ -1,0 +1,32 @@
+"""What ``run.py`` is to do with a study."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from pydantic import model_validator
+
+from pipelines.study.settings import Positive, Settings
+
+
+class RunOptions(Settings):
+    """What is done with the study."""
+
+    study: Annotated[Path, Parameter(metavar="FILE")] | None = None
+    """A study file, in YAML, for what is not given here; a run's spec.json is one."""
+    print_study: bool = False
+    """Print a study file with all settings, and stop."""
+    dry_run: bool = False
+    """Print the plan, with an estimate, and stop."""
+    node_price: Positive | None = None
+    """Of an hour of a node, for the estimate."""
+    plot_schedule: bool = False
+    """Draw the learning rate and momentum of the best trial."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> RunOptions:
+        if self.node_price is not None and not self.dry_run:
+            raise ValueError(f"`node_price` {self.node_price:g} is for `dry_run`")
+        return self

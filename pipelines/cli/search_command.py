@@ -1,0 +1,21 @@
+"""The search of what a test was made for, as one types it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipelines.cli.options import to_type
+from pipelines.recipe.subject import Subject
+
+
+def search_command(subject: Subject, **options: Any) -> str:
+    """What to type for a search of the same problem, with ``options`` by the names of their
+    fields."""
+    return to_type(
+        "run",
+        model=subject.model,
+        data=subject.data,
+        target=subject.target,
+        seed=subject.seed or None,
+        **options,
+    )

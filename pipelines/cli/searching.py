@@ -1,0 +1,40 @@
+"""``run.py``: from checked settings to a search and its exit code."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from pipelines.cli.connection import Connection
+from pipelines.cli.run_options import RunOptions
+from pipelines.study.spec import StudySpec
+
+
+def run_search(spec: StudySpec, where: Connection, options: RunOptions) -> int:
+    """Search, or say what a search would do, as ``options`` ask for. Returns the exit code.
+
+    Raises ``ValueError`` before anything is written where the search cannot run.
+    """
+    if options.print_study:
+        from pipelines.study.study_file import study_file
+
+        print(study_file(spec), end="")
+        return 0
+    if options.plot_schedule and spec.problem.trainable:
+        raise ValueError(f"`plot_schedule` knows no schedule of {spec.problem.trainable}")
+
+    from pipelines.cli.launch import exit_code, launch, show_plan
+    from pipelines.cluster.connect import check_address
+    from pipelines.study.prepare import prepare
+
+    console = Console(highlight=False)
+    check_address(where.address)
+    study = prepare(spec)
+    if options.dry_run:
+        show_plan(study, where, console, options.node_price)
+        return 0
+    code = exit_code(launch(study, where, console))
+    if options.plot_schedule and code == 0:
+        from pipelines.results.schedule import write_schedule
+
+        print(f"schedule  {write_schedule(study.folder)}")
+    return code

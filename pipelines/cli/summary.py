@@ -1,0 +1,142 @@
+"""The words before and after a search."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from pipelines.cli.options import to_type
+from pipelines.cli.text import format_config, format_seconds, shown
+from pipelines.cluster.connect import Cluster
+from pipelines.record.files import RunFiles
+from pipelines.results.advice import advice
+from pipelines.study.estimate import Estimate
+from pipelines.study.repeats import Repeats
+from pipelines.study.result import StudyResult
+from pipelines.study.study import Study
+from search_spaces import SearchSpace
+from trainables.data.datasets import describe
+
+_ENDED_BY = {
+    "interrupt": "stopped by Ctrl-C: every finished trial is kept, and what the rest had reached",
+    "time budget": "stopped at the time budget",
+    "target value": "stopped at the target value",
+    "failures": "stopped: the first trials all failed",
+}
+
+
+def plan_lines(study: Study, cluster: Cluster, at_once: int) -> Iterator[str]:
+    """What is about to run."""
+    spec = study.spec
+    yield from study.notes
+    yield f"data      {describe(study.data)}"
+    algo = spec.search.algo
+    trials = f"{study.trials} trials" if study.size is None else f"a {algo} of {study.size} configs"
+    yield (
+        f"search    {spec.problem.name} with {algo}: {trials} of at most "
+        f"{spec.budget.max_epochs} epochs, {study.metric_name} ({study.metric.mode}), "
+        f"{study.scheduler.plan(study.stopping)}"
+    )
+    nodes = cluster.nodes()
+    gpus, trial = sum(node.gpus for node in nodes), spec.resources.trial
+    yield (
+        f"resources {trial.cpus:g} CPU and {trial.gpus:g} GPU a trial, "
+        f"{at_once} at once on {len(nodes)} node{'s' if len(nodes) > 1 else ''} "
+        f"of {sum(node.cpus for node in nodes):g} CPUs and {gpus:g} GPUs in all"
+    )
+    if gpus and not trial.gpus:
+        yield "          the GPUs would idle: --gpus-per-trial 1/4 runs four trials on each"
+    if cluster.dashboard:
+        yield f"dashboard {cluster.dashboard}"
+    yield f"run       {shown(study.folder)}"
+
+
+def space_lines(space: SearchSpace, levels: Mapping[str, int] | None) -> Iterator[str]:
+    """The space, one parameter a line; with a grid's values where ``levels`` is given."""
+    resolved = None if levels is None else space.resolve_levels(levels)
+    width = max(map(len, space.domains))
+    yield "space"
+    for name, domain in space.domains.items():
+        line = f"  {name:{width}}  {domain}"
+        if domain.when is not None:
+            line += f"  when {domain.when}"
+        if resolved is not None:
+            values = ", ".join(
+                f"{v:.4g}" if isinstance(v, float) else str(v)
+                for v in domain.levels(resolved[name])
+            )
+            line += f"  -> {values}"
+        yield line
+
+
+def estimate_lines(found: Estimate, node_price: float | None) -> Iterator[str]:
+    """What it would take, and cost where the price of a node's hour is given."""
+    least, most = map(format_seconds, found.seconds)
+    epochs = f"{found.most_epochs}"
+    if found.least_epochs < found.most_epochs:
+        epochs = f"{found.least_epochs:.3g} (stopped early as planned) to {found.most_epochs}"
+    yield (
+        f"estimate  {least} to {most}: {found.trials} trials of {epochs} epochs of "
+        f"{found.epoch_seconds:.3g} s (measured {found.where}), {found.at_once} at once"
+    )
+    if node_price is not None:
+        low, high = found.node_hours
+        yield (
+            f"cost      {low * node_price:.3g} to {high * node_price:.3g}: {low:.3g} to {high:.3g} "
+            f"hours of a node with {found.on_a_node} trials at once, at {node_price:g} an hour; "
+            "beside it the head's, and what nodes wait and boot"
+        )
+
+
+def result_lines(result: StudyResult, folds: int | None) -> Iterator[str]:
+    """How the trials ended, the best of them, and what they advise."""
+    counts = {
+        "trained to the end": len(result.complete),
+        "stopped early": len(result.stopped),
+        "diverged": len(result.diverged),
+        "failed": len(result.failed),
+        "cut short": len(result.cut_short),
+    }
+    fates = ", ".join(f"{count} {ending}" for ending, count in counts.items() if count)
+    yield f"trials    {len(result.trials)}: {fates}" if fates else "trials    none has finished"
+    yield (
+        f"epochs    {result.epochs} trained, "
+        f"{result.epochs_saved} saved by stopping early what performs badly or diverges"
+    )
+    if result.best is not None:
+        best = result.best
+        spread = best.metrics.get(f"{result.metric}_std")
+        over = "" if spread is None else f" +- {spread:.4f} over {folds} folds"
+        yield f"best      {result.metric} {best.value:.4f}{over} at epoch {best.best_epoch}"
+        yield f"config    {format_config(best.config)}"
+    if hint := advice(result.trials):
+        yield f"advice    {hint}"
+
+
+def summary_lines(
+    study: Study, result: StudyResult, cluster: Cluster, repeats: Sequence[Repeats] = ()
+) -> Iterator[str]:
+    """What came out, and what to type next."""
+    files = RunFiles(study.folder)
+    if result.ended_by:
+        yield f"ended     {_ENDED_BY[result.ended_by]}"
+    yield from result_lines(result, study.spec.problem.folds)
+    if result.best is None and result.failed:
+        yield f"error     {result.failed[0].error} (all of it in {shown(files.errors)})"
+    if repeats:
+        yield (
+            f"repeats   {study.metric_name} of the best configs, "
+            f"with {study.spec.budget.repeats} other seeds each"
+        )
+        yield from repeats_lines(repeats)
+        yield f"winner    the first, by mean less one standard error: {shown(files.winner)}"
+    yield f"run       {shown(study.folder)}"
+    if cluster.dashboard:
+        note = " (ends with this command)" if cluster.started_here else ""
+        yield f"dashboard {cluster.dashboard}{note}"
+    yield f"next      {to_type('report', str(shown(study.folder)))}"
+
+
+def repeats_lines(repeats: Sequence[Repeats]) -> Iterator[str]:
+    """A line for each config, the best lower bound first."""
+    for r in repeats:
+        yield f"          {r.mean:.4f} +- {r.error:.4f}  {format_config(r.config)}"

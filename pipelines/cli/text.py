@@ -1,0 +1,63 @@
+"""Values in words, and lines on a console."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+LABEL = 10  # columns of the word that a line begins with
+
+
+def print_plain(console: Console, line: str) -> None:
+    """One line without markup. A terminal gets it in lines of its width, indented after the label;
+    a file or a pipe gets it whole."""
+    if console.is_terminal:
+        line = wrapped(line, console.width)
+    console.print(Text(line), soft_wrap=True)
+
+
+def wrapped(line: str, width: int) -> str:
+    """``line`` in lines of at most ``width``, those after the first indented as a label is."""
+    if len(line) <= width:
+        return line
+    return textwrap.fill(
+        line,
+        max(width, 2 * LABEL),
+        subsequent_indent=" " * LABEL,
+        break_on_hyphens=False,
+        break_long_words=False,
+        replace_whitespace=False,
+        drop_whitespace=True,
+    )
+
+
+def print_lines(console: Console, lines: Iterable[str]) -> None:
+    """Each by :func:`print_plain`."""
+    for line in lines:
+        print_plain(console, line)
+
+
+def format_seconds(seconds: float) -> str:
+    """As 1h05m, 2m03s or 4s."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return (
+        f"{hours}h{minutes:02d}m" if hours else f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"
+    )
+
+
+def format_config(config: Mapping[str, object]) -> str:
+    """As ``lr=0.1 n_layers=2``."""
+    return " ".join(
+        f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
+        for name, value in config.items()
+    )
+
+
+def shown(path: Path) -> Path:
+    """As one would type it: relative where it is below the working directory."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

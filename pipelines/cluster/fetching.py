@@ -1,0 +1,129 @@
+"""Bringing a run home from the head of a cluster, through Ray's own commands."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.record.files import RunFiles
+
+_FOUND, _THERE = "@found ", "@there "
+_LOOK = 60.0  # seconds for the cloud's and the head's answer
+_KNOCK = 5.0  # seconds for the head's SSH to answer
+_COPY = 3600.0  # seconds
+
+
+@dataclass(frozen=True)
+class RemoteRun:
+    """A run on the head: its folder, and the sha256 of its ``spec.json``."""
+
+    folder: str
+    spec: str
+
+
+def fetch_run(cluster: Path, run: str, to: Path) -> Path:
+    """Copy a run from the head of the cluster of a YAML file into the folder ``to``; one that is
+    there already is brought up to date. Returns the run's folder here.
+
+    Raises ``ValueError`` where the cluster or the run is not there, and where another run lies in
+    its place.
+    """
+    if not cluster.is_file():
+        raise ValueError(f"no cluster file {cluster}")
+    _knock(_head_address(cluster), cluster)
+    remote = find(_ray("exec", str(cluster), look_command(run), patience=_LOOK), run)
+    target = to / Path(remote.folder).name
+    spec = RunFiles(target).spec
+    if spec.is_file() and hashlib.sha256(spec.read_bytes()).hexdigest() != remote.spec:
+        raise ValueError(f"another run lies in {target}: give another folder with `to`")
+    target.mkdir(parents=True, exist_ok=True)
+    # With a slash at its end a folder's contents are meant, not the folder.
+    _ray("rsync-down", str(cluster), f"{remote.folder}/", f"{target}/", patience=_COPY)
+    if not spec.is_file():
+        raise ValueError(f"{remote.folder} was not copied: `ray rsync-down` left no {spec}")
+    return target
+
+
+def places(run: str) -> list[str]:
+    """Where on the head a run may lie, in shell words: as it was typed there, below the home folder
+    and the project, or by its name alone."""
+    if run.startswith("/"):
+        return [shlex.quote(run)]
+    path = run.removeprefix("~/").rstrip("/")
+    return [
+        f'"$HOME"/{shlex.quote(f"{start}{path}")}'
+        for start in ("", "rangefinder/", "runs/", "rangefinder/runs/")
+    ]
+
+
+def look_command(run: str) -> str:
+    """What the head is asked: which of the places holds the run, or which runs are there."""
+    return (
+        f"for d in {' '.join(places(run))}; do "
+        'if test -f "$d/spec.json"; then '
+        f'echo "{_FOUND}$(sha256sum < "$d/spec.json" | cut -c1-64) $d"; exit 0; fi; done; '
+        'for d in "$HOME"/runs/*/ "$HOME"/rangefinder/runs/*/; do '
+        f'if test -f "$d/spec.json"; then echo "{_THERE}$(basename "$d")"; fi; done'
+    )
+
+
+def find(output: str, run: str) -> RemoteRun:
+    """What the head answered. Raises ``ValueError``, with the runs that are there, where it has no
+    such run."""
+    for answer in _answers(output, _FOUND):
+        spec, _, folder = answer.partition(" ")
+        return RemoteRun(folder, spec)
+    there = sorted(set(_answers(output, _THERE)))
+    known = f"it has {', '.join(there)}" if there else "it has none in ~/runs or ~/rangefinder/runs"
+    raise ValueError(f"the head has no run '{run}': {known}")
+
+
+def _answers(output: str, mark: str) -> Iterator[str]:
+    for line in output.splitlines():
+        if line.startswith(mark):
+            yield line.removeprefix(mark).strip()
+
+
+def _head_address(cluster: Path) -> str:
+    lines = _ray("get-head-ip", str(cluster), patience=_LOOK).strip().splitlines()
+    return lines[-1].strip() if lines else ""
+
+
+def _knock(head: str, cluster: Path) -> None:
+    """Raises ``ValueError`` where no SSH answers: Ray would try for minutes."""
+    try:
+        socket.create_connection((head, 22), timeout=_KNOCK).close()
+    except OSError as error:
+        raise ValueError(f"the head of {cluster}, {head}, gives no SSH: {error}") from None
+
+
+def _ray(*arguments: str, patience: float) -> str:
+    """The output of a command of Ray. Raises ``ValueError`` with its last line where it fails."""
+    command = [sys.executable, "-m", "ray.scripts.scripts", *arguments]
+    shown = f"`ray {arguments[0]} {arguments[1]}`"
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=patience,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise ValueError(f"{shown} did not end within {patience:g} s") from None
+    if done.returncode:
+        raise ValueError(f"{shown} failed: {_last_line(done.stdout.splitlines())}")
+    return done.stdout
+
+
+def _last_line(lines: Sequence[str]) -> str:
+    return next((line.strip() for line in reversed(lines) if line.strip()), "no output")

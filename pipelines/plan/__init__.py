@@ -1,1 +1,0 @@
-"""From checked options to a study: what will run, before any trial does."""

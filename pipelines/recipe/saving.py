@@ -1,0 +1,46 @@
+"""The results of the tests before a search, in a folder: all numbers, and a figure of each test."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import plotly.graph_objects as go
+import torch
+
+from pipelines.recipe.subject import Subject
+from pipelines.results.figures import save
+from trainables.data.datasets import TrialData
+
+
+def save_test(
+    folder: Path,
+    record: str,
+    subject: Subject,
+    data: TrialData,
+    found: Mapping[str, Any],
+    figures: Mapping[str, go.Figure],
+) -> None:
+    """Make ``folder`` with what was tested and what was found in the JSON file ``record``, and the
+    figures by their names."""
+    content = {**asdict(subject), "data_fingerprint": data.fingerprint, **found}
+    folder.mkdir(parents=True)
+    (folder / record).write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+    for name, figure in figures.items():
+        save(figure, folder / name)
+
+
+def machine(device: torch.device) -> dict[str, Any]:
+    """What the numbers depend on."""
+    return {"device": device_name(device), "torch": torch.__version__}
+
+
+def device_name(device: torch.device) -> str:
+    """The GPU's name, or the CPU and the threads in use."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    threads = torch.get_num_threads()
+    return f"CPU, {threads} thread{'s' if threads > 1 else ''}"

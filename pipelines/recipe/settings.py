@@ -1,0 +1,110 @@
+"""The settings of the tests before a search."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+from pydantic import AfterValidator, Field, model_validator
+
+from pipelines.study.settings import (
+    AtLeastTwo,
+    Count,
+    Memory,
+    NotNegative,
+    Positive,
+    Real,
+    Settings,
+    Whole,
+    one_of,
+)
+from trainables.smith.batch_size_rule import SCALINGS, scale_lr
+from trainables.smith.lr_range_rule import MIN_POINTS
+
+
+class LimitSettings(Settings):
+    """What a test takes of the machine, and where its results go."""
+
+    cpus: Positive = 1
+    """CPUs that a trial will have."""
+    output: Annotated[Path, Parameter(metavar="FOLDER")] | None = None
+    """A new folder for the figures and the numbers; by default TEST/DATA-MODEL-TIME."""
+
+
+class MemorySettings(Settings):
+    """What a step may take."""
+
+    memory: Memory | None = None
+    """The most that a step may need, such as 2GB; all of a GPU, half of a machine without."""
+
+
+class SweepSettings(Settings):
+    """How the learning rate rises."""
+
+    growth: Literal["exponential", "linear"] = "exponential"
+    """How the learning rate rises."""
+    low: Positive = 1e-5
+    """The first learning rate."""
+    high: Positive | None = None
+    """The last learning rate; by default 10, of linear growth 1, with AdamW 0.1."""
+    iterations: Annotated[Whole, Field(ge=MIN_POINTS)] | None = None
+    """Optimiser steps from the first to the last; by default 4 epochs, in 150 .. 400."""
+    epochs: Positive | None = None
+    """The same in epochs."""
+    divisor: Annotated[Real, Field(gt=1)] = 10
+    """base_lr is max_lr over this, 10 or 100."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> SweepSettings:
+        if self.iterations is not None and self.epochs is not None:
+            raise ValueError(
+                f"`iterations` {self.iterations} and `epochs` {self.epochs:g}: give one of the two"
+            )
+        return self
+
+
+class ScalingSettings(Settings):
+    """How the learning rate grows with the batch, where it is to be shown."""
+
+    scale_lr: (
+        Annotated[str, AfterValidator(one_of(SCALINGS)), Parameter(choices=list(SCALINGS))] | None
+    ) = None
+    """How the learning rate grows with the batch (Goyal et al. 2017; Hoffer et al. 2017)."""
+    lr: Positive | None = None
+    """The learning rate to scale."""
+    lr_batch_size: Count | None = None
+    """The batch size that it is for."""
+
+    @property
+    def asked(self) -> bool:
+        return self.scale_lr is not None
+
+    def at(self, batch_size: int) -> float:
+        """The learning rate for ``batch_size``."""
+        assert self.scale_lr is not None
+        assert self.lr is not None
+        assert self.lr_batch_size is not None
+        return scale_lr(self.lr, self.lr_batch_size, batch_size, self.scale_lr)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> ScalingSettings:
+        if self.asked and (self.lr is None or self.lr_batch_size is None):
+            raise ValueError(f"`scale_lr` {self.scale_lr} needs `lr` and `lr_batch_size`")
+        if not self.asked and (self.lr is not None or self.lr_batch_size is not None):
+            raise ValueError("`lr` and `lr_batch_size` need `scale_lr` linear or sqrt")
+        return self
+
+
+class BatchSizeSettings(MemorySettings):
+    """What a step may take, and where it is made."""
+
+    gpus: NotNegative = 1
+    """0 for the CPU, even where there is a GPU."""
+
+
+class ShortRunSettings(MemorySettings):
+    """What a step may take, and how long the short trainings are."""
+
+    epochs: AtLeastTwo | None = None
+    """Of each training that compares momenta or decays; by default 5, or 80 optimiser steps."""

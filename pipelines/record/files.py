@@ -1,0 +1,66 @@
+"""Where the parts of a run lie in its folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.record.trials import FinishedTrial
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """The parts of the run in ``folder``; which of them are there depends on the run."""
+
+    folder: Path
+
+    @property
+    def spec(self) -> Path:
+        """What decides the run: a study file, see :mod:`pipelines.record.header`."""
+        return self.folder / "spec.json"
+
+    @property
+    def journal(self) -> Path:
+        """Every finished trial, in Optuna's format."""
+        return self.folder / "study.journal"
+
+    @property
+    def repeats(self) -> Path:
+        """The same of the trainings of the best configs with other seeds."""
+        return self.folder / "repeats.journal"
+
+    @property
+    def table(self) -> Path:
+        """The finished trials as a table."""
+        return self.folder / "trials.csv"
+
+    @property
+    def weights(self) -> Path:
+        """Of the run's winner: see ``docs/results.md``."""
+        return self.folder / "best.pt"
+
+    @property
+    def repeated_weights(self) -> Path:
+        """While repeats run: of the best repeat of each config."""
+        return self.folder / "repeats"
+
+    def weights_of(self, trial: FinishedTrial) -> Path:
+        """Where the weights lie that are kept of a trial of this run, where any are."""
+        if trial.repeat_of:
+            return self.repeated_weights / f"{trial.repeat_of}.pt"
+        return self.weights
+
+    @property
+    def winner(self) -> Path:
+        """The config of the winner, after repeats."""
+        return self.folder / "winner.yaml"
+
+    @property
+    def errors(self) -> Path:
+        """What failed trials raised, a file each."""
+        return self.folder / "errors"
+
+    @property
+    def ray(self) -> Path:
+        """Ray's own working files."""
+        return self.folder / "ray"

@@ -1,0 +1,58 @@
+"""``spec.json``: the settings of a run, which are a study file, and what they led to.
+
+It is written once, before the first trial. ``format`` is the number of the record's format; what
+stands under ``prepared`` was found when the study was prepared (the space, the data, versions), and
+is no setting.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipelines.record.files import RunFiles
+
+FORMAT = 2
+_NUMBER, _PREPARED = "format", "prepared"
+
+
+def write_header(files: RunFiles, settings: Mapping[str, Any], prepared: Mapping[str, Any]) -> None:
+    """Write ``spec.json``, at once or not at all."""
+    content = {_NUMBER: FORMAT, **settings, _PREPARED: prepared}
+    part = files.spec.with_suffix(".part")
+    part.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+    part.replace(files.spec)
+
+
+def read_header(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The settings of the run in ``folder``, and what they led to.
+
+    Raises ``ValueError`` where ``folder`` is no run, and where its record has another format.
+    """
+    path = RunFiles(folder).spec
+    if not path.is_file():
+        raise ValueError(f"no run in {folder}: it has no {path.name}")
+    try:
+        content = json.loads(path.read_text())
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} cannot be read: {error}") from None
+    return split_header(content, path)
+
+
+def split_header(content: object, path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The settings, and what they led to, in what was read from ``path``.
+
+    Raises ``ValueError`` for a record of another format.
+    """
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} is not a mapping of settings")
+    number = content.get(_NUMBER)
+    if number is None:
+        raise ValueError(f"{path} has no format number: version 0.1 wrote it, this one reads 0.2")
+    if number != FORMAT:
+        age = "a newer" if isinstance(number, int) and number > FORMAT else "another"
+        raise ValueError(f"{path} has format {number}, of {age} version: this one reads {FORMAT}")
+    settings = {k: v for k, v in content.items() if k not in (_NUMBER, _PREPARED)}
+    return settings, dict(content.get(_PREPARED, {}))

@@ -1,0 +1,135 @@
+"""Finished trials on disk, in Optuna's journal format whatever searched: ``optuna-dashboard`` and
+``optuna.load_study`` read it.
+
+Only the driver writes, one line for each finished trial, so a crash loses no trial that had
+finished. A trial that runs is not in it: with one writer it would stay there as running after a
+crash, and each of its changes would cost as much as a whole trial.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from pipelines.record.trials import FinishedTrial, State
+from search_spaces import Float, Int, SearchSpace
+from search_spaces.domains import Domain
+from trainables.training.metrics import Mode
+
+STUDY = "rangefinder"
+DIRECTIONS = {"min": StudyDirection.MINIMIZE, "max": StudyDirection.MAXIMIZE}
+STATES = {
+    State.COMPLETE: TrialState.COMPLETE,
+    State.PRUNED: TrialState.PRUNED,
+    State.FAIL: TrialState.FAIL,
+}
+_OURS = {theirs: ours for ours, theirs in STATES.items()}
+_OF_OPTUNA = ("config", "state", "curve")  # fields for which Optuna has places of its own
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)  # a line per trial is our display's to print
+
+
+def distribution(domain: Domain) -> BaseDistribution:
+    """The Optuna distribution of a domain."""
+    if isinstance(domain, Float):
+        return FloatDistribution(domain.low, domain.high, log=domain.log)
+    if isinstance(domain, Int):
+        return IntDistribution(domain.low, domain.high, log=domain.log)
+    return CategoricalDistribution(domain.options)
+
+
+class Journal:
+    """Appends finished trials to the file ``path``, which it makes."""
+
+    def __init__(self, path: Path, space: SearchSpace, mode: Mode) -> None:
+        self._space = space
+        self._study = optuna.create_study(
+            study_name=STUDY, storage=_storage(path), direction=DIRECTIONS[mode]
+        )
+
+    def append(self, trial: FinishedTrial) -> None:
+        """On disk when this returns."""
+        self._study.add_trial(_frozen(trial, self._space))
+
+
+def load_journal(path: Path) -> list[FinishedTrial]:
+    """The trials in the order in which they finished; a last line that was cut short is left out.
+
+    Raises ``ValueError`` where there is no such file.
+    """
+    if not path.is_file():
+        raise ValueError(f"no run in {path.parent}: it has no {path.name}")
+    try:
+        study = load_study(path)
+    except KeyError:  # killed before the first line was whole
+        return []
+    return [_finished(trial) for trial in study.get_trials(deepcopy=False)]
+
+
+def load_study(path: Path) -> optuna.Study:
+    """What Optuna's own tools work on. Raises ``KeyError`` where the file holds no study yet."""
+    return optuna.load_study(study_name=STUDY, storage=_storage(path))
+
+
+def _storage(path: Path) -> JournalStorage:
+    return JournalStorage(JournalFileBackend(str(path)))
+
+
+def _frozen(trial: FinishedTrial, space: SearchSpace) -> FrozenTrial:
+    """As Optuna would have recorded it: a pruned trial has its last value, a failed one none."""
+    value = trial.value if trial.state is State.COMPLETE else _last_value(trial)
+    frozen = create_trial(
+        state=STATES[trial.state],
+        value=None if trial.state is State.FAIL else value,
+        params=dict(trial.config),
+        distributions={name: distribution(space.domains[name]) for name in trial.config},
+        intermediate_values=dict(trial.curve),
+        user_attrs=_attributes(trial),
+    )
+    frozen.datetime_start = datetime.fromtimestamp(trial.started)
+    frozen.datetime_complete = datetime.fromtimestamp(trial.started + trial.seconds)
+    return frozen
+
+
+def _last_value(trial: FinishedTrial) -> float | None:
+    return trial.curve[max(trial.curve)] if trial.curve else None
+
+
+def _attributes(trial: FinishedTrial) -> dict[str, Any]:
+    names = [field.name for field in fields(trial) if field.name not in _OF_OPTUNA]
+    attributes = {name: _plain(getattr(trial, name)) for name in names}
+    return {"diverged": trial.diverged, **attributes}
+
+
+def _plain(value: object) -> object:
+    """In what JSON has."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in value.items()}
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _finished(trial: FrozenTrial) -> FinishedTrial:
+    names = {field.name for field in fields(FinishedTrial)}
+    attributes: dict[str, Any] = {k: v for k, v in trial.user_attrs.items() if k in names}
+    attributes["changes"] = {int(epoch): c for epoch, c in attributes["changes"].items()}
+    return FinishedTrial(
+        config=dict(trial.params),
+        state=_OURS[trial.state],
+        curve=dict(trial.intermediate_values),
+        **attributes,
+    )

@@ -1,0 +1,49 @@
+"""Finished trials as pandas tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+from pipelines.record.trials import FinishedTrial
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SPREAD = ("config", "metrics")  # one column for each of their entries
+_ELSEWHERE = ("curve", "curves", "changes")  # of a trial by epoch: see curves_table()
+
+
+def trials_table(trials: Iterable[FinishedTrial]) -> pd.DataFrame:
+    """One row per trial in the order given: its fields, ``epochs`` and ``diverged``, and a column
+    for each parameter (``param.lr``) and each metric of its best epoch (``metric.val_loss``)."""
+    import pandas as pd
+
+    names = [f.name for f in fields(FinishedTrial) if f.name not in _SPREAD + _ELSEWHERE]
+    rows = [
+        {
+            **{name: getattr(trial, name) for name in names},
+            "state": trial.state.value,
+            "epochs": trial.epochs,
+            "diverged": trial.diverged,
+            **{f"param.{name}": value for name, value in trial.config.items()},
+            **{f"metric.{name}": value for name, value in trial.metrics.items()},
+        }
+        for trial in trials
+    ]
+    return pd.DataFrame(rows, columns=None if rows else [*names, "epochs", "diverged"])
+
+
+def curves_table(trials: Iterable[FinishedTrial]) -> pd.DataFrame:
+    """One row per trial, epoch and metric: ``trial``, ``epoch``, ``metric``, ``value``."""
+    import pandas as pd
+
+    rows = [
+        (trial.trial_id, epoch, metric, value)
+        for trial in trials
+        for metric, values in trial.curves.items()
+        for epoch, value in zip(sorted(trial.curve), values, strict=True)
+        if value is not None
+    ]
+    return pd.DataFrame(rows, columns=["trial", "epoch", "metric", "value"])

@@ -1,0 +1,60 @@
+"""Writing a run as it goes: the driver alone does."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipelines.record.files import RunFiles
+from pipelines.record.header import write_header
+from pipelines.record.journal import Journal
+from pipelines.record.trials import FinishedTrial
+from search_spaces import SearchSpace
+from trainables.training.metrics import Mode
+
+
+class Record:
+    """The finished trials of a search, or of the repeats after it, with what goes with them."""
+
+    def __init__(self, files: RunFiles, journal: Path, space: SearchSpace, mode: Mode) -> None:
+        self.files = files
+        self.trials: list[FinishedTrial] = []
+        self._journal = Journal(journal, space, mode)
+
+    def append(self, trial: FinishedTrial) -> None:
+        """On disk when this returns."""
+        self.trials.append(trial)
+        self._journal.append(trial)
+
+    def write_error(self, trial_id: str, text: str) -> None:
+        """Keep the whole traceback of a failed trial."""
+        self.files.errors.mkdir(exist_ok=True)
+        (self.files.errors / f"{trial_id}.txt").write_text(text)
+
+    def keep_weights(self, trial: FinishedTrial, path: Path) -> None:
+        """Those in ``path`` are of the best trial so far; of a repeat, of the best with its
+        config."""
+        if trial.repeat_of:
+            self.files.repeated_weights.mkdir(exist_ok=True)
+        replace_file(path, self.files.weights_of(trial))
+
+
+def start_run(files: RunFiles, settings: Mapping[str, Any], prepared: Mapping[str, Any]) -> None:
+    """Make the folder of a run and say in it what is run.
+
+    Raises ``ValueError`` where it exists.
+    """
+    try:
+        files.folder.mkdir(parents=True)
+    except FileExistsError:
+        raise ValueError(f"a run exists in {files.folder}: two never share a folder") from None
+    write_header(files, settings, prepared)
+
+
+def replace_file(source: Path, target: Path) -> None:
+    """Copy ``source`` to ``target``, whole or not at all."""
+    part = target.with_suffix(".part")
+    shutil.copyfile(source, part)
+    part.replace(target)

@@ -1,0 +1,113 @@
+"""What the trials of a run, taken together, advise for the next one: a sentence for its summary.
+
+The questions are those of Google's deep learning tuning playbook: what share of the trials is
+infeasible and from where on, and what the training curves of the others have in common.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+
+from pipelines.record.trials import FinishedTrial, State
+
+LEAST_TRIALS = 3  # fewer are chance
+NOTABLE = 0.2  # share of the trials from which a kind is worth a word
+EXPLAINED = 0.5  # Youden's J; a threshold that tells nothing has 0, a perfect one 1
+
+# What trials did that the learning rate may explain, what to do, and on which side of a threshold.
+_REMEDIES = {
+    "lr too small": ("learnt too slowly", "a higher LR", "below"),
+    "lr too large": ("were near divergence", "a lower LR", "above"),
+}
+
+
+def advice(trials: Sequence[FinishedTrial]) -> str:
+    """One sentence of shares and of what to do about them; empty where nothing can be said.
+
+    Failed trials do not count. Of the others, those that diverged are told from the rest by their
+    learning rate, where it explains them; the rest by the clue in their curves, where there is one.
+    """
+    ran = [trial for trial in trials if trial.state is not State.FAIL]
+    parts = [part for part in (_diverged(ran), _clues(ran), _to_the_end(ran)) if part]
+    return "; ".join(parts)
+
+
+def lr_threshold(
+    trials: Sequence[FinishedTrial], has: Callable[[FinishedTrial], bool], side: str
+) -> float | None:
+    """The learning rate ``side`` ("above" or "below") which the trials lie that ``has`` holds for.
+
+    It is the one with the highest Youden's J (share of those trials on that side, minus that of the
+    others; Youden 1950), halfway between two neighbours. None where J is below 0.5, as the learning
+    rate then does not explain them, and where less than half on that side are such trials.
+    """
+    pairs = sorted((lr, has(trial)) for trial in trials if (lr := _lr(trial)) is not None)
+    n_with = sum(holds for _, holds in pairs)
+    n_without = len(pairs) - n_with
+    if not (n_with and n_without):
+        return None
+    best, threshold = 0.0, None
+    for i in range(1, len(pairs)):
+        low, high = pairs[i - 1][0], pairs[i][0]
+        if low == high:
+            continue
+        there = [holds for _, holds in (pairs[i:] if side == "above" else pairs[:i])]
+        youden = sum(there) / n_with - (len(there) - sum(there)) / n_without
+        if youden > best and sum(there) >= len(there) / 2:
+            best, threshold = youden, math.sqrt(low * high)
+    return threshold if best >= EXPLAINED else None
+
+
+def _lr(trial: FinishedTrial) -> float | None:
+    lr = trial.config.get("lr")
+    return lr if isinstance(lr, float) and lr > 0 else None
+
+
+def _diverged(trials: Sequence[FinishedTrial]) -> str:
+    n = sum(trial.diverged for trial in trials)
+    if not _is_notable(n, len(trials)):
+        return ""
+    threshold = lr_threshold(trials, lambda trial: trial.diverged, "above")
+    part = f"{n / len(trials):.0%} of {len(trials)} trials diverged"
+    return part if threshold is None else f"{part}, most above lr {threshold:.2g}: a lower LR"
+
+
+def _clues(trials: Sequence[FinishedTrial]) -> str:
+    """Of the trials that did not diverge and ran for long enough to show something."""
+    told = [trial for trial in trials if trial.clue and not trial.diverged]
+    parts = list(_kinds(told))
+    return f"of {len(told)} with a curve to read, {', '.join(parts)}" if parts else ""
+
+
+def _kinds(trials: Sequence[FinishedTrial]) -> Iterator[str]:
+    for kind, (what, remedy, side) in _REMEDIES.items():
+        n = sum(trial.clue == kind for trial in trials)
+        if not _is_notable(n, len(trials)):
+            continue
+        where = lr_threshold(trials, _shows(kind), side)
+        most = "" if where is None else f", most {side} lr {where:.2g}"
+        yield f"{n / len(trials):.0%} {what}{most}: {remedy}"
+
+
+def _shows(kind: str) -> Callable[[FinishedTrial], bool]:
+    return lambda trial: trial.clue == kind
+
+
+def _to_the_end(trials: Sequence[FinishedTrial]) -> str:
+    """What only the trials tell that were not stopped: of the others, more epochs is no advice."""
+    ended = [trial for trial in trials if trial.clue and trial.state is State.COMPLETE]
+    remedies = {
+        "underfitting": "more epochs, a higher LR or a larger network",
+        "overfitting": "more weight decay or dropout, fewer epochs or a smaller network",
+    }
+    parts = []
+    for kind, remedy in remedies.items():
+        n = sum(trial.clue == kind for trial in ended)
+        if _is_notable(n, len(ended)):
+            parts.append(f"{n / len(ended):.0%} were {kind}: {remedy}")
+    return f"of {len(ended)} trained to the end, {', '.join(parts)}" if parts else ""
+
+
+def _is_notable(n: int, of: int) -> bool:
+    return n >= LEAST_TRIALS and n >= NOTABLE * of

@@ -1,0 +1,38 @@
+"""The learning rate and momentum of a run's best trial, over the whole of its training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipelines.results.figures import save
+from pipelines.results.figures.schedule import schedule_data, schedule_figure
+from pipelines.study.prepare import load_problem
+from pipelines.study.runs import open_run
+from pipelines.tuner.schedulers import SCHEDULERS
+from trainables.networks import NETWORKS
+
+
+def write_schedule(folder: Path) -> Path:
+    """Writes ``schedule.html`` for the best trial of the run in ``folder``, as it would be when
+    trained for all epochs; returns its path.
+
+    Raises ``ValueError`` for a run of a user's own trainable, which has no schedule that we know,
+    for one without a trial to show, and for data that can no longer be loaded.
+    """
+    run = open_run(folder)
+    spec = run.spec
+    if spec.problem.trainable:
+        raise ValueError(
+            f"{folder} searched {spec.problem.trainable}, whose schedule is not known: "
+            f"only those of {' and '.join(NETWORKS)} are"
+        )
+    trial = run.best
+    if trial is None:
+        raise ValueError(f"{folder} has no trial that neither diverged nor failed: nothing to plot")
+    config = NETWORKS[spec.problem.model].config.from_dict(trial.config)
+    n_train = len(load_problem(spec)[0].x_train)
+    aligned = SCHEDULERS[spec.stopping.scheduler].aligns_cycles
+    data = schedule_data(config, n_train, spec.budget.max_epochs, spec.rungs if aligned else ())
+    path = folder / "schedule.html"
+    save(schedule_figure(data, config, trial.best_epoch), path)
+    return path

@@ -1,1 +1,0 @@
-"""The search itself: algorithms, schedulers, the study and its record."""

@@ -1,0 +1,1 @@
+"""A study: its settings, from which it is prepared, and what is run with it."""

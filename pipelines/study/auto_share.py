@@ -1,0 +1,41 @@
+"""A search with the share of a GPU that is measured to be best, first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from pipelines.cluster.connect import Cluster
+from pipelines.cluster.measured_share import best_row, check_has_gpu, measure_shares, table
+from pipelines.study.largest import largest_configs
+from pipelines.study.study import Study
+
+_CONFIGS = 2  # that are measured
+
+
+def with_measured_share(study: Study, cluster: Cluster, *, say: Callable[[str], None]) -> Study:
+    """``study`` with the share of a GPU with which most trials of the largest configs end in an
+    hour. The figures are shown.
+
+    Raises ``ValueError`` where there is no GPU, and where the configs do not fit on one.
+    """
+    spec, network = study.spec, study.network
+    assert network is not None  # the settings say so
+    nodes = cluster.nodes()
+    check_has_gpu(nodes, spec.resources.cpus_per_trial)
+    configs = largest_configs(study.space, network, study.data, n=_CONFIGS, seed=spec.search.seed)
+    say(f"measuring how many trials share a GPU best, with the {len(configs)} largest configs")
+    rows = measure_shares(
+        nodes,
+        network,
+        configs,
+        study.folds,
+        cpus=spec.resources.cpus_per_trial,
+        max_epochs=spec.budget.max_epochs,
+        seed=spec.search.seed,
+    )
+    for line in table(rows):
+        say(line)
+    best = best_row(rows)
+    say(f"share     {best.name} of a GPU for each trial: most trials an hour")
+    return replace(study, spec=spec.but(resources={"gpus_per_trial": best.share}))

@@ -1,0 +1,49 @@
+"""A search of the batch sizes that fit, by a batch size test made first."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from search_spaces import Choice, Config, SearchSpace
+from trainables.data.datasets import TrialData
+from trainables.networks import Network
+from trainables.smith.batch_size import BatchSizeTest, run_batch_size_test
+
+_NAME = "batch_size"
+
+
+def bound_batch_size(
+    space: SearchSpace,
+    network: Network,
+    data: TrialData,
+    *,
+    first: Config | None,
+    memory: float | None,
+    seed: int,
+    device: torch.device,
+) -> tuple[SearchSpace, BatchSizeTest, str]:
+    """``space`` without the batch sizes above the largest that fits into ``memory`` (bytes; on a
+    GPU its own, where None) and the training set; the test, and a line about it.
+
+    It is made with the config ``first``, else the first that the space tries or draws. Raises
+    ``ValueError`` for a space without a choice of batch sizes, and where none of them fits.
+    """
+    domain = space.domains.get(_NAME)
+    if not isinstance(domain, Choice):
+        raise ValueError("`batch_size_test` bounds the choice of batch_size: the space has none")
+    config = first or next(iter(space.try_first), None) or space.sample(np.random.default_rng(seed))
+    test = run_batch_size_test(network, config, data, memory=memory, seed=seed, device=device)
+    options = tuple(size for size in domain.options if float(size) <= test.largest)
+    if not options:
+        raise ValueError(
+            f"`batch_size_test`: {test.largest} is the largest batch that fits, and the space has "
+            f"{', '.join(map(str, domain.options))}"
+        )
+    line = (
+        f"batch     at most {test.largest} ({test.stopped}); "
+        f"throughput gains little above {test.knee}"
+    )
+    return space.replace({_NAME: replace(domain, options=options)}), test, line

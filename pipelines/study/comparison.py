@@ -1,0 +1,209 @@
+"""Several algorithms on one problem, each with several seeds: what is asked for, the cells that
+are finished, and what came out.
+
+A cell is one algorithm with one seed. Each is a run of its own with its own record; a line in
+``cells.csv`` says that it is finished, so a comparison that was cut short goes on where it was.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import shutil
+import statistics
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from pipelines.record.files import RunFiles
+from pipelines.record.header import read_header, write_header
+from pipelines.record.trials import FinishedTrial, best_trial
+from pipelines.study.comparison_spec import cell_folder
+from pipelines.study.runs import open_run
+from trainables.training.metrics import Metric
+
+_MAY_DIFFER = ("compared", "place", "versions")  # of a comparison that goes on
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A finished cell, as it stands in ``cells.csv``."""
+
+    algo: str
+    seed: int
+    best: float
+    epochs: int
+    seconds: float
+
+    @property
+    def folder(self) -> str:
+        return cell_folder(self.algo, self.seed)
+
+
+class Comparison:
+    """The folder of a comparison."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._table = folder / "cells.csv"
+
+    def claim(self, settings: Mapping[str, Any], prepared: Mapping[str, Any]) -> None:
+        """Write down what is compared, or check that it is the same as before.
+
+        Raises ``ValueError`` where the folder holds a comparison of something else.
+        """
+        files = RunFiles(self.folder)
+        if not files.spec.is_file():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_header(files, settings, prepared)
+            return
+        before, were = read_header(self.folder)
+        now = json.loads(json.dumps([settings, prepared]))
+        for old, new in ((before, now[0]), (were, now[1])):
+            other = [key for key in new if key not in _MAY_DIFFER and new[key] != old.get(key)]
+            if other:
+                what, was, asked = _difference(other[0], old.get(other[0]), new[other[0]])
+                raise ValueError(
+                    f"{self.folder} compares with {what} = {was}, not {asked}: "
+                    "choose another `name`"
+                )
+
+    def cells(self) -> list[Cell]:
+        """The finished ones."""
+        if not self._table.is_file():
+            return []
+        with self._table.open(newline="") as lines:
+            return [
+                Cell(
+                    row["algo"],
+                    int(row["seed"]),
+                    float(row["best"]),
+                    int(row["epochs"]),
+                    float(row["seconds"]),
+                )
+                for row in csv.DictReader(lines)
+                if all(row[field.name] for field in fields(Cell))  # a last line that was cut short
+            ]
+
+    def missing(self, rows: Sequence[str], seeds: Iterable[int]) -> Iterator[tuple[str, int]]:
+        """The cells that are yet to run, one seed of all rows after the other."""
+        done = {(cell.algo, cell.seed) for cell in self.cells()}
+        return ((row, s) for s in seeds for row in rows if (row, s) not in done)
+
+    def start(self, algo: str, seed: int) -> Path:
+        """An empty place for a cell: what an interrupted one left is removed."""
+        folder = self.folder / cell_folder(algo, seed)
+        shutil.rmtree(folder, ignore_errors=True)
+        return folder
+
+    def finish(self, cell: Cell) -> None:
+        names = [field.name for field in fields(Cell)]
+        new = not self._table.is_file()
+        with self._table.open("a", newline="") as lines:
+            writer = csv.writer(lines)
+            if new:
+                writer.writerow(names)
+            writer.writerow([getattr(cell, name) for name in names])
+
+    def trials(self, cell: Cell) -> list[FinishedTrial]:
+        return open_run(self.folder / cell.folder).finished
+
+
+@dataclass(frozen=True)
+class Row:
+    """One algorithm over all seeds. Errors are standard errors of the mean."""
+
+    algo: str
+    seeds: int
+    best: float
+    best_error: float
+    epochs: float
+    seconds: float
+    rank: float  # among the algorithms on one seed, 1 is best, ties share; the mean over seeds
+
+
+def compare_rows(cells: Sequence[Cell], metric: Metric) -> list[Row]:
+    """The table, the best mean first."""
+    ranks = _ranks(cells, metric)
+    rows = []
+    for algo in dict.fromkeys(cell.algo for cell in cells):
+        own = [cell for cell in cells if cell.algo == algo]
+        rows.append(
+            Row(
+                algo=algo,
+                seeds=len(own),
+                best=statistics.fmean(cell.best for cell in own),
+                best_error=standard_error([cell.best for cell in own]),
+                epochs=statistics.fmean(cell.epochs for cell in own),
+                seconds=statistics.fmean(cell.seconds for cell in own),
+                rank=statistics.fmean(ranks[algo]),
+            )
+        )
+    return sorted(rows, key=lambda row: row.best, reverse=metric.mode == "max")
+
+
+def _ranks(cells: Sequence[Cell], metric: Metric) -> dict[str, list[float]]:
+    ranks: dict[str, list[float]] = {}
+    for seed in {cell.seed for cell in cells}:
+        rivals = [cell for cell in cells if cell.seed == seed]
+        for cell in rivals:
+            better = sum(metric.better(other.best, cell.best) for other in rivals)
+            level = sum(other.best == cell.best for other in rivals)
+            ranks.setdefault(cell.algo, []).append(better + (level + 1) / 2)
+    return ranks
+
+
+def standard_error(values: Sequence[float]) -> float:
+    """Of the mean; 0 for a single value."""
+    return statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else 0.0
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The best so far of one algorithm, over seeds, after so many epochs were spent."""
+
+    algo: str
+    epochs: list[int]
+    mean: list[float]
+    error: list[float]
+
+
+def best_so_far(trials: Iterable[FinishedTrial], metric: Metric) -> list[tuple[int, float]]:
+    """(epochs spent, best value) after each trial from the first sound one on."""
+    points: list[tuple[int, float]] = []
+    spent, seen = 0, []
+    for trial in trials:
+        spent += trial.epochs
+        seen.append(trial)
+        best = best_trial(seen, metric)
+        if best is not None and best.value is not None:
+            points.append((spent, best.value))
+    return points
+
+
+def mean_curve(algo: str, runs: Sequence[Sequence[tuple[int, float]]]) -> Curve:
+    """Over the epochs that every seed has spent; a value holds until the next."""
+    start, end = max(run[0][0] for run in runs), min(run[-1][0] for run in runs)
+    epochs = sorted({e for run in runs for e, _ in run if start <= e <= end})
+    columns = [[_value_at(run, epoch) for run in runs] for epoch in epochs]
+    return Curve(
+        algo,
+        epochs,
+        [statistics.fmean(column) for column in columns],
+        [standard_error(column) for column in columns],
+    )
+
+
+def _value_at(run: Sequence[tuple[int, float]], epoch: int) -> float:
+    return next(value for spent, value in reversed(run) if spent <= epoch)
+
+
+def _difference(name: str, old: Any, new: Any) -> tuple[str, Any, Any]:
+    """The first thing that differs, however deep it lies."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in new:
+            if old.get(key) != new[key]:
+                return _difference(f"{name}.{key}", old.get(key), new[key])
+    return name, old, new

@@ -1,0 +1,95 @@
+"""The settings of a comparison: several algorithms on one problem, each with several seeds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from pydantic import AfterValidator, Field, model_validator
+
+from pipelines.study.folders import check_run_name
+from pipelines.study.settings import Count, Levels, Settings, panel
+from pipelines.study.spec import (
+    Algo,
+    BudgetSettings,
+    ProblemSettings,
+    ResourceSettings,
+    SpaceSettings,
+    StoppingSettings,
+    StudySpec,
+)
+
+# Random search with twice the budget: what an algorithm does not beat is not worth its name
+# (Li et al. 2018, Hyperband, section 4).
+DOUBLE = "random x2"
+
+
+class ComparedSettings(Settings):
+    """What is compared."""
+
+    algos: Annotated[
+        tuple[Algo, ...], Parameter(consume_multiple=True, allow_leading_hyphen=False)
+    ] = ("random", "optuna")
+    """One or several, in a row."""
+    seeds: Count = 5
+    """Runs of each algorithm."""
+    levels: Levels = Field(default_factory=dict)
+    """Values that a grid takes of a parameter; may be repeated."""
+
+
+class ComparisonPlace(Settings):
+    """Where the comparison lies."""
+
+    name: Annotated[str, AfterValidator(check_run_name)] = "compare"
+    """Of the comparison; one that exists goes on."""
+    runs_dir: Annotated[Path, Parameter(metavar="FOLDER")] = Path("runs")
+    """Where runs are kept."""
+
+    @property
+    def folder(self) -> Path:
+        return self.runs_dir.expanduser().absolute() / self.name
+
+
+class ComparisonSpec(Settings):
+    """Several algorithms on one problem, each with the same budget."""
+
+    compared: Annotated[ComparedSettings, panel("Algorithms", 1)] = ComparedSettings()
+    problem: Annotated[ProblemSettings, panel("Problem", 2)] = ProblemSettings()
+    space: Annotated[SpaceSettings, panel("Space", 3)] = SpaceSettings()
+    budget: Annotated[BudgetSettings, panel("Budget of each", 4)] = BudgetSettings()
+    stopping: Annotated[StoppingSettings, panel("Early stopping", 5)] = StoppingSettings()
+    resources: Annotated[ResourceSettings, panel("Resources", 6)] = ResourceSettings()
+    place: Annotated[ComparisonPlace, panel("Run", 7)] = ComparisonPlace()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> ComparisonSpec:
+        if self.budget.repeats:
+            raise ValueError(f"`repeats` {self.budget.repeats} is for a single search: use `seeds`")
+        if self.resources.measured:
+            raise ValueError("`gpus_per_trial=auto` is for a single search: give a share")
+        self.cell(self.rows[0], 0)  # what does not fit together in a search does not here
+        return self
+
+    @property
+    def rows(self) -> list[str]:
+        """What was asked for, and random search with double the budget."""
+        return [*dict.fromkeys(self.compared.algos), DOUBLE]
+
+    @property
+    def seeds(self) -> range:
+        return range(self.compared.seeds)
+
+    def cell(self, row: str, seed: int) -> StudySpec:
+        """The search of one row with one seed."""
+        groups = self.model_dump(exclude={"compared", "place"})
+        if row == DOUBLE:
+            groups["budget"]["trials"] *= 2
+        algo = "random" if row == DOUBLE else row
+        search = {"algo": algo, "seed": seed, "levels": self.compared.levels}
+        run = {"name": cell_folder(row, seed), "runs_dir": self.place.folder}
+        return StudySpec.model_validate({**groups, "search": search, "run": run})
+
+
+def cell_folder(algo: str, seed: int) -> str:
+    return f"{algo.replace(' ', '-')}-{seed}"

@@ -1,0 +1,153 @@
+"""What a search would take, from a few optimiser steps of some of its configs."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import ray
+import torch
+from ray.exceptions import GetTimeoutError
+
+from pipelines.cluster.connect import Cluster
+from pipelines.cluster.resources import TrialResources, slots_in, slots_on
+from pipelines.study.study import Study
+from search_spaces import Config
+from trainables.data.datasets import TrialData
+from trainables.device.share import pick_device, set_threads
+from trainables.device.workload import Workload
+from trainables.networks import Network
+
+_CONFIGS = 4  # for each process that measures
+_PROCESSES = 8  # at most
+_SECONDS = 0.5  # that each config trains
+_PATIENCE = 30.0  # seconds for a node that can hold a trial to have room
+# Seconds that come to the training at most: benchmarks/overhead.py has the epochs and the trials.
+_START, _OF_A_TRIAL, _OF_AN_EPOCH = 6.0, 0.1, 0.015
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Of a search, ``at_once`` trials at a time: between one whose scheduler stops as many trials
+    at each rung as it means to and that does nothing but train, and one in which every trial trains
+    to its end, with all that comes to the training."""
+
+    trials: int
+    least_epochs: float  # of a trial, in the mean
+    most_epochs: int
+    epoch_seconds: float  # of a trial, while the others run
+    at_once: int
+    on_a_node: int  # of those trials
+    where: str  # it was measured
+
+    @property
+    def seconds(self) -> tuple[float, float]:
+        """The least and the most."""
+        return self._of_all(self.at_once)
+
+    @property
+    def node_hours(self) -> tuple[float, float]:
+        """Hours of a node that runs ``on_a_node`` trials at a time."""
+        least, most = self._of_all(self.on_a_node)
+        return least / 3600, most / 3600
+
+    def _of_all(self, at_once: int) -> tuple[float, float]:
+        least = self.least_epochs * self.epoch_seconds
+        most = self.most_epochs * (self.epoch_seconds + _OF_AN_EPOCH) + _OF_A_TRIAL
+        return self.trials * least / at_once, self.trials * most / at_once + _START
+
+
+def planned_epochs(rungs: Sequence[int], max_epochs: int, reduction_factor: float) -> float:
+    """Epochs of a trial, in the mean, where one in ``reduction_factor`` goes on at each rung."""
+    if not rungs:
+        return max_epochs
+    share, epochs = 1.0, float(rungs[0])
+    for rung, following in pairwise(rungs):
+        share /= reduction_factor
+        epochs += share * (following - rung)
+    return epochs
+
+
+def estimate(study: Study, cluster: Cluster, at_once: int) -> Estimate:
+    """Train some configs for a moment, as many at once as will run: on nodes that can hold a trial
+    where there are some, once they have room, else one on this machine, so that no first node is
+    started for it.
+
+    ``study`` trains a network of ours: the steps of a user's own function are not known.
+    """
+    assert study.network is not None
+    budget, trial = study.spec.budget, study.spec.resources.trial
+    rng = np.random.default_rng(study.spec.search.seed)
+    n = min(at_once, slots_in(cluster.nodes(), trial), _PROCESSES)
+    configs = [[study.space.sample(rng) for _ in range(_CONFIGS)] for _ in range(max(n, 1))]
+    measured = _measure_on_nodes(study, configs, trial) if n else None
+    where = "here" if measured is None or cluster.started_here else "on nodes of the cluster"
+    if measured is None:
+        measured = [seconds_of_an_epoch(study.network, configs[0], study.folds, trial)]
+    kind = measured[0][1]
+    return Estimate(
+        trials=study.trials,
+        least_epochs=planned_epochs(
+            study.spec.rungs, budget.max_epochs, study.spec.stopping.reduction_factor
+        ),
+        most_epochs=budget.max_epochs,
+        epoch_seconds=statistics.fmean(seconds for seconds, _ in measured),
+        at_once=at_once,
+        on_a_node=min(max(slots_on(node, trial) for node in cluster.nodes_at_most()), at_once),
+        where=f"{where} on a {kind}, {len(measured)} at once",
+    )
+
+
+def _measure_on_nodes(
+    study: Study, configs: Sequence[Sequence[Config]], trial: TrialResources
+) -> list[tuple[float, str]] | None:
+    """A process for each list of configs, all at the same time; None where they get no room."""
+    process = ray.remote(num_cpus=trial.cpus, num_gpus=trial.gpus)(_Process)
+    given = ray.put((study.network, study.folds))
+    processes = [process.remote(given, trial) for _ in configs]
+    try:
+        ray.get([p.is_ready.remote() for p in processes], timeout=_PATIENCE)
+        measuring = [p.measure.remote(c) for p, c in zip(processes, configs, strict=True)]
+        found: list[tuple[float, str]] = ray.get(measuring)
+        return found
+    except GetTimeoutError:
+        return None
+    finally:
+        for p in processes:
+            ray.kill(p)
+
+
+class _Process:
+    """Measures with the share of a machine that a trial gets."""
+
+    def __init__(self, given: tuple[Network, Sequence[TrialData]], trial: TrialResources) -> None:
+        self._network, self._folds = given
+        self._trial = trial
+
+    def is_ready(self) -> bool:
+        return True
+
+    def measure(self, configs: Sequence[Config]) -> tuple[float, str]:
+        return seconds_of_an_epoch(self._network, configs, self._folds, self._trial)
+
+
+def seconds_of_an_epoch(
+    network: Network, configs: Sequence[Config], folds: Sequence[Any], trial: TrialResources
+) -> tuple[float, str]:
+    """The mean over ``configs``, and the kind of device."""
+    before = torch.get_num_threads()
+    set_threads(trial.cpus)
+    device = pick_device(trial.gpus)
+    try:
+        seconds = []
+        for config in configs:
+            workload = Workload(network, config, folds, seed=0, device=device)
+            workload.warm_up()
+            seconds.append(workload.epoch_seconds(_SECONDS))
+    finally:
+        torch.set_num_threads(before)
+    return statistics.fmean(seconds), "GPU" if device.type == "cuda" else "CPU"

@@ -1,0 +1,81 @@
+"""Where a run, or the results of a test, will lie. Nothing is made here."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import tempfile
+from datetime import datetime
+from pathlib import Path
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+def new_run_folder(runs_dir: Path, name: str | None, label: str) -> Path:
+    """Where the run will lie: ``name``, or ``label`` and the time.
+
+    Raises ``ValueError`` for a name that cannot be that of a folder or is taken, and for a folder
+    that cannot be written.
+    """
+    parent = runs_dir.expanduser().absolute()
+    if name is None:
+        stem = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{label}-{datetime.now():%Y%m%d-%H%M%S}")
+        names = (stem if n == 1 else f"{stem}-{n}" for n in itertools.count(1))
+        name = next(name for name in names if not (parent / name).exists())
+    folder = parent / check_run_name(name)
+    if folder.exists():
+        raise ValueError(f"`name` '{name}': a run of that name exists in {runs_dir}")
+    check_writable(folder)
+    return folder
+
+
+def new_output_folder(output: Path | None, parent: str, label: str) -> Path:
+    """Where the results of a test will lie: ``output``, or in ``parent`` by ``label`` and the time.
+
+    Raises ``ValueError`` for one that exists or cannot be written.
+    """
+    if output is None:
+        return new_run_folder(Path(parent), None, label)
+    folder = output.expanduser().absolute()
+    if folder.exists():
+        raise ValueError(f"`output` {output} exists: give a folder that does not")
+    check_writable(folder)
+    return folder
+
+
+def check_run_name(name: str) -> str:
+    """Raises ``ValueError`` for what cannot be the name of a folder everywhere."""
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"'{name}': use letters, digits, '.', '_' and '-'")
+    return name
+
+
+def check_writable(path: Path) -> None:
+    """Raises ``ValueError`` where ``path``, which may not exist yet, could not be written."""
+    existing = next(p for p in (path, *path.parents) if p.exists())
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        raise ValueError(f"'{path}' cannot be written: {existing}: {error.strerror}") from None
+
+
+def resolve_storage(storage: str) -> str:
+    """An absolute path, or the URI as it is. Raises ``ValueError`` where it cannot be written."""
+    if "://" in storage:
+        from pipelines.cluster.storage import try_to_write
+
+        try_to_write(storage)
+        return storage
+    path = Path(storage).expanduser().absolute()
+    check_writable(path)
+    return str(path)
+
+
+def check_no_run_in(storage: str, name: str) -> None:
+    """Raises ``ValueError`` where a resolved storage has a run called ``name``."""
+    from pyarrow.fs import FileSystem, FileType
+
+    filesystem, path = FileSystem.from_uri(storage)
+    if filesystem.get_file_info(f"{path}/{name}").type != FileType.NotFound:
+        raise ValueError(f"`storage` '{storage}' has a run '{name}' in it: choose another `name`")

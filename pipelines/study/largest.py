@@ -1,0 +1,43 @@
+"""The configs of a space that need most memory."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from search_spaces import Choice, Config, Float, SearchSpace, Value
+from search_spaces.domains import Domain
+from trainables.data.datasets import TrialData
+from trainables.device.workload import footprint
+from trainables.networks import Network
+
+_DRAWN = 64
+_CORNERS = 16
+
+
+def largest_configs(
+    space: SearchSpace, network: Network, data: TrialData, *, n: int, seed: int
+) -> list[Config]:
+    """The ``n`` largest of 64 configs drawn at random and 16 corners, in which every whole number
+    is the largest that it may be; the largest first. Configs that the space forbids are left out.
+
+    Raises ``ValueError`` where it forbids all of them.
+    """
+    rng = np.random.default_rng(seed)
+    corners = [space.walk(lambda _, domain: _most(domain, rng)) for _ in range(_CORNERS)]
+    drawn = [space.sample(rng) for _ in range(_DRAWN)]
+    allowed = [c for c in corners + drawn if space.forbid is None or not space.forbid(c)]
+    if not allowed:
+        raise ValueError("`gpus_per_trial=auto`: the space forbids every config that was drawn")
+    sizes = [footprint(network, config, data) for config in allowed]
+    order = sorted(range(len(allowed)), key=lambda i: -sizes[i])
+    return [allowed[i] for i in order[:n]]
+
+
+def _most(domain: Domain, rng: np.random.Generator) -> Value:
+    """The largest whole number; what is no number, or does not change the memory, at random."""
+    if isinstance(domain, Float):
+        return domain.at(rng.random())
+    if isinstance(domain, Choice):
+        numbers = [option for option in domain.options if isinstance(option, int)]
+        return max(numbers) if numbers else domain.at(rng.random())
+    return domain.high

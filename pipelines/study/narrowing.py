@@ -1,0 +1,111 @@
+"""The space as the settings leave it: parameters fixed, ranges narrowed, large models out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from pipelines.study.settings import Scalar
+from search_spaces import Choice, Config, Float, Int, SearchSpace
+from search_spaces.domains import Domain
+from search_spaces.space import name_of
+from trainables.data.datasets import TrialData
+from trainables.networks import Network
+
+
+def narrow(
+    space: SearchSpace,
+    fixed: Mapping[str, Scalar],
+    ranges: Mapping[str, tuple[Scalar, Scalar]],
+) -> SearchSpace:
+    """The space with some parameters fixed, and others between a low and a high value.
+
+    Raises ``ValueError`` for a name that the space does not have and a value of the wrong type.
+    """
+    changes: dict[str, Domain] = {}
+    for name, value in fixed.items():
+        where = f"`fix` {name}={_text(value)}"
+        changes[name] = _fixed(_find(space, name, where), value, where)
+    for name, (low, high) in ranges.items():
+        where = f"`range` {name}={_text(low)}..{_text(high)}"
+        if name in changes:
+            raise ValueError(f"{where}: {name} is given twice")
+        changes[name] = _ranged(_find(space, name, where), low, high, where)
+    return space.replace(changes) if changes else space
+
+
+@dataclass(frozen=True)
+class TooLarge:
+    """Whether the network of a config has more than ``most`` trainable parameters."""
+
+    network: Network
+    data: TrialData
+    most: float
+
+    def __call__(self, config: Config) -> bool:
+        return self.network.size(config, self.data) > self.most
+
+    def __str__(self) -> str:
+        return f"more than {self.most:g} parameters"
+
+
+@dataclass(frozen=True)
+class Either:
+    """Whether one of two forbids a config."""
+
+    a: Callable[[Config], bool]
+    b: Callable[[Config], bool]
+
+    def __call__(self, config: Config) -> bool:
+        return self.a(config) or self.b(config)
+
+    def __str__(self) -> str:
+        return f"{name_of(self.a)}, {name_of(self.b)}"
+
+
+def bound_parameters(
+    space: SearchSpace, network: Network, data: TrialData, most: float
+) -> SearchSpace:
+    """The space without configs whose network has more than ``most`` trainable parameters."""
+    too_large = TooLarge(network, data, most)
+    forbid = too_large if space.forbid is None else Either(space.forbid, too_large)
+    return replace(space, forbid=forbid)
+
+
+def _find(space: SearchSpace, name: str, where: str) -> Domain:
+    if name not in space.domains:
+        names = ", ".join(space.domains)
+        raise ValueError(f"{where}: the space has no '{name}': it has {names}")
+    return space.domains[name]
+
+
+def _fixed(domain: Domain, value: Scalar, where: str) -> Domain:
+    parsed = _parse(domain, value, where)
+    if isinstance(domain, Choice):
+        return replace(domain, options=(parsed,))
+    return _bounded(domain, parsed, parsed, where)
+
+
+def _ranged(domain: Domain, low: Scalar, high: Scalar, where: str) -> Domain:
+    if isinstance(domain, Choice):
+        raise ValueError(f"{where}: a choice has no range: use `fix`, or the options {domain}")
+    return _bounded(domain, _parse(domain, low, where), _parse(domain, high, where), where)
+
+
+def _parse(domain: Domain, value: Scalar, where: str) -> Scalar:
+    try:
+        return domain.parse(_text(value))
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
+
+
+def _bounded(domain: Float | Int, low: object, high: object, where: str) -> Domain:
+    try:
+        return replace(domain, low=low, high=high)  # type: ignore[arg-type]  # parsed by the domain
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
+
+
+def _text(value: Scalar) -> str:
+    """As one types it: with all digits, so that a number comes back exactly."""
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,173 @@
+"""From settings to a study: its data, its trainable and its space. Nothing is started."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from pipelines.record.trials import FinishedTrial
+from pipelines.study.folders import check_no_run_in, new_run_folder, resolve_storage
+from pipelines.study.narrowing import bound_parameters, narrow
+from pipelines.study.references import import_space, import_trainable
+from pipelines.study.runs import Run, open_run, recorded_space
+from pipelines.study.seeding import load_configs, load_history
+from pipelines.study.spec import ProblemSettings, StudySpec
+from pipelines.study.study import Study
+from pipelines.study.tests_first import AfterTests, run_tests_first
+from pipelines.study.zoom import zoom, zoom_lines
+from pipelines.tuner.schedulers import SCHEDULERS, check_scheduler
+from pipelines.tuner.trial import Trainable
+from search_spaces import SPACES, SearchSpace
+from search_spaces.space import name_of
+from trainables.data.datasets import TrialData, load, load_folds
+from trainables.networks import NETWORKS, Network
+from trainables.training.metrics import METRICS, metrics_of
+
+_SAMPLES = 20
+
+
+def prepare(
+    spec: StudySpec, *, trainable: Trainable | None = None, space: SearchSpace | None = None
+) -> Study:
+    """A study that is ready to run: see :func:`resolve`. Its run has a name and a place.
+
+    Raises:
+        ValueError: for what does not exist or does not fit together. Nothing is written.
+    """
+    storage = None if spec.run.storage is None else resolve_storage(spec.run.storage)
+    study = resolve(spec, trainable=trainable, space=space)
+    name = study.spec.problem.name.rpartition(":")[2]
+    label = f"{study.data.name}-{name}-{spec.search.algo}"
+    folder = new_run_folder(spec.run.runs_dir, spec.run.name, label)
+    if storage is not None:
+        check_no_run_in(storage, folder.name)
+    return replace(study, spec=study.spec.but(run={"name": folder.name, "storage": storage}))
+
+
+def resolve(
+    spec: StudySpec, *, trainable: Trainable | None = None, space: SearchSpace | None = None
+) -> Study:
+    """Load the data and find the model and its space. The run has no place yet.
+
+    ``trainable`` and ``space`` are the user's own, where they are at hand and not to be imported as
+    ``spec`` says.
+
+    Raises:
+        ValueError: for what does not exist or does not fit together.
+    """
+    if trainable is not None:
+        spec = spec.but(problem={"trainable": name_of(trainable)})
+    elif spec.problem.trainable:
+        trainable = import_trainable(spec.problem.trainable)
+    zoomed = None if spec.space.zoom_from is None else open_run(spec.space.zoom_from)
+    if space is None:
+        space = _find_space(spec, zoomed)
+    folds = load_problem(spec)
+    data = folds[0]
+    metric = _resolve_metric(spec.problem, data)
+    spec = spec.but(problem={"metric": metric})
+    notes: list[str] = []
+    if zoomed is not None:
+        _check_same_search(zoomed, spec.problem)
+        space, changes = zoom(
+            replace(zoomed.space, forbid=space.forbid), zoomed.finished, METRICS[metric]
+        )
+        notes += [f"zoom      from {spec.space.zoom_from}", *zoom_lines(changes)]
+    space = narrow(space, spec.space.fix, spec.space.range)
+    network = None if trainable is not None else _network(spec)
+    if network is not None:
+        network.check(data)
+        _check_space(network, space)
+        if spec.space.max_parameters:
+            space = bound_parameters(space, network, data, spec.space.max_parameters)
+    start_with = load_configs(spec.space.start_with, space) if spec.space.start_with else ()
+    tested = AfterTests(space, start_with)
+    if network is not None and (spec.space.batch_size_test or spec.space.lr_range_test):
+        tested = run_tests_first(spec, space, network, data, start_with)
+        notes += tested.notes
+    history: tuple[FinishedTrial, ...] = ()
+    if spec.space.seed_from:
+        history, lines = load_history(spec.space.seed_from, tested.space, metric, data.fingerprint)
+        notes += lines
+    if len(folds) > 1:
+        notes.append(f"folds     {len(folds)}: each sample of train and validation validates once")
+    trained = trainable if network is None else network
+    assert trained is not None  # one of the two is
+    check_scheduler(spec.stopping.scheduler, spec.search.algo, trained, tested.space)
+    return Study(
+        spec=spec,
+        space=tested.space,
+        trainable=trained,
+        folds=folds,
+        history=history,
+        start_with=tested.start_with,
+        lr_bounds=tested.lr_bounds,
+        notes=tuple(notes),
+    )
+
+
+def load_problem(spec: StudySpec) -> tuple[TrialData, ...]:
+    """The data that trials receive: one, or as many folds as ``spec`` says.
+
+    Raises ``ValueError`` for data that cannot be loaded.
+    """
+    problem, seed = spec.problem, spec.search.seed
+    fraction, target = problem.data_fraction, problem.target
+    if problem.folds:
+        return load_folds(problem.data, problem.folds, target=target, fraction=fraction, seed=seed)
+    return (load(problem.data, target=target, fraction=fraction, seed=seed),)
+
+
+def _find_space(spec: StudySpec, zoomed: Run | None) -> SearchSpace:
+    problem = spec.problem
+    if problem.space:
+        return import_space(problem.space)
+    if zoomed is not None:
+        return recorded_space(zoomed)
+    if problem.trainable:
+        raise ValueError(
+            f"`trainable` {problem.trainable} needs its `space`, as package.module:SPACE"
+        )
+    return SPACES[problem.model]
+
+
+def _check_same_search(run: Run, problem: ProblemSettings) -> None:
+    theirs, folder = run.spec.problem, run.files.folder
+    for what, before, now in (
+        ("model", theirs.name, problem.name),
+        ("metric", theirs.metric, problem.metric),
+    ):
+        if before != now:
+            raise ValueError(f"`zoom_from` {folder} has the {what} {before}, not {now}")
+
+
+def _network(spec: StudySpec) -> Network:
+    """The network; where the scheduler compares trials at ends of cycles, these lie at its
+    rungs."""
+    aligned = SCHEDULERS[spec.stopping.scheduler].aligns_cycles
+    return replace(NETWORKS[spec.problem.model], cycle_ends=spec.rungs if aligned else ())
+
+
+def _resolve_metric(problem: ProblemSettings, data: TrialData) -> str:
+    allowed = list(metrics_of(data.task))
+    if problem.metric is None:
+        return allowed[0]
+    if problem.metric not in allowed and problem.trainable is None:
+        raise ValueError(
+            f"`metric` {problem.metric} does not fit '{data.name}', a {data.task}: "
+            f"choose {' or '.join(allowed)}"
+        )
+    return problem.metric
+
+
+def _check_space(network: Network, space: SearchSpace) -> None:
+    """A parameter that the network does not take, or a value out of its range, shows in samples."""
+    rng = np.random.default_rng(0)
+    for config in (space.sample(rng) for _ in range(_SAMPLES)):
+        try:
+            network.config.from_dict(config)
+        except ValueError as error:
+            raise ValueError(
+                f"the space does not fit the {network.module.__name__}: {error}"
+            ) from None

@@ -1,0 +1,74 @@
+"""A search between the bounds that an LR range test finds, made first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from search_spaces import Choice, Config, Float, SearchSpace
+from trainables.data.datasets import TrialData
+from trainables.networks import Network
+from trainables.smith.lr_range_test import Bounds, run_range_test, suggest_bounds
+
+_RATIO = "base_lr_ratio"
+
+
+@dataclass(frozen=True)
+class RangedSpace:
+    """A space whose learning rates lie between bounds, and where these come from."""
+
+    space: SearchSpace
+    bounds: Mapping[str, Bounds]  # by optimiser
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return tuple(
+            f"lr range  {optimizer}: base_lr {b.base_lr:.3g}  max_lr {b.max_lr:.3g}  ({b.reason})"
+            for optimizer, b in self.bounds.items()
+        )
+
+
+def range_space(
+    space: SearchSpace,
+    network: Network,
+    data: TrialData,
+    *,
+    first: Config | None,
+    seed: int,
+    device: torch.device,
+) -> RangedSpace:
+    """``space`` with lr from the lowest base_lr to the highest max_lr of its optimisers, and with
+    base_lr / max_lr of the cyclical policies as in the test.
+
+    Each optimiser is tested with the config ``first``, else the first that the space tries or
+    draws.
+
+    Raises ``ValueError`` for a space without a range of learning rates, and where a test gives no
+    bounds.
+    """
+    if not isinstance(space.domains.get("lr"), Float):
+        raise ValueError("`lr_range_test` sets the range of lr: the space has none")
+    config = first or next(iter(space.try_first), None) or space.sample(np.random.default_rng(seed))
+    optimizers = space.domains.get("optimizer")
+    names = optimizers.options if isinstance(optimizers, Choice) else (None,)
+    bounds = {}
+    for name in names:
+        choice = {} if name is None else {"optimizer": name}
+        tested = {**config, **choice, "policy": "constant"}
+        test = run_range_test(network, tested, data, seed=seed, device=device)
+        try:
+            found = suggest_bounds(test.lrs, test.train_losses)
+        except ValueError as error:
+            raise ValueError(f"`lr_range_test`: {error}") from None
+        bounds[str(name or network.config.from_dict(tested).optimizer)] = found
+    low = min(b.base_lr for b in bounds.values())
+    high = max(b.max_lr for b in bounds.values())
+    changes: dict[str, Float | Choice] = {"lr": Float(low, high, log=True)}
+    if _RATIO in space.domains:
+        ratio = next(iter(bounds.values()))
+        share = ratio.base_lr / ratio.max_lr
+        changes[_RATIO] = Float(share, share, when=space.domains[_RATIO].when)
+    return RangedSpace(space.replace(changes), bounds)

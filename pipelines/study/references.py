@@ -1,0 +1,47 @@
+"""The user's own functions and spaces, by ``package.module:name``."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+from pipelines.tuner.trial import Trainable
+from search_spaces import SearchSpace
+
+
+def import_object(reference: str) -> object:
+    """The object at ``package.module:name``, looked for in the working directory too.
+
+    Raises ``ValueError`` where there is none.
+    """
+    module_name, colon, name = reference.partition(":")
+    if not (colon and module_name and name):
+        raise ValueError(f"'{reference}' is not of the form package.module:name")
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:  # whatever the user's module raises is the user's to read
+        reason = f"{type(error).__name__}: {error}"
+        raise ValueError(f"'{reference}' cannot be imported: {reason}") from error
+    try:
+        return getattr(module, name)
+    except AttributeError:
+        raise ValueError(f"'{reference}': module {module_name} has no '{name}'") from None
+
+
+def import_trainable(reference: str) -> Trainable:
+    """Raises ``ValueError`` for what is no function."""
+    function = import_object(reference)
+    if not callable(function):
+        raise ValueError(f"`trainable` {reference} is a {type(function).__name__}, not a function")
+    return function
+
+
+def import_space(reference: str) -> SearchSpace:
+    """Raises ``ValueError`` for what is no search space."""
+    space = import_object(reference)
+    if not isinstance(space, SearchSpace):
+        raise ValueError(f"`space` {reference} is a {type(space).__name__}, not a SearchSpace")
+    return space

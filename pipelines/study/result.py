@@ -1,0 +1,61 @@
+"""What came out of a study, from its finished trials."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipelines.record.trials import FinishedTrial, State, best_trial
+from trainables.training.metrics import METRICS
+
+_BY_ITSELF = ("", "scheduler", "divergence")
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """The trials in the order in which they ended, and why the study did."""
+
+    trials: Sequence[FinishedTrial]
+    metric: str  # a name in METRICS
+    max_epochs: int
+    ended_by: str = ""  # "" where it did all that it was asked for
+
+    @property
+    def best(self) -> FinishedTrial | None:
+        """The trial with the best value, whether it was stopped or not; None where none is sound.
+
+        A stopped trial may be the best: its value was reached, and its weights are kept.
+        """
+        return best_trial(self.trials, METRICS[self.metric])
+
+    @property
+    def complete(self) -> list[FinishedTrial]:
+        return [t for t in self.trials if t.state is State.COMPLETE]
+
+    @property
+    def stopped(self) -> list[FinishedTrial]:
+        """By the scheduler."""
+        return [t for t in self.trials if t.stopped_by == "scheduler"]
+
+    @property
+    def diverged(self) -> list[FinishedTrial]:
+        return [t for t in self.trials if t.diverged]
+
+    @property
+    def failed(self) -> list[FinishedTrial]:
+        return [t for t in self.trials if t.state is State.FAIL]
+
+    @property
+    def cut_short(self) -> list[FinishedTrial]:
+        """Those that were running when the study ended."""
+        return [t for t in self.trials if t.stopped_by not in _BY_ITSELF]
+
+    @property
+    def epochs(self) -> int:
+        """Epochs trained."""
+        return sum(t.epochs for t in self.trials)
+
+    @property
+    def epochs_saved(self) -> int:
+        """Epochs that the scheduler and the divergence guard did not let run."""
+        return sum(self.max_epochs - t.epochs for t in [*self.stopped, *self.diverged])

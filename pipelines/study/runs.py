@@ -1,0 +1,154 @@
+"""A run that is recorded, while it runs and afterwards: :func:`open_run`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines.record.files import RunFiles
+from pipelines.record.header import read_header
+from pipelines.record.journal import load_journal, load_study
+from pipelines.record.table import curves_table, trials_table
+from pipelines.record.trials import FinishedTrial
+from pipelines.study.references import import_object
+from pipelines.study.result import StudyResult
+from pipelines.study.spec import StudySpec
+from search_spaces import SearchSpace
+
+if TYPE_CHECKING:
+    import optuna
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class RecordedData:
+    """What the record says of the data."""
+
+    name: str
+    task: str
+    fingerprint: str
+    train: int  # samples
+    validation: int
+    input_shape: tuple[int, ...]
+    classes: tuple[str, ...]
+
+
+class Run:
+    """What a run's folder holds, read when it is asked for; nothing is written.
+
+    Each trial is read once, so open a run anew to see what has finished since.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.files = RunFiles(folder)
+        settings, self._prepared = read_header(folder)
+        self.spec = StudySpec.model_validate(settings)
+        """Its settings, as they were resolved."""
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.files.folder)!r})"
+
+    @cached_property
+    def space(self) -> SearchSpace:
+        """What was searched, without the function that may forbid configs."""
+        return SearchSpace.from_dict(self._prepared["space"])
+
+    @property
+    def forbids(self) -> str | None:
+        """The name of the function that forbids configs, where there was one."""
+        name: str | None = self._prepared["space"]["forbid"]
+        return name
+
+    @cached_property
+    def data(self) -> RecordedData:
+        """What it was searched on."""
+        content: dict[str, Any] = dict(self._prepared["data"])
+        shape, classes = content.pop("input_shape"), content.pop("classes")
+        return RecordedData(**content, input_shape=tuple(shape), classes=tuple(classes))
+
+    @property
+    def lr_bounds(self) -> Mapping[str, Mapping[str, Any]]:
+        """By optimiser, where an LR range test was made first."""
+        bounds: Mapping[str, Mapping[str, Any]] = self._prepared["lr_bounds"]
+        return bounds
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Of the packages that ran it."""
+        versions: Mapping[str, str] = self._prepared["versions"]
+        return versions
+
+    @property
+    def metric(self) -> str:
+        """A name in METRICS."""
+        assert self.spec.problem.metric is not None
+        return self.spec.problem.metric
+
+    @cached_property
+    def finished(self) -> list[FinishedTrial]:
+        """The trials in the order in which they finished."""
+        return load_journal(self.files.journal)
+
+    @cached_property
+    def repeated(self) -> list[FinishedTrial]:
+        """The trainings of the best configs with other seeds, where there were any."""
+        path = self.files.repeats
+        return load_journal(path) if path.is_file() else []
+
+    @property
+    def result(self) -> StudyResult:
+        """The trials by fate, and their epochs."""
+        return StudyResult(self.finished, self.metric, self.spec.budget.max_epochs)
+
+    @property
+    def best(self) -> FinishedTrial | None:
+        """The trial with the best value, stopped or not; None where no trial is sound.
+
+        Optuna's ``study.best_trial`` knows trials alone that trained to the end: with a scheduler
+        that stops nearly all of them it is another, and raises where there is none.
+        """
+        return self.result.best
+
+    @property
+    def trials(self) -> pd.DataFrame:
+        """One row per finished trial: see :func:`pipelines.record.table.trials_table`."""
+        return trials_table(self.finished)
+
+    @property
+    def curves(self) -> pd.DataFrame:
+        """One row per trial, epoch and metric: ``trial``, ``epoch``, ``metric``, ``value``."""
+        return curves_table(self.finished)
+
+    @property
+    def study(self) -> optuna.Study:
+        """The trials as Optuna's own tools take them."""
+        return load_study(self.files.journal)
+
+
+def open_run(folder: str | Path) -> Run:
+    """The run in ``folder``, which may still be going on.
+
+    Raises ``ValueError`` where it is no run, or its record has another format.
+    """
+    return Run(Path(folder))
+
+
+def recorded_space(run: Run) -> SearchSpace:
+    """What ``run`` searched, to search in it again.
+
+    Raises ``ValueError`` where a function of the user's forbids configs and is not to be found.
+    """
+    # A bound on the parameters is a setting, to be given again or not; it has no module.
+    own = next((name for name in (run.forbids or "").split(", ") if ":" in name), None)
+    if own is None:
+        return run.space
+    try:
+        forbid = import_object(own)
+    except ValueError as error:
+        raise ValueError(f"{run.files.folder} forbids configs: {error}") from None
+    if not callable(forbid):
+        raise ValueError(f"{run.files.folder} forbids configs by {own}, which is no function")
+    return replace(run.space, forbid=forbid)

@@ -1,0 +1,66 @@
+"""What a search may begin from: another run's trials, and configs in a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from pipelines.record.trials import FinishedTrial
+from pipelines.study.runs import open_run
+from search_spaces import Config, SearchSpace
+
+
+def load_history(
+    folder: Path, space: SearchSpace, metric: str, fingerprint: str
+) -> tuple[tuple[FinishedTrial, ...], list[str]]:
+    """The finished trials of the run in ``folder`` that ``space`` contains, and lines for the user:
+    how many they are, and a warning where they were trained on other data.
+
+    Raises ``ValueError`` where ``folder`` is no run, or the run searched for another metric.
+    """
+    run = open_run(folder)
+    theirs = run.spec.problem.metric
+    if theirs != metric:
+        raise ValueError(f"`seed_from` {folder} searched for {theirs}, not for {metric}")
+    trials = run.finished
+    fitting = tuple(trial for trial in trials if space.contains(trial.config))
+    dropped = len(trials) - len(fitting)
+    lines = [
+        f"history   {len(fitting)} trials of {folder}"
+        + (f"; {dropped} dropped: the space does not contain them" if dropped else "")
+    ]
+    if run.data.fingerprint != fingerprint:
+        lines.append(
+            f"warning   {folder} searched other data: {run.data.name}, fingerprint "
+            f"{run.data.fingerprint[:8]}, here {fingerprint[:8]}"
+        )
+    return fitting, lines
+
+
+def load_configs(path: Path, space: SearchSpace) -> tuple[Config, ...]:
+    """The configs in a YAML file: a list of mappings from names to values.
+
+    Raises ``ValueError``, with the number of the config, for what the space does not contain.
+    """
+    try:
+        entries = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ValueError(f"`start_with` {path} cannot be read: {error}") from None
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise ValueError(f"`start_with` {path} is not a list of configs: each '- name: value ...'")
+    return tuple(_config(entry, space, f"{path}, config {n}") for n, entry in enumerate(entries, 1))
+
+
+def _config(entry: dict[str, object], space: SearchSpace, where: str) -> Config:
+    config: Config = {}
+    for name, value in entry.items():
+        if name not in space.domains:
+            raise ValueError(f"`start_with` {where}: the space has no parameter '{name}'")
+        try:
+            config[name] = space.domains[name].parse(str(value))
+        except ValueError as error:
+            raise ValueError(f"`start_with` {where}: {name}: {error}") from None
+    if problem := space.problem_with(config):
+        raise ValueError(f"`start_with` {where}: {problem}")
+    return config

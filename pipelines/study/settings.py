@@ -1,0 +1,179 @@
+"""What settings are made of: frozen groups of fields, each declared once with its default, its
+check and its one line of help.
+
+From such a declaration come the options of a command, a study file, the record and the Python API.
+A wrong value is a ``ValueError`` that names the field, the value and the rule.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
+from typing import Annotated, Any, TypeAlias
+
+from cyclopts import Group, Parameter
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from pipelines.cluster.resources import read_share
+
+Scalar: TypeAlias = bool | int | float | str
+
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_BYTES = {
+    "": 1.0,
+    **{f"{prefix}b": 1000.0**i for i, prefix in enumerate(("", "k", "m", "g", "t"))},
+    **{f"{prefix}ib": 1024.0**i for i, prefix in enumerate(("k", "m", "g", "t"), start=1)},
+}
+
+
+class Settings(BaseModel):
+    """A frozen group of fields. A field's docstring is its help; an unknown field is an error."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        validate_default=True,
+        use_attribute_docstrings=True,
+    )
+
+
+def panel(title: str, place: int) -> Parameter:
+    """The options of a group of settings stand under ``title`` in the help of a command."""
+    return Parameter(name="*", group=Group(title, sort_key=place))
+
+
+def one_of(registry: Iterable[str]) -> Callable[[str], str]:
+    """A check that a name is in ``registry``, as it is when the name is checked."""
+
+    def check(name: str) -> str:
+        if name not in registry:
+            near = get_close_matches(name, registry, n=1)
+            hint = f" (did you mean '{near[0]}'?)" if near else ""
+            raise ValueError(f"'{name}' is none of {', '.join(registry)}{hint}")
+        return name
+
+    return check
+
+
+def read_seconds(value: object) -> object:
+    """Seconds in ``90s``, ``20m``, ``1h30m`` or ``2d``; numbers are seconds."""
+    if not isinstance(value, str):
+        return value
+    parts = re.findall(r"(\d+(?:\.\d+)?)([smhd])", value)
+    if not parts or "".join(number + unit for number, unit in parts) != value.strip():
+        raise ValueError(f"'{value}' is no duration: write 90s, 20m, 1h30m or 2d")
+    seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
+    if seconds <= 0:
+        raise ValueError(f"'{value}' must be longer than nothing")
+    return seconds
+
+
+def read_bytes(value: object) -> object:
+    """Bytes in ``2GB``, ``500 MB`` or ``1.5GiB``; numbers are bytes."""
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"\s*([0-9.eE+-]+?)\s*([a-zA-Z]*)\s*", value)
+    unit = _BYTES.get(match[2].lower()) if match else None
+    try:
+        number = float(match[1]) if match else math.nan
+    except ValueError:
+        number = math.nan
+    if unit is None or not math.isfinite(number):
+        raise ValueError(f"'{value}' is no amount of memory: write 2GB, 500MB or 1.5GiB")
+    if number <= 0:
+        raise ValueError(f"'{value}' must be above 0")
+    return number * unit
+
+
+def read_scalar(value: object) -> object:
+    """The number or truth value that a text stands for, else the text."""
+    if not isinstance(value, str):
+        return value
+    if value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    for number in (int, float):
+        try:
+            return number(value)
+        except ValueError:
+            continue
+    return value
+
+
+def pairs(form: str, read: Callable[[str], object] = str) -> Callable[[object], object]:
+    """Reads ``NAME=VALUE`` texts into a mapping; what is a mapping stays one."""
+
+    def check(value: object) -> object:
+        if isinstance(value, str):
+            value = [value]
+        if not isinstance(value, list | tuple):
+            return value
+        found: dict[str, object] = {}
+        for entry in value:
+            name, _, text = str(entry).partition("=")
+            if not (name and text):
+                raise ValueError(f"'{entry}' is not of the form {form}")
+            found[name] = read(text)
+        return found
+
+    return check
+
+
+def _bounds(text: object) -> object:
+    if not isinstance(text, str):
+        return text
+    low, dots, high = text.partition("..")
+    if not (low and dots and high):
+        raise ValueError(f"'{text}' is not of the form LOW..HIGH")
+    return low, high
+
+
+def _no_truth_value(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError(f"{value} is not a number")
+    return value
+
+
+def _entries(form: str) -> Parameter:
+    """An option that may be repeated, ``NAME=VALUE`` each time."""
+    return Parameter(n_tokens=-1, accepts_keys=False, negative="", metavar=form)
+
+
+_Number = BeforeValidator(_no_truth_value)
+Whole: TypeAlias = Annotated[int, _Number]
+Real: TypeAlias = Annotated[float, _Number]
+Positive: TypeAlias = Annotated[Real, Field(gt=0)]
+Count: TypeAlias = Annotated[Whole, Field(ge=1)]
+AtLeastTwo: TypeAlias = Annotated[Whole, Field(ge=2)]
+NotNegative: TypeAlias = Annotated[Whole, Field(ge=0)]
+Seconds: TypeAlias = Annotated[
+    float, Field(gt=0), BeforeValidator(read_seconds), _Number, Parameter(metavar="DURATION")
+]
+Memory: TypeAlias = Annotated[
+    float, Field(gt=0), BeforeValidator(read_bytes), _Number, Parameter(metavar="AMOUNT")
+]
+Share: TypeAlias = Annotated[float | str, BeforeValidator(read_share), Parameter(metavar="GPUS")]
+Reading: TypeAlias = Annotated[Scalar, BeforeValidator(read_scalar)]
+Values: TypeAlias = Annotated[
+    Mapping[str, Reading], BeforeValidator(pairs("NAME=VALUE")), _entries("NAME=VALUE")
+]
+Levels: TypeAlias = Annotated[
+    Mapping[str, Count], BeforeValidator(pairs("NAME=N, such as lr=5")), _entries("NAME=N")
+]
+Ranges: TypeAlias = Annotated[
+    Mapping[str, Annotated[tuple[Reading, Reading], BeforeValidator(_bounds)]],
+    BeforeValidator(pairs("NAME=LOW..HIGH")),
+    _entries("NAME=LOW..HIGH"),
+]
+
+
+def merged(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """``settings`` with ``changes``, group by group."""
+    result = dict(settings)
+    for name, value in changes.items():
+        group = result.get(name)
+        both = isinstance(value, Mapping) and isinstance(group, Mapping)
+        result[name] = {**group, **value} if both else value  # type: ignore[dict-item]
+    return result

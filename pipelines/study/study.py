@@ -1,0 +1,147 @@
+"""A study: its settings, and what they led to. All is checked, nothing is started."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pipelines.record.trials import FinishedTrial, best_trial
+from pipelines.study.spec import StudySpec
+from pipelines.tuner.algorithms import ALGORITHMS
+from pipelines.tuner.samplers import Problem
+from pipelines.tuner.schedulers import SCHEDULERS, Scheduler, StoppingRules
+from pipelines.tuner.trial import Trainable
+from search_spaces import Config, SearchSpace
+from trainables.data.datasets import TrialData
+from trainables.networks import Network
+from trainables.smith.lr_range_test import Bounds
+from trainables.training.cross_validation import CrossValidated
+from trainables.training.metrics import METRICS, Metric
+from trainables.training.objective import objective_of
+
+_PACKAGES = ("rangefinder", "ray", "optuna", "hyperopt", "torch", "scikit-learn", "numpy")
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is searched, and how. Of ``spec`` the metric and the run's name are known."""
+
+    spec: StudySpec
+    space: SearchSpace
+    trainable: Trainable  # of a single data set
+    folds: tuple[TrialData, ...]  # one, where there is no cross-validation
+    history: tuple[FinishedTrial, ...] = ()
+    start_with: tuple[Config, ...] = ()
+    lr_bounds: Mapping[str, Bounds] = field(default_factory=dict)  # of the range test, if made
+    notes: tuple[str, ...] = ()  # what the search begins from, in lines for the user
+
+    @property
+    def data(self) -> TrialData:
+        """Of the first fold, where there are several."""
+        return self.folds[0]
+
+    @property
+    def trial_data(self) -> TrialData | tuple[TrialData, ...]:
+        """What a trial receives."""
+        return self.folds if len(self.folds) > 1 else self.data
+
+    @property
+    def trial_trainable(self) -> Trainable:
+        """What a trial runs on :attr:`trial_data`."""
+        return CrossValidated(self.trainable) if len(self.folds) > 1 else self.trainable
+
+    @property
+    def network(self) -> Network | None:
+        """None where the trainable is the user's own."""
+        return self.trainable if isinstance(self.trainable, Network) else None
+
+    @property
+    def metric_name(self) -> str:
+        """A name in METRICS."""
+        assert self.spec.problem.metric is not None  # prepare() has found it
+        return self.spec.problem.metric
+
+    @property
+    def metric(self) -> Metric:
+        return METRICS[self.metric_name]
+
+    @property
+    def folder(self) -> Path:
+        """Of the run, which may not exist yet."""
+        assert self.spec.run.name is not None  # prepare() has chosen it
+        return self.spec.run.runs_dir.expanduser().absolute() / self.spec.run.name
+
+    @cached_property
+    def problem(self) -> Problem:
+        """What the search algorithm has to solve."""
+        return Problem(
+            space=self.space,
+            mode=self.metric.mode,
+            seed=self.spec.search.seed,
+            max_trials=self.spec.budget.trials,
+            grid_levels=self.spec.search.levels,
+            history=self.history,
+            start_with=self.start_with,
+        )
+
+    @cached_property
+    def size(self) -> int | None:
+        """The configs of a grid; None where the search does not end by itself."""
+        size = ALGORITHMS[self.spec.search.algo].size
+        return None if size is None else size(self.problem)
+
+    @property
+    def trials(self) -> int:
+        """How many there will be, unless something ends the study before."""
+        return self.spec.budget.trials if self.size is None else self.size
+
+    @property
+    def scheduler(self) -> Scheduler:
+        return SCHEDULERS[self.spec.stopping.scheduler]
+
+    @property
+    def stopping(self) -> StoppingRules:
+        """What the scheduler goes by."""
+        return StoppingRules(
+            metric=self.metric_name,
+            mode=self.metric.mode,
+            max_epochs=self.spec.budget.max_epochs,
+            grace_period=self.spec.stopping.grace_period,
+            reduction_factor=self.spec.stopping.reduction_factor,
+            space=self.space,
+            seed=self.spec.search.seed,
+        )
+
+    @property
+    def chance_loss(self) -> float | None:
+        """Of a network that has learnt nothing; None where it is not known."""
+        return None if self.network is None else objective_of(self.data).chance_loss
+
+    @property
+    def best_before(self) -> float | None:
+        """The best value in the history."""
+        best = best_trial(self.history, self.metric)
+        return None if best is None else best.value
+
+    def prepared(self) -> dict[str, Any]:
+        """What the settings led to, for the record: the space exactly, the data, the versions."""
+        data = self.data
+        return {
+            "space": self.space.to_dict(),
+            "data": {
+                "name": data.name,
+                "task": data.task,
+                "fingerprint": data.fingerprint,
+                "train": len(data.x_train),
+                "validation": len(data.x_val),
+                "input_shape": list(data.input_shape),
+                "classes": list(data.class_names),
+            },
+            "lr_bounds": {name: asdict(bounds) for name, bounds in self.lr_bounds.items()},
+            "versions": {"python": platform.python_version()} | {p: version(p) for p in _PACKAGES},
+        }

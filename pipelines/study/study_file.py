@@ -1,0 +1,88 @@
+"""Study files: the settings of a study in YAML, group by group. A run's ``spec.json`` is one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import yaml
+from cyclopts import Parameter
+from pydantic.fields import FieldInfo
+
+from pipelines.record.header import split_header
+from pipelines.study.settings import Settings
+from pipelines.study.spec import StudySpec
+
+
+def read_study_file(path: Path) -> dict[str, dict[str, Any]]:
+    """What the file sets, by group and field; the values are not checked.
+
+    Raises ``ValueError`` for a file that cannot be read, and for a group or field that a study does
+    not have.
+    """
+    try:
+        content = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise ValueError(f"`study` {path} cannot be read: {error.strerror}") from None
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ValueError(f"`study` {path} is no YAML: {' '.join(str(error).split())}") from None
+    if path.suffix == ".json":
+        content, _ = split_header(content, path)
+    if not isinstance(content, dict):
+        raise ValueError(f"`study` {path} is not a mapping from groups to their settings")
+    for name, group in content.items():
+        kind = _groups().get(name)
+        if kind is None:
+            raise ValueError(f"`study` {path} has an unknown group {_named(name, _groups())}")
+        if not isinstance(group, dict):
+            raise ValueError(f"`study` {path}: {name} is not a mapping from settings to values")
+        for setting in group:
+            if setting not in kind.model_fields:
+                known = _named(setting, kind.model_fields)
+                raise ValueError(f"`study` {path} has an unknown setting {name}.{known}")
+    return content
+
+
+def read_study(path: str | Path) -> StudySpec:
+    """The settings in a study file, checked. Raises ``ValueError`` for what is not allowed."""
+    return StudySpec.model_validate(read_study_file(Path(path)))
+
+
+def study_file(spec: StudySpec) -> str:
+    """All settings of ``spec`` as a study file, each with a comment."""
+    return "\n".join(_lines(spec)) + "\n"
+
+
+def _lines(spec: StudySpec) -> Iterator[str]:
+    yield "# A study. What is left out of this file has its default."
+    for name, kind in _groups().items():
+        yield ""
+        yield f"# {kind.__doc__}"
+        yield f"{name}:"
+        values = getattr(spec, name).model_dump(mode="json")
+        for setting, field in kind.model_fields.items():
+            yield f"  # {field.description}{_choices(field)}"
+            yield f"  {setting}: {_yaml(values[setting])}"
+
+
+def _groups() -> dict[str, type[Settings]]:
+    return {name: type(getattr(StudySpec(), name)) for name in StudySpec.model_fields}
+
+
+def _choices(field: FieldInfo) -> str:
+    parameters = [part for part in field.metadata if isinstance(part, Parameter)]
+    choices = [str(c) for p in parameters if isinstance(p.choices, tuple) for c in p.choices]
+    return f" ({', '.join(choices)})" if choices else ""
+
+
+def _yaml(value: object) -> str:
+    text = yaml.safe_dump(value, default_flow_style=True, width=10**6)
+    return text.removesuffix("...\n").strip()
+
+
+def _named(name: object, known: dict[str, Any]) -> str:
+    near = get_close_matches(str(name), known, n=1)
+    hint = f" (did you mean {near[0]}?)" if near else f": it has {', '.join(known)}"
+    return f"{name}{hint}"

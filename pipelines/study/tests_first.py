@@ -1,0 +1,79 @@
+"""The tests that a user may ask for before a search, and what they leave of its space."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pipelines.study.batch_first import bound_batch_size
+from pipelines.study.range_first import range_space
+from pipelines.study.spec import StudySpec
+from search_spaces import Config, SearchSpace
+from trainables.data.datasets import TrialData
+from trainables.device import gpu
+from trainables.device.share import claim_device, set_threads
+from trainables.networks import Network
+from trainables.smith.lr_range_test import Bounds
+
+
+@dataclass(frozen=True)
+class AfterTests:
+    """What is left to search, and the configs to start with that lie in it."""
+
+    space: SearchSpace
+    start_with: tuple[Config, ...]
+    lr_bounds: Mapping[str, Bounds] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def run_tests_first(
+    spec: StudySpec,
+    space: SearchSpace,
+    network: Network,
+    data: TrialData,
+    start_with: tuple[Config, ...],
+) -> AfterTests:
+    """Make the tests that ``spec`` asks for, the batch size first, with the CPUs and the share of a
+    GPU of a trial; the first config of ``start_with`` is tested, where there is one.
+
+    Raises ``ValueError`` where a test finds nothing.
+    """
+    asked, seed, gpus = spec.space, spec.search.seed, spec.resources.trial.gpus
+    tried_before = space.try_first
+    set_threads(spec.resources.trial.cpus)
+    first = next(iter(start_with), None)
+    bounds: Mapping[str, Bounds] = {}
+    notes: list[str] = []
+    if asked.batch_size_test:
+        space, _, line = bound_batch_size(
+            space,
+            network,
+            data,
+            first=first,
+            memory=asked.memory,
+            seed=seed,
+            device=claim_device(gpus),
+        )
+        notes.append(line)
+        if first is not None and not space.contains(first):
+            first = None
+    if asked.lr_range_test:
+        ranged = range_space(
+            space, network, data, first=first, seed=seed, device=claim_device(gpus)
+        )
+        space, bounds = ranged.space, ranged.bounds
+        notes += ranged.notes
+    gpu.release()  # what the tests took: trials need it
+    kept = tuple(config for config in start_with if space.contains(config))
+    notes += _left_out(kept, start_with, "of `start_with`")
+    notes += _left_out(space.try_first, tried_before, "that the space tries first")
+    return AfterTests(space, kept, bounds, tuple(notes))
+
+
+def _left_out(kept: Sequence[Config], before: Sequence[Config], which: str) -> list[str]:
+    if len(kept) == len(before):
+        return []
+    return [
+        f"start     {len(kept)} of {len(before)} configs {which}: "
+        "the others lie outside of what the tests left"
+    ]

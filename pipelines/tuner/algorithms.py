@@ -1,0 +1,160 @@
+"""The search algorithms. One is a recipe: a short function from the problem to a sampler.
+
+To add one, write the function and enter it in ``ALGORITHMS``; the command line's choices and the
+contract tests derive from there. A library is imported by the recipe that needs it.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from pipelines.tuner.samplers import (
+    GuidedSampler,
+    Problem,
+    Sampler,
+    SequenceSampler,
+    random_configs,
+    sobol_configs,
+)
+
+
+def grid(problem: Problem) -> Sampler:
+    """Every combination of the levels; advisable below four parameters.
+
+    Raises ``ValueError`` when it has more configs than trials are allowed.
+    """
+    size = problem.space.grid_size(problem.grid_levels)
+    if size > problem.max_trials:
+        raise ValueError(
+            f"the grid has {size:,} configs but `trials` is {problem.max_trials}: "
+            f"use `trials={size}`, or fewer `levels` of a parameter"
+        )
+    return SequenceSampler(problem.space.grid(problem.grid_levels), problem.history)
+
+
+def random(problem: Problem) -> Sampler:
+    """Independent draws: the baseline (Bergstra and Bengio 2012)."""
+    return SequenceSampler(random_configs(problem.space, problem.seed), problem.history)
+
+
+def sobol(problem: Problem) -> Sampler:
+    """A quasi-random sequence: covers the space more evenly than independent draws."""
+    return SequenceSampler(sobol_configs(problem.space, problem.seed), problem.history)
+
+
+def optuna(problem: Problem) -> Sampler:
+    """Tree-structured Parzen estimator (Bergstra et al. 2011), multivariate within each group of
+    parameters that are active together, with pending trials taken for bad (constant liar)."""
+    from optuna.samplers import TPESampler
+
+    from pipelines.tuner.optuna_sampler import OptunaSampler
+
+    with _experimental():  # `group`, there since Optuna 2.8
+        tpe = TPESampler(
+            multivariate=True, group=True, constant_liar=True, seed=problem.sampler_seed
+        )
+    return OptunaSampler(problem.space, problem.mode, tpe, problem.history)
+
+
+def gp(problem: Problem) -> Sampler:
+    """Gaussian process with expected improvement (Jones et al. 1998) over the parameters that are
+    always active, which takes pending trials into account; TPE for the others."""
+    import torch
+    from optuna.samplers import GPSampler, TPESampler
+
+    from pipelines.tuner.optuna_sampler import OptunaSampler
+
+    torch.set_num_threads(1)  # its matrices are small: threads would only wait for each other
+    seed = problem.sampler_seed
+    sampler = GPSampler(
+        seed=seed, independent_sampler=TPESampler(seed=seed), warn_independent_sampling=False
+    )
+    return OptunaSampler(problem.space, problem.mode, sampler, problem.history, knows_pruned=False)
+
+
+def cmaes(problem: Problem) -> Sampler:
+    """Covariance matrix adaptation (Hansen 2016) over the numbers that are always active; TPE for
+    the other parameters."""
+    from optuna.samplers import CmaEsSampler, TPESampler
+
+    from pipelines.tuner.optuna_sampler import OptunaSampler
+
+    seed = problem.sampler_seed
+    sampler = CmaEsSampler(
+        seed=seed, independent_sampler=TPESampler(seed=seed), warn_independent_sampling=False
+    )
+    return OptunaSampler(problem.space, problem.mode, sampler, problem.history, knows_pruned=False)
+
+
+def genetic(problem: Problem) -> Sampler:
+    """NSGA-II (Deb et al. 2002) with one objective: crossover and mutation of the best. With fewer
+    than four generations in the budget the generations are made smaller."""
+    from optuna.samplers import NSGAIISampler
+
+    from pipelines.tuner.optuna_sampler import OptunaSampler
+
+    population = min(50, max(4, problem.max_trials // 4))
+    sampler = NSGAIISampler(population_size=population, seed=problem.sampler_seed)
+    return OptunaSampler(problem.space, problem.mode, sampler, problem.history, knows_pruned=False)
+
+
+def hyperopt(problem: Problem) -> Sampler:
+    """Tree-structured Parzen estimator in its authors' implementation, over the nested space."""
+    from pipelines.tuner.hyperopt_sampler import HyperOptSampler
+
+    return HyperOptSampler(problem.space, problem.mode, problem.sampler_seed, problem.history)
+
+
+@dataclass(frozen=True)
+class Algorithm:
+    """A recipe, and what must be known of it elsewhere."""
+
+    make: Callable[[Problem], Sampler]
+    learns: bool = True  # from results
+    size: Callable[[Problem], int] | None = None  # of one that ends by itself, in its own order
+
+    def __call__(self, problem: Problem) -> Sampler:
+        return self.make(problem)
+
+
+ALGORITHMS: dict[str, Algorithm] = {
+    "grid": Algorithm(
+        grid, learns=False, size=lambda problem: problem.space.grid_size(problem.grid_levels)
+    ),
+    "random": Algorithm(random, learns=False),
+    "sobol": Algorithm(sobol, learns=False),
+    "optuna": Algorithm(optuna),
+    "gp": Algorithm(gp),
+    "cmaes": Algorithm(cmaes),
+    "genetic": Algorithm(genetic),
+    "hyperopt": Algorithm(hyperopt),
+}
+
+
+def make_sampler(name: str, problem: Problem, worst: float) -> Sampler:
+    """The algorithm ``name``, which first tries the configs it is told to, and no forbidden one.
+
+    ``worst`` is the metric's worst score. A config that the history has is not tried again.
+    """
+    algorithm = ALGORITHMS[name]
+    first = [*problem.start_with, *(() if algorithm.size else problem.space.try_first)]
+    done = [trial.config for trial in problem.history]
+    return GuidedSampler(
+        algorithm(problem),
+        first=[config for config in first if config not in done],
+        forbid=problem.space.forbid,
+        worst=worst,
+    )
+
+
+@contextmanager
+def _experimental() -> Iterator[None]:
+    """Without Optuna's warning that an argument may change: the contract tests would notice."""
+    from optuna.exceptions import ExperimentalWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        yield

@@ -1,0 +1,154 @@
+"""HyperOpt's TPE behind ask and tell, over a nested space.
+
+A condition becomes a branch of an ``hp.choice`` over the parent's values. A parameter that is
+active in several branches is one node shared by them: TPE then has one posterior for it, and
+HyperOpt does not see two parameters of one name.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import hyperopt
+import numpy as np
+from hyperopt import hp, tpe
+from hyperopt.base import JOB_STATE_DONE, JOB_STATE_RUNNING, miscs_update_idxs_vals
+
+from pipelines.record.trials import FinishedTrial, State
+from search_spaces import Choice, Config, Float, Int, SearchSpace, Value
+from search_spaces.domains import Domain, values
+from trainables.training.metrics import Mode
+
+
+class HyperOptSampler:
+    """TPE (Bergstra et al. 2011, section 4) with HyperOpt's defaults. Diverged and stopped trials
+    are told with their finite value; a failed one with status "fail", for which TPE takes an
+    infinite loss, as it does for a pending one."""
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        mode: Mode,
+        seed: int,
+        history: Iterable[FinishedTrial] = (),
+    ) -> None:
+        self._space = space
+        self._sign = 1.0 if mode == "min" else -1.0
+        self._rng = np.random.default_rng(seed)
+        self._parents = {d.when.parent for d in space.domains.values() if d.when is not None}
+        self._domain = hyperopt.base.Domain(lambda _: None, _nested(space, self._parents))
+        self._trials = hyperopt.Trials()
+        self._pending: dict[str, dict[str, Any]] = {}
+        for trial in history:
+            if space.contains(trial.config):
+                self._insert(self._document(trial.config))
+                self._finish(self._trials._dynamic_trials[-1], trial)
+        self._trials.refresh()
+
+    def ask(self, trial_id: str, given: Config | None = None) -> Config | None:
+        document = self._suggest() if given is None else self._document(given)
+        self._insert(document)
+        self._pending[trial_id] = self._trials._dynamic_trials[-1]
+        drawn = document["misc"]["vals"]
+        return self._space.walk(lambda name, domain: self._decode(name, domain, drawn))
+
+    def tell(self, trial: FinishedTrial) -> None:
+        self._finish(self._pending.pop(trial.trial_id), trial)
+        self._trials.refresh()
+
+    def _suggest(self) -> dict[str, Any]:
+        ids = self._trials.new_trial_ids(1)
+        self._trials.refresh()
+        seed = int(self._rng.integers(2**31 - 1))
+        (document,) = tpe.suggest(ids, self._domain, self._trials, seed, verbose=False)
+        return dict(document)
+
+    def _insert(self, document: dict[str, Any]) -> None:
+        document["state"] = JOB_STATE_RUNNING
+        self._trials.insert_trial_docs([document])
+
+    def _finish(self, document: dict[str, Any], trial: FinishedTrial) -> None:
+        document["state"] = JOB_STATE_DONE
+        if trial.value is None or trial.state is State.FAIL:
+            document["result"] = {"status": hyperopt.STATUS_FAIL}
+        else:
+            document["result"] = {"status": hyperopt.STATUS_OK, "loss": self._sign * trial.value}
+
+    def _document(self, config: Config) -> dict[str, Any]:
+        """A config of the history, as if HyperOpt had drawn it."""
+        (tid,) = self._trials.new_trial_ids(1)
+        encoded = {
+            name: self._encode(name, value)
+            for name, value in config.items()
+            if not self._space.domains[name].single
+        }
+        misc = {"tid": tid, "cmd": self._domain.cmd, "workdir": self._domain.workdir}
+        idxs = {label: [tid] if label in encoded else [] for label in self._domain.params}
+        drawn = {
+            label: [encoded[label]] if label in encoded else [] for label in self._domain.params
+        }
+        miscs_update_idxs_vals([misc], idxs, drawn)
+        misc["idxs"], misc["vals"] = idxs, drawn
+        (document,) = self._trials.new_trial_docs([tid], [None], [{"status": "new"}], [misc])
+        return dict(document)
+
+    def _is_branch(self, name: str, domain: Domain) -> bool:
+        return isinstance(domain, Choice) or name in self._parents
+
+    def _decode(self, name: str, domain: Domain, drawn: dict[str, list[Any]]) -> Value:
+        """HyperOpt's index or float as a value of the domain, in Python's types."""
+        if domain.single:
+            return domain.levels(1)[0]
+        (raw,) = drawn[name]
+        if not isinstance(domain, Float) and self._is_branch(name, domain):
+            return values(domain)[int(raw)]
+        assert not isinstance(domain, Choice)
+        return domain.clip(float(raw))
+
+    def _encode(self, name: str, value: Value) -> float:
+        domain = self._space.domains[name]
+        if not isinstance(domain, Float) and self._is_branch(name, domain):
+            return values(domain).index(value)
+        assert not isinstance(value, str)
+        return value
+
+
+def _nested(space: SearchSpace, parents: set[str]) -> dict[str, Any]:
+    """The space as nested ``hp.choice`` dictionaries; a single value stands for itself."""
+    nodes: dict[str, Any] = {}
+
+    def children(parent: str, value: Value) -> dict[str, Any]:
+        return {
+            name: node(name)
+            for name, domain in space.domains.items()
+            if domain.when is not None and domain.when.parent == parent and domain.when.holds(value)
+        }
+
+    def node(name: str) -> Any:
+        if name not in nodes:
+            nodes[name] = make(name, space.domains[name])
+        return nodes[name]
+
+    def make(name: str, domain: Domain) -> Any:
+        if name not in parents or isinstance(domain, Float):
+            return domain.levels(1)[0] if domain.single else _leaf(name, domain)
+        branches = [children(name, value) for value in values(domain)]
+        return branches[0] if domain.single else hp.choice(name, branches)
+
+    return {name: node(name) for name, domain in space.domains.items() if domain.when is None}
+
+
+def _leaf(name: str, domain: Domain) -> Any:
+    if isinstance(domain, Choice):
+        return hp.choice(name, list(range(len(domain.options))))
+    if isinstance(domain, Int):
+        # From half below to half above: rounding would give the ends half their share.
+        low, high = domain.low - 0.5, domain.high + 0.5
+        if domain.log:
+            return hp.qloguniform(name, math.log(low), math.log(high), 1)
+        return hp.quniform(name, low, high, 1)
+    if domain.log:
+        return hp.loguniform(name, math.log(domain.low), math.log(domain.high))
+    return hp.uniform(name, domain.low, domain.high)

@@ -1,0 +1,335 @@
+"""Everything that happens to the trials of a study: numbers in, decisions out.
+
+The ledger knows neither Ray nor any format of a file. It is told what happens to a trial (it
+starts, reports an epoch, is saved, ends, fails) and says what follows: save it now, try it again,
+this is a new best, this is its end, the study is over. Whoever runs trials does as it says.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from pipelines.record.trials import FinishedTrial, State
+from pipelines.tuner.attempts import Attempt, Cause
+from pipelines.tuner.progress import Incumbent, Progress
+from search_spaces import Config
+from trainables.training.clues import clue
+from trainables.training.metrics import METRICS
+
+SAVE_EVERY = 60.0  # seconds of a trial that are lost at most with its machine
+SAVE_EVERY_LEAVING = 1.0  # the same on a machine that is about to be taken away
+FAILURES_IN_A_ROW = 3  # from the start: the trainable is broken, not one config
+_DIGITS = 6  # of what a curve keeps of a number
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the ledger goes by."""
+
+    metric: str  # a name in METRICS
+    trials: int  # that are asked for
+    max_failures: int = 0  # times that a trial which fails is tried again
+    time_budget: float | None = None  # seconds
+    target_value: float | None = None
+    chance_loss: float | None = None  # of a model that has learnt nothing, where it is known
+    best_before: float | None = None  # of the history: what is no better is no new best
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a trial says of an epoch; every number is finite."""
+
+    epoch: int  # counted from 1
+    value: float  # the metric searched for; of a diverged trial its worst score
+    metrics: Mapping[str, float]  # all of them
+    diverged: bool = False
+    has_weights: bool = False  # there is a model to save
+    last: bool = False  # no epoch comes after it
+    node: str = ""  # the address of its machine
+    leaving: bool = False  # which is about to be taken away
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What follows from a report."""
+
+    save: bool = False
+    new_best: Incumbent | None = None
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The end of a trial, and whether its weights are those to keep of its group: of all trials, or
+    of all repeats of one config."""
+
+    trial: FinishedTrial
+    keep_weights: bool = False
+
+
+@dataclass
+class _Reached:
+    """What a trial has reached, up to an epoch."""
+
+    curve: dict[int, float] = field(default_factory=dict)
+    metrics: dict[int, Mapping[str, float]] = field(default_factory=dict)
+    best: Incumbent | None = None
+    changes: dict[int, Config] = field(default_factory=dict)
+
+
+@dataclass
+class _Running:
+    attempt: Attempt
+    config: Config
+    started: float
+    started_at: float  # by the clock on the wall
+    saved_at: float
+    gpus: float = 0.0
+    reached: _Reached = field(default_factory=_Reached)
+    saved: _Reached = field(default_factory=_Reached)  # at the last checkpoint
+    nodes: list[str] = field(default_factory=list)
+    stopped_by: str = ""
+
+
+class TrialLedger:
+    """Follows the trials of a study from start to end; see the module.
+
+    Weights are kept of the best epoch of the best trial, so a save is asked for where an epoch is
+    better than every trial that has ended soundly; and once a minute of a trial, or each second
+    where its machine is about to be taken away, so that no more is lost with it.
+    """
+
+    def __init__(self, rules: Rules, clock: Callable[[], float] = time.monotonic) -> None:
+        self.reason = ""  # why the study is over before all its trials are; "" while it is not
+        self._rules = rules
+        self._metric = METRICS[rules.metric]
+        self._clock = clock
+        self._started = clock()
+        self._running: dict[str, _Running] = {}
+        self._saving: set[str] = set()
+        self._best_ended: dict[str, Incumbent] = {}  # by group
+        self._incumbent: Incumbent | None = None  # may still be running
+        self._counts = Progress(total=rules.trials, time_budget=rules.time_budget)
+
+    @property
+    def saving(self) -> bool:
+        """Whether a checkpoint that was asked for is not written yet."""
+        return bool(self._saving)
+
+    @property
+    def running(self) -> tuple[str, ...]:
+        """The trials that have started and not ended."""
+        return tuple(self._running)
+
+    def is_over(self) -> bool:
+        """Whether the study is to stop its trials now: see ``reason``. Not while one is saved."""
+        budget = self._rules.time_budget
+        if budget and self._clock() - self._started > budget:
+            self.request("time budget")
+        return bool(self.reason) and not self._saving
+
+    def request(self, reason: str) -> None:
+        """Let the study end; the first reason stands."""
+        self.reason = self.reason or reason
+
+    def progress(self, paused: int = 0) -> Progress:
+        """How the study stands, where so many of its running trials are paused."""
+        return replace(
+            self._counts,
+            running=len(self._running) - paused,
+            best=self._incumbent.value if self._incumbent else None,
+            seconds=self._clock() - self._started,
+        )
+
+    def start(self, attempt: Attempt, config: Config, gpus: float = 0.0) -> None:
+        """A trial starts, or another attempt of it, with so many GPUs."""
+        now = self._clock()
+        running = self._running.setdefault(
+            attempt.trial_id, _Running(attempt, config, now, time.time(), saved_at=now)
+        )
+        running.attempt, running.gpus = attempt, gpus
+
+    def report(self, trial_id: str, report: Report, config: Config | None = None) -> Decision:
+        """A trial has trained another epoch; ``config`` where a scheduler may have changed it."""
+        running = self._running[trial_id]
+        if config is not None and config != running.config:
+            self._change(running, report.epoch, config)
+        reached = running.reached
+        if report.node not in running.nodes:
+            running.nodes.append(report.node)
+        reached.curve[report.epoch] = report.value
+        reached.metrics[report.epoch] = report.metrics
+        incumbent = Incumbent(trial_id, running.config, report.value, report.epoch)
+        if report.diverged:
+            running.stopped_by = "divergence"
+            reached.best = incumbent
+            self._forget(trial_id)
+            return Decision()
+        save = self._is_due(running, report)
+        if self._is_better(report.value, reached.best):
+            reached.best = incumbent
+            best_ended = self._best_ended.get(running.attempt.repeat_of)
+            save |= report.has_weights and self._is_better(report.value, best_ended)
+        if save:
+            self._saving.add(trial_id)
+        self._note_target(report.value)
+        return Decision(save, incumbent if self._is_new_best(incumbent) else None)
+
+    def stopped(self, trial_id: str) -> None:
+        """A scheduler stops a trial that would have gone on."""
+        self._running[trial_id].stopped_by = "scheduler"
+
+    def saved(self, trial_id: str) -> None:
+        """A checkpoint of what the trial has reached is written."""
+        self._saving.discard(trial_id)
+        running = self._running.get(trial_id)
+        if running is not None:
+            running.saved, running.saved_at = copy.deepcopy(running.reached), self._clock()
+
+    def end(self, trial_id: str) -> Ended:
+        """A trial has ended without an error."""
+        running = self._running.pop(trial_id)
+        return self._finish(running, State.PRUNED if running.stopped_by else State.COMPLETE)
+
+    def fail(
+        self, trial_id: str, cause: Cause, checkpoint: str | None, error: str
+    ) -> tuple[Config, Attempt] | Ended:
+        """An attempt ended for ``cause``: what to try again from its last checkpoint, or the end of
+        the trial with ``error``."""
+        self._saving.discard(trial_id)
+        running = self._running[trial_id]
+        again = running.attempt.after(
+            cause,
+            self._rules.max_failures,
+            checkpoint or running.attempt.checkpoint,
+            running.gpus,
+        )
+        if again is not None:
+            running.reached = copy.deepcopy(running.saved)
+            running.attempt = again
+            return running.config, again
+        del self._running[trial_id]
+        ended = self._finish(running, State.FAIL, error)
+        if self._counts.failed == self._counts.finished == FAILURES_IN_A_ROW:
+            self.request("failures")
+        return ended
+
+    def cut_short(self) -> list[Ended]:
+        """The study is over: trials that ran keep what they have reached."""
+        ended = []
+        for trial_id in self.running:
+            running = self._running.pop(trial_id)
+            if running.reached.curve:
+                running.stopped_by = self.reason
+                ended.append(self._finish(running, State.PRUNED))
+        return ended
+
+    def epochs_of(self, trial_id: str) -> int:
+        """Epochs of a running trial that are not lost."""
+        return max(self._running[trial_id].reached.curve, default=0)
+
+    def last_node(self, trial_id: str) -> str:
+        """The address of the machine from which a running trial was last heard; "" for none."""
+        nodes = self._running[trial_id].nodes
+        return nodes[-1] if nodes else ""
+
+    def _change(self, running: _Running, epoch: int, config: Config) -> None:
+        """Population based training changes a trial's config: its value is that of the latest."""
+        running.config = config
+        running.reached.changes[epoch] = config
+        running.reached.best = None
+        self._forget(running.attempt.trial_id)
+
+    def _is_due(self, running: _Running, report: Report) -> bool:
+        most = SAVE_EVERY_LEAVING if report.leaving else SAVE_EVERY
+        return self._clock() - running.saved_at > most and not report.last
+
+    def _note_target(self, value: float) -> None:
+        target = self._rules.target_value
+        if target is not None and (value == target or self._metric.better(value, target)):
+            self.request("target value")
+
+    def _is_new_best(self, incumbent: Incumbent) -> bool:
+        """Notes it where it is the best of this run; true where the history has none so good."""
+        if not self._is_better(incumbent.value, self._incumbent):
+            return False
+        self._incumbent = incumbent
+        before = self._rules.best_before
+        return before is None or self._metric.better(incumbent.value, before)
+
+    def _is_better(self, value: float, than: Incumbent | None) -> bool:
+        return than is None or self._metric.better(value, than.value)
+
+    def _forget(self, trial_id: str) -> None:
+        """What the trial has reached no longer counts: the best of the others stands."""
+        if self._incumbent is None or self._incumbent.trial_id != trial_id:
+            return
+        sound = [r for r in self._running.values() if r.stopped_by != "divergence"]
+        candidates = [*self._best_ended.values(), *(r.reached.best for r in sound)]
+        self._incumbent = None
+        for candidate in candidates:
+            if candidate is not None and self._is_better(candidate.value, self._incumbent):
+                self._incumbent = candidate
+
+    def _finish(self, running: _Running, state: State, error: str = "") -> Ended:
+        reached, attempt = running.reached, running.attempt
+        best = reached.best
+        trial = FinishedTrial(
+            trial_id=attempt.trial_id,
+            config=running.config,
+            state=state,
+            curve=reached.curve,
+            value=best.value if best else None,
+            best_epoch=best.epoch if best else None,
+            stopped_by=running.stopped_by,
+            metrics=reached.metrics[best.epoch] if best else {},
+            curves=_curves(reached.metrics),
+            seed=attempt.seed,
+            repeat_of=attempt.repeat_of,
+            started=running.started_at,
+            seconds=round(self._clock() - running.started, 3),
+            node=" ".join(running.nodes),
+            gpus=running.gpus,
+            error=error,
+            machines_lost=attempt.machines_lost,
+            failures=attempt.failures,
+            clue=self._clue(running),
+            changes=reached.changes,
+        )
+        self._counts = replace(
+            self._counts,
+            finished=self._counts.finished + 1,
+            stopped=self._counts.stopped + (trial.stopped_by == "scheduler"),
+            diverged=self._counts.diverged + trial.diverged,
+            failed=self._counts.failed + (state is State.FAIL),
+        )
+        if state is State.FAIL or trial.diverged:
+            self._forget(trial.trial_id)
+        elif best and self._is_better(best.value, self._best_ended.get(attempt.repeat_of)):
+            self._best_ended[attempt.repeat_of] = best
+            return Ended(trial, keep_weights=True)
+        return Ended(trial)
+
+    def _clue(self, running: _Running) -> str:
+        """What the curves of both losses tell; nothing where they were not reported."""
+        reported = [metrics for _, metrics in sorted(running.reached.metrics.items())]
+        train = [m["train_loss"] for m in reported if "train_loss" in m]
+        val = [m["val_loss"] for m in reported if "val_loss" in m]
+        if not train or not len(train) == len(val) == len(reported):
+            return ""
+        diverged = running.stopped_by == "divergence"
+        found = clue(train, val, chance_loss=self._rules.chance_loss, diverged=diverged)
+        return found.kind if found else ""
+
+
+def _curves(metrics: Mapping[int, Mapping[str, float]]) -> dict[str, tuple[float | None, ...]]:
+    """By metric, a number for each epoch; None where it was not reported in one."""
+    names = dict.fromkeys(name for reported in metrics.values() for name in reported)
+    epochs = sorted(metrics)
+    return {name: tuple(_short(metrics[epoch].get(name)) for epoch in epochs) for name in names}
+
+
+def _short(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.{_DIGITS}g}")

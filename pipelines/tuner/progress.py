@@ -1,0 +1,57 @@
+"""How a study stands, as numbers, for whoever shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from pipelines.record.trials import FinishedTrial
+from pipelines.tuner.attempts import Cause
+from search_spaces import Config
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A snapshot. ``total`` is the number of trials asked for."""
+
+    total: int
+    finished: int = 0
+    running: int = 0
+    stopped: int = 0  # by the scheduler
+    diverged: int = 0
+    failed: int = 0
+    best: float | None = None
+    seconds: float = 0.0
+    time_budget: float | None = None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """At the pace so far, or until the time budget ends; None before the first trial ends."""
+        budget = None if self.time_budget is None else max(self.time_budget - self.seconds, 0.0)
+        if not self.finished:
+            return budget
+        pace = self.seconds / self.finished * (self.total - self.finished)
+        return pace if budget is None else min(pace, budget)
+
+
+@dataclass(frozen=True)
+class Incumbent:
+    """A new best: the metric's value in an epoch of a trial."""
+
+    trial_id: str
+    config: Config
+    value: float
+    epoch: int
+
+
+class Observer(Protocol):
+    """Is told of a study as it runs."""
+
+    def progress(self, progress: Progress) -> None: ...
+
+    def new_best(self, incumbent: Incumbent) -> None: ...
+
+    def failed(self, trial: FinishedTrial) -> None: ...
+
+    def tried_again(self, trial_id: str, cause: Cause, epoch: int) -> None:
+        """A trial has another attempt, which goes on after ``epoch``."""

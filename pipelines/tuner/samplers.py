@@ -1,0 +1,121 @@
+"""What to try next: the interface of a sampler, and the sequences that learn nothing."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from pipelines.record.trials import FinishedTrial, State
+from search_spaces import Config, SearchSpace
+from trainables.training.metrics import Mode
+
+_PATIENCE = 1000  # forbidden configs in a row
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What every recipe gets. ``history`` holds finished trials to learn from and not to repeat."""
+
+    space: SearchSpace
+    mode: Mode
+    seed: int = 0
+    max_trials: int = 40
+    grid_levels: Mapping[str, int] = field(default_factory=dict)
+    history: tuple[FinishedTrial, ...] = ()
+    start_with: tuple[Config, ...] = ()  # before those that the space itself tries first
+
+    @property
+    def sampler_seed(self) -> int:
+        """A seed for a library's generator: other than before where there is a history, so that a
+        search that goes on does not draw its first trials again."""
+        return int(np.random.SeedSequence([self.seed, len(self.history)]).generate_state(1)[0] >> 1)
+
+
+class Sampler(Protocol):
+    """Asked for configs, told results. Between the two a trial is pending."""
+
+    def ask(self, trial_id: str, given: Config | None = None) -> Config | None:
+        """The next config to try, or ``given``, which then counts as asked for; None where there is
+        nothing left."""
+
+    def tell(self, trial: FinishedTrial) -> None:
+        """Learn from a trial that was asked for."""
+
+
+class SequenceSampler:
+    """Configs in an order that no result changes, but those in the history: a search goes on where
+    the history left gaps."""
+
+    def __init__(self, configs: Iterable[Config], history: Iterable[FinishedTrial] = ()) -> None:
+        self._configs = iter(configs)
+        self._done = [trial.config for trial in history]
+
+    def ask(self, trial_id: str, given: Config | None = None) -> Config | None:
+        if given is not None:
+            return given
+        for config in self._configs:
+            if config not in self._done:
+                return config
+            self._done.remove(config)  # once only: a small space may have it again
+        return None
+
+    def tell(self, trial: FinishedTrial) -> None:
+        """The order stands."""
+
+
+class GuidedSampler:
+    """Puts ``first`` before what ``sampler`` has to say, and never lets a forbidden config out.
+
+    A sampler learns of a forbidden config what it learns of one that diverged.
+
+    Raises ``ValueError`` from :meth:`ask` where all of many configs in a row are forbidden.
+    """
+
+    def __init__(
+        self,
+        sampler: Sampler,
+        *,
+        first: Iterable[Config] = (),
+        forbid: Callable[[Config], bool] | None = None,
+        worst: float = 0.0,
+    ) -> None:
+        self._sampler = sampler
+        self._first = iter(first)
+        self._forbid = forbid
+        self._worst = worst
+
+    def ask(self, trial_id: str, given: Config | None = None) -> Config | None:
+        for _ in range(_PATIENCE):
+            config = self._sampler.ask(trial_id, given or next(self._first, None))
+            if config is None or self._forbid is None or not self._forbid(config):
+                return config
+            self._sampler.tell(
+                FinishedTrial(
+                    trial_id, config, State.PRUNED, value=self._worst, stopped_by="divergence"
+                )
+            )
+        raise ValueError(f"{_PATIENCE} configs in a row are forbidden: widen the space")
+
+    def tell(self, trial: FinishedTrial) -> None:
+        self._sampler.tell(trial)
+
+
+def random_configs(space: SearchSpace, seed: int) -> Iterator[Config]:
+    """Independent draws; the n-th depends on the seed and n alone."""
+    for n in itertools.count():
+        yield space.sample(np.random.default_rng([seed, n]))
+
+
+def sobol_configs(space: SearchSpace, seed: int) -> Iterator[Config]:
+    """A scrambled Sobol sequence with one dimension for each parameter, active or not."""
+    from scipy.stats import qmc
+
+    names = list(space.domains)
+    engine = qmc.Sobol(len(names), scramble=True, rng=seed)
+    while True:
+        point = dict(zip(names, engine.random(1)[0].tolist(), strict=True))
+        yield space.walk(lambda name, domain: domain.at(point[name]))  # noqa: B023  # used at once

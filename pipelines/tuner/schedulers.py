@@ -1,0 +1,257 @@
+"""When to stop a trial. One scheduler is a recipe: a function from the rules to Ray's scheduler.
+
+To add one, write the function and enter it in ``SCHEDULERS`` with what must be known of it: the
+command line's choices, the plan, the check of what it can work with and the reports derive from
+there.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipelines.tuner.algorithms import ALGORITHMS
+from pipelines.tuner.attempts import unpack
+from search_spaces import Choice, SearchSpace
+from trainables.training.metrics import Mode
+from trainables.training.schedules import POLICIES
+
+if TYPE_CHECKING:
+    from ray.tune.schedulers import TrialScheduler
+
+# What may change in the middle of a training: the rest would make it another network, or change
+# how many steps an epoch has.
+CHANGEABLE = ("lr", "momentum", "weight_decay")
+TIME_ATTR = "epoch"  # Ray's training_iteration starts again when a trial does
+
+
+@dataclass(frozen=True)
+class StoppingRules:
+    """What a recipe gets."""
+
+    metric: str
+    mode: Mode
+    max_epochs: int
+    grace_period: int = 1
+    reduction_factor: float = 3
+    space: SearchSpace | None = None  # for a scheduler that changes configs
+    seed: int = 0
+
+
+def no_rungs(max_epochs: int, grace_period: int, reduction_factor: float) -> tuple[int, ...]:
+    """Of a scheduler that compares trials at no fixed epochs."""
+    return ()
+
+
+@dataclass(frozen=True)
+class Scheduler:
+    """A recipe, and what must be known of it elsewhere.
+
+    ``rungs`` gives the epochs at which it compares trials, from the longest training, the grace
+    period and the reduction factor.
+    """
+
+    make: Callable[[StoppingRules], TrialScheduler]
+    plan: Callable[[StoppingRules], str]  # what it does, in a few words
+    rungs: Callable[[int, int, float], tuple[int, ...]] = no_rungs
+    aligns_cycles: bool = False  # a one-cycle policy ends a cycle at each rung
+    pauses: bool = False  # its trials must be able to go on from a checkpoint
+    changes_configs: bool = False  # in the middle of a training, all trials taking turns
+
+
+def asha(rules: StoppingRules) -> TrialScheduler:
+    """Asynchronous successive halving (Li et al. 2020, arXiv 1810.05934, algorithm 2), the stopping
+    kind: rungs at grace_period * reduction_factor^k epochs."""
+    from ray.tune.schedulers import AsyncHyperBandScheduler
+
+    return AsyncHyperBandScheduler(
+        time_attr=TIME_ATTR,
+        metric=rules.metric,
+        mode=rules.mode,
+        max_t=rules.max_epochs,
+        grace_period=rules.grace_period,
+        reduction_factor=rules.reduction_factor,
+    )
+
+
+def rungs(max_epochs: int, grace_period: int, reduction_factor: float) -> tuple[int, ...]:
+    """The epochs at which ASHA compares trials, and the last epoch."""
+    epochs, rung = [], float(grace_period)
+    while math.ceil(rung) < max_epochs:
+        epochs.append(math.ceil(rung))
+        rung *= reduction_factor
+    return (*epochs, max_epochs)
+
+
+def aligned_asha(rules: StoppingRules) -> TrialScheduler:
+    """ASHA, but a trial with a cyclical policy is compared at its first end of a cycle at or after
+    a rung: within a cycle a large learning rate hides how good it is (Smith 2015, section 3.2)."""
+    from ray.tune.schedulers import AsyncHyperBandScheduler
+
+    class AtCycleEnds(AsyncHyperBandScheduler):
+        def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+            epoch = result[TIME_ATTR]
+            if epoch < rules.max_epochs and not ends_cycle(unpack(trial.config)[0], epoch):
+                return str(self.CONTINUE)
+            return str(super().on_trial_result(tune_controller, trial, result))
+
+    return AtCycleEnds(
+        time_attr=TIME_ATTR,
+        metric=rules.metric,
+        mode=rules.mode,
+        max_t=rules.max_epochs,
+        grace_period=rules.grace_period,
+        reduction_factor=rules.reduction_factor,
+    )
+
+
+def ends_cycle(config: Mapping[str, Any], epoch: int) -> bool:
+    """Whether a cycle ends with ``epoch``: always, where no policy has cycles of its own. (With
+    one_cycle the cycles themselves end at the rungs.)"""
+    policy = POLICIES.get(config.get("policy", ""))
+    if policy is None or not policy.cycles:
+        return True
+    cycle: float = 2 * config["step_size"]
+    return math.floor(epoch / cycle) > math.floor((epoch - 1) / cycle)
+
+
+def median(rules: StoppingRules) -> TrialScheduler:
+    """The median stopping rule (Golovin et al. 2017, section 3.2.2): a trial goes on only while its
+    best is no worse than the median of the others' running means up to the same epoch."""
+    from ray.tune.schedulers import MedianStoppingRule
+
+    return MedianStoppingRule(
+        time_attr=TIME_ATTR,
+        metric=rules.metric,
+        mode=rules.mode,
+        grace_period=rules.grace_period,
+        min_samples_required=3,
+        min_time_slice=math.inf,  # otherwise it pauses trials to hear of others first
+    )
+
+
+def none(rules: StoppingRules) -> TrialScheduler:
+    """Every trial trains for all its epochs, unless it diverges."""
+    from ray.tune.schedulers import FIFOScheduler
+
+    return FIFOScheduler()
+
+
+def hyperband(rules: StoppingRules) -> TrialScheduler:
+    """HyperBand (Li et al. 2018, arXiv 1603.06560, algorithm 1), synchronous: a bracket's trials
+    pause at a rung until all have reached it, and the best 1 in reduction_factor go on. With a
+    model-based algorithm it is BOHB's schedule (Falkner et al. 2018), the largest bracket first."""
+    from ray.tune.schedulers import HyperBandForBOHB
+
+    return HyperBandForBOHB(
+        time_attr=TIME_ATTR,
+        metric=rules.metric,
+        mode=rules.mode,
+        max_t=rules.max_epochs,
+        reduction_factor=rules.reduction_factor,
+    )
+
+
+def pbt(rules: StoppingRules) -> TrialScheduler:
+    """Population based training (Jaderberg et al. 2017, arXiv 1711.09846): all trials train in
+    turns, and from the grace period on, ten times a training, the worst quarter goes on from the
+    checkpoints of the best quarter with their learning rate, momentum and weight decay changed.
+
+    Raises ``ValueError`` for a space that has none of these.
+    """
+    from types import SimpleNamespace
+
+    from ray.tune.schedulers import PopulationBasedTraining
+
+    class Population(PopulationBasedTraining):
+        def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
+            # Ray refuses any searcher here, because one that learns would be told values of configs
+            # that have changed. Ours gives the first configs, and learns nothing (see check()).
+            super().on_trial_add(SimpleNamespace(search_alg=None), trial)
+
+    assert rules.space is not None
+    return Population(
+        time_attr=TIME_ATTR,
+        metric=rules.metric,
+        mode=rules.mode,
+        perturbation_interval=max(1, rules.max_epochs // 10),
+        burn_in_period=rules.grace_period,
+        custom_explore_fn=explorer(rules.space, rules.seed),
+        log_config=False,
+    )
+
+
+def explorer(space: SearchSpace, seed: int) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Changes a config as Jaderberg et al. do (section 4.1): each of the changeable parameters that
+    it has is drawn anew with probability 1/4, and otherwise multiplied by 0.8 or 1.2."""
+    if not any(name in space.domains for name in CHANGEABLE):
+        raise ValueError(f"`scheduler=pbt` changes {', '.join(CHANGEABLE)}: the space has none")
+    rng = np.random.default_rng(seed)
+
+    def explore(config: dict[str, Any]) -> dict[str, Any]:
+        changed = dict(config)
+        for name in CHANGEABLE:
+            domain = space.domains.get(name)
+            if name not in config or domain is None:
+                continue
+            if isinstance(domain, Choice) or rng.random() < 0.25:
+                changed[name] = domain.at(rng.random())
+            else:
+                value = config[name] * rng.choice((0.8, 1.2))
+                changed[name] = float(min(max(value, domain.low), domain.high))
+        return changed
+
+    return explore
+
+
+def _goes_on(rules: StoppingRules) -> str:
+    return f"1 in {rules.reduction_factor:g} goes on"
+
+
+SCHEDULERS: dict[str, Scheduler] = {
+    "asha": Scheduler(
+        asha,
+        lambda rules: f"asha stopping from epoch {rules.grace_period}, {_goes_on(rules)}",
+        rungs,
+    ),
+    "aligned_asha": Scheduler(
+        aligned_asha,
+        lambda rules: f"asha at ends of cycles from epoch {rules.grace_period}, {_goes_on(rules)}",
+        rungs,
+        aligns_cycles=True,
+    ),
+    "median": Scheduler(median, lambda rules: f"median stopping from epoch {rules.grace_period}"),
+    "hyperband": Scheduler(
+        hyperband, lambda rules: f"hyperband pausing at rungs, {_goes_on(rules)}", pauses=True
+    ),
+    "pbt": Scheduler(
+        pbt,
+        lambda rules: f"pbt changing the worst quarter from epoch {rules.grace_period}",
+        pauses=True,
+        changes_configs=True,
+    ),
+    "none": Scheduler(none, lambda rules: "no early stopping"),
+}
+
+
+def check_scheduler(name: str, algo: str, trainable: object, space: SearchSpace) -> None:
+    """Raises ``ValueError`` for what the scheduler ``name`` cannot work with."""
+    scheduler = SCHEDULERS[name]
+    if scheduler.pauses and inspect.isgeneratorfunction(trainable):
+        raise ValueError(
+            f"`scheduler={name}` pauses trials, and a generator cannot be saved: "
+            "let the trainable return an iterator with state_dict and load_state_dict"
+        )
+    if scheduler.changes_configs:
+        if ALGORITHMS[algo].learns:
+            others = [other for other, algorithm in ALGORITHMS.items() if not algorithm.learns]
+            raise ValueError(
+                f"`scheduler={name}` changes configs itself: use `algo` {', '.join(others)}, "
+                f"not {algo}"
+            )
+        explorer(space, seed=0)

@@ -1,0 +1,75 @@
+"""The one adapter from what is to be trained to Ray Tune's Searcher interface."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from ray.tune.search import Searcher
+
+from pipelines.tuner.attempts import Attempt, pack
+from pipelines.tuner.sources import Source
+from search_spaces import Config
+
+
+class StudySearcher(Searcher):
+    """Asks the source for a trial while slots are free.
+
+    ``slots`` is called each time, so the search follows a cluster that grows or shrinks; a trial
+    that is paused takes none. The source is told results by the study's callback, which knows how a
+    trial ended; Ray tells a searcher only that it did.
+    """
+
+    def __init__(self, source: Source, slots: Callable[[], int]) -> None:
+        super().__init__()
+        self._source = source
+        self._exhausted = False
+        self._slots = slots
+        self._live: set[str] = set()
+        self._paused: set[str] = set()
+        self._again: deque[dict[str, Any]] = deque()
+
+    def try_again(self, config: Config, attempt: Attempt) -> None:
+        """Let ``config`` have another attempt, before anything new is asked for."""
+        self._again.append(pack(config, attempt))
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        if self._exhausted and not self._again and not self._live:
+            return str(Searcher.FINISHED)
+        if len(self._live - self._paused) >= self._slots():
+            return None
+        packed = self._again.popleft() if self._again else self._ask(trial_id)
+        if packed is not None:
+            self._live.add(trial_id)
+        elif not self._live:
+            return str(Searcher.FINISHED)
+        return packed  # None where a trial that runs may still need another attempt
+
+    def _ask(self, trial_id: str) -> dict[str, Any] | None:
+        asked = None if self._exhausted else self._source.ask(trial_id)
+        self._exhausted = asked is None
+        return None if asked is None else pack(*asked)
+
+    def on_pause(self, trial_id: str) -> None:
+        """Ray's HyperBandForBOHB says so of each trial."""
+        self._paused.add(trial_id)
+
+    def on_unpause(self, trial_id: str) -> None:
+        self._paused.discard(trial_id)
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        self._live.discard(trial_id)
+        self._paused.discard(trial_id)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing for Ray's own snapshot: the record is what a search goes on from."""
+        return {}
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: the record is what a search goes on from."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing: see :meth:`save`."""

@@ -1,0 +1,59 @@
+"""Where the trials of a study come from: a sampler, or configs that are trained again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from pipelines.record.trials import FinishedTrial
+from pipelines.tuner.attempts import Attempt
+from pipelines.tuner.samplers import Sampler
+from search_spaces import Config
+
+
+class Source(Protocol):
+    """Asked for one trial after the other."""
+
+    def ask(self, trial_id: str) -> tuple[Config, Attempt] | None:
+        """The config of the trial that Ray calls so, and its first attempt; None where there are no
+        more."""
+
+    def tell(self, trial: FinishedTrial) -> None:
+        """A trial that was asked for has ended."""
+
+
+class SampledTrials:
+    """So many ``trials``, each with a config of the ``sampler`` and the ``seed`` of the study."""
+
+    def __init__(self, sampler: Sampler, trials: int, seed: int) -> None:
+        self._sampler = sampler
+        self._left = trials
+        self._seed = seed
+
+    def ask(self, trial_id: str) -> tuple[Config, Attempt] | None:
+        if self._left <= 0:
+            return None
+        config = self._sampler.ask(trial_id)
+        self._left = 0 if config is None else self._left - 1
+        return None if config is None else (config, Attempt(trial_id, self._seed))
+
+    def tell(self, trial: FinishedTrial) -> None:
+        self._sampler.tell(trial)
+
+
+class RepeatedTrials:
+    """Each of ``trials`` again with each of ``seeds``."""
+
+    def __init__(self, trials: Iterable[FinishedTrial], seeds: Iterable[int]) -> None:
+        seeds = tuple(seeds)
+        self._left = [(trial, seed) for trial in trials for seed in seeds]
+        self._left.reverse()
+
+    def ask(self, trial_id: str) -> tuple[Config, Attempt] | None:
+        if not self._left:
+            return None
+        trial, seed = self._left.pop()
+        return dict(trial.config), Attempt(trial_id, seed, repeat_of=trial.trial_id)
+
+    def tell(self, trial: FinishedTrial) -> None:
+        """What is trained is given."""

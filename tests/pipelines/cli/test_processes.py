@@ -1,0 +1,81 @@
+"""The command in a process of its own, as from a shell."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import ray
+
+from pipelines.cli.command import INTERRUPTED
+from pipelines.cluster.connect import Cluster
+from pipelines.study.runs import open_run
+
+ROOT = Path(__file__).parents[3]
+RUN = [sys.executable, str(ROOT / "pipelines" / "run.py")]
+
+
+@pytest.fixture
+def join(cluster: Cluster) -> list[str]:
+    return ["--address", ray.get_runtime_context().gcs_address, "--name", "it"]
+
+
+def test_the_example_of_a_users_own_trainable(elsewhere: Path, join: list[str]) -> None:
+    page = (ROOT / "docs" / "own_trainable.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (command,) = re.findall(r"python pipelines/run.py (.*)", page)
+    Path("mine.py").write_text(code)
+    done = subprocess.run([*RUN, *command.split(), *join], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    trials = open_run("runs/it").finished
+    assert len(trials) == 12
+    assert all(("weight_decay" in t.config) == t.config["regularise"] for t in trials)
+    assert max(t.value or 0.0 for t in trials) > 0.9
+    assert Path("runs/it/best.pt").exists()
+
+
+def test_ctrl_c_keeps_what_is_finished(elsewhere: Path, join: list[str]) -> None:
+    options = ["--trials", "1000", "--scheduler", "none", "--max-epochs", "3"]
+    with subprocess.Popen(
+        [*RUN, *options, *join], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("new best"):
+                break
+        process.send_signal(signal.SIGINT)
+        rest, errors = process.communicate(timeout=60)
+    assert process.returncode == INTERRUPTED
+    assert errors == ""
+    assert "stopped by Ctrl-C" in rest
+    trials = open_run("runs/it").finished
+    assert 0 < len(trials) < 1000
+    assert len(Path("runs/it/trials.csv").read_text().splitlines()) == len(trials) + 1
+
+
+def test_a_kill_loses_only_what_had_not_finished(elsewhere: Path, join: list[str]) -> None:
+    options = ["--trials", "1000", "--scheduler", "none", "--max-epochs", "1"]
+    with subprocess.Popen([*RUN, *options, *join], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        while not Path("runs/it/study.journal").exists() or len(open_run("runs/it").finished) < 5:
+            assert process.poll() is None
+            time.sleep(0.5)  # a core that only looks would be missed by the trials
+        os.kill(process.pid, signal.SIGKILL)
+    assert len(open_run("runs/it").finished) >= 5
+
+
+def test_nothing_else_is_printed_where_there_is_no_terminal(
+    elsewhere: Path, join: list[str]
+) -> None:
+    options = ["--trials", "2", "--max-epochs", "2"]
+    done = subprocess.run([*RUN, *options, *join], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    words = {line.split()[0] for line in done.stdout.splitlines()}
+    known = "data search resources run waiting new trials epochs best config next the dashboard"
+    assert words - set(known.split()) <= {"0/2", "1/2", "2/2"}

@@ -1,0 +1,383 @@
+"""The command as a user types it: real searches on the suite's Ray, and every bad input."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import ray
+import torch
+from PIL import Image
+
+from pipelines import report, run
+from pipelines.cli.command import main
+from pipelines.cluster.connect import Cluster
+from pipelines.record.trials import State, best_trial
+from pipelines.study.runs import open_run
+from pipelines.study.study_file import read_study
+from pipelines.study.zoom import zoom
+from pipelines.tuner.algorithms import ALGORITHMS
+from search_spaces import SPACES, Float
+from tests.pipelines.running import spec_of
+from trainables.data.datasets import load
+from trainables.networks import NETWORKS
+from trainables.training.batches import to_tensor
+from trainables.training.metrics import METRICS
+from trainables.training.objective import objective_of
+
+pytestmark = pytest.mark.usefixtures("elsewhere")
+
+CSV_ROWS = 60
+
+
+def search(*options: str) -> Path:
+    """Run a search of four trials that must succeed; its folder."""
+    assert main(run.app, ["--trials", "4", "--max-epochs", "3", "--name", "it", *options]) == 0
+    return Path("runs/it")
+
+
+def validation_accuracy(folder: Path) -> float:
+    """Of the saved weights in a network built from the record alone."""
+    run = open_run(folder)
+    problem = run.spec.problem
+    assert run.best is not None
+    data = load(problem.data, target=problem.target, seed=run.spec.search.seed)
+    _, model = NETWORKS[problem.model].build(run.best.config, data)
+    model.load_state_dict(torch.load(folder / "best.pt", weights_only=True))
+    model.eval()
+    cpu = torch.device("cpu")
+    with torch.no_grad():
+        outputs = model(to_tensor(data.x_val, cpu))
+    return objective_of(data).quality(outputs, to_tensor(data.y_val, cpu))
+
+
+@pytest.mark.parametrize("algo", ALGORITHMS)
+@pytest.mark.parametrize("model", SPACES)
+def test_every_algorithm_searches_every_network(cluster: Cluster, algo: str, model: str) -> None:
+    levels = [f"--levels={name}=1" for name in SPACES[model].grid_levels if name != "lr"]
+    one = ["--max-concurrent", "1"]  # a process less to start; others test two at a time
+    folder = search("--algo", algo, "--model", model, *levels, "--levels", "lr=4", *one)
+    trials = open_run(folder).finished
+    assert len(trials) == 4
+    assert all(SPACES[model].contains(trial.config) for trial in trials)
+    assert len((folder / "trials.csv").read_text().splitlines()) == 5
+    best = best_trial(trials, METRICS["val_accuracy"])
+    assert best is not None
+    assert best.value == pytest.approx(validation_accuracy(folder))
+
+
+def test_stopped_trials_are_recorded_as_pruned_with_their_curve(cluster: Cluster) -> None:
+    folder = search("--algo", "random", "--trials", "8", "--reduction-factor", "2")
+    pruned = [t for t in open_run(folder).finished if t.stopped_by == "scheduler"]
+    assert pruned
+    for trial in pruned:
+        assert trial.state is State.PRUNED
+        assert list(trial.curve) == list(range(1, trial.epochs + 1))
+        assert trial.epochs < 3
+
+
+def test_the_same_seed_gives_the_same_search(cluster: Cluster) -> None:
+    options = ["--trials", "3", "--max-epochs", "2", "--max-concurrent", "1", "--seed", "5"]
+    assert main(run.app, [*options, "--name", "a"]) == 0
+    assert main(run.app, [*options, "--name", "b"]) == 0
+    first, second = open_run("runs/a").finished, open_run("runs/b").finished
+    assert [(t.config, dict(t.curve)) for t in first] == [(t.config, dict(t.curve)) for t in second]
+
+
+def test_a_search_begins_from_given_configs_and_another_run(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--fix", "n_layers=1", "--range", "lr=1e-3..1e-1", "--max-parameters", "5000"]
+    search(*options)
+    config = {**open_run("runs/it").finished[0].config, "width_1": 20}
+    Path("mine.yaml").write_text(json.dumps([config]))
+    capsys.readouterr()
+    more = ["--seed-from", "runs/it", "--start-with", "mine.yaml", "--max-concurrent", "1"]
+    assert main(run.app, [*options, *more, "--name", "on", "--trials", "3"]) == 0
+    assert "history   4 trials of runs/it" in capsys.readouterr().out
+    trials = open_run("runs/on").finished
+    assert trials[0].config == config
+    network, data = NETWORKS["mlp"], load("digits")
+    for trial in trials + open_run("runs/it").finished:
+        assert trial.config["n_layers"] == 1
+        assert 1e-3 <= float(trial.config["lr"]) <= 1e-1
+        assert network.size(trial.config, data) <= 5000
+
+
+def test_a_search_zooms_in_on_another_run(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_before = search("--algo", "random", "--trials", "8")
+    options = ["--zoom-from", str(run_before), "--algo", "gp", "--trials", "3", "--name", "on"]
+    capsys.readouterr()
+    assert main(run.app, [*options, "--max-epochs", "2"]) == 0
+    assert "parameter" in capsys.readouterr().out
+    before = open_run(run_before)
+    zoomed, _ = zoom(before.space, before.finished, METRICS["val_accuracy"])
+    assert all(zoomed.contains(trial.config) for trial in open_run("runs/on").finished)
+    assert main(run.app, [*options, "--model", "cnn"]) == 2
+    assert "has the model mlp, not cnn" in capsys.readouterr().err
+
+
+def test_a_regression(cluster: Cluster) -> None:
+    folder = search("--data", "diabetes", "--algo", "hyperopt")
+    assert open_run(folder).metric == "val_r2"
+    assert {"val_r2", "val_loss", "train_r2"} <= set(open_run(folder).finished[0].metrics)
+
+
+def test_a_table_of_the_users_with_categories_and_holes(cluster: Cluster) -> None:
+    rng = np.random.default_rng(0)
+    lines = ["size,colour,kind"]
+    for i in range(CSV_ROWS):
+        size = "" if i % 7 == 0 else f"{rng.normal() + i % 2:.3f}"
+        lines.append(f"{size},{'' if i % 5 == 0 else ['red', 'blue'][i % 2]},{'ab'[i % 2]}")
+    Path("mine.csv").write_text("\n".join(lines) + "\n")
+    folder = search("--data", "mine.csv", "--target", "kind")
+    best = best_trial(open_run(folder).finished, METRICS["val_accuracy"])
+    assert best is not None
+    assert best.value == pytest.approx(validation_accuracy(folder))
+
+
+def test_a_folder_of_images(cluster: Cluster) -> None:
+    rng = np.random.default_rng(0)
+    for label, level in (("dark", 40), ("light", 200)):
+        Path("photos", label).mkdir(parents=True)
+        for i in range(20):
+            pixels = rng.integers(level - 40, level + 40, (12, 10, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(Path("photos", label, f"{i}.png"))
+    folder = search("--data", "photos", "--model", "cnn")
+    assert len(open_run(folder).finished) == 4
+
+
+def test_the_record_says_what_was_run(cluster: Cluster) -> None:
+    options = ["--fix", "n_layers=2", "--range", "lr=1e-3..0.1", "--max-parameters", "1e6"]
+    folder = search("--data", "wine", "--seed", "3", "--target-value", "0.1", *options)
+    run = open_run(folder)
+    assert run.spec.search.seed == 3
+    assert run.spec.budget.target_value == 0.1
+    assert run.spec.space.fix == {"n_layers": 2}
+    assert run.spec.space.range == {"lr": (1e-3, 0.1)}
+    assert run.spec.space.max_parameters == 1e6
+    assert run.data.fingerprint == load("wine").fingerprint
+    assert run.space.domains["lr"] == Float(1e-3, 0.1, log=True)
+    assert run.forbids == "more than 1e+06 parameters"
+    assert run.versions["ray"]
+
+
+def test_the_record_is_a_study_file_that_gives_the_same_search(cluster: Cluster) -> None:
+    options = ["--max-concurrent", "1", "--fix", "n_layers=2", "--time-budget", "20m"]
+    folder = search("--algo", "optuna", "--trials", "5", "--gpus-per-trial", "1/3", *options)
+    again = ["--study", str(folder / "spec.json"), "--name", "again"]
+    assert main(run.app, again) == 0
+    first, second = open_run(folder), open_run("runs/again")
+    assert second.spec == first.spec.but(run={"name": "again"})
+    assert len(second.finished) == 5
+    for a, b in zip(first.finished, second.finished, strict=True):
+        assert (a.config, dict(a.curve), a.state) == (b.config, dict(b.curve), b.state)
+
+
+def test_options_go_before_a_study_file(cluster: Cluster) -> None:
+    Path("mine.yaml").write_text(
+        "problem: {data: wine}\nbudget: {trials: 9, max_epochs: 2}\nrun: {name: theirs}\n"
+    )
+    assert main(run.app, ["--study", "mine.yaml", "--trials", "2", "--name", "it"]) == 0
+    spec = open_run("runs/it").spec
+    assert (spec.problem.data, spec.budget.trials, spec.budget.max_epochs) == ("wine", 2, 2)
+
+
+def test_a_study_file_with_all_settings_is_printed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(run.app, ["--print-study", "--trials", "7", "--fix", "lr=0.1"]) == 0
+    Path("mine.yaml").write_text(capsys.readouterr().out)
+    assert read_study("mine.yaml") == spec_of(trials=7, fix={"lr": 0.1})
+    assert list(Path().iterdir()) == [Path("mine.yaml")]
+
+
+def test_the_network_of_a_record_by_hand_needs_only_the_record(cluster: Cluster) -> None:
+    folder = search("--folds", "3", "--trials", "2")
+    weights = torch.load(folder / "best.pt", weights_only=True)
+    assert {name.partition(".")[0] for name in weights} == {"0", "1", "2"}  # the folds
+
+
+def test_checkpoints_in_a_storage_of_their_own(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = search("--storage", "shared")
+    assert any(Path("shared/it").rglob("weights.pt"))
+    assert not (folder / "ray").exists()
+    best = best_trial(open_run(folder).finished, METRICS["val_accuracy"])
+    assert best is not None
+    assert best.value == pytest.approx(validation_accuracy(folder))
+    assert main(run.app, ["--storage", "shared", "--name", "it", "--runs-dir", "other"]) == 2
+    assert "has a run 'it' in it" in capsys.readouterr().err
+
+
+def test_a_target_value_ends_the_search(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = search("--trials", "50", "--target-value", "0.05")
+    assert len(open_run(folder).finished) < 50
+    assert "stopped at the target value" in capsys.readouterr().out
+    assert (folder / "best.pt").exists()
+
+
+def test_a_time_budget_ends_the_search_and_keeps_what_was_reached(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    search("--trials", "100000", "--time-budget", "12s", "--max-epochs", "100000")
+    assert "stopped at the time budget" in capsys.readouterr().out
+    assert any(t.stopped_by == "time budget" for t in open_run("runs/it").finished)
+
+
+def test_the_report_lists_the_best_first(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = search()
+    capsys.readouterr()
+    assert main(report.app, [str(folder), "--top", "2"]) == 0
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= 80
+    values = [float(value) for value in re.findall(r"^ +\d+   (0\.\d{4})  epoch", shown, re.M)]
+    assert len(values) == 2
+    assert values == sorted(values, reverse=True)
+    assert re.search(r"^trials    4: ", shown, re.M)
+
+
+def test_the_report_of_a_search_that_was_killed_makes_its_table(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = search()
+    table = (folder / "trials.csv").read_text()
+    (folder / "trials.csv").unlink()
+    assert main(report.app, [str(folder)]) == 0
+    assert (folder / "trials.csv").read_text() == table
+
+
+def test_a_dry_run_prints_the_plan_and_writes_nothing(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(run.app, ["--algo", "grid", "--levels", "lr=5", "--dry-run"]) == 0
+    shown = capsys.readouterr().out
+    assert f"a grid of {SPACES['mlp'].grid_size({'lr': 5})} configs" in shown
+    assert all(name in shown for name in SPACES["mlp"].domains)
+    assert not list(Path().iterdir())
+
+
+def write_bad_inputs() -> None:
+    Path("empty.csv").write_text("")
+    Path("one.csv").write_text("x,y\n" + "1,a\n" * 20)
+    Path("lonely.csv").write_text("x,y\n" + "1,a\n2,b\n" * 10 + "3,c\n")
+    Path("bare").mkdir()
+    for label in "ab":
+        Path("photos", label).mkdir(parents=True)
+        for i in range(5):
+            Image.new("RGB", (9, 9)).save(Path("photos", label, f"{i}.png"))
+    Path("photos/b/broken.png").write_bytes(b"no picture")
+    Path("runs/taken").mkdir(parents=True)
+    Path("mine.py").write_text("SPACE = 3\n\ndef train(): ...\n")
+    Path("bad.yaml").write_text("- {lr: 0.1}\n")
+    Path("typo.yaml").write_text("budget: {trails: 3}")
+    Path("zero.yaml").write_text("budget: {trials: 0}")
+    Path("broken.py").write_text("raise KeyError('oops')\n")
+
+
+BAD = [
+    ("--algo optun", "optun", "optuna"),
+    ("--model rnn", "rnn", "cnn"),
+    ("--data digit", "digit", "digits"),
+    ("--scheduler medium", "medium", "median"),
+    ("--metric f1", "f1", "val_loss"),
+    ("--data gone.csv --target y", "gone.csv", "does not exist"),
+    ("--data empty.csv --target y", "empty.csv", "empty"),
+    ("--data one.csv --target z", "'z'", "'x', 'y'"),
+    ("--data one.csv", "one.csv", "target"),
+    ("--data one.csv --target y", "'a'", "at least 2"),
+    ("--data lonely.csv --target y", "'c'", "at least 3"),
+    ("--data bare", "bare", "sub-folder"),
+    ("--data photos", "broken.png", "decoded"),
+    ("--data wine --model cnn", "wine", "images"),
+    ("--data diabetes --metric val_accuracy", "val_accuracy", "val_r2"),
+    ("--data-fraction 1.5", "1.5", "above 1"),
+    ("--trials 0", "0", "below 1"),
+    ("--trials many", "many", "whole number"),
+    ("--max-epochs -1", "-1", "below 1"),
+    ("--time-budget -5m", "-5m", "20m"),
+    ("--target-value nan", "nan", "finite"),
+    ("--reduction-factor 1", "1", "above 1"),
+    ("--grace-period 9 --max-epochs 4", "9", "4"),
+    ("--gpus-per-trial 0.3", "0.3", "1/3"),
+    ("--gpus-per-trial 2", "2", "1 GPUs"),
+    ("--cpus-per-trial 3", "3", "2 CPUs"),
+    ("--cpus-per-trial 0", "0", "above 0"),
+    ("--max-concurrent 0", "0", "below 1"),
+    ("--name taken", "taken", "exists"),
+    ("--name a/b", "a/b", "letters"),
+    ("--storage /proc/none", "/proc/none", "cannot be written"),
+    ("--runs-dir /proc/none", "/proc/none", "cannot be written"),
+    ("--seed -1", "-1", "below 0"),
+    ("--algo grid --trials 3", "36", "--levels"),
+    ("--algo grid --levels depth=3", "depth", "n_layers"),
+    ("--levels lr", "'lr'", "lr=5"),
+    ("--trainable gone:train --space mine:SPACE", "gone", "imported"),
+    ("--trainable mine:test --space mine:SPACE", "mine", "test"),
+    ("--trainable broken:train --space mine:SPACE", "broken", "oops"),
+    ("--trainable mine:train", "mine:train", "--space"),
+    ("--space mine:SPACE", "mine:SPACE", "SearchSpace"),
+    ("--fix depth=3", "depth", "n_layers"),
+    ("--fix lr=fast", "fast", "not a number"),
+    ("--range lr=1..0.1", "1..0.1", "low must not be above high"),
+    ("--range optimizer=a..b", "optimizer", "no range"),
+    ("--max-parameters 0", "0", "above 0"),
+    ("--zoom-from gone", "gone", "no run"),
+    ("--seed-from gone", "gone", "no run"),
+    ("--start-with gone.yaml", "gone.yaml", "cannot be read"),
+    ("--start-with bad.yaml", "config 1", "is missing"),
+    ("--nonsense", "--nonsense", "Unknown option"),
+    ("--trails 3", "--trails", "--trials"),
+    ("stray", "stray", "begins with --"),
+    ("--trials", "--trials", "requires an argument"),
+    ("--study gone.yaml", "gone.yaml", "cannot be read"),
+    ("--study typo.yaml", "trails", "did you mean trials"),
+    ("--study zero.yaml", "budget.trials 0", "below 1"),
+    ("--study zero.yaml --trials 3 --grace-period 9 --max-epochs 4", "9", "--max-epochs 4"),
+    ("--node-price 0.5", "0.5", "--dry-run"),
+]
+
+
+@pytest.mark.parametrize(("options", "value", "rule"), BAD, ids=[case[0] for case in BAD])
+def test_bad_input_is_one_line_that_names_value_and_rule(
+    cluster: Cluster,
+    capsys: pytest.CaptureFixture[str],
+    options: str,
+    value: str,
+    rule: str,
+) -> None:
+    write_bad_inputs()
+    before = sorted(Path().rglob("*"))
+    assert main(run.app, options.split()) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.count("\n") == 1
+    assert value in shown.err
+    assert rule in shown.err
+    assert [p for p in sorted(Path().rglob("*")) if "__pycache__" not in str(p)] == before
+
+
+def test_an_address_where_nothing_answers(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    assert main(run.app, ["--address", "127.0.0.1:1"]) == 2
+    shown = capsys.readouterr().err
+    assert shown.count("\n") == 1
+    assert "127.0.0.1:1" in shown
+
+
+def test_the_journal_is_valid_json_by_line(cluster: Cluster) -> None:
+    folder = search("--trials", "2")
+    for line in (folder / "study.journal").read_text().splitlines():
+        json.loads(line)

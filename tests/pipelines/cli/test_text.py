@@ -1,0 +1,91 @@
+"""What a search prints, at the width of a terminal."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from pipelines.cli.display import Display, progress_line
+from pipelines.cli.text import format_seconds, print_plain, wrapped
+from pipelines.tuner.progress import Incumbent, Progress
+
+FULL = Progress(
+    total=10_000,
+    finished=4321,
+    running=64,
+    stopped=3210,
+    diverged=321,
+    failed=21,
+    best=-999.1234,
+    seconds=7260,
+)
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+@pytest.mark.parametrize("progress", [FULL, Progress(total=40), Progress(40, 27, 2, 25, best=0.98)])
+def test_the_time_left_is_never_cut_off(progress: Progress, width: int) -> None:
+    line = progress_line(progress, width)
+    assert len(line) <= width
+    assert line.endswith(("left", "left -"))
+    assert "best" in line
+
+
+def test_at_80_columns_a_usual_line_is_whole() -> None:
+    usual = Progress(total=40, finished=27, running=2, stopped=25, best=0.9861, seconds=10)
+    assert progress_line(usual, 80) == progress_line(usual)
+
+
+def terminal(width: int = 80) -> tuple[Console, io.StringIO]:
+    shown = io.StringIO()
+    return Console(file=shown, force_terminal=True, width=width, highlight=False), shown
+
+
+def test_long_lines_are_wrapped_on_a_terminal_and_whole_in_a_pipe() -> None:
+    line = "config    " + " ".join(f"parameter_{n}={n}" for n in range(20))
+    console, shown = terminal()
+    print_plain(console, line)
+    lines = shown.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert all(rest.startswith(" " * 10) for rest in lines[1:])
+    assert " ".join("".join(lines).split()) == " ".join(line.split())
+    pipe = io.StringIO()
+    print_plain(Console(file=pipe), line)
+    assert pipe.getvalue() == f"{line}\n"
+
+
+def test_a_word_that_is_too_long_is_not_cut() -> None:
+    assert wrapped(f"run       {'x' * 100}", 80).split() == ["run", "x" * 100]
+
+
+def shown_by(display_of: Any, *, live: bool) -> str:
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=live, width=80)
+    with Display(console, "val_accuracy") as display:
+        display_of(display)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_it_says_what_is_waited_for(live: bool) -> None:
+    shown = shown_by(lambda display: display.progress(Progress(total=40, seconds=1.0)), live=live)
+    assert "for the first epoch" in shown
+
+
+def test_the_config_of_the_same_trial_is_said_once() -> None:
+    def two(display: Display) -> None:
+        for epoch in (1, 2):
+            display.new_best(Incumbent("a", {"lr": 0.1}, 0.5 + epoch / 10, epoch))
+
+    first, second = shown_by(two, live=False).splitlines()[1:]
+    assert first == "new best  val_accuracy 0.6000  epoch 1  lr=0.1"
+    assert second == "new best  val_accuracy 0.7000  epoch 2  (same trial)"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(4.4, "4s"), (63, "1m03s"), (3661, "1h01m"), (59.7, "1m00s")]
+)
+def test_times(seconds: float, text: str) -> None:
+    assert format_seconds(seconds) == text

@@ -1,0 +1,120 @@
+"""A cluster that cannot be joined is known within seconds, in one line."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from concurrent import futures
+from pathlib import Path
+
+import grpc
+import pytest
+import ray
+from ray.core.generated.gcs_service_pb2_grpc import (
+    NodeInfoGcsServiceServicer,
+    add_NodeInfoGcsServiceServicer_to_server,
+)
+
+from pipelines.cluster import address
+from pipelines.cluster import connect as cluster
+from pipelines.cluster.address import ClusterError, TokenError, knock
+from pipelines.cluster.connect import Cluster
+
+
+class RefusesTokens(NodeInfoGcsServiceServicer):
+    def CheckAlive(self, request: object, context: grpc.ServicerContext) -> None:
+        context.abort(grpc.StatusCode.UNAUTHENTICATED, "InvalidAuthToken")
+
+
+@pytest.fixture
+def guarded() -> Iterator[str]:
+    """The address of a cluster with another token than ours."""
+    server = grpc.server(futures.ThreadPoolExecutor(max_workers=1))
+    add_NodeInfoGcsServiceServicer_to_server(RefusesTokens(), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    yield f"127.0.0.1:{port}"
+    server.stop(0)
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """The address of something that accepts and says nothing."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("typed", ["somewhere", "host:", "host:port", ":"])
+def test_what_is_no_address_is_named(typed: str) -> None:
+    with pytest.raises(ClusterError, match=f"'{typed}' is none of auto, local, HOST:PORT"):
+        knock(typed)
+
+
+def test_a_port_where_nothing_listens_refuses() -> None:
+    with pytest.raises(ClusterError, match=r"no Ray cluster at `address` 127.0.0.1:1:"):
+        knock("127.0.0.1:1")
+
+
+def test_what_is_not_ray_is_given_up(silent: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(address, "PATIENCE", 0.5)
+    with pytest.raises(ClusterError, match=f"`address` {silent}"):
+        knock(silent)
+
+
+def test_a_refused_token_says_what_to_do(guarded: str) -> None:
+    with pytest.raises(TokenError, match=r"refuses the token.*auth_token"):
+        knock(guarded)
+
+
+def test_a_cluster_that_refuses_us_is_not_replaced_by_a_local_one(
+    guarded: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "get_ray_address_from_environment", lambda *_: guarded)
+    with pytest.raises(TokenError):
+        cluster._find(None)
+
+
+def test_a_token_that_cannot_be_read_is_one_line(
+    guarded: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(**_: object) -> None:
+        raise RuntimeError("RAY_AUTH_TOKEN_PATH is set but file cannot be opened. Long advice.")
+
+    monkeypatch.setattr(address, "maybe_enable_token_auth_if_token_available", fail)
+    with pytest.raises(TokenError, match="no token for Ray: RAY_AUTH_TOKEN_PATH is set") as raised:
+        knock(guarded)
+    assert "Long advice" not in str(raised.value)
+
+
+LAUNCHED = """
+provider: {type: local, head_ip: 10.0.0.1, worker_ips: [10.0.0.2, 10.0.0.3]}
+head_node_type: local.cluster.node
+max_workers: 2
+available_node_types: {local.cluster.node: {resources: {}, node_config: {}, max_workers: 2}}
+"""
+
+
+def test_machines_of_ones_own_count_as_they_join(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def node(last: int, alive: bool = True) -> dict[str, object]:
+        return {
+            "NodeManagerHostname": f"w{last}",
+            "NodeManagerAddress": f"10.0.0.{last}",
+            "Alive": alive,
+            "Resources": {"CPU": 2.0},
+        }
+
+    launched = tmp_path / "ray_bootstrap_config.yaml"
+    launched.write_text(LAUNCHED)
+    monkeypatch.setattr(cluster, "_AUTOSCALER_CONFIG", str(launched))
+    monkeypatch.setattr(ray, "nodes", lambda: [node(1), node(2), node(3, alive=False)])
+    joined = Cluster("", started_here=False)
+    assert [n.name for n in joined.nodes_at_most()] == ["w1", "w2"]
+    assert joined.machines_to_come() == ["10.0.0.3"]
+    assert joined.may_grow()
+    alone = Cluster("", started_here=True)  # Ray started here: the file is of another cluster
+    assert alone.machines_to_come() == []
+    assert not alone.may_grow()

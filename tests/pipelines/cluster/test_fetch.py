@@ -1,0 +1,129 @@
+"""Bringing a run home, with a stand-in for Ray's commands; with real ones in
+tests/cluster/test_onprem.py."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pipelines.cluster import fetching
+from pipelines.cluster.fetching import fetch_run, find, look_command
+
+
+@pytest.fixture
+def head(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A head's home folder, whose commands run here."""
+    home = tmp_path / "head"
+    home.mkdir()
+
+    def ray(command: str, cluster: str, *arguments: str, patience: float) -> str:
+        if command == "get-head-ip":
+            return "10.0.0.1\n"
+        if command == "exec":
+            done = subprocess.run(
+                ["bash", "-c", arguments[0]],
+                env={"HOME": str(home), "PATH": "/usr/bin:/bin"},
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            return f"Loaded cached provider configuration\n{done.stdout}"
+        source, target = arguments
+        shutil.copytree(source, target, dirs_exist_ok=True)
+        return ""
+
+    monkeypatch.setattr(fetching, "_ray", ray)
+    monkeypatch.setattr(fetching, "_knock", lambda head, cluster: None)
+    return home
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Path:
+    path = tmp_path / "cluster.yaml"
+    path.write_text("cluster_name: x\n")
+    return path
+
+
+def make_run(folder: Path, spec: str = "{}") -> None:
+    folder.mkdir(parents=True)
+    (folder / "spec.json").write_text(spec)
+    (folder / "best.pt").write_text("weights")
+
+
+@pytest.mark.parametrize("place", ["runs/one", "rangefinder/runs/one"])
+@pytest.mark.parametrize("typed", ["one", "runs/one", "runs/one/"])
+def test_a_run_comes_home(
+    head: Path, cluster: Path, tmp_path: Path, place: str, typed: str
+) -> None:
+    make_run(head / place)
+    folder = fetch_run(cluster, typed, tmp_path / "runs")
+    assert folder == tmp_path / "runs" / "one"
+    assert (folder / "best.pt").read_text() == "weights"
+
+
+def test_a_folder_anywhere_on_the_head_can_be_named(
+    head: Path, cluster: Path, tmp_path: Path
+) -> None:
+    make_run(head / "else where" / "it's one")
+    folder = fetch_run(cluster, f"{head}/else where/it's one", tmp_path / "runs")
+    assert (folder / "spec.json").is_file()
+
+
+def test_an_earlier_copy_is_brought_up_to_date(head: Path, cluster: Path, tmp_path: Path) -> None:
+    make_run(head / "runs" / "one")
+    fetch_run(cluster, "one", tmp_path / "runs")
+    (head / "runs" / "one" / "best.pt").write_text("better")
+    folder = fetch_run(cluster, "one", tmp_path / "runs")
+    assert (folder / "best.pt").read_text() == "better"
+
+
+def test_another_run_of_the_same_name_is_not_overwritten(
+    head: Path, cluster: Path, tmp_path: Path
+) -> None:
+    make_run(head / "runs" / "one")
+    make_run(tmp_path / "runs" / "one", '{"another": 1}')
+    (tmp_path / "runs" / "one" / "best.pt").write_text("mine")
+    with pytest.raises(ValueError, match="another run lies in"):
+        fetch_run(cluster, "one", tmp_path / "runs")
+    assert (tmp_path / "runs" / "one" / "best.pt").read_text() == "mine"
+
+
+def test_what_is_not_there_is_answered_with_what_is(
+    head: Path, cluster: Path, tmp_path: Path
+) -> None:
+    make_run(head / "runs" / "one")
+    with pytest.raises(ValueError, match="no run 'two': it has one"):
+        fetch_run(cluster, "two", tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_answers_are_found_between_rays_own_lines() -> None:
+    digest = hashlib.sha256(b"").hexdigest()
+    command = look_command("one")
+    output = (
+        f"Full command is `ssh x '{command}'`\r\n@found {digest} /home/me/runs/one\r\nclosed.\r\n"
+    )
+    found = find(output, "one")
+    assert (found.folder, found.spec) == ("/home/me/runs/one", digest)
+    with pytest.raises(ValueError, match="it has none in ~/runs"):
+        find("Shared connection to 10.0.0.1 closed.\r\n", "one")
+
+
+def test_a_cluster_that_is_not_there_is_one_line(
+    tmp_path: Path, cluster: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ValueError, match="no cluster file"):
+        fetch_run(tmp_path / "none.yaml", "one", tmp_path)
+    monkeypatch.setattr(fetching, "_ray", lambda *a, patience: "127.0.0.1\n")
+
+    def refuse(address: tuple[str, int], timeout: float) -> None:
+        raise ConnectionRefusedError("Connection refused")
+
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    with pytest.raises(ValueError, match=r"127.0.0.1, gives no SSH: Connection refused"):
+        fetch_run(cluster, "one", tmp_path)

@@ -1,0 +1,108 @@
+"""The Python API: a search, and its run while it goes on and afterwards."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import pipelines
+from pipelines import StudySpec, open_run, search
+from pipelines.cluster.connect import Cluster
+from search_spaces import Float, SearchSpace
+from tests.pipelines.running import spec_of
+
+ROOT = Path(__file__).parents[3]
+SPACE = SearchSpace({"x": Float(0.0, 1.0)})
+
+
+def squares(config: dict[str, Any], data: Any, **_: Any) -> Iterator[Any]:
+    for epoch in (1, 2):
+        yield {"val_loss": config["x"] ** 2 + 1 / epoch, "epochs": epoch}, None
+
+
+def test_a_search_returns_its_run(
+    cluster: Cluster, elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = search(spec_of(data="wine", trials=3, max_epochs=2, max_concurrent=1))
+    shown = capsys.readouterr().out
+    assert "new best" in shown
+    assert "trials    3: " in shown
+    assert run.files.folder.parent == elsewhere / "runs"
+    assert len(run.trials) == 3
+    assert run.best is not None
+    assert run.best.value == run.trials["value"].max()
+    best = run.curves[run.curves["trial"] == run.best.trial_id]
+    assert set(best["metric"]) >= {"val_accuracy", "val_loss", "train_loss", "lr"}
+    values = best[best["metric"] == "val_accuracy"]["value"]
+    assert values.max() == pytest.approx(run.best.value, abs=1e-5)
+    assert len(run.study.trials) == 3
+    assert open_run(run.files.folder).spec == run.spec
+
+
+def test_an_own_function_and_space_need_no_file(cluster: Cluster, elsewhere: Path) -> None:
+    run = search(
+        spec_of(data="wine", metric="val_loss", trials=3, max_epochs=2, algo="random"),
+        trainable=squares,
+        space=SPACE,
+        quiet=True,
+    )
+    assert run.space == SPACE
+    assert run.spec.problem.trainable == f"{__name__}:squares"
+    assert set(run.curves["metric"]) == {"val_loss", "epochs"}
+
+
+def test_quiet_is_quiet(
+    cluster: Cluster, elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    search(spec_of(data="wine", trials=1, max_epochs=1), quiet=True)
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"data": "gone"}, "unknown data set 'gone'"),
+        ({"algo": "grid", "trials": 3}, "`trials` is 3: use `trials=36`"),
+        ({"trainable": "gone:train"}, "'gone:train' cannot be imported"),
+        ({"data": "wine", "model": "cnn"}, "use `model=mlp`"),
+    ],
+)
+def test_what_cannot_run_is_an_error_that_names_the_field_and_no_option(
+    cluster: Cluster, elsewhere: Path, settings: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message.replace("(", r"\(")) as error:
+        search(spec_of(**settings))
+    assert "--" not in str(error.value)
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_a_wrong_type_names_the_field() -> None:
+    """Where it once was `TypeError: must be real number, not str`."""
+    with pytest.raises(ValueError, match=r"budget\.trials"):
+        StudySpec.model_validate({"budget": {"trials": "wine"}})
+
+
+def test_the_package_says_what_it_gives() -> None:
+    for name in pipelines.__all__:
+        assert getattr(pipelines, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = pipelines.nothing
+
+
+def test_the_notebook_runs(elsewhere: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "docs" / "notebook.py")],
+        env={**os.environ, "RAY_ADDRESS": "local"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "trials    10: " in done.stdout
+    assert len(list(Path("runs").iterdir())) == 2

@@ -1,0 +1,133 @@
+"""The comparison of algorithms: its table, its curves, and that it goes on where it was."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from pipelines import compare
+from pipelines.cli.command import main
+from pipelines.cluster.connect import Cluster
+from pipelines.record.trials import FinishedTrial, State
+from pipelines.study.comparison import (
+    Cell,
+    Comparison,
+    best_so_far,
+    compare_rows,
+    mean_curve,
+)
+from pipelines.study.comparison_spec import DOUBLE, ComparisonSpec
+from trainables.training.metrics import METRICS
+
+ACCURACY, LOSS = METRICS["val_accuracy"], METRICS["val_loss"]
+CELLS = [
+    Cell("a", 0, 0.9, 10, 1.0),
+    Cell("b", 0, 0.8, 20, 2.0),
+    Cell("a", 1, 0.7, 30, 3.0),
+    Cell("b", 1, 0.7, 40, 4.0),
+]
+
+
+def trial(value: float | None, epochs: int, stopped_by: str = "") -> FinishedTrial:
+    curve = dict.fromkeys(range(1, epochs + 1), value or 0.0)
+    return FinishedTrial("t", {}, State.COMPLETE, curve, value, epochs, stopped_by)
+
+
+def test_random_with_double_budget_is_always_a_row_and_none_is_twice() -> None:
+    spec = ComparisonSpec.model_validate({"compared": {"algos": ["gp", "random", "gp"]}})
+    assert spec.rows == ["gp", "random", DOUBLE]
+    assert spec.cell("gp", 3).budget.trials == 40
+    double = spec.cell(DOUBLE, 3)
+    assert (double.search.algo, double.search.seed, double.budget.trials) == ("random", 3, 80)
+    assert double.run.name == "random-x2-3"
+
+
+def test_the_table_has_means_errors_and_ranks() -> None:
+    a, b = compare_rows(CELLS, ACCURACY)
+    assert (a.algo, b.algo) == ("a", "b")
+    assert a.best == pytest.approx(0.8)
+    assert a.best_error == pytest.approx(0.1)  # stdev 0.1414 over the root of 2
+    assert (a.epochs, a.seconds) == (20, 2.0)
+    assert (a.rank, b.rank) == (1.25, 1.75)  # 1 and 2, then a tie at 1.5
+
+
+def test_where_less_is_better_the_order_turns() -> None:
+    assert [row.algo for row in compare_rows(CELLS, LOSS)] == ["b", "a"]
+
+
+def test_the_best_so_far_counts_epochs_and_leaves_diverged_trials_out() -> None:
+    trials = [trial(0.0, 2, "divergence"), trial(0.5, 3), trial(0.4, 1), trial(0.6, 4)]
+    assert best_so_far(trials, ACCURACY) == [(5, 0.5), (6, 0.5), (10, 0.6)]
+
+
+def test_a_mean_curve_covers_what_every_seed_has_spent() -> None:
+    curve = mean_curve("a", [[(2, 0.2), (6, 0.6)], [(4, 0.4), (5, 0.8), (9, 0.9)]])
+    assert curve.epochs == [4, 5, 6]
+    assert curve.mean == pytest.approx([0.3, 0.5, 0.7])
+    assert curve.error == pytest.approx([0.1, 0.3, 0.1])
+
+
+def test_finished_cells_are_not_missing(tmp_path: Path) -> None:
+    comparison = Comparison(tmp_path)
+    assert list(comparison.missing(["a", "b"], range(2))) == [
+        ("a", 0),
+        ("b", 0),
+        ("a", 1),
+        ("b", 1),
+    ]
+    comparison.finish(CELLS[0])
+    comparison.finish(CELLS[3])
+    assert comparison.cells() == [CELLS[0], CELLS[3]]
+    assert list(comparison.missing(["a", "b"], range(2))) == [("b", 0), ("a", 1)]
+
+
+def test_a_comparison_runs_and_runs_no_cell_again(
+    cluster: Cluster, elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--algos", "random", "optuna", "--trials", "3", "--max-epochs", "2"]
+    assert main(compare.app, [*options, "--seeds", "1"]) == 0
+    shown = capsys.readouterr().out
+    assert sum("seed 0" in line for line in shown.splitlines()) == 3
+    folder = Path("runs/compare")
+    with (folder / "table.csv").open() as lines:
+        table = {row["algo"]: row for row in csv.DictReader(lines)}
+    assert set(table) == {"random", "optuna", DOUBLE}
+    assert float(table[DOUBLE]["epochs"]) > float(table["random"]["epochs"])
+    assert "epochs spent" in (folder / "best_so_far.html").read_text()
+
+    assert main(compare.app, [*options, "--seeds", "1"]) == 0
+    assert "seed 0" not in capsys.readouterr().out
+
+    repeated = ["--algos", "random", "--algos", "optuna", *options[3:]]
+    assert main(compare.app, [*repeated, "--seeds", "1"]) == 0
+    assert "seed 0" not in capsys.readouterr().out
+
+    assert main(compare.app, [*options, "--data", "wine"]) == 2
+    error = capsys.readouterr().err
+    assert "compares with problem.data = digits, not wine: choose another --name" in error
+
+
+@pytest.mark.parametrize(
+    ("options", "part"),
+    [
+        ("--algos tpe", "'tpe' is none of"),
+        ("--algos random --seeds 0", "0 is below 1"),
+        ("--algos grid --trials 5", "the grid has 36 configs"),
+        ("--algos random --name a/b", "'a/b'"),
+        ("--algos random --repeats 3", "--repeats 3 is for a single search: use --seeds"),
+        ("--algos random --gpus-per-trial auto", "--gpus-per-trial auto is for a single search"),
+        ("--algos random --grace-period 9 --max-epochs 3", "is above --max-epochs 3"),
+        ("--algos optuna --scheduler pbt", "--scheduler pbt changes configs itself"),
+        ("--algos random --data gone.csv --target y", "gone.csv"),
+    ],
+)
+def test_bad_input_is_one_line(
+    cluster: Cluster, elsewhere: Path, capsys: pytest.CaptureFixture[str], options: str, part: str
+) -> None:
+    assert main(compare.app, options.split()) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert part in error
+    assert not list(Path().iterdir())

@@ -1,0 +1,89 @@
+"""What a dry run says of time and cost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from pipelines import run
+from pipelines.cli.command import main
+from pipelines.cli.summary import estimate_lines
+from pipelines.cluster.connect import Cluster
+from pipelines.cluster.resources import TrialResources
+from pipelines.study.estimate import Estimate, planned_epochs, seconds_of_an_epoch
+from search_spaces import SPACES
+from trainables.data.datasets import load
+from trainables.networks import NETWORKS
+
+FOUND = Estimate(
+    trials=40,
+    least_epochs=5,
+    most_epochs=30,
+    epoch_seconds=6.0,
+    at_once=8,
+    on_a_node=4,
+    where="here on a CPU, 2 at once",
+)
+
+
+def test_time_is_shared_by_the_trials_that_run_at_once() -> None:
+    least, most = FOUND.seconds
+    assert least == 40 * 5 * 6 / 8
+    assert most == pytest.approx((40 * (30 * (6 + 0.015) + 0.1)) / 8 + 6)  # with all around it
+    hours = FOUND.node_hours
+    assert hours[0] == 40 * 5 * 6 / 4 / 3600
+    assert hours[1] == pytest.approx(((40 * (30 * (6 + 0.015) + 0.1)) / 4 + 6) / 3600)
+
+
+def test_time_and_cost_are_ranges() -> None:
+    time, cost = estimate_lines(FOUND, node_price=0.5)
+    assert "2m30s to 15m09s" in time
+    epochs = "5 (stopped early as planned) to 30 epochs of 6 s (measured here on a CPU, 2 at once)"
+    assert f"40 trials of {epochs}, 8 at once" in time
+    assert "0.0417 to 0.252: 0.0833 to 0.503 hours of a node with 4 trials at once" in cost
+    assert "at 0.5 an hour" in cost
+    assert list(estimate_lines(FOUND, None)) == [time]
+
+
+def test_without_early_stopping_all_epochs_are_trained() -> None:
+    (time,) = estimate_lines(replace(FOUND, least_epochs=30), None)
+    assert "estimate  15m00s to 15m09s: 40 trials of 30 epochs" in time
+
+
+@pytest.mark.parametrize(
+    ("rungs", "epochs"), [((), 9), ((9,), 9), ((3, 9), 3 + 6 / 3), ((1, 3, 9), 1 + 2 / 3 + 6 / 9)]
+)
+def test_the_epochs_that_a_scheduler_plans(rungs: tuple[int, ...], epochs: float) -> None:
+    assert planned_epochs(rungs, 9, 3) == pytest.approx(epochs)
+
+
+def test_an_epoch_of_all_folds_is_measured_and_threads_stay_as_they_were() -> None:
+    data, threads = load("digits"), torch.get_num_threads()
+    configs = SPACES["mlp"].try_first
+    one, kind = seconds_of_an_epoch(NETWORKS["mlp"], configs, (data,), TrialResources(1))
+    three, _ = seconds_of_an_epoch(NETWORKS["mlp"], configs, (data,) * 3, TrialResources(1))
+    assert kind == "CPU"
+    assert 0 < one < three
+    assert torch.get_num_threads() == threads
+
+
+def test_a_dry_run_estimates_and_starts_nothing(
+    cluster: Cluster, elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(run.app, ["--dry-run", "--node-price", "0.5", "--trials", "8"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    (time,) = (line for line in lines if line.startswith("estimate"))
+    assert "8 trials of 3.04 (stopped early as planned) to 30 epochs" in time
+    assert "(measured on nodes of the cluster on a CPU, 2 at once), 2 at once" in time
+    assert any(line.startswith("cost") and "at 0.5 an hour" in line for line in lines)
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_a_price_without_a_dry_run_is_refused(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(run.app, ["--node-price", "0.5"]) == 2
+    assert "--node-price 0.5 is for --dry-run" in capsys.readouterr().err

@@ -1,0 +1,121 @@
+"""What fixed parameters, other ranges and a bound on the parameters make of a space."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from pipelines.study.narrowing import bound_parameters, narrow
+from pipelines.study.spec import SpaceSettings
+from search_spaces import SPACES, Choice, Config, Float, Int, SearchSpace
+from trainables.data.datasets import load
+from trainables.networks import NETWORKS
+
+MLP = SPACES["mlp"]
+
+
+def narrowed(fix: Sequence[str] = (), ranges: Sequence[str] = ()) -> SearchSpace:
+    """As from a command line."""
+    settings = SpaceSettings.model_validate({"fix": fix, "range": ranges})
+    return narrow(MLP, settings.fix, settings.range)
+
+
+def samples(n: int = 100, **options: list[str]) -> list[Config]:
+    space = narrowed(options.get("fix", []), options.get("range", []))
+    rng = np.random.default_rng(0)
+    return [space.sample(rng) for _ in range(n)]
+
+
+def test_a_fixed_parameter_has_one_value_of_its_own_type() -> None:
+    configs = samples(fix=["batch_size=64", "batch_norm=false", "lr=1e-2", "n_layers=2"])
+    assert {(c["batch_size"], c["batch_norm"], c["lr"], c["n_layers"]) for c in configs} == {
+        (64, False, 0.01, 2)
+    }
+    assert all("width_3" not in config for config in configs)
+
+
+def test_parameters_that_can_no_longer_be_active_leave_the_space() -> None:
+    space = narrowed(["policy=one_cycle"], ["n_layers=1..3"])
+    assert "momentum" not in space.domains
+    assert "max_momentum" in space.domains
+    assert "width_3" in space.domains
+    assert "width_4" not in space.domains
+
+
+def test_a_range_keeps_the_kind_of_domain() -> None:
+    space = narrowed([], ["lr=1e-4..1e-1", "width_1=16..64"])
+    assert space.domains["lr"] == Float(1e-4, 1e-1, log=True)
+    width = space.domains["width_1"]
+    assert isinstance(width, Int)
+    assert (width.low, width.high, width.log) == (16, 64, True)
+
+
+def test_configs_to_try_first_that_no_longer_fit_are_left_out() -> None:
+    assert len(MLP.try_first) == 2
+    assert [c["optimizer"] for c in narrowed(["optimizer=sgd"], []).try_first] == ["sgd"]
+
+
+@pytest.mark.parametrize(
+    ("fix", "ranges", "message"),
+    [
+        (["depth=3"], [], "`fix` depth=3: the space has no 'depth'"),
+        (["lr=fast"], [], "`fix` lr=fast: 'fast' is not a number"),
+        (["n_layers=2.5"], [], "`fix` n_layers=2.5: '2.5' is not a whole number"),
+        (["optimizer=adam"], [], "`fix` optimizer=adam: 'adam' is none of sgd, adamw"),
+        (["lr=0"], [], "`fix` lr=0: a log domain needs low > 0"),
+        ([], ["lr=1..0.1"], "`range` lr=1..0.1: low must not be above high"),
+        ([], ["activation=a..b"], "`range` activation=a..b: a choice has no range"),
+        (["lr=1"], ["lr=0.1..1"], "`range` lr=0.1..1: lr is given twice"),
+    ],
+)
+def test_what_cannot_be_is_named(fix: list[str], ranges: list[str], message: str) -> None:
+    with pytest.raises(ValueError) as error:  # noqa: PT011  # the whole message is compared
+        narrowed(fix, ranges)
+    assert str(error.value).startswith(message)
+
+
+def test_values_from_python_need_not_be_text() -> None:
+    space = narrow(MLP, {"batch_norm": False, "n_layers": 2}, {"lr": (1e-4, 0.1)})
+    assert space.domains["batch_norm"] == Choice((False,))
+    assert space.domains["n_layers"] == Int(2, 2)
+    assert space.domains["lr"] == Float(1e-4, 0.1, log=True)
+
+
+def test_what_forbids_configs_says_so() -> None:
+    bounded = bound_parameters(MLP, NETWORKS["mlp"], load("digits"), 5000)
+    assert bounded.to_dict()["forbid"] == "more than 5000 parameters"
+    both = bound_parameters(bounded, NETWORKS["mlp"], load("digits"), 100)
+    assert both.to_dict()["forbid"] == "more than 5000 parameters, more than 100 parameters"
+
+
+def test_a_bound_on_the_parameters_forbids_larger_networks() -> None:
+    data = load("digits")
+    network = NETWORKS["mlp"]
+    space = bound_parameters(MLP, network, data, 10_000)
+    assert space.forbid is not None
+    rng = np.random.default_rng(0)
+    forbidden = [space.forbid(config) for config in (MLP.sample(rng) for _ in range(50))]
+    assert any(forbidden)
+    assert not all(forbidden)
+
+
+def test_the_size_of_a_network_is_that_of_its_layers() -> None:
+    config = {"n_layers": 1, "width_1": 10, "lr": 0.1, "batch_norm": False}
+    assert NETWORKS["mlp"].size(config, load("digits")) == 64 * 10 + 10 + 10 * 10 + 10
+
+
+def test_bounds_of_both_kinds_count() -> None:
+    from dataclasses import replace
+
+    space = replace(MLP, forbid=lambda config: config["lr"] == 1.0)
+    both = bound_parameters(space, NETWORKS["mlp"], load("digits"), 1e9)
+    assert both.forbid is not None
+    first = dict(MLP.try_first[0])
+    assert not both.forbid(first)
+    assert both.forbid({**first, "lr": 1.0})
+
+
+def test_a_choice_stays_a_choice() -> None:
+    assert narrowed(["batch_size=32"], []).domains["batch_size"] == Choice((32,))

@@ -1,0 +1,117 @@
+"""What a search begins from: given configs, another run, and what is forbidden."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipelines.record.trials import FinishedTrial, State
+from pipelines.study.seeding import load_configs, load_history
+from pipelines.tuner.algorithms import ALGORITHMS, make_sampler
+from pipelines.tuner.samplers import Problem
+from search_spaces import Choice, Config, Float, SearchSpace
+from tests.pipelines.recorded import write_run
+
+LEARNING = [name for name in ALGORITHMS if name != "grid"]
+SPACE = SearchSpace(
+    {"x": Float(0.0, 1.0), "kind": Choice(("a", "b"))}, try_first=({"x": 0.25, "kind": "b"},)
+)
+
+
+def finished(trial_id: str, config: Config, value: float = 0.5) -> FinishedTrial:
+    return FinishedTrial(trial_id, config, State.COMPLETE, {1: value}, value, 1)
+
+
+def asked(algo: str, problem: Problem, n: int) -> list[Config]:
+    sampler = make_sampler(algo, problem, worst=0.0)
+    configs = []
+    for i in range(n):
+        config = sampler.ask(str(i))
+        assert config is not None
+        sampler.tell(finished(str(i), config, 1.0 - float(config["x"])))
+        configs.append(config)
+    return configs
+
+
+@pytest.mark.parametrize("algo", LEARNING)
+def test_given_configs_come_first_and_then_those_of_the_space(algo: str) -> None:
+    mine: Config = {"x": 0.75, "kind": "a"}
+    configs = asked(algo, Problem(SPACE, "max", start_with=(mine,)), 20)
+    assert configs[:2] == [mine, SPACE.try_first[0]]
+    assert all(SPACE.contains(config) for config in configs)
+
+
+@pytest.mark.parametrize("algo", LEARNING)
+def test_a_config_of_the_history_is_not_tried_first_again(algo: str) -> None:
+    history = (finished("h", SPACE.try_first[0]),)
+    assert SPACE.try_first[0] not in asked(algo, Problem(SPACE, "max", history=history), 5)
+
+
+def test_a_grid_keeps_its_order() -> None:
+    configs = asked("grid", Problem(SPACE, "max", grid_levels={"x": 3}), 3)
+    assert configs[0] == {"x": 0.0, "kind": "a"}
+
+
+@pytest.mark.parametrize("algo", ALGORITHMS)
+def test_a_forbidden_config_is_never_let_out(algo: str) -> None:
+    from dataclasses import replace
+
+    half = replace(SPACE, forbid=lambda config: float(config["x"]) > 0.5)
+    configs = asked(algo, Problem(half, "max", max_trials=100, grid_levels={"x": 11}), 12)
+    assert all(float(config["x"]) <= 0.5 for config in configs)
+
+
+def test_a_space_that_forbids_everything_is_an_error_and_not_a_hang() -> None:
+    from dataclasses import replace
+
+    nothing = replace(SPACE, forbid=lambda config: True)
+    with pytest.raises(ValueError, match="in a row are forbidden"):
+        make_sampler("random", Problem(nothing, "max"), worst=0.0).ask("0")
+
+
+def test_the_trials_of_another_run_that_still_fit(tmp_path: Path) -> None:
+    trials = [finished("0", {"x": 0.1, "kind": "a"}), finished("1", {"x": 0.9, "kind": "a"})]
+    run = write_run(tmp_path / "run", trials, space=SPACE, fingerprint="abc")
+    narrower = SearchSpace({"x": Float(0.0, 0.5), "kind": Choice(("a", "b"))})
+    fitting, lines = load_history(run, narrower, "val_accuracy", "abc")
+    assert [trial.trial_id for trial in fitting] == ["0"]
+    assert lines == [f"history   1 trials of {run}; 1 dropped: the space does not contain them"]
+    with pytest.raises(ValueError, match="searched for val_accuracy, not for val_loss"):
+        load_history(run, SPACE, "val_loss", "abc")
+
+
+def test_a_run_on_other_data_is_a_warning_that_names_both(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", space=SPACE, data="wine", fingerprint="0123456789abc")
+    _, lines = load_history(run, SPACE, "val_accuracy", "fedcba9876543")
+    assert lines[1] == (
+        f"warning   {run} searched other data: wine, fingerprint 01234567, here fedcba98"
+    )
+
+
+def test_configs_are_read_with_the_types_of_their_domains(tmp_path: Path) -> None:
+    path = tmp_path / "configs.yaml"
+    path.write_text("- {x: 1e-1, kind: a}\n- {x: 1, kind: b}\n")
+    assert load_configs(path, SPACE) == ({"x": 0.1, "kind": "a"}, {"x": 1.0, "kind": "b"})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x: 1", "is not a list of configs"),
+        ("- {x: 0.5}", "config 1: kind is missing"),
+        ("- {x: 0.5, kind: a}\n- {x: 5, kind: a}", "config 2: x=5.0 is not in 0 .. 1"),
+        ("- {x: 0.5, kind: c}", "config 1: kind: 'c' is none of a, b"),
+        ("- {x: much, kind: a}", "config 1: x: 'much' is not a number"),
+        ("- {x: 0.5, kind: a, y: 1}", "config 1: the space has no parameter 'y'"),
+        ("- {x: [", "cannot be read"),
+    ],
+)
+def test_a_file_of_configs_that_is_wrong_says_where(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    path = tmp_path / "configs.yaml"
+    path.write_text(text)
+    with pytest.raises(ValueError) as error:  # noqa: PT011  # the whole message is compared
+        load_configs(path, SPACE)
+    assert message in str(error.value)

@@ -1,0 +1,105 @@
+"""A search whose learning rates and batch sizes are bounded by a test made first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from pipelines.study.batch_first import bound_batch_size
+from pipelines.study.prepare import resolve
+from pipelines.study.range_first import range_space
+from pipelines.study.tests_first import run_tests_first
+from search_spaces import SPACES, Choice, Float, SearchSpace
+from tests.pipelines.running import spec_of
+from trainables.data.datasets import TrialData, load
+from trainables.networks import NETWORKS
+
+CPU = torch.device("cpu")
+MLP = NETWORKS["mlp"]
+
+
+@pytest.fixture(scope="module")
+def digits() -> TrialData:
+    return load("digits")
+
+
+@pytest.mark.parametrize("model", SPACES)
+def test_learning_rates_lie_between_the_bounds_of_all_optimisers(
+    digits: TrialData, model: str
+) -> None:
+    ranged = range_space(SPACES[model], NETWORKS[model], digits, first=None, seed=0, device=CPU)
+    lr, ratio = ranged.space.domains["lr"], ranged.space.domains["base_lr_ratio"]
+    assert isinstance(lr, Float)
+    assert lr.low == min(b.base_lr for b in ranged.bounds.values())
+    assert lr.high == max(b.max_lr for b in ranged.bounds.values())
+    assert set(ranged.bounds) == ({"sgd", "adamw"} if model == "mlp" else {"sgd"})
+    assert isinstance(ratio, Float)
+    assert ratio.low == ratio.high == pytest.approx(0.1)
+    assert ratio.when == SPACES[model].domains["base_lr_ratio"].when
+    assert len(ranged.notes) == len(ranged.bounds)
+
+
+def test_a_space_without_a_range_of_learning_rates_is_refused(digits: TrialData) -> None:
+    space = SearchSpace({"lr": Choice((0.1, 0.2))})
+    with pytest.raises(ValueError, match="sets the range of lr: the space has none"):
+        range_space(space, MLP, digits, first=None, seed=0, device=CPU)
+
+
+def test_batches_that_do_not_fit_are_left_out(digits: TrialData) -> None:
+    space, test, line = bound_batch_size(
+        SPACES["mlp"], MLP, digits, first=None, memory=None, seed=0, device=CPU
+    )
+    assert space.domains["batch_size"] == SPACES["mlp"].domains["batch_size"]
+    rows = {row.batch_size: row.memory for row in test.rows}
+    space, test, line = bound_batch_size(
+        SPACES["mlp"], MLP, digits, first=None, memory=rows[64] + 1, seed=0, device=CPU
+    )
+    assert isinstance(space.domains["batch_size"], Choice)
+    assert space.domains["batch_size"].options == (32, 64)
+    assert "at most 64" in line
+
+
+def test_no_batch_that_fits_is_one_clear_error(digits: TrialData) -> None:
+    first = SPACES["mlp"].try_first[0]
+    space = SPACES["mlp"].replace({"batch_size": Choice((512,))})
+    rows = bound_batch_size(
+        SPACES["mlp"], MLP, digits, first=first, memory=None, seed=0, device=CPU
+    )[1].rows
+    memory = next(row.memory for row in rows if row.batch_size == 64) + 1
+    with pytest.raises(ValueError, match="64 is the largest batch that fits, and the space has"):
+        bound_batch_size(space, MLP, digits, first=first, memory=memory, seed=0, device=CPU)
+
+
+@pytest.mark.parametrize("given", [{"range": {"lr": (1e-3, 1)}}, {"fix": {"lr": 0.1}}])
+def test_two_ranges_of_lr_contradict_each_other(given: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="leave lr out"):
+        spec_of(lr_range_test=True, **given)
+
+
+def test_the_bounds_reach_the_study() -> None:
+    study = resolve(spec_of(model="cnn", lr_range_test=True))
+    bounds = study.lr_bounds["sgd"]
+    assert study.space.domains["lr"] == Float(bounds.base_lr, bounds.max_lr, log=True)
+    assert any(note.startswith("lr range  sgd") for note in study.notes)
+
+
+def test_memory_alone_bounds_nothing() -> None:
+    with pytest.raises(ValueError, match="`batch_size_test`, which is not asked for"):
+        spec_of(memory="1GB")
+
+
+def test_configs_that_the_tests_leave_out_are_counted_aloud(digits: TrialData) -> None:
+    low, inside = (
+        {**c, "lr": lr} for c, lr in zip(SPACES["mlp"].try_first, (1e-4, 0.01), strict=True)
+    )
+    after = run_tests_first(spec_of(lr_range_test=True), SPACES["mlp"], MLP, digits, (low, inside))
+    assert after.start_with == (inside,)
+    assert after.space.contains(inside)
+    assert set(after.lr_bounds) == {"sgd", "adamw"}
+    given, first = after.notes[-2:]
+    assert given.startswith("start     1 of 2 configs of `start_with`: the others lie")
+    kept = len(after.space.try_first)
+    assert kept < 2
+    assert first.startswith(f"start     {kept} of 2 configs that the space tries first: the others")

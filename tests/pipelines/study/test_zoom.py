@@ -1,0 +1,482 @@
+"""What zooming in makes of a space, from histories made by hand and from records on disk."""
+
+from __future__ import annotations
+
+import math
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipelines import zoom as command
+from pipelines.cli.command import main
+from pipelines.record.trials import FinishedTrial, State
+from pipelines.study.references import import_object
+from pipelines.study.runs import open_run, recorded_space
+from pipelines.study.zoom import Change, zoom, zoom_lines
+from search_spaces import SPACES, AtLeast, Choice, Config, Float, Int, OneOf, SearchSpace, Value
+from search_spaces.limits import LIMITS
+from tests.pipelines.recorded import write_run
+from trainables.networks import NETWORKS
+from trainables.training.metrics import METRICS
+
+ACCURACY, LOSS = METRICS["val_accuracy"], METRICS["val_loss"]
+
+
+def finished(trial_id: object, config: Config, value: float, **more: Any) -> FinishedTrial:
+    more = {"state": State.COMPLETE, **more}
+    return FinishedTrial(str(trial_id), config, curve={1: value}, value=value, best_epoch=1, **more)
+
+
+def from_best_to_worst(*configs: Config) -> list[FinishedTrial]:
+    return [finished(n, config, 0.9 - 0.01 * n) for n, config in enumerate(configs)]
+
+
+def column(name: str, *values: Value) -> list[FinishedTrial]:
+    """Trials of one parameter, from the best to the worst."""
+    return from_best_to_worst(*({name: value} for value in values))
+
+
+def zoomed(name: str, domain: Any, *values: Value) -> tuple[Any, str]:
+    """What becomes of a parameter alone in its space when all these values are the top."""
+    space, [change] = zoom(SearchSpace({name: domain}), column(name, *values), ACCURACY, quantile=1)
+    assert change.new == space.domains[name]
+    return space.domains[name], change.why
+
+
+def history(space: SearchSpace, seed: int, n: int = 40) -> list[FinishedTrial]:
+    rng = np.random.default_rng(seed)
+    return [finished(i, space.sample(rng), rng.random()) for i in range(n)]
+
+
+def extremes(space: SearchSpace, edge: float, n: int = 60) -> list[FinishedTrial]:
+    """A history whose best trials lie at the lower (0) or the upper (1) edge of every range."""
+    rng = np.random.default_rng(0)
+
+    def choose(name: str, domain: Any) -> Value:
+        value: Value = domain.at(rng.random() if isinstance(domain, Choice) else edge)
+        return value
+
+    return [finished(i, space.walk(choose), rng.random()) for i in range(n)]
+
+
+def test_a_range_shrinks_to_the_top_trials_and_a_little_around() -> None:
+    new, why = zoomed("x", Float(0.0, 10.0), 4.0, 5.0, 6.0, 4.5, 5.5)
+    assert (new.low, new.high) == (3.5, 6.5)  # a twentieth of the old range on either side
+    assert why == "the top 5 of 5 trials lie in 4 .. 6"
+    wider, _ = zoomed("x", Float(0.0, 10.0), 4.0, 2.0, 8.0, 4.5, 5.5)
+    assert (wider.low, wider.high) == (1.4, 8.6)  # a tenth of the new one
+
+
+def test_only_the_top_quantile_counts_and_five_trials_at_least() -> None:
+    trials = column("x", *([0.5] * 10), *([0.2, 0.8] * 15))
+    space = SearchSpace({"x": Float(0.0, 1.0)})
+    assert zoom(space, trials, ACCURACY)[0].domains["x"] == Float(0.45, 0.55)
+    assert zoom(space, trials, ACCURACY, 0.3)[0].domains["x"] == Float(0.14, 0.86)
+    few = column("x", *([0.5] * 5), *([0.2, 0.8] * 2))
+    assert zoom(space, few, ACCURACY, 0.01)[0].domains["x"] == Float(0.45, 0.55)
+
+
+@pytest.mark.parametrize(("metric", "expected"), [(ACCURACY, 0.8), (LOSS, 0.2)])
+def test_the_metric_says_which_trials_are_the_top(metric: Any, expected: float) -> None:
+    trials = column("x", *([0.8] * 5), *([0.5] * 10), *([0.2] * 5))
+    new = zoom(SearchSpace({"x": Float(0.0, 1.0)}), trials, metric)[0].domains["x"]
+    assert isinstance(new, Float)
+    assert (new.low, new.high) == pytest.approx((expected - 0.05, expected + 0.05))
+
+
+def test_a_log_range_shrinks_in_the_logarithm() -> None:
+    new, _ = zoomed("lr", Float(1e-4, 1.0, log=True), 1e-2, 1e-3, 1e-1, 1e-2, 1e-2)
+    assert new.log
+    assert new.low == pytest.approx(1e-3 / 10**0.2, rel=0.01)  # a tenth of two decades
+    assert new.high == pytest.approx(1e-1 * 10**0.2, rel=0.01)
+    units, _ = zoomed("width_1", Int(8, 512, log=True), 64, 32, 128, 64, 64)
+    assert units == Int(26, 158, log=True)  # by 64 ** 0.05
+
+
+def test_whole_numbers_stay_whole() -> None:
+    new, _ = zoomed("n_layers", Int(1, 5), 3, 2, 3, 2, 3)
+    assert new == Int(2, 3)
+    assert type(new.low) is type(new.high) is int
+
+
+def test_a_range_is_never_empty_where_the_top_trials_agree() -> None:
+    new, why = zoomed("lr", Float(1e-4, 1.0, log=True), *[1e-2] * 5)
+    assert new.low < 1e-2 < new.high
+    assert why == "the top 5 of 5 trials are at 0.01"
+
+
+@pytest.mark.parametrize(
+    ("best", "expected"),
+    [(0.7, (1e-4, 1e-1, 100.0)), (1.3e-4, (1e-6, 1e-4, 0.2))],
+    ids=["upper", "lower"],
+)
+def test_a_range_is_widened_beyond_the_edge_that_the_best_is_at(
+    best: float, expected: tuple[float, float, float]
+) -> None:
+    least, inner, most = expected
+    new, why = zoomed("lr", Float(1e-4, 1.0, log=True), best, 0.1, 0.1, 0.1, 0.1)
+    assert f"best {best:g} within 5% of the {'upper' if best > 0.1 else 'lower'} edge" in why
+    assert why.endswith("widened")
+    if best > 0.1:
+        assert new.high == pytest.approx(most)  # by half of four decades
+        assert 1e-2 < new.low < inner  # while the other edge closes in
+    else:
+        assert new.low == pytest.approx(least)
+        assert 0.1 < new.high < most
+
+
+def test_only_the_best_widens() -> None:
+    new, why = zoomed("lr", Float(1e-4, 1.0, log=True), 0.1, 1.0, 1.0, 1e-4, 1e-4)
+    assert (new.low, new.high) == (1e-4, 1.0)
+    assert "edge" not in why
+
+
+def test_a_range_of_whole_numbers_is_widened_by_one_at_least() -> None:
+    assert zoomed("n_blocks", Int(1, 2), 2, 2, 1, 1, 1)[0] == Int(1, 3)
+    assert zoomed("n_blocks", Int(1, 4), 4, 3, 2, 2, 3)[0] == Int(2, 6)
+    assert zoomed("n_blocks", Int(2, 3), 2, 2, 3, 3, 3)[0] == Int(1, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "domain", "best", "expected"),
+    [
+        ("dropout", Float(0.0, 0.5), 0.01, 0.0),
+        ("dropout", Float(0.0, 0.8), 0.79, 0.9),
+        ("dropout", Float(0.0, 0.5), 0.5, 0.75),
+        ("momentum", Float(0.8, 0.99), 0.985, 0.999),
+        ("gamma", Float(0.8, 0.99), 0.99, 1.0),
+        ("n_layers", Int(1, 5), 5, 5),
+        ("n_layers", Int(1, 3), 3, 4),
+        ("n_blocks", Int(1, 6), 6, 6),
+        ("lr", Float(1e-3, 50.0, log=True), 50.0, 100.0),
+        ("lr", Float(1e-3, 1.0), 1e-3, 1e-8),
+        ("width_1", Int(8, 512, log=True), 8, 1),
+        ("weight_decay", Float(1e-6, 1e-2, log=True), 1e-6, 1e-8),
+        ("dropout", Float(0.0, 0.95), 0.94, 0.95),  # wider than makes sense already
+    ],
+)
+def test_no_range_is_widened_beyond_its_limits(
+    name: str, domain: Any, best: Value, expected: float
+) -> None:
+    middle = domain.at(0.5)
+    new, why = zoomed(name, domain, best, middle, middle, middle, middle)
+    low, high = float(domain.low), float(domain.high)
+    upper = float(best) > float(middle)
+    assert (new.high if upper else new.low) == pytest.approx(expected)
+    widened = expected > high if upper else expected < low
+    assert why.endswith("widened" if widened else "kept, as it can go no further")
+
+
+def test_a_parameter_without_limits_is_not_widened() -> None:
+    new, why = zoomed("x", Float(0.0, 1.0), 0.99, 0.5, 0.5, 0.5, 0.5)
+    assert (new.low, new.high) == (pytest.approx(0.45, abs=0.01), 1.0)
+    assert why.endswith("best 0.99 within 5% of the upper edge: widen it by hand")
+
+
+def test_the_limits_can_be_given() -> None:
+    space = SearchSpace({"x": Float(0.0, 1.0)})
+    trials = column("x", 1.0, 0.5, 0.5, 0.5, 0.5)
+    new = zoom(space, trials, ACCURACY, limits={"x": (0.0, 1.25)})[0].domains["x"]
+    assert isinstance(new, Float)
+    assert new.high == 1.25
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_momenta_of_which_one_is_the_larger_never_cross(swapped: bool) -> None:
+    names = ["base_momentum", "max_momentum"]
+    domains = {"base_momentum": Float(0.8, 0.85), "max_momentum": Float(0.88, 0.98)}
+    order = names[::-1] if swapped else names
+    space = SearchSpace({name: domains[name] for name in order})
+    best: Config = {name: 0.85 if name == "base_momentum" else 0.88 for name in order}
+    new = zoom(space, from_best_to_worst(*[best] * 5), ACCURACY)[0].domains
+    base, most = new["base_momentum"], new["max_momentum"]
+    assert isinstance(base, Float)
+    assert isinstance(most, Float)
+    assert base.high <= most.low
+    assert base.high > 0.85 or most.low < 0.88
+
+
+CHOICE = Choice(("a", "b", "c", "d"))
+
+
+def test_an_option_that_was_tried_and_is_in_no_top_trial_is_dropped() -> None:
+    trials = column("kind", *"abaaba", *"cccdd", *"aabbaabbaa")
+    space, [change] = zoom(SearchSpace({"kind": CHOICE}), trials, ACCURACY)
+    assert space.domains["kind"] == Choice(("a", "b", "d"))
+    assert change.why == (
+        "none of the top 6 of 21 trials has c: dropped; fewer than 3 trials had d: kept"
+    )
+
+
+def test_options_that_the_top_trials_have_stay_in_their_order() -> None:
+    new, why = zoomed("kind", CHOICE, "d", "c", "b", "a", "a")
+    assert new == CHOICE
+    assert why == "the top 5 of 5 trials have every option: kept"
+
+
+NESTED = SearchSpace(
+    {
+        "kind": Choice(("plain", "wave", "step")),
+        "n_layers": Int(1, 4),
+        **{f"width_{i}": Int(8, 64, when=AtLeast("n_layers", i)) for i in range(1, 5)},
+        "phase": Float(0.0, 1.0, when=OneOf("kind", ("wave",))),
+        "height": Float(0.0, 1.0, when=OneOf("kind", ("wave", "step"))),
+    },
+    grid_levels={"kind": 3, "width_4": 2, "phase": 2},
+    try_first=({"kind": "plain", "n_layers": 1, "width_1": 8},),
+)
+
+
+def nested(kind: str, n_layers: int) -> Config:
+    given: Config = {"kind": kind, "n_layers": n_layers}
+    return NESTED.walk(lambda name, domain: given[name] if name in given else domain.at(0.5))
+
+
+def test_parameters_that_can_no_longer_be_active_are_left_out_and_listed() -> None:
+    top = [nested("step", 2), nested("plain", 3), nested("step", 3)]
+    trials = from_best_to_worst(*top, *top[:2], *[nested("wave", 4)] * 5)
+    space, changes = zoom(NESTED, trials, ACCURACY)
+    assert space.domains["n_layers"] == Int(2, 3)
+    assert space.domains["kind"] == Choice(("plain", "step"))
+    left_out = {change.name: change for change in changes if change.new is None}
+    assert set(left_out) == {"width_4", "phase"}
+    assert {change.why for change in left_out.values()} == {
+        "never active in the new space: left out"
+    }
+    assert [change.name for change in changes] == list(NESTED.domains)
+    assert space.grid_levels == {"kind": 3}
+    assert space.try_first == ()
+    assert space.domains["height"].when == NESTED.domains["height"].when
+    rng = np.random.default_rng(0)
+    assert all(space.contains(space.sample(rng)) for _ in range(50))
+
+
+def test_a_parameter_that_few_of_the_top_trials_have_is_kept() -> None:
+    trials = from_best_to_worst(*[nested("wave", 3)] * 2, *[nested("step", 2)] * 3)
+    space, changes = zoom(NESTED, trials, ACCURACY)
+    assert space.domains["phase"] == NESTED.domains["phase"]
+    why = {change.name: change.why for change in changes}
+    assert why["phase"] == "too few of the top 5 trials have it: kept"
+    assert space.domains["height"] != NESTED.domains["height"]
+    third = from_best_to_worst(*[nested("wave", 3)] * 3, *[nested("step", 2)] * 2)
+    space, changes = zoom(NESTED, third, ACCURACY)
+    assert space.domains["phase"] != NESTED.domains["phase"]
+    why = {change.name: change.why for change in changes}
+    assert why["phase"] == "the 3 that have it of the top 5 of 5 trials are at 0.5"
+
+
+def test_the_best_that_has_a_parameter_decides_on_its_edges() -> None:
+    space = SearchSpace(
+        {
+            "optimizer": Choice(("sgd", "adamw")),
+            "momentum": Float(0.8, 0.9, when=OneOf("optimizer", ("sgd",))),
+        }
+    )
+    sgd: list[Config] = [{"optimizer": "sgd", "momentum": v} for v in (0.9, 0.85, 0.85, 0.85)]
+    new = zoom(space, from_best_to_worst({"optimizer": "adamw"}, *sgd), ACCURACY)[0]
+    momentum = new.domains["momentum"]
+    assert isinstance(momentum, Float)
+    assert momentum.high == pytest.approx(0.95)
+    assert momentum.when == OneOf("optimizer", ("sgd",))
+
+
+def test_a_parameter_with_one_value_keeps_it() -> None:
+    assert zoomed("lr", Float(0.1, 0.1, log=True), *[0.1] * 5) == (
+        Float(0.1, 0.1, log=True),
+        "has one value only: kept",
+    )
+
+
+def test_diverged_and_failed_trials_never_count() -> None:
+    space = SearchSpace({"x": Float(0.0, 1.0), "kind": Choice(("a", "b"))})
+    near: Config = {"x": 0.5, "kind": "a"}
+    far: Config = {"x": 1.0, "kind": "b"}
+    sound = from_best_to_worst(*[near] * 6)
+    lost = [
+        finished("d", far, 5.0, state=State.PRUNED, stopped_by="divergence"),
+        finished("f", far, 5.0, state=State.FAIL),
+        replace(finished("n", far, 5.0), value=None),
+    ] * 4
+    assert zoom(space, [*lost, *sound], ACCURACY) == zoom(space, sound, ACCURACY)
+    assert zoom(space, [*sound, *lost], ACCURACY)[0].domains["x"] == Float(0.45, 0.55)
+    stopped = [replace(t, state=State.PRUNED, stopped_by="scheduler") for t in sound]
+    assert zoom(space, stopped, ACCURACY) == zoom(space, sound, ACCURACY)
+
+
+def test_trials_that_the_space_does_not_contain_never_count() -> None:
+    space = SearchSpace({"x": Float(0.0, 1.0)})
+    sound = column("x", *[0.5] * 5)
+    others = [finished("far", {"x": 7.0}, 5.0), finished("else", {"y": 1}, 5.0)]
+    assert zoom(space, [*others, *sound], ACCURACY) == zoom(space, sound, ACCURACY)
+
+
+def test_too_few_trials_are_an_error_that_counts_them() -> None:
+    trials = column("x", *[0.5] * 4)
+    trials.append(finished("d", {"x": 0.5}, 0.0, stopped_by="divergence"))
+    with pytest.raises(ValueError, match=r"zooming in needs 5 .* there are 4 among 5; search with"):
+        zoom(SearchSpace({"x": Float(0.0, 1.0)}), trials, ACCURACY)
+
+
+@pytest.mark.parametrize("quantile", [0.0, -1.0, 1.5, math.nan])
+def test_a_quantile_is_a_share(quantile: float) -> None:
+    with pytest.raises(ValueError, match="must be above 0 and at most 1"):
+        zoom(SearchSpace({"x": Float(0.0, 1.0)}), column("x", *[0.5] * 9), ACCURACY, quantile)
+
+
+def check_samples(model: str, space: SearchSpace, changes: list[Change]) -> None:
+    rng = np.random.default_rng(1)
+    for config in (space.sample(rng) for _ in range(200)):
+        NETWORKS[model].config.from_dict(config)
+        assert space.contains(config)
+    assert [change.name for change in changes] == list(SPACES[model].domains)
+    assert all(change.why for change in changes)
+    assert {change.name for change in changes if change.new} == set(space.domains)
+    for change in changes:
+        assert change.new is None or type(change.new) is type(change.old)
+        assert change.new is None or change.new.when == change.old.when
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("model", SPACES)
+def test_a_network_takes_every_config_of_a_zoomed_space(model: str, seed: int) -> None:
+    check_samples(model, *zoom(SPACES[model], history(SPACES[model], seed), ACCURACY))
+
+
+def check_limits(space: SearchSpace) -> None:
+    for name, domain in space.domains.items():
+        if not isinstance(domain, Choice):
+            low, high = LIMITS[name]
+            assert low <= domain.low <= domain.high <= high
+
+
+@pytest.mark.parametrize("edge", [0.0, 1.0])
+@pytest.mark.parametrize("model", SPACES)
+def test_a_network_takes_every_config_of_a_space_widened_again_and_again(
+    model: str, edge: float
+) -> None:
+    space = SPACES[model]
+    for _ in range(4):
+        space = zoom(space, extremes(space, edge), ACCURACY)[0]
+        check_limits(space)
+    rng = np.random.default_rng(1)
+    for config in (space.sample(rng) for _ in range(200)):
+        NETWORKS[model].config.from_dict(config)
+
+
+@pytest.mark.parametrize("model", SPACES)
+def test_the_limits_hold_the_ranges_that_are_searched(model: str) -> None:
+    check_limits(SPACES[model])
+
+
+def test_the_table_is_aligned() -> None:
+    changes = zoom(NESTED, from_best_to_worst(*[nested("step", 2)] * 5), ACCURACY)[1]
+    head, *rows = zoom_lines(changes)
+    assert head.split() == ["parameter", "old", "new", "why"]
+    assert len(rows) == len(NESTED.domains)
+    for row, change in zip(rows, changes, strict=True):
+        assert row[head.index("parameter") :].startswith(change.name)
+        assert row[head.index("old") :].startswith(str(change.old))
+        assert row[head.index("why") :] == change.why
+    new = {row.split()[0]: row[head.index("new") : head.index("why")].strip() for row in rows}
+    assert new["width_4"] == "-"
+    assert new["kind"] == "same"
+    assert new["width_2"] == "33 .. 39"
+
+
+@pytest.mark.parametrize("model", SPACES)
+def test_the_space_of_a_run_is_in_its_record(tmp_path: Path, model: str) -> None:
+    run = open_run(write_run(tmp_path / "run", history(SPACES[model], 0), model=model))
+    assert run.space == SPACES[model]
+
+
+def test_a_range_is_known_though_no_trial_had_the_parameter(tmp_path: Path) -> None:
+    changed = SPACES["mlp"].replace({"width_5": Int(9, 11)})
+    shallow = [t for t in history(changed, 0) if t.config["n_layers"] == 1]
+    run = open_run(write_run(tmp_path / "run", shallow, space=changed))
+    assert run.space == changed
+
+
+def test_a_zoomed_run_can_be_zoomed_again(tmp_path: Path) -> None:
+    first = zoom(SPACES["cnn"], extremes(SPACES["cnn"], 1.0), ACCURACY)[0]
+    folder = write_run(tmp_path / "run", extremes(first, 1.0), space=first, model="cnn")
+    again = open_run(folder)
+    assert again.space.domains["lr"] == first.domains["lr"] == Float(0.708, 31.6, log=True)
+    second, changes = zoom(again.space, again.finished, ACCURACY)
+    assert "the top 15 of 60 trials" in changes[0].why
+    lr = second.domains["lr"]
+    assert isinstance(lr, Float)
+    assert lr.high == 100.0
+
+
+def test_a_space_of_ones_own_need_not_be_given_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_run(tmp_path / "run", history(NESTED, 0), space=NESTED, trainable="gone:train")
+    assert recorded_space(open_run(folder)) == NESTED
+    assert main(command.app, [str(folder)]) == 0
+    assert "--trainable gone:train --data digits" in capsys.readouterr().out
+
+
+def test_a_function_that_forbids_configs_is_found_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    Path("zoom_own.py").write_text("def too_large(config):\n    return config['x'] > 0.5\n")
+    space = SearchSpace({"x": Float(0.0, 1.0)}, forbid=import_object("zoom_own:too_large"))  # type: ignore[arg-type]
+    run = open_run(write_run(Path("run"), space=space, trainable="zoom_own:train"))
+    assert run.forbids == "zoom_own:too_large"
+    assert run.space.forbid is None
+    found = recorded_space(run)
+    assert found.forbid is not None
+    assert found.forbid({"x": 0.6})
+    Path("zoom_own.py").unlink()
+    monkeypatch.delitem(sys.modules, "zoom_own")
+    with pytest.raises(ValueError, match="forbids configs: 'zoom_own:too_large' cannot be"):
+        recorded_space(run)
+
+
+def test_the_command_prints_the_table_and_what_to_type_next(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trials = history(SPACES["mlp"], 0)
+    run = write_run(tmp_path / "a folder" / "run", trials)
+    before = {path: path.read_bytes() for path in run.iterdir()}
+    assert main(command.app, [str(run)]) == 0
+    *table, following = capsys.readouterr().out.splitlines()
+    assert table == list(zoom_lines(zoom(SPACES["mlp"], trials, ACCURACY)[1]))
+    assert f"pipelines.run --zoom-from '{run}' --algo gp --model mlp --data digits" in following
+    assert {path: path.read_bytes() for path in run.iterdir()} == before
+    assert main(command.app, [str(run), "--quantile", "0.5"]) == 0
+    *table, note, _ = capsys.readouterr().out.splitlines()
+    assert table == list(zoom_lines(zoom(SPACES["mlp"], trials, ACCURACY, 0.5)[1]))
+    assert note == "note      --zoom-from takes the top 25% of the trials"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere"], "no run in nowhere: it has no spec.json"),
+        (["few"], "there are 4 among 4; search with more"),
+        (["few", "--quantile", "0"], "0 is not above 0"),
+        (["few", "--quantile", "1.5"], "1.5 is above 1"),
+        ([], "requires an argument"),
+    ],
+)
+def test_bad_input_is_one_line_that_says_what_is_wrong(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_run(Path("few"), history(SPACES["mlp"], 0, n=4))
+    assert main(command.app, arguments) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    assert message in line
