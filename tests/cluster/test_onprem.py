@@ -30,9 +30,10 @@ PREFLIGHT = """
 import sys
 from pipelines.cluster.connect import connect
 from pipelines.cluster.preflight import preflight
+from pipelines.cluster.resources import TrialResources
 with connect("auto") as cluster:
     try:
-        preflight(cluster, sys.argv[1], cpus=0.25, gpus=0.25, data_bytes=1000)
+        preflight(cluster, sys.argv[1], TrialResources(0.25, 0.25), data_bytes=1000)
     except ValueError as error:
         print("error:", error)
 """
@@ -42,8 +43,10 @@ LARGE_DATA = """
 import sys, time
 from pathlib import Path
 import numpy as np
-from pipelines.cluster.connect import connect, slot_counter
-from pipelines.tuner.study import StudySpec, run_study
+from pipelines import StudySpec
+from pipelines.cluster.connect import connect
+from pipelines.study.run_study import run_study
+from pipelines.study.study import Study
 from search_spaces import Float, SearchSpace
 from trainables.data.datasets import TrialData
 
@@ -59,18 +62,18 @@ x = np.random.default_rng(0).random((rows, 1000), np.float32)
 y = np.zeros(rows, np.float32)
 data = TrialData("large", "regression", x, y, x[:10], y[:10], 1, (), "none")
 spec = StudySpec(
-    algo="random", model="mine:trainable", data="large", metric="val_loss", trials=12,
-    max_epochs=1, scheduler="none", cpus_per_trial=0.25, gpus_per_trial=0.25,
-    storage="/mnt/shared/runs",
+    problem={"trainable": "mine:trainable", "data": "large", "metric": "val_loss"},
+    search={"algo": "random"},
+    budget={"trials": 12, "max_epochs": 1},
+    stopping={"scheduler": "none"},
+    resources={"cpus_per_trial": 0.25, "gpus_per_trial": 0.25},
+    run={"name": "large", "runs_dir": Path.home() / "runs", "storage": "/mnt/shared/runs"},
 )
+study = Study(spec, SearchSpace({"x": Float(0.0, 1.0)}), trainable, (data,))
 with connect("auto") as cluster:
-    summary = run_study(
-        spec, folder=Path.home() / "runs" / "large", space=SearchSpace({"x": Float(0.0, 1.0)}),
-        trainable=trainable, data=data, slots=slot_counter(cluster, 0.25, 0.25, None),
-        observer=Silent(),
-    )
-assert len(summary.complete) == 12, summary
-print("nodes", *{trial.node for trial in summary.trials})
+    result = run_study(study, cluster, Silent())
+assert len(result.complete) == 12, result
+print("nodes", *{trial.node for trial in result.trials})
 """
 
 
@@ -130,12 +133,12 @@ def test_preflight_names_the_nodes_that_do_not_see_the_storage(lan: Lan) -> None
     error = preflight(lan, "/home/ubuntu/local")[-1]
     assert error.startswith("error: nothing was started:")
     for host, address in (("w1", W1), ("w2", W2)):
-        assert f"{host} ({address}) cannot write in --storage /home/ubuntu/local" in error
+        assert f"{host} ({address}) cannot write in `storage` /home/ubuntu/local" in error
     assert "head" not in error
 
 
 def test_preflight_names_the_node_with_another_version(lan: Lan) -> None:
-    file = "~/rangefinder/trainables/fit.py"
+    file = "~/rangefinder/trainables/training/fit.py"
     lan.on("w1", f"cp -p {file} ~/fit.py && echo '# later' >> {file}")
     error = preflight(lan, "/mnt/shared/preflight")[-1]
     lan.on("w1", f"cp -p ~/fit.py {file}")
