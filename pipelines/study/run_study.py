@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -22,7 +23,8 @@ from pipelines.study.result import StudyResult
 from pipelines.study.study import Study
 from pipelines.tuner.algorithms import make_sampler
 from pipelines.tuner.attempts import unpack
-from pipelines.tuner.callback import StudyCallback
+from pipelines.tuner.callback import InSequence, OneByOne
+from pipelines.tuner.judge import Judge
 from pipelines.tuner.ledger import Rules, TrialLedger
 from pipelines.tuner.progress import Observer
 from pipelines.tuner.schedulers import SCHEDULERS, Scheduler
@@ -117,6 +119,8 @@ def _run(
         spec.resources.cpus_per_trial,
         storage,
         must_resume=scheduler.pauses,
+        decides=partial(scheduler.decides, replace(study.stopping, space=None)),
+        target_value=spec.budget.target_value,
     )
     total = ledger.progress().total
     each = spec.resources.trial
@@ -125,13 +129,16 @@ def _run(
     # Where configs change in mid-training, the whole population takes turns.
     searcher = StudySearcher(source, (lambda: total) if scheduler.changes_configs else slots)
     stopper = StudyStopper(ledger)
-    callback = StudyCallback(
+    judge = scheduler.make(study.stopping)
+    adapter = (
+        OneByOne if scheduler.pauses else partial(InSequence, judge=Judge(judge, study.metric_name))
+    )
+    callback = adapter(
         ledger,
-        metric=study.metric_name,
         record=record,
         tell=source.tell,
         observer=observer,
-        retries=searcher,
+        searcher=searcher,
         alive=is_alive,
     )
     tuner = tune.Tuner(
@@ -141,7 +148,7 @@ def _run(
         ),
         tune_config=tune.TuneConfig(
             search_alg=searcher,
-            scheduler=scheduler.make(study.stopping),
+            scheduler=judge if scheduler.pauses else None,
             num_samples=-1,  # the searcher says when there is nothing left
             reuse_actors=True,
             trial_dirname_creator=lambda trial: trial.trial_id,

@@ -1,116 +1,85 @@
-"""The adapter from Ray Tune's events to the ledger, and from its decisions to what they ask for."""
+"""The adapters from Ray Tune's events to the ledger, and from its decisions to what they ask."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+from ray import tune
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 from ray.tune.result import DONE, SHOULD_CHECKPOINT
 
 from pipelines.record.trials import FinishedTrial
 from pipelines.record.writing import Record
-from pipelines.tuner.attempts import Attempt, unpack
+from pipelines.tuner.attempts import Attempt, pack, unpack
+from pipelines.tuner.judge import Judge
 from pipelines.tuner.ledger import Ended, Report, TrialLedger
 from pipelines.tuner.outcome import cause_of, exception_of, gpus_of, traceback_of
 from pipelines.tuner.progress import Observer
-from pipelines.tuner.trial import FINISHED, HAS_WEIGHTS, METRIC_VALUES, NOTICE, WEIGHTS
+from pipelines.tuner.searcher import StudySearcher
+from pipelines.tuner.trial import FINISHED, HAS_WEIGHTS, NOTICE, REPORTS, WEIGHTS, EpochReport
 from search_spaces import Config
 
 
-class Retries(Protocol):
-    """Takes a config that is to have another attempt."""
-
-    def try_again(self, config: Config, attempt: Attempt) -> None: ...
-
-
 class StudyCallback(Callback):
-    """Tells the ledger what Ray says of trials, and does what the ledger decides: asks Ray for a
-    checkpoint, keeps weights, records, tells the sampler, shows."""
+    """What both kinds of studies have in common: telling the ledger what Ray says of trials, and
+    doing what it decides: keeping weights, recording, telling the sampler, trying again, showing.
+    """
 
     def __init__(
         self,
         ledger: TrialLedger,
         *,
-        metric: str,
         record: Record,
         tell: Callable[[FinishedTrial], None],
         observer: Observer,
-        retries: Retries,
+        searcher: StudySearcher,
         alive: Callable[[str], bool] = lambda node: True,
     ) -> None:
         """``alive`` says whether the machine at an address is still there."""
         self._ledger = ledger
-        self._metric = metric
         self._record = record
         self._tell = tell
         self._observer = observer
-        self._retries = retries
+        self._searcher = searcher
         self._alive = alive
-        self._ids: dict[str, str] = {}  # what Ray calls a trial -> what the record calls it
-        self._trials: dict[str, Trial] = {}  # the latest attempt, by the record's name
+        self._current: dict[str, str] = {}  # Ray's trial -> the one of the record that it trains
+        self._checkpoints: dict[str, tune.Checkpoint] = {}  # by the record's names
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing for Ray's own snapshot: the record is what a search goes on from."""
         return {}
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
-        """Also of a trial that was paused, or that has another attempt."""
+        """Also of a trial that was paused."""
         self._know(trial)
         self._show()
 
-    def on_trial_result(
-        self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **_: Any
-    ) -> None:
-        trial_id = self._ids[trial.trial_id]
-        last = bool(result.get(DONE))
-        report = Report(
-            epoch=result["epoch"],
-            value=result[self._metric],
-            metrics=result[METRIC_VALUES],
-            diverged=result["diverged"],
-            has_weights=result[HAS_WEIGHTS],
-            last=last,
-            node=result.get("node_ip", ""),
-            leaving=result[NOTICE],
-        )
-        if last and not result[FINISHED]:
-            self._ledger.stopped(trial_id)
-        decision = self._ledger.report(trial_id, report, unpack(trial.config)[0])
-        if decision.save:
-            result[SHOULD_CHECKPOINT] = True
-        if decision.new_best:
-            self._observer.new_best(decision.new_best)
-        self._show()
-
     def on_trial_save(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
-        self._ledger.saved(self._ids[trial.trial_id])
-
-    def on_trial_complete(
-        self, iteration: int, trials: list[Trial], trial: Trial, **_: Any
-    ) -> None:
-        trial_id = self._ids.get(trial.trial_id, "")
-        if trial_id not in self._ledger.running:  # it never started
-            return
-        if trial.status == Trial.PAUSED:
-            self._ledger.stopped(trial_id)
-        self._conclude(self._ledger.end(trial_id))
+        trial_id = self._current[trial.trial_id]
+        if trial.checkpoint is not None:
+            self._checkpoints[trial_id] = trial.checkpoint
+        self._ledger.saved(trial_id)
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
-        trial_id = self._know(trial)
+        if not self._trains(trial):
+            return
+        trial_id = self._current.pop(trial.trial_id)
         cause = cause_of(exception_of(trial), self._ledger.last_node(trial_id), self._alive)
-        checkpoint = None if trial.checkpoint is None else trial.checkpoint.path
+        checkpoint = self._checkpoints.get(trial_id)
         traceback = traceback_of(trial)
         error = traceback.strip().splitlines()[-1].strip()
-        outcome = self._ledger.fail(trial_id, cause, checkpoint, error)
+        outcome = self._ledger.fail(
+            trial_id, cause, None if checkpoint is None else checkpoint.path, error
+        )
         if isinstance(outcome, Ended):
             self._record.write_error(trial_id, traceback)
             self._conclude(outcome)
             self._observer.failed(outcome.trial)
         else:
-            self._retries.try_again(*outcome)
+            self._searcher.try_again(*outcome)
             self._observer.tried_again(trial_id, cause, self._ledger.epochs_of(trial_id))
 
     def on_experiment_end(self, trials: list[Trial], **_: Any) -> None:
@@ -118,30 +87,147 @@ class StudyCallback(Callback):
             self._conclude(ended)
 
     def _know(self, trial: Trial) -> str:
-        """The record's name of a trial, which starts where it is new."""
-        if trial.trial_id not in self._ids:
+        """The record's name of what Ray's trial trains; it starts where that is new."""
+        if trial.trial_id not in self._current:
             config, attempt = unpack(trial.config, trial.trial_id)
-            self._ids[trial.trial_id] = attempt.trial_id
-            self._trials[attempt.trial_id] = trial
-            self._ledger.start(attempt, config, gpus_of(trial))
-        return self._ids[trial.trial_id]
+            self._start(trial, config, attempt)
+        return self._current[trial.trial_id]
+
+    def _trains(self, trial: Trial) -> bool:
+        """Whether Ray's trial trains one of the record now, which starts where it is new."""
+        return self._know(trial) in self._ledger.running
+
+    def _start(self, trial: Trial, config: Config, attempt: Attempt) -> None:
+        self._current[trial.trial_id] = attempt.trial_id
+        self._ledger.start(attempt, config, gpus_of(trial))
+
+    def _report(
+        self, trial_id: str, result: dict[str, Any], found: EpochReport, config: Config | None
+    ) -> bool:
+        """Whether to save, after an epoch."""
+        report = Report(
+            epoch=found.epoch,
+            value=found.value,
+            metrics=found.metrics,
+            diverged=found.diverged,
+            has_weights=result[HAS_WEIGHTS],
+            last=result[FINISHED],
+            node=result.get("node_ip", ""),
+            leaving=result[NOTICE],
+        )
+        decision = self._ledger.report(trial_id, report, config)
+        if decision.new_best:
+            self._observer.new_best(decision.new_best)
+        return decision.save
 
     def _conclude(self, ended: Ended) -> None:
         trial = ended.trial
-        if ended.keep_weights:
-            self._keep_weights(trial)
+        checkpoint = self._checkpoints.pop(trial.trial_id, None)
+        if ended.keep_weights and checkpoint is not None:  # a trainable may have no model
+            with checkpoint.as_directory() as folder:
+                self._record.keep_weights(trial, Path(folder, WEIGHTS))
         self._record.append(trial)
         self._tell(trial)
-        del self._trials[trial.trial_id]
         self._show()
 
-    def _keep_weights(self, trial: FinishedTrial) -> None:
-        checkpoint = self._trials[trial.trial_id].checkpoint
-        if checkpoint is None:  # a trainable without a model
-            return
-        with checkpoint.as_directory() as folder:
-            self._record.keep_weights(trial, Path(folder, WEIGHTS))
-
-    def _show(self) -> None:
-        paused = sum(trial.status == Trial.PAUSED for trial in self._trials.values())
+    def _show(self, paused: int = 0) -> None:
         self._observer.progress(self._ledger.progress(paused))
+
+
+class OneByOne(StudyCallback):
+    """Of a study in which Ray's scheduler pauses trials: each is one of Ray's."""
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self._trials: Sequence[Trial] = ()
+
+    def on_step_end(self, iteration: int, trials: list[Trial], **_: Any) -> None:
+        self._trials = trials
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **_: Any
+    ) -> None:
+        trial_id = self._current[trial.trial_id]
+        (found,) = result[REPORTS]
+        if result.get(DONE) and not result[FINISHED]:
+            self._ledger.stopped(trial_id)
+        if self._report(trial_id, result, found, unpack(trial.config)[0]):
+            result[SHOULD_CHECKPOINT] = True
+        self._show()
+
+    def on_trial_complete(
+        self, iteration: int, trials: list[Trial], trial: Trial, **_: Any
+    ) -> None:
+        trial_id = self._current.get(trial.trial_id, "")
+        if trial_id not in self._ledger.running:  # it never started
+            return
+        if trial.status == Trial.PAUSED:
+            self._ledger.stopped(trial_id)
+        self._conclude(self._ledger.end(trial_id))
+
+    def _show(self, paused: int = 0) -> None:
+        super()._show(sum(trial.status == Trial.PAUSED for trial in self._trials))
+
+
+class InSequence(StudyCallback):
+    """Of all other studies: one of Ray's trials is a process, which trains one trial after the
+    other. ``judge`` says which of them go on."""
+
+    def __init__(self, *arguments: Any, judge: Judge, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self._judge = judge
+        self._ending: set[str] = set()  # of Ray's trials: they save, and then their trial ends
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **_: Any
+    ) -> None:
+        if not self._trains(trial):  # there was nothing more to train
+            return
+        trial_id, save, stopped, diverged = self._current[trial.trial_id], False, False, False
+        for found in result[REPORTS]:
+            save |= self._report(trial_id, result, found, None)
+            diverged = found.diverged
+            stopped = not diverged and self._judge.stops(trial_id, found.epoch, found.value)
+            if stopped:
+                break
+        if stopped and not result[FINISHED]:
+            self._ledger.stopped(trial_id)
+        ends = stopped or result[FINISHED]
+        if save and not diverged:
+            result[SHOULD_CHECKPOINT] = True
+            if ends:
+                self._ending.add(trial.trial_id)
+        elif ends:
+            self._end(trial)
+        self._show()
+
+    def on_trial_save(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
+        super().on_trial_save(iteration, trials, trial)
+        if trial.trial_id in self._ending:
+            self._ending.discard(trial.trial_id)
+            self._end(trial)
+
+    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
+        self._ending.discard(trial.trial_id)
+        if self._trains(trial):
+            self._judge.fail(self._current[trial.trial_id])
+        super().on_trial_error(iteration, trials, trial)
+
+    def _start(self, trial: Trial, config: Config, attempt: Attempt) -> None:
+        super()._start(trial, config, attempt)
+        self._judge.start(attempt.trial_id, config)
+
+    def _end(self, trial: Trial) -> None:
+        """Of what Ray's trial trains; the process goes on with another, where there is one."""
+        trial_id = self._current[trial.trial_id]
+        self._judge.end(trial_id)
+        self._conclude(self._ledger.end(trial_id))
+        self._go_on(trial)
+
+    def _go_on(self, trial: Trial) -> None:
+        large = unpack(trial.config)[1].gpus is not None  # a share that one attempt alone needed
+        following = None if large else self._searcher.following(Trial.generate_id())
+        actor = trial.temporary_state.ray_actor
+        if following is not None and actor is not None:
+            actor.assign.remote(pack(*following))
+            self._start(trial, *following)

@@ -165,6 +165,7 @@ class TrialLedger:
         if report.diverged:
             running.stopped_by = "divergence"
             reached.best = incumbent
+            self._saving.discard(trial_id)  # what an epoch before it asked for
             self._forget(trial_id)
             return Decision()
         save = self._is_due(running, report)

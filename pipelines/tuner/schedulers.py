@@ -17,7 +17,7 @@ import numpy as np
 
 from pipelines.tuner.algorithms import ALGORITHMS
 from pipelines.tuner.attempts import unpack
-from search_spaces import Choice, SearchSpace
+from search_spaces import Choice, Config, SearchSpace
 from trainables.training.metrics import Mode
 from trainables.training.schedules import POLICIES
 
@@ -48,17 +48,39 @@ def no_rungs(max_epochs: int, grace_period: int, reduction_factor: float) -> tup
     return ()
 
 
+def every_epoch(rules: StoppingRules, config: Config, epoch: int) -> bool:
+    """Of a scheduler that may decide at any time."""
+    return True
+
+
+def at_rungs(rules: StoppingRules, config: Config, epoch: int) -> bool:
+    """Of ASHA."""
+    return epoch in rungs(rules.max_epochs, rules.grace_period, rules.reduction_factor)
+
+
+def at_cycle_ends(rules: StoppingRules, config: Config, epoch: int) -> bool:
+    """Of ASHA that waits for ends of cycles."""
+    return epoch >= rules.grace_period and ends_cycle(config, epoch)
+
+
+def never(rules: StoppingRules, config: Config, epoch: int) -> bool:
+    """Of no scheduler."""
+    return False
+
+
 @dataclass(frozen=True)
 class Scheduler:
     """A recipe, and what must be known of it elsewhere.
 
     ``rungs`` gives the epochs at which it compares trials, from the longest training, the grace
-    period and the reduction factor.
+    period and the reduction factor. ``decides`` says whether it decides on a trial with a config
+    after an epoch: between two such epochs a trial need not ask.
     """
 
     make: Callable[[StoppingRules], TrialScheduler]
     plan: Callable[[StoppingRules], str]  # what it does, in a few words
     rungs: Callable[[int, int, float], tuple[int, ...]] = no_rungs
+    decides: Callable[[StoppingRules, Config, int], bool] = every_epoch
     aligns_cycles: bool = False  # a one-cycle policy ends a cycle at each rung
     pauses: bool = False  # its trials must be able to go on from a checkpoint
     changes_configs: bool = False  # in the middle of a training, all trials taking turns
@@ -218,11 +240,13 @@ SCHEDULERS: dict[str, Scheduler] = {
         asha,
         lambda rules: f"asha stopping from epoch {rules.grace_period}, {_goes_on(rules)}",
         rungs,
+        at_rungs,
     ),
     "aligned_asha": Scheduler(
         aligned_asha,
         lambda rules: f"asha at ends of cycles from epoch {rules.grace_period}, {_goes_on(rules)}",
         rungs,
+        at_cycle_ends,
         aligns_cycles=True,
     ),
     "median": Scheduler(median, lambda rules: f"median stopping from epoch {rules.grace_period}"),
@@ -235,7 +259,7 @@ SCHEDULERS: dict[str, Scheduler] = {
         pauses=True,
         changes_configs=True,
     ),
-    "none": Scheduler(none, lambda rules: "no early stopping"),
+    "none": Scheduler(none, lambda rules: "no early stopping", decides=never),
 }
 
 

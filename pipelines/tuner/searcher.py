@@ -28,28 +28,40 @@ class StudySearcher(Searcher):
         self._slots = slots
         self._live: set[str] = set()
         self._paused: set[str] = set()
-        self._again: deque[dict[str, Any]] = deque()
+        self._again: deque[tuple[Config, Attempt]] = deque()
 
     def try_again(self, config: Config, attempt: Attempt) -> None:
         """Let ``config`` have another attempt, before anything new is asked for."""
-        self._again.append(pack(config, attempt))
+        self._again.append((config, attempt))
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         if self._exhausted and not self._again and not self._live:
             return str(Searcher.FINISHED)
         if len(self._live - self._paused) >= self._slots():
             return None
-        packed = self._again.popleft() if self._again else self._ask(trial_id)
-        if packed is not None:
+        asked = self._again.popleft() if self._again else self._ask(trial_id)
+        if asked is not None:
             self._live.add(trial_id)
         elif not self._live:
             return str(Searcher.FINISHED)
-        return packed  # None where a trial that runs may still need another attempt
+        return None if asked is None else pack(*asked)  # None: another attempt may still be needed
 
-    def _ask(self, trial_id: str) -> dict[str, Any] | None:
+    def following(self, trial_id: str) -> tuple[Config, Attempt] | None:
+        """What a process trains after a trial, under the name ``trial_id`` where it is new; None
+        where there is nothing, or there are more processes than slots.
+
+        An attempt that needs a larger share of a GPU than others is left for a process of its own.
+        """
+        if len(self._live) > self._slots():
+            return None
+        if self._again and self._again[0][1].gpus is None:
+            return self._again.popleft()
+        return self._ask(trial_id)
+
+    def _ask(self, trial_id: str) -> tuple[Config, Attempt] | None:
         asked = None if self._exhausted else self._source.ask(trial_id)
         self._exhausted = asked is None
-        return None if asked is None else pack(*asked)
+        return asked
 
     def on_pause(self, trial_id: str) -> None:
         """Ray's HyperBandForBOHB says so of each trial."""

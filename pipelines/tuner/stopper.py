@@ -10,13 +10,13 @@ from pipelines.tuner.ledger import TrialLedger
 
 
 class StudyStopper(Stopper):
-    """Stops a trial that diverged, and all of them when the ledger says that the study is over."""
+    """Stops all trials when the ledger says that the study is over."""
 
     def __init__(self, ledger: TrialLedger) -> None:
         self._ledger = ledger
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-        return bool(result["diverged"])
+        return False  # a trial ends by its own word, or by its scheduler's
 
     def stop_all(self) -> bool:
         return self._ledger.is_over()

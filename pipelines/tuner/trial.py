@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,10 +31,21 @@ Trainable: TypeAlias = Callable[..., Iterator[tuple[Metrics, nn.Module | None]]]
 
 WEIGHTS = "weights.pt"  # of the best epoch
 TRAINING = "training.pt"  # what the training goes on from
+REPORTS = "reports"  # the epochs since the last result
 FINISHED = "finished"  # the trainable ended by itself; Ray's own "done" is also set by schedulers
 HAS_WEIGHTS = "has_weights"
 NOTICE = "notice"  # the trial's machine is about to be taken away
-METRIC_VALUES = "metric_values"  # all that the trainable reported, apart from what Ray adds
+BATCH_SECONDS = 0.5  # after so long the epochs are reported, whether anybody decides or not
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """What a trial says of an epoch: finite numbers only."""
+
+    epoch: int
+    value: float  # the metric searched for
+    metrics: Mapping[str, float]  # all that the trainable reported
+    diverged: bool = False
 
 
 @runtime_checkable
@@ -43,6 +55,11 @@ class Resumable(Protocol):
     def state_dict(self) -> dict[str, Any]: ...
 
     def load_state_dict(self, state: dict[str, Any]) -> None: ...
+
+
+def always(config: Config, epoch: int) -> bool:
+    """A scheduler that decides after each epoch."""
+    return True
 
 
 @dataclass(frozen=True)
@@ -55,37 +72,51 @@ class TrialSettings:
     cpus: float
     storage: str  # where checkpoints lie: an absolute path, or a URI
     must_resume: bool = False  # the scheduler pauses trials
+    decides: Callable[[Config, int], bool] = always  # whether somebody does after an epoch
+    target_value: float | None = None
 
 
 class StudyTrial(tune.Trainable):
-    """One step is one epoch. An actor is reused: a new config makes a new model, not a process."""
+    """Trains one trial after the other in one process, as Ray's trial for all of them.
+
+    A step trains to the next epoch after which somebody decides, or for half a second, and reports
+    all its epochs. The trial after one that has ended comes by :meth:`assign`. Where a scheduler
+    pauses trials, each is a trial of Ray's too, and comes by :meth:`reset_config`.
+    """
 
     def setup(self, config: Config, settings: TrialSettings, data: TrialData) -> None:
         self._settings = settings
         self._data = data
         set_threads(settings.cpus)
+        self._model: nn.Module | None = None
+        self._assigned: Config | None = None
+        self._best_weights: dict[str, torch.Tensor] = {}
+        self._epochs: Iterator[tuple[Metrics, nn.Module | None]] = iter(())
         self._start(config)
 
-    def reset_config(self, new_config: Config) -> bool:
-        """Ray ends an actor that raises here, and the trial starts in another.
+    def assign(self, packed: Config) -> None:
+        """The next step begins this trial."""
+        self._assigned = packed
 
-        Raises ``LeavingError`` on a machine that is about to go, and ``MemoryHeldError`` where the
-        trial before still holds memory of the GPU.
-        """
+    def reset_config(self, new_config: Config) -> bool:
+        """Ray ends an actor that raises here, and the trial starts in another."""
+        self._begin(new_config)
+        return True
+
+    def _begin(self, packed: Config) -> None:
+        """Raises ``LeavingError`` on a machine that is about to go, and ``MemoryHeldError`` where
+        the trial before still holds memory of the GPU."""
         if notice.is_given():
             raise LeavingError
         if held := self._release():
             raise MemoryHeldError(held)
-        self._start(new_config)
-        return True
+        self._start(packed)
 
     def _start(self, packed: Config) -> None:
         settings = self._settings
         self._config, attempt = unpack(packed)
-        self._model: nn.Module | None = None
         self._epoch = 0
         self._best: float | None = None
-        self._best_weights: dict[str, torch.Tensor] = {}
         self._epochs = settings.trainable(
             self._config,
             self._data,
@@ -102,25 +133,68 @@ class StudyTrial(tune.Trainable):
             filesystem, _ = FileSystem.from_uri(settings.storage)
             with tune.Checkpoint(attempt.checkpoint, filesystem).as_directory() as folder:
                 self.load_checkpoint(folder)
+        self._trains = True
 
     def _release(self) -> int:
         """Give the device's memory back to the trials that share it; the bytes that stay."""
         self._model = None
         self._best_weights = {}
         self._epochs = iter(())
+        self._trains = False
         return gpu.release()
 
     def step(self) -> dict[str, Any]:
-        try:
-            metrics, self._model = next(self._epochs)
-        except StopIteration:
-            if self._epoch == 0:
-                raise RuntimeError("the trainable ended without yielding an epoch") from None
+        if self._assigned is not None:
+            packed, self._assigned = self._assigned, None
+            self._begin(packed)
+        if not self._trains:
+            return {REPORTS: [], DONE: True}  # there is no next trial
+        reports, finished = self._train()
+        if not reports and self._epoch == 0:
+            raise RuntimeError("the trainable ended without yielding an epoch")
+        self._trains = not finished
+        result = {
+            REPORTS: reports,
+            FINISHED: finished,
+            HAS_WEIGHTS: self._model is not None,
+            NOTICE: notice.is_given(),
+        }
+        return self._for_ray(result) if self._settings.must_resume else result
+
+    def _train(self) -> tuple[list[EpochReport], bool]:
+        """The epochs up to the next decision, and whether they were the last."""
+        settings, started = self._settings, time.monotonic()
+        reports: list[EpochReport] = []
+        for metrics, model in self._epochs:
+            self._epoch += 1
+            self._model = model
+            found = report(metrics, self._epoch, settings)
+            reports.append(found)
+            self._keep_best(found.value)
+            if found.diverged or found.epoch >= settings.max_epochs:
+                return reports, True
+            if (
+                settings.decides(self._config, found.epoch)
+                or time.monotonic() - started >= BATCH_SECONDS
+                or self._reaches_target(found.value)
+                or notice.is_given()
+            ):
+                return reports, False
+        return reports, True
+
+    def _for_ray(self, result: dict[str, Any]) -> dict[str, Any]:
+        """With what Ray's own scheduler goes by: the only epoch, as it decides after each."""
+        if not result[REPORTS]:
             return {DONE: True, RESULT_DUPLICATE: True}
-        self._epoch += 1
-        result = report(metrics, self._epoch, self._settings)
-        self._keep_best(result[self._settings.metric])
-        return {**result, HAS_WEIGHTS: self._model is not None, NOTICE: notice.is_given()}
+        (found,) = result[REPORTS]
+        mine = {"epoch": found.epoch, self._settings.metric: found.value, DONE: result[FINISHED]}
+        return {**result, **mine}
+
+    def _reaches_target(self, value: float) -> bool:
+        target = self._settings.target_value
+        if target is None:
+            return False
+        return value == target or METRICS[self._settings.metric].better(value, target)
 
     def _keep_best(self, value: float) -> None:
         """A later epoch may be saved to go on from, but the best one's weights are the result."""
@@ -160,9 +234,9 @@ class StudyTrial(tune.Trainable):
         self._release()
 
 
-def report(metrics: Metrics, epoch: int, settings: TrialSettings) -> dict[str, Any]:
-    """What Ray is told of an epoch: finite numbers only. A metric that is not finite, or a
-    trainable's own word, makes the trial diverged, with the metric's worst score.
+def report(metrics: Metrics, epoch: int, settings: TrialSettings) -> EpochReport:
+    """What the driver is told of an epoch. A metric that is not finite, or a trainable's own word,
+    makes the trial diverged, with the metric's worst score.
 
     Raises ``ValueError`` where the metric searched for is missing.
     """
@@ -176,13 +250,9 @@ def report(metrics: Metrics, epoch: int, settings: TrialSettings) -> dict[str, A
     diverged = bool(metrics.get("diverged", False)) or settings.metric not in finite
     if diverged:
         finite[settings.metric] = METRICS[settings.metric].worst
-    epoch = int(finite.get("epoch", epoch))
-    last = diverged or epoch >= settings.max_epochs
-    return {
-        "epoch": epoch,
-        "diverged": diverged,
-        settings.metric: finite[settings.metric],
-        METRIC_VALUES: {k: v for k, v in finite.items() if k not in ("epoch", "diverged")},
-        FINISHED: last,
-        DONE: last,
-    }
+    return EpochReport(
+        epoch=int(finite.get("epoch", epoch)),
+        value=finite[settings.metric],
+        metrics={k: v for k, v in finite.items() if k not in ("epoch", "diverged")},
+        diverged=diverged,
+    )

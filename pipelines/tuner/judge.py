@@ -1,0 +1,55 @@
+"""One of Ray's schedulers as a judge of trials that Ray knows nothing of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ray.tune.schedulers import TrialScheduler as Decisions
+
+from pipelines.tuner.schedulers import TIME_ATTR
+from search_spaces import Config
+
+if TYPE_CHECKING:
+    from ray.tune.schedulers import TrialScheduler
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """What the schedulers look at of a trial."""
+
+    trial_id: str
+    config: Mapping[str, Any] = field(compare=False, hash=False)
+
+
+class Judge:
+    """Asks ``scheduler`` whether a trial goes on, by the record's names of trials: another attempt
+    of a trial is the same trial to it. For schedulers that neither pause trials nor change them."""
+
+    def __init__(self, scheduler: TrialScheduler, metric: str) -> None:
+        self._scheduler: Any = scheduler
+        self._metric = metric
+        self._trials: dict[str, _Trial] = {}
+        self._last: dict[str, dict[str, Any]] = {}
+
+    def start(self, trial_id: str, config: Config) -> None:
+        """A trial starts, or another attempt of it."""
+        self._trials[trial_id] = trial = _Trial(trial_id, config)
+        self._scheduler.on_trial_add(None, trial)
+
+    def stops(self, trial_id: str, epoch: int, value: float) -> bool:
+        """Whether a trial that has reached ``value`` ends after ``epoch``."""
+        self._last[trial_id] = result = {TIME_ATTR: epoch, self._metric: value}
+        decision = self._scheduler.on_trial_result(None, self._trials[trial_id], result)
+        return bool(decision == Decisions.STOP)
+
+    def end(self, trial_id: str) -> None:
+        """A trial has ended, for whatever reason but an error."""
+        trial, result = self._trials.pop(trial_id), self._last.pop(trial_id, {})
+        self._scheduler.on_trial_complete(None, trial, result)
+
+    def fail(self, trial_id: str) -> None:
+        """An attempt ended with an error."""
+        self._scheduler.on_trial_error(None, self._trials.pop(trial_id))
+        self._last.pop(trial_id, None)
