@@ -6,9 +6,7 @@ contract tests derive from there. A library is imported by the recipe that needs
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pipelines.tuner.samplers import (
@@ -48,14 +46,10 @@ def sobol(problem: Problem) -> Sampler:
 def optuna(problem: Problem) -> Sampler:
     """Tree-structured Parzen estimator (Bergstra et al. 2011), multivariate within each group of
     parameters that are active together, with pending trials taken for bad (constant liar)."""
-    from optuna.samplers import TPESampler
-
+    from pipelines.tuner.fast_tpe import FastTPESampler
     from pipelines.tuner.optuna_sampler import OptunaSampler
 
-    with _experimental():  # `group`, there since Optuna 2.8
-        tpe = TPESampler(
-            multivariate=True, group=True, constant_liar=True, seed=problem.sampler_seed
-        )
+    tpe = FastTPESampler(problem.sampler_seed)
     return OptunaSampler(problem.space, problem.mode, tpe, problem.history)
 
 
@@ -63,14 +57,15 @@ def gp(problem: Problem) -> Sampler:
     """Gaussian process with expected improvement (Jones et al. 1998) over the parameters that are
     always active, which takes pending trials into account; TPE for the others."""
     import torch
-    from optuna.samplers import GPSampler, TPESampler
+    from optuna.samplers import GPSampler
 
+    from pipelines.tuner.fast_tpe import FastTPESampler
     from pipelines.tuner.optuna_sampler import OptunaSampler
 
     torch.set_num_threads(1)  # its matrices are small: threads would only wait for each other
     seed = problem.sampler_seed
     sampler = GPSampler(
-        seed=seed, independent_sampler=TPESampler(seed=seed), warn_independent_sampling=False
+        seed=seed, independent_sampler=FastTPESampler(seed), warn_independent_sampling=False
     )
     return OptunaSampler(problem.space, problem.mode, sampler, problem.history, knows_pruned=False)
 
@@ -78,13 +73,14 @@ def gp(problem: Problem) -> Sampler:
 def cmaes(problem: Problem) -> Sampler:
     """Covariance matrix adaptation (Hansen 2016) over the numbers that are always active; TPE for
     the other parameters."""
-    from optuna.samplers import CmaEsSampler, TPESampler
+    from optuna.samplers import CmaEsSampler
 
+    from pipelines.tuner.fast_tpe import FastTPESampler
     from pipelines.tuner.optuna_sampler import OptunaSampler
 
     seed = problem.sampler_seed
     sampler = CmaEsSampler(
-        seed=seed, independent_sampler=TPESampler(seed=seed), warn_independent_sampling=False
+        seed=seed, independent_sampler=FastTPESampler(seed), warn_independent_sampling=False
     )
     return OptunaSampler(problem.space, problem.mode, sampler, problem.history, knows_pruned=False)
 
@@ -148,13 +144,3 @@ def make_sampler(name: str, problem: Problem, worst: float) -> Sampler:
         forbid=problem.space.forbid,
         worst=worst,
     )
-
-
-@contextmanager
-def _experimental() -> Iterator[None]:
-    """Without Optuna's warning that an argument may change: the contract tests would notice."""
-    from optuna.exceptions import ExperimentalWarning
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        yield

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import optuna
 from optuna.trial import FrozenTrial, create_trial
+from threadpoolctl import ThreadpoolController
 
 from pipelines.record.journal import DIRECTIONS, STATES, distribution
 from pipelines.record.trials import FinishedTrial, State
@@ -51,6 +52,7 @@ class OptunaSampler:
         self._knows_pruned = knows_pruned
         self._study = optuna.create_study(sampler=sampler, direction=DIRECTIONS[mode])
         self._pending: dict[str, optuna.Trial] = {}
+        self._threads = ThreadpoolController()
         known = [trial for trial in history if space.contains(trial.config)]
         self._sound_values = [t.value for t in known if t.value is not None and not t.diverged]
         learned = [self._as_learned(trial) for trial in known]
@@ -66,7 +68,8 @@ class OptunaSampler:
             self._study.enqueue_trial(given)
         trial = self._study.ask()
         self._pending[trial_id] = trial
-        return self._space.walk(lambda name, domain: _suggest(trial, name, domain))
+        with self._threads.limit(limits=1):  # of small matrices they would wait for each other
+            return self._space.walk(lambda name, domain: _suggest(trial, name, domain))
 
     def tell(self, trial: FinishedTrial) -> None:
         pending = self._pending.pop(trial.trial_id)

@@ -1,0 +1,354 @@
+"""Optuna's tree-structured Parzen estimator, for thousands of trials."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any, Self, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.exceptions import ExperimentalWarning
+from optuna.samplers import TPESampler
+from optuna.samplers._tpe.sampler import default_gamma, default_weights
+from optuna.search_space.group_decomposed import _SearchSpaceGroup
+from optuna.study import Study, StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+from scipy.special import ndtr, ndtri
+
+MAX_KERNELS = 2500  # of the bad trials: more are thinned
+
+Array = NDArray[np.float64]
+Numbers = NDArray[np.intp]
+
+
+class FastTPESampler(TPESampler):
+    """``TPESampler(multivariate=True, group=True, constant_liar=True)`` of Optuna 5, faster.
+
+    Its suggestions are the same, from the same random numbers, up to ``max_kernels`` bad trials.
+    Beyond, the density of the bad ones is estimated from that many of them, drawn evenly by their
+    weights. What is saved: a trial is read once, when it has ended, and a mixture of truncated
+    normal distributions is evaluated as one array.
+    """
+
+    def __init__(self, seed: int | None = None, max_kernels: int = MAX_KERNELS) -> None:
+        with warnings.catch_warnings():  # `group`, there since Optuna 2.8
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            super().__init__(multivariate=True, group=True, constant_liar=True, seed=seed)
+        self._max_kernels = max_kernels
+        self._seen = _Seen()
+        self._read_for = -1
+
+    def infer_relative_search_space(
+        self, study: Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        self._read(study, trial)
+        self._search_space_group = self._seen.groups
+        return {
+            name: distribution
+            for group in self._seen.groups.search_spaces
+            for name, distribution in sorted(group.items())
+            if not distribution.single()
+        }
+
+    def _sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        if not search_space or self._seen.n_finished < self._n_startup_trials:
+            return {}
+        return self._sample(study, trial, search_space)
+
+    def sample_independent(
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:
+        self._read(study, trial)
+        if self._seen.n_finished < self._n_startup_trials:
+            return self._random_sampler.sample_independent(
+                study, trial, param_name, param_distribution
+            )
+        return self._sample(study, trial, {param_name: param_distribution})[param_name]
+
+    def _read(self, study: Study, trial: FrozenTrial) -> None:
+        """What has happened until ``trial`` is asked for."""
+        if self._read_for != trial.number:
+            self._seen.update(study, self._get_params)
+            self._read_for = trial.number
+
+    def _sample(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """The best of some candidates drawn from the density of the good trials."""
+        below, above = (
+            self._mixture(rows, search_space) for rows in self._seen.split(trial.number)
+        )
+        candidates = below.sample(self._rng.rng, self._n_ei_candidates)
+        best = int(np.argmax(below.density(candidates) / above.density(candidates)))
+        return {
+            name: distribution.to_external_repr(column[best].item())
+            for (name, distribution), column in zip(search_space.items(), candidates, strict=True)
+        }
+
+    def _mixture(self, rows: Numbers, search_space: dict[str, BaseDistribution]) -> _Mixture:
+        """Of the trials in ``rows`` that have all parameters of ``search_space``."""
+        observed = self._seen.values(rows, search_space)
+        n = observed.shape[1]
+        weights = default_weights(n)
+        if n > self._max_kernels:
+            total = weights.sum()
+            places = (np.arange(self._max_kernels) + 0.5) / self._max_kernels * total
+            observed = observed[:, np.searchsorted(np.cumsum(weights), places)]
+            weights = np.full(self._max_kernels, total / self._max_kernels)
+        weights = np.append(weights, 1.0)  # the prior's
+        kernels = [
+            _kernels(distribution, values, n)
+            for distribution, values in zip(search_space.values(), observed, strict=True)
+        ]
+        return _Mixture(weights / weights.sum(), kernels)
+
+
+class _Seen:
+    """What TPE needs of the trials so far, a row each, by their numbers."""
+
+    def __init__(self) -> None:
+        self.groups = _SearchSpaceGroup()  # of parameters that were active together
+        self.n_finished = 0
+        self._values: dict[str, Array] = {}  # by parameter: internal values, NaN where inactive
+        self._order: Array = np.empty((0, 3))  # sorts trials, the best first; NaN while one runs
+        self._distributions: dict[str, BaseDistribution] = {}
+        self._n_trials = 0
+        self._unfinished: list[int] = []
+        self._below = self._above = np.empty(0, np.intp)
+
+    def update(
+        self, study: Study, params_of: Callable[[FrozenTrial, Study], Mapping[str, Any]]
+    ) -> None:
+        """Read the trials that have ended since, and what is known of the running ones."""
+        trials = study.get_trials(deepcopy=False)
+        self._grow(len(trials))
+        open_ = [*self._unfinished, *range(self._n_trials, len(trials))]
+        self._n_trials = len(trials)
+        self._unfinished = [n for n in open_ if not trials[n].state.is_finished()]
+        for trial in (trials[number] for number in open_):
+            if trial.state in (TrialState.COMPLETE, TrialState.PRUNED):
+                self._order[trial.number] = _order(trial, study.direction)
+                self.groups.add_distributions(trial.distributions)
+            if trial.state not in (TrialState.FAIL, TrialState.WAITING):
+                self._enter(trial.number, params_of(trial, study), trial.distributions)
+        self._rank()
+
+    def split(self, asked: int) -> tuple[Numbers, Numbers]:
+        """The good trials, and all others but the one that is asked for."""
+        return self._below, self._above[self._above != asked]
+
+    def values(self, rows: Numbers, names: Mapping[str, BaseDistribution]) -> Array:
+        """A line for each parameter, with the values of the rows that have all of them."""
+        nothing = np.full(len(self._order), np.nan)
+        chosen = np.array([self._values.get(name, nothing)[rows] for name in names])
+        return chosen[:, ~np.isnan(chosen).any(axis=0)]
+
+    def _rank(self) -> None:
+        """Running trials are taken for bad (constant liar)."""
+        finished = np.flatnonzero(~np.isnan(self._order[:, 0]))
+        ranked = finished[np.lexsort(self._order[finished].T[::-1])]
+        self.n_finished = len(finished)
+        n_below = default_gamma(self.n_finished)
+        self._below = np.sort(ranked[:n_below])
+        self._above = np.sort(np.concatenate([ranked[n_below:], np.array(self._unfinished, int)]))
+
+    def _enter(
+        self, number: int, params: Mapping[str, Any], distributions: Mapping[str, BaseDistribution]
+    ) -> None:
+        self._distributions.update(distributions)
+        for column in self._values.values():
+            column[number] = np.nan  # while it ran it had values of parameters that are inactive
+        for name, value in params.items():
+            if name not in self._values:
+                self._values[name] = np.full(len(self._order), np.nan)
+            self._values[name][number] = self._distributions[name].to_internal_repr(value)
+
+    def _grow(self, n: int) -> None:
+        missing = max(2 * n, 64) - len(self._order) if n > len(self._order) else 0
+        if missing:
+            self._order = np.pad(self._order, ((0, missing), (0, 0)), constant_values=np.nan)
+            self._values = {
+                name: np.pad(column, (0, missing), constant_values=np.nan)
+                for name, column in self._values.items()
+            }
+
+
+def _order(trial: FrozenTrial, direction: StudyDirection) -> tuple[float, float, float]:
+    """Complete trials come first, then pruned ones by how far they came, then by value."""
+    sign = -1.0 if direction == StudyDirection.MAXIMIZE else 1.0
+    if trial.state is TrialState.COMPLETE:
+        return 0.0, 0.0, sign * cast(float, trial.value)
+    if not trial.intermediate_values:
+        return 1.0, 1.0, 0.0
+    step, value = max(trial.intermediate_values.items())
+    return 1.0, -step, np.inf if np.isnan(value) else sign * value
+
+
+@dataclass(frozen=True)
+class _Mixture:
+    """Of product kernels: one around each trial, and the prior.
+
+    ``weights`` has the shape (kernels,), and candidates a line for each parameter.
+    """
+
+    weights: Array
+    parameters: list[_Parameter]
+
+    def sample(self, rng: np.random.RandomState, size: int) -> list[Array]:
+        chosen = rng.choice(len(self.weights), p=self.weights, size=size)
+        # Optuna draws the numbers of all options first.
+        options = [i for i, p in enumerate(self.parameters) if isinstance(p, _Categorical)]
+        drawn = {i: rng.rand(size) for i in options}
+        numeric = [i for i in range(len(self.parameters)) if i not in drawn]
+        drawn |= dict(zip(numeric, rng.uniform(size=(len(numeric), size)), strict=True))
+        return [p.sample(chosen, drawn[i]) for i, p in enumerate(self.parameters)]
+
+    def density(self, candidates: list[Array]) -> Array:
+        """Of each candidate. Far from all trials the prior remains, so it is never 0."""
+        smooth, cells = [(np.ones((len(candidates[0]), 1)), np.log(self.weights)[np.newaxis])], []
+        for parameter, values in zip(self.parameters, candidates, strict=True):
+            if isinstance(parameter, _Discrete):
+                cells.append(parameter.density(values))
+            else:
+                smooth.append((parameter.features(values), parameter.coefficients()))
+        features, coefficients = zip(*smooth, strict=True)
+        # One matrix product for all parameters whose log density is linear in some features.
+        kernels = np.exp(np.hstack(features) @ np.vstack(coefficients))
+        return cast(Array, reduce(np.multiply, cells, kernels).sum(axis=1))
+
+
+def _kernels(distribution: BaseDistribution, observed: Array, n: int) -> _Parameter:
+    """Around ``observed`` values, which stand for ``n`` trials."""
+    if isinstance(distribution, CategoricalDistribution):
+        return _Categorical(observed.astype(np.intp), len(distribution.choices), 1 / (n + 1))
+    assert isinstance(distribution, FloatDistribution | IntDistribution)
+    kind = _Discrete if distribution.step else _Continuous
+    return kind.around(observed, distribution, n)
+
+
+@dataclass(frozen=True)
+class _Categorical:
+    """Kernels that each prefer the option of one trial; the last is uniform.
+
+    ``smoothing`` is what each option has before the observed one gets 1 more.
+    """
+
+    observed: Numbers
+    n_options: int
+    smoothing: float
+
+    def sample(self, kernels: Numbers, quantiles: Array) -> Array:
+        cumulative = np.cumsum(self._probabilities()[:, kernels], axis=0)
+        cumulative[-1] = 1.0
+        return cast(Array, (cumulative < quantiles).sum(axis=0).astype(float))
+
+    def features(self, values: Array) -> Array:
+        """Which option it is."""
+        is_option = values[:, np.newaxis] == np.arange(self.n_options)
+        return cast(Array, is_option.astype(float))
+
+    def coefficients(self) -> Array:
+        return np.log(self._probabilities())
+
+    def _probabilities(self) -> Array:
+        """Of shape (options, kernels)."""
+        table = np.full((self.n_options, len(self.observed) + 1), self.smoothing)
+        table[self.observed, np.arange(len(self.observed))] += 1
+        return cast(Array, table / table.sum(axis=0))
+
+
+@dataclass(frozen=True)
+class _Numeric:
+    """Truncated normal kernels on ``[low, high]``, in the logarithm where the scale is one; the
+    last is the prior's."""
+
+    distribution: FloatDistribution | IntDistribution
+    low: float
+    high: float
+    mu: Array
+    sigma: Array
+
+    @classmethod
+    def around(
+        cls, observed: Array, distribution: FloatDistribution | IntDistribution, n: int
+    ) -> Self:
+        """As wide as the distance to the next value, within bounds. Values that stand for ``n`` of
+        them are that much closer to each other."""
+        half = (distribution.step or 0.0) / 2
+        low, high = float(distribution.low - half), float(distribution.high + half)
+        if distribution.log:
+            observed, low, high = np.log(observed), float(np.log(low)), float(np.log(high))
+        width = high - low
+        sigma = np.empty_like(observed)
+        order = np.argsort(observed)
+        if len(observed):
+            gaps = np.diff(np.concatenate(([low], observed[order], [high])))
+            sigma[order] = np.maximum(gaps[:-1], gaps[1:])
+        if len(observed) >= 2:  # the ends of the range are no neighbours
+            sigma[order[0]], sigma[order[-1]] = gaps[1], gaps[-2]
+        sigma = np.clip(sigma * len(observed) / max(n, 1), width / min(100.0, 2.0 + n), width)
+        mu = np.append(observed, (low + high) / 2)
+        return cls(distribution, low, high, mu, np.append(sigma, width))
+
+    def sample(self, kernels: Numbers, quantiles: Array) -> Array:
+        mu, sigma = self.mu[kernels], self.sigma[kernels]
+        below, above = (ndtr((edge - mu) / sigma) for edge in (self.low, self.high))
+        drawn = mu + sigma * ndtri(below + quantiles * (above - below))
+        drawn = np.clip(drawn, self.low, self.high)
+        if self.distribution.log:
+            drawn = np.exp(drawn)
+        if step := self.distribution.step:
+            drawn = self.distribution.low + np.round((drawn - self.distribution.low) / step) * step
+        return cast(Array, np.clip(drawn, self.distribution.low, self.distribution.high))
+
+    def _scaled(self, values: Array) -> Array:
+        return np.log(values) if self.distribution.log else values
+
+
+class _Continuous(_Numeric):
+    def features(self, values: Array) -> Array:
+        """1, x and its square: (x - mu)^2 written out."""
+        x = (self._scaled(values) - self.low) / (self.high - self.low)
+        return np.column_stack([np.ones_like(x), x, x * x])
+
+    def coefficients(self) -> Array:
+        width = self.high - self.low
+        mu, precision = (self.mu - self.low) / width, np.square(width / self.sigma)
+        inside = _mass(self.mu, self.sigma, self.low, self.high)
+        at_0 = -np.log(inside * self.sigma * np.sqrt(2 * np.pi)) - precision * mu * mu / 2
+        return np.stack([at_0, precision * mu, -precision / 2])
+
+
+class _Discrete(_Numeric):
+    def density(self, values: Array) -> Array:
+        """The probability of a cell ``step`` wide around each value, of shape (candidates,
+        kernels). Many trials have the same value, so equal kernels are worked out once."""
+        kernels, of_kernel = np.unique(self.mu + 1j * self.sigma, return_inverse=True)
+        mu, sigma = kernels.real, kernels.imag
+        half = (self.distribution.step or 0.0) / 2
+        left, right = (self._scaled(values + side)[:, np.newaxis] for side in (-half, half))
+        inside = _mass(mu, sigma, self.low, self.high)
+        return (_mass(mu, sigma, left, right) / inside)[:, of_kernel]
+
+
+_Parameter = _Categorical | _Continuous | _Discrete
+
+
+def _mass(mu: Array, sigma: Array, left: Array | float, right: Array | float) -> Array:
+    """The probability of kernels between two points, as if they were not truncated."""
+    return cast(Array, ndtr((right - mu) / sigma) - ndtr((left - mu) / sigma))

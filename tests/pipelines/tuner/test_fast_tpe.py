@@ -1,0 +1,119 @@
+"""TPE for thousands of trials: what Optuna's own would suggest."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+import numpy as np
+import optuna
+import pytest
+from optuna.samplers import BaseSampler, TPESampler
+
+from pipelines.record.trials import FinishedTrial, State
+from pipelines.tuner.fast_tpe import FastTPESampler
+from pipelines.tuner.optuna_sampler import OptunaSampler
+from search_spaces import SPACES, AtLeast, Choice, Config, Float, Int, SearchSpace
+
+pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+
+ENDS = (
+    (State.COMPLETE, ""),
+    (State.PRUNED, "scheduler"),
+    (State.PRUNED, "divergence"),
+    (State.FAIL, ""),
+)
+
+
+def reference(seed: int) -> TPESampler:
+    return TPESampler(multivariate=True, group=True, constant_liar=True, seed=seed)
+
+
+def asked(
+    sampler: BaseSampler, space: SearchSpace, history: tuple[FinishedTrial, ...] = ()
+) -> Iterator[Config]:
+    """Configs of a search with four pending trials, which end out of order and in all ways."""
+    study = OptunaSampler(space, "min", sampler, history)
+    rng = np.random.default_rng(0)
+    pending: deque[tuple[str, Config]] = deque()
+    for i in range(1000):
+        config = study.ask(str(i))
+        assert config is not None
+        yield config
+        pending.append((str(i), config))
+        if len(pending) == 4:
+            pending.rotate(int(rng.integers(4)))
+            study.tell(ended(*pending.popleft(), rng))
+
+
+def ended(trial_id: str, config: Config, rng: np.random.Generator) -> FinishedTrial:
+    state, stopped_by = ENDS[rng.choice(len(ENDS), p=[0.5, 0.3, 0.1, 0.1])]
+    curve = {epoch: float(rng.random()) for epoch in range(1, int(rng.integers(2, 6)))}
+    if state is State.FAIL:
+        return FinishedTrial(trial_id, config, state)
+    return FinishedTrial(
+        trial_id, config, state, curve, min(curve.values()), len(curve), stopped_by
+    )
+
+
+def first(n: int, configs: Iterator[Config]) -> list[Config]:
+    return [next(configs) for _ in range(n)]
+
+
+def close(left: Config, right: Config) -> bool:
+    """Numbers are allowed the error of another order of operations."""
+    return left.keys() == right.keys() and all(
+        left[name] == pytest.approx(right[name], rel=1e-6)
+        if isinstance(left[name], float)
+        else left[name] == right[name]
+        for name in left
+    )
+
+
+@pytest.mark.parametrize("name", ["mlp", "cnn"])
+def test_it_suggests_what_optuna_does(name: str) -> None:
+    theirs = first(60, asked(reference(7), SPACES[name]))
+    ours = first(60, asked(FastTPESampler(7), SPACES[name]))
+    assert all(close(a, b) for a, b in zip(ours, theirs, strict=True))
+
+
+def test_it_learns_from_a_history_as_optuna_does() -> None:
+    rng = np.random.default_rng(1)
+    space = SPACES["mlp"]
+    history = tuple(ended(f"h{i}", space.sample(rng), rng) for i in range(150))
+    theirs = first(8, asked(reference(7), space, history))
+    ours = first(8, asked(FastTPESampler(7), space, history))
+    assert all(close(a, b) for a, b in zip(ours, theirs, strict=True))
+
+
+def test_as_the_sampler_of_single_parameters_it_suggests_what_optuna_does() -> None:
+    """Another sampler asks it for what it cannot do itself. No options here: of two that score the
+    same the last digit decides."""
+    deep = {f"x{i}": Float(1e-3, 1.0, log=True, when=AtLeast("n", i)) for i in (1, 2, 3)}
+    space = SearchSpace({"n": Int(1, 3), **deep, "y": Float(0.0, 1.0)})
+
+    def cma(independent: BaseSampler) -> BaseSampler:
+        return optuna.samplers.CmaEsSampler(
+            seed=1, independent_sampler=independent, warn_independent_sampling=False
+        )
+
+    theirs = first(40, asked(cma(TPESampler(seed=1)), space))
+    ours = first(40, asked(cma(FastTPESampler(1)), space))
+    assert all(close(a, b) for a, b in zip(ours, theirs, strict=True))
+
+
+def test_with_thinned_bad_trials_it_still_finds_the_good_region() -> None:
+    """At (3, 0.7), which has a hundredth of the space."""
+    space = SearchSpace({"option": Choice(tuple(range(12))), "x": Float(0.0, 1.0)})
+
+    def value(config: Config) -> float:
+        return float(config["option"] != 3) + abs(float(config["x"]) - 0.7)
+
+    study = OptunaSampler(space, "min", FastTPESampler(0, max_kernels=50))
+    values = []
+    for i in range(300):
+        config = study.ask(str(i))
+        assert config is not None
+        values.append(value(config))
+        study.tell(FinishedTrial(str(i), config, State.COMPLETE, {1: values[-1]}, values[-1], 1))
+    assert np.mean(np.array(values[-100:]) < 0.05) > 0.15
