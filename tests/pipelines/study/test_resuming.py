@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from pipelines.record.files import RunFiles
 from pipelines.record.journal import load_journal
 from pipelines.record.trials import State
 from pipelines.tuner.attempts import Cause
+from pipelines.tuner.trial import BATCH_SECONDS
 from search_spaces import Float, SearchSpace
 from tests.pipelines.running import Witness, study
 from trainables.data.datasets import TrialData
@@ -92,9 +94,10 @@ def test_a_population_takes_over_what_is_better(cluster: Cluster, folder: Path) 
 
 
 def dies_once(marker: Path) -> Callable[..., Iterator[Any]]:
-    """A trainable whose process dies in the fourth epoch of one trial."""
+    """A trainable whose process dies in the fourth epoch of one trial, after it reported three."""
 
     def die(epoch: int) -> None:
+        time.sleep(BATCH_SECONDS)
         if epoch == 4 and not marker.exists():
             marker.touch()
             os._exit(1)
