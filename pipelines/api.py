@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from pipelines.cli.connection import Connection
 from pipelines.cli.launch import launch
-from pipelines.cluster.connect import check_address
+from pipelines.cluster.connect import check_address, connecting
+from pipelines.study.ahead import imports_of_trials
 from pipelines.study.prepare import prepare
 from pipelines.study.runs import Run, open_run
 from pipelines.study.spec import StudySpec
@@ -39,7 +39,8 @@ def search(
         ValueError: where the search cannot run, before anything is written.
     """
     check_address(address)
-    study = prepare(spec or StudySpec(), trainable=trainable, space=space)
-    where = Connection(address=address, dashboard=dashboard)
-    launch(study, where, Console(highlight=False, quiet=quiet))
+    spec = spec or StudySpec()
+    with connecting(address, dashboard=dashboard, modules=imports_of_trials(spec)) as connected:
+        study = prepare(spec, trainable=trainable, space=space)
+        launch(study, connected, Console(highlight=False, quiet=quiet))
     return open_run(study.folder)

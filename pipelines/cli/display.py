@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from types import TracebackType
 
 from rich.console import Console
@@ -20,7 +21,11 @@ _PLAIN_EVERY = 10.0  # seconds between progress lines where there is no terminal
 class Display:
     """An observer of a study, as a context manager around it."""
 
-    def __init__(self, console: Console, metric: str) -> None:
+    def __init__(
+        self, console: Console, metric: str, begun: Callable[[], None] = lambda: None
+    ) -> None:
+        """``begun`` is called when the first trial has reported."""
+        self._begun: Callable[[], None] | None = begun
         self._console = console
         self._metric = metric
         self._live = Live(console=console, refresh_per_second=4, transient=True)
@@ -52,6 +57,9 @@ class Display:
     def progress(self, progress: Progress) -> None:
         if not progress.seconds or (progress.best is None and not progress.finished):
             return
+        if self._begun is not None:
+            self._begun()
+            self._begun = None
         if self._is_live:
             self._live.update(Text(progress_line(progress, self._console.width), no_wrap=True))
         elif time.monotonic() - self._printed >= _PLAIN_EVERY:

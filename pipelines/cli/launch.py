@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from rich.console import Console
 
 from pipelines.cli.command import FAILURE, INTERRUPTED
-from pipelines.cli.connection import Connection
 from pipelines.cli.display import Display
 from pipelines.cli.share_lines import share_lines
 from pipelines.cli.summary import estimate_lines, plan_lines, space_lines, summary_lines
 from pipelines.cli.text import print_lines, print_plain
-from pipelines.cluster.connect import LOCAL, Cluster, connect, local_node, slot_counter
+from pipelines.cluster.connect import Cluster, slot_counter
 from pipelines.cluster.measured_share import check_has_gpu
 from pipelines.cluster.preflight import preflight
 from pipelines.cluster.resources import Node, check_fit
@@ -28,37 +26,43 @@ from pipelines.study.study import Study
 from pipelines.tuner.algorithms import ALGORITHMS
 
 
-def launch(study: Study, where: Connection, console: Console) -> StudyResult:
-    """Connect, check that a trial fits, search, and print what came out.
+def launch(study: Study, connected: Callable[[], Cluster], console: Console) -> StudyResult:
+    """Check that a trial fits, search, and print what came out. ``connected`` waits for the
+    cluster.
 
-    Raises ``ValueError`` before anything is started or written where the search cannot run.
+    Raises ``ValueError`` before anything is written where the search cannot run.
     """
-    with _ready(study, where, console) as (ready, cluster):
-        with Display(console, ready.metric_name) as display:
-            result = run_study(ready, cluster, display)
-        finish(ready, result)
-        repeats = _repeat(ready, cluster, result, console)
-        print_lines(console, summary_lines(ready, result, cluster, repeats))
+    study, cluster = _ready(study, connected, console)
+
+    def open_dashboard() -> None:
+        cluster.open_dashboard(lambda address: print_plain(console, f"dashboard {address}"))
+
+    with Display(console, study.metric_name, open_dashboard) as display:
+        result = run_study(study, cluster, display)
+    finish(study, result)
+    repeats = _repeat(study, cluster, result, console)
+    print_lines(console, summary_lines(study, result, cluster, repeats))
     return result
 
 
-def show_plan(study: Study, where: Connection, console: Console, node_price: float | None) -> None:
+def show_plan(
+    study: Study, connected: Callable[[], Cluster], console: Console, node_price: float | None
+) -> None:
     """Print the plan of a search, its space, and an estimate of what it takes.
 
     Raises what :func:`launch` raises.
     """
-    where = where.model_copy(update={"dashboard": False})
-    with _ready(study, where, console, dry_run=True) as (ready, cluster):
-        grid = ready.size is not None
-        print_lines(console, space_lines(ready.space, ready.spec.search.levels if grid else None))
-        if ready.network is None:
-            print_plain(
-                console,
-                "estimate  none: how long an epoch of your own function takes is not known",
-            )
-            return
-        at_once = min(_slots(ready, cluster), ready.trials)
-        print_lines(console, estimate_lines(estimate(ready, cluster, at_once), node_price))
+    study, cluster = _ready(study, connected, console, dry_run=True)
+    grid = study.size is not None
+    print_lines(console, space_lines(study.space, study.spec.search.levels if grid else None))
+    if study.network is None:
+        print_plain(
+            console,
+            "estimate  none: how long an epoch of your own function takes is not known",
+        )
+        return
+    at_once = min(_slots(study, cluster), study.trials)
+    print_lines(console, estimate_lines(estimate(study, cluster, at_once), node_price))
 
 
 def exit_code(result: StudyResult) -> int:
@@ -68,10 +72,9 @@ def exit_code(result: StudyResult) -> int:
     return 0 if result.best else FAILURE
 
 
-@contextmanager
 def _ready(
-    study: Study, where: Connection, console: Console, *, dry_run: bool = False
-) -> Iterator[tuple[Study, Cluster]]:
+    study: Study, connected: Callable[[], Cluster], console: Console, *, dry_run: bool = False
+) -> tuple[Study, Cluster]:
     """Connected, checked and announced. Of the study the share of a GPU is known."""
 
     def say(line: str) -> None:
@@ -79,23 +82,21 @@ def _ready(
 
     measured = study.spec.resources.measured
     ALGORITHMS[study.spec.search.algo](study.problem)  # refuses, before Ray, what it cannot search
-    if where.address == LOCAL:
-        _check_fit([local_node()], study)
-    with connect(where.address, dashboard=where.dashboard) as cluster:
-        _check_fit(cluster.nodes_at_most(), study)
-        if measured:
-            if not dry_run:
-                _preflight(study, cluster, console)
-            study = with_measured_share(study, cluster, say=say)
-        print_lines(console, plan_lines(study, cluster, _slots(study, cluster)))
-        trial = study.spec.resources.trial
-        if 0 < trial.gpus < 1:
-            slots = slot_counter(cluster, trial, study.spec.resources.max_concurrent)
-            granted = gpu_counter(cluster, trial, slots, study.trials)()
-            print_lines(console, share_lines(trial.gpus, granted, mps_by_node()))
-        if not measured and not dry_run:
+    cluster = connected()
+    _check_fit(cluster.nodes_at_most(), study)
+    if measured:
+        if not dry_run:
             _preflight(study, cluster, console)
-        yield study, cluster
+        study = with_measured_share(study, cluster, say=say)
+    print_lines(console, plan_lines(study, cluster, _slots(study, cluster)))
+    trial = study.spec.resources.trial
+    if 0 < trial.gpus < 1:
+        slots = slot_counter(cluster, trial, study.spec.resources.max_concurrent)
+        granted = gpu_counter(cluster, trial, slots, study.trials)()
+        print_lines(console, share_lines(trial.gpus, granted, mps_by_node()))
+    if not measured and not dry_run:
+        _preflight(study, cluster, console)
+    return study, cluster
 
 
 def _check_fit(nodes: list[Node], study: Study) -> None:

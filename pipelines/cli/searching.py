@@ -22,17 +22,24 @@ def run_search(spec: StudySpec, where: Connection, options: RunOptions) -> int:
     if options.plot_schedule and spec.problem.trainable:
         raise ValueError(f"`plot_schedule` knows no schedule of {spec.problem.trainable}")
 
-    from pipelines.cli.launch import exit_code, launch, show_plan
-    from pipelines.cluster.connect import check_address
-    from pipelines.study.prepare import prepare
+    from pipelines.cluster.connect import check_address, connecting
+    from pipelines.study.ahead import imports_of_trials
 
     console = Console(highlight=False)
     check_address(where.address)
-    study = prepare(spec)
-    if options.dry_run:
-        show_plan(study, where, console, options.node_price)
-        return 0
-    code = exit_code(launch(study, where, console))
+    dashboard = where.dashboard and not options.dry_run
+    with connecting(
+        where.address, dashboard=dashboard, modules=imports_of_trials(spec)
+    ) as connected:
+        # While Ray starts: torch and the data take as long.
+        from pipelines.cli.launch import exit_code, launch, show_plan
+        from pipelines.study.prepare import prepare
+
+        study = prepare(spec)
+        if options.dry_run:
+            show_plan(study, connected, console, options.node_price)
+            return 0
+        code = exit_code(launch(study, connected, console))
     if options.plot_schedule and code == 0:
         from pipelines.results.schedule import write_schedule
 

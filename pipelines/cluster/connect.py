@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +19,10 @@ from ray._private.services import get_ray_address_from_environment
 from ray.exceptions import RayError
 
 from pipelines.cluster.address import ClusterError, TokenError, knock
+from pipelines.cluster.local_ray import LOCAL as LOCAL
+from pipelines.cluster.local_ray import QUIET, LateDashboard, start
 from pipelines.cluster.resources import Node, TrialResources, slots_in
 
-LOCAL = "local"
 ON_PREMISES = "local"  # Ray's word for the provider of machines that are one's own
 _AUTOSCALER_CONFIG = "~/ray_bootstrap_config.yaml"  # where `ray up` puts it on the head
 
@@ -40,12 +43,23 @@ SETTINGS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass
 class Cluster:
     """A Ray cluster that this process is connected to."""
 
-    dashboard: str  # "" where there is none
+    dashboard: str  # its address; "" where there is none, or not yet
     started_here: bool
+    late_dashboard: LateDashboard | None = None
+
+    def open_dashboard(self, say: Callable[[str], None]) -> None:
+        """Start the one that was left for later, in the background; ``say`` gets its address."""
+
+        def opened(address: str) -> None:
+            self.dashboard = address
+            say(address)
+
+        if self.late_dashboard is not None:
+            self.late_dashboard.open(opened)
 
     def nodes(self) -> list[Node]:
         """Those that are there now."""
@@ -113,10 +127,41 @@ def local_node() -> Node:
 
 
 @contextmanager
-def connect(address: str | None = None, *, dashboard: bool = True) -> Iterator[Cluster]:
+def connecting(
+    address: str | None = None, *, dashboard: bool = True, modules: Sequence[str] = ()
+) -> Iterator[Callable[[], Cluster]]:
+    """:func:`connect` in a thread of its own, while this one goes on. What is yielded waits for
+    the cluster, and raises what ``connect`` raises."""
+    found: Future[Cluster] = Future()
+    done = threading.Event()
+
+    def hold() -> None:
+        try:
+            with connect(address, dashboard=dashboard, modules=modules) as cluster:
+                found.set_result(cluster)
+                done.wait()  # Linux ends Ray's processes with the thread that started them
+        except Exception as error:
+            if found.done():
+                raise
+            found.set_exception(error)
+
+    thread = threading.Thread(target=hold, daemon=True)
+    thread.start()
+    try:
+        yield found.result
+    finally:
+        done.set()
+        thread.join()
+
+
+@contextmanager
+def connect(
+    address: str | None = None, *, dashboard: bool = True, modules: Sequence[str] = ()
+) -> Iterator[Cluster]:
     """Use the cluster that this process is connected to, or join the one at ``address``. Without
     an address, join the one that runs on this machine, or start Ray here; ``"local"`` starts Ray
-    here in any case.
+    here in any case, with a dashboard that waits for :meth:`Cluster.open_dashboard`; the processes
+    of trials then import ``modules`` ahead.
 
     Raises:
         ClusterError: no cluster answers at ``address``.
@@ -125,27 +170,38 @@ def connect(address: str | None = None, *, dashboard: bool = True) -> Iterator[C
         os.environ.setdefault(name, value)
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     connected_before = ray.is_initialized()  # in a notebook, say: then it is not ours to shut down
-    context, started_here = _init(address, dashboard)
+    cluster = _join(address) or _start(dashboard, modules)
     try:
-        url = context.dashboard_url
-        yield Cluster(f"http://{url}" if url else "", started_here)
+        yield cluster
     finally:
+        if cluster.late_dashboard is not None:
+            cluster.late_dashboard.close()
         if not connected_before:
             ray.shutdown()
 
 
-def _init(address: str | None, dashboard: bool) -> tuple[Any, bool]:
-    quiet = {"logging_level": logging.CRITICAL, "log_to_driver": False}
+def _start(dashboard: bool, modules: Sequence[str]) -> Cluster:
+    start(modules)
+    return Cluster("", True, LateDashboard() if dashboard else None)
+
+
+def _join(address: str | None) -> Cluster | None:
+    """None where Ray is to be started here."""
     if ray.is_initialized():
-        return ray.init(ignore_reinit_error=True, **quiet), False
+        return _joined(ray.init(ignore_reinit_error=True, **QUIET))
     found = _find(address)
     if found is None:
-        return ray.init(address=LOCAL, include_dashboard=dashboard, **quiet), True
+        return None
     try:
-        return ray.init(address=found, **quiet), False
+        return _joined(ray.init(address=found, **QUIET))
     except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
         raise ClusterError(f"no Ray cluster at `address` {found}: {reason}") from None
+
+
+def _joined(context: Any) -> Cluster:
+    url = context.dashboard_url
+    return Cluster(f"http://{url}" if url else "", started_here=False)
 
 
 def check_address(address: str | None) -> None:

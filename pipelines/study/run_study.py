@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from ray import cloudpickle, tune
+from ray.tune.execution import class_cache
 
 import trainables
 from pipelines.cluster.connect import Cluster, is_alive, slot_counter
@@ -32,6 +33,9 @@ from pipelines.tuner.searcher import StudySearcher
 from pipelines.tuner.sources import RepeatedTrials, SampledTrials, Source
 from pipelines.tuner.stopper import StudyStopper
 from pipelines.tuner.trial import StudyTrial, Trainable, TrialSettings
+
+# Ray would start other processes than those that it has ready for a setting of PyTorch Lightning.
+class_cache.DEFAULT_ENV_VARS.clear()
 
 
 def run_study(study: Study, cluster: Cluster, observer: Observer) -> StudyResult:
@@ -166,6 +170,8 @@ def _run(
             verbose=0,
         ),
     )
+    import time
+
     with _interruptible(ledger):
         tuner.fit()
     return record.trials

@@ -14,7 +14,7 @@ from trainables.training.batches import EVALUATION_BATCH, batch_bounds, to_tenso
 from trainables.training.config import TrainingConfig
 from trainables.training.metrics import DIVERGED_LOSS
 from trainables.training.objective import Scores, objective_of
-from trainables.training.optimizers import make_optimizer, set_rates
+from trainables.training.optimizers import make_optimizer, set_rates, step
 from trainables.training.schedules import make_schedule
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ class Training(Iterator[EpochMetrics]):
         self._optimizer.zero_grad()
         loss.backward()
         set_rates(self._optimizer, *self._rates)
-        self._optimizer.step()
+        step(self._optimizer)
         self._step += 1
         return output.detach()
 

@@ -7,6 +7,7 @@ that a search space can name them without it.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -70,7 +71,27 @@ OPTIMIZERS: dict[str, OptimizerKind] = {
 
 def make_optimizer(model: nn.Module, config: TrainingConfig) -> Optimizer:
     """The optimiser of ``config``; its learning rate and momentum are those of the start."""
+    _leave_out_compiler()
     return OPTIMIZERS[config.optimizer].make(model.parameters(), config)
+
+
+def step(optimizer: Optimizer) -> None:
+    """One step, by the optimiser's own code alone: without the hooks, and what torch wraps around
+    it for its compiler and profiler, which takes as long as a step of a small network."""
+    import torch
+
+    with torch.no_grad():
+        inspect.unwrap(type(optimizer).step)(optimizer)
+
+
+def _leave_out_compiler() -> None:
+    """The methods of torch's optimisers import torch's compiler, to leave themselves out of it.
+    That takes a second, and nothing is compiled here: tell them that it is done."""
+    from torch.optim import Optimizer
+
+    for name in ("add_param_group", "zero_grad", "state_dict", "load_state_dict"):
+        function = inspect.unwrap(getattr(Optimizer, name))
+        function.__dict__.setdefault("__dynamo_disable", function)
 
 
 def set_rates(optimizer: Optimizer, lr: float, momentum: float) -> None:

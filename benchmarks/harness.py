@@ -1,0 +1,195 @@
+"""What the benchmarks share: sides that take turns, what a command costs, and what it trained."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from search_spaces import Config
+
+HERE = Path(__file__).parent
+_TICK = os.sysconf("SC_CLK_TCK")
+_POLL = 0.1  # seconds
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trial, by what it cost: its config, its epochs, and what the training needs beside."""
+
+    config: Config
+    epochs: int
+    max_epochs: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of a command: seconds from its start to its end, and of CPU by kind of process."""
+
+    wall: float
+    cpu: Mapping[str, float]
+
+
+def measured(command: Sequence[str], log: Path, **environment: str) -> Cost:
+    """Run a command to its end. Raises ``RuntimeError`` with its output where it fails."""
+    seconds: dict[int, tuple[str, float]] = {}
+    started = time.perf_counter()
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            command, stdout=out, stderr=subprocess.STDOUT, env={**os.environ, **environment}
+        )
+        while process.poll() is None:
+            seconds.update(_cpu_of_tree(process.pid))
+            time.sleep(_POLL)
+    wall = time.perf_counter() - started
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed: {log.read_text()[-2000:]}")
+    cpu: defaultdict[str, float] = defaultdict(float)
+    for kind, used in seconds.values():
+        cpu[kind] += used
+    return Cost(wall, dict(cpu))
+
+
+def _cpu_of_tree(root: int) -> dict[int, tuple[str, float]]:
+    """By process: its kind, and the seconds of CPU that it has used so far."""
+    parents, used = {}, {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                fields = (folder / "stat").read_text().rpartition(")")[2].split()
+                kind = _kind((folder / "cmdline").read_text().replace("\0", " "))
+            except OSError:  # it has ended
+                continue
+            pid = int(folder.name)
+            parents[pid] = int(fields[1])
+            used[pid] = kind, (int(fields[11]) + int(fields[12])) / _TICK
+    found = {root: ("driver", used[root][1])} if root in used else {}
+    added = True
+    while added:
+        children = {p: used[p] for p, parent in parents.items() if parent in found}
+        added = bool(children.keys() - found.keys())
+        found |= {p: u for p, u in children.items() if p != root}
+    return found
+
+
+def _kind(command: str) -> str:
+    if command.startswith(("ray::Slot", "ray::Study", "ray::IDLE", "ray::Imp", "ray::train")):
+        return "workers"
+    if "ray" in command.partition(" ")[0] or "/ray/" in command:
+        return "Ray"
+    return "workers"
+
+
+def bare_seconds(trials: Sequence[Trained], model: str, data: str, at_once: int) -> float:
+    """Seconds that all the epochs of ``trials`` take, trained again with nothing around them, as
+    many at once as there were, with a thread each: the sum over all."""
+    with ProcessPoolExecutor(at_once, initializer=_load, initargs=(model, data)) as pool:
+        list(pool.map(_train, trials[: 2 * at_once]))  # warm
+        return sum(pool.map(_train, trials))
+
+
+_loaded: dict[str, Any] = {}
+
+
+def _load(model: str, data: str) -> None:
+    import torch
+
+    from trainables.data.datasets import load
+    from trainables.networks import NETWORKS
+
+    torch.set_num_threads(1)
+    _loaded.update(network=NETWORKS[model], data=load(data))
+
+
+def _train(trial: Trained) -> float:
+    import torch
+
+    started = time.perf_counter()
+    training = _loaded["network"](
+        trial.config,
+        _loaded["data"],
+        max_epochs=trial.max_epochs,
+        seed=trial.seed,
+        device=torch.device("cpu"),
+    )
+    for _ in range(trial.epochs):
+        next(training)
+    return time.perf_counter() - started
+
+
+@dataclass(frozen=True)
+class Searched:
+    """A search from a cold command, and what it did with the time."""
+
+    cost: Cost
+    trained: Sequence[Trained]
+    first_start: float  # of a trial: seconds since the command's start
+    last_end: float
+    first_epoch: float  # the end of the first epoch, in the same seconds
+
+    def useful(self, bare: float, slots: int) -> float:
+        """The share of the slots' time, all in, that the training itself would have taken."""
+        return bare / (slots * self.cost.wall)
+
+    def useful_once_started(self, bare: float, slots: int) -> float:
+        return bare / (slots * (self.last_end - self.first_start))
+
+
+def searched(
+    make_command: Callable[[Path], Sequence[str]], read: Callable[[Path], Any]
+) -> Searched:
+    """Run a search that leaves what it did in a folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        begun = time.time()
+        cost = measured(make_command(Path(folder)), Path(folder, "log.txt"))
+        trained, first_start, last_end, first_epoch = read(Path(folder))
+        return Searched(cost, trained, first_start - begun, last_end - begun, first_epoch - begun)
+
+
+def write_work(file: Path, trained: Iterable[Trained], times: Sequence[float]) -> None:
+    """What a peer leaves of its search."""
+    rows = [(t.config, t.epochs, t.max_epochs, t.seed) for t in trained]
+    file.write_text(json.dumps({"trained": rows, "times": list(times)}))
+
+
+def read_work(folder: Path) -> tuple[list[Trained], float, float, float]:
+    found = json.loads((folder / "work.json").read_text())
+    first_start, last_end, first_epoch = found["times"]
+    return [Trained(*row) for row in found["trained"]], first_start, last_end, first_epoch
+
+
+def in_turns(rounds: int, sides: Mapping[str, Callable[[int], Any]]) -> dict[str, list[Any]]:
+    """Each side once a round, the first one changing, because the machine's speed drifts."""
+    results: dict[str, list[Any]] = {name: [] for name in sides}
+    names = list(sides)
+    for number in range(rounds):
+        for name in names[number % len(names) :] + names[: number % len(names)]:
+            results[name].append(sides[name](number))
+            print(f"round {number + 1}  {name}", file=sys.stderr, flush=True)
+    return results
+
+
+def middle(values: Iterable[float], digits: int = 2) -> str:
+    """The median, and the range."""
+    ordered = sorted(values)
+    median = statistics.median(ordered)
+    if len(ordered) == 1:
+        return f"{median:.{digits}f}"
+    return f"{median:.{digits}f} ({ordered[0]:.{digits}f} .. {ordered[-1]:.{digits}f})"
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """In Markdown."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -1,0 +1,18 @@
+"""What the processes of a search may do before its first trials come."""
+
+from __future__ import annotations
+
+import os
+
+from pipelines.study.spec import StudySpec
+
+_MODULES = ("pipelines.tuner.trial", "trainables.networks")
+
+
+def imports_of_trials(spec: StudySpec) -> tuple[str, ...]:
+    """The modules of a trial. None where most of this machine's cores, for each of which Ray starts
+    a process, would import them for nothing."""
+    resources, cores = spec.resources, os.cpu_count() or 1
+    at_once = int(cores / resources.cpus_per_trial) if resources.cpus_per_trial else cores
+    used = min(at_once, resources.max_concurrent or cores, spec.budget.trials)
+    return _MODULES if 2 * used >= cores else ()
