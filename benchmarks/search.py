@@ -45,7 +45,7 @@ def read_ours(folder: Path) -> tuple[list[Trained], float, float, float]:
     done, epochs = opened.finished, opened.spec.budget.max_epochs
     trained = [Trained(t.config, t.epochs, epochs, t.seed) for t in done]
     starts = [t.started for t in done]
-    first = min(t.started + t.curves["seconds"][0] for t in done if t.curves.get("seconds"))
+    first = min(t.started + (t.curves["seconds"][0] or 0) for t in done if t.curves.get("seconds"))
     return trained, min(starts), max(t.started + t.seconds for t in done), first
 
 

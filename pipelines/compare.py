@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from pipelines.cli.command import command, main
+from pipelines.cli.command import command, leave, main
 from pipelines.cli.connection import Connection
 from pipelines.study.comparison_spec import ComparisonSpec
 from pipelines.study.settings import panel
@@ -27,4 +26,4 @@ def compare(
 app = command(compare)
 
 if __name__ == "__main__":
-    sys.exit(main(app))
+    leave(main(app))

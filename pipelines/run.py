@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from pipelines.cli.command import command, main
+from pipelines.cli.command import command, leave, main
 from pipelines.cli.connection import Connection
 from pipelines.cli.run_options import RunOptions
 from pipelines.study.settings import panel
@@ -30,4 +29,4 @@ def run(
 app = command(run)
 
 if __name__ == "__main__":
-    sys.exit(main(app))
+    leave(main(app))

@@ -12,11 +12,9 @@ from pipelines.cli.share_lines import share_lines
 from pipelines.cli.summary import estimate_lines, plan_lines, space_lines, summary_lines
 from pipelines.cli.text import print_lines, print_plain
 from pipelines.cluster.connect import Cluster, slot_counter
-from pipelines.cluster.measured_share import check_has_gpu
 from pipelines.cluster.preflight import preflight
 from pipelines.cluster.resources import Node, check_fit
 from pipelines.cluster.sharing import gpu_counter, mps_by_node
-from pipelines.study.auto_share import with_measured_share
 from pipelines.study.estimate import estimate
 from pipelines.study.finish import finish
 from pipelines.study.repeats import Repeats, run_repeats
@@ -87,6 +85,8 @@ def _ready(
     if measured:
         if not dry_run:
             _preflight(study, cluster, console)
+        from pipelines.study.auto_share import with_measured_share
+
         study = with_measured_share(study, cluster, say=say)
     print_lines(console, plan_lines(study, cluster, _slots(study, cluster)))
     trial = study.spec.resources.trial
@@ -102,6 +102,8 @@ def _ready(
 def _check_fit(nodes: list[Node], study: Study) -> None:
     resources = study.spec.resources
     if resources.measured:
+        from pipelines.cluster.measured_share import check_has_gpu
+
         check_has_gpu(nodes, resources.cpus_per_trial)
     else:
         check_fit(nodes, resources.trial)

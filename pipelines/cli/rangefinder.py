@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from importlib.metadata import version
+from typing import NoReturn
 
 from cyclopts import App
 
+from pipelines.cli.command import leave
 from pipelines.cli.command import main as run_app
 
 COMMANDS = {
@@ -32,10 +33,10 @@ for _name, _help in COMMANDS.items():
     app.command(f"pipelines.{_name}:app", name=_name.replace("_", "-"), help=_help)
 
 
-def main() -> int:
+def main() -> NoReturn:
     """The console script."""
-    return run_app(app)
+    leave(run_app(app))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import logging
 import os
+import random
+import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 import ray
+from ray import _raylet
 from ray._private import node, parameter, worker
 
 LOCAL = "local"
 QUIET: dict[str, Any] = {"logging_level": logging.CRITICAL, "log_to_driver": False}
 
+_AGENT_PORTS = ("metrics_agent_port", "runtime_env_agent_port", "dashboard_agent_listen_port")
+
 
 def start(modules: Sequence[str] = ()) -> None:
     """Ray without the processes that only serve people or other machines. The processes for trials
     import ``modules`` before these come."""
-    with _environment(modules), _bare():
-        ray.init(address=LOCAL, include_dashboard=False, **QUIET)
+    export_port = _free_port()
+    ports = {name: _free_port() for name in _AGENT_PORTS}
+    with _environment(modules), _bare({**ports, "metrics_export_port": export_port}):
+        ray.init(address=LOCAL, include_dashboard=False, _metrics_export_port=export_port, **QUIET)
 
 
 class LateDashboard:
@@ -53,16 +60,40 @@ class LateDashboard:
 
 
 @contextmanager
-def _bare() -> Iterator[None]:
+def _bare(ports: Mapping[str, int]) -> Iterator[None]:
     """Inside, ``ray.init`` starts no API server, which the dashboard is part of, no monitor of an
-    autoscaler, and no process that forwards what workers print."""
+    autoscaler, and no process that forwards what workers print. It does not wait for the agents of
+    the node, which take a second to start: they get ports that are known before."""
     make_parameters, start_api_server = parameter.RayParams, node.Node.start_api_server
-    parameter.RayParams = partial(make_parameters, no_monitor=True, include_log_monitor=False)
+    start_raylet = node.Node.start_raylet
+
+    def start_with_ports(self: Any, *arguments: Any, **more: Any) -> None:
+        for name, port in ports.items():
+            _raylet.persist_port(self.get_session_dir_path(), self._node_id, name, port)
+        start_raylet(self, *arguments, **more)
+
+    parameter.RayParams = partial(
+        make_parameters,
+        no_monitor=True,
+        include_log_monitor=False,
+        **{name: ports[name] for name in _AGENT_PORTS},
+    )
     node.Node.start_api_server = lambda self, **_: None
+    node.Node.start_raylet = start_with_ports
     try:
         yield
     finally:
         parameter.RayParams, node.Node.start_api_server = make_parameters, start_api_server
+        node.Node.start_raylet = start_raylet
+
+
+def _free_port() -> int:
+    """Outside of the range from which systems give ports away by themselves."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as found:
+            if found.connect_ex(("127.0.0.1", port)):
+                return port
 
 
 @contextmanager
@@ -72,6 +103,8 @@ def _environment(modules: Sequence[str]) -> Iterator[None]:
         "RAY_preload_python_modules": ",".join(modules),
         # A process that waits for its first trial is not to be ended and started anew.
         "RAY_idle_worker_killing_time_threshold_ms": "60000",
+        # As any training that somebody starts: Ray would let all others go first.
+        "RAY_worker_niceness": "0",
     }
     before = {name: os.environ.get(name) for name in settings}
     os.environ.update({name: value for name, value in settings.items() if value})

@@ -6,7 +6,7 @@ import os
 
 from pipelines.study.spec import StudySpec
 
-_MODULES = ("pipelines.tuner.trial", "trainables.networks")
+_OF_A_TRIAL = ("pipelines.tuner.trial", "trainables.training.fit")
 
 
 def imports_of_trials(spec: StudySpec) -> tuple[str, ...]:
@@ -15,4 +15,4 @@ def imports_of_trials(spec: StudySpec) -> tuple[str, ...]:
     resources, cores = spec.resources, os.cpu_count() or 1
     at_once = int(cores / resources.cpus_per_trial) if resources.cpus_per_trial else cores
     used = min(at_once, resources.max_concurrent or cores, spec.budget.trials)
-    return _MODULES if 2 * used >= cores else ()
+    return _OF_A_TRIAL if 2 * used >= cores else ()

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import ray
-import torch
 from ray.exceptions import GetTimeoutError
 
 from pipelines.cluster.connect import Cluster
@@ -19,7 +18,6 @@ from pipelines.study.study import Study
 from search_spaces import Config
 from trainables.data.datasets import TrialData
 from trainables.device.share import pick_device, set_threads
-from trainables.device.workload import Workload
 from trainables.networks import Network
 
 _CONFIGS = 4  # for each process that measures
@@ -139,6 +137,10 @@ def seconds_of_an_epoch(
     network: Network, configs: Sequence[Config], folds: Sequence[Any], trial: TrialResources
 ) -> tuple[float, str]:
     """The mean over ``configs``, and the kind of device."""
+    import torch
+
+    from trainables.device.workload import Workload
+
     before = torch.get_num_threads()
     set_threads(trial.cpus)
     device = pick_device(trial.gpus)

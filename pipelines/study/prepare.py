@@ -168,6 +168,4 @@ def _check_space(network: Network, space: SearchSpace) -> None:
         try:
             network.config.from_dict(config)
         except ValueError as error:
-            raise ValueError(
-                f"the space does not fit the {network.module.__name__}: {error}"
-            ) from None
+            raise ValueError(f"the space does not fit the {network.name}: {error}") from None

@@ -170,8 +170,6 @@ def _run(
             verbose=0,
         ),
     )
-    import time
-
     with _interruptible(ledger):
         tuner.fit()
     return record.trials

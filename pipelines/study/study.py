@@ -19,7 +19,7 @@ from pipelines.tuner.trial import Trainable
 from search_spaces import Config, SearchSpace
 from trainables.data.datasets import TrialData
 from trainables.networks import Network
-from trainables.smith.lr_range_test import Bounds
+from trainables.smith.lr_range_rule import Bounds
 from trainables.training.cross_validation import CrossValidated
 from trainables.training.metrics import METRICS, Metric
 from trainables.training.objective import objective_of

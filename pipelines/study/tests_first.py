@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pipelines.study.batch_first import bound_batch_size
-from pipelines.study.range_first import range_space
 from pipelines.study.spec import StudySpec
 from search_spaces import Config, SearchSpace
 from trainables.data.datasets import TrialData
 from trainables.device import gpu
 from trainables.device.share import claim_device, set_threads
 from trainables.networks import Network
-from trainables.smith.lr_range_test import Bounds
+from trainables.smith.lr_range_rule import Bounds
 
 
 @dataclass(frozen=True)
@@ -38,6 +36,10 @@ def run_tests_first(
 
     Raises ``ValueError`` where a test finds nothing.
     """
+    # Imported here because they train: a search without them needs no torch in this process.
+    from pipelines.study.batch_first import bound_batch_size
+    from pipelines.study.range_first import range_space
+
     asked, seed, gpus = spec.space, spec.search.seed, spec.resources.trial.gpus
     tried_before = space.try_first
     set_threads(spec.resources.trial.cpus)

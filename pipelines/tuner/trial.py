@@ -7,13 +7,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
-import torch
 from pyarrow.fs import FileSystem
 from ray import tune
 from ray.tune.result import DONE, RESULT_DUPLICATE
-from torch import nn
 
 from pipelines.cluster import notice
 from pipelines.cluster.sharing import assigned_gpus
@@ -24,10 +22,14 @@ from trainables.device import gpu
 from trainables.device.share import claim_device, set_threads
 from trainables.training.metrics import METRICS
 
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
 Metrics: TypeAlias = Mapping[str, float | int | bool]
 # trainable(config, data, max_epochs=, seed=, device=) yields each epoch's metrics and the model.
 # An iterator that is Resumable lets its trial be paused, and go on after its machine was lost.
-Trainable: TypeAlias = Callable[..., Iterator[tuple[Metrics, nn.Module | None]]]
+Trainable: TypeAlias = "Callable[..., Iterator[tuple[Metrics, nn.Module | None]]]"
 
 WEIGHTS = "weights.pt"  # of the best epoch
 TRAINING = "training.pt"  # what the training goes on from
@@ -206,6 +208,8 @@ class StudyTrial(tune.Trainable):
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """The best weights alone, on the CPU, and the state to go on from: both loadable with
         ``weights_only=True``."""
+        import torch
+
         folder = Path(checkpoint_dir)
         torch.save({name: t.cpu() for name, t in self._best_weights.items()}, folder / WEIGHTS)
         if isinstance(self._epochs, Resumable):
@@ -219,6 +223,8 @@ class StudyTrial(tune.Trainable):
 
     def load_checkpoint(self, checkpoint_dir: str) -> None:
         """Go on from there; a trainable that cannot starts from its first epoch: it is seeded."""
+        import torch
+
         folder = Path(checkpoint_dir)
         if not isinstance(self._epochs, Resumable):
             return

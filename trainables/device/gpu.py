@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import gc
-
-import torch
+import sys
 
 from trainables.device.step_memory import format_bytes
 
@@ -21,6 +20,8 @@ def fence(share: float) -> None:
 
     Raises ``ValueError`` where the context leaves nothing of the share.
     """
+    import torch
+
     total = torch.cuda.get_device_properties(0).total_memory
     torch.cuda.set_per_process_memory_fraction(share_bytes(share, total) / total)
 
@@ -48,7 +49,8 @@ def release() -> int:
         Bytes that this process still holds; 0 where they are no more than libraries' workspaces,
         and where it has not used CUDA.
     """
-    if not torch.cuda.is_initialized():
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_initialized():
         return 0
     torch.cuda.empty_cache()
     if torch.cuda.memory_reserved() > WORKSPACES:

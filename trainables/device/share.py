@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-import torch
+from typing import TYPE_CHECKING
 
 from trainables.device import gpu, mps
+
+if TYPE_CHECKING:
+    import torch
 
 
 def set_threads(n_cpus: float) -> None:
     """Limits torch to ``n_cpus`` threads in this process, rounded down, but one at least."""
+    import torch
+
     torch.set_num_threads(max(1, int(n_cpus)))
 
 
 def pick_device(gpus: float) -> torch.device:
     """The GPU where any share of one is granted and CUDA works; the CPU otherwise."""
+    import torch
+
     return torch.device("cuda" if gpus > 0 and torch.cuda.is_available() else "cpu")
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor, nn
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
 
 
 def step_memory(
@@ -24,6 +26,8 @@ def step_memory(
     256 and more it is 0.8 to 1.1 times the peak that torch's profiler sees; for small ones less,
     as the working memory of single operations is not in it.
     """
+    import torch
+
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         step()
@@ -43,7 +47,7 @@ def step_memory(
         value
         for state in optimizer.state.values()
         for value in state.values()
-        if isinstance(value, Tensor)
+        if isinstance(value, torch.Tensor)
     ]
     # Added up apart: what was saved is gone by now, and its addresses may have been given away.
     kept = {**weights, **_storages([*gradients, *states])}

@@ -1,18 +1,18 @@
 """The networks that can be trained, by the name under which the user asks for them.
 
-To add one, write its config and its module in a file here, and enter it in ``NETWORKS``; its search
-space goes into :mod:`search_spaces`, under the same name.
+To add one, write its config and its module in a file each here, and enter it in ``NETWORKS``; its
+search space goes into :mod:`search_spaces`, under the same name.
 """
 
 from __future__ import annotations
 
-from trainables.networks.cnn import CNN, CNNConfig
-from trainables.networks.mlp import MLP, MLPConfig
-from trainables.networks.network import Network, NetworkTraining
+from trainables.networks.cnn_config import CNNConfig
+from trainables.networks.mlp_config import MLPConfig
+from trainables.networks.network import Module, Network, NetworkTraining
 
 __all__ = ["NETWORKS", "Network", "NetworkTraining"]
 
 NETWORKS: dict[str, Network] = {
-    "mlp": Network(MLPConfig, MLP),
-    "cnn": Network(CNNConfig, CNN, needs_images=True),
+    "mlp": Network(MLPConfig, Module("trainables.networks.mlp:MLP")),
+    "cnn": Network(CNNConfig, Module("trainables.networks.cnn:CNN"), needs_images=True),
 }

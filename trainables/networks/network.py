@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import nn
-
 from trainables.training.config import TrainingConfig
-from trainables.training.fit import Training, fit
 
 if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
     from trainables.data.datasets import TrialData
+    from trainables.training.fit import Training
+
+
+@dataclass(frozen=True)
+class Module:
+    """A torch module by its place, ``package.module:Class``. It is imported with the first that is
+    made: torch takes a second, and what only runs a search needs none of it."""
+
+    place: str
+
+    def __call__(self, config: Any, input_shape: tuple[int, ...], n_outputs: int) -> nn.Module:
+        module: nn.Module = pkgutil.resolve_name(self.place)(config, input_shape, n_outputs)
+        return module
 
 
 @dataclass(frozen=True)
@@ -25,15 +38,20 @@ class Network:
     """
 
     config: type[TrainingConfig]
-    module: type[nn.Module]
+    module: Callable[[Any, tuple[int, ...], int], nn.Module]
     needs_images: bool = False
     cycle_ends: tuple[int, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Of its kind, as in MLP."""
+        return self.config.__name__.removesuffix("Config")
 
     def check(self, data: TrialData) -> None:
         """Raises ``ValueError`` where the network cannot take ``data``."""
         if self.needs_images and not data.is_image:
             raise ValueError(
-                f"a {self.module.__name__} needs images; '{data.name}' is a table with "
+                f"a {self.name} needs images; '{data.name}' is a table with "
                 f"{data.input_shape[0]} columns: use `model=mlp`"
             )
 
@@ -52,6 +70,8 @@ class Network:
 
     def size(self, config: Mapping[str, object], data: TrialData) -> int:
         """The number of trainable parameters, counted without making them."""
+        import torch
+
         with torch.device("meta"):
             _, model = self.build(config, data)
         return sum(parameter.numel() for parameter in model.parameters())
@@ -72,6 +92,10 @@ class Network:
         generator: in one process, finish one training before the next starts. Raises what
         :meth:`build` raises, at once and not with the first epoch.
         """
+        import torch
+
+        from trainables.training.fit import fit
+
         torch.manual_seed(seed)
         checked, model = self.build(config, data)
         return NetworkTraining(
@@ -87,7 +111,7 @@ class Network:
         )
 
 
-class NetworkTraining(Iterator[tuple[dict[str, float | int | bool], nn.Module]]):
+class NetworkTraining(Iterator["tuple[dict[str, float | int | bool], nn.Module]"]):
     """A training as a search sees it: each epoch's metrics by name and the model, and a state to
     go on from."""
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import torch
-from torch import nn
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
 
 Metrics: TypeAlias = Mapping[str, float | int | bool]
-Epochs: TypeAlias = Iterator[tuple[Metrics, nn.Module | None]]
+Epochs: TypeAlias = "Iterator[tuple[Metrics, nn.Module | None]]"
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class CrossValidated:
         return ResumableLockstep(trainings) if resumable else Lockstep(trainings)
 
 
-class Lockstep(Iterator[tuple[dict[str, Any], nn.Module | None]]):
+class Lockstep(Iterator["tuple[dict[str, Any], nn.Module | None]"]):
     """Each item is one epoch of every training; it ends where the first of them ends.
 
     A metric is its mean over the folds; one that is called ``val_...`` has its sample standard
@@ -52,6 +53,8 @@ class Lockstep(Iterator[tuple[dict[str, Any], nn.Module | None]]):
         self._trainings = trainings
 
     def __next__(self) -> tuple[dict[str, Any], nn.Module | None]:
+        from torch import nn
+
         epochs = [next(training) for training in self._trainings]
         models = [model for _, model in epochs if model is not None]
         whole = nn.ModuleList(models) if len(models) == len(epochs) else None

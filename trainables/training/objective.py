@@ -7,12 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from torch import Tensor
-from torch.nn import functional
-
 from trainables.training.metrics import DIVERGED_LOSS, Metric, metrics_of
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from trainables.data.datasets import TrialData
 
 # A training has diverged at this many times the loss of its first batch (or of chance, where that
@@ -74,9 +73,17 @@ def objective_of(data: TrialData) -> Objective:
         if metric.measure is not None
     }
     if data.task == "classification":
-        return Objective(functional.cross_entropy, math.log(data.n_classes), measures)
+        return Objective(_cross_entropy, math.log(data.n_classes), measures)
     return Objective(_mean_squared_error, 1.0, measures)
 
 
+def _cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
+    from torch.nn import functional
+
+    return functional.cross_entropy(outputs, targets)
+
+
 def _mean_squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
+    from torch.nn import functional
+
     return functional.mse_loss(outputs.squeeze(1), targets)

@@ -7,8 +7,10 @@ import torch
 
 from trainables.data.datasets import TrialData, load
 from trainables.networks import NETWORKS
-from trainables.networks.cnn import CNN, CNNConfig
-from trainables.networks.mlp import MLP, MLPConfig
+from trainables.networks.cnn import CNN
+from trainables.networks.cnn_config import CNNConfig
+from trainables.networks.mlp import MLP
+from trainables.networks.mlp_config import MLPConfig
 
 CPU = torch.device("cpu")
 MLP_VALUES: dict[str, object] = {"n_layers": 1, "width_1": 64, "lr": 0.05}

@@ -14,7 +14,8 @@ from torch import nn
 
 from trainables.data.datasets import TrialData, load
 from trainables.device.share import pick_device
-from trainables.networks.mlp import MLP, MLPConfig
+from trainables.networks.mlp import MLP
+from trainables.networks.mlp_config import MLPConfig
 from trainables.training.batches import batch_bounds, to_tensor
 from trainables.training.config import TrainingConfig
 from trainables.training.fit import EpochMetrics, Training, fit

@@ -1,0 +1,41 @@
+"""The hyperparameters of the convolutional network. Without torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from trainables.training.config import TrainingConfig, check_integer, check_number
+
+MAX_CHANNELS = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class CNNConfig(TrainingConfig):
+    """Hyperparameters of a CNN. Raises ``ValueError`` for a value out of its range."""
+
+    n_blocks: int  # convolution blocks
+    channels: int  # of the first block; doubles with each block, up to 256
+    kernel_size: int = 3  # side of every kernel, odd
+    dropout: float = 0.0  # probability of dropping a feature before the output layer
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_integer("n_blocks", self.n_blocks, "of at least 1", lambda v: v >= 1)
+        check_integer(
+            "channels",
+            self.channels,
+            f"from 1 to {MAX_CHANNELS}",
+            lambda v: 1 <= v <= MAX_CHANNELS,
+        )
+        check_integer(
+            "kernel_size",
+            self.kernel_size,
+            "that is odd and at least 1",
+            lambda v: v >= 1 and v % 2 == 1,
+        )
+        check_number("dropout", self.dropout, "in [0, 1)", lambda v: 0 <= v < 1)
+
+    @property
+    def block_channels(self) -> tuple[int, ...]:
+        """Output channels of each block."""
+        return tuple(min(self.channels * 2**i, MAX_CHANNELS) for i in range(self.n_blocks))

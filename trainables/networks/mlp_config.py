@@ -1,0 +1,56 @@
+"""The hyperparameters of the multi-layer perceptron. Without torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, cast, get_args
+
+from trainables.training.config import TrainingConfig, check_choice, check_integer, check_number
+
+Activation: TypeAlias = Literal["relu", "tanh", "gelu", "silu"]
+
+MAX_LAYERS = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class MLPConfig(TrainingConfig):
+    """Hyperparameters of an MLP: exactly the widths of its ``n_layers`` layers are given.
+
+    Raises ``ValueError`` for a value out of its range, and for a width too few or too many.
+    """
+
+    n_layers: int  # hidden layers, 1 to 5
+    width_1: int | None = None  # units of the first hidden layer
+    width_2: int | None = None
+    width_3: int | None = None
+    width_4: int | None = None
+    width_5: int | None = None
+    activation: Activation = "relu"
+    dropout: float = 0.0  # probability of dropping a hidden unit
+    batch_norm: bool = False  # between each hidden layer and its activation
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_integer(
+            "n_layers", self.n_layers, f"from 1 to {MAX_LAYERS}", lambda v: 1 <= v <= MAX_LAYERS
+        )
+        for layer, width in enumerate(self._all_widths(), start=1):
+            if layer <= self.n_layers:
+                check_integer(f"width_{layer}", width, "of at least 1", lambda v: v >= 1)
+            elif width is not None:
+                raise ValueError(
+                    f"width_{layer} must not be given where n_layers is {self.n_layers}, "
+                    f"but is {width!r}"
+                )
+        check_choice("activation", self.activation, get_args(Activation))
+        check_number("dropout", self.dropout, "in [0, 1)", lambda v: 0 <= v < 1)
+        if self.batch_norm and self.batch_size == 1:
+            raise ValueError("batch_size must be at least 2 with batch_norm, not 1")
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Units of each hidden layer, from input to output; ``n_layers`` of them."""
+        return cast("tuple[int, ...]", self._all_widths()[: self.n_layers])
+
+    def _all_widths(self) -> tuple[int | None, ...]:
+        return (self.width_1, self.width_2, self.width_3, self.width_4, self.width_5)
