@@ -69,7 +69,8 @@ def _bare(ports: Mapping[str, int]) -> Iterator[None]:
 
     def start_with_ports(self: Any, *arguments: Any, **more: Any) -> None:
         for name, port in ports.items():
-            _raylet.persist_port(self.get_session_dir_path(), self._node_id, name, port)
+            folder = self.get_session_dir_path()
+            _raylet.persist_port(folder, self._node_id, name, port)  # type: ignore[attr-defined]
         start_raylet(self, *arguments, **more)
 
     parameter.RayParams = partial(

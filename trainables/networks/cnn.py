@@ -8,6 +8,7 @@ from typing import cast
 from torch import Tensor, nn
 
 from trainables.networks.cnn_config import CNNConfig
+from trainables.networks.dropout import Dropout
 
 
 class CNN(nn.Module):
@@ -32,7 +33,7 @@ class CNN(nn.Module):
             *_blocks(config, channels, min(height, width)),
             nn.AdaptiveAvgPool2d(1),
             nn.Flatten(),
-            nn.Dropout(config.dropout) if config.dropout > 0 else nn.Identity(),
+            Dropout(config.dropout) if config.dropout > 0 else nn.Identity(),
             nn.Linear(config.block_channels[-1], n_outputs),
         )
 

@@ -9,6 +9,7 @@ from typing import cast
 
 from torch import Tensor, nn
 
+from trainables.networks.dropout import Dropout
 from trainables.networks.mlp_config import Activation, MLPConfig
 
 ACTIVATIONS: dict[Activation, type[nn.Module]] = {
@@ -45,4 +46,4 @@ def _hidden_layer(config: MLPConfig, n_in: int, n_out: int) -> Iterator[nn.Modul
         yield nn.BatchNorm1d(n_out)
     yield ACTIVATIONS[config.activation]()
     if config.dropout > 0:
-        yield nn.Dropout(config.dropout)
+        yield Dropout(config.dropout)

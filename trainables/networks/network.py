@@ -92,11 +92,10 @@ class Network:
         generator: in one process, finish one training before the next starts. Raises what
         :meth:`build` raises, at once and not with the first epoch.
         """
-        import torch
 
-        from trainables.training.fit import fit
+        from trainables.training.fit import fit, seed_torch
 
-        torch.manual_seed(seed)
+        seed_torch(seed, device)
         checked, model = self.build(config, data)
         return NetworkTraining(
             fit(

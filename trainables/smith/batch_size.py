@@ -21,7 +21,7 @@ from trainables.smith.batch_size_rule import knee
 from trainables.training.batches import EVALUATION_BATCH, to_tensor
 from trainables.training.config import TrainingConfig, check_number
 from trainables.training.objective import objective_of
-from trainables.training.optimizers import make_optimizer
+from trainables.training.optimizers import make_optimizer, step, zero_grad
 
 if TYPE_CHECKING:
     from trainables.data.datasets import TrialData
@@ -179,7 +179,7 @@ class Steps:
 
     def clear(self) -> None:
         """Lets go of what a step that failed has left."""
-        self._optimizer.zero_grad()
+        zero_grad(self._optimizer)
         gc.collect()
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
@@ -189,9 +189,9 @@ class Steps:
         batch = self._order[:batch_size]
         loss = self._objective.loss(self._model(self._x[batch]), self._y[batch])
         loss.item()  # a training looks at every loss, for which a GPU has to wait
-        self._optimizer.zero_grad()
+        zero_grad(self._optimizer)
         loss.backward()
-        self._optimizer.step()
+        step(self._optimizer)
         self._wait()
 
     def _wait(self) -> None:

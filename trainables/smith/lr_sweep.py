@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from trainables.training.batches import EVALUATION_BATCH, batch_bounds, to_tensor
 from trainables.training.config import TrainingConfig
 from trainables.training.objective import objective_of
-from trainables.training.optimizers import make_optimizer, set_rates
+from trainables.training.optimizers import make_optimizer, set_rates, step, zero_grad
 
 if TYPE_CHECKING:
     from trainables.data.datasets import TrialData
@@ -151,10 +151,10 @@ class _Sweep:
         value = loss.item()
         quality = self._objective.quality(output.detach(), self._y_train[batch])
         if math.isfinite(value):
-            self._optimizer.zero_grad()
+            zero_grad(self._optimizer)
             loss.backward()
             set_rates(self._optimizer, lr, self._momentum)
-            self._optimizer.step()
+            step(self._optimizer)
         return value, quality
 
     @torch.no_grad()

@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from trainables.training.batches import EVALUATION_BATCH, batch_bounds, to_tensor
 from trainables.training.config import TrainingConfig
+from trainables.training.guard import DivergenceGuard
 from trainables.training.metrics import DIVERGED_LOSS
 from trainables.training.objective import Scores, objective_of
-from trainables.training.optimizers import make_optimizer, set_rates, step
+from trainables.training.optimizers import make_optimizer, set_rates, step, zero_grad
 from trainables.training.schedules import make_schedule
 
 if TYPE_CHECKING:
@@ -63,14 +64,24 @@ def fit(
     :func:`trainables.training.schedules.make_schedule`.
 
     A training whose loss explodes or is not a number ends with one last item, ``diverged``, which
-    has the worst scores; it raises nothing. The batch that shows it makes no optimiser step.
+    has the worst scores; it raises nothing. On a CPU the batch that shows it makes no optimiser
+    step, on a GPU it may make some: see :class:`trainables.training.guard.DivergenceGuard`.
 
     ``seed`` alone decides the order of the batches. Dropout draws from torch's global generator,
     which is seeded here: on the CPU the same model, config, data and seed give the same metrics,
     unless something else draws from that generator in between.
     """
-    torch.manual_seed(seed)
+    seed_torch(seed, device)
     return Training(model, config, data, max_epochs, seed, device, cycle_ends)
+
+
+def seed_torch(seed: int, device: torch.device) -> None:
+    """Seeds torch's global generators that a training on ``device`` draws from. On a CPU those of
+    GPUs are left alone: that alone would take longer than a step."""
+    if device.type == "cpu":
+        torch.default_generator.manual_seed(seed)
+    else:
+        torch.manual_seed(seed)
 
 
 class Training(Iterator[EpochMetrics]):
@@ -100,7 +111,7 @@ class Training(Iterator[EpochMetrics]):
         self._shuffling = torch.Generator().manual_seed(seed)
         self._epoch = 0
         self._step = 0
-        self._limit: float | None = None  # the loss from which the training has diverged
+        self._guard = DivergenceGuard(self._objective.limit, device)
         self._rates = (0.0, 0.0)  # of the latest step
         self._diverged = False
 
@@ -136,7 +147,7 @@ class Training(Iterator[EpochMetrics]):
             "optimizer": self._optimizer.state_dict(),
             "epoch": self._epoch,
             "step": self._step,
-            "limit": self._limit,
+            "limit": self._guard.limit,
             "shuffling": self._shuffling.get_state(),
             "random": torch.get_rng_state(),
             "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [],
@@ -156,7 +167,7 @@ class Training(Iterator[EpochMetrics]):
             group["weight_decay"] = decay
         self._epoch = state["epoch"]
         self._step = state["step"]
-        self._limit = state["limit"]
+        self._guard.limit = state["limit"]
         self._shuffling.set_state(state["shuffling"])
         torch.set_rng_state(state["random"])
         if state["random_cuda"] and torch.cuda.is_initialized():
@@ -173,6 +184,8 @@ class Training(Iterator[EpochMetrics]):
             if output is None:
                 return None
             outputs.append(output)
+        if self._guard.has_exploded():
+            return None
         # Judged once an epoch: on small batches the scores would cost as much as the training.
         targets = self._y_train[order[: self._bounds[-1][1]]]
         return self._objective.judge(torch.cat(outputs), targets)
@@ -182,19 +195,14 @@ class Training(Iterator[EpochMetrics]):
         self._rates = self._schedule(self._step)
         output: Tensor = self.model(self._x_train[batch])
         loss = self._objective.loss(output, self._y_train[batch])
-        if self._explodes(loss.item()):
+        if self._guard.explodes(loss):
             return None
-        self._optimizer.zero_grad()
+        zero_grad(self._optimizer)
         loss.backward()
         set_rates(self._optimizer, *self._rates)
         step(self._optimizer)
         self._step += 1
         return output.detach()
-
-    def _explodes(self, loss: float) -> bool:
-        if self._limit is None:
-            self._limit = self._objective.limit(loss)
-        return not loss < self._limit  # in this form NaN explodes
 
     @torch.no_grad()
     def _validate(self) -> Scores | None:

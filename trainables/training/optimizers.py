@@ -84,12 +84,19 @@ def step(optimizer: Optimizer) -> None:
         inspect.unwrap(type(optimizer).step)(optimizer)
 
 
+def zero_grad(optimizer: Optimizer) -> None:
+    """Forget the gradients, without what torch wraps around it."""
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            parameter.grad = None
+
+
 def _leave_out_compiler() -> None:
     """The methods of torch's optimisers import torch's compiler, to leave themselves out of it.
     That takes a second, and nothing is compiled here: tell them that it is done."""
     from torch.optim import Optimizer
 
-    for name in ("add_param_group", "zero_grad", "state_dict", "load_state_dict"):
+    for name in ("add_param_group", "state_dict", "load_state_dict"):
         function = inspect.unwrap(getattr(Optimizer, name))
         function.__dict__.setdefault("__dynamo_disable", function)
 
