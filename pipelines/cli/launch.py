@@ -10,6 +10,7 @@ from rich.console import Console
 from pipelines.cli.command import FAILURE, INTERRUPTED
 from pipelines.cli.connection import Connection
 from pipelines.cli.display import Display
+from pipelines.cli.report import report_line
 from pipelines.cli.share_lines import share_lines
 from pipelines.cli.summary import estimate_lines, plan_lines, space_lines, summary_lines
 from pipelines.cli.text import print_lines, print_plain
@@ -39,6 +40,7 @@ def launch(study: Study, where: Connection, console: Console) -> StudyResult:
         finish(ready, result)
         repeats = _repeat(ready, cluster, result, console)
         print_lines(console, summary_lines(ready, result, cluster, repeats))
+    print_plain(console, report_line(ready.folder))
     return result
 
 

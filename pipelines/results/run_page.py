@@ -48,7 +48,8 @@ def report_page(run: Run) -> Page:
     return Page(
         title=run.files.folder.name,
         subtitle=f"{problem.name} with {run.spec.search.algo} on {run.data.name}",
-        state=unfinished(run) or f"{wording.count(len(found.trials), 'trial')}, all finished.",
+        state=unfinished(run)
+        or f"{wording.count(len(found.trials), 'trial')}; the search is over.",
         sections=sections,
         trials=trials_data(
             found.trials, found.space, found.score, found.metric, found.stops, run.files

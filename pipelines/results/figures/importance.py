@@ -48,9 +48,10 @@ class Importance(NamedTuple):
 
     @property
     def beyond_chance(self) -> list[str]:
-        """The parameters of which the trials say something."""
+        """The parameters that stand out: beyond chance, and beyond an even share."""
         rows = zip(self.names, self.shares, self.chance, strict=True)
-        return [name for name, share, chance in rows if share > chance]
+        even = 1 / len(self.names)
+        return [name for name, share, chance in rows if share > max(chance, even)]
 
 
 def common_epoch(trials: Sequence[FinishedTrial]) -> int | None:

@@ -22,6 +22,7 @@ from trainables.training.metrics import Metric
 MOST_AXES = 12
 MOST_LINES = 300
 _INACTIVE = -0.12  # where the line of a trial passes that does not have the parameter
+_COLOURS = ["#9aa5b1", "#56b4e9", "#009e73"]  # from the worst to the best, on white and black
 _BANDS = 8  # of colour, from the worst trials to the best
 
 
@@ -68,9 +69,9 @@ def _varies(name: str, trials: Sequence[FinishedTrial]) -> bool:
 
 
 def parallel_figure(data: Parallel, space: SearchSpace) -> go.Figure:
-    """The better, the darker and the later drawn; below an axis pass those that do not have it."""
+    """The better, the greener and the later drawn; below an axis pass those that do not have it."""
     drawn = figure("", "", showlegend=False, margin={"l": 16, "r": 16, "t": 28, "b": 70})
-    colours = sample_colorscale("Viridis", np.linspace(1, 0, _BANDS).tolist())
+    colours = sample_colorscale(_COLOURS, np.linspace(0, 1, _BANDS).tolist())
     for band, colour in enumerate(colours):
         lines = [line for line in data.lines if min(int(line.rank * _BANDS), _BANDS - 1) == band]
         if not lines:

@@ -51,11 +51,11 @@ def rungs_data(trials: Sequence[FinishedTrial], rungs: Sequence[int]) -> Rungs:
 
 
 def _correlation(pairs: Sequence[tuple[float, float]]) -> float | None:
-    from scipy.stats import spearmanr
+    import pandas as pd
 
     if len(pairs) < LEAST_PAIRS or any(len(set(column)) < 2 for column in zip(*pairs, strict=True)):
         return None
-    return float(spearmanr(pairs).statistic)
+    return float(pd.DataFrame(pairs).corr("spearman").iloc[0, 1])
 
 
 def rungs_figure(data: Rungs) -> go.Figure:

@@ -31,9 +31,9 @@ class Slice(NamedTuple):
     x: list[Value]
     y: list[float | None]  # None for a trial that diverged or failed
     fate: list[Fate]
-    best: Value | None  # of the best trial that has it
+    best: Value | None  # of the best of these trials
     best_range: tuple[Value, Value] | None  # of the best quarter; None for a choice or too few
-    edge: str  # of its range at which the best lies: "lower", "upper" or ""
+    edge: str  # "lower" or "upper", where the best trial of all lies there; else ""
     diverges_above: float | None
 
 
@@ -50,7 +50,7 @@ def slice_data(name: str, domain: Domain, trials: Sequence[FinishedTrial], metri
         [fate(trial) for _, trial in rows],
         best,
         _best_range(name, domain, sound),
-        "" if best is None else _edge(domain, best),
+        _edge(name, domain, ranked(trials, metric)),
         _diverges_above(name, domain, [trial for _, trial in rows]),
     )
 
@@ -64,10 +64,10 @@ def _best_range(
     return min(top), max(top)  # type: ignore[type-var]
 
 
-def _edge(domain: Domain, best: Value) -> str:
-    if isinstance(domain, Choice) or domain.single:
+def _edge(name: str, domain: Domain, best: Sequence[FinishedTrial]) -> str:
+    if isinstance(domain, Choice) or domain.single or not best or name not in best[0].config:
         return ""
-    at = position(domain, best)
+    at = position(domain, best[0].config[name])
     return "lower" if at <= EDGE else "upper" if at >= 1 - EDGE else ""
 
 
@@ -124,6 +124,8 @@ def _scale(drawn: go.Figure, domain: Domain) -> None:
         low, high = math.log10(domain.low), math.log10(domain.high)
         margin = 0.03 * (high - low) or 0.1
         drawn.update_xaxes(type="log", range=[low - margin, high + margin], exponentformat="power")
+        if high - low >= 2:
+            drawn.update_xaxes(dtick=1)
     else:
         margin = 0.03 * (domain.high - domain.low) or 0.1
         drawn.update_xaxes(range=[domain.low - margin, domain.high + margin])

@@ -54,6 +54,22 @@ def options(spec: StudySpec) -> list[str]:
     return list(_options(spec))
 
 
+def setting_values(spec: StudySpec) -> dict[str, str]:
+    """Every setting by its name, as text, but for where the run lies."""
+    return {
+        name: _told(getattr(getattr(spec, group), name))
+        for group in StudySpec.model_fields
+        if group != "run"
+        for name in type(getattr(spec, group)).model_fields
+    }
+
+
+def _told(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}={_text(entry)}" for name, entry in value.items()) or "none"
+    return "none" if value is None else _text(value)
+
+
 def _options(spec: StudySpec) -> Iterator[str]:
     defaults = StudySpec()
     for group in StudySpec.model_fields:

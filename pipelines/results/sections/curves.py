@@ -46,5 +46,13 @@ def curves(found: Findings) -> Section:
 def _chosen() -> go.Figure:
     """The page draws in it, as trials are chosen."""
     return figure(
-        "epoch", "score", yaxis2={"title": {"text": "loss"}, "overlaying": "y", "side": "right"}
+        "epoch",
+        "score",
+        yaxis2={
+            "title": {"text": "loss"},
+            "overlaying": "y",
+            "side": "right",
+            "tickmode": "auto",
+            "showgrid": False,
+        },
     )

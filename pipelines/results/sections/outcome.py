@@ -23,9 +23,9 @@ def _blocks(found: Findings) -> Iterator[Block]:
     direction = "highest" if found.metric.mode == "max" else "lowest"
     folds = f", each trained on {spec.problem.folds} folds" if spec.problem.folds else ""
     yield Words(
-        f"{spec.search.algo} searched {spec.problem.name} on {data.name} ({data.train} training and "
-        f"{data.validation} validation samples) for the {direction} {found.score}, with at most "
-        f"{spec.budget.max_epochs} epochs a trial{folds}."
+        f"{spec.search.algo} searched {spec.problem.name} on {data.name} "
+        f"({data.train} training and {data.validation} validation samples) for the {direction} "
+        f"{found.score}, with at most {spec.budget.max_epochs} epochs a trial{folds}."
     )
     yield Numbers(list(_numbers(found)))
     ends = [f"{n} {kind.value}" for kind, n in fates(found.trials).items()]

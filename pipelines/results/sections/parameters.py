@@ -76,9 +76,7 @@ def _parallel(found: Findings) -> list[Drawing]:
     data = parallel_data(found.trials, found.space, found.metric, order)
     if len(data.names) < 2 or not data.lines:
         return []
-    caption = (
-        "A line is a trial, the darker the better; a parameter it does not have it passes below."
-    )
+    caption = "A line is a trial, the greener the better; what it does not have it passes below."
     if len(data.lines) == MOST_LINES:
         caption += f" {MOST_LINES} trials of {len(found.trials)}."
     figure = parallel_figure(data, found.space)

@@ -54,7 +54,7 @@ def agreement_lines(found: Findings) -> Iterator[str]:
         rho, n = agreement.rank_correlation, agreement.n
         where = f"from epoch {agreement.rung} to epoch {agreement.next}"
         if rho is None:
-            yield f"Too few trials went on {where} to say what the stopped ones would have done: {n}."
+            yield f"Too few trials went on {where} to judge those that were stopped: {n}."
             continue
         kept, outlook = next(words for least, *words in _OUTLOOKS if rho >= least)
         yield (

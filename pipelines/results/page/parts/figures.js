@@ -2,7 +2,10 @@
 // Each figure in its place, in the colours of the page, with the chosen trial on it.
 
 const CHOSEN = "#e6007e";
-const CONFIG = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d"] };
+const CONFIG = {
+  responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d"],
+  displayModeBar: matchMedia("(hover: hover)").matches ? "hover" : false,
+};
 
 class Figures {
   constructor(choose) {
