@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -32,19 +33,22 @@ class BestSoFar(NamedTuple):
 def best_so_far_data(trials: Sequence[FinishedTrial], metric: Metric) -> BestSoFar:
     """The best value after each trial; no trial that diverged or failed is ever the best."""
     start = min((trial.started for trial in trials), default=0.0)
-    data = BestSoFar([], [], [], [], [], [], [])
+    values = [trial.value if is_sound(trial) else None for trial in trials]
+    bests: list[float | None] = []
     best: float | None = None
-    epochs = 0
-    for number, trial in enumerate(trials):
-        value = trial.value if is_sound(trial) else None
+    for value in values:
         if value is not None and (best is None or metric.better(value, best)):
             best = value
-        epochs += trial.epochs
-        minutes = (trial.started + trial.seconds - start) / 60
-        row = (number, number + 1.0, float(epochs), minutes, value, fate(trial), best)
-        for column, entry in zip(data, row, strict=True):
-            column.append(entry)  # type: ignore[arg-type]
-    return data
+        bests.append(best)
+    return BestSoFar(
+        list(range(len(trials))),
+        [n + 1.0 for n in range(len(trials))],
+        [float(epochs) for epochs in accumulate(trial.epochs for trial in trials)],
+        [(trial.started + trial.seconds - start) / 60 for trial in trials],
+        values,
+        [fate(trial) for trial in trials],
+        bests,
+    )
 
 
 def best_so_far_figure(

@@ -55,7 +55,7 @@ def _correlation(pairs: Sequence[tuple[float, float]]) -> float | None:
 
     if len(pairs) < LEAST_PAIRS or any(len(set(column)) < 2 for column in zip(*pairs, strict=True)):
         return None
-    return float(pd.DataFrame(pairs).corr("spearman").iloc[0, 1])
+    return float(pd.DataFrame(pairs).corr("spearman").to_numpy()[0, 1])
 
 
 def rungs_figure(data: Rungs) -> go.Figure:

@@ -61,7 +61,7 @@ def _best_range(
     if isinstance(domain, Choice) or len(sound) < 2 * _LEAST_TOP:
         return None
     top = [trial.config[name] for trial in sound[: max(_LEAST_TOP, math.ceil(_TOP * len(sound)))]]
-    return min(top), max(top)  # type: ignore[type-var]
+    return min(top), max(top)
 
 
 def _edge(name: str, domain: Domain, best: Sequence[FinishedTrial]) -> str:
