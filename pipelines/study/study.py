@@ -19,7 +19,7 @@ from pipelines.tuner.trial import Trainable
 from search_spaces import Config, SearchSpace
 from trainables.data.datasets import TrialData
 from trainables.networks import Network
-from trainables.smith.lr_range_test import Bounds
+from trainables.smith.lr_range_test import Bounds, RangeTest
 from trainables.training.cross_validation import CrossValidated
 from trainables.training.metrics import METRICS, Metric
 from trainables.training.objective import objective_of
@@ -38,6 +38,7 @@ class Study:
     history: tuple[FinishedTrial, ...] = ()
     start_with: tuple[Config, ...] = ()
     lr_bounds: Mapping[str, Bounds] = field(default_factory=dict)  # of the range test, if made
+    lr_tests: Mapping[str, RangeTest] = field(default_factory=dict)  # that they were read off
     notes: tuple[str, ...] = ()  # what the search begins from, in lines for the user
 
     @property
@@ -143,5 +144,6 @@ class Study:
                 "classes": list(data.class_names),
             },
             "lr_bounds": {name: asdict(bounds) for name, bounds in self.lr_bounds.items()},
+            "lr_tests": {name: test.as_dict() for name, test in self.lr_tests.items()},
             "versions": {"python": platform.python_version()} | {p: version(p) for p in _PACKAGES},
         }

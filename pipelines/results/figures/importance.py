@@ -20,7 +20,7 @@ from optuna.trial import FrozenTrial, create_trial
 from pipelines.record.journal import DIRECTIONS, distribution
 from pipelines.record.trials import FinishedTrial
 from pipelines.results.fates import BEST, Fate, fate
-from pipelines.results.figures.axes import figure, label
+from pipelines.results.figures.axes import clamp, figure, label
 from search_spaces import Config, SearchSpace
 from trainables.training.metrics import Metric
 
@@ -154,13 +154,15 @@ def importance_figure(data: Importance) -> go.Figure:
         name="importance",
         showlegend=False,
     )
+    bounds = 0.0, 1.3 * max(data.shares)
     drawn.add_scatter(
-        x=data.chance,
+        x=clamp(data.chance, bounds),
+        text=[f"{chance:.0%}" for chance in data.chance],
         y=names,
         mode="markers",
         marker={"symbol": "line-ns-open", "size": 12, "color": "#d55e00", "line": {"width": 2}},
-        hovertemplate="%{y}: chance alone reaches %{x:.0%} one time in twenty<extra></extra>",
+        hovertemplate="%{y}: chance alone reaches %{text} one time in twenty<extra></extra>",
         name="what chance alone reaches",
     )
-    drawn.update_layout(margin={"l": 110}, xaxis={"tickformat": ".0%", "rangemode": "tozero"})
+    drawn.update_layout(margin={"l": 110}, xaxis={"tickformat": ".0%", "range": bounds})
     return drawn

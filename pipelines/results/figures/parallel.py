@@ -20,7 +20,7 @@ from search_spaces.domains import Domain
 from trainables.training.metrics import Metric
 
 MOST_AXES = 12
-MOST_LINES = 300
+MOST_LINES = 200
 _INACTIVE = -0.12  # where the line of a trial passes that does not have the parameter
 _COLOURS = ["#9aa5b1", "#56b4e9", "#009e73"]  # from the worst to the best, on white and black
 _BANDS = 8  # of colour, from the worst trials to the best
@@ -85,7 +85,7 @@ def parallel_figure(data: Parallel, space: SearchSpace) -> go.Figure:
             hovertemplate="trial %{customdata}<extra></extra>",
             mode="lines",
             line={"color": colour, "width": 0.8 + 1.6 * band / _BANDS},
-            opacity=0.35 + 0.6 * band / _BANDS,
+            opacity=0.25 + 0.6 * band / _BANDS,
         )
     for place, name in enumerate(data.names):
         drawn.add_vline(x=place, line={"color": "rgba(128,128,128,0.8)", "width": 1})

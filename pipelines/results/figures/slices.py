@@ -16,11 +16,13 @@ from pipelines.results.figures.axes import clamp, figure, label, position, score
 from pipelines.study.zoom import EDGE
 from search_spaces import Choice, Value
 from search_spaces.domains import Domain
+from search_spaces.limits import LIMITS
 from trainables.training.metrics import Metric
 
 MOST_POINTS = 600
 _TOP = 0.25
 _LEAST_TOP = 5
+_WHOLE = 0.8  # of the range: to be anywhere in it is no news
 
 
 class Slice(NamedTuple):
@@ -32,7 +34,9 @@ class Slice(NamedTuple):
     y: list[float | None]  # None for a trial that diverged or failed
     fate: list[Fate]
     best: Value | None  # of the best of these trials
-    best_range: tuple[Value, Value] | None  # of the best quarter; None for a choice or too few
+    best_range: tuple[Value, Value] | None
+    """Of the best quarter but its ends, a tenth on either side; None for a choice, for too few, and
+    where it is nearly the whole range."""
     edge: str  # "lower" or "upper", where the best trial of all lies there; else ""
     diverges_above: float | None
 
@@ -60,15 +64,20 @@ def _best_range(
 ) -> tuple[Value, Value] | None:
     if isinstance(domain, Choice) or len(sound) < 2 * _LEAST_TOP:
         return None
-    top = [trial.config[name] for trial in sound[: max(_LEAST_TOP, math.ceil(_TOP * len(sound)))]]
-    return min(top), max(top)
+    top = sorted(t.config[name] for t in sound[: max(_LEAST_TOP, math.ceil(_TOP * len(sound)))])
+    ends = len(top) // 10
+    low, high = top[ends], top[-1 - ends]
+    return (low, high) if position(domain, high) - position(domain, low) < _WHOLE else None
 
 
 def _edge(name: str, domain: Domain, best: Sequence[FinishedTrial]) -> str:
     if isinstance(domain, Choice) or domain.single or not best or name not in best[0].config:
         return ""
     at = position(domain, best[0].config[name])
-    return "lower" if at <= EDGE else "upper" if at >= 1 - EDGE else ""
+    least, most = LIMITS.get(name, (-math.inf, math.inf))
+    if at <= EDGE:
+        return "lower" if domain.low > least else ""  # no wider than makes sense
+    return "upper" if at >= 1 - EDGE and domain.high < most else ""
 
 
 def _diverges_above(name: str, domain: Domain, trials: Sequence[FinishedTrial]) -> float | None:

@@ -124,6 +124,8 @@ def surface_figure(
         domain = space.domains[name]
         assert not isinstance(domain, Choice)
         bounds = [domain.low, domain.high]
-        log = {"type": "log", "range": np.log10(bounds).tolist(), "exponentformat": "power"}
-        update(**(log if domain.log else {"range": bounds}))
+        if domain.log:
+            update(type="log", range=np.log10(bounds).tolist(), exponentformat="power")
+        else:
+            update(range=bounds)
     return drawn
