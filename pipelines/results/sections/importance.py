@@ -29,7 +29,8 @@ def importance(found: Findings) -> Section:
             f"Trials are compared by the best {found.score} that they had reached at epoch "
             f"{found.epoch}, which all of them came to, stopped or not; a diverged one counts as "
             "the worst. Importance is how much the best quarter differs from all (PED-ANOVA); the "
-            "mark is what the same gives, one time in twenty, when scores are dealt out at random.",
+            "mark is what the same gives, one time in twenty, when scores are dealt out at random: "
+            "of many parameters one may pass it by chance.",
             "note",
         )
     )
