@@ -30,9 +30,9 @@ def print_report(folder: Path, top: int, *, plot_schedule: bool) -> None:
     for line in _lines(run, top):
         console.print(wrapped(line, console.width), markup=False, soft_wrap=True)
     print_plain(console, f"table     {shown(write_table(run.files, run.finished))}")
+    print_plain(console, f"report    {shown(write_report(run))}")
     if plot_schedule:
         print_plain(console, f"schedule  {write_schedule(folder)}")
-    print_plain(console, f"report    {shown(write_report(run))}")
 
 
 def print_comparison(folders: Sequence[Path], output: Path) -> None:

@@ -53,7 +53,12 @@ def searched(
         config: Config = space.sample(rng)
         lr = float(config["lr"])
         score = 0.95 - 0.1 * (np.log10(lr) + 2) ** 2 + 0.001 * rng.normal()
-        more = {"trial_id": f"{number:04x}", "started": 1e9 + number, "seconds": 2.0, "node": "n"}
+        more: dict[str, Any] = {
+            "trial_id": f"{number:04x}",
+            "started": 1e9 + number,
+            "seconds": 2.0,
+            "node": "n",
+        }
         if lr > 0.7:
             trials.append(made([0.0], DIVERGED, config, **more))
         elif number % 3 and stopped:

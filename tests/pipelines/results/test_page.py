@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from pipelines.record.trials import FinishedTrial
-from pipelines.results.page.model import Page, Section
+from pipelines.results.page.model import Code, Page, Section, Table, Words
 from pipelines.results.page.render import page_data, page_json, render
 from pipelines.results.run_page import report_page
 from pipelines.study.runs import open_run
@@ -44,7 +44,7 @@ def page_of(folder: Path, trials: Sequence[FinishedTrial], **settings: Any) -> P
 
 
 def words(section: Section) -> str:
-    return " ".join(block.text for block in section.blocks if block.kind in ("words", "code"))
+    return " ".join(b.text for b in section.blocks if isinstance(b, Words | Code))
 
 
 def section(page: Page, name: str) -> Section:
@@ -144,7 +144,7 @@ def test_repeats_are_told_with_their_spread(tmp_path: Path) -> None:
     for value in (0.4, 0.6):
         record.append(made([value], config=LENET, repeat_of="t"))
     table = section(report_page(open_run(folder)), "outcome").blocks[-1]
-    assert table.kind == "table"
+    assert isinstance(table, Table)
     assert list(table.rows[0][:3]) == ["0.5000", "0.1000", "2"]
 
 

@@ -7,7 +7,7 @@ import pytest
 from pipelines.results.fates import Fate
 from pipelines.results.figures.rungs import rungs_data, rungs_figure
 from pipelines.results.figures.timeline import timeline_data, timeline_figure
-from pipelines.results.stops import Stop, stops_data
+from pipelines.results.stops import stops_data
 from tests.pipelines.results.made import CUT_SHORT, DIVERGED, FAILED, STOPPED, made
 from trainables.training.metrics import METRICS
 
@@ -48,7 +48,8 @@ def test_a_trial_is_stopped_below_the_cut_of_those_before_it() -> None:
     stopped = made([0.45], STOPPED, started=0.0, seconds=10.0)
     after = made([0.9, 0.9], started=20.0, seconds=2.0)
     stops = stops_data([*before, stopped, after], ACCURACY, (1, 2), 3)
-    assert stops == {3: Stop(1, 0.45, pytest.approx(0.5))}
+    assert list(stops) == [3]
+    assert stops[3] == (1, 0.45, pytest.approx(0.5))
     assert str(stops[3]) == "at epoch 1: 0.45, the cut was about 0.5"
 
 
