@@ -38,7 +38,7 @@ def _blocks(found: Findings) -> Iterator[Block]:
         entries = found.best.config.items()
         yield Table(list(found.best.config), [[wording.value(entry) for _, entry in entries]])
         if found.changes_configs:
-            yield Words("Its config changed while it trained; this is what it began with.", "note")
+            yield Words("Its config changed while it trained; this is what it ended with.", "note")
     yield from _repeats(found)
     if found.trials and (where := time_spent(found.trials)):
         yield Words(where)

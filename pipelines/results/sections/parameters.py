@@ -11,7 +11,6 @@ from pipelines.results.figures.slices import Slice, slice_data, slice_figure
 from pipelines.results.figures.surface import surface_axes, surface_data, surface_figure
 from pipelines.results.findings import Findings
 from pipelines.results.page.model import Block, Drawing, Section, Words
-from search_spaces import Choice
 from search_spaces.domains import Domain
 
 _TITLE = "The parameters"
@@ -43,12 +42,12 @@ def parameters(found: Findings) -> Section:
 
 
 def _slices(found: Findings) -> list[Slice]:
-    """Of the parameters that vary, the most important first."""
+    """Of the parameters of which several values were tried, the most important first."""
     names = [name for name, domain in found.space.domains.items() if not domain.single]
     if found.importance is not None:
         names.sort(key=found.importance.names.index)
     slices = [slice_data(n, found.space.domains[n], found.trials, found.metric) for n in names]
-    return [data for data in slices if data.number]
+    return [data for data in slices if len(set(data.x)) > 1]
 
 
 def edge_lines(found: Findings, slices: list[Slice] | None = None) -> Iterator[str]:
@@ -105,13 +104,8 @@ def _surface(found: Findings) -> list[Drawing]:
 
 
 def _layers(found: Findings) -> list[Drawing]:
-    varies = not all(
-        domain.single
-        for name, domain in found.space.domains.items()
-        if name == "n_layers" or (name.startswith("width_") and not isinstance(domain, Choice))
-    )
-    data = layers_data(found.trials, found.metric) if varies else None
-    if data is None:
+    data = layers_data(found.trials, found.metric)
+    if data is None or len(set(data.widths)) < 2:
         return []
     figure = layers_figure(data, found.score, found.metric)
     return [Drawing("layers", figure, "How many layers, and how wide (geometric mean)")]

@@ -98,6 +98,7 @@ def test_what_the_page_says_of_the_whole_run(whole: Page) -> None:
         ),
         (searched(12), {"scheduler": "none"}, {"stopping": "no early stopping"}),
         (searched(12), {"scheduler": "median"}, {"stopping": "no fixed epochs"}),
+        ([made([n / 9, n / 8], config=LENET) for n in range(6)], {}, {"parameters": ""}),
         (
             searched(12),
             {"scheduler": "pbt", "algo": "random"},
@@ -119,6 +120,7 @@ def test_what_the_page_says_of_the_whole_run(whole: Page) -> None:
         "one",
         "no-stopping",
         "median",
+        "one-config",
         "pbt",
         "folds",
         "loss",

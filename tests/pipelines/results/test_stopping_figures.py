@@ -49,7 +49,8 @@ def test_a_trial_is_stopped_below_the_cut_of_those_before_it() -> None:
     after = made([0.9, 0.9], started=20.0, seconds=2.0)
     stops = stops_data([*before, stopped, after], ACCURACY, (1, 2), 3)
     assert list(stops) == [3]
-    assert stops[3] == (1, 0.45, pytest.approx(0.5))
+    assert (stops[3].epoch, stops[3].value) == (1, 0.45)
+    assert stops[3].cut == pytest.approx(0.5)
     assert str(stops[3]) == "at epoch 1: 0.45, the cut was about 0.5"
 
 
