@@ -5,8 +5,11 @@ from __future__ import annotations
 from rich.console import Console
 
 from pipelines.cli.launch import launch
-from pipelines.cluster.connect import check_address, connecting
+from pipelines.cli.report import report_line
+from pipelines.cli.text import print_plain
+from pipelines.cluster.connect import LOCAL, check_address, connecting
 from pipelines.study.ahead import imports_of_trials
+from pipelines.study.fit import check_trial_here
 from pipelines.study.prepare import prepare
 from pipelines.study.runs import Run, open_run
 from pipelines.study.spec import StudySpec
@@ -38,9 +41,13 @@ def search(
     Raises:
         ValueError: where the search cannot run, before anything is written.
     """
-    check_address(address)
     spec = spec or StudySpec()
+    check_address(address)
+    if address == LOCAL:
+        check_trial_here(spec.resources)
+    console = Console(highlight=False, quiet=quiet)
     with connecting(address, dashboard=dashboard, modules=imports_of_trials(spec)) as connected:
         study = prepare(spec, trainable=trainable, space=space)
-        launch(study, connected, Console(highlight=False, quiet=quiet))
+        launch(study, connected, console)
+    print_plain(console, report_line(study.folder))
     return open_run(study.folder)

@@ -1,8 +1,9 @@
-"""Look at a run: ``python pipelines/report.py runs/NAME``."""
+"""Look at runs: ``python pipelines/report.py runs/NAME``."""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -16,7 +17,9 @@ class ReportSettings(Settings):
     """What is shown."""
 
     top: Count = 10
-    """How many trials to show."""
+    """How many trials to print."""
+    output: Annotated[Path, Parameter(metavar="FILE")] = Path("comparison.html")
+    """Where several runs are compared."""
     plot_schedule: bool = False
     """Write schedule.html: the best trial's learning rate, momentum."""
 
@@ -24,13 +27,17 @@ class ReportSettings(Settings):
 def report(
     run: Annotated[RunFolder, Parameter(help="The run's folder.")],
     /,
-    *,
+    *others: Annotated[RunFolder, Parameter(help="More runs, to compare them.")],
     show: Annotated[ReportSettings, panel("Options", 1)] = ReportSettings(),
 ) -> None:
-    """Print the best trials of a run, and how its trials ended."""
-    from pipelines.cli.report import print_report
+    """Print the best trials of a run and how its trials ended, and write report.html with all
+    there is to see of it; of several runs a page that compares them."""
+    from pipelines.cli.report import print_comparison, print_report
 
-    print_report(run, show.top, plot_schedule=show.plot_schedule)
+    if others:
+        print_comparison([run, *others], show.output)
+    else:
+        print_report(run, show.top, plot_schedule=show.plot_schedule)
 
 
 app = command(report)

@@ -115,6 +115,8 @@ def test_no_file_beside_the_commands_hides_a_module_of_python(name: str) -> None
         ("pipelines.tuner.algorithms", SEARCH | {"torch"}),
         ("pipelines.tuner.schedulers", SEARCH | {"torch"}),
         ("pipelines.study.spec", SEARCH | {"torch", "pandas", "sklearn"}),
+        ("pipelines.cli.launch", {"torch"}),
+        ("pipelines.study.prepare", {"torch"}),
         ("pipelines", SEARCH | {"torch", "pydantic"}),
     ],
 )

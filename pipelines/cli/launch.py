@@ -13,10 +13,10 @@ from pipelines.cli.summary import estimate_lines, plan_lines, space_lines, summa
 from pipelines.cli.text import print_lines, print_plain
 from pipelines.cluster.connect import Cluster, slot_counter
 from pipelines.cluster.preflight import preflight
-from pipelines.cluster.resources import Node, check_fit
 from pipelines.cluster.sharing import gpu_counter, mps_by_node
 from pipelines.study.estimate import estimate
 from pipelines.study.finish import finish
+from pipelines.study.fit import check_trial
 from pipelines.study.repeats import Repeats, run_repeats
 from pipelines.study.result import StudyResult
 from pipelines.study.run_study import run_study
@@ -81,7 +81,7 @@ def _ready(
     measured = study.spec.resources.measured
     ALGORITHMS[study.spec.search.algo](study.problem)  # refuses, before Ray, what it cannot search
     cluster = connected()
-    _check_fit(cluster.nodes_at_most(), study)
+    check_trial(cluster.nodes_at_most(), study.spec.resources)
     if measured:
         if not dry_run:
             _preflight(study, cluster, console)
@@ -97,16 +97,6 @@ def _ready(
     if not measured and not dry_run:
         _preflight(study, cluster, console)
     return study, cluster
-
-
-def _check_fit(nodes: list[Node], study: Study) -> None:
-    resources = study.spec.resources
-    if resources.measured:
-        from pipelines.cluster.measured_share import check_has_gpu
-
-        check_has_gpu(nodes, resources.cpus_per_trial)
-    else:
-        check_fit(nodes, resources.trial)
 
 
 def _preflight(study: Study, cluster: Cluster, console: Console) -> None:

@@ -1,8 +1,8 @@
-"""``report.py``: a run in words, on a terminal of any width."""
+"""``report.py``: runs in words on a terminal of any width, and as a page."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -18,18 +18,49 @@ from trainables.training.metrics import METRICS
 
 
 def print_report(folder: Path, top: int, *, plot_schedule: bool) -> None:
-    """Print the ``top`` best trials and how all ended. The table of the trials is brought up to
-    date: a search that was killed could not write it.
+    """Print the ``top`` best trials and how all ended. The table of the trials and the page are
+    brought up to date: a search that was killed could not write them.
 
     Raises ``ValueError`` where ``folder`` is no run.
     """
+    from pipelines.results.report import write_report
+
     run = open_run(folder)
     console = Console(highlight=False)
     for line in _lines(run, top):
         console.print(wrapped(line, console.width), markup=False, soft_wrap=True)
     print_plain(console, f"table     {shown(write_table(run.files, run.finished))}")
+    print_plain(console, f"report    {shown(write_report(run))}")
     if plot_schedule:
         print_plain(console, f"schedule  {write_schedule(folder)}")
+
+
+def print_comparison(folders: Sequence[Path], output: Path) -> None:
+    """Print a line for each run, and write them side by side to ``output``.
+
+    Raises ``ValueError`` where one is no run, and for runs that do not compare.
+    """
+    from pipelines.results.report import write_comparison
+
+    runs = [open_run(folder) for folder in folders]
+    path = write_comparison(runs, output.expanduser().absolute())
+    console = Console(highlight=False)
+    for run in runs:
+        best = "none" if run.best is None else f"{run.best.value:.4f}"
+        told = f"{run.metric} {best}, {len(run.finished)} trials, {run.result.epochs} epochs"
+        print_plain(console, f"run       {shown(run.files.folder)}: {told}")
+    print_plain(console, f"report    {shown(path)}")
+
+
+def report_line(folder: Path) -> str:
+    """Write the page of a run that has ended; where it lies, or why it does not. A search is worth
+    more than its page, so nothing is raised."""
+    try:
+        from pipelines.results.report import write_report
+
+        return f"report    {shown(write_report(open_run(folder)))}"
+    except Exception as error:
+        return f"report    none: {type(error).__name__}: {error}"
 
 
 def _lines(run: Run, top: int) -> Iterator[str]:
@@ -37,6 +68,7 @@ def _lines(run: Run, top: int) -> Iterator[str]:
     data = f"{run.data.name}, {run.data.train} train + {run.data.validation} validation samples"
     yield f"run       {problem.name} with {run.spec.search.algo} on {data}"
     yield from result_lines(run.result, problem.folds)
+    yield from _findings(run)
     best = ranked(run.finished, METRICS[run.metric])[:top]
     if best:
         yield f"top {len(best):<6}{run.metric}, its epoch, how the trial ended, its config"
@@ -47,3 +79,19 @@ def _lines(run: Run, top: int) -> Iterator[str]:
     if run.repeated:
         yield f"repeats   {run.metric} with {budget.repeats} other seeds each"
         yield from repeats_lines(by_config(run.repeated, METRICS[run.metric]))
+
+
+def _findings(run: Run) -> Iterator[str]:
+    """What the page says too, and a terminal can."""
+    from pipelines.results.findings import Findings, unfinished
+    from pipelines.results.sections.importance import sentence
+    from pipelines.results.sections.parameters import edge_lines
+    from pipelines.results.sections.stopping import agreement_lines
+
+    if missing := unfinished(run):
+        yield f"ended     {missing}"
+    found = Findings(run)
+    if found.importance is not None:
+        yield f"mattered  {sentence(found.importance)}"
+    yield from (f"edge      {line}" for line in edge_lines(found))
+    yield from (f"stopping  {line}" for line in agreement_lines(found) if "Too few" not in line)

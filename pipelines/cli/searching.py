@@ -6,6 +6,7 @@ from rich.console import Console
 
 from pipelines.cli.connection import Connection
 from pipelines.cli.run_options import RunOptions
+from pipelines.cli.text import print_plain
 from pipelines.study.spec import StudySpec
 
 
@@ -22,17 +23,21 @@ def run_search(spec: StudySpec, where: Connection, options: RunOptions) -> int:
     if options.plot_schedule and spec.problem.trainable:
         raise ValueError(f"`plot_schedule` knows no schedule of {spec.problem.trainable}")
 
-    from pipelines.cluster.connect import check_address, connecting
+    from pipelines.cluster.connect import LOCAL, check_address, connecting
     from pipelines.study.ahead import imports_of_trials
+    from pipelines.study.fit import check_trial_here
 
     console = Console(highlight=False)
     check_address(where.address)
+    if where.address == LOCAL:
+        check_trial_here(spec.resources)
     dashboard = where.dashboard and not options.dry_run
     with connecting(
         where.address, dashboard=dashboard, modules=imports_of_trials(spec)
     ) as connected:
-        # While Ray starts: torch and the data take as long.
+        # While Ray starts: the libraries and the data take as long.
         from pipelines.cli.launch import exit_code, launch, show_plan
+        from pipelines.cli.report import report_line
         from pipelines.study.prepare import prepare
 
         study = prepare(spec)
@@ -40,6 +45,7 @@ def run_search(spec: StudySpec, where: Connection, options: RunOptions) -> int:
             show_plan(study, connected, console, options.node_price)
             return 0
         code = exit_code(launch(study, connected, console))
+    print_plain(console, report_line(study.folder))
     if options.plot_schedule and code == 0:
         from pipelines.results.schedule import write_schedule
 

@@ -119,13 +119,6 @@ def nodes_of_config(config: dict[str, Any]) -> list[Node]:
     return head + workers[: config["max_workers"]]
 
 
-def local_node() -> Node:
-    """What Ray would declare of this machine."""
-    import torch
-
-    return Node("this machine", float(os.cpu_count() or 1), float(torch.cuda.device_count()))
-
-
 @contextmanager
 def connecting(
     address: str | None = None, *, dashboard: bool = True, modules: Sequence[str] = ()

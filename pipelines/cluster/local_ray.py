@@ -16,6 +16,8 @@ import ray
 from ray import _raylet
 from ray._private import node, parameter, worker
 
+from pipelines.cluster.resources import Node
+
 LOCAL = "local"
 QUIET: dict[str, Any] = {"logging_level": logging.CRITICAL, "log_to_driver": False}
 
@@ -29,6 +31,16 @@ def start(modules: Sequence[str] = ()) -> None:
     ports = {name: _free_port() for name in _AGENT_PORTS}
     with _environment(modules), _bare({**ports, "metrics_export_port": export_port}):
         ray.init(address=LOCAL, include_dashboard=False, _metrics_export_port=export_port, **QUIET)
+
+
+def local_node(*, count_gpus: bool = True) -> Node:
+    """What Ray would declare of this machine. To count GPUs takes a second."""
+    gpus = 0
+    if count_gpus:
+        import torch
+
+        gpus = torch.cuda.device_count()
+    return Node("this machine", float(os.cpu_count() or 1), float(gpus))
 
 
 class LateDashboard:

@@ -14,7 +14,7 @@ from ray.exceptions import RayError
 from ray.util import placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
-from pipelines.cluster.resources import Node, describe, ray_gpus
+from pipelines.cluster.resources import Node, ray_gpus
 from pipelines.cluster.sharing import assigned_gpus
 from search_spaces import Config
 from trainables.data.datasets import TrialData
@@ -58,17 +58,6 @@ def best_row(rows: Sequence[ShareRow]) -> ShareRow:
         reasons = "; ".join(f"{row.name}: {row.problem}" for row in rows)
         raise ValueError(f"`gpus_per_trial=auto` found no share for the largest configs: {reasons}")
     return max(sound, key=lambda row: (row.trials_per_hour, -row.k))
-
-
-def check_has_gpu(nodes: Sequence[Node], cpus: float) -> None:
-    """Raises ``ValueError``, with what the cluster has, where no node has a GPU and a trial's
-    CPUs."""
-    if any(node.gpus >= 1 and node.cpus >= cpus for node in nodes):
-        return
-    raise ValueError(
-        f"`gpus_per_trial=auto` measures on a GPU and {cpus:g} CPUs, which no node has: "
-        f"{describe(nodes)}; 0 searches without a GPU"
-    )
 
 
 def measure_shares(

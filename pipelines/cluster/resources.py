@@ -113,6 +113,17 @@ def check_fit(nodes: Sequence[Node], trial: TrialResources) -> None:
     raise ValueError(f"{wanted} fits on no node: {describe(nodes)}")
 
 
+def check_has_gpu(nodes: Sequence[Node], cpus: float) -> None:
+    """Raises ``ValueError``, with what the cluster has, where no node has a GPU and a trial's
+    CPUs."""
+    if any(node.gpus >= 1 and node.cpus >= cpus for node in nodes):
+        return
+    raise ValueError(
+        f"`gpus_per_trial=auto` measures on a GPU and {cpus:g} CPUs, which no node has: "
+        f"{describe(nodes)}; 0 searches without a GPU"
+    )
+
+
 def describe(nodes: Sequence[Node]) -> str:
     """What each of the nodes has."""
     each = "; ".join(f"{node.name} has {node.cpus:g} CPUs and {node.gpus:g} GPUs" for node in nodes)

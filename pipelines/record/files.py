@@ -56,6 +56,11 @@ class RunFiles:
         return self.folder / "winner.yaml"
 
     @property
+    def report(self) -> Path:
+        """All there is to see of the run, in one page."""
+        return self.folder / "report.html"
+
+    @property
     def errors(self) -> Path:
         """What failed trials raised, a file each."""
         return self.folder / "errors"

@@ -36,41 +36,53 @@ def advice(trials: Sequence[FinishedTrial]) -> str:
 def lr_threshold(
     trials: Sequence[FinishedTrial], has: Callable[[FinishedTrial], bool], side: str
 ) -> float | None:
-    """The learning rate ``side`` ("above" or "below") which the trials lie that ``has`` holds for.
+    """The learning rate ``side`` ("above" or "below") which the trials lie that ``has`` holds for:
+    see :func:`threshold`."""
+    return threshold(trials, has, side, "lr")
+
+
+def threshold(
+    trials: Sequence[FinishedTrial], has: Callable[[FinishedTrial], bool], side: str, name: str
+) -> float | None:
+    """The value of parameter ``name`` ``side`` which the trials lie that ``has`` holds for.
 
     It is the one with the highest Youden's J (share of those trials on that side, minus that of the
-    others; Youden 1950), halfway between two neighbours. None where J is below 0.5, as the learning
-    rate then does not explain them, and where less than half on that side are such trials.
+    others; Youden 1950), halfway between two neighbours: where both are positive their geometric
+    mean. None where J is below 0.5, as the parameter then does not explain them, and where less
+    than half on that side are such trials.
     """
-    pairs = sorted((lr, has(trial)) for trial in trials if (lr := _lr(trial)) is not None)
+    pairs = sorted((x, has(trial)) for trial in trials if (x := _number(trial, name)) is not None)
     n_with = sum(holds for _, holds in pairs)
     n_without = len(pairs) - n_with
     if not (n_with and n_without):
         return None
-    best, threshold = 0.0, None
+    best, found, with_below = 0.0, None, 0
     for i in range(1, len(pairs)):
         low, high = pairs[i - 1][0], pairs[i][0]
+        with_below += pairs[i - 1][1]
         if low == high:
             continue
-        there = [holds for _, holds in (pairs[i:] if side == "above" else pairs[:i])]
-        youden = sum(there) / n_with - (len(there) - sum(there)) / n_without
-        if youden > best and sum(there) >= len(there) / 2:
-            best, threshold = youden, math.sqrt(low * high)
-    return threshold if best >= EXPLAINED else None
+        above = side == "above"
+        n_there = len(pairs) - i if above else i
+        with_there = n_with - with_below if above else with_below
+        youden = with_there / n_with - (n_there - with_there) / n_without
+        if youden > best and with_there >= n_there / 2:
+            best, found = youden, math.sqrt(low * high) if low > 0 else (low + high) / 2
+    return found if best >= EXPLAINED else None
 
 
-def _lr(trial: FinishedTrial) -> float | None:
-    lr = trial.config.get("lr")
-    return lr if isinstance(lr, float) and lr > 0 else None
+def _number(trial: FinishedTrial, name: str) -> float | None:
+    value = trial.config.get(name)
+    return float(value) if isinstance(value, int | float) else None
 
 
 def _diverged(trials: Sequence[FinishedTrial]) -> str:
     n = sum(trial.diverged for trial in trials)
     if not _is_notable(n, len(trials)):
         return ""
-    threshold = lr_threshold(trials, lambda trial: trial.diverged, "above")
+    lr = lr_threshold(trials, lambda trial: trial.diverged, "above")
     part = f"{n / len(trials):.0%} of {len(trials)} trials diverged"
-    return part if threshold is None else f"{part}, most above lr {threshold:.2g}: a lower LR"
+    return part if lr is None else f"{part}, most above lr {lr:.2g}: a lower LR"
 
 
 def _clues(trials: Sequence[FinishedTrial]) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from pipelines.cluster.connect import Cluster
-from pipelines.cluster.measured_share import best_row, check_has_gpu, measure_shares, table
+from pipelines.cluster.measured_share import best_row, measure_shares, table
+from pipelines.cluster.resources import check_has_gpu
 from pipelines.study.largest import largest_configs
 from pipelines.study.study import Study
 

@@ -103,6 +103,7 @@ def resolve(
         history=history,
         start_with=tested.start_with,
         lr_bounds=tested.lr_bounds,
+        lr_tests=tested.lr_tests,
         notes=tuple(notes),
     )
 

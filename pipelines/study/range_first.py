@@ -11,7 +11,7 @@ import torch
 from search_spaces import Choice, Config, Float, SearchSpace
 from trainables.data.datasets import TrialData
 from trainables.networks import Network
-from trainables.smith.lr_range_test import Bounds, run_range_test, suggest_bounds
+from trainables.smith.lr_range_test import Bounds, RangeTest, run_range_test, suggest_bounds
 
 _RATIO = "base_lr_ratio"
 
@@ -22,6 +22,7 @@ class RangedSpace:
 
     space: SearchSpace
     bounds: Mapping[str, Bounds]  # by optimiser
+    tests: Mapping[str, RangeTest]  # that they were read off
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -54,7 +55,7 @@ def range_space(
     config = first or next(iter(space.try_first), None) or space.sample(np.random.default_rng(seed))
     optimizers = space.domains.get("optimizer")
     names = optimizers.options if isinstance(optimizers, Choice) else (None,)
-    bounds = {}
+    bounds, tests = {}, {}
     for name in names:
         choice = {} if name is None else {"optimizer": name}
         tested = {**config, **choice, "policy": "constant"}
@@ -63,7 +64,8 @@ def range_space(
             found = suggest_bounds(test.lrs, test.train_losses)
         except ValueError as error:
             raise ValueError(f"`lr_range_test`: {error}") from None
-        bounds[str(name or network.config.from_dict(tested).optimizer)] = found
+        optimizer = str(name or network.config.from_dict(tested).optimizer)
+        bounds[optimizer], tests[optimizer] = found, test
     low = min(b.base_lr for b in bounds.values())
     high = max(b.max_lr for b in bounds.values())
     changes: dict[str, Float | Choice] = {"lr": Float(low, high, log=True)}
@@ -71,4 +73,4 @@ def range_space(
         ratio = next(iter(bounds.values()))
         share = ratio.base_lr / ratio.max_lr
         changes[_RATIO] = Float(share, share, when=space.domains[_RATIO].when)
-    return RangedSpace(space.replace(changes), bounds)
+    return RangedSpace(space.replace(changes), bounds, tests)

@@ -76,6 +76,13 @@ class Run:
         return bounds
 
     @property
+    def lr_tests(self) -> Mapping[str, Mapping[str, Any]]:
+        """What those tests saw, by optimiser: the fields of a
+        :class:`trainables.smith.lr_range_test.RangeTest`, None where a loss is not finite."""
+        tests: Mapping[str, Mapping[str, Any]] = self._prepared.get("lr_tests", {})
+        return tests
+
+    @property
     def versions(self) -> Mapping[str, str]:
         """Of the packages that ran it."""
         versions: Mapping[str, str] = self._prepared["versions"]

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines.record.trials import FinishedTrial, best_trial
 from pipelines.study.spec import StudySpec
@@ -24,6 +24,9 @@ from trainables.training.cross_validation import CrossValidated
 from trainables.training.metrics import METRICS, Metric
 from trainables.training.objective import objective_of
 
+if TYPE_CHECKING:
+    from trainables.smith.lr_range_test import RangeTest
+
 _PACKAGES = ("rangefinder", "ray", "optuna", "hyperopt", "torch", "scikit-learn", "numpy")
 
 
@@ -38,6 +41,7 @@ class Study:
     history: tuple[FinishedTrial, ...] = ()
     start_with: tuple[Config, ...] = ()
     lr_bounds: Mapping[str, Bounds] = field(default_factory=dict)  # of the range test, if made
+    lr_tests: Mapping[str, RangeTest] = field(default_factory=dict)  # that they were read off
     notes: tuple[str, ...] = ()  # what the search begins from, in lines for the user
 
     @property
@@ -143,5 +147,6 @@ class Study:
                 "classes": list(data.class_names),
             },
             "lr_bounds": {name: asdict(bounds) for name, bounds in self.lr_bounds.items()},
+            "lr_tests": {name: test.as_dict() for name, test in self.lr_tests.items()},
             "versions": {"python": platform.python_version()} | {p: version(p) for p in _PACKAGES},
         }

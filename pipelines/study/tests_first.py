@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from pipelines.study.spec import StudySpec
 from search_spaces import Config, SearchSpace
@@ -13,6 +14,9 @@ from trainables.device.share import claim_device, set_threads
 from trainables.networks import Network
 from trainables.smith.lr_range_rule import Bounds
 
+if TYPE_CHECKING:
+    from trainables.smith.lr_range_test import RangeTest
+
 
 @dataclass(frozen=True)
 class AfterTests:
@@ -21,6 +25,7 @@ class AfterTests:
     space: SearchSpace
     start_with: tuple[Config, ...]
     lr_bounds: Mapping[str, Bounds] = field(default_factory=dict)
+    lr_tests: Mapping[str, RangeTest] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
@@ -45,6 +50,7 @@ def run_tests_first(
     set_threads(spec.resources.trial.cpus)
     first = next(iter(start_with), None)
     bounds: Mapping[str, Bounds] = {}
+    tests: Mapping[str, RangeTest] = {}
     notes: list[str] = []
     if asked.batch_size_test:
         space, _, line = bound_batch_size(
@@ -63,13 +69,13 @@ def run_tests_first(
         ranged = range_space(
             space, network, data, first=first, seed=seed, device=claim_device(gpus)
         )
-        space, bounds = ranged.space, ranged.bounds
+        space, bounds, tests = ranged.space, ranged.bounds, ranged.tests
         notes += ranged.notes
     gpu.release()  # what the tests took: trials need it
     kept = tuple(config for config in start_with if space.contains(config))
     notes += _left_out(kept, start_with, "of `start_with`")
     notes += _left_out(space.try_first, tried_before, "that the space tries first")
-    return AfterTests(space, kept, bounds, tuple(notes))
+    return AfterTests(space, kept, bounds, tests, tuple(notes))
 
 
 def _left_out(kept: Sequence[Config], before: Sequence[Config], which: str) -> list[str]:

@@ -17,6 +17,7 @@ from trainables.training.metrics import METRICS
 def write_run(
     folder: Path,
     trials: Iterable[FinishedTrial] = (),
+    /,
     *,
     space: SearchSpace | None = None,
     fingerprint: str = "none",

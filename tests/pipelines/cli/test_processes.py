@@ -77,5 +77,7 @@ def test_nothing_else_is_printed_where_there_is_no_terminal(
     done = subprocess.run([*RUN, *options, *join], capture_output=True, text=True, check=True)
     assert done.stderr == ""
     words = {line.split()[0] for line in done.stdout.splitlines()}
-    known = "data search resources run waiting new trials epochs best config next the dashboard"
+    known = (
+        "data search resources run waiting new trials epochs best config next the dashboard report"
+    )
     assert words - set(known.split()) <= {"0/2", "1/2", "2/2"}

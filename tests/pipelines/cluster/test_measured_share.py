@@ -13,8 +13,8 @@ from pipelines import run
 from pipelines.cli.command import main
 from pipelines.cluster import measured_share
 from pipelines.cluster.connect import Cluster
-from pipelines.cluster.measured_share import ShareRow, best_row, check_has_gpu
-from pipelines.cluster.resources import Node
+from pipelines.cluster.measured_share import ShareRow, best_row
+from pipelines.cluster.resources import Node, check_has_gpu
 from pipelines.study.largest import largest_configs
 from pipelines.study.runs import open_run
 from search_spaces import SPACES, Config, SearchSpace

@@ -43,6 +43,8 @@ def test_a_search_returns_its_run(
     assert values.max() == pytest.approx(run.best.value, abs=1e-5)
     assert len(run.study.trials) == 3
     assert open_run(run.files.folder).spec == run.spec
+    assert shown.splitlines()[-1] == f"report    {run.files.report.relative_to(elsewhere)}"
+    assert run.files.report.is_file()
 
 
 def test_an_own_function_and_space_need_no_file(cluster: Cluster, elsewhere: Path) -> None:

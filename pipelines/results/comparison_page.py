@@ -1,0 +1,97 @@
+"""Several runs on one page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import get_args
+
+from pipelines.results import wording
+from pipelines.results.figures.best_so_far import Against, best_so_far_data
+from pipelines.results.figures.side_by_side import side_by_side_figure
+from pipelines.results.findings import unfinished
+from pipelines.results.page.model import Block, Drawing, Page, Section, Table, Words
+from pipelines.results.sections.again import setting_values
+from pipelines.study.runs import Run
+from trainables.training.metrics import METRICS
+
+
+def comparison_page(runs: Sequence[Run]) -> Page:
+    """What each found, how fast, and in which settings they differ.
+
+    Raises ``ValueError`` for runs that optimise different metrics, and for one given twice.
+    """
+    scores = {run.metric: _name(run) for run in runs}
+    if len(scores) > 1:
+        (a, first), (b, second) = list(scores.items())[:2]
+        raise ValueError(f"{first} optimises {a} and {second} {b}: runs of one metric compare")
+    names = [_name(run) for run in runs]
+    if len({run.files.folder.resolve() for run in runs}) < len(runs):
+        raise ValueError("a run is given twice")
+    if len(set(names)) < len(names):
+        names = [str(run.files.folder) for run in runs]
+    ends = [
+        f"{name}: {text}"
+        for name, run in zip(names, runs, strict=True)
+        if (text := unfinished(run))
+    ]
+    return Page(
+        title=" and ".join(names) if len(names) == 2 else f"{len(names)} runs",
+        subtitle=f"compared by {runs[0].metric}",
+        state=" ".join(ends) or "All of them are over.",
+        sections=[_outcome(names, runs), _progress(names, runs), _settings(names, runs)],
+    )
+
+
+def _name(run: Run) -> str:
+    return run.files.folder.name
+
+
+def _outcome(names: Sequence[str], runs: Sequence[Run]) -> Section:
+    blocks: list[Block] = []
+    if len({run.data.fingerprint for run in runs}) > 1:
+        blocks.append(Words("The runs saw different data: their scores do not compare.", "warning"))
+    head = [
+        "run",
+        runs[0].metric,
+        "epoch",
+        "trials",
+        "epochs",
+        "saved",
+        "time",
+        "config of the best",
+    ]
+    blocks.append(Table(head, [_row(name, run) for name, run in zip(names, runs, strict=True)]))
+    return Section("outcome", "What came out", blocks)
+
+
+def _row(name: str, run: Run) -> list[str]:
+    result, best = run.result, run.best
+    ends = [trial.started + trial.seconds for trial in result.trials]
+    seconds = max(ends) - min(trial.started for trial in result.trials) if ends else 0.0
+    counts = [str(len(result.trials)), str(result.epochs), str(result.epochs_saved)]
+    if best is None:
+        return [name, "none", "", *counts, wording.duration(seconds), ""]
+    value = f"{best.value:.4f}"
+    rest = [wording.duration(seconds), wording.config(best.config)]
+    return [name, value, str(best.best_epoch), *counts, *rest]
+
+
+def _progress(names: Sequence[str], runs: Sequence[Run]) -> Section:
+    metric = METRICS[runs[0].metric]
+    data = {name: best_so_far_data(r.finished, metric) for name, r in zip(names, runs, strict=True)}
+    drawings = [
+        Drawing(f"best-{a}", side_by_side_figure(data, runs[0].metric, metric, a), role="")
+        for a in get_args(Against)
+    ]
+    words = Words("One search of each says little of what made the difference: chance is large.")
+    return Section("progress", "Best so far", [words], drawings)
+
+
+def _settings(names: Sequence[str], runs: Sequence[Run]) -> Section:
+    values = [setting_values(run.spec) for run in runs]
+    differ = [key for key in values[0] if len({value[key] for value in values}) > 1]
+    if not differ:
+        block: Block = Words("They have the same settings.")
+    else:
+        block = Table(["setting", *names], [[key, *(v[key] for v in values)] for key in differ])
+    return Section("settings", "Where the settings differ", [block])

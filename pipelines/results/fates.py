@@ -1,0 +1,58 @@
+"""How a trial ended, in the words and the colours of every page and figure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from pipelines.record.trials import FinishedTrial, State
+
+
+class Fate(StrEnum):
+    """How a trial ended."""
+
+    COMPLETE = "trained to the end"
+    STOPPED = "stopped early"
+    DIVERGED = "diverged"
+    FAILED = "failed"
+    CUT_SHORT = "cut short"
+
+
+# Of Okabe and Ito, which the colour-blind can tell apart; all can be read on white and on black.
+COLOURS = {
+    Fate.COMPLETE: "#0072b2",
+    Fate.STOPPED: "#8c8c8c",
+    Fate.DIVERGED: "#d55e00",
+    Fate.FAILED: "#cc79a7",
+    Fate.CUT_SHORT: "#e69f00",
+}
+SYMBOLS = {
+    Fate.COMPLETE: "circle",
+    Fate.STOPPED: "circle-open",
+    Fate.DIVERGED: "x",
+    Fate.FAILED: "cross",
+    Fate.CUT_SHORT: "diamond",
+}
+BEST = "#009e73"
+
+
+def fate(trial: FinishedTrial) -> Fate:
+    """How ``trial`` ended."""
+    if trial.state is State.FAIL:
+        return Fate.FAILED
+    if trial.diverged:
+        return Fate.DIVERGED
+    if trial.state is State.COMPLETE:
+        return Fate.COMPLETE
+    return Fate.STOPPED if trial.stopped_by == "scheduler" else Fate.CUT_SHORT
+
+
+def is_sound(trial: FinishedTrial) -> bool:
+    """Whether it has a value to compare with others."""
+    return fate(trial) not in (Fate.DIVERGED, Fate.FAILED) and trial.value is not None
+
+
+def fates(trials: Iterable[FinishedTrial]) -> dict[Fate, int]:
+    """How many ended in each way, without those in which none did."""
+    found = [fate(trial) for trial in trials]
+    return {kind: found.count(kind) for kind in Fate if kind in found}

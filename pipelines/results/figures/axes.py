@@ -1,0 +1,91 @@
+"""What the figures of trials share: axes that nothing stretches, labels, and thinning out."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+import plotly.graph_objects as go
+
+from search_spaces import Choice, Value
+from search_spaces.domains import Domain
+from trainables.training.metrics import Mode
+
+T = TypeVar("T")
+
+FENCE = 1.5  # times the distance of the quartiles: what lies beyond is an outlier (Tukey 1977)
+_PADDING = 0.05
+
+
+def figure(x: str, y: str, **layout: Any) -> go.Figure:
+    """An empty figure whose axes are called ``x`` and ``y``."""
+    # The template "none" is nearly empty: to copy another into each figure takes longest of all.
+    shared = {
+        "template": "none",
+        "margin": {"l": 60, "r": 16, "t": 16, "b": 44},
+        "hovermode": "closest",
+        "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        "xaxis": {"title": {"text": x}},
+        "yaxis": {"title": {"text": y}},
+    }
+    return go.Figure(layout={**shared, **layout})
+
+
+def label(text: object, most: int = 40) -> str:
+    """As Plotly shows it as it is: a name may hold what Plotly takes for its markup."""
+    words = f"{text:.4g}" if isinstance(text, float) else str(text)
+    words = words if len(words) <= most else words[: most - 1] + "…"
+    return html.escape(words, quote=False)
+
+
+def config_label(config: Mapping[str, Value]) -> str:
+    """A config in lines, to hover over."""
+    entries = [f"{label(name)}={label(value)}" for name, value in config.items()]
+    lines = [", ".join(entries[i : i + 4]) for i in range(0, len(entries), 4)]
+    return "<br>".join(lines)
+
+
+def score_range(values: Sequence[float], mode: Mode) -> tuple[float, float]:
+    """The axis for ``values``: from the best to the worst, outliers on the bad side left out; (0,
+    1) for none."""
+    finite = [value for value in values if math.isfinite(value)]
+    if not finite:
+        return 0.0, 1.0
+    low, middle_low, middle_high, high = np.quantile(finite, (0, 0.25, 0.75, 1)).tolist()
+    fence = FENCE * (middle_high - middle_low)
+    if mode == "max":
+        low = max(low, middle_low - fence)
+    else:
+        high = min(high, middle_high + fence)
+    padding = _PADDING * (high - low) or 0.05 * abs(high) or 0.05
+    return low - padding, high + padding
+
+
+def clamp(values: Sequence[float], bounds: tuple[float, float]) -> list[float]:
+    """``values`` inside the bounds: one beyond lies on the edge."""
+    return [min(max(value, bounds[0]), bounds[1]) for value in values]
+
+
+def thin(items: Sequence[T], most: int) -> list[T]:
+    """``most`` of the items, equally far apart, with the first and the last; all, where they are no
+    more."""
+    if len(items) <= most:
+        return list(items)
+    places = np.unique(np.linspace(0, len(items) - 1, most).round().astype(int))
+    return [items[place] for place in places]
+
+
+def position(domain: Domain, value: Value) -> float:
+    """Where ``value`` lies in its domain, from 0 to 1; of a choice its place among the options."""
+    if isinstance(domain, Choice):
+        place = [str(option) for option in domain.options].index(str(value))
+        return place / max(1, len(domain.options) - 1)
+    assert not isinstance(value, str)
+    if domain.single:
+        return 0.5
+    if domain.log:
+        return math.log(value / domain.low) / math.log(domain.high / domain.low)
+    return (value - domain.low) / (domain.high - domain.low)

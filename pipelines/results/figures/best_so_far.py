@@ -1,0 +1,94 @@
+"""The best so far, and every trial as a point: against trials, epochs or time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Literal, NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+
+from pipelines.record.trials import FinishedTrial
+from pipelines.results.fates import BEST, COLOURS, SYMBOLS, Fate, fate, is_sound
+from pipelines.results.figures.axes import clamp, figure, score_range, thin
+from trainables.training.metrics import Metric
+
+Against = Literal["trials", "epochs", "minutes"]
+MOST_POINTS = 1500
+
+
+class BestSoFar(NamedTuple):
+    """A row for each trial, in the order in which they ended."""
+
+    number: list[int]
+    trials: list[float]  # ended up to here
+    epochs: list[float]  # trained up to here, by trials that have ended
+    minutes: list[float]  # since the first started
+    value: list[float | None]  # None for a trial that diverged, failed or reported nothing
+    fate: list[Fate]
+    best: list[float | None]  # up to here
+
+
+def best_so_far_data(trials: Sequence[FinishedTrial], metric: Metric) -> BestSoFar:
+    """The best value after each trial; no trial that diverged or failed is ever the best."""
+    start = min((trial.started for trial in trials), default=0.0)
+    values = [trial.value if is_sound(trial) else None for trial in trials]
+    bests: list[float | None] = []
+    best: float | None = None
+    for value in values:
+        if value is not None and (best is None or metric.better(value, best)):
+            best = value
+        bests.append(best)
+    return BestSoFar(
+        list(range(len(trials))),
+        [n + 1.0 for n in range(len(trials))],
+        [float(epochs) for epochs in accumulate(trial.epochs for trial in trials)],
+        [(trial.started + trial.seconds - start) / 60 for trial in trials],
+        values,
+        [fate(trial) for trial in trials],
+        bests,
+    )
+
+
+def best_so_far_figure(
+    data: BestSoFar, name: str, metric: Metric, against: Against = "trials"
+) -> go.Figure:
+    """A line of the best, and the trials by fate; one without a value lies on the bad edge."""
+    values = [value for value in data.value if value is not None]
+    low, high = score_range(values, metric.mode)
+    bad = low if metric.mode == "max" else high
+    places = data._asdict()[against]
+    drawn = figure(against, name, yaxis={"title": {"text": name}, "range": [low, high]})
+    rows = thin(range(len(places)), MOST_POINTS)
+    for kind in Fate:
+        of_kind = [row for row in rows if data.fate[row] is kind]
+        if not of_kind:
+            continue
+        shown = [bad if (value := data.value[row]) is None else value for row in of_kind]
+        drawn.add_scatter(
+            x=np.array([places[row] for row in of_kind]),
+            y=np.array(clamp(shown, (low, high))),
+            customdata=np.array(of_kind),
+            text=[_words(data.value[row]) for row in of_kind],
+            hovertemplate="trial %{customdata}: %{text}<extra></extra>",
+            mode="markers",
+            marker={"color": COLOURS[kind], "symbol": SYMBOLS[kind], "size": 7},
+            name=kind.value,
+        )
+    steps = [row for row in range(len(places)) if data.best[row] is not None]
+    changes = [r for i, r in enumerate(steps) if i == 0 or data.best[r] != data.best[steps[i - 1]]]
+    ends = sorted({*changes, *steps[-1:]})
+    drawn.add_scatter(
+        x=[places[row] for row in ends],
+        y=[data.best[row] for row in ends],
+        mode="lines",
+        line={"color": BEST, "width": 2, "shape": "hv"},
+        name="best so far",
+        hovertemplate="best %{y:.4f}<extra></extra>",
+    )
+    return drawn
+
+
+def _words(value: float | None) -> str:
+    return "no value" if value is None else f"{value:.4f}"

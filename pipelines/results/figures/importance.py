@@ -1,0 +1,168 @@
+"""Which hyperparameters told the best trials from the others, and whether chance could have.
+
+Optuna's evaluators know trials alone that were trained to the end. Where a scheduler stops most of
+them that is a handful, so here all trials are compared by what they had reached at the same epoch.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import optuna
+import plotly.graph_objects as go
+from optuna.importance import PedAnovaImportanceEvaluator
+from optuna.trial import FrozenTrial, create_trial
+
+from pipelines.record.journal import DIRECTIONS, distribution
+from pipelines.record.trials import FinishedTrial
+from pipelines.results.fates import BEST, Fate, fate
+from pipelines.results.figures.axes import clamp, figure, label
+from search_spaces import Config, SearchSpace
+from trainables.training.metrics import Metric
+
+LEAST_TRIALS = 20  # so that the best quarter has the five that PED-ANOVA asks for at least
+MOST_TRIALS = 1000  # more take longer and say the same
+SHUFFLES = 20
+_TARGET = 0.25
+
+
+class Scored(NamedTuple):
+    """A trial by what it had reached at the epoch at which all are compared."""
+
+    number: int
+    config: Config
+    score: float
+
+
+class Importance(NamedTuple):
+    """A row for each parameter, the most important first."""
+
+    names: list[str]
+    shares: list[float]  # of the importance of all; they add up to 1
+    chance: list[float]  # the share of the same parameter that chance alone reaches 1 time in 20
+    n_trials: int
+
+    @property
+    def beyond_chance(self) -> list[str]:
+        """The parameters that stand out: beyond chance, and beyond an even share."""
+        rows = zip(self.names, self.shares, self.chance, strict=True)
+        even = 1 / len(self.names)
+        return [name for name, share, chance in rows if share > max(chance, even)]
+
+
+def common_epoch(trials: Sequence[FinishedTrial]) -> int | None:
+    """The last epoch that all trials have reached but those that diverged or failed, and those that
+    the end of the search cut short."""
+    ran = [t.epochs for t in trials if fate(t) in (Fate.COMPLETE, Fate.STOPPED) and t.curve]
+    return min(ran, default=None)
+
+
+def scored(trials: Sequence[FinishedTrial], metric: Metric, epoch: int) -> list[Scored]:
+    """The trials by their best value up to ``epoch``. A diverged one counts as the worst of the
+    others, so that its learning rate is held against it, and no more than that."""
+    found: dict[int, float] = {}
+    best = max if metric.mode == "max" else min
+    for number, trial in enumerate(trials):
+        values = [value for at, value in trial.curve.items() if at <= epoch]
+        if fate(trial) not in (Fate.DIVERGED, Fate.FAILED) and epoch in trial.curve:
+            found[number] = best(values)
+    if not found:
+        return []
+    worst = (min if metric.mode == "max" else max)(found.values())
+    for number, trial in enumerate(trials):
+        if trial.diverged:
+            found[number] = worst
+    return [Scored(number, trials[number].config, score) for number, score in sorted(found.items())]
+
+
+def better_half(rows: Sequence[Scored], metric: Metric) -> list[Scored]:
+    """The half with the best scores."""
+    ordered = sorted(rows, key=lambda row: row.score, reverse=metric.mode == "max")
+    return ordered[: math.ceil(len(ordered) / 2)]
+
+
+def importance_data(
+    rows: Sequence[Scored], space: SearchSpace, metric: Metric, seed: int = 0
+) -> Importance | None:
+    """How much the best quarter differs from all in each parameter: PED-ANOVA (Watanabe et al.
+    2023, arXiv 2304.10255). ``chance`` is what the same gives with the scores shuffled among the
+    trials. None where there are too few trials or nothing to compare.
+    """
+    rng = np.random.default_rng(seed)
+    if len(rows) > MOST_TRIALS:
+        rows = [rows[i] for i in sorted(rng.choice(len(rows), MOST_TRIALS, replace=False))]
+    names = [name for name, domain in space.domains.items() if not domain.single]
+    if len(rows) < LEAST_TRIALS or len(names) < 2 or len({row.score for row in rows}) < 2:
+        return None
+    sign = 1.0 if metric.mode == "min" else -1.0
+    losses = np.array([sign * row.score for row in rows])
+    study = _study(rows, space)
+    found = _evaluate(study, losses)
+    total = sum(found.values())
+    if not total:
+        return None
+    shuffled = [_evaluate(study, rng.permutation(losses)) for _ in range(SHUFFLES)]
+    ordered = sorted(names, key=lambda name: -found.get(name, 0.0))
+    return Importance(
+        ordered,
+        [found.get(name, 0.0) / total for name in ordered],
+        [max(other.get(name, 0.0) for other in shuffled) / total for name in ordered],
+        len(rows),
+    )
+
+
+def _study(rows: Sequence[Scored], space: SearchSpace) -> optuna.Study:
+    study = optuna.create_study(direction=DIRECTIONS["min"])
+    distributions = {name: distribution(domain) for name, domain in space.domains.items()}
+    for row in rows:
+        study.add_trial(
+            create_trial(
+                value=0.0,
+                params=row.config,
+                distributions={name: distributions[name] for name in row.config},
+            )
+        )
+    return study
+
+
+def _evaluate(study: optuna.Study, losses: np.ndarray) -> Mapping[str, float]:
+    def loss(trial: FrozenTrial) -> float:
+        return float(losses[trial.number])
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return PedAnovaImportanceEvaluator(target_quantile=_TARGET).evaluate(study, target=loss)
+
+
+def importance_figure(data: Importance) -> go.Figure:
+    """A bar for each parameter, coloured where it is beyond chance, and a mark at chance."""
+    beyond = data.beyond_chance
+    names = [label(name) for name in data.names]
+    drawn = figure(
+        "share of the importance", "", yaxis={"autorange": "reversed", "type": "category"}
+    )
+    drawn.add_bar(
+        x=data.shares,
+        y=names,
+        orientation="h",
+        marker={"color": [BEST if name in beyond else "#8c8c8c" for name in data.names]},
+        hovertemplate="%{y}: %{x:.0%}<extra></extra>",
+        name="importance",
+        showlegend=False,
+    )
+    bounds = 0.0, 1.3 * max(data.shares)
+    drawn.add_scatter(
+        x=clamp(data.chance, bounds),
+        text=[f"{chance:.0%}" for chance in data.chance],
+        y=names,
+        mode="markers",
+        marker={"symbol": "line-ns-open", "size": 12, "color": "#d55e00", "line": {"width": 2}},
+        hovertemplate="%{y}: chance alone reaches %{text} one time in twenty<extra></extra>",
+        name="what chance alone reaches",
+    )
+    drawn.update_layout(margin={"l": 110}, xaxis={"tickformat": ".0%", "range": bounds})
+    return drawn

@@ -1,0 +1,107 @@
+"""Parallel coordinates: each trial a line through its parameters.
+
+Lines through ordinary axes, not Plotly's ``parcoords``: that one has no place for a parameter that
+a trial does not have, and its lines cannot be clicked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.colors import sample_colorscale
+
+from pipelines.record.trials import FinishedTrial, ranked
+from pipelines.results.figures.axes import figure, label, position, thin
+from search_spaces import Choice, SearchSpace
+from search_spaces.domains import Domain
+from trainables.training.metrics import Metric
+
+MOST_AXES = 12
+MOST_LINES = 200
+_INACTIVE = -0.12  # where the line of a trial passes that does not have the parameter
+_COLOURS = ["#9aa5b1", "#56b4e9", "#009e73"]  # from the worst to the best, on white and black
+_BANDS = 8  # of colour, from the worst trials to the best
+
+
+class Line(NamedTuple):
+    """One trial: a position from 0 to 1 on each axis, None where it does not have it."""
+
+    number: int
+    rank: float  # 0 for the worst trial, 1 for the best
+    positions: list[float | None]
+
+
+class Parallel(NamedTuple):
+    """The axes, and the lines from the worst to the best."""
+
+    names: list[str]
+    lines: list[Line]
+
+
+def parallel_data(
+    trials: Sequence[FinishedTrial],
+    space: SearchSpace,
+    metric: Metric,
+    names: Sequence[str] = (),
+) -> Parallel:
+    """The lines of sound trials. The axes are the parameters in the order of ``names``, at most
+    ``MOST_AXES`` of those that vary."""
+    varied = [name for name in space.domains if _varies(name, trials)]
+    axes = [name for name in names if name in varied] or varied
+    axes = axes[:MOST_AXES]
+    numbers = {id(trial): number for number, trial in enumerate(trials)}
+    best = ranked(trials, metric)
+    lines = []
+    for place, trial in enumerate(best):
+        places = [
+            position(space.domains[name], trial.config[name]) if name in trial.config else None
+            for name in axes
+        ]
+        lines.append(Line(numbers[id(trial)], 1 - place / max(1, len(best) - 1), places))
+    return Parallel(axes, thin(lines, MOST_LINES)[::-1])
+
+
+def _varies(name: str, trials: Sequence[FinishedTrial]) -> bool:
+    return len({trial.config.get(name) for trial in trials}) > 1
+
+
+def parallel_figure(data: Parallel, space: SearchSpace) -> go.Figure:
+    """The better, the greener and the later drawn; below an axis pass those that do not have it."""
+    drawn = figure("", "", showlegend=False, margin={"l": 16, "r": 16, "t": 28, "b": 70})
+    colours = sample_colorscale(_COLOURS, np.linspace(0, 1, _BANDS).tolist())
+    for band, colour in enumerate(colours):
+        lines = [line for line in data.lines if min(int(line.rank * _BANDS), _BANDS - 1) == band]
+        if not lines:
+            continue
+        width = len(data.names) + 1
+        y = [_INACTIVE if p is None else p for line in lines for p in (*line.positions, np.nan)]
+        drawn.add_scatter(
+            x=np.array([*range(width - 1), np.nan] * len(lines), np.float32),
+            y=np.array(y, np.float32),
+            customdata=np.array([line.number for line in lines for _ in range(width)], np.int32),
+            hovertemplate="trial %{customdata}<extra></extra>",
+            mode="lines",
+            line={"color": colour, "width": 0.8 + 1.6 * band / _BANDS},
+            opacity=0.25 + 0.6 * band / _BANDS,
+        )
+    for place, name in enumerate(data.names):
+        drawn.add_vline(x=place, line={"color": "rgba(128,128,128,0.8)", "width": 1})
+        for at, text in _ticks(space.domains[name]):
+            drawn.add_annotation(
+                x=place, y=at, text=text, showarrow=False, font={"size": 10}, xanchor="left"
+            )
+    ticks = {"tickvals": list(range(len(data.names))), "ticktext": list(map(label, data.names))}
+    drawn.update_xaxes(**ticks, range=[-0.2, len(data.names) - 0.4], showgrid=False, tickangle=30)
+    drawn.update_yaxes(
+        range=[_INACTIVE - 0.05, 1.08], tickvals=[_INACTIVE], ticktext=[""], showgrid=False
+    )
+    return drawn.update_yaxes(zeroline=False).update_xaxes(zeroline=False)
+
+
+def _ticks(domain: Domain) -> list[tuple[float, str]]:
+    if isinstance(domain, Choice):
+        return [(position(domain, option), label(option, 12)) for option in domain.options]
+    return [(0.0, label(domain.low)), (1.0, label(domain.high))]

@@ -1,0 +1,78 @@
+"""Learning rate and momentum of one trial, beside its curve."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.colors import qualitative
+from plotly.subplots import make_subplots
+
+from pipelines.record.trials import FinishedTrial
+from pipelines.results.figures.schedule import schedule_data
+
+
+class Rates(NamedTuple):
+    """The rates at ``steps``, in epochs trained before; the metric after ``epochs``. ``momentum``
+    may be empty."""
+
+    steps: list[float]
+    lr: list[float]
+    momentum: list[float]
+    epochs: list[int]
+    values: list[float]
+
+
+def rates_data(
+    trial: FinishedTrial,
+    model: str | None,
+    n_train: int,
+    max_epochs: int,
+    cycle_ends: Sequence[int] = (),
+) -> Rates | None:
+    """The rates of every step, as the config says, for a ``model`` of ours; otherwise, and where
+    the config changed in mid-training, those that the trial reported. None where it did not."""
+    epochs = sorted(trial.curve)
+    values = [trial.curve[epoch] for epoch in epochs]
+    if model is not None and not trial.changes:
+        from trainables.networks import NETWORKS
+
+        config = NETWORKS[model].config.from_dict(trial.config)
+        data = schedule_data(config, n_train, max_epochs, cycle_ends)
+        return Rates(data.epochs, data.lr, data.momentum, epochs, values)
+    lr = [value for value in trial.curves.get("lr", ()) if value is not None]
+    momentum = [value for value in trial.curves.get("momentum", ()) if value is not None]
+    if len(lr) != len(epochs):
+        return None
+    steps = [float(epoch) for epoch in epochs]
+    return Rates(steps, lr, momentum if len(momentum) == len(lr) else [], epochs, values)
+
+
+def rates_figure(data: Rates, score: str, best_epoch: int | None) -> go.Figure:
+    """Up to three rows over the same epochs, a line at the best."""
+    rows = [("learning rate", data.steps, data.lr), (score, data.epochs, data.values)]
+    if data.momentum:
+        rows.insert(1, ("momentum", data.steps, data.momentum))
+    figure = make_subplots(rows=len(rows), shared_xaxes=True, vertical_spacing=0.06)
+    for row, (name, x, y) in enumerate(rows, start=1):
+        single = len(y) == 1
+        figure.add_scatter(
+            x=np.array(x),
+            y=np.array(y),
+            name=name,
+            mode="markers" if single else "lines",
+            line={"color": qualitative.D3[row - 1]},
+            hovertemplate="%{y:.4g}",
+            row=row,
+            col=1,
+        )
+        figure.update_yaxes(title_text=name, row=row, col=1)
+        if max(y) - min(y) < 1e-9:  # left to itself such an axis shows what rounding left
+            figure.update_yaxes(range=[0, 2 * max(y) or 1], row=row, col=1)
+    figure.update_xaxes(title_text="epoch", row=len(rows), col=1)
+    if best_epoch is not None:
+        figure.add_vline(x=best_epoch, line={"color": "grey", "dash": "dot"}, row="all", col=1)
+    margin = {"l": 60, "r": 16, "t": 16, "b": 44}
+    return figure.update_layout(template="plotly_white", showlegend=False, margin=margin)

@@ -1,0 +1,70 @@
+"""Early stopping: how many trials reached each rung, and whether the order there was the last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import plotly.graph_objects as go
+
+from pipelines.record.trials import FinishedTrial
+from pipelines.results.fates import BEST, COLOURS, Fate, fate
+from pipelines.results.figures.axes import figure
+
+LEAST_PAIRS = 5  # fewer say nothing of an order
+
+
+class Agreement(NamedTuple):
+    """How far the order of trials at one rung was that at the next, of those that came to both."""
+
+    rung: int
+    next: int
+    n: int
+    rank_correlation: float | None  # Spearman's; None for too few trials
+
+
+class Rungs(NamedTuple):
+    """A row for each rung; trials that diverged or failed before it did not reach it."""
+
+    epochs: list[int]
+    reached: list[int]
+    stopped: list[int]
+    agreements: list[Agreement]
+
+
+def rungs_data(trials: Sequence[FinishedTrial], rungs: Sequence[int]) -> Rungs:
+    """What happened at each rung, the last epoch among them."""
+    sound = [trial for trial in trials if fate(trial) not in (Fate.DIVERGED, Fate.FAILED)]
+    stopped = [trial.epochs for trial in sound if fate(trial) is Fate.STOPPED]
+    agreements = []
+    for rung, following in pairwise(rungs):
+        both = [t.curve for t in sound if rung in t.curve and following in t.curve]
+        pairs = [(curve[rung], curve[following]) for curve in both]
+        agreements.append(Agreement(rung, following, len(pairs), _correlation(pairs)))
+    return Rungs(
+        list(rungs),
+        [sum(rung in trial.curve for trial in sound) for rung in rungs],
+        [stopped.count(rung) for rung in rungs],
+        agreements,
+    )
+
+
+def _correlation(pairs: Sequence[tuple[float, float]]) -> float | None:
+    import pandas as pd
+
+    if len(pairs) < LEAST_PAIRS or any(len(set(column)) < 2 for column in zip(*pairs, strict=True)):
+        return None
+    return float(pd.DataFrame(pairs).corr("spearman").to_numpy()[0, 1])
+
+
+def rungs_figure(data: Rungs) -> go.Figure:
+    """Two bars at each rung: those that went on, and those that were stopped there."""
+    drawn = figure("rung (epoch)", "trials", barmode="stack")
+    names = [str(epoch) for epoch in data.epochs]
+    went_on = [n - ended for n, ended in zip(data.reached, data.stopped, strict=True)]
+    drawn.add_bar(x=names, y=went_on, name="went on, or ended there", marker={"color": BEST})
+    drawn.add_bar(
+        x=names, y=data.stopped, name="stopped there", marker={"color": COLOURS[Fate.STOPPED]}
+    )
+    return drawn.update_xaxes(type="category")

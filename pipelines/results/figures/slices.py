@@ -1,0 +1,140 @@
+"""One parameter against the score: where the best lie, what is at an edge, where it diverges."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+
+from pipelines.record.trials import FinishedTrial, ranked
+from pipelines.results.advice import LEAST_TRIALS, threshold
+from pipelines.results.fates import BEST, COLOURS, SYMBOLS, Fate, fate, is_sound
+from pipelines.results.figures.axes import clamp, figure, label, position, score_range, thin
+from pipelines.study.zoom import EDGE
+from search_spaces import Choice, Value
+from search_spaces.domains import Domain
+from search_spaces.limits import LIMITS
+from trainables.training.metrics import Metric
+
+MOST_POINTS = 600
+_TOP = 0.25
+_LEAST_TOP = 5
+_WHOLE = 0.8  # of the range: to be anywhere in it is no news
+
+
+class Slice(NamedTuple):
+    """The trials in which the parameter is active."""
+
+    name: str
+    number: list[int]
+    x: list[Value]
+    y: list[float | None]  # None for a trial that diverged or failed
+    fate: list[Fate]
+    best: Value | None  # of the best of these trials
+    best_range: tuple[Value, Value] | None
+    """Of the best quarter but its ends, a tenth on either side; None for a choice, for too few, and
+    where it is nearly the whole range."""
+    edge: str  # "lower" or "upper", where the best trial of all lies there; else ""
+    diverges_above: float | None
+
+
+def slice_data(name: str, domain: Domain, trials: Sequence[FinishedTrial], metric: Metric) -> Slice:
+    """``name`` against the best value of each trial."""
+    rows = [(number, trial) for number, trial in enumerate(trials) if name in trial.config]
+    sound = ranked((trial for _, trial in rows), metric)
+    best = sound[0].config[name] if sound else None
+    return Slice(
+        name,
+        [number for number, _ in rows],
+        [trial.config[name] for _, trial in rows],
+        [trial.value if is_sound(trial) else None for _, trial in rows],
+        [fate(trial) for _, trial in rows],
+        best,
+        _best_range(name, domain, sound),
+        _edge(name, domain, ranked(trials, metric)),
+        _diverges_above(name, domain, [trial for _, trial in rows]),
+    )
+
+
+def _best_range(
+    name: str, domain: Domain, sound: Sequence[FinishedTrial]
+) -> tuple[Value, Value] | None:
+    if isinstance(domain, Choice) or len(sound) < 2 * _LEAST_TOP:
+        return None
+    top = sorted(t.config[name] for t in sound[: max(_LEAST_TOP, math.ceil(_TOP * len(sound)))])
+    ends = len(top) // 10
+    low, high = top[ends], top[-1 - ends]
+    return (low, high) if position(domain, high) - position(domain, low) < _WHOLE else None
+
+
+def _edge(name: str, domain: Domain, best: Sequence[FinishedTrial]) -> str:
+    if isinstance(domain, Choice) or domain.single or not best or name not in best[0].config:
+        return ""
+    at = position(domain, best[0].config[name])
+    least, most = LIMITS.get(name, (-math.inf, math.inf))
+    if at <= EDGE:
+        return "lower" if domain.low > least else ""  # no wider than makes sense
+    return "upper" if at >= 1 - EDGE and domain.high < most else ""
+
+
+def _diverges_above(name: str, domain: Domain, trials: Sequence[FinishedTrial]) -> float | None:
+    if isinstance(domain, Choice) or sum(trial.diverged for trial in trials) < LEAST_TRIALS:
+        return None
+    return threshold(trials, lambda trial: trial.diverged, "above", name)
+
+
+def slice_figure(data: Slice, domain: Domain, score: str, metric: Metric) -> go.Figure:
+    """Points by fate; those without a value lie on the bad edge. The range of the best quarter is
+    green, where trials diverge is red."""
+    values = [value for value in data.y if value is not None]
+    low, high = score_range(values, metric.mode)
+    bad = low if metric.mode == "max" else high
+    drawn = figure(label(data.name), score, showlegend=False)
+    drawn.update_yaxes(range=[low, high])
+    choice = isinstance(domain, Choice)
+    _scale(drawn, domain)
+    for kind in Fate:
+        rows = [row for row, ended in enumerate(data.fate) if ended is kind]
+        rows = thin(rows, MOST_POINTS * max(1, len(rows)) // max(1, len(data.x)))
+        if not rows:
+            continue
+        shown = [bad if (value := data.y[row]) is None else value for row in rows]
+        drawn.add_scatter(
+            x=[label(data.x[row]) for row in rows] if choice else [data.x[row] for row in rows],
+            y=np.array(clamp(shown, (low, high))),
+            customdata=np.array([data.number[row] for row in rows]),
+            hovertemplate="trial %{customdata}: %{x}, %{y:.4f}<extra>" + kind.value + "</extra>",
+            mode="markers",
+            marker={"color": COLOURS[kind], "symbol": SYMBOLS[kind], "size": 6},
+        )
+    if data.best_range is not None:
+        left, right = data.best_range
+        drawn.add_vrect(x0=left, x1=right, fillcolor=BEST, opacity=0.13, line_width=0)
+    if data.diverges_above is not None and not isinstance(domain, Choice):
+        drawn.add_vrect(
+            x0=data.diverges_above,
+            x1=domain.high,
+            fillcolor=COLOURS[Fate.DIVERGED],
+            opacity=0.13,
+            line_width=0,
+        )
+    return drawn
+
+
+def _scale(drawn: go.Figure, domain: Domain) -> None:
+    if isinstance(domain, Choice):
+        options = [label(option) for option in domain.options]
+        drawn.update_xaxes(type="category", categoryorder="array", categoryarray=options)
+        drawn.update_xaxes(range=[-0.5, len(options) - 0.5])
+    elif domain.log:
+        low, high = math.log10(domain.low), math.log10(domain.high)
+        margin = 0.03 * (high - low) or 0.1
+        drawn.update_xaxes(type="log", range=[low - margin, high + margin], exponentformat="power")
+        if high - low >= 2:
+            drawn.update_xaxes(dtick=1)
+    else:
+        margin = 0.03 * (domain.high - domain.low) or 0.1
+        drawn.update_xaxes(range=[domain.low - margin, domain.high + margin])

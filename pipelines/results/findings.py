@@ -1,0 +1,104 @@
+"""What the pages and the terminal say of a run, each found once and only when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pipelines.record.trials import FinishedTrial
+from pipelines.results.stops import Stop, stops_data
+from pipelines.study.runs import Run
+from pipelines.study.spec import StudySpec
+from pipelines.tuner.schedulers import SCHEDULERS
+from search_spaces import SearchSpace
+from trainables.training.metrics import METRICS, Metric
+
+if TYPE_CHECKING:
+    from pipelines.results.figures.importance import Importance, Scored
+    from pipelines.results.figures.rungs import Rungs
+
+
+class Findings:
+    """A run, read once."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.spec: StudySpec = run.spec
+        self.space: SearchSpace = run.space
+        self.score: str = run.metric
+        self.metric: Metric = METRICS[run.metric]
+        self.trials: Sequence[FinishedTrial] = run.finished
+        self.best: FinishedTrial | None = run.best
+        self.rungs: tuple[int, ...] = run.spec.rungs
+
+    @cached_property
+    def best_number(self) -> int | None:
+        """The place of the best trial among all."""
+        return next((n for n, trial in enumerate(self.trials) if trial is self.best), None)
+
+    @cached_property
+    def stops(self) -> dict[int, Stop]:
+        """Why the scheduler stopped trials, by number."""
+        factor = self.spec.stopping.reduction_factor
+        return stops_data(self.trials, self.metric, self.rungs, factor)
+
+    @cached_property
+    def rung_counts(self) -> Rungs | None:
+        """None where the scheduler compares trials at no fixed epochs."""
+        from pipelines.results.figures.rungs import rungs_data
+
+        return rungs_data(self.trials, self.rungs) if self.rungs else None
+
+    @cached_property
+    def epoch(self) -> int | None:
+        """At which all trials are compared."""
+        from pipelines.results.figures.importance import common_epoch
+
+        return common_epoch(self.trials)
+
+    @cached_property
+    def scored(self) -> list[Scored]:
+        """The trials by what they had reached at that epoch."""
+        from pipelines.results.figures.importance import scored
+
+        return [] if self.epoch is None else scored(self.trials, self.metric, self.epoch)
+
+    @cached_property
+    def importance(self) -> Importance | None:
+        """Of the parameters, over all trials."""
+        from pipelines.results.figures.importance import importance_data
+
+        return importance_data(self.scored, self.space, self.metric)
+
+    @cached_property
+    def importance_above(self) -> Importance | None:
+        """The same among the better half."""
+        from pipelines.results.figures.importance import better_half, importance_data
+
+        return importance_data(better_half(self.scored, self.metric), self.space, self.metric)
+
+    @property
+    def changes_configs(self) -> bool:
+        """Whether the scheduler changed configs in mid-training."""
+        return SCHEDULERS[self.spec.stopping.scheduler].changes_configs
+
+
+def unfinished(run: Run) -> str:
+    """In a sentence, that the record has no end; "" where it has one.
+
+    The end of a search writes the winner's config; a search that was killed, and one that still
+    runs, has none.
+    """
+    if run.files.winner.is_file():
+        return ""
+    asked, n = run.spec.budget.trials, len(run.finished)
+    ended_early = any(
+        t.stopped_by in ("interrupt", "time budget", "target value") for t in run.finished
+    )
+    if n >= asked or ended_early or (n and all(trial.error for trial in run.finished)):
+        return ""
+    return (
+        f"The record has no end: {n} of at most {asked} trials have finished. The search still "
+        "runs, or it was killed. Trials that were running are not in it."
+    )

@@ -1,0 +1,138 @@
+"use strict";
+// Each figure in its place, in the colours of the page, with the chosen trial on it.
+
+const CHOSEN = "#e6007e";
+const CONFIG = {
+  responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d"],
+  displayModeBar: matchMedia("(hover: hover)").matches ? "hover" : false,
+};
+
+class Figures {
+  constructor(choose) {
+    this.choose = choose;
+    this.drawn = new Map(); // by id: its place, what it is drawn from, whether it is drawn
+    this.waiting = [];
+  }
+
+  put(place, drawing) {
+    const key = JSON.stringify([drawing.data, drawing.layout]);
+    const known = this.drawn.get(drawing.id);
+    if (known && known.key === key && known.place === place) return;
+    const data = drawing.data.map((trace) => ({
+      ...trace, x: decoded(trace.x), y: decoded(trace.y), base: decoded(trace.base),
+      customdata: decoded(trace.customdata),
+    }));
+    for (const trace of data) {
+      for (const name of ["x", "y", "base", "customdata"]) {
+        if (trace[name] === undefined) delete trace[name];
+      }
+    }
+    this.drawn.set(drawing.id, { ...drawing, data, key, place, ready: known ? known.ready : false });
+    this.waiting.push(drawing.id);
+    if (this.waiting.length === 1) setTimeout(() => this.next());
+  }
+
+  // One at a time, so that the page can be read and used meanwhile.
+  next() {
+    const id = this.waiting.shift();
+    if (id === undefined) return;
+    this.draw(id);
+    if (this.waiting.length) setTimeout(() => this.next());
+    else document.body.dataset.drawn = "yes";
+  }
+
+  drawAll() { while (this.waiting.length) this.draw(this.waiting.shift()); }
+
+  draw(id) {
+    const figure = this.drawn.get(id);
+    if (!figure || !figure.place.isConnected) return;
+    const data = this.withChosen(figure);
+    const layout = { ...figure.layout, ...this.colours(figure.layout), uirevision: "kept" };
+    layout.height = figure.height;
+    layout.width = figure.place.clientWidth || undefined;
+    Plotly.react(figure.place, data, layout, CONFIG);
+    if (figure.ready) return;
+    figure.ready = true;
+    figure.place.on("plotly_click", (event) => {
+      const row = event.points.map((point) => point.customdata).find((n) => Number.isInteger(n));
+      if (row !== undefined) this.choose(row);
+    });
+  }
+
+  redraw() {
+    for (const id of this.drawn.keys()) if (!this.waiting.includes(id)) this.waiting.push(id);
+    setTimeout(() => this.next());
+  }
+
+  show(trials, row) {
+    this.trials = trials;
+    this.row = row;
+    this.redraw();
+  }
+
+  withChosen(figure) {
+    if (!figure.role || this.row === undefined || this.row === null) return figure.data;
+    if (figure.role === "chosen") return this.curvesOfChosen();
+    const points = figure.role === "curves" ? this.curveOfChosen() : this.pointsOf(figure.data);
+    if (!points.x.length) return figure.data;
+    return [...figure.data, {
+      ...points, type: "scatter", mode: points.lines ? "lines+markers" : "markers",
+      customdata: points.x.map(() => this.row), name: `trial ${this.row}`, showlegend: false,
+      line: { color: CHOSEN, width: 2.5 }, hoverinfo: "skip",
+      marker: { color: CHOSEN, size: points.lines ? 5 : 12, symbol: points.lines ? "circle" : "circle-open", line: { width: 3, color: CHOSEN } },
+    }];
+  }
+
+  pointsOf(data) {
+    const found = { x: [], y: [], lines: false };
+    for (const trace of data) {
+      if (!trace.customdata) continue;
+      for (let i = 0; i < trace.customdata.length; i += 1) {
+        if (trace.customdata[i] !== this.row) continue;
+        if (trace.base) {
+          found.x.push(trace.base[i] + trace.x[i] / 2);
+          found.y.push(trace.y[i]);
+        } else if (!Number.isNaN(trace.x[i])) {
+          found.x.push(trace.x[i]);
+          found.y.push(trace.y[i]);
+        }
+      }
+      if ((trace.mode || "").includes("lines") && found.x.length > 1) found.lines = true;
+    }
+    return found;
+  }
+
+  curveOfChosen() {
+    const { epochs, metrics } = this.trials.curve(this.row);
+    const y = metrics[this.trials.content.metric];
+    return y ? { x: epochs, y, lines: true } : { x: [], y: [], lines: true };
+  }
+
+  curvesOfChosen() {
+    const { epochs, metrics } = this.trials.curve(this.row);
+    const palette = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"];
+    const names = Object.keys(metrics).filter((name) => !["lr", "momentum", "seconds"].includes(name));
+    return names.map((name, i) => ({
+      type: "scatter", x: epochs, y: metrics[name], name,
+      mode: epochs.length === 1 ? "markers" : "lines", yaxis: name.includes("loss") ? "y2" : "y",
+      line: { color: palette[i % palette.length], dash: name.startsWith("train") ? "dot" : "solid", width: 2 },
+      hovertemplate: "epoch %{x}: %{y:.4f}",
+    }));
+  }
+
+  colours(layout) {
+    const style = getComputedStyle(document.body);
+    const [ink, grid] = ["--ink", "--grid"].map((name) => style.getPropertyValue(name).trim());
+    const found = {
+      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+      font: { color: ink, family: "system-ui, sans-serif", size: 12 },
+      hoverlabel: { font: { family: "system-ui, sans-serif" } },
+      legend: { ...layout.legend, bgcolor: "rgba(0,0,0,0)" },
+      modebar: { bgcolor: "rgba(0,0,0,0)", color: grid, activecolor: ink },
+    };
+    for (const name of Object.keys(layout).filter((key) => /^[xy]axis/.test(key))) {
+      found[name] = { gridcolor: grid, zerolinecolor: grid, linecolor: grid, automargin: true, ...layout[name] };
+    }
+    return found;
+  }
+}

@@ -1,0 +1,71 @@
+"use strict";
+// Arrays as Plotly writes them, and numbers as people read them.
+
+const KINDS = {
+  f8: Float64Array, f4: Float32Array, i4: Int32Array, u4: Uint32Array,
+  i2: Int16Array, u2: Uint16Array, i1: Int8Array, u1: Uint8Array,
+};
+
+function decoded(value) {
+  if (!value || !value.bdata || value.shape) return value;
+  const bytes = Uint8Array.from(atob(value.bdata), (c) => c.charCodeAt(0));
+  return new KINDS[value.dtype](bytes.buffer);
+}
+
+function words(value) {
+  if (typeof value !== "number") return value === null || value === undefined ? "" : String(value);
+  if (Number.isNaN(value)) return "";
+  if (Number.isInteger(value)) return String(value);
+  return String(Number(value.toPrecision(4)));
+}
+
+function element(tag, attributes, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes || {})) {
+    if (name === "class") made.className = value;
+    else if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+    else made.setAttribute(name, value);
+  }
+  made.append(...children.filter((child) => child !== null && child !== undefined));
+  return made;
+}
+
+// The trials, column by column: what trials.py wrote.
+class Trials {
+  constructor(content) {
+    this.content = content;
+    this.n = content.n || 0;
+    this.columns = (content.columns || []).map((column) => ({
+      ...column, values: decoded(column.values),
+    }));
+    this.lengths = decoded(content.lengths) || [];
+    this.starts = [];
+    let start = 0;
+    for (let i = 0; i < this.n; i += 1) { this.starts.push(start); start += this.lengths[i]; }
+    this.curves = {};
+    for (const [name, values] of Object.entries(content.curves || {})) {
+      this.curves[name] = decoded(values);
+    }
+    this.epochs = decoded(content.epochs) || [];
+  }
+
+  value(column, row) {
+    const value = column.values[row];
+    if (!column.options) return value;
+    return value < 0 ? undefined : column.options[value];
+  }
+
+  row(id) { return (this.content.ids || []).indexOf(id); }
+
+  // What a trial reported: its epochs, and each metric's values there.
+  curve(row) {
+    const start = this.starts[row];
+    const end = start + this.lengths[row];
+    const found = { epochs: Array.from(this.epochs.slice(start, end)), metrics: {} };
+    for (const [name, values] of Object.entries(this.curves)) {
+      const some = Array.from(values.slice(start, end));
+      if (some.some((value) => !Number.isNaN(value))) found.metrics[name] = some;
+    }
+    return found;
+  }
+}

@@ -1,0 +1,131 @@
+"""All trials of a run, column by column: what the page's table, its curves and its chosen trial are
+made of."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from pipelines.record.files import RunFiles
+from pipelines.record.trials import FinishedTrial, ranked
+from pipelines.results.fates import Fate, fate, is_sound
+from pipelines.results.figures.axes import thin
+from pipelines.results.stops import Stop
+from search_spaces import Choice, SearchSpace
+from search_spaces.domains import Domain
+from trainables.training.metrics import Metric
+
+MOST_CURVES = 2000  # trials whose curves are kept: the best, and as many of the rest as fit
+MOST_ERRORS = 50
+_ERROR_LENGTH = 20_000  # of a traceback; its end says what was raised
+_WITHOUT = ("epoch",)
+
+
+def trials_data(
+    trials: Sequence[FinishedTrial],
+    space: SearchSpace,
+    name: str,
+    metric: Metric,
+    stops: Mapping[int, Stop],
+    files: RunFiles,
+) -> dict[str, Any]:
+    """Plain JSON; arrays as Plotly writes them. ``best`` is the row of the best trial."""
+    if not trials:
+        return {"n": 0}
+    rows = {id(trial): row for row, trial in enumerate(trials)}
+    best = [rows[id(trial)] for trial in ranked(trials, metric)]
+    return {
+        "n": len(trials),
+        "metric": name,
+        "best": best[0] if best else None,
+        "ids": [trial.trial_id for trial in trials],
+        "columns": [*_facts(trials, name), *_parameters(trials, space)],
+        "why": [_why(trial, stops.get(row)) for row, trial in enumerate(trials)],
+        "errors": _errors(trials, files),
+        **_curves(trials, {*best[: MOST_CURVES // 2], *thin(range(len(trials)), MOST_CURVES // 2)}),
+    }
+
+
+def _facts(trials: Sequence[FinishedTrial], name: str) -> list[dict[str, Any]]:
+    return [
+        _choices("state", [fate(trial).value for trial in trials], [kind.value for kind in Fate]),
+        _numbers(name, [trial.value if is_sound(trial) else None for trial in trials]),
+        _numbers("best_epoch", [trial.best_epoch for trial in trials]),
+        _numbers("epochs", [trial.epochs for trial in trials]),
+        _numbers("seconds", [trial.seconds for trial in trials]),
+    ]
+
+
+def _parameters(trials: Sequence[FinishedTrial], space: SearchSpace) -> list[dict[str, Any]]:
+    """Those that vary first."""
+    columns = {name: _parameter(name, domain, trials) for name, domain in space.domains.items()}
+    return sorted(columns.values(), key=lambda column: space.domains[column["name"]].single)
+
+
+def _parameter(name: str, domain: Domain, trials: Sequence[FinishedTrial]) -> dict[str, Any]:
+    values = [trial.config.get(name) for trial in trials]
+    if isinstance(domain, Choice):
+        told = [None if value is None else str(value) for value in values]
+        return _choices(name, told, [str(option) for option in domain.options])
+    return _numbers(name, values)
+
+
+def _numbers(name: str, values: Sequence[Any]) -> dict[str, Any]:
+    return {"name": name, "values": _packed([np.nan if v is None else v for v in values], "f8")}
+
+
+def _choices(name: str, values: Sequence[str | None], options: list[str]) -> dict[str, Any]:
+    places = {option: place for place, option in enumerate(options)}
+    codes = [-1 if value is None else places.get(value, -1) for value in values]
+    return {"name": name, "values": _packed(codes, "i2"), "options": options}
+
+
+def _why(trial: FinishedTrial, stop: Stop | None) -> str:
+    """How it ended, and what its curve tells, in a few words."""
+    how = {
+        Fate.STOPPED: f"stopped {stop}" if stop else "stopped by the scheduler",
+        Fate.DIVERGED: f"diverged in epoch {trial.epochs}",
+        Fate.FAILED: trial.error or "failed",
+        Fate.CUT_SHORT: f"cut short: {trial.stopped_by}",
+        Fate.COMPLETE: "",
+    }[fate(trial)]
+    clue = trial.clue if trial.clue not in ("", "fits") else ""
+    lost = f"{trial.machines_lost} machines lost" if trial.machines_lost else ""
+    return "; ".join(part for part in (how, clue, lost) if part)
+
+
+def _errors(trials: Sequence[FinishedTrial], files: RunFiles) -> dict[int, str]:
+    """The tracebacks of the first failed trials, by row."""
+    failed = [row for row, trial in enumerate(trials) if trial.error][:MOST_ERRORS]
+    found = {}
+    for row in failed:
+        path = files.errors / f"{trials[row].trial_id}.txt"
+        text = path.read_text(errors="replace") if path.is_file() else trials[row].error
+        found[row] = text[-_ERROR_LENGTH:]
+    return found
+
+
+def _curves(trials: Sequence[FinishedTrial], kept: set[int]) -> dict[str, Any]:
+    """The curves of the trials in ``kept``, one after the other."""
+    some = [trial if row in kept else None for row, trial in enumerate(trials)]
+    names = dict.fromkeys(name for trial in some if trial for name in trial.curves)
+    return {
+        "lengths": _packed([len(trial.curve) if trial else 0 for trial in some], "i4"),
+        "epochs": _packed([e for t in some if t for e in sorted(t.curve)], "i4"),
+        "curves": {
+            name: _packed(
+                [value for t in some if t for value in t.curves.get(name) or [None] * len(t.curve)],
+                "f4",
+            )
+            for name in names
+            if name not in _WITHOUT
+        },
+    }
+
+
+def _packed(values: Sequence[Any], dtype: str) -> dict[str, str]:
+    array = np.array(values, f"<{dtype}")
+    return {"dtype": dtype, "bdata": base64.b64encode(array.tobytes()).decode()}

@@ -1,0 +1,97 @@
+"""How to do it again."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from pipelines.results.findings import Findings
+from pipelines.results.page.model import Code, Section, Table, Words
+from pipelines.study.spec import StudySpec
+
+
+def again(found: Findings) -> Section:
+    """Command, study file, seed, versions, data, and what to type next."""
+    run, spec = found.run, found.spec
+    folder = str(_shown(run.files.folder))
+    versions = ", ".join(f"{name} {number}" for name, number in run.versions.items())
+    facts = [
+        ["study file", str(_shown(run.files.spec))],
+        ["seed", str(spec.search.seed)],
+        ["data", f"{run.data.name}, fingerprint {run.data.fingerprint}"],
+        ["versions", versions or "not recorded"],
+    ]
+    following = [
+        typed("report", folder),
+        typed("run", "--study", str(_shown(run.files.spec)), "--name", "again"),
+        typed("zoom", folder),
+        typed("run", "--zoom-from", folder),
+        typed("run", "--seed-from", folder),
+    ]
+    if run.files.winner.is_file():
+        following.append(typed("run", "--start-with", str(_shown(run.files.winner))))
+    return Section(
+        "again",
+        "Again, and on from here",
+        [
+            Words("The command, with what is not a default:"),
+            Code(typed("run", *options(spec))),
+            Table(["what", "value"], facts),
+            Words("Next:"),
+            Code("\n".join(following)),
+        ],
+    )
+
+
+def typed(name: str, *words: str) -> str:
+    """A command as it is typed."""
+    return shlex.join(["python", f"pipelines/{name}.py", *words])
+
+
+def options(spec: StudySpec) -> list[str]:
+    """Those that make ``spec`` from the defaults, but for where it lies."""
+    return list(_options(spec))
+
+
+def setting_values(spec: StudySpec) -> dict[str, str]:
+    """Every setting by its name, as text, but for where the run lies."""
+    return {
+        name: _told(getattr(getattr(spec, group), name))
+        for group in StudySpec.model_fields
+        if group != "run"
+        for name in type(getattr(spec, group)).model_fields
+    }
+
+
+def _told(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}={_text(entry)}" for name, entry in value.items()) or "none"
+    return "none" if value is None else _text(value)
+
+
+def _options(spec: StudySpec) -> Iterator[str]:
+    defaults = StudySpec()
+    for group in StudySpec.model_fields:
+        for name in type(getattr(spec, group)).model_fields:
+            value = getattr(getattr(spec, group), name)
+            if group == "run" or value == getattr(getattr(defaults, group), name):
+                continue
+            option = f"--{name.replace('_', '-')}"
+            if value is True:
+                yield option
+            elif isinstance(value, Mapping):
+                for entry, of in value.items():
+                    yield from (option, f"{entry}={_text(of)}")
+            elif value is not None:
+                yield from (option, _text(value))
+
+
+def _text(value: object) -> str:
+    if isinstance(value, tuple):
+        return "..".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _shown(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

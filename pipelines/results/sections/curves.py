@@ -1,0 +1,58 @@
+"""Learning curves."""
+
+from __future__ import annotations
+
+import plotly.graph_objects as go
+
+from pipelines.results import wording
+from pipelines.results.figures.axes import figure
+from pipelines.results.figures.curves import curves_data, curves_figure
+from pipelines.results.findings import Findings
+from pipelines.results.page.model import Block, Drawing, Section, Words
+
+
+def curves(found: Findings) -> Section:
+    """Of all trials, and all of the chosen one."""
+    data = curves_data(found.trials, found.metric)
+    if not data.top:
+        return Section("curves", "Learning curves", [Words("No trial has a curve to show.")])
+    blocks: list[Block] = [
+        Words(
+            f"The best {len(data.top)} in colour, the others grey. Click a trial here or anywhere "
+            "else and it is chosen everywhere; click a name above the figure to hide its curves."
+        )
+    ]
+    if found.rungs[:-1]:
+        at = wording.listed([str(rung) for rung in found.rungs[:-1]])
+        blocks.append(Words(f"Dotted lines: trials are compared at epoch {at}.", "note"))
+    if data.left_out:
+        blocks.append(Words(f"{data.left_out} curves are left out of the figure.", "note"))
+    if found.spec.problem.folds:
+        blocks.append(Words(f"Each curve is the mean of {found.spec.problem.folds} folds.", "note"))
+    drawn = curves_figure(data, found.score, found.metric, found.rungs)
+    return Section(
+        "curves",
+        "Learning curves",
+        blocks,
+        [
+            Drawing("curves", drawn, height=460, wide=True, role="curves"),
+            Drawing(
+                "chosen", _chosen(), "The chosen trial: training dotted.", wide=True, role="chosen"
+            ),
+        ],
+    )
+
+
+def _chosen() -> go.Figure:
+    """The page draws in it, as trials are chosen."""
+    return figure(
+        "epoch",
+        "score",
+        yaxis2={
+            "title": {"text": "loss"},
+            "overlaying": "y",
+            "side": "right",
+            "tickmode": "auto",
+            "showgrid": False,
+        },
+    )

@@ -1,0 +1,73 @@
+"""The learning rate of the best trial, beside its curve."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from pipelines.record.trials import FinishedTrial
+from pipelines.results.figures.rates import Rates, rates_data, rates_figure
+from pipelines.results.findings import Findings
+from pipelines.results.page.model import Block, Drawing, Section, Words
+from pipelines.tuner.schedulers import SCHEDULERS
+
+_TITLE = "The learning rate"
+
+
+def learning_rate(found: Findings) -> Section:
+    """Over the whole training, and what a range test found."""
+    blocks: list[Block] = [
+        Words(
+            f"The LR range test of {optimizer}: from {bounds['base_lr']:.3g} to "
+            f"{bounds['max_lr']:.3g}; {bounds['reason']}."
+        )
+        for optimizer, bounds in found.run.lr_bounds.items()
+    ]
+    tests = list(_range_tests(found))
+    best = found.best
+    data = None if best is None else _rates(found, best)
+    if best is None or data is None:
+        blocks.append(
+            Words("No learning rate is known of the best trial." if best else "No best trial.")
+        )
+        return Section("learning-rate", _TITLE, blocks, tests)
+    policy = best.config.get("policy")
+    told = f"Policy {policy}. " if policy else ""
+    low, high = min(data.lr), max(data.lr)
+    moves = f"from {low:.3g} to {high:.3g}" if high > low else f"at {high:.3g} throughout"
+    blocks.append(Words(f"{told}The best trial, {found.best_number}, trained {moves}."))
+    ends = (
+        "" if best.epochs == found.spec.budget.max_epochs else f"; it ended at epoch {best.epochs}"
+    )
+    caption = f"Learning rate, momentum and {found.score} over the same epochs{ends}"
+    drawn = rates_figure(data, found.score, best.best_epoch)
+    rates = Drawing("rates", drawn, caption, 480, wide=True, role="")
+    return Section("learning-rate", _TITLE, blocks, [rates, *tests])
+
+
+def _range_tests(found: Findings) -> Iterator[Drawing]:
+    """The curves of the LR range tests that were made before the search."""
+    if not found.run.lr_tests:
+        return
+    from pipelines.results.figures.lr_range import range_figure
+    from trainables.smith.lr_range_test import Bounds, RangeTest, Validation
+
+    for optimizer, content in found.run.lr_tests.items():
+        losses = tuple(math.nan if loss is None else loss for loss in content["train_losses"])
+        validations = tuple(Validation(**point) for point in content["validations"])
+        test = RangeTest(**{**content, "train_losses": losses, "validations": validations})
+        drawn = range_figure(test, Bounds(**found.run.lr_bounds[optimizer]))
+        caption = f"The LR range test of {optimizer}: losses while the learning rate rises"
+        yield Drawing(f"range-{optimizer}", drawn, caption, 400, wide=True, role="")
+
+
+def _rates(found: Findings, best: FinishedTrial) -> Rates | None:
+    spec = found.spec
+    aligned = SCHEDULERS[spec.stopping.scheduler].aligns_cycles
+    return rates_data(
+        best,
+        None if spec.problem.trainable else spec.problem.model,
+        found.run.data.train,
+        spec.budget.max_epochs,
+        found.rungs if aligned else (),
+    )

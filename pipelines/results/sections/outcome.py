@@ -1,0 +1,97 @@
+"""What was asked and what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from pipelines.record.trials import FinishedTrial
+from pipelines.results import wording
+from pipelines.results.fates import fates
+from pipelines.results.figures.timeline import timeline_data
+from pipelines.results.findings import Findings
+from pipelines.results.page.model import Block, Numbers, Section, Table, Words
+from pipelines.study.repeats import by_config
+
+
+def outcome(found: Findings) -> Section:
+    """In sentences and numbers."""
+    return Section("outcome", "What came out", list(_blocks(found)))
+
+
+def _blocks(found: Findings) -> Iterator[Block]:
+    spec, data = found.spec, found.run.data
+    direction = "highest" if found.metric.mode == "max" else "lowest"
+    folds = f", each trained on {spec.problem.folds} folds" if spec.problem.folds else ""
+    yield Words(
+        f"{spec.search.algo} searched {spec.problem.name} on {data.name} "
+        f"({data.train} training and {data.validation} validation samples) for the {direction} "
+        f"{found.score}, with at most {spec.budget.max_epochs} epochs a trial{folds}."
+    )
+    yield Numbers(list(_numbers(found)))
+    ends = [f"{n} {kind.value}" for kind, n in fates(found.trials).items()]
+    if ends:
+        yield Words(f"Of {wording.count(len(found.trials), 'trial')}: {', '.join(ends)}.")
+    if found.best is None:
+        yield Words("No trial has a value to compare: there is no best.", "warning")
+    else:
+        yield Words(f"The best is trial {found.best_number}; its config:")
+        entries = found.best.config.items()
+        yield Table(list(found.best.config), [[wording.value(entry) for _, entry in entries]])
+        if found.changes_configs:
+            yield Words("Its config changed while it trained; this is what it ended with.", "note")
+    yield from _repeats(found)
+    if found.trials and (where := time_spent(found.trials)):
+        yield Words(where)
+
+
+def _numbers(found: Findings) -> Iterator[tuple[str, str]]:
+    result, best = found.run.result, found.best
+    if best is not None and best.value is not None:
+        spread = best.metrics.get(f"{found.score}_std")
+        over = "" if spread is None else f" ± {spread:.4f} over folds"
+        yield f"best {found.score}", f"{best.value:.4f}{over}"
+        yield "at epoch", f"{best.best_epoch} of {best.epochs}"
+    yield "trials", f"{len(found.trials)}"
+    yield "epochs trained", f"{result.epochs}"
+    yield "epochs saved", f"{result.epochs_saved}"
+    if found.trials:
+        yield (
+            "from first start to last end",
+            wording.duration(60 * timeline_data(found.trials).minutes),
+        )
+
+
+def _repeats(found: Findings) -> Iterator[Block]:
+    if not found.run.repeated:
+        return
+    repeats = by_config(found.run.repeated, found.metric)
+    yield Words(
+        "The best configs were trained again with other seeds. The winner is the first: the best "
+        "mean less one standard error."
+    )
+    yield Table(
+        ["mean", "standard error", "seeds", "config"],
+        [
+            [f"{r.mean:.4f}", f"{r.error:.4f}", f"{len(r.values)}", wording.config(r.config)]
+            for r in repeats
+        ],
+    )
+
+
+def time_spent(trials: Sequence[FinishedTrial]) -> str:
+    """Where the time of all places went, in a sentence; "" where the trainable did not say how long
+    its epochs took."""
+    line = timeline_data(trials)
+    training = sum(s or 0.0 for trial in trials for s in trial.curves.get("seconds", ()))
+    held = sum(trial.seconds for trial in trials)
+    if not (training and held and line.busy):
+        return ""
+    total = held / line.busy
+    shares = training / total, max(0.0, held - training) / total, 1 - line.busy
+    if shares[1] + shares[0] > 1.01 or training > held:  # several trainings at once in a trial
+        return ""
+    return (
+        f"Where the time of {wording.count(len(line.places), 'place')} went: {shares[0]:.0%} to "
+        f"training, {shares[1]:.0%} to start, saving and waiting inside a trial, {shares[2]:.0%} "
+        "to no trial at all."
+    )

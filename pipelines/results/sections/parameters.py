@@ -1,0 +1,111 @@
+"""Each parameter against the score, all together, and two at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipelines.results import wording
+from pipelines.results.figures.layers import layers_data, layers_figure
+from pipelines.results.figures.parallel import MOST_LINES, parallel_data, parallel_figure
+from pipelines.results.figures.slices import Slice, slice_data, slice_figure
+from pipelines.results.figures.surface import surface_axes, surface_data, surface_figure
+from pipelines.results.findings import Findings
+from pipelines.results.page.model import Block, Drawing, Section, Words
+from search_spaces.domains import Domain
+
+_TITLE = "The parameters"
+LEAST_TRIALS = 5
+
+
+def parameters(found: Findings) -> Section:
+    """Isolation plots, parallel coordinates, a surface, and layers against width."""
+    if len(found.trials) < LEAST_TRIALS:
+        n = wording.count(len(found.trials), "trial")
+        return Section("parameters", _TITLE, [Words(f"Too few trials to draw: {n}.")])
+    slices = _slices(found)
+    blocks: list[Block] = [Words(line) for line in edge_lines(found, slices)]
+    if any(data.diverges_above is not None for data in slices):
+        blocks.append(Words("Red: from there on most trials diverge.", "note"))
+    if any(data.best_range is not None for data in slices):
+        blocks.append(Words("Green: where the best quarter of the trials lie.", "note"))
+    drawings = [*_surface(found), *_layers(found), *_parallel(found)]
+    drawings += [
+        Drawing(
+            f"slice-{place}",
+            slice_figure(data, found.space.domains[data.name], found.score, found.metric),
+            _caption(data, found.space.domains[data.name]),
+            height=260,
+        )
+        for place, data in enumerate(slices)
+    ]
+    return Section("parameters", _TITLE, blocks, drawings)
+
+
+def _slices(found: Findings) -> list[Slice]:
+    """Of the parameters of which several values were tried, the most important first."""
+    names = [name for name, domain in found.space.domains.items() if not domain.single]
+    if found.importance is not None:
+        names.sort(key=found.importance.names.index)
+    slices = [slice_data(n, found.space.domains[n], found.trials, found.metric) for n in names]
+    return [data for data in slices if len(set(data.x)) > 1]
+
+
+def edge_lines(found: Findings, slices: list[Slice] | None = None) -> Iterator[str]:
+    """A sentence for each parameter whose best value lies at an edge of its range."""
+    for data in _slices(found) if slices is None else slices:
+        if data.edge:
+            yield (
+                f"{data.name}: the best, {wording.value(data.best)}, lies at the {data.edge} edge "
+                f"of {found.space.domains[data.name]}. A wider range may hold better ones."
+            )
+
+
+def _caption(data: Slice, domain: Domain) -> str:
+    parts = [] if domain.when is None else [f"where {domain.when}"]
+    if data.best is not None:
+        parts.append(f"best {wording.value(data.best)}")
+    if data.best_range is not None:
+        low, high = data.best_range
+        parts.append(f"best quarter {wording.value(low)} to {wording.value(high)}")
+    return ", ".join(parts)
+
+
+def _parallel(found: Findings) -> list[Drawing]:
+    order = [] if found.importance is None else found.importance.names
+    data = parallel_data(found.trials, found.space, found.metric, order)
+    if len(data.names) < 2 or not data.lines:
+        return []
+    caption = "A line is a trial, the greener the better; what it does not have it passes below."
+    if len(data.lines) == MOST_LINES:
+        caption += f" {MOST_LINES} trials of {len(found.trials)}."
+    figure = parallel_figure(data, found.space)
+    return [Drawing("parallel", figure, caption, height=420, wide=True)]
+
+
+def _surface(found: Findings) -> list[Drawing]:
+    order = list(found.space.domains) if found.importance is None else found.importance.names
+    names = surface_axes(found.space, order)
+    if names is None or found.importance is None:
+        return []
+    data = surface_data(found.scored, found.space, names, found.metric)
+    if data is None:
+        return []
+    fitted = surface_figure(data, found.space, found.score, found.metric)
+    unsure = surface_figure(data, found.space, found.score, found.metric, unsure=True)
+    return [
+        Drawing(
+            "surface",
+            fitted,
+            f"{found.score} at epoch {found.epoch} over the two most important numbers: a Gaussian "
+            "process fitted to the trials, the other parameters left aside",
+        ),
+        Drawing("surface-unsure", unsure, "How unsure it is of that: one standard deviation"),
+    ]
+
+
+def _layers(found: Findings) -> list[Drawing]:
+    data = layers_data(found.trials, found.metric)
+    if data is None or len(set(data.widths)) < 2:
+        return []
+    figure = layers_figure(data, found.score, found.metric)
+    return [Drawing("layers", figure, "How many layers, and how wide (geometric mean)")]

@@ -1,0 +1,45 @@
+"""The best so far."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from pipelines.results import wording
+from pipelines.results.figures.best_so_far import (
+    MOST_POINTS,
+    Against,
+    best_so_far_data,
+    best_so_far_figure,
+)
+from pipelines.results.findings import Findings
+from pipelines.results.page.model import Block, Drawing, Section, Words
+
+
+def progress(found: Findings) -> Section:
+    """Against trials, epochs and time."""
+    if not found.trials:
+        return Section("progress", "Best so far", [Words("No trial has finished.")])
+    data = best_so_far_data(found.trials, found.metric)
+    better = [n for n, best in enumerate(data.best) if best is not None]
+    last = max((n for n in better if n == 0 or data.best[n] != data.best[n - 1]), default=None)
+    blocks: list[Block] = []
+    if last is not None:
+        since = len(found.trials) - 1 - last
+        blocks.append(
+            Words(
+                f"The last improvement was trial {last}"
+                + (
+                    f"; {wording.count(since, 'trial')} after it found nothing better."
+                    if since
+                    else "."
+                )
+            )
+        )
+    blocks.append(Words("What has no value, or one far off, lies on the edge.", "note"))
+    if len(found.trials) > MOST_POINTS:
+        blocks.append(Words(f"{MOST_POINTS} of {len(found.trials)} trials are shown.", "note"))
+    drawings = [
+        Drawing(f"best-{against}", best_so_far_figure(data, found.score, found.metric, against))
+        for against in get_args(Against)
+    ]
+    return Section("progress", "Best so far", blocks, drawings)

@@ -1,0 +1,44 @@
+"""Divergence, failures, clues and advice, in words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from pipelines.results import wording
+from pipelines.results.advice import advice
+from pipelines.results.findings import Findings
+from pipelines.results.page.model import Block, Section, Table, Words
+
+
+def remarks(found: Findings) -> Section:
+    """What went wrong, what the curves tell, and what to do about it."""
+    blocks = list(_blocks(found))
+    return Section(
+        "remarks", "Divergence, failures, advice", blocks or [Words("Nothing to remark.")]
+    )
+
+
+def _blocks(found: Findings) -> Iterator[Block]:
+    if hint := advice(found.trials):
+        yield Words(f"{hint[0].upper()}{hint[1:]}.")
+    result = found.run.result
+    if result.diverged:
+        epochs = [trial.epochs for trial in result.diverged]
+        n = wording.count(len(epochs), "trial")
+        yield Words(f"{n} diverged, the first in epoch {min(epochs)}, the last in {max(epochs)}.")
+    if result.failed:
+        errors = Counter(trial.error for trial in result.failed)
+        yield Words(f"{wording.count(len(result.failed), 'trial')} failed:")
+        yield Table(["trials", "error"], [[str(n), error] for error, n in errors.most_common(10)])
+    lost = sum(trial.machines_lost for trial in found.trials)
+    if lost:
+        yield Words(
+            f"Machines were lost {wording.count(lost, 'time')}; their trials went on elsewhere."
+        )
+    clues = Counter(trial.clue for trial in found.trials if trial.clue)
+    if clues:
+        told = wording.listed([f"{n} {clue}" for clue, n in clues.most_common()])
+        short = len(found.trials) - clues.total()
+        left = f"; {short} are too short to tell" if short else ""
+        yield Words(f"What the curves look like: {told}{left}.")

@@ -1,0 +1,62 @@
+"""Early stopping: what was saved, and at what price."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipelines.results.figures.rungs import rungs_figure
+from pipelines.results.findings import Findings
+from pipelines.results.page.model import Block, Drawing, Section, Words
+from pipelines.tuner.schedulers import SCHEDULERS
+
+_TITLE = "Early stopping"
+_OUTLOOKS = (  # from which rank correlation on
+    (0.7, "kept their order", "those stopped would hardly have caught up"),
+    (0.4, "kept part of their order", "some of those stopped may have caught up"),
+    (-1.0, "did not keep their order", "a longer grace period might find better ones"),
+)
+
+
+def stopping(found: Findings) -> Section:
+    """How many reached each rung, and whether the order there was the last."""
+    result, name = found.run.result, found.spec.stopping.scheduler
+    if name == "none":
+        text = "No trial was stopped for its score: there was no early stopping."
+        return Section("stopping", _TITLE, [Words(text)])
+    if SCHEDULERS[name].changes_configs:
+        text = f"{name} stops no trial: the worst go on from the best, with their configs changed."
+        return Section("stopping", _TITLE, [Words(text)])
+    possible = found.spec.budget.max_epochs * len(found.trials)
+    blocks: list[Block] = []
+    if possible:
+        blocks.append(
+            Words(
+                f"{name} stopped {len(result.stopped)} of {len(found.trials)} trials. Of "
+                f"{possible} possible epochs {result.epochs} were trained; {result.epochs_saved} "
+                "were saved, by early stopping and where trials diverged."
+            )
+        )
+    counts = found.rung_counts
+    if counts is None:
+        blocks.append(Words(f"{name} compares trials at no fixed epochs.", "note"))
+        return Section("stopping", _TITLE, blocks)
+    blocks += [Words(line) for line in agreement_lines(found)]
+    if not any(counts.reached):
+        return Section("stopping", _TITLE, blocks)
+    drawings = [Drawing("rungs", rungs_figure(counts), "Trials that reached each rung", role="")]
+    return Section("stopping", _TITLE, blocks, drawings)
+
+
+def agreement_lines(found: Findings) -> Iterator[str]:
+    """Whether the stopped ones would have caught up, rung by rung, from the trials that went on."""
+    counts = found.rung_counts
+    for agreement in [] if counts is None else counts.agreements:
+        rho, n = agreement.rank_correlation, agreement.n
+        where = f"from epoch {agreement.rung} to epoch {agreement.next}"
+        if rho is None:
+            yield f"Too few trials went on {where} to judge those that were stopped: {n}."
+            continue
+        kept, outlook = next(words for least, *words in _OUTLOOKS if rho >= least)
+        yield (
+            f"The {n} trials that went on {where} {kept} (rank correlation {rho:.2f}): {outlook}."
+        )

@@ -1,0 +1,73 @@
+"""Why the scheduler stopped a trial: what it had reached, and the cut that it did not make."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from pipelines.record.trials import FinishedTrial
+from pipelines.results.fates import Fate, fate
+from trainables.training.metrics import Metric
+
+
+class Stop(NamedTuple):
+    """Where a trial was stopped. ``cut`` is None where the scheduler has no rung there."""
+
+    epoch: int
+    value: float
+    cut: float | None
+
+    def __str__(self) -> str:
+        words = f"at epoch {self.epoch}: {self.value:.4g}"
+        return words if self.cut is None else f"{words}, the cut was about {self.cut:.4g}"
+
+
+def stops_data(
+    trials: Sequence[FinishedTrial],
+    metric: Metric,
+    rungs: Sequence[int],
+    reduction_factor: float,
+) -> dict[int, Stop]:
+    """By number, for each trial that the scheduler stopped.
+
+    The cut at a rung is the quantile 1 - 1 / reduction_factor of what had been reached there when
+    the trial came (Ray's ASHA). When a trial came to an epoch is not recorded: its epochs are taken
+    to be equally long, so the cut is an estimate.
+    """
+    sign = 1.0 if metric.mode == "max" else -1.0
+    reached = {rung: _arrivals(trials, rung, sign) for rung in rungs}
+    stops = {}
+    for number, trial in enumerate(trials):
+        if fate(trial) is not Fate.STOPPED or not trial.curve:
+            continue
+        epoch = trial.epochs
+        times, scores = reached.get(epoch, ([], []))
+        before = bisect_left(times, _time(trial, epoch))
+        cut = None
+        if before:
+            share = 1 - 1 / reduction_factor
+            cut = sign * float(np.quantile(scores[:before], share))
+            if not metric.better(cut, trial.curve[epoch]):  # the estimated order cannot be right
+                cut = None
+        stops[number] = Stop(epoch, trial.curve[epoch], cut)
+    return stops
+
+
+def _arrivals(
+    trials: Sequence[FinishedTrial], rung: int, sign: float
+) -> tuple[list[float], list[float]]:
+    """When trials came to ``rung``, in order, and with what score (more is better)."""
+    pairs = sorted(
+        (_time(trial, rung), sign * trial.curve[rung])
+        for trial in trials
+        if rung in trial.curve and math.isfinite(trial.curve[rung])
+    )
+    return [time for time, _ in pairs], [score for _, score in pairs]
+
+
+def _time(trial: FinishedTrial, epoch: int) -> float:
+    return trial.started + trial.seconds * epoch / trial.epochs

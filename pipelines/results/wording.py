@@ -1,0 +1,34 @@
+"""Values in words, on pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+
+def duration(seconds: float) -> str:
+    """As 1 h 05 min, 2 min 03 s or 4.1 s."""
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
+
+
+def value(thing: object) -> str:
+    """A number in four digits, anything else as it is."""
+    return f"{thing:.4g}" if isinstance(thing, float) else str(thing)
+
+
+def config(values: Mapping[str, object]) -> str:
+    """As ``lr=0.1 n_layers=2``."""
+    return " ".join(f"{name}={value(entry)}" for name, entry in values.items())
+
+
+def count(n: int, thing: str) -> str:
+    """As 1 trial, 2 trials."""
+    return f"{n} {thing}" if n == 1 else f"{n} {thing}s"
+
+
+def listed(names: Sequence[str]) -> str:
+    """As a, b and c."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,68 @@
+"""Trials made by hand, for figures and pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from pipelines.record.trials import FinishedTrial, State
+from search_spaces import SPACES, Config, SearchSpace
+
+COMPLETE, STOPPED, DIVERGED, FAILED, CUT_SHORT = "complete", "stopped", "diverged", "failed", "cut"
+_STATES = {COMPLETE: State.COMPLETE, FAILED: State.FAIL}
+_STOPPED_BY = {STOPPED: "scheduler", DIVERGED: "divergence", CUT_SHORT: "interrupt"}
+
+
+def made(
+    values: Sequence[float],
+    fate: str = COMPLETE,
+    config: Mapping[str, Any] | None = None,
+    *,
+    mode: str = "max",
+    **more: Any,
+) -> FinishedTrial:
+    """A trial with these values, epoch by epoch."""
+    curve = dict(enumerate(values, start=1))
+    best = (max if mode == "max" else min)(values, default=None)
+    return FinishedTrial(
+        **{
+            "trial_id": more.get("trial_id", "t"),
+            "config": dict(config or {}),
+            "state": _STATES.get(fate, State.PRUNED),
+            "curve": curve,
+            "value": None if fate == FAILED else best,
+            "best_epoch": next((epoch for epoch in curve if curve[epoch] == best), None),
+            "stopped_by": _STOPPED_BY.get(fate, ""),
+            "curves": {"val_accuracy": list(values)},
+            "error": "RuntimeError: no" if fate == FAILED else "",
+            **more,
+        }
+    )
+
+
+def searched(
+    n: int, space: SearchSpace = SPACES["mlp"], *, seed: int = 0, stopped: bool = True
+) -> list[FinishedTrial]:
+    """``n`` trials whose score hangs on lr alone, the best near 0.01; two in three are stopped at
+    the first epoch, and those with an lr above 0.7 diverge."""
+    rng = np.random.default_rng(seed)
+    trials = []
+    for number in range(n):
+        config: Config = space.sample(rng)
+        lr = float(config["lr"])
+        score = 0.95 - 0.1 * (np.log10(lr) + 2) ** 2 + 0.001 * rng.normal()
+        more: dict[str, Any] = {
+            "trial_id": f"{number:04x}",
+            "started": 1e9 + number,
+            "seconds": 2.0,
+            "node": "n",
+        }
+        if lr > 0.7:
+            trials.append(made([0.0], DIVERGED, config, **more))
+        elif number % 3 and stopped:
+            trials.append(made([score - 0.1], STOPPED, config, **more))
+        else:
+            trials.append(made([score - 0.1, score - 0.05, score], COMPLETE, config, **more))
+    return trials

@@ -1,0 +1,162 @@
+"""The page of a run in headless Chromium: what a click does, and what news do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipelines.results.page.render import page_json
+from pipelines.results.report import write_report
+from pipelines.results.run_page import report_page
+from pipelines.study.runs import open_run
+from search_spaces import Choice, Float, SearchSpace
+from tests.pipelines.browser import CHROMIUM, Browser, browser
+from tests.pipelines.recorded import write_run
+from tests.pipelines.results.made import FAILED, made, searched
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt install chromium")
+
+SPACE = SearchSpace(
+    {
+        "lr": Float(1e-4, 1.0, log=True),
+        "a": Float(0.0, 1.0),
+        "<img src=x onerror=window.broken=1>": Choice(("<b>x</b>", "y")),
+    }
+)
+TRIALS = [
+    *searched(40, SPACE),
+    made(
+        [0.5],
+        FAILED,
+        {"lr": 0.1, "a": 0.5, "<img src=x onerror=window.broken=1>": "y"},
+        error="<script>window.broken=1</script>",
+        trial_id="failed",
+        node="n",
+    ),
+]
+SELECTED = "[...document.querySelectorAll('tr[aria-selected]')].map(row => Number(row.dataset.row))"
+SHOWN = "[...document.querySelectorAll('.trials tbody tr')].map(row => Number(row.dataset.row))"
+PLOT = "document.querySelector('#figure-{} .plot')"
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browser() as tab:
+        yield tab
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "it"
+    write_run(folder, TRIALS, space=SPACE, trainable="m:f", max_epochs=3, trials=len(TRIALS))
+    write_report(open_run(folder))
+    return folder
+
+
+@pytest.fixture
+def page(chromium: Browser, folder: Path) -> Browser:
+    chromium.look(1280, 800)
+    chromium.open((folder / "report.html").as_uri())
+    return chromium
+
+
+def traces_of_chosen(page: Browser, figure: str, number: int) -> int:
+    return int(
+        page.evaluate(f"{PLOT.format(figure)}.data.filter(t => t.name === 'trial {number}').length")
+    )
+
+
+def filter_by(page: Browser, text: str) -> list[int]:
+    page.evaluate(
+        f"(() => {{ const box = document.querySelector('.trials input'); box.value = {text!r}; "
+        "box.dispatchEvent(new Event('input')); })()"
+    )
+    rows: list[int] = page.evaluate(SHOWN)
+    return rows
+
+
+def sort_by(page: Browser, name: str) -> None:
+    heads = "[...document.querySelectorAll('.trials th button')]"
+    page.evaluate(f"{heads}.find(head => head.textContent.startsWith({name!r})).click()")
+
+
+def test_everything_is_drawn_without_an_error_and_without_a_request(page: Browser) -> None:
+    assert page.evaluate("document.querySelectorAll('.plot .main-svg').length") > 10
+    assert page.messages == []
+    assert [r for r in page.requests if not r.startswith(("file:", "data:", "blob:"))] == []
+    assert page.evaluate("window.broken") is None
+
+
+def test_a_click_chooses_a_trial_everywhere(page: Browser) -> None:
+    (best,) = page.evaluate(SELECTED)
+    other = next(n for n in range(40) if n != best and not TRIALS[n].diverged)
+    page.evaluate(
+        f"{PLOT.format('slice-0')}.emit('plotly_click', {{points: [{{customdata: {other}}}]}})"
+    )
+    page.wait_for(f"({SELECTED})[0] === {other}")
+    page.wait_for("!figures.waiting.length")
+    for figure in ("curves", "slice-0", "parallel", "best-trials", "timeline"):
+        assert traces_of_chosen(page, figure, other) == 1, figure
+        assert traces_of_chosen(page, figure, best) == 0, figure
+    told = page.evaluate("document.querySelector('#chosen summary').textContent")
+    assert told.startswith(f"Trial {other} state ")
+
+
+def test_the_chosen_trial_shows_all_its_curves(page: Browser) -> None:
+    assert page.evaluate(f"{PLOT.format('chosen')}.data.map(trace => trace.name)") == [
+        "val_accuracy"
+    ]
+
+
+def test_the_table_sorts_and_filters(page: Browser) -> None:
+    assert filter_by(page, "") == list(range(41))
+    low = [n for n, trial in enumerate(TRIALS) if float(trial.config["lr"]) < 0.01]
+    assert filter_by(page, "lr<0.01") == low
+    diverged = [n for n, trial in enumerate(TRIALS) if trial.diverged]
+    assert filter_by(page, "DIVERGED") == diverged
+    assert filter_by(page, "lr<0.01 diverged") == []
+    filter_by(page, "")
+    sort_by(page, "lr")
+    by_lr = sorted(range(41), key=lambda n: (TRIALS[n].config["lr"], n))
+    assert page.evaluate(SHOWN) == by_lr
+    sort_by(page, "lr")
+    assert page.evaluate(SHOWN)[0] == by_lr[-1]
+
+
+def test_an_error_is_shown_as_text(page: Browser) -> None:
+    page.evaluate("choose(40)")
+    shown = page.evaluate("document.querySelector('#chosen pre').textContent")
+    assert shown == "<script>window.broken=1</script>"
+    assert page.evaluate("window.broken") is None
+
+
+def test_news_are_drawn_and_leave_the_chosen_trial_and_the_zoom(
+    page: Browser, tmp_path: Path
+) -> None:
+    (best,) = page.evaluate(SELECTED)
+    page.evaluate(f"void Plotly.relayout({PLOT.format('curves')}, {{'xaxis.range': [1, 2]}})")
+    news = [replace(t, trial_id=f"new {t.trial_id}") for t in searched(3, SPACE, seed=9)]
+    more = [*news, *TRIALS]
+    longer = write_run(tmp_path / "it", more, space=SPACE, trainable="m:f", max_epochs=3)
+    page.evaluate(f"update({page_json(report_page(open_run(longer)))})")
+    page.wait_for("!figures.waiting.length")
+    assert "44 of 44 trials" in page.evaluate("document.querySelector('.controls').textContent")
+    assert page.evaluate(SELECTED) == [best + 3], "the same trial, whose number is another now"
+    assert page.evaluate(f"{PLOT.format('curves')}.layout.xaxis.range") == [1, 2]
+    assert page.evaluate("document.querySelectorAll('section').length") == 11
+    assert page.messages == []
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1280, "dark")])
+def test_it_fits_a_phone_and_is_dark_where_the_reader_wants_it(
+    page: Browser, width: int, scheme: str
+) -> None:
+    page.look(width, 800, scheme=scheme)
+    page.evaluate("location.reload()")
+    page.wait_for("document.body && document.body.dataset.drawn === 'yes'")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    ink = page.evaluate(f"{PLOT.format('curves')}.layout.font.color")
+    assert ink == ("#e4e8ec" if scheme == "dark" else "#1c2024")

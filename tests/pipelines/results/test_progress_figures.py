@@ -1,0 +1,118 @@
+"""The best so far, learning curves, and the rates of one trial."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from pipelines.results.fates import Fate
+from pipelines.results.figures.best_so_far import best_so_far_data, best_so_far_figure
+from pipelines.results.figures.curves import curves_data, curves_figure
+from pipelines.results.figures.rates import rates_data
+from pipelines.results.figures.side_by_side import side_by_side_figure
+from search_spaces import SPACES
+from tests.pipelines.results.made import COMPLETE, DIVERGED, FAILED, STOPPED, made
+from trainables.training.metrics import METRICS
+
+ACCURACY, LOSS = METRICS["val_accuracy"], METRICS["val_loss"]
+TRIALS = [
+    made([0.5, 0.6], COMPLETE, started=100.0, seconds=60.0),
+    made([0.99], DIVERGED, started=100.0, seconds=120.0),
+    made([], FAILED, started=160.0, seconds=60.0),
+    made([0.4], STOPPED, started=160.0, seconds=120.0),
+    made([0.7], STOPPED, started=220.0, seconds=120.0),
+]
+
+
+def test_the_best_so_far_is_of_sound_trials() -> None:
+    data = best_so_far_data(TRIALS, ACCURACY)
+    assert data.best == [0.6, 0.6, 0.6, 0.6, 0.7]
+    assert data.value == [0.6, None, None, 0.4, 0.7]
+    assert data.epochs == [2, 3, 3, 4, 5]
+    assert data.minutes == [1, 2, 2, 3, 4]
+    assert data.fate == [Fate.COMPLETE, Fate.DIVERGED, Fate.FAILED, Fate.STOPPED, Fate.STOPPED]
+
+
+def test_lower_is_better_for_a_loss() -> None:
+    trials = [made([2.0], mode="min"), made([1.0], mode="min"), made([3.0], mode="min")]
+    assert best_so_far_data(trials, LOSS).best == [2.0, 1.0, 1.0]
+
+
+def test_before_the_first_sound_trial_there_is_no_best() -> None:
+    data = best_so_far_data([TRIALS[1], TRIALS[0]], ACCURACY)
+    assert data.best == [None, 0.6]
+    assert best_so_far_data([], ACCURACY).best == []
+
+
+def test_what_has_no_value_lies_on_the_bad_edge() -> None:
+    figure = best_so_far_figure(best_so_far_data(TRIALS, ACCURACY), "val_accuracy", ACCURACY)
+    low, high = figure.layout.yaxis.range
+    (diverged,) = (trace for trace in figure.data if trace.name == "diverged")
+    assert list(diverged.y) == [low]
+    assert list(diverged.customdata) == [1]
+    assert high < 0.8, "the 0.99 of a diverged trial stretches no axis"
+
+
+def test_curves_are_of_sound_trials_the_best_first() -> None:
+    data = curves_data(TRIALS, ACCURACY, top=2)
+    assert [curve.number for curve in data.top] == [4, 0]
+    assert [curve.number for curve in data.others] == [3]
+    assert data.top[1].epochs == [1, 2]
+    assert data.top[1].values == [0.5, 0.6]
+    assert data.left_out == 0
+
+
+def test_of_very_many_curves_the_best_and_some_of_the_others_are_kept() -> None:
+    trials = [made([n / 1000]) for n in range(1000)]
+    data = curves_data(trials, ACCURACY, top=5, most=10)
+    assert [curve.number for curve in data.top] == [999, 998, 997, 996, 995]
+    assert len(data.others) == 10
+    assert data.others[-1].number == 0
+    assert data.left_out == 985
+
+
+def test_the_others_are_one_line_with_gaps() -> None:
+    trials = [*[made([0.9])] * 5, made([0.1, 0.2], STOPPED), made([0.3], STOPPED)]
+    figure = curves_figure(curves_data(trials, ACCURACY), "val_accuracy", ACCURACY, (1, 3, 9))
+    (grey,) = (trace for trace in figure.data if trace.name.startswith("stopped early"))
+    np.testing.assert_array_equal(grey.x, [1, math.nan, 1, 2, math.nan])
+    np.testing.assert_array_equal(grey.customdata, [6, 6, 5, 5, 5])
+    assert [shape.x0 for shape in figure.layout.shapes] == [1, 3]
+
+
+def test_runs_side_by_side_begin_with_their_first_value_and_step_at_each_best() -> None:
+    data = {"a": best_so_far_data(TRIALS, ACCURACY), "<b>": best_so_far_data([], ACCURACY)}
+    figure = side_by_side_figure(data, "val_accuracy", ACCURACY, "trials")
+    first, empty = figure.data
+    assert list(first.x) == [1, 5]
+    assert list(first.y) == [0.6, 0.7]
+    assert len(empty.x) == 0
+    assert empty.name == "&lt;b&gt;"
+
+
+def test_rates_of_our_own_network_are_those_of_each_step() -> None:
+    config = {**SPACES["mlp"].try_first[0], "batch_size": 10}
+    trial = made([0.1, 0.2], config=config)
+    data = rates_data(trial, "mlp", n_train=20, max_epochs=3)
+    assert data is not None
+    assert data.steps == [0, 0.5, 1, 1.5, 2, 2.5]
+    assert set(data.lr) == {0.001}
+    assert (data.epochs, data.values) == ([1, 2], [0.1, 0.2])
+
+
+def test_rates_that_are_not_known_are_those_that_were_reported() -> None:
+    reported = {"lr": [0.1, 0.01], "val_accuracy": [0.1, 0.2]}
+    data = rates_data(made([0.1, 0.2], curves=reported), None, 20, 3)
+    assert data is not None
+    assert (data.steps, data.lr, data.momentum) == ([1, 2], [0.1, 0.01], [])
+    assert rates_data(made([0.1, 0.2]), None, 20, 3) is None
+
+
+def test_rates_of_a_config_that_changed_are_those_that_were_reported() -> None:
+    config = SPACES["mlp"].try_first[0]
+    changed = made([0.1], config=config, changes={1: {"lr": 0.5}}, curves={"lr": [0.5]})
+    data = rates_data(changed, "mlp", 20, 3)
+    assert data is not None
+    assert data.lr == pytest.approx([0.5])

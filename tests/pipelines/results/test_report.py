@@ -1,0 +1,141 @@
+"""``report.html`` and ``report.py``: of one run, of several, and of what is no run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines import report
+from pipelines.cli.command import USAGE, main
+from pipelines.cli.report import report_line
+from pipelines.results.comparison_page import comparison_page
+from pipelines.results.findings import unfinished
+from pipelines.results.page.model import Table, Words
+from pipelines.study.finish import write_table
+from pipelines.study.runs import open_run
+from search_spaces import SPACES
+from tests.pipelines.recorded import write_run
+from tests.pipelines.results.made import CUT_SHORT, FAILED, made, searched
+
+LENET = SPACES["mlp"].try_first[0]
+TRIAL = made([0.5, 0.6], config=LENET)
+
+
+def test_a_report_is_written_and_the_terminal_says_where(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_run(elsewhere / "runs" / "it", searched(40), max_epochs=3)
+    assert main(report.app, ["runs/it"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.splitlines()[-1] == "report    runs/it/report.html"
+    assert "mattered  lr " in shown
+    text = (folder / "report.html").read_text()
+    assert text.startswith("<!DOCTYPE html>")
+    assert text.count("plotly.js v") == 1
+    assert sorted(path.name for path in folder.iterdir() if "part" in path.name) == []
+
+
+def test_a_search_is_not_failed_by_its_report(elsewhere: Path) -> None:
+    folder = write_run(elsewhere / "it", [TRIAL])
+    assert report_line(folder) == "report    it/report.html"
+    (folder / "report.html").unlink()
+    (folder / "report.html").mkdir()
+    assert report_line(folder).startswith("report    none: ValueError: '")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "no run in it: it has no spec.json"),
+        ("{", "it/spec.json cannot be read"),
+        (json.dumps({"format": 99}), "it/spec.json has format 99, of a newer version"),
+    ],
+)
+def test_what_is_no_run_is_one_line(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str], content: str | None, message: str
+) -> None:
+    if content is not None:
+        Path("it").mkdir()
+        Path("it/spec.json").write_text(content)
+    other = write_run(elsewhere / "other", [TRIAL])
+    for arguments in (["it"], ["it", str(other)], [str(other), "it"]):
+        assert main(report.app, arguments) == USAGE
+        (line,) = capsys.readouterr().err.splitlines()
+        assert message in line
+
+
+def test_a_record_that_was_cut_short_has_a_report(elsewhere: Path) -> None:
+    folder = write_run(elsewhere / "it", [TRIAL, TRIAL])
+    journal = folder / "study.journal"
+    journal.write_bytes(journal.read_bytes()[:-20])
+    assert main(report.app, ["it"]) == 0
+    assert "The record has no end: 1 of at most 40" in (folder / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("trials", "settings", "winner", "missing"),
+    [
+        ([TRIAL], {"trials": 2}, False, True),
+        ([], {"trials": 2}, False, True),
+        ([TRIAL], {"trials": 2}, True, False),
+        ([TRIAL, TRIAL], {"trials": 2}, False, False),
+        ([made([0.5], CUT_SHORT, LENET)], {"trials": 2}, False, False),
+        ([made([], FAILED, LENET)] * 3, {"trials": 9}, False, False),
+    ],
+    ids=["killed", "nothing", "ended", "all", "interrupted", "failed"],
+)
+def test_whether_a_record_has_an_end(
+    tmp_path: Path, trials: list[Any], settings: dict[str, Any], winner: bool, missing: bool
+) -> None:
+    run = open_run(write_run(tmp_path / "it", trials, **settings))
+    write_table(run.files, run.finished)  # report.py does so too: it is no sign of an end
+    if winner:
+        run.files.winner.write_text("[]")
+    assert bool(unfinished(run)) == missing
+
+
+def test_runs_are_compared_on_one_page(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_run(elsewhere / "a", [TRIAL], algo="random", trials=1)
+    write_run(elsewhere / "b", [made([0.9], config=LENET)], algo="optuna", seed=3, trials=1)
+    page = comparison_page([open_run("a"), open_run("b")])
+    outcome, progress, settings = page.sections
+    (table,) = outcome.blocks
+    assert isinstance(table, Table)
+    assert [row[:6] for row in table.rows] == [
+        ["a", "0.6000", "2", "1", "2", "0"],
+        ["b", "0.9000", "1", "1", "1", "0"],
+    ]
+    assert len(progress.drawings) == 3
+    (differ,) = settings.blocks
+    assert isinstance(differ, Table)
+    assert list(differ.rows) == [["algo", "random", "optuna"], ["seed", "0", "3"]]
+    assert main(report.app, ["a", "b", "--output", "both.html"]) == 0
+    assert "run       b: val_accuracy 0.9000, 1 trials" in capsys.readouterr().out
+    assert Path("both.html").read_text().startswith("<!DOCTYPE html>")
+
+
+def test_of_runs_on_different_data_it_is_said(elsewhere: Path) -> None:
+    runs = [write_run(elsewhere / name, [TRIAL], fingerprint=name) for name in ("a", "b")]
+    block = comparison_page(list(map(open_run, runs))).sections[0].blocks[0]
+    assert isinstance(block, Words)
+    assert "different data" in block.text
+
+
+def test_what_does_not_compare_is_one_line(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_run(elsewhere / "a", [TRIAL])
+    write_run(elsewhere / "b", [TRIAL], metric="val_loss")
+    for arguments, message in (
+        (["a", "b"], "a optimises val_accuracy and b val_loss"),
+        (["a", "a"], "a run is given twice"),
+        (["a", "./a"], "a run is given twice"),
+    ):
+        assert main(report.app, arguments) == USAGE
+        assert message in capsys.readouterr().err
+    write_run(elsewhere / "c", [TRIAL])
+    assert main(report.app, ["a", "c", "--output", "gone/x.html"]) == USAGE
+    assert "gone/x.html' cannot be written" in capsys.readouterr().err

@@ -1,0 +1,88 @@
+"""Rungs, why a trial was stopped, and the timeline."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipelines.results.fates import Fate
+from pipelines.results.figures.rungs import rungs_data, rungs_figure
+from pipelines.results.figures.timeline import timeline_data, timeline_figure
+from pipelines.results.stops import stops_data
+from tests.pipelines.results.made import CUT_SHORT, DIVERGED, FAILED, STOPPED, made
+from trainables.training.metrics import METRICS
+
+ACCURACY, LOSS = METRICS["val_accuracy"], METRICS["val_loss"]
+
+
+def test_how_many_reached_each_rung() -> None:
+    trials = [
+        made([0.1, 0.2, 0.3]),
+        made([0.1], STOPPED),
+        made([0.1, 0.2], CUT_SHORT),
+        made([0.1, 0.2], STOPPED),
+        made([0.1], DIVERGED),
+        made([0.1, 0.2, 0.3], FAILED),
+    ]
+    data = rungs_data(trials, (1, 2, 3))
+    assert data.reached == [4, 3, 1]
+    assert data.stopped == [1, 1, 0]
+    on, ended = rungs_figure(data).data
+    assert list(on.y) == [3, 2, 1]
+    assert list(ended.y) == [1, 1, 0]
+
+
+def test_whether_the_order_was_kept() -> None:
+    kept = [made([n / 10, n / 10 + 0.3]) for n in range(5)]
+    turned = [made([n / 10, 0.9 - n / 10]) for n in range(5)]
+    (agreement,) = rungs_data(kept, (1, 2)).agreements
+    assert (agreement.rung, agreement.next, agreement.n) == (1, 2, 5)
+    assert agreement.rank_correlation == pytest.approx(1)
+    assert rungs_data(turned, (1, 2)).agreements[0].rank_correlation == pytest.approx(-1)
+    assert rungs_data(kept[:4], (1, 2)).agreements[0].rank_correlation is None
+    assert rungs_data([made([0.5, 0.5])] * 9, (1, 2)).agreements[0].rank_correlation is None
+
+
+def test_a_trial_is_stopped_below_the_cut_of_those_before_it() -> None:
+    """At epoch 1 came 0.1, 0.4 and 0.7; two thirds of the way between them is 0.5."""
+    before = [made([v, 0.8], started=0.0, seconds=2.0) for v in (0.1, 0.4, 0.7)]
+    stopped = made([0.45], STOPPED, started=0.0, seconds=10.0)
+    after = made([0.9, 0.9], started=20.0, seconds=2.0)
+    stops = stops_data([*before, stopped, after], ACCURACY, (1, 2), 3)
+    assert list(stops) == [3]
+    assert (stops[3].epoch, stops[3].value) == (1, 0.45)
+    assert stops[3].cut == pytest.approx(0.5)
+    assert str(stops[3]) == "at epoch 1: 0.45, the cut was about 0.5"
+
+
+def test_for_a_loss_the_cut_lies_above() -> None:
+    before = [made([v, 0.8], started=0.0, seconds=2.0, mode="min") for v in (1.0, 4.0, 7.0)]
+    stopped = made([5.0], STOPPED, started=0.0, seconds=10.0, mode="min")
+    assert stops_data([*before, stopped], LOSS, (1, 2), 3)[3].cut == pytest.approx(3.0)
+
+
+def test_a_cut_that_cannot_be_right_is_not_told() -> None:
+    before = made([0.1, 0.2], started=0.0, seconds=2.0)
+    stopped = made([0.45], STOPPED, started=0.0, seconds=10.0)
+    stops = stops_data([before, stopped], ACCURACY, (1, 2), 3)
+    assert str(stops[1]) == "at epoch 1: 0.45"
+    assert stops_data([stopped], ACCURACY, (), 3)[0].cut is None
+
+
+def test_each_trial_has_the_first_free_place_of_its_node() -> None:
+    trials = [
+        made([0.1], started=1000.0, seconds=60.0, node="a"),
+        made([0.1], STOPPED, started=1000.0, seconds=120.0, node="b"),
+        made([0.1], started=1030.0, seconds=90.0, node="a"),
+        made([0.1], DIVERGED, started=1060.0, seconds=60.0, node="a"),
+    ]
+    data = timeline_data(trials)
+    assert data.places == ["a", "a", "b"]
+    assert {bar.number: bar.place for bar in data.bars} == {0: 0, 1: 2, 2: 1, 3: 0}
+    assert data.bars[-1] == (3, Fate.DIVERGED, 0, 1.0, 2.0)
+    assert data.minutes == 2.0
+    assert data.busy == pytest.approx((1 + 2 + 1.5 + 1) / 6)
+    assert len(timeline_figure(data).data) == 3
+
+
+def test_the_timeline_of_nothing_is_empty() -> None:
+    assert timeline_data([]) == ([], [], 0.0, 0.0)
