@@ -3,25 +3,32 @@
     python benchmarks/suggestions.py
 
 Asks each algorithm of this project for configs of a network's space, as a search would: ask, tell,
-with made-up values, of which one in three was stopped early. No trial runs.
+with made-up values, of which one in three was stopped early. No trial runs. Beside them Optuna's
+own TPE with the same settings, behind the same ask and tell.
 """
 
 from __future__ import annotations
 
 import statistics
 import time
+import warnings
 from typing import Annotated
 
 import cyclopts
 import numpy as np
+import optuna
 from cyclopts import Parameter
+from optuna.samplers import TPESampler
 
 from pipelines.record.trials import FinishedTrial, State
 from pipelines.tuner.algorithms import ALGORITHMS, make_sampler
-from pipelines.tuner.samplers import Problem
+from pipelines.tuner.optuna_sampler import OptunaSampler
+from pipelines.tuner.samplers import Problem, Sampler
 from search_spaces import SPACES, Config, SearchSpace
 
 ASKED = 20  # suggestions that are timed at each size
+OWN = "Optuna's own TPE"
+MOST = {"gp": 300}  # trials, beyond which a suggestion takes minutes
 
 
 def finished(n: int, space: SearchSpace) -> list[FinishedTrial]:
@@ -36,9 +43,16 @@ def judged(trial_id: str, config: Config, rng: np.random.Generator) -> FinishedT
     return FinishedTrial(trial_id, config, state, {1: value}, value, 1, "scheduler")
 
 
+def optunas_own(problem: Problem) -> Sampler:
+    """Its TPE as it comes."""
+    sampler = TPESampler(multivariate=True, group=True, constant_liar=True, seed=problem.seed)
+    return OptunaSampler(problem.space, problem.mode, sampler, problem.history)
+
+
 def seconds_per_suggestion(algo: str, space: SearchSpace, history: list[FinishedTrial]) -> float:
     """The median of a few, after ``history``."""
-    sampler = make_sampler(algo, Problem(space, "max", history=tuple(history)), worst=0.0)
+    problem = Problem(space, "max", history=tuple(history))
+    sampler = optunas_own(problem) if algo == OWN else make_sampler(algo, problem, worst=0.0)
     rng = np.random.default_rng(1)
     seconds = []
     for i in range(ASKED):
@@ -52,17 +66,23 @@ def seconds_per_suggestion(algo: str, space: SearchSpace, history: list[Finished
 
 def main(
     algos: Annotated[list[str] | None, Parameter(help="All but the grid.")] = None,
-    sizes: Annotated[list[int] | None, Parameter(help="100, 500 and 2000.")] = None,
+    sizes: Annotated[list[int] | None, Parameter(help="300, 1000 and 10000.")] = None,
     model: Annotated[str, Parameter(help="Whose space.")] = "mlp",
 ) -> None:
     """Print milliseconds per suggestion."""
-    sizes = sizes or [100, 500, 2000]
+    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+    sizes = sizes or [300, 1000, 10_000]
     space = SPACES[model]
     history = finished(max(sizes), space)
     print(f"{'ms per suggestion':<18}" + "".join(f"{n:>8} trials" for n in sizes))
-    for algo in algos or [name for name in ALGORITHMS if name != "grid"]:
-        costs = [seconds_per_suggestion(algo, space, history[:n]) for n in sizes]
-        print(f"{algo:<18}" + "".join(f"{1000 * cost:>15.1f}" for cost in costs), flush=True)
+    for algo in algos or [*(name for name in ALGORITHMS if name != "grid"), OWN]:
+        costs = [
+            f"{1000 * seconds_per_suggestion(algo, space, history[:n]):.1f}"
+            if n <= MOST.get(algo, n)
+            else "-"
+            for n in sizes
+        ]
+        print(f"{algo:<18}" + "".join(f"{cost:>15}" for cost in costs), flush=True)
 
 
 if __name__ == "__main__":

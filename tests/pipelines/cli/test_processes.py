@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
+import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -81,3 +84,45 @@ def test_nothing_else_is_printed_where_there_is_no_terminal(
         "data search resources run waiting new trials epochs best config next the dashboard report"
     )
     assert words - set(known.split()) <= {"0/2", "1/2", "2/2"}
+
+
+def test_a_local_search_opens_its_dashboard_once_it_trains(elsewhere: Path) -> None:
+    """And leaves none of Ray's processes."""
+    options = ["--trials", "1000", "--scheduler", "none", "--max-epochs", "3", "--name", "it"]
+    with subprocess.Popen(
+        [*RUN, *options, "--address", "local"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "RANGEFINDER_TEST": str(elsewhere)},
+    ) as process:
+        assert process.stdout is not None
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if line.startswith("dashboard "):
+                break
+        (url,) = re.findall(r"http://\S+", lines[-1])
+        with urllib.request.urlopen(url, timeout=60) as answer:
+            assert answer.status == 200
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert process.returncode == INTERRUPTED
+    assert any(line.startswith("new best") for line in lines)
+    wait_for(lambda: not left_with("RANGEFINDER_TEST", str(elsewhere)))
+
+
+def left_with(name: str, value: str) -> list[int]:
+    """The processes that have a variable in their environment."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if f"{name}={value}".encode() in (folder / "environ").read_bytes().split(b"\0"):
+                found.append(int(folder.name))
+    return found
+
+
+def wait_for(holds: Callable[[], bool], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.1)

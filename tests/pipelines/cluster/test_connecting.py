@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import threading
+
+import pytest
+import ray
+
+from pipelines.cluster.address import ClusterError
+from pipelines.cluster.connect import Cluster, connecting
+
+
+def test_the_cluster_that_this_process_uses_stays_connected(cluster: Cluster) -> None:
+    with connecting() as connected:
+        assert {node.name for node in connected().nodes()} == {n.name for n in cluster.nodes()}
+        assert not connected().started_here
+    assert ray.is_initialized()
+
+
+def test_what_goes_wrong_is_raised_where_the_cluster_is_needed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    with (
+        connecting("127.0.0.1:1") as connected,
+        pytest.raises(ClusterError, match=r"127\.0\.0\.1:1"),
+    ):
+        connected()
+
+
+def test_no_thread_is_left_where_nobody_asked_for_the_cluster(cluster: Cluster) -> None:
+    before = threading.active_count()
+    with pytest.raises(ZeroDivisionError), connecting():
+        _ = 1 / 0
+    assert threading.active_count() == before
+    assert ray.is_initialized()

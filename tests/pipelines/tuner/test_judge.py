@@ -1,0 +1,88 @@
+"""Trials that Ray knows nothing of are judged as Ray judges its own."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import pytest
+from ray.tune.schedulers import TrialScheduler
+
+from pipelines.tuner.judge import Judge
+from pipelines.tuner.schedulers import SCHEDULERS, StoppingRules
+
+RULES = StoppingRules(metric="val_accuracy", mode="max", max_epochs=27)
+IN_SEQUENCE = [name for name, scheduler in SCHEDULERS.items() if not scheduler.pauses]
+
+
+@dataclass(frozen=True)
+class StubTrial:
+    trial_id: str
+    config: dict[str, Any] = field(default_factory=dict, compare=False)
+
+
+def curves(n: int) -> list[list[float]]:
+    drawn = random.Random(0)
+    return [[drawn.random() * epoch for epoch in range(1, 28)] for _ in range(n)]
+
+
+def judged(name: str) -> list[int]:
+    """At which epoch each of some trials, one after the other, is stopped; 27 for none."""
+    judge = Judge(SCHEDULERS[name].make(RULES), RULES.metric)
+    ends = []
+    for n, curve in enumerate(curves(60)):
+        judge.start(str(n), {})
+        end = next((e for e, v in enumerate(curve, 1) if judge.stops(str(n), e, v)), 27)
+        judge.end(str(n))
+        ends.append(end)
+    return ends
+
+
+def told_by_ray(name: str) -> list[int]:
+    scheduler: Any = SCHEDULERS[name].make(RULES)
+    ends = []
+    for n, curve in enumerate(curves(60)):
+        trial = StubTrial(str(n))
+        scheduler.on_trial_add(None, trial)
+        result: dict[str, Any] = {}
+        end = 27
+        for epoch, value in enumerate(curve, 1):
+            result = {"epoch": epoch, RULES.metric: value}
+            if scheduler.on_trial_result(None, trial, result) == TrialScheduler.STOP:
+                end = epoch
+                break
+        scheduler.on_trial_complete(None, trial, result)
+        ends.append(end)
+    return ends
+
+
+@pytest.mark.parametrize("name", IN_SEQUENCE)
+def test_the_decisions_are_rays(name: str) -> None:
+    ends = judged(name)
+    assert ends == told_by_ray(name)
+    assert (min(ends) < 27) == (name != "none")
+
+
+@pytest.mark.parametrize("name", IN_SEQUENCE)
+def test_nobody_is_stopped_between_two_decisions(name: str) -> None:
+    decides = partial(SCHEDULERS[name].decides, RULES)
+    assert all(end == 27 or decides({}, end) for end in judged(name))
+
+
+def test_asha_decides_at_its_rungs_alone() -> None:
+    decides = partial(SCHEDULERS["asha"].decides, RULES)
+    assert [epoch for epoch in range(1, 27) if decides({}, epoch)] == [1, 3, 9]
+
+
+def test_another_attempt_is_the_same_trial() -> None:
+    judge = Judge(SCHEDULERS["asha"].make(RULES), RULES.metric)
+    for n in range(3):
+        judge.start(str(n), {})
+        judge.stops(str(n), 1, 0.9)
+        judge.end(str(n))
+    judge.start("again", {})
+    judge.fail("again")
+    judge.start("again", {})
+    assert judge.stops("again", 1, 0.1)
