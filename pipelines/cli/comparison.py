@@ -49,6 +49,7 @@ def run_comparison(spec: ComparisonSpec, where: Connection) -> int:
     with connect(where.address, dashboard=where.dashboard) as cluster:
         check_fit(cluster.nodes_at_most(), spec.resources.trial)
         comparison.claim(spec.model_dump(mode="json"), study.prepared())
+        cluster.open_dashboard(lambda address: print_plain(console, f"dashboard {address}"))
         missing = list(comparison.missing(spec.rows, spec.seeds))
         total = len(spec.rows) * len(spec.seeds)
         for number, (row, seed) in enumerate(missing, total - len(missing) + 1):
