@@ -15,7 +15,9 @@ from pipelines.study.result import StudyResult
 from pipelines.study.study import Study
 from search_spaces import SearchSpace
 from trainables.data.datasets import describe
+from trainables.training.metrics import ACCURACY, FOR_LARGE_CLASSES, METRICS
 
+_LARGE = 0.7  # of a class, from which accuracy says little
 _ENDED_BY = {
     "interrupt": "stopped by Ctrl-C: every finished trial is kept, and what the rest had reached",
     "time budget": "stopped at the time budget",
@@ -29,6 +31,7 @@ def plan_lines(study: Study, cluster: Cluster, at_once: int) -> Iterator[str]:
     spec = study.spec
     yield from study.notes
     yield f"data      {describe(study.data)}"
+    yield from _class_lines(study)
     algo = spec.search.algo
     trials = f"{study.trials} trials" if study.size is None else f"a {algo} of {study.size} configs"
     yield (
@@ -48,6 +51,18 @@ def plan_lines(study: Study, cluster: Cluster, at_once: int) -> Iterator[str]:
     if cluster.dashboard:
         yield f"dashboard {cluster.dashboard}"
     yield f"run       {shown(study.folder)}"
+
+
+def _class_lines(study: Study) -> Iterator[str]:
+    """Where one class is so large that accuracy says little."""
+    largest = study.largest_class
+    if largest is None or largest[1] <= _LARGE or study.metric_name != ACCURACY:
+        return
+    name, share = largest
+    yield (
+        f"classes   {share:.0%} of the training samples are '{name}', and so accurate is a model "
+        f"that always says so: --metric {' or '.join(FOR_LARGE_CLASSES)} tells more"
+    )
 
 
 def space_lines(space: SearchSpace, levels: Mapping[str, int] | None) -> Iterator[str]:
@@ -107,9 +122,17 @@ def result_lines(result: StudyResult, folds: int | None) -> Iterator[str]:
         spread = best.metrics.get(f"{result.metric}_std")
         over = "" if spread is None else f" +- {spread:.4f} over {folds} folds"
         yield f"best      {result.metric} {best.value:.4f}{over} at epoch {best.best_epoch}"
+        yield from _other_metrics(result.metric, best.metrics)
         yield f"config    {format_config(best.config)}"
     if hint := advice(result.trials):
         yield f"advice    {hint}"
+
+
+def _other_metrics(metric: str, found: Mapping[str, float]) -> Iterator[str]:
+    """At the same epoch."""
+    others = [f"{name} {found[name]:.4g}" for name in METRICS if name in found and name != metric]
+    if others:
+        yield f"there     {'  '.join(others)}"
 
 
 def summary_lines(

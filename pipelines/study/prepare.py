@@ -20,7 +20,7 @@ from pipelines.tuner.schedulers import SCHEDULERS, check_scheduler
 from pipelines.tuner.trial import Trainable
 from search_spaces import SPACES, SearchSpace
 from search_spaces.space import name_of
-from trainables.data.datasets import TrialData, load, load_folds
+from trainables.data.datasets import TrialData, load, load_folds, with_balanced_classes
 from trainables.networks import NETWORKS, Network
 from trainables.training.metrics import METRICS, metrics_of
 
@@ -116,8 +116,15 @@ def load_problem(spec: StudySpec) -> tuple[TrialData, ...]:
     problem, seed = spec.problem, spec.search.seed
     fraction, target = problem.data_fraction, problem.target
     if problem.folds:
-        return load_folds(problem.data, problem.folds, target=target, fraction=fraction, seed=seed)
-    return (load(problem.data, target=target, fraction=fraction, seed=seed),)
+        folds = load_folds(problem.data, problem.folds, target=target, fraction=fraction, seed=seed)
+    else:
+        folds = (load(problem.data, target=target, fraction=fraction, seed=seed),)
+    if problem.class_weights is None:
+        return folds
+    try:
+        return tuple(with_balanced_classes(data) for data in folds)
+    except ValueError as error:
+        raise ValueError(f"`class_weights` {problem.class_weights}: {error}") from None
 
 
 def _find_space(spec: StudySpec, zoomed: Run | None) -> SearchSpace:

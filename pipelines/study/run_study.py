@@ -125,6 +125,7 @@ def _run(
         must_resume=scheduler.pauses,
         decides=partial(scheduler.decides, replace(study.stopping, space=None)),
         target_value=spec.budget.target_value,
+        worst=study.metric.worst,
     )
     total = ledger.progress().total
     each = spec.resources.trial

@@ -8,7 +8,7 @@ option, with ``_`` for ``-``, so no two may be equal.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from cyclopts import Parameter
 from pydantic import AfterValidator, Field, model_validator
@@ -71,6 +71,8 @@ class ProblemSettings(Settings):
     )
     target: str | None = None
     """The column to predict, of a table file."""
+    class_weights: Literal["balanced"] | None = None
+    """balanced: each class counts the same in the loss, however rare."""
     data_fraction: Annotated[Real, Field(gt=0, le=1)] = 1.0
     """Share of the training split to use."""
     folds: AtLeastTwo | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -72,7 +72,17 @@ class Study:
 
     @property
     def metric(self) -> Metric:
-        return METRICS[self.metric_name]
+        """Its worst score is in the units of the target."""
+        return METRICS[self.metric_name].in_units_of(self.data.target_std)
+
+    @property
+    def largest_class(self) -> tuple[str, float] | None:
+        """The most frequent class and its share of the training samples; None for a regression."""
+        if self.data.task == "regression":
+            return None
+        shares = replace(self.data, class_weights=()).class_shares
+        largest = int(shares.argmax())
+        return self.data.class_names[largest], float(shares[largest])
 
     @property
     def folder(self) -> Path:

@@ -76,6 +76,7 @@ class TrialSettings:
     must_resume: bool = False  # the scheduler pauses trials
     decides: Callable[[Config, int], bool] = always  # whether somebody does after an epoch
     target_value: float | None = None
+    worst: float | None = None  # what a diverged trial scores, where the metric has a unit
 
 
 class StudyTrial(tune.Trainable):
@@ -255,7 +256,8 @@ def report(metrics: Metrics, epoch: int, settings: TrialSettings) -> EpochReport
     finite = {k: v for k, v in numbers.items() if math.isfinite(v)}
     diverged = bool(metrics.get("diverged", False)) or settings.metric not in finite
     if diverged:
-        finite[settings.metric] = METRICS[settings.metric].worst
+        worst = settings.worst
+        finite[settings.metric] = METRICS[settings.metric].worst if worst is None else worst
     return EpochReport(
         epoch=int(finite.get("epoch", epoch)),
         value=finite[settings.metric],

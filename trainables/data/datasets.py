@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -51,6 +51,22 @@ class TrialData:
     """In the order of the class indices; empty for a regression."""
     fingerprint: str
     """sha256 hex of all the raw data, before splitting."""
+    target_mean: float = 0.0
+    """Of a regression's train split, in the target's own units."""
+    target_std: float = 1.0
+    """The same."""
+    class_weights: tuple[float, ...] = ()
+    """What a sample of each class counts in the loss; empty where all count the same."""
+
+    @property
+    def class_shares(self) -> np.ndarray:
+        """The share of each class in the train samples, as they count in the loss: (n_classes,).
+
+        None is 0: a class without samples counts as if it had one.
+        """
+        counts = np.bincount(self.y_train, minlength=self.n_classes).clip(min=1)
+        weighted = counts * np.array(self.class_weights or 1.0)
+        return np.asarray(weighted / weighted.sum())
 
     @property
     def is_image(self) -> bool:
@@ -129,6 +145,19 @@ def load_test(source: str, *, target: str | None = None, seed: int = 0) -> TestD
     return TestData(inputs(split.test), targets(split.test))
 
 
+def with_balanced_classes(data: TrialData) -> TrialData:
+    """The same data, of which each class counts the same in the loss, as scikit-learn's "balanced"
+    weights have it: a sample by one over the frequency of its class.
+
+    Raises:
+        ValueError: for a regression.
+    """
+    if data.task == "regression":
+        raise ValueError(f"'{data.name}' is a regression: it has no classes to weigh")
+    weights = 1 / (data.n_classes * replace(data, class_weights=()).class_shares)
+    return replace(data, class_weights=tuple(weights.tolist()))
+
+
 def describe(data: TrialData) -> str:
     """Sizes, shape and task in one line."""
     shape = "x".join(str(side) for side in data.input_shape)
@@ -153,6 +182,7 @@ def _trial_data(
 ) -> TrialData:
     inputs, targets = _fit(raw, source, split.train)
     train = subset(split.train, raw, fraction, seed)
+    mean, std = _target_scale(raw, split.train)
     return TrialData(
         name=name,
         task=raw.task,
@@ -163,6 +193,8 @@ def _trial_data(
         n_classes=len(raw.class_names) or 1,
         class_names=raw.class_names,
         fingerprint=raw.fingerprint,
+        target_mean=mean,
+        target_std=std,
     )
 
 
@@ -214,5 +246,12 @@ def _fit(raw: Raw, source: str, train: np.ndarray) -> tuple[Encoder, Encoder]:
         raise ValueError(f"{source!r}: {error}") from error
     if raw.task == "classification":
         return inputs, lambda rows: raw.y[rows]
-    mean, std = raw.y[train].mean(), raw.y[train].std() or 1.0
+    mean, std = _target_scale(raw, train)
     return inputs, lambda rows: ((raw.y[rows] - mean) / std).astype(np.float32)
+
+
+def _target_scale(raw: Raw, train: np.ndarray) -> tuple[float, float]:
+    """Mean and standard deviation of a regression's target; 0 and 1 for classes."""
+    if raw.task == "classification":
+        return 0.0, 1.0
+    return float(raw.y[train].mean()), float(raw.y[train].std()) or 1.0

@@ -36,7 +36,8 @@ class EpochMetrics:
     lr: float  # at the last step of the epoch
     momentum: float  # at the last step of the epoch; betas[0] of AdamW
     seconds: float  # wall time of the epoch, validation included
-    values: Mapping[str, float]  # train_accuracy, val_accuracy, ...: what METRICS has for the task
+    values: Mapping[str, float]
+    """train_accuracy or train_r2, and all that METRICS has for the task: val_accuracy, ..."""
     diverged: bool = False  # the training ended here, and the scores are the worst ones
 
     def as_dict(self) -> dict[str, float | int | bool]:
@@ -124,7 +125,7 @@ class Training(Iterator[EpochMetrics]):
         val = None if train is None else self._validate()
         if train is None or val is None:
             self._diverged = True
-            train = val = self._objective.worst
+            train, val = self._objective.worst_at_a_glance, self._objective.worst
         lr, momentum = self._rates
         values = {f"train_{name}": value for name, value in train.values.items()}
         values |= {f"val_{name}": value for name, value in val.values.items()}
@@ -188,7 +189,7 @@ class Training(Iterator[EpochMetrics]):
             return None
         # Judged once an epoch: on small batches the scores would cost as much as the training.
         targets = self._y_train[order[: self._bounds[-1][1]]]
-        return self._objective.judge(torch.cat(outputs), targets)
+        return self._objective.glance(torch.cat(outputs), targets)
 
     def _run_batch(self, batch: Tensor) -> Tensor | None:
         """One optimiser step on the samples of ``batch``; their outputs from before it."""

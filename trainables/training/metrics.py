@@ -3,16 +3,22 @@ of a diverged trial.
 
 To add one, enter it in ``METRICS``: it is then measured in every epoch of a training of its task,
 and a search may ask for it. The first of a task is what a search optimises by default.
+
+Those of a classification are scikit-learn's. F1, AUC and average precision are found for each class
+against all others, and their mean counts each class alike, also where there are two classes.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from trainables.training.predictions import Predictions
 
 Mode = Literal["min", "max"]
 Task = Literal["classification", "regression"]
@@ -26,40 +32,100 @@ DIVERGED_LOSS = 1e3
 class Metric:
     """``worst`` is what a diverged trial reports.
 
-    ``measure`` takes outputs (n, n_outputs) and targets (n,) on one device. The loss has none: it
-    is what a training minimises, see :mod:`trainables.training.objective`.
+    ``measure`` gives a tensor of one number. The loss has none: it is what a training minimises,
+    see :mod:`trainables.training.objective`.
     """
 
     mode: Mode
     worst: float
     task: Task | None = None  # None for one that every task has
-    measure: Callable[[Tensor, Tensor], float] | None = None
+    measure: Callable[[Predictions], Tensor] | None = None
+    in_target_units: bool = False  # else a target counts in its standard deviations
 
     def better(self, a: float, b: float) -> bool:
         """Whether ``a`` is strictly better than ``b``. False where ``a`` is NaN."""
         return a < b if self.mode == "min" else a > b
 
+    def in_units_of(self, target_std: float) -> Metric:
+        """The metric of data whose target has this standard deviation."""
+        return replace(self, worst=self.worst * target_std) if self.in_target_units else self
 
-def accuracy(outputs: Tensor, targets: Tensor) -> float:
+
+def accuracy(predictions: Predictions) -> Tensor:
     """The share of samples whose largest output is that of their class."""
-    return (outputs.argmax(1) == targets).float().mean().item()
+    return (predictions.outputs.argmax(1) == predictions.targets).double().mean()
 
 
-def r2(outputs: Tensor, targets: Tensor) -> float:
+def balanced_accuracy(predictions: Predictions) -> Tensor:
+    """The mean over the classes of the share of their samples that are taken for theirs."""
+    recalls = predictions.confusion.diagonal() / predictions.per_class
+    return predictions.mean_over_classes(recalls)
+
+
+def f1(predictions: Predictions) -> Tensor:
+    """The harmonic mean of precision and recall."""
+    confusion = predictions.confusion
+    found = confusion.sum(0) + predictions.per_class
+    return predictions.mean_over_classes(2 * confusion.diagonal() / found.clamp(min=1))
+
+
+def auc(predictions: Predictions) -> Tensor:
+    """The area under the ROC curve: the probability that a sample of a class has a higher
+    probability of it than one of another class; the same probability counts half."""
+    ranking, of_class = predictions.ranking, predictions.per_class
+    ranks = (ranking.hits * (ranking.below + ranking.up_to + 1)).sum(1) / 2
+    pairs = of_class * (len(predictions.targets) - of_class)
+    areas = (ranks - of_class * (of_class + 1) / 2) / pairs.clamp(min=1)
+    return predictions.mean_over_classes(areas)
+
+
+def average_precision(predictions: Predictions) -> Tensor:
+    """The mean, over the samples of a class, of the precision among those with at least their
+    probability."""
+    ranking, of_class = predictions.ranking, predictions.per_class
+    n = len(predictions.targets)
+    hits_up_to = ranking.hits.cumsum(1)
+    # Of those with the same probability the first has no hit of theirs before it. NaN is nowhere.
+    first = ranking.below.long().clamp(max=n - 1)
+    before = (hits_up_to - ranking.hits).gather(1, first)
+    precisions = (of_class[:, None] - before) / (n - ranking.below)
+    return predictions.mean_over_classes((ranking.hits * precisions).sum(1) / of_class)
+
+
+def r2(predictions: Predictions) -> Tensor:
     """1 - residual / total sum of squares; never below ``WORST_R2``, not even for targets that are
     all the same."""
-    residual = (outputs.squeeze(1) - targets).square().mean().item()
-    total = targets.var(correction=0).item()
-    return max(WORST_R2, 1 - residual / max(total, 1e-12))
+    residual = predictions.errors.square().mean()
+    total = predictions.targets.var(correction=0).clamp(min=1e-12)
+    return (1 - residual / total).clamp(min=WORST_R2)
+
+
+def rmse(predictions: Predictions) -> Tensor:
+    """The root of the mean squared error."""
+    return predictions.errors.square().mean().sqrt()
+
+
+def mae(predictions: Predictions) -> Tensor:
+    """The mean absolute error."""
+    return predictions.errors.abs().mean()
 
 
 WORST_R2 = 1.0 - DIVERGED_LOSS  # of a standardised target: 1 - MSE
+WORST_ERROR = math.sqrt(DIVERGED_LOSS)  # of a standardised target
 
 METRICS: dict[str, Metric] = {
     "val_accuracy": Metric("max", 0.0, "classification", accuracy),
+    "val_balanced_accuracy": Metric("max", 0.0, "classification", balanced_accuracy),
+    "val_f1": Metric("max", 0.0, "classification", f1),
+    "val_auc": Metric("max", 0.0, "classification", auc),
+    "val_average_precision": Metric("max", 0.0, "classification", average_precision),
     "val_r2": Metric("max", WORST_R2, "regression", r2),
+    "val_rmse": Metric("min", WORST_ERROR, "regression", rmse, in_target_units=True),
+    "val_mae": Metric("min", WORST_ERROR, "regression", mae, in_target_units=True),
     "val_loss": Metric("min", DIVERGED_LOSS),
 }
+ACCURACY = "val_accuracy"
+FOR_LARGE_CLASSES = ("val_balanced_accuracy", "val_auc")  # which see the other classes too
 
 
 def metrics_of(task: Task) -> dict[str, Metric]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from trainables.training.metrics import DIVERGED_LOSS, Metric, metrics_of
+from trainables.training.predictions import Predictions
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,8 +35,9 @@ class Objective:
     """What a task minimises and how its predictions are judged."""
 
     loss: Callable[[Tensor, Tensor], Tensor]  # of outputs (n, n_outputs) and targets (n,)
-    chance_loss: float  # of a model that has learnt nothing
+    chance_loss: float  # of a model that knows the targets' distribution and nothing else
     measures: Mapping[str, Metric]  # by name: accuracy, r2; the loss is none of them
+    target_std: float = 1.0  # of a regression, in the target's own units
 
     @property
     def quality_name(self) -> str:
@@ -43,20 +46,38 @@ class Objective:
 
     @property
     def worst(self) -> Scores:
-        return Scores(DIVERGED_LOSS, {name: m.worst for name, m in self.measures.items()})
+        return Scores(
+            DIVERGED_LOSS,
+            {name: m.in_units_of(self.target_std).worst for name, m in self.measures.items()},
+        )
+
+    @property
+    def worst_at_a_glance(self) -> Scores:
+        return Scores(DIVERGED_LOSS, {self.quality_name: self.worst.values[self.quality_name]})
 
     def quality(self, outputs: Tensor, targets: Tensor) -> float:
         """The measure that a user looks at first."""
-        return self._measured(self.quality_name, outputs, targets)
+        return self._judge(outputs, targets, [self.quality_name]).values[self.quality_name]
 
     def judge(self, outputs: Tensor, targets: Tensor) -> Scores:
-        values = {name: self._measured(name, outputs, targets) for name in self.measures}
-        return Scores(self.loss(outputs, targets).item(), values)
+        return self._judge(outputs, targets, list(self.measures))
 
-    def _measured(self, name: str, outputs: Tensor, targets: Tensor) -> float:
-        measure = self.measures[name].measure
-        assert measure is not None  # objective_of() takes those alone that have one
-        return measure(outputs, targets)
+    def glance(self, outputs: Tensor, targets: Tensor) -> Scores:
+        """The loss, and the measure that a user looks at first."""
+        return self._judge(outputs, targets, [self.quality_name])
+
+    def _judge(self, outputs: Tensor, targets: Tensor, names: Sequence[str]) -> Scores:
+        import torch
+
+        predictions = Predictions(outputs, targets)
+        found = [self.loss(outputs, targets).double()]
+        for name in names:
+            metric = self.measures[name]
+            assert metric.measure is not None  # objective_of() takes those alone that have one
+            measured = metric.measure(predictions).double()
+            found.append(measured * self.target_std if metric.in_target_units else measured)
+        loss, *values = torch.stack(found).tolist()  # one wait for the device
+        return Scores(loss, dict(zip(names, values, strict=True)))
 
     def limit(self, first_loss: float) -> float:
         """The loss from which a training has diverged, given that of its first batch."""
@@ -65,22 +86,31 @@ class Objective:
 
 
 def objective_of(data: TrialData) -> Objective:
-    """Cross entropy for a classification, mean squared error for a regression; and what METRICS has
-    for it."""
+    """Cross entropy, with the data's class weights, for a classification, mean squared error for a
+    regression; and what METRICS has for it."""
     measures = {
         name.removeprefix("val_"): metric
         for name, metric in metrics_of(data.task).items()
         if metric.measure is not None
     }
-    if data.task == "classification":
-        return Objective(_cross_entropy, math.log(data.n_classes), measures)
-    return Objective(_mean_squared_error, 1.0, measures)
+    if data.task == "regression":
+        return Objective(_mean_squared_error, 1.0, measures, data.target_std)
+    shares = data.class_shares
+    chance_loss = -float((shares * np.log(shares)).sum())
+    return Objective(_CrossEntropy(data.class_weights), chance_loss, measures)
 
 
-def _cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
-    from torch.nn import functional
+class _CrossEntropy:
+    def __init__(self, class_weights: Sequence[float]) -> None:
+        self._class_weights = class_weights
+        self._weight: Tensor | None = None  # where the outputs lie
 
-    return functional.cross_entropy(outputs, targets)
+    def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        from torch.nn import functional
+
+        if self._class_weights and self._weight is None:
+            self._weight = outputs.new_tensor(self._class_weights)
+        return functional.cross_entropy(outputs, targets, self._weight)
 
 
 def _mean_squared_error(outputs: Tensor, targets: Tensor) -> Tensor:

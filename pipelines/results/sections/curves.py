@@ -37,7 +37,11 @@ def curves(found: Findings) -> Section:
         [
             Drawing("curves", drawn, height=460, wide=True, role="curves"),
             Drawing(
-                "chosen", _chosen(), "The chosen trial: training dotted.", wide=True, role="chosen"
+                "chosen",
+                _chosen(),
+                "The chosen trial: training dotted. A click on a name shows or hides a curve.",
+                wide=True,
+                role="chosen",
             ),
         ],
     )

@@ -11,6 +11,7 @@ from pipelines.results.figures.timeline import timeline_data
 from pipelines.results.findings import Findings
 from pipelines.results.page.model import Block, Numbers, Section, Table, Words
 from pipelines.study.repeats import by_config
+from trainables.training.metrics import METRICS
 
 
 def outcome(found: Findings) -> Section:
@@ -51,6 +52,9 @@ def _numbers(found: Findings) -> Iterator[tuple[str, str]]:
         over = "" if spread is None else f" ± {spread:.4f} over folds"
         yield f"best {found.score}", f"{best.value:.4f}{over}"
         yield "at epoch", f"{best.best_epoch} of {best.epochs}"
+        for name in METRICS:
+            if name in best.metrics and name != found.score:
+                yield f"{name} there", f"{best.metrics[name]:.4g}"
     yield "trials", f"{len(found.trials)}"
     yield "epochs trained", f"{result.epochs}"
     yield "epochs saved", f"{result.epochs_saved}"

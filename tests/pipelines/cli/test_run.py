@@ -128,6 +128,33 @@ def test_a_regression(cluster: Cluster) -> None:
     assert {"val_r2", "val_loss", "train_r2"} <= set(open_run(folder).finished[0].metrics)
 
 
+def test_a_search_for_an_error_in_the_units_of_the_target(cluster: Cluster) -> None:
+    folder = search("--data", "diabetes", "--metric", "val_rmse", "--range", "lr=1e-3..1000")
+    trials = open_run(folder).finished
+    best = best_trial(trials, METRICS["val_rmse"])
+    assert best is not None
+    assert best.value == min(t.value for t in trials if t.value is not None)
+    assert 40 < best.value < 200  # the targets' standard deviation is about 80
+    assert all(set(t.metrics) >= {"val_r2", "val_rmse", "val_mae", "val_loss"} for t in trials)
+    worst = METRICS["val_rmse"].worst * load("diabetes").target_std
+    assert {t.value for t in trials if t.diverged} <= {worst}
+
+
+def test_where_one_class_is_large_the_plan_names_a_better_metric(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [f"{i % 9},{'no' if i % 5 else 'yes'}" for i in range(100)]
+    Path("mine.csv").write_text("\n".join(["x,late", *lines]) + "\n")
+    mine = ["--data", "mine.csv", "--target", "late", "--dry-run"]
+    told = "classes   80% of the training samples are 'no'"
+    assert main(run.app, mine) == 0
+    shown = capsys.readouterr().out
+    assert told in shown
+    assert "--metric val_balanced_accuracy or val_auc" in shown
+    assert main(run.app, [*mine, "--metric", "val_auc", "--class-weights", "balanced"]) == 0
+    assert "classes   " not in capsys.readouterr().out
+
+
 def test_a_table_of_the_users_with_categories_and_holes(cluster: Cluster) -> None:
     rng = np.random.default_rng(0)
     lines = ["size,colour,kind"]
@@ -301,6 +328,9 @@ BAD = [
     ("--data photos", "broken.png", "decoded"),
     ("--data wine --model cnn", "wine", "images"),
     ("--data diabetes --metric val_accuracy", "val_accuracy", "val_r2"),
+    ("--data diabetes --metric val_auc", "val_auc", "val_rmse"),
+    ("--data diabetes --class-weights balanced", "--class-weights balanced", "no classes"),
+    ("--class-weights heavy", "heavy", "balanced"),
     ("--data-fraction 1.5", "1.5", "above 1"),
     ("--trials 0", "0", "below 1"),
     ("--trials many", "many", "whole number"),

@@ -84,6 +84,10 @@ def test_an_epoch_of_classification_reports_its_metrics(digits: TrialData) -> No
         "seconds",
         "train_accuracy",
         "val_accuracy",
+        "val_balanced_accuracy",
+        "val_f1",
+        "val_auc",
+        "val_average_precision",
         "diverged",
     }
     assert (first.epoch, second.epoch) == (1, 2)
@@ -95,7 +99,7 @@ def test_an_epoch_of_classification_reports_its_metrics(digits: TrialData) -> No
 
 def test_regression_reports_r2_and_learns(diabetes: TrialData) -> None:
     *_, last = train(diabetes, max_epochs=20, lr=0.01)
-    assert {"train_r2", "val_r2"} < set(last.as_dict())
+    assert {"train_r2", "val_r2", "val_rmse", "val_mae"} < set(last.as_dict())
     assert "val_accuracy" not in last.values
     assert last.values["val_r2"] > 0.3
     assert last.values["val_r2"] == pytest.approx(
@@ -225,6 +229,8 @@ def test_a_diverged_regression_reports_the_worst_r2(diabetes: TrialData) -> None
     (last,) = train(diabetes, max_epochs=10, lr=1e6)
     assert_worst(last)
     assert last.values["train_r2"] == last.values["val_r2"] == 1 - DIVERGED_LOSS
+    worst = math.sqrt(DIVERGED_LOSS) * diabetes.target_std
+    assert last.values["val_rmse"] == last.values["val_mae"] == pytest.approx(worst)
 
 
 def test_divergence_stops_before_the_optimizer_step(digits: TrialData) -> None:

@@ -1,0 +1,128 @@
+"""The metrics beside scikit-learn's, in the units that a user knows, and the weights of classes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from sklearn import metrics as sk
+from sklearn.utils.class_weight import compute_class_weight
+
+from trainables.data.datasets import TrialData, load, with_balanced_classes
+from trainables.training.metrics import METRICS, metrics_of
+from trainables.training.objective import Scores, objective_of
+
+
+def judged(data: TrialData, outputs: np.ndarray) -> Scores:
+    """``outputs`` for the validation samples of ``data``."""
+    return objective_of(data).judge(torch.tensor(outputs), torch.tensor(data.y_val))
+
+
+def classification(n: int, shares: list[float], seed: int) -> TrialData:
+    """Random labels; outputs with a hint of them come from :func:`outputs_of`."""
+    rng = np.random.default_rng(seed)
+    y = np.concatenate([np.arange(len(shares)), rng.choice(len(shares), n, p=shares)])
+    x = np.zeros((len(y), 1), np.float32)
+    names = tuple("abcdefghij"[: len(shares)])
+    return TrialData("made", "classification", x, y, x, y, len(shares), names, "none")
+
+
+def outputs_of(data: TrialData, levels: int | None, seed: int) -> np.ndarray:
+    """With ``levels`` many are equal."""
+    rng = np.random.default_rng(seed)
+    raw = rng.normal(size=(len(data.y_val), data.n_classes)) + np.eye(data.n_classes)[data.y_val]
+    rounded = raw if levels is None else np.round(raw * levels) / levels
+    return np.asarray(rounded, np.float32)
+
+
+@pytest.mark.parametrize("levels", [None, 1, 3])
+@pytest.mark.parametrize(
+    ("n", "shares"), [(300, [0.1] * 10), (200, [0.9, 0.1]), (50, [0.5, 0.3, 0.2]), (3, [0.5, 0.5])]
+)
+def test_a_classification_is_judged_as_by_scikit_learn(
+    n: int, shares: list[float], levels: int | None
+) -> None:
+    data = classification(n, shares, seed=n)
+    outputs, y = outputs_of(data, levels, seed=1), data.y_val
+    probabilities = torch.tensor(outputs).t().contiguous().softmax(0).t().numpy()
+    truth, taken = np.eye(len(shares))[y], outputs.argmax(1)
+    assert judged(data, outputs).values == pytest.approx(
+        {
+            "accuracy": sk.accuracy_score(y, taken),
+            "balanced_accuracy": sk.balanced_accuracy_score(y, taken),
+            "f1": sk.f1_score(y, taken, average="macro"),
+            "auc": sk.roc_auc_score(truth, probabilities, average="macro"),
+            "average_precision": sk.average_precision_score(truth, probabilities, average="macro"),
+        },
+        abs=1e-12,
+    )
+
+
+def test_a_regression_is_judged_in_the_units_of_the_target() -> None:
+    data = load("diabetes")
+    outputs = np.random.default_rng(0).normal(size=(len(data.y_val), 1)).astype(np.float32)
+    y, predicted = (v * data.target_std + data.target_mean for v in (data.y_val, outputs[:, 0]))
+    assert data.target_mean == pytest.approx(150, abs=20)  # diabetes goes from 25 to 346
+    assert judged(data, outputs).values == pytest.approx(
+        {
+            "r2": sk.r2_score(y, predicted),
+            "rmse": sk.root_mean_squared_error(y, predicted),
+            "mae": sk.mean_absolute_error(y, predicted),
+        },
+        rel=1e-5,
+    )
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_each_metric_of_a_task_but_the_loss_is_measured(task: str) -> None:
+    names = [name for name in metrics_of(task) if name != "val_loss"]  # type: ignore[arg-type]
+    data = load("digits" if task == "classification" else "diabetes")
+    outputs = np.zeros((len(data.y_val), data.n_classes), np.float32)
+    assert list(judged(data, outputs).values) == [name.removeprefix("val_") for name in names]
+
+
+def test_predictions_that_are_no_numbers_raise_nothing() -> None:
+    data = load("digits")
+    assert math.isnan(judged(data, np.full((len(data.y_val), 10), np.nan, np.float32)).loss)
+
+
+def test_what_a_diverged_trial_scores_is_worse_than_what_the_guard_lets_through() -> None:
+    data = replace(load("diabetes"), target_std=1e6)
+    almost = np.sqrt(999) * np.ones((len(data.y_val), 1), np.float32)
+    data = replace(data, y_val=np.zeros_like(data.y_val))
+    found, worst = judged(data, almost).values, objective_of(data).worst.values
+    for name in ("rmse", "mae"):
+        assert METRICS[f"val_{name}"].better(found[name], worst[name])
+    assert METRICS["val_rmse"].in_units_of(1e6).worst == worst["rmse"]
+
+
+def test_balanced_classes_count_as_scikit_learn_has_it() -> None:
+    data = load("breast_cancer")
+    balanced = with_balanced_classes(data)
+    weights = compute_class_weight("balanced", classes=np.arange(2), y=data.y_train)
+    assert balanced.class_weights == pytest.approx(weights.tolist())
+    assert balanced.class_shares == pytest.approx(np.full(2, 0.5))
+    assert with_balanced_classes(balanced).class_weights == balanced.class_weights
+
+
+def test_the_loss_weighs_the_classes() -> None:
+    data = with_balanced_classes(load("breast_cancer"))
+    outputs = np.zeros((len(data.y_val), 2), np.float32)
+    outputs[:, 1] = 3  # right for each sample of the larger class, wrong for each other one
+    right, wrong = math.log(1 + math.exp(-3)), math.log(1 + math.exp(3))
+    assert judged(data, outputs).loss == pytest.approx((right + wrong) / 2, rel=1e-2)
+    assert objective_of(data).chance_loss == pytest.approx(math.log(2))
+
+
+def test_chance_knows_the_shares_of_the_classes() -> None:
+    data = load("breast_cancer")
+    shares = np.bincount(data.y_train) / len(data.y_train)
+    assert objective_of(data).chance_loss == pytest.approx(-(shares * np.log(shares)).sum())
+
+
+def test_a_regression_has_no_classes_to_weigh() -> None:
+    with pytest.raises(ValueError, match="'diabetes' is a regression: it has no classes to weigh"):
+        with_balanced_classes(load("diabetes"))
