@@ -1,4 +1,5 @@
-"""Ray on this machine, for one search: first what trials need, the dashboard once they train."""
+"""Ray on this machine, for one search: first what trials need, the dashboard once they train. No
+other machine reaches any of its processes."""
 
 from __future__ import annotations
 
@@ -9,7 +10,6 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import ray
@@ -19,14 +19,15 @@ from ray._private import node, parameter, worker
 from pipelines.cluster.resources import Node
 
 LOCAL = "local"
+LOOPBACK = "127.0.0.1"
 QUIET: dict[str, Any] = {"logging_level": logging.CRITICAL, "log_to_driver": False}
 
 _AGENT_PORTS = ("metrics_agent_port", "runtime_env_agent_port", "dashboard_agent_listen_port")
 
 
 def start(modules: Sequence[str] = ()) -> None:
-    """Ray without the processes that only serve people or other machines. The processes for trials
-    import ``modules`` before these come."""
+    """Ray without the processes that only serve people or other machines, all of which listen on
+    loopback. The processes for trials import ``modules`` before these come."""
     export_port = _free_port()
     ports = {name: _free_port() for name in _AGENT_PORTS}
     with _environment(modules), _bare({**ports, "metrics_export_port": export_port}):
@@ -75,7 +76,9 @@ class LateDashboard:
 def _bare(ports: Mapping[str, int]) -> Iterator[None]:
     """Inside, ``ray.init`` starts no API server, which the dashboard is part of, no monitor of an
     autoscaler, and no process that forwards what workers print. It does not wait for the agents of
-    the node, which take a second to start: they get ports that are known before."""
+    the node, which take a second to start: they get ports that are known before.
+
+    All listen where the node has its address: ``ray.init`` itself takes loopback for a mistake."""
     make_parameters, start_api_server = parameter.RayParams, node.Node.start_api_server
     start_raylet = node.Node.start_raylet
 
@@ -85,12 +88,11 @@ def _bare(ports: Mapping[str, int]) -> Iterator[None]:
             _raylet.persist_port(folder, self._node_id, name, port)  # type: ignore[attr-defined]
         start_raylet(self, *arguments, **more)
 
-    parameter.RayParams = partial(
-        make_parameters,
-        no_monitor=True,
-        include_log_monitor=False,
-        **{name: ports[name] for name in _AGENT_PORTS},
-    )
+    def parameters(**given: Any) -> Any:
+        ours = {"node_ip_address": LOOPBACK, "no_monitor": True, "include_log_monitor": False}
+        return make_parameters(**given | ours | {name: ports[name] for name in _AGENT_PORTS})
+
+    parameter.RayParams = parameters
     node.Node.start_api_server = lambda self, **_: None
     node.Node.start_raylet = start_with_ports
     try:
@@ -105,7 +107,7 @@ def _free_port() -> int:
     while True:
         port = random.randrange(20_000, 32_000)
         with socket.socket() as found:
-            if found.connect_ex(("127.0.0.1", port)):
+            if found.connect_ex((LOOPBACK, port)):
                 return port
 
 

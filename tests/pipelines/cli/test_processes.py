@@ -21,6 +21,8 @@ from pipelines.cluster.connect import Cluster
 from pipelines.study.runs import open_run
 
 ROOT = Path(__file__).parents[3]
+LISTEN = "0A"  # a state in /proc/net/tcp
+LOOPBACK = ("0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F")
 RUN = [sys.executable, str(ROOT / "pipelines" / "run.py")]
 
 
@@ -87,7 +89,7 @@ def test_nothing_else_is_printed_where_there_is_no_terminal(
 
 
 def test_a_local_search_opens_its_dashboard_once_it_trains(elsewhere: Path) -> None:
-    """And leaves none of Ray's processes."""
+    """No process of it is in reach of other machines, and none is left of them."""
     options = ["--trials", "1000", "--scheduler", "none", "--max-epochs", "3", "--name", "it"]
     with subprocess.Popen(
         [*RUN, *options, "--address", "local"],
@@ -104,10 +106,13 @@ def test_a_local_search_opens_its_dashboard_once_it_trains(elsewhere: Path) -> N
         (url,) = re.findall(r"http://\S+", lines[-1])
         with urllib.request.urlopen(url, timeout=60) as answer:
             assert answer.status == 200
+        listening = listeners(left_with("RANGEFINDER_TEST", str(elsewhere)))
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
     assert process.returncode == INTERRUPTED
     assert any(line.startswith("new best") for line in lines)
+    assert len(listening) > 5  # Ray's control store, its raylet, its agents, workers, this driver
+    assert {address for address in listening if address not in LOOPBACK} == set()
     wait_for(lambda: not left_with("RANGEFINDER_TEST", str(elsewhere)))
 
 
@@ -119,6 +124,24 @@ def left_with(name: str, value: str) -> list[int]:
             if f"{name}={value}".encode() in (folder / "environ").read_bytes().split(b"\0"):
                 found.append(int(folder.name))
     return found
+
+
+def listeners(processes: list[int]) -> list[str]:
+    """The addresses at which they take TCP connections, as the kernel writes them."""
+    sockets = set()
+    for process in processes:
+        with contextlib.suppress(OSError):
+            sockets |= {str(fd.readlink()) for fd in Path(f"/proc/{process}/fd").iterdir()}
+    lines = [line.split() for name in ("tcp", "tcp6") for line in open_in_kernel(name)]
+    return [
+        address.rpartition(":")[0]
+        for address, state, inode in ((line[1], line[3], line[9]) for line in lines)
+        if state == LISTEN and f"socket:[{inode}]" in sockets
+    ]
+
+
+def open_in_kernel(name: str) -> list[str]:
+    return Path(f"/proc/net/{name}").read_text().splitlines()[1:]
 
 
 def wait_for(holds: Callable[[], bool], seconds: float = 30) -> None:
