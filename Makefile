@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: search test lint
+.PHONY: search test lint bench bench-short
 
 search: $(VENV)/.installed
 	$(BIN)/python pipelines/run.py --algo optuna
@@ -15,6 +15,13 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+bench: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,peers]'
+	$(BIN)/python benchmarks/tables.py
+
+bench-short: $(VENV)/.installed
+	$(BIN)/python benchmarks/tables.py --short
 
 # Made anew, and not only brought up to date, when pyproject.toml changes: what is no longer a
 # dependency must not linger.

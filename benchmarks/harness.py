@@ -84,11 +84,8 @@ def _cpu_of_tree(root: int) -> dict[int, tuple[str, float]]:
 
 
 def _kind(command: str) -> str:
-    if command.startswith(("ray::Slot", "ray::Study", "ray::IDLE", "ray::Imp", "ray::train")):
-        return "workers"
-    if "ray" in command.partition(" ")[0] or "/ray/" in command:
-        return "Ray"
-    return "workers"
+    """Ray's workers are named after what they run; its other processes come from its package."""
+    return "Ray" if "/ray/" in command and not command.startswith("ray::") else "workers"
 
 
 def bare_seconds(trials: Sequence[Trained], model: str, data: str, at_once: int) -> float:

@@ -23,6 +23,8 @@ import cyclopts
 import numpy as np
 from cyclopts import Parameter
 
+from benchmarks.harness import in_turns, middle, table
+
 EPOCHS = 5
 SLOTS = 2
 
@@ -116,16 +118,13 @@ def main(
     if side:
         print(json.dumps(SIDES[side](trials[side])))
         return
-    seconds: dict[str, list[float]] = {name: [] for name in SIDES}
-    for number in range(1, rounds + 1):
-        for name in SIDES:
-            seconds[name].append(measure(name, trials[name]))
-            print(f"round {number}  {name:5}  {seconds[name][-1]:.4f} s per trial", flush=True)
-    medians = {name: statistics.median(values) for name, values in seconds.items()}
-    print(
-        f"median   ours {medians['ours']:.4f} s, stock {medians['stock']:.4f} s per trial: "
-        f"{medians['stock'] / medians['ours']:.0f} times less"
-    )
+    seconds = in_turns(rounds, {n: lambda _, n=n: measure(n, trials[n]) for n in SIDES})  # type: ignore[misc]
+    ratio = statistics.median(seconds["stock"]) / statistics.median(seconds["ours"])
+    rows = [
+        ["stock Ray Tune script", str(stock_trials), middle(seconds["stock"], 4), "1"],
+        ["this pipeline", str(ours_trials), middle(seconds["ours"], 4), f"1/{ratio:.0f}"],
+    ]
+    print(table(["", "trials a run", "seconds per trial", "ratio"], rows))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
-"""A search from a cold command: this pipeline beside Optuna alone, on the same work.
+"""A search from a cold command: this pipeline beside others, on the same work.
 
     python benchmarks/search.py --trials 40 --rounds 5
+    pip install -e '.[peers]'
+    python benchmarks/search.py --sides all
 
 Each side searches the MLP's space on the same data with the same number of trials and epochs and
 successive halving, from the start of the command to its end. Because the sides try different
@@ -11,7 +13,8 @@ trials and epochs, trained again with nothing around them, over the time of all 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -29,6 +32,15 @@ from benchmarks.harness import (
     table,
 )
 from pipelines.study.runs import open_run
+
+
+@dataclass(frozen=True)
+class Side:
+    """How its search is started, and what it leaves is read."""
+
+    title: str
+    command: Callable[[Path, int, str, str, int], Sequence[str]]
+    read: Callable[[Path], tuple[list[Trained], float, float, float]]
 
 
 def ours(folder: Path, trials: int, algo: str, data: str, seed: int) -> Sequence[str]:
@@ -49,15 +61,28 @@ def read_ours(folder: Path) -> tuple[list[Trained], float, float, float]:
     return trained, min(starts), max(t.started + t.seconds for t in done), first
 
 
-def alone(folder: Path, trials: int, algo: str, data: str, seed: int) -> Sequence[str]:
-    script = HERE / "peers" / "optuna_alone.py"
-    return [
-        *(sys.executable, str(script), str(folder), "--trials", str(trials), "--algo", algo),
-        *("--data", data, "--seed", str(seed)),
-    ]
+def peer(title: str, script: str, *options: str) -> Side:
+    """One of benchmarks/peers."""
+
+    def command(folder: Path, trials: int, algo: str, data: str, seed: int) -> Sequence[str]:
+        return [
+            *(sys.executable, str(HERE / "peers" / script), str(folder), "--trials", str(trials)),
+            *("--algo", algo, "--data", data, "--seed", str(seed), *options),
+        ]
+
+    return Side(title, command, read_work)
 
 
-SIDES = {"ours": (ours, read_ours), "optuna alone": (alone, read_work)}
+SIDES = {
+    "ours": Side("this pipeline", ours, read_ours),
+    "optuna": peer("Optuna alone", "optuna_alone.py"),
+    "ray": peer("Ray Tune alone", "ray_alone.py"),
+    "ray-reuse": peer("Ray Tune alone, `reuse_actors`", "ray_alone.py", "--reuse-actors"),
+    "hyperopt": peer("HyperOpt alone", "hyperopt_alone.py"),
+    "syne-tune": peer("Syne Tune alone", "syne_tune_alone.py"),
+}
+USUAL = ("ours", "optuna")
+_SIDES_HELP = f"Of {', '.join(SIDES)}, or all; without it {' and '.join(USUAL)}."
 
 
 def main(
@@ -66,23 +91,28 @@ def main(
     data: Annotated[str, Parameter(help="A built-in data set.")] = "digits",
     rounds: Annotated[int, Parameter(help="Runs of each side, with a seed each.")] = 3,
     slots: Annotated[int, Parameter(help="Trials at once.")] = 2,
-    sides: Annotated[list[str] | None, Parameter(help="Of all.")] = None,
+    sides: Annotated[
+        list[str] | None,
+        Parameter(help=f"Of {', '.join(SIDES)}; {' and '.join(USUAL)} as it comes."),
+    ] = None,
 ) -> None:
     """Print a table of both sides."""
 
     def side(name: str, seed: int) -> tuple[Searched, float]:
-        command, read = SIDES[name]
-        done = searched(lambda folder: command(folder, trials, algo, data, seed), read)
+        chosen = SIDES[name]
+        done = searched(
+            lambda folder: chosen.command(folder, trials, algo, data, seed), chosen.read
+        )
         return done, bare_seconds(done.trained, "mlp", data, slots)
 
-    names = sides or list(SIDES)
+    names = list(SIDES) if sides == ["all"] else sides or USUAL
     results = in_turns(rounds, {n: lambda seed, n=n: side(n, seed) for n in names})  # type: ignore[misc]
     rows = []
     for name, runs in results.items():
         kinds = sorted({kind for done, _ in runs for kind in done.cost.cpu})
         rows.append(
             [
-                name,
+                SIDES[name].title,
                 middle(done.cost.wall for done, _ in runs),
                 middle(done.first_epoch for done, _ in runs),
                 middle(done.cost.wall - done.last_end for done, _ in runs),

@@ -20,6 +20,7 @@ import optuna
 from cyclopts import Parameter
 from optuna.samplers import TPESampler
 
+from benchmarks.harness import table
 from pipelines.record.trials import FinishedTrial, State
 from pipelines.tuner.algorithms import ALGORITHMS, make_sampler
 from pipelines.tuner.optuna_sampler import OptunaSampler
@@ -74,15 +75,16 @@ def main(
     sizes = sizes or [300, 1000, 10_000]
     space = SPACES[model]
     history = finished(max(sizes), space)
-    print(f"{'ms per suggestion':<18}" + "".join(f"{n:>8} trials" for n in sizes))
+    rows = []
     for algo in algos or [*(name for name in ALGORITHMS if name != "grid"), OWN]:
         costs = [
             f"{1000 * seconds_per_suggestion(algo, space, history[:n]):.1f}"
             if n <= MOST.get(algo, n)
-            else "-"
+            else ""
             for n in sizes
         ]
-        print(f"{algo:<18}" + "".join(f"{cost:>15}" for cost in costs), flush=True)
+        rows.append([algo, *costs])
+    print(table(["ms per suggestion", *(f"after {n:,} trials" for n in sizes)], rows))
 
 
 if __name__ == "__main__":

@@ -8,39 +8,33 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 import warnings
 from pathlib import Path
 from typing import Annotated
 
 import optuna
-import torch
 from cyclopts import Parameter, run
 from optuna.pruners import SuccessiveHalvingPruner
-from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.study import MaxTrialsCallback
 from optuna.trial import TrialState
 
-from benchmarks.harness import Trained, write_work
-from search_spaces import SPACES, Float, Int
+from benchmarks.peers.suggesting import sampler, suggest
+from benchmarks.peers.training import gather, train
+from search_spaces import SPACES
 from trainables.data.datasets import load
-from trainables.networks import NETWORKS
 
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
 def study_in(folder: Path, algo: str, seed: int) -> optuna.Study:
-    sampler: BaseSampler = RandomSampler(seed=seed)
-    if algo == "optuna":
-        sampler = TPESampler(multivariate=True, group=True, constant_liar=True, seed=seed)
     return optuna.create_study(
         storage=JournalStorage(JournalFileBackend(str(folder / "journal"))),
         study_name="alone",
         load_if_exists=True,
         direction="maximize",
-        sampler=sampler,
+        sampler=sampler(algo, seed),
         pruner=SuccessiveHalvingPruner(min_resource=1, reduction_factor=3),
     )
 
@@ -49,27 +43,14 @@ def work(
     folder: Path, algo: str, data: str, model: str, trials: int, epochs: int, seed: int
 ) -> None:
     """One process's part."""
-    torch.set_num_threads(1)
     space, loaded = SPACES[model], load(data)
 
     def objective(trial: optuna.Trial) -> float:
-        def choose(name: str, domain: object) -> object:
-            if isinstance(domain, Float):
-                return trial.suggest_float(name, domain.low, domain.high, log=domain.log)
-            if isinstance(domain, Int):
-                return trial.suggest_int(name, domain.low, domain.high, log=domain.log)
-            return trial.suggest_categorical(name, domain.options)  # type: ignore[attr-defined]
-
-        config = space.walk(choose)  # type: ignore[arg-type]
-        training = NETWORKS[model](
-            config, loaded, max_epochs=epochs, seed=seed, device=torch.device("cpu")
-        )
-        best = 0.0
-        for epoch, (metrics, _) in enumerate(training, 1):
+        config, best = suggest(trial, space), 0.0
+        training = train(folder, config, loaded, model=model, epochs=epochs, seed=seed)
+        for epoch, metrics in enumerate(training, 1):
             best = max(best, float(metrics["val_accuracy"]))
             trial.report(float(metrics["val_accuracy"]), epoch)
-            if epoch == 1:
-                trial.set_user_attr("first_epoch", time.time())
             if metrics["diverged"] or (epoch < epochs and trial.should_prune()):
                 raise optuna.TrialPruned
         return best
@@ -103,12 +84,7 @@ def main(
     ]
     work(folder, algo, data, model, trials, epochs, seed)
     assert all(process.wait() == 0 for process in others)
-    done = [t for t in study_in(folder, algo, seed).trials if t.state in ENDED]
-    trained = [Trained(t.params, len(t.intermediate_values), epochs, seed) for t in done]
-    starts = [t.datetime_start.timestamp() for t in done if t.datetime_start]
-    ends = [t.datetime_complete.timestamp() for t in done if t.datetime_complete]
-    first = min(t.user_attrs["first_epoch"] for t in done if "first_epoch" in t.user_attrs)
-    write_work(folder / "work.json", trained, (min(starts), max(ends), first))
+    gather(folder)
 
 
 if __name__ == "__main__":

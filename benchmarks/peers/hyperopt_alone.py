@@ -1,0 +1,67 @@
+"""A search with HyperOpt alone: ``fmin``, which runs one trial at a time and stops none early. On
+this project's space, networks and data; every parameter is drawn, whether it is active or not.
+
+    python benchmarks/peers/hyperopt_alone.py FOLDER --trials 40 --algo optuna
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import hyperopt
+import numpy as np
+from cyclopts import run
+from hyperopt import hp
+
+from benchmarks.peers.training import active, gather, train
+from search_spaces import SPACES, Float, Int
+from search_spaces.domains import Domain
+from trainables.data.datasets import load
+
+
+def drawn(name: str, domain: Domain) -> Any:
+    if isinstance(domain, Float):
+        if domain.log:
+            return hp.loguniform(name, math.log(domain.low), math.log(domain.high))
+        return hp.uniform(name, domain.low, domain.high)
+    if isinstance(domain, Int):
+        return hp.uniformint(name, domain.low, domain.high)
+    return hp.choice(name, domain.options)
+
+
+def main(
+    folder: Path,
+    *,
+    trials: int = 40,
+    algo: str = "optuna",
+    data: str = "digits",
+    model: str = "mlp",
+    epochs: int = 30,
+    seed: int = 0,
+    slots: int = 2,
+) -> None:
+    """Search with TPE where ``algo`` is optuna, and leave what was trained in FOLDER/work.json."""
+    del slots  # it has one
+    space, loaded = SPACES[model], load(data)
+
+    def objective(flat: dict[str, Any]) -> float:
+        config = active(space, flat)
+        training = train(folder, config, loaded, model=model, epochs=epochs, seed=seed)
+        return -max(float(metrics["val_accuracy"]) for metrics in training)
+
+    hyperopt.fmin(
+        objective,
+        {name: drawn(name, domain) for name, domain in space.domains.items()},
+        algo=hyperopt.rand.suggest if algo == "random" else hyperopt.tpe.suggest,
+        max_evals=trials,
+        rstate=np.random.default_rng(seed),
+        show_progressbar=False,
+        verbose=False,
+    )
+    gather(folder)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,75 @@
+"""A search with Syne Tune alone: its local back end, which starts a process for each trial, and its
+ASHA. On this project's space, networks and data; every parameter is drawn, active or not.
+
+    pip install -e '.[peers]'
+    python benchmarks/peers/syne_tune_alone.py FOLDER --trials 40
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from cyclopts import run
+
+from benchmarks.peers.training import gather
+from search_spaces import SPACES, Float, Int
+from search_spaces.domains import Domain
+
+
+def drawn(domain: Domain) -> Any:
+    from syne_tune import config_space as cs
+
+    if isinstance(domain, Float):
+        return (cs.loguniform if domain.log else cs.uniform)(domain.low, domain.high)
+    if isinstance(domain, Int):
+        return (cs.lograndint if domain.log else cs.randint)(domain.low, domain.high)
+    return cs.choice(list(domain.options))
+
+
+def main(
+    folder: Path,
+    *,
+    trials: int = 40,
+    algo: str = "optuna",
+    data: str = "digits",
+    model: str = "mlp",
+    epochs: int = 30,
+    seed: int = 0,
+    slots: int = 2,
+) -> None:
+    """Search with BOHB where ``algo`` is optuna, else with ASHA; leave what was trained in
+    FOLDER/work.json."""
+    from syne_tune import StoppingCriterion, Tuner
+    from syne_tune.backend import LocalBackend
+    from syne_tune.optimizer.baselines import ASHA, BOHB
+
+    work = {"folder": str(folder), "data": data, "model": model, "epochs": epochs, "seed": seed}
+    os.environ["RANGEFINDER_PEER_WORK"] = json.dumps(work)
+    os.environ["SYNETUNE_FOLDER"] = str(folder / "syne-tune")
+    space = SPACES[model]
+    scheduler = (ASHA if algo == "random" else BOHB)(
+        {name: drawn(domain) for name, domain in space.domains.items()},
+        metric="val_accuracy",
+        time_attr="epoch",
+        max_t=epochs,
+        do_minimize=False,
+        random_seed=seed,
+    )
+    Tuner(
+        LocalBackend(str(Path(__file__).with_name("syne_tune_trial.py")), pass_args_as_json=True),
+        scheduler,
+        StoppingCriterion(max_num_trials_started=trials),
+        n_workers=slots,
+        sleep_time=0.1,  # seconds between looks; 5 as it comes
+        results_update_interval=60.0,
+        wait_trial_completion_when_stopping=True,
+        save_tuner=False,
+    ).run()
+    gather(folder)
+
+
+if __name__ == "__main__":
+    run(main)

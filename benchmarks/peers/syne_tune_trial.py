@@ -1,0 +1,29 @@
+"""One trial of ``syne_tune_alone.py``, which Syne Tune starts in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from syne_tune import Reporter
+
+from benchmarks.peers.training import active, train
+from search_spaces import SPACES
+from trainables.data.datasets import load
+
+
+def main(config_file: Path) -> None:
+    work, report = json.loads(os.environ["RANGEFINDER_PEER_WORK"]), Reporter()
+    config = active(SPACES[work["model"]], json.loads(config_file.read_text()))
+    training = train(
+        *(Path(work["folder"]), config, load(work["data"])),
+        **{key: work[key] for key in ("model", "epochs", "seed")},
+    )
+    for epoch, metrics in enumerate(training, 1):
+        report(epoch=epoch, val_accuracy=float(metrics["val_accuracy"]))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[sys.argv.index("--st_config_json_filename") + 1]))

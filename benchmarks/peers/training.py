@@ -1,0 +1,64 @@
+"""What the peers train: this project's networks on its data, with a note of each epoch on disk.
+
+A peer may end a trial's process at any time, so what was trained is written as it goes.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from benchmarks.harness import Trained, write_work
+from search_spaces import Choice, Config, SearchSpace, Value
+from search_spaces.domains import Domain
+from trainables.data.datasets import TrialData
+from trainables.networks import NETWORKS
+
+NOTES = "trials"
+
+
+def train(
+    folder: Path, config: Config, data: TrialData, *, model: str, epochs: int, seed: int
+) -> Iterator[dict[str, Any]]:
+    """The metrics of each epoch, until the last or until the training diverges."""
+    import torch
+
+    torch.set_num_threads(1)
+    note = {"config": config, "max_epochs": epochs, "seed": seed, "start": time.time()}
+    (folder / NOTES).mkdir(exist_ok=True)
+    with (folder / NOTES / f"{uuid4().hex}.jsonl").open("w") as file:
+        training = NETWORKS[model](
+            config, data, max_epochs=epochs, seed=seed, device=torch.device("cpu")
+        )
+        for epoch, (metrics, _) in enumerate(training, 1):
+            print(json.dumps({**note, "epoch": epoch, "end": time.time()}), file=file, flush=True)
+            yield dict(metrics)
+            if metrics["diverged"]:
+                return
+
+
+def active(space: SearchSpace, drawn: Mapping[str, Any]) -> Config:
+    """The config of a peer without conditions in its spaces, which draws every parameter."""
+
+    def value(name: str, domain: Domain) -> Value:
+        chosen: Value = drawn[name]
+        return chosen if isinstance(domain, Choice) else domain.clip(float(chosen))
+
+    return space.walk(value)
+
+
+def gather(folder: Path) -> None:
+    """Write what the harness reads, from the notes."""
+    trials = [
+        [json.loads(line) for line in path.read_text().splitlines()]
+        for path in (folder / NOTES).iterdir()
+    ]
+    lasts = [notes[-1] for notes in trials if notes]
+    trained = [Trained(n["config"], n["epoch"], n["max_epochs"], n["seed"]) for n in lasts]
+    first_epoch = min(notes[0]["end"] for notes in trials if notes)
+    times = min(n["start"] for n in lasts), max(n["end"] for n in lasts), first_epoch
+    write_work(folder / "work.json", trained, times)

@@ -1,0 +1,104 @@
+"""The benchmarks one after the other: ``make bench`` writes the tables that docs/results.md has a
+place for, and prints what the others print. ``make bench-short`` runs a short form of each script,
+which shows that it still works and nothing else.
+
+    python benchmarks/tables.py                      # all: hours on two cores
+    python benchmarks/tables.py search-40 overhead   # some
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import Annotated
+
+from cyclopts import Parameter, run
+
+from benchmarks.harness import HERE
+
+RESULTS = HERE.parent / "docs" / "results.md"
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A script with its options, and those of its short form, where it needs one of its own."""
+
+    script: str
+    options: str
+    short: str | None = None
+
+
+BENCHMARKS = {
+    "overhead": Benchmark("overhead.py", "", "--ours-trials 4 --stock-trials 2 --rounds 1"),
+    "suggestions": Benchmark("suggestions.py", "", "--sizes 20"),
+    "search-40": Benchmark("search.py", "--trials 40 --rounds 5", "--trials 3 --rounds 1"),
+    "search-300": Benchmark("search.py", "--trials 300 --rounds 3"),
+    "random-3000": Benchmark("search.py", "--algo random --trials 3000 --rounds 1"),
+    "peers-40": Benchmark(
+        "search.py",
+        "--trials 40 --rounds 3 --sides all",
+        # Not Syne Tune, which is an extra.
+        "--trials 3 --rounds 1 --sides ray --sides ray-reuse --sides hyperopt",
+    ),
+    "quality": Benchmark(
+        "search_quality.py",
+        "--algos optuna --algos hyperopt --algos cmaes",
+        "--algos optuna --seeds 1 --trials 5 --concurrency 1",
+    ),
+    "quality-gp": Benchmark(
+        "search_quality.py",
+        "--algos gp --trials 25",
+        "--algos gp --seeds 1 --trials 5 --functions branin --concurrency 1",
+    ),
+    "random-or-grid": Benchmark("random_vs_grid.py", "", "--data wine --max-epochs 1"),
+    "zoom-or-not": Benchmark("zoom_or_not.py", "", "--seeds 2 --trials 16 --max-epochs 1"),
+    "aligned-rungs": Benchmark(
+        "aligned_rungs.py", "--configs 24 --max-epochs 12", "--configs 3 --max-epochs 3 --orders 2"
+    ),
+    "schedules": Benchmark("schedules.py", "", "--rounds 3 --epochs 1"),
+    "clr": Benchmark("clr.py", "", "--data digits --epochs 3 --seeds 2"),
+}
+
+
+def main(
+    *names: Annotated[str, Parameter(help=f"Of {', '.join(BENCHMARKS)}; without any: all.")],
+    short: Annotated[bool, Parameter(help="The short forms, which write nothing.")] = False,
+) -> int:
+    """Run benchmarks, and write their tables where docs/results.md has a place for them."""
+    unknown = [name for name in names if name not in BENCHMARKS]
+    if unknown:
+        print(f"no benchmark {unknown[0]!r}: there are {', '.join(BENCHMARKS)}", file=sys.stderr)
+        return 2
+    failed = []
+    for name in names or BENCHMARKS:
+        chosen = BENCHMARKS[name]
+        options = chosen.short if short else chosen.options
+        if options is None:
+            continue
+        print(f"== python benchmarks/{chosen.script} {options}", flush=True)
+        command = [sys.executable, str(HERE / chosen.script), *options.split()]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+        print(done.stdout, flush=True)
+        if done.returncode:
+            failed.append(name)
+        elif not short:
+            write(name, done.stdout)
+    for name in failed:
+        print(f"{name} failed", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def write(name: str, printed: str) -> None:
+    """Put the table that was printed in its place, where there is one."""
+    lines = printed.splitlines()
+    table = "\n".join(line for line in lines if line.startswith("|"))
+    place = re.compile(f"(<!-- table {name} -->\n).*?(\n<!-- end -->)", re.DOTALL)
+    text = RESULTS.read_text()
+    if table and place.search(text):
+        RESULTS.write_text(place.sub(lambda found: found[1] + table + found[2], text))
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))
