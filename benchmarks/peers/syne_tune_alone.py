@@ -46,6 +46,8 @@ def main(
     from syne_tune.backend import LocalBackend
     from syne_tune.optimizer.baselines import ASHA, BOHB
 
+    folder = folder.absolute()
+    os.chdir(folder)  # Syne Tune leaves files where it runs
     work = {"folder": str(folder), "data": data, "model": model, "epochs": epochs, "seed": seed}
     os.environ["RANGEFINDER_PEER_WORK"] = json.dumps(work)
     os.environ["SYNETUNE_FOLDER"] = str(folder / "syne-tune")
