@@ -27,12 +27,13 @@ def fetch(
 ) -> None:
     """Copy a run from the head of a cluster, or bring an earlier copy up to date."""
     from pipelines.cli.options import to_type
+    from pipelines.cli.visible import visible
     from pipelines.cluster.fetching import fetch_run
     from pipelines.study.runs import open_run
 
     folder = fetch_run(cluster, run, to)
-    print(f"run       {folder}: {len(open_run(folder).finished)} finished trials")
-    print(f"next      {to_type('report', str(folder))}")
+    print(visible(f"run       {folder}: {len(open_run(folder).finished)} finished trials"))
+    print(visible(f"next      {to_type('report', str(folder))}"))
 
 
 app = command(fetch)

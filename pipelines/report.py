@@ -9,7 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from pipelines.cli.command import command, main
-from pipelines.study.settings import Count, Settings, panel
+from pipelines.study.settings import Count, File, Settings, panel
 from pipelines.study.spec import RunFolder
 
 
@@ -18,7 +18,7 @@ class ReportSettings(Settings):
 
     top: Count = 10
     """How many trials to print."""
-    output: Annotated[Path, Parameter(metavar="FILE")] = Path("comparison.html")
+    output: File = Path("comparison.html")
     """Where several runs are compared."""
     plot_schedule: bool = False
     """Write schedule.html: the best trial's learning rate, momentum."""

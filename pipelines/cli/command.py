@@ -14,6 +14,7 @@ import pydantic
 from cyclopts import App, Parameter
 
 from pipelines.cli.options import Options
+from pipelines.cli.visible import visible
 from pipelines.study.settings import one_of
 
 USAGE = 2
@@ -52,7 +53,7 @@ def main(app: App, arguments: Sequence[str] | None = None) -> int:
     try:
         code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except (ValueError, cyclopts.CycloptsError) as error:
-        print(f"error: {' '.join(_message(error, options).split())}", file=sys.stderr)
+        print(f"error: {visible(' '.join(_message(error, options).split()))}", file=sys.stderr)
         return USAGE
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -26,6 +26,7 @@ from pipelines.study.comparison import (
     mean_curve,
 )
 from pipelines.study.comparison_spec import ComparisonSpec
+from pipelines.study.folders import check_writable
 from pipelines.study.prepare import resolve
 from pipelines.study.run_study import run_study
 from pipelines.study.study import Study
@@ -45,6 +46,7 @@ def run_comparison(spec: ComparisonSpec, where: Connection) -> int:
     study = resolve(spec.cell(spec.rows[0], 0))
     for row in spec.rows:
         _check(_of_cell(study, spec, row, 0))
+    check_writable(spec.place.folder)
     comparison = Comparison(spec.place.folder)
     with connect(where.address, dashboard=where.dashboard) as cluster:
         check_fit(cluster.nodes_at_most(), spec.resources.trial)

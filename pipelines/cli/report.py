@@ -9,6 +9,7 @@ from rich.console import Console
 
 from pipelines.cli.summary import repeats_lines, result_lines
 from pipelines.cli.text import format_config, print_plain, shown, wrapped
+from pipelines.cli.visible import visible
 from pipelines.record.trials import ranked
 from pipelines.results.schedule import write_schedule
 from pipelines.study.finish import write_table
@@ -28,7 +29,7 @@ def print_report(folder: Path, top: int, *, plot_schedule: bool) -> None:
     run = open_run(folder)
     console = Console(highlight=False)
     for line in _lines(run, top):
-        console.print(wrapped(line, console.width), markup=False, soft_wrap=True)
+        console.print(wrapped(visible(line), console.width), markup=False, soft_wrap=True)
     print_plain(console, f"table     {shown(write_table(run.files, run.finished))}")
     print_plain(console, f"report    {shown(write_report(run))}")
     if plot_schedule:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
-from cyclopts import Parameter
 from pydantic import model_validator
 
-from pipelines.study.settings import Positive, Settings
+from pipelines.study.settings import File, Positive, Settings
 
 
 class RunOptions(Settings):
     """What is done with the study."""
 
-    study: Annotated[Path, Parameter(metavar="FILE")] | None = None
+    study: File | None = None
     """A study file, in YAML, for what is not given here; a run's spec.json is one."""
     print_study: bool = False
     """Print a study file with all settings, and stop."""

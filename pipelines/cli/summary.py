@@ -34,6 +34,8 @@ def plan_lines(study: Study, cluster: Cluster, at_once: int) -> Iterator[str]:
     yield from _class_lines(study)
     algo = spec.search.algo
     trials = f"{study.trials} trials" if study.size is None else f"a {algo} of {study.size} configs"
+    if study.size is not None and study.history:
+        trials += " that the history does not have"
     yield (
         f"search    {spec.problem.name} with {algo}: {trials} of at most "
         f"{spec.budget.max_epochs} epochs, {study.metric_name} ({study.metric.mode}), "

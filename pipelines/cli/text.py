@@ -9,12 +9,15 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from pipelines.cli.visible import visible
+
 LABEL = 10  # columns of the word that a line begins with
 
 
 def print_plain(console: Console, line: str) -> None:
     """One line without markup. A terminal gets it in lines of its width, indented after the label;
     a file or a pipe gets it whole."""
+    line = visible(line)
     if console.is_terminal:
         line = wrapped(line, console.width)
     console.print(Text(line), soft_wrap=True)

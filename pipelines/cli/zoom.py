@@ -8,6 +8,7 @@ from rich.console import Console
 
 from pipelines.cli.options import to_type
 from pipelines.cli.text import print_plain
+from pipelines.cli.visible import visible
 from pipelines.study.runs import Run, open_run
 from pipelines.study.zoom import QUANTILE, zoom, zoom_lines
 from trainables.training.metrics import METRICS
@@ -19,7 +20,7 @@ def print_zoom(folder: Path, quantile: float) -> None:
     _, changes = zoom(run.space, run.finished, METRICS[run.metric], quantile)
     console = Console(highlight=False)
     for line in zoom_lines(changes):
-        console.print(line, markup=False, soft_wrap=True)
+        console.print(visible(line), markup=False, soft_wrap=True)
     if quantile != QUANTILE:
         print_plain(console, f"note      --zoom-from takes the top {QUANTILE:.0%} of the trials")
     print_plain(console, f"next      {_next_command(folder, run)}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
@@ -11,6 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 from pipelines.study.settings import (
     AtLeastTwo,
     Count,
+    Folder,
     Memory,
     NotNegative,
     Positive,
@@ -28,7 +28,7 @@ class LimitSettings(Settings):
 
     cpus: Positive = 1
     """CPUs that a trial will have."""
-    output: Annotated[Path, Parameter(metavar="FOLDER")] | None = None
+    output: Folder | None = None
     """A new folder for the figures and the numbers; by default TEST/DATA-MODEL-TIME."""
 
 

@@ -11,8 +11,9 @@ from typing import Annotated
 from cyclopts import Parameter
 from pydantic import model_validator
 
-from pipelines.study.settings import NotNegative, Settings
+from pipelines.study.settings import File, NotNegative, Settings
 from pipelines.study.spec import Model, RunFolder, Source
+from pipelines.study.yaml_file import read_yaml
 from search_spaces import SPACES
 from search_spaces.policies import policy_domains
 from trainables.training.config import TrainingConfig
@@ -24,7 +25,7 @@ class SubjectSettings(Settings):
 
     model: Model | None = None
     """The network to train; mlp, or the run's, where it is not given."""
-    config: Annotated[Path, Parameter(metavar="FILE")] | None = None
+    config: File | None = None
     """Its hyperparameters, in YAML: a mapping, or a list whose first counts."""
     from_: Annotated[RunFolder | None, Parameter(name="--from")] = None
     """A run whose best trial's hyperparameters to take."""
@@ -94,14 +95,7 @@ def _of_run(folder: Path, settings: SubjectSettings) -> Subject:
 
 def _read(path: Path) -> dict[str, object]:
     """The mapping in a YAML file, or the first of a list of them."""
-    import yaml
-
-    try:
-        content = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise ValueError(f"`config` {path} cannot be read: {error.strerror}") from None
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ValueError(f"`config` {path} is no YAML: {error}") from None
+    content = read_yaml(path, "config")
     first = content[0] if isinstance(content, list) and content else content
     if not isinstance(first, dict) or not first:
         raise ValueError(f"`config` {path} holds no config: a mapping 'name: value', or a list")

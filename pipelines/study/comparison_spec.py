@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from pydantic import AfterValidator, Field, model_validator
 
 from pipelines.study.folders import check_run_name
-from pipelines.study.settings import Count, Levels, Settings, panel
+from pipelines.study.settings import Count, Folder, Levels, Settings, panel
 from pipelines.study.spec import (
     Algo,
     BudgetSettings,
@@ -43,7 +43,7 @@ class ComparisonPlace(Settings):
 
     name: Annotated[str, AfterValidator(check_run_name)] = "compare"
     """Of the comparison; one that exists goes on."""
-    runs_dir: Annotated[Path, Parameter(metavar="FOLDER")] = Path("runs")
+    runs_dir: Folder = Path("runs")
     """Where runs are kept."""
 
     @property

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_LONGEST = 128  # of a name: file systems take 255 bytes, and parts of a run add their own words
 
 
 def new_run_folder(runs_dir: Path, name: str | None, label: str) -> Path:
@@ -19,7 +20,9 @@ def new_run_folder(runs_dir: Path, name: str | None, label: str) -> Path:
     """
     parent = runs_dir.expanduser().absolute()
     if name is None:
-        stem = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{label}-{datetime.now():%Y%m%d-%H%M%S}")
+        # Of a file of the user's the label may have any name, of any length.
+        label = re.sub(r"[^A-Za-z0-9._-]+", "-", label).lstrip("._-")[: _LONGEST // 2]
+        stem = f"{label}-{datetime.now():%Y%m%d-%H%M%S}".lstrip("._-")
         names = (stem if n == 1 else f"{stem}-{n}" for n in itertools.count(1))
         name = next(name for name in names if not (parent / name).exists())
     folder = parent / check_run_name(name)
@@ -47,6 +50,8 @@ def check_run_name(name: str) -> str:
     """Raises ``ValueError`` for what cannot be the name of a folder everywhere."""
     if not _NAME.fullmatch(name):
         raise ValueError(f"'{name}': use letters, digits, '.', '_' and '-'")
+    if len(name) > _LONGEST:
+        raise ValueError(f"'{name}' has {len(name)} characters: use at most {_LONGEST}")
     return name
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from pipelines.study.settings import Scalar
+from pipelines.tuner.samplers import PATIENCE
 from search_spaces import Choice, Config, Float, Int, SearchSpace
 from search_spaces.domains import Domain
 from search_spaces.space import name_of
@@ -70,6 +74,23 @@ def bound_parameters(
     too_large = TooLarge(network, data, most)
     forbid = too_large if space.forbid is None else Either(space.forbid, too_large)
     return replace(space, forbid=forbid)
+
+
+def check_sizes(
+    space: SearchSpace, network: Network, data: TrialData, most: float, seed: int
+) -> None:
+    """Raises ``ValueError`` where none of many networks drawn at random has at most ``most``
+    parameters: no algorithm would find one."""
+    rng = np.random.default_rng(seed)
+    smallest = math.inf
+    for _ in range(PATIENCE):
+        smallest = min(smallest, network.size(space.sample(rng), data))
+        if smallest <= most:
+            return
+    raise ValueError(
+        f"`max_parameters` {most:g}: the smallest of {PATIENCE:,} networks drawn at random has "
+        f"{smallest:,} parameters"
+    )
 
 
 def _find(space: SearchSpace, name: str, where: str) -> Domain:

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipelines.record.trials import FinishedTrial
 from pipelines.study.folders import check_no_run_in, new_run_folder, resolve_storage
-from pipelines.study.narrowing import bound_parameters, narrow
+from pipelines.study.narrowing import bound_parameters, check_sizes, narrow
 from pipelines.study.references import import_space, import_trainable
 from pipelines.study.runs import Run, open_run, recorded_space
 from pipelines.study.seeding import load_configs, load_history
@@ -75,11 +75,13 @@ def resolve(
         )
         notes += [f"zoom      from {spec.space.zoom_from}", *zoom_lines(changes)]
     space = narrow(space, spec.space.fix, spec.space.range)
+    space.resolve_levels(spec.search.levels)  # refuses a name that the space does not have
     network = None if trainable is not None else _network(spec)
     if network is not None:
         network.check(data)
         _check_space(network, space)
         if spec.space.max_parameters:
+            check_sizes(space, network, data, spec.space.max_parameters, spec.search.seed)
             space = bound_parameters(space, network, data, spec.space.max_parameters)
     start_with = load_configs(spec.space.start_with, space) if spec.space.start_with else ()
     tested = AfterTests(space, start_with)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
-
 from pipelines.record.trials import FinishedTrial
 from pipelines.study.runs import open_run
+from pipelines.study.yaml_file import read_yaml
 from search_spaces import Config, SearchSpace
 
 
@@ -43,10 +42,7 @@ def load_configs(path: Path, space: SearchSpace) -> tuple[Config, ...]:
 
     Raises ``ValueError``, with the number of the config, for what the space does not contain.
     """
-    try:
-        entries = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ValueError(f"`start_with` {path} cannot be read: {error}") from None
+    entries = read_yaml(path, "start_with")
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise ValueError(f"`start_with` {path} is not a list of configs: each '- name: value ...'")
     return tuple(_config(entry, space, f"{path}, config {n}") for n, entry in enumerate(entries, 1))

@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
 from cyclopts import Group, Parameter
@@ -115,6 +116,8 @@ def pairs(form: str, read: Callable[[str], object] = str) -> Callable[[object], 
             name, _, text = str(entry).partition("=")
             if not (name and text):
                 raise ValueError(f"'{entry}' is not of the form {form}")
+            if name in found:
+                raise ValueError(f"'{entry}': {name} is given twice")
             found[name] = read(text)
         return found
 
@@ -128,6 +131,13 @@ def _bounds(text: object) -> object:
     if not (low and dots and high):
         raise ValueError(f"'{text}' is not of the form LOW..HIGH")
     return low, high
+
+
+def _not_empty(value: object) -> object:
+    """Of what an empty variable of a shell gives, pathlib makes the working directory."""
+    if value == "":
+        raise ValueError("'' is no path: leave the option out, or write . for this folder")
+    return value
 
 
 def _no_truth_value(value: object) -> object:
@@ -154,6 +164,9 @@ Seconds: TypeAlias = Annotated[
 Memory: TypeAlias = Annotated[
     float, Field(gt=0), BeforeValidator(read_bytes), _Number, Parameter(metavar="AMOUNT")
 ]
+File: TypeAlias = Annotated[Path, BeforeValidator(_not_empty), Parameter(metavar="FILE")]
+Folder: TypeAlias = Annotated[Path, BeforeValidator(_not_empty), Parameter(metavar="FOLDER")]
+Place: TypeAlias = Annotated[str, BeforeValidator(_not_empty), Parameter(metavar="PATH|URI")]
 Share: TypeAlias = Annotated[float | str, BeforeValidator(read_share), Parameter(metavar="GPUS")]
 Reading: TypeAlias = Annotated[Scalar, BeforeValidator(read_scalar)]
 Values: TypeAlias = Annotated[

@@ -18,9 +18,12 @@ from pipelines.study.folders import check_run_name
 from pipelines.study.settings import (
     AtLeastTwo,
     Count,
+    File,
+    Folder,
     Levels,
     Memory,
     NotNegative,
+    Place,
     Positive,
     Ranges,
     Real,
@@ -108,7 +111,7 @@ class SpaceSettings(Settings):
     """A run to take narrower ranges from."""
     seed_from: RunFolder | None = None
     """A run whose trials the algorithm learns from first."""
-    start_with: Annotated[Path, Parameter(metavar="FILE")] | None = None
+    start_with: File | None = None
     """A YAML list of configs to try first."""
     lr_range_test: bool = False
     """First find the range of lr with an LR range test."""
@@ -173,9 +176,9 @@ class RunSettings(Settings):
 
     name: Annotated[str, AfterValidator(check_run_name)] | None = None
     """Of the run; by default DATA-MODEL-ALGO-TIME."""
-    runs_dir: Annotated[Path, Parameter(metavar="FOLDER")] = Path("runs")
+    runs_dir: Folder = Path("runs")
     """Where runs are kept."""
-    storage: Annotated[str, Parameter(metavar="PATH|URI")] | None = None
+    storage: Place | None = None
     """Where trials keep checkpoints: a shared folder or s3://...; by default the run's folder."""
 
 

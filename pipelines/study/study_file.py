@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from pipelines.record.header import split_header
 from pipelines.study.settings import Settings
 from pipelines.study.spec import StudySpec
+from pipelines.study.yaml_file import read_yaml
 
 
 def read_study_file(path: Path) -> dict[str, dict[str, Any]]:
@@ -22,12 +23,7 @@ def read_study_file(path: Path) -> dict[str, dict[str, Any]]:
     Raises ``ValueError`` for a file that cannot be read, and for a group or field that a study does
     not have.
     """
-    try:
-        content = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise ValueError(f"`study` {path} cannot be read: {error.strerror}") from None
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ValueError(f"`study` {path} is no YAML: {' '.join(str(error).split())}") from None
+    content = read_yaml(path, "study")
     if path.suffix == ".json":
         content, _ = split_header(content, path)
     if not isinstance(content, dict):

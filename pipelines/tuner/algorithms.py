@@ -6,6 +6,7 @@ contract tests derive from there. A library is imported by the recipe that needs
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -17,20 +18,42 @@ from pipelines.tuner.samplers import (
     random_configs,
     sobol_configs,
 )
+from search_spaces.space import name_of
 
 
 def grid(problem: Problem) -> Sampler:
     """Every combination of the levels; advisable below four parameters.
 
-    Raises ``ValueError`` when it has more configs than trials are allowed.
+    Raises ``ValueError`` when it has more configs than trials are allowed, and when none is left
+    that is allowed.
     """
-    size = problem.space.grid_size(problem.grid_levels)
+    size = grid_size(problem)
     if size > problem.max_trials:
         raise ValueError(
             f"the grid has {size:,} configs but `trials` is {problem.max_trials}: "
             f"use `trials={size}`, or fewer `levels` of a parameter"
         )
+    if not size:
+        n = problem.space.grid_size(problem.grid_levels)
+        raise ValueError(f"`seed_from` has trials of all {n:,} configs of the grid: none is left")
+    forbid = problem.space.forbid
+    if forbid is not None and all(map(forbid, problem.space.grid(problem.grid_levels))):
+        raise ValueError(f"the space allows no config of the grid: {name_of(forbid)}")
     return SequenceSampler(problem.space.grid(problem.grid_levels), problem.history)
+
+
+def grid_size(problem: Problem) -> int:
+    """How many configs of the grid the history does not have."""
+    size = problem.space.grid_size(problem.grid_levels)
+    if not problem.history or size > problem.max_trials + len(problem.history):
+        return size  # too many, whatever there is of them
+    done = Counter(frozenset(trial.config.items()) for trial in problem.history)
+    for config in problem.space.grid(problem.grid_levels):
+        key = frozenset(config.items())
+        if done[key]:
+            done[key] -= 1
+            size -= 1
+    return size
 
 
 def random(problem: Problem) -> Sampler:
@@ -117,9 +140,7 @@ class Algorithm:
 
 
 ALGORITHMS: dict[str, Algorithm] = {
-    "grid": Algorithm(
-        grid, learns=False, size=lambda problem: problem.space.grid_size(problem.grid_levels)
-    ),
+    "grid": Algorithm(grid, learns=False, size=grid_size),
     "random": Algorithm(random, learns=False),
     "sobol": Algorithm(sobol, learns=False),
     "optuna": Algorithm(optuna),

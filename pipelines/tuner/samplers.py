@@ -13,7 +13,7 @@ from pipelines.record.trials import FinishedTrial, State
 from search_spaces import Config, SearchSpace
 from trainables.training.metrics import Mode
 
-_PATIENCE = 1000  # forbidden configs in a row
+PATIENCE = 1000  # forbidden configs in a row
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class GuidedSampler:
         self._worst = worst
 
     def ask(self, trial_id: str, given: Config | None = None) -> Config | None:
-        for _ in range(_PATIENCE):
+        for _ in range(PATIENCE):
             config = self._sampler.ask(trial_id, given or next(self._first, None))
             if config is None or self._forbid is None or not self._forbid(config):
                 return config
@@ -98,7 +98,7 @@ class GuidedSampler:
                     trial_id, config, State.PRUNED, value=self._worst, stopped_by="divergence"
                 )
             )
-        raise ValueError(f"{_PATIENCE} configs in a row are forbidden: widen the space")
+        raise ValueError(f"{PATIENCE} configs in a row are forbidden: widen the space")
 
     def tell(self, trial: FinishedTrial) -> None:
         self._sampler.tell(trial)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from trainables.data.files import check_file
 from trainables.data.images import read_digits, read_folder
 from trainables.data.published import read_published
 from trainables.data.splits import Raw, Split, fold_rows, split_rows, subset
@@ -212,6 +213,7 @@ def _read(source: str, target: str | None) -> tuple[str, Raw]:
     if is_table:
         if not path.exists():
             raise ValueError(f"file {source!r} does not exist")
+        check_file(path)
         if target is None:
             raise ValueError(f"file {source!r} needs a target: name the column to predict")
         return path.stem, read_file(path, target)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -14,10 +15,15 @@ from typing import Literal
 
 import numpy as np
 
+from trainables.data.files import check_file
+
 MIN_SIDE = 8
 GREY_MODES = frozenset({"1", "L", "LA", "La"})
 DEEP_GREY_MODES = frozenset({"I", "F", "I;16", "I;16L", "I;16B", "I;16N"})
 STATS_BATCH = 4096
+# Those of torchvision's ImageFolder, whose import would take longer than reading a small folder.
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
+MOST_OTHERS = 10_000  # files of a class that are no images: the folder is another than was meant
 
 
 @dataclass(frozen=True)
@@ -90,41 +96,57 @@ def read_folder(folder: Path) -> Images:
 
     Raises:
         ValueError: no sub-folders, a class without images, an image that is corrupt or smaller
-            than MIN_SIDE pixels, or a folder that cannot be read.
+            than MIN_SIDE pixels, a folder that holds itself, or one that cannot be read.
     """
-    from torchvision.datasets.folder import IMG_EXTENSIONS, make_dataset
-
     try:
         names = sorted(
             entry.name
             for entry in folder.iterdir()
             if entry.is_dir() and not entry.name.startswith(".")
         )
-        indices = {name: index for index, name in enumerate(names)}
-        samples: list[tuple[str, int]] = (
-            make_dataset(folder, indices, extensions=IMG_EXTENSIONS, allow_empty=True)
-            if names
-            else []
-        )
+        if not names:
+            raise ValueError(
+                f"folder '{folder}' has no sub-folders: "
+                "an image data set is a folder with one sub-folder of images per class"
+            )
+        of_class = [_images_of(folder, name) for name in names]
     except OSError as error:
         raise ValueError(f"folder '{folder}' cannot be read: {one_line(error)}") from error
-    _check_folder(folder, names, {index for _, index in samples})
-    paths = [Path(path) for path, _ in samples]
-    labels = np.array([index for _, index in samples], dtype=np.int64)
-    return Images(_decode(paths), labels, tuple(names))
+    labels = np.repeat(np.arange(len(names)), [len(paths) for paths in of_class])
+    paths = [path for paths in of_class for path in paths]
+    return Images(_decode(paths), labels.astype(np.int64), tuple(names))
 
 
-def _check_folder(folder: Path, names: list[str], filled: set[int]) -> None:
-    if not names:
-        raise ValueError(
-            f"folder '{folder}' has no sub-folders: "
-            "an image data set is a folder with one sub-folder of images per class"
-        )
-    if not filled:
-        raise ValueError(f"folder '{folder}' has no images in its {len(names)} sub-folders")
-    empty = [name for index, name in enumerate(names) if index not in filled]
-    if empty:
-        raise ValueError(f"folder '{folder}': class folder '{empty[0]}' has no images")
+def _images_of(folder: Path, name: str) -> list[Path]:
+    """The image files of a class, however deep, in the order of their names."""
+    found: list[Path] = []
+    others = 0
+    above = {folder / name: {_identity(folder)}}  # of each folder, those that hold it
+    for place, folders, files in os.walk(folder / name, followlinks=True):
+        holders, here = above.pop(Path(place)), _identity(Path(place))
+        if here in holders:
+            raise ValueError(f"folder '{place}' is a link to a folder that holds it")
+        folders.sort()
+        above.update({Path(place, inner): {*holders, here} for inner in folders})
+        for file in sorted(files):
+            if file.lower().endswith(IMAGE_SUFFIXES):
+                found.append(Path(place, file))
+            else:
+                others += 1
+        if others > MOST_OTHERS and others > len(found):
+            raise ValueError(
+                f"folder '{folder}': class folder '{name}' has {others:,} files that are no "
+                "images: is it a class of images?"
+            )
+    if not found:
+        raise ValueError(f"folder '{folder}': class folder '{name}' has no images")
+    return found
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    """The same for a folder and all links to it."""
+    status = folder.stat()
+    return status.st_dev, status.st_ino
 
 
 def _decode(paths: list[Path]) -> np.ndarray:
@@ -149,6 +171,7 @@ def _header(path: Path) -> tuple[tuple[int, int], str]:
     """Size (width, height) and PIL mode of one image file."""
     from PIL import Image
 
+    check_file(path)
     with _named(path), Image.open(path) as image:
         size, mode = image.size, image.mode
     if min(size) < MIN_SIDE:

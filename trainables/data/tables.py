@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from trainables.data.files import check_file
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -124,6 +126,7 @@ def read_file(path: Path, target: str) -> Table:
 
 def _content(path: Path) -> bytes:
     try:
+        check_file(path)
         content = path.read_bytes()
     except OSError as error:
         raise ValueError(f"'{path}' cannot be read: {error.strerror or error}") from error
@@ -147,10 +150,22 @@ def _parse(path: Path, content: bytes) -> pd.DataFrame:
     except Exception as error:  # pandas and pyarrow raise a dozen types on malformed input
         reason = " ".join(str(error).split())
         raise ValueError(f"'{path}' cannot be parsed as {kind}: {reason}") from error
+    if kind == "csv":
+        _check_header(path, content)
     frame.columns = pd.Index([str(name) for name in frame.columns])
     if frame.empty:
         raise ValueError(f"'{path}' has no rows: at least {MIN_ROWS} are needed")
     return frame
+
+
+def _check_header(path: Path, content: bytes) -> None:
+    """pandas gives the second of two columns of one name another name."""
+    import pandas as pd
+
+    header = pd.read_csv(io.BytesIO(content), header=None, nrows=1, dtype=str).iloc[0].dropna()
+    twice = header[header.duplicated()]
+    if len(twice):
+        raise ValueError(f"'{path}' has more than one column {twice.iloc[0]!r}: rename them")
 
 
 def _check_columns(path: Path, frame: pd.DataFrame, target: str) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import os
 import re
 from pathlib import Path
 
@@ -310,6 +312,15 @@ def write_bad_inputs() -> None:
     Path("typo.yaml").write_text("budget: {trails: 3}")
     Path("zero.yaml").write_text("budget: {trials: 0}")
     Path("broken.py").write_text("raise KeyError('oops')\n")
+    os.mkfifo("pipe.csv")
+    Path("endless.csv").symlink_to("/dev/zero")
+    Path("twice.csv").write_text("x,y,y\n" + "1,2,3\n" * 20)
+    Path("loop/a").mkdir(parents=True)
+    Path("loop/a/up").symlink_to("..")
+    Path("deep.yaml").write_text("[" * 3000 + "]" * 3000)
+    Path("date.yaml").write_text("!!timestamp 'x'\n")
+    lines = [f"{b}: &{b} [{f'*{a}, ' * 9}]\n" for a, b in itertools.pairwise("abcdefghi")]
+    Path("many.yaml").write_text(f"a: &a [{'x, ' * 9}]\n{''.join(lines)}")
 
 
 BAD = [
@@ -325,6 +336,10 @@ BAD = [
     ("--data one.csv --target y", "'a'", "at least 2"),
     ("--data lonely.csv --target y", "'c'", "at least 3"),
     ("--data bare", "bare", "sub-folder"),
+    ("--data pipe.csv --target y", "pipe.csv", "a pipe, not a file"),
+    ("--data endless.csv --target y", "endless.csv", "a device, not a file"),
+    ("--data twice.csv --target y", "twice.csv", "more than one column 'y'"),
+    ("--data loop", "loop/a/up", "a link to a folder that holds it"),
     ("--data photos", "broken.png", "decoded"),
     ("--data wine --model cnn", "wine", "images"),
     ("--data diabetes --metric val_accuracy", "val_accuracy", "val_r2"),
@@ -346,11 +361,16 @@ BAD = [
     ("--max-concurrent 0", "0", "below 1"),
     ("--name taken", "taken", "exists"),
     ("--name a/b", "a/b", "letters"),
+    (f"--name {'n' * 300}", "has 300 characters", "at most 128"),
+    ("--storage=", "--storage ''", "no path"),
+    ("--runs-dir=", "--runs-dir ''", "no path"),
     ("--storage /proc/none", "/proc/none", "cannot be written"),
     ("--runs-dir /proc/none", "/proc/none", "cannot be written"),
     ("--seed -1", "-1", "below 0"),
     ("--algo grid --trials 3", "36", "--levels"),
     ("--algo grid --levels depth=3", "depth", "n_layers"),
+    ("--levels depth=3", "depth", "n_layers"),
+    ("--levels lr=0", "lr 0", "below 1"),
     ("--levels lr", "'lr'", "lr=5"),
     ("--trainable gone:train --space mine:SPACE", "gone", "imported"),
     ("--trainable mine:test --space mine:SPACE", "mine", "test"),
@@ -359,9 +379,11 @@ BAD = [
     ("--space mine:SPACE", "mine:SPACE", "SearchSpace"),
     ("--fix depth=3", "depth", "n_layers"),
     ("--fix lr=fast", "fast", "not a number"),
+    ("--fix lr=0.1 --fix lr=0.2", "lr=0.2", "twice"),
     ("--range lr=1..0.1", "1..0.1", "low must not be above high"),
     ("--range optimizer=a..b", "optimizer", "no range"),
     ("--max-parameters 0", "0", "above 0"),
+    ("--max-parameters 600", "--max-parameters 600", "has 610 parameters"),
     ("--zoom-from gone", "gone", "no run"),
     ("--seed-from gone", "gone", "no run"),
     ("--start-with gone.yaml", "gone.yaml", "cannot be read"),
@@ -372,6 +394,11 @@ BAD = [
     ("--trials", "--trials", "requires an argument"),
     ("--study gone.yaml", "gone.yaml", "cannot be read"),
     ("--study typo.yaml", "trails", "did you mean trials"),
+    ("--study deep.yaml", "deep.yaml", "nested too deeply"),
+    ("--study date.yaml", "date.yaml", "!!tag"),
+    ("--study many.yaml", "many.yaml", "more than 100,000 values"),
+    ("--study pipe.csv", "pipe.csv", "a pipe, not a file"),
+    ("--start-with deep.yaml", "deep.yaml", "nested too deeply"),
     ("--study zero.yaml", "budget.trials 0", "below 1"),
     ("--study zero.yaml --trials 3 --grace-period 9 --max-epochs 4", "9", "--max-epochs 4"),
     ("--node-price 0.5", "0.5", "--dry-run"),

@@ -89,3 +89,16 @@ def test_the_config_of_the_same_trial_is_said_once() -> None:
 )
 def test_times(seconds: float, text: str) -> None:
     assert format_seconds(seconds) == text
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+@pytest.mark.parametrize(
+    "text", ["\x1b[31mred", "\x1b]0;title\x07", "a\nb", "a\rb", "\x9b2J", "\u202eright", "\udc80"]
+)
+def test_nothing_that_is_printed_moves_or_colours_a_terminal(text: str, terminal: bool) -> None:
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=terminal, width=60, highlight=False)
+    print_plain(console, f"data      {text}: 3 rows")
+    (line,) = stream.getvalue().splitlines()
+    assert line.isprintable()
+    assert line == f"data      {ascii(text)[1:-1]}: 3 rows"

@@ -104,7 +104,7 @@ def test_configs_are_read_with_the_types_of_their_domains(tmp_path: Path) -> Non
         ("- {x: 0.5, kind: c}", "config 1: kind: 'c' is none of a, b"),
         ("- {x: much, kind: a}", "config 1: x: 'much' is not a number"),
         ("- {x: 0.5, kind: a, y: 1}", "config 1: the space has no parameter 'y'"),
-        ("- {x: [", "cannot be read"),
+        ("- {x: [", "is no YAML"),
     ],
 )
 def test_a_file_of_configs_that_is_wrong_says_where(

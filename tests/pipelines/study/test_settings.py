@@ -80,8 +80,10 @@ def test_a_scalar_has_the_type_that_it_looks_like(text: Any, value: Any) -> None
     assert type(read_scalar(text)) is type(value)
 
 
-def test_levels_may_be_repeated_and_the_last_counts() -> None:
-    assert spec_of(levels=["lr=5", "n_layers=3", "lr=4"]).search.levels == {"lr": 4, "n_layers": 3}
+def test_levels_may_be_repeated_for_another_parameter() -> None:
+    assert spec_of(levels=["lr=4", "n_layers=3"]).search.levels == {"lr": 4, "n_layers": 3}
+    with pytest.raises(ValidationError, match="'lr=4': lr is given twice"):
+        spec_of(levels=["lr=5", "n_layers=3", "lr=4"])
     assert spec_of(levels={"lr": 4}).search.levels == {"lr": 4}
 
 

@@ -4,6 +4,7 @@ import math
 import re
 import zlib
 from collections.abc import Iterable
+from dataclasses import replace
 
 import optuna
 import pytest
@@ -217,6 +218,27 @@ def test_a_tpe_goes_where_the_metric_is_better(algo: str, mode: Mode) -> None:
             if n >= 20:
                 late.append(x)
     assert sum((x > 0.5) == (mode == "max") for x in late) > 60  # of 100; 50 at random
+
+
+def test_a_grid_counts_what_the_history_leaves_of_it() -> None:
+    everything = search(make("grid", NASTY), NASTY.grid_size())
+    history = tuple(everything[::2])
+    problem = Problem(NASTY, "max", max_trials=len(everything) // 2, history=history)
+    assert ALGORITHMS["grid"].size is not None
+    assert ALGORITHMS["grid"].size(problem) == len(everything) - len(history)
+    assert configs(search(ALGORITHMS["grid"](problem), NASTY.grid_size())) == configs(
+        everything[1::2]
+    )
+    with pytest.raises(ValueError, match=rf"has trials of all {len(everything)} configs of the"):
+        make("grid", NASTY, history=everything)
+
+
+def test_a_grid_that_the_space_forbids_is_refused() -> None:
+    def all_of_them(config: Config) -> bool:
+        return True
+
+    with pytest.raises(ValueError, match=r"allows no config of the grid: .*all_of_them"):
+        make("grid", replace(NASTY, forbid=all_of_them))
 
 
 def told_to_optuna(trial: FinishedTrial, *, as_history: bool) -> FrozenTrial:

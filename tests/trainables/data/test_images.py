@@ -82,7 +82,7 @@ UNUSABLE: dict[str, tuple[Callable[[Path], str], str | None, str]] = {
     "folder without images": (
         pets(lambda pets: remove(pets, "*/*")),
         None,
-        "has no images in its 2 sub-folders",
+        "class folder 'cat' has no images",
     ),
     "empty class": (pets(lambda pets: (pets / "eel").mkdir()), None, "class folder 'eel' has no"),
     "few images": (
