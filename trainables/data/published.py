@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from trainables.data.cifar_files import read_batch, read_names
 from trainables.data.images import Images, one_line
 
 DOWNLOAD_TIMEOUT_S = 30.0
@@ -64,8 +65,8 @@ def is_cached(name: str) -> bool:
 def read_published(name: str) -> Images:
     """Read a PUBLISHED data set from the cache folder; download it there when it is missing.
 
-    Files that are present are used as they lie, without a checksum: CIFAR-10's are pickles, so the
-    cache folder must be one whose writers are trusted. A failure removes what it has made there.
+    Files that are present are used as they lie, without a checksum; nothing that they hold is run.
+    A failure removes what it has made there.
 
     Raises:
         ValueError: the data set is missing and cannot be downloaded, or its files are unreadable.
@@ -186,27 +187,51 @@ def _unpack(folder: Path, files: tuple[str, ...]) -> None:
 def _read_split(
     published: Published, root: Path, *, train: bool, download: bool
 ) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """One split through torchvision: uint8 (n, c, h, w), int64 (n,), class names."""
+    """One split: uint8 (n, c, h, w), int64 (n,), class names."""
+    read = _read_cifar if published.class_name == "CIFAR10" else _read_mnist
+    pixels, labels, names = read(published, root, train=train, download=download)
+    if len(pixels) != len(labels):
+        raise ValueError(f"{len(pixels)} images and {len(labels)} labels")
+    if not np.isin(labels, np.arange(len(names))).all():
+        raise ValueError(f"labels outside 0 to {len(names) - 1}")
+    return pixels, labels, names
+
+
+def _read_mnist(
+    published: Published, root: Path, *, train: bool, download: bool
+) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """MNIST, or a data set like it, through torchvision."""
     from torchvision import datasets
 
     factory: Any = getattr(datasets, published.class_name)
-    if published.class_name == "CIFAR10":
 
-        class AsItLies(datasets.CIFAR10):  # type: ignore[misc,unused-ignore]
-            """CIFAR-10 without checksums per file; a download's archive is still verified."""
+    class AsPublished(factory):  # type: ignore[misc,unused-ignore]
+        """Without the files of torchvision's own that earlier versions left beside."""
 
-            train_list = [[name, None] for name, _ in datasets.CIFAR10.train_list]  # noqa: RUF012
-            test_list = [[name, None] for name, _ in datasets.CIFAR10.test_list]  # noqa: RUF012
-            meta = {**datasets.CIFAR10.meta, "md5": None}  # noqa: RUF012
+        @property
+        def raw_folder(self) -> str:
+            return str(root / published.folder)
 
-        factory = AsItLies
-    split = factory(root=root, train=train, download=download)
+        def _check_legacy_exist(self) -> bool:
+            return False
+
+    split = AsPublished(root=root, train=train, download=download)
     pixels = np.asarray(split.data, dtype=np.uint8)
-    channels_first = pixels[:, None] if pixels.ndim == 3 else pixels.transpose(0, 3, 1, 2)
-    labels = np.asarray(split.targets, dtype=np.int64)
-    if len(pixels) != len(labels):
-        raise ValueError(f"{len(pixels)} images and {len(labels)} labels")
     names = tuple(str(name) for name in split.classes)
-    if not np.isin(labels, np.arange(len(names))).all():
-        raise ValueError(f"labels outside 0 to {len(names) - 1}")
-    return channels_first, labels, names
+    return pixels[:, None], np.asarray(split.targets, dtype=np.int64), names
+
+
+def _read_cifar(
+    published: Published, root: Path, *, train: bool, download: bool
+) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """CIFAR-10, of which torchvision makes the download alone: it would unpickle the files."""
+    if download:
+        from torchvision.datasets import CIFAR10
+        from torchvision.datasets.utils import download_and_extract_archive
+
+        url, name, md5 = CIFAR10.url, CIFAR10.filename, CIFAR10.tgz_md5
+        download_and_extract_archive(url, root, filename=name, md5=md5)
+    *batches, test, names = (root / published.folder / file for file in published.files)
+    parts = [read_batch(path) for path in (batches if train else [test])]
+    pixels, labels = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return pixels, labels, read_names(names)

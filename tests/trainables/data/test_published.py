@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import pickle
+import shutil
 import struct
 from collections.abc import Iterator
 from functools import partial
@@ -223,3 +224,66 @@ def test_broken_packed_files_are_not_left_unpacked(cache: Path) -> None:
     assert tree(cache) == before
     write_idx(raw / "t10k-labels-idx1-ubyte.gz", np.arange(20) % 10, packed=True)
     assert len(load_test("mnist").x) == 20
+
+
+class Planted:
+    """Unpickled by Python, it makes a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        return Path.touch, (self.path,)
+
+
+def test_a_pickle_that_was_planted_is_not_run(cache: Path, tmp_path: Path) -> None:
+    planted = pickle.dumps({"data": Planted(tmp_path / "run"), "labels": []})
+    for name in ("data_batch_3", "batches.meta"):
+        write_cifar(cache / "cifar-10-batches-py")
+        path = cache / "cifar-10-batches-py" / name
+        path.write_bytes(planted)
+        with pytest.raises(ValueError, match=r"it asks for .*, which no data set needs"):
+            load("cifar10")
+        assert not (tmp_path / "run").exists()
+        shutil.rmtree(path.parent)
+    pickle.loads(planted)
+    assert (tmp_path / "run").exists()  # the trap itself works
+
+
+def test_what_old_torchvisions_left_in_the_cache_is_not_read(cache: Path) -> None:
+    write_mnist(cache / "MNIST" / "raw")
+    (cache / "MNIST" / "processed").mkdir()
+    for file in ("training.pt", "test.pt"):
+        (cache / "MNIST" / "processed" / file).write_bytes(b"planted")
+    assert len(load("mnist").x_train) == 40
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"no pickle", "cannot be read"),
+        (pickle.dumps([1, 2]), "holds no images and labels"),
+        (pickle.dumps({"data": b"", "labels": [1]}), "holds no images and labels"),
+        (pickle.dumps({"data": np.zeros((1, 3072)), "labels": [1]}), "other than bytes"),
+        (pickle.dumps({"data": np.zeros((1, 9), np.uint8), "labels": [1]}), "9 bytes of pixels"),
+        (pickle.dumps({"data": np.zeros((1, 3072), np.uint8), "labels": ["1"]}), "whole numbers"),
+    ],
+)
+def test_broken_cifar_files(cache: Path, content: bytes, reason: str) -> None:
+    write_cifar(cache / "cifar-10-batches-py")
+    (cache / "cifar-10-batches-py" / "data_batch_2").write_bytes(content)
+    with pytest.raises(ValueError, match=reason) as caught:
+        load("cifar10")
+    assert "\n" not in str(caught.value)
+
+
+def test_pickles_as_python_2_wrote_them_are_read(cache: Path) -> None:
+    """Those that are published: protocol 2, text for bytes, numpy's old module."""
+    write_cifar(cache / "cifar-10-batches-py")
+    expected = load("cifar10")
+    for path in (cache / "cifar-10-batches-py").glob("*batch*"):
+        if path.name != "batches.meta":
+            path.write_bytes(pickle.dumps(pickle.loads(path.read_bytes()), protocol=2))
+            old = path.read_bytes().replace(b"numpy._core.multiarray", b"numpy.core.multiarray")
+            path.write_bytes(old)
+    np.testing.assert_array_equal(load("cifar10").x_train, expected.x_train)
