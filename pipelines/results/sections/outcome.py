@@ -38,6 +38,8 @@ def _blocks(found: Findings) -> Iterator[Block]:
         yield Words(f"The best is trial {found.best_number}; its config:")
         entries = found.best.config.items()
         yield Table(list(found.best.config), [[wording.value(entry) for _, entry in entries]])
+        if others := _other_metrics(found):
+            yield Words(f"At its best epoch it has {others}.")
         if found.changes_configs:
             yield Words("Its config changed while it trained; this is what it ended with.", "note")
     yield from _repeats(found)
@@ -52,9 +54,6 @@ def _numbers(found: Findings) -> Iterator[tuple[str, str]]:
         over = "" if spread is None else f" ± {spread:.4f} over folds"
         yield f"best {found.score}", f"{best.value:.4f}{over}"
         yield "at epoch", f"{best.best_epoch} of {best.epochs}"
-        for name in METRICS:
-            if name in best.metrics and name != found.score:
-                yield f"{name} there", f"{best.metrics[name]:.4g}"
     yield "trials", f"{len(found.trials)}"
     yield "epochs trained", f"{result.epochs}"
     yield "epochs saved", f"{result.epochs_saved}"
@@ -63,6 +62,13 @@ def _numbers(found: Findings) -> Iterator[tuple[str, str]]:
             "from first start to last end",
             wording.duration(60 * timeline_data(found.trials).minutes),
         )
+
+
+def _other_metrics(found: Findings) -> str:
+    """Of the best trial."""
+    metrics = found.best.metrics if found.best else {}
+    names = [name for name in METRICS if name in metrics and name != found.score]
+    return ", ".join(f"{name} {metrics[name]:.4g}" for name in names)
 
 
 def _repeats(found: Findings) -> Iterator[Block]:
