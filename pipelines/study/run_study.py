@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import signal
 import sys
 import threading
@@ -122,6 +123,7 @@ def _run(
         spec.budget.max_epochs,
         spec.resources.cpus_per_trial,
         storage,
+        data_key=secrets.token_hex(8),
         must_resume=scheduler.pauses,
         decides=partial(scheduler.decides, replace(study.stopping, space=None)),
         target_value=spec.budget.target_value,

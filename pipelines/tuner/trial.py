@@ -16,6 +16,7 @@ from ray.tune.result import DONE, RESULT_DUPLICATE
 from pipelines.cluster import notice
 from pipelines.cluster.sharing import assigned_gpus
 from pipelines.tuner.attempts import LeavingError, MemoryHeldError, unpack
+from pipelines.tuner.own_data import OwnData
 from search_spaces import Config
 from trainables.data.datasets import TrialData
 from trainables.device import gpu
@@ -73,6 +74,7 @@ class TrialSettings:
     max_epochs: int
     cpus: float
     storage: str  # where checkpoints lie: an absolute path, or a URI
+    data_key: str  # no other search has it: see OwnData
     must_resume: bool = False  # the scheduler pauses trials
     decides: Callable[[Config, int], bool] = always  # whether somebody does after an epoch
     target_value: float | None = None
@@ -89,7 +91,7 @@ class StudyTrial(tune.Trainable):
 
     def setup(self, config: Config, settings: TrialSettings, data: TrialData) -> None:
         self._settings = settings
-        self._data = data
+        self._data = OwnData(data, settings.data_key)
         set_threads(settings.cpus)
         self._model: nn.Module | None = None
         self._assigned: Config | None = None
@@ -122,7 +124,7 @@ class StudyTrial(tune.Trainable):
         self._best: float | None = None
         self._epochs = settings.trainable(
             self._config,
-            self._data,
+            self._data.fresh(),
             max_epochs=settings.max_epochs,
             seed=attempt.seed,
             device=claim_device(assigned_gpus()),
@@ -239,6 +241,7 @@ class StudyTrial(tune.Trainable):
 
     def cleanup(self) -> None:
         self._release()
+        self._data.close()
 
 
 def report(metrics: Metrics, epoch: int, settings: TrialSettings) -> EpochReport:
