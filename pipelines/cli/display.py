@@ -31,6 +31,7 @@ class Display:
         self._live = Live(console=console, refresh_per_second=4, transient=True)
         self._printed = time.monotonic()
         self._best_trial = ""
+        self._said: set[str] = set()
 
     def __enter__(self) -> Display:
         if self._is_live:
@@ -76,9 +77,14 @@ class Display:
     def failed(self, trial: FinishedTrial) -> None:
         print_plain(self._console, f"failed    {trial.error}  {format_config(trial.config)}")
 
-    def tried_again(self, trial_id: str, cause: Cause, epoch: int) -> None:
+    def tried_again(self, trial_id: str, cause: Cause, epoch: int, why: str) -> None:
+        if cause is Cause.SPOILED:  # it may be so after each trial
+            if why in self._said:
+                return
+            self._said.add(why)
         where = f"goes on after epoch {epoch}" if epoch else "starts again"
-        print_plain(self._console, f"again     trial {trial_id} {where}: {cause.value}")
+        fewer = ", with fewer at once" if cause is Cause.NO_MEMORY else ""
+        print_plain(self._console, f"again     trial {trial_id} {where}{fewer}: {why}")
 
 
 def progress_line(progress: Progress, width: int | None = None) -> str:

@@ -45,6 +45,8 @@ class FinishedTrial:
     error: str = ""
     machines_lost: int = 0  # attempts that ended because a machine was lost
     failures: int = 0  # attempts that failed before this one
+    processes_lost: int = 0  # attempts that ended because a process died
+    out_of_memory: int = 0  # attempts that ended because a machine ran out of memory
     clue: str = ""  # what its curves tell: see trainables.training.clues
     changes: Mapping[int, Config] = field(default_factory=dict)  # epoch -> its config from there on
 

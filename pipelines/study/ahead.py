@@ -6,7 +6,7 @@ import os
 
 from pipelines.study.spec import StudySpec
 
-_OF_A_TRIAL = ("pipelines.tuner.trial", "trainables.training.fit")
+_OF_A_TRIAL = ("pipelines.tuner.trial", "trainables.training.fit", "trainables.device.reused")
 
 
 def imports_of_trials(spec: StudySpec) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from pipelines.record.trials import FinishedTrial
 from pipelines.record.writing import Record, start_run
 from pipelines.study.result import StudyResult
 from pipelines.study.study import Study
+from pipelines.tuner import deaths
 from pipelines.tuner.algorithms import make_sampler
 from pipelines.tuner.attempts import unpack
 from pipelines.tuner.callback import InSequence, OneByOne
@@ -37,6 +38,7 @@ from pipelines.tuner.trial import StudyTrial, Trainable, TrialSettings
 
 # Ray would start other processes than those that it has ready for a setting of PyTorch Lightning.
 class_cache.DEFAULT_ENV_VARS.clear()
+deaths.expect_all()
 
 
 def run_study(study: Study, cluster: Cluster, observer: Observer) -> StudyResult:
@@ -54,6 +56,7 @@ def run_study(study: Study, cluster: Cluster, observer: Observer) -> StudyResult
             metric=study.metric_name,
             trials=study.trials,
             max_failures=spec.resources.max_failures,
+            trial_timeout=spec.resources.trial_timeout,
             time_budget=spec.budget.time_budget,
             target_value=spec.budget.target_value,
             chance_loss=study.chance_loss,
@@ -86,6 +89,7 @@ def run_again(
             metric=study.metric_name,
             trials=len(best) * len(seeds),
             max_failures=spec.resources.max_failures,
+            trial_timeout=spec.resources.trial_timeout,
             chance_loss=study.chance_loss,
         )
     )

@@ -158,6 +158,8 @@ class ResourceSettings(Settings):
     """Trials at once; all that fit, where it is not given."""
     max_failures: NotNegative = 0
     """Times that a trial which fails is tried again."""
+    trial_timeout: Seconds | None = None
+    """End a trial without an epoch for 90s, 20m, 1h; by default for 20 times the longest of any."""
 
     @property
     def trial(self) -> TrialResources:

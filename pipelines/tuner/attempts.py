@@ -1,5 +1,5 @@
-"""A trial's attempts: it is tried again where its machine was lost, its memory was short, or it
-failed and may.
+"""A trial's attempts: it is tried again where its machine or its process was lost, its memory was
+short, or it failed and may.
 
 A further attempt is a new trial to Ray, which goes on from the last checkpoint; to the record, and
 to whoever reads it, it is the same trial.
@@ -16,6 +16,7 @@ from search_spaces import Config
 
 ATTEMPT = "__attempt__"  # where a config on its way to a trial says which attempt it is
 _MOST_MACHINES = 100  # lost by one trial: a machine that dies each time is not bad luck
+_MOST_PROCESSES = 3  # lost by one trial: what ends its own process does so each time
 
 
 class Cause(Enum):
@@ -23,23 +24,27 @@ class Cause(Enum):
 
     LOST = "its machine was lost"
     OUT_OF_MEMORY = "its share of the GPU's memory was too small"
+    NO_MEMORY = "its machine ran out of memory, and Ray ended its process"
+    DIED = "its process crashed, was killed, or ended itself"
     MEMORY_HELD = "the trial before it left memory of the GPU taken, so its process ends"
+    SPOILED = "the trial before it left its process changed, so that ends"
     LEAVING = "its machine is about to be taken away"
-    ERROR = "it raised an error, or its process died"
+    HUNG = "it reported no epoch for too long, so its process was ended"
+    ERROR = "it raised an error"
 
 
-class MemoryHeldError(RuntimeError):
-    """A process that is to run a trial still holds memory of the GPU for the one before."""
+class AttemptError(RuntimeError):
+    """An attempt ended, as its process says: in plain words, which can be read where what the
+    trainable raised is not known."""
 
-    def __init__(self, held: int) -> None:
-        super().__init__(held)
+    def __init__(self, cause: Cause, error: str = "", traceback: str = "") -> None:
+        super().__init__(cause, error, traceback)
+        self.cause = cause
+        self.error = error or cause.value
+        self.traceback = traceback
 
     def __str__(self) -> str:
-        return f"the trial before holds {self.args[0] / 2**20:.0f} MiB of the GPU's memory"
-
-
-class LeavingError(RuntimeError):
-    """A trial is to start on a machine that is about to be taken away."""
+        return self.error
 
 
 @dataclass(frozen=True)
@@ -53,25 +58,40 @@ class Attempt:
     gpus: float | None = None  # for this attempt, where another had too few
     machines_lost: int = 0
     failures: int = 0
+    processes_lost: int = 0
+    out_of_memory: int = 0  # times that its machine ran out of memory
 
     def after(
-        self, cause: Cause, max_failures: int, checkpoint: str | None, gpus: float = 0.0
+        self,
+        cause: Cause,
+        max_failures: int,
+        checkpoint: str | None,
+        gpus: float = 0.0,
+        *,
+        alone: bool = True,
     ) -> Attempt | None:
         """The next attempt; None where the trial has failed for good.
 
-        ``gpus`` are those that this attempt had. Lost machines do not count as failures, nor does
-        what keeps a trial from starting where it was to: memory held by the trial before, a machine
-        about to go. A trial that ran out of memory gets one more attempt with twice the share of a
-        GPU, where it had not the whole of one.
+        ``gpus`` are those that this attempt had, and ``alone`` says whether no other trial ran
+        beside it. Lost machines and processes do not count as failures, nor does what keeps a trial
+        from starting where it was to: what the trial before left in the process, a machine about to
+        go. A trial that ran out of memory gets one more attempt with twice the share of a GPU,
+        where it had not the whole of one; one whose machine ran out of memory may run with fewer
+        beside it, until it has been tried alone.
         """
         again = replace(self, checkpoint=checkpoint)
         if cause is Cause.LOST and self.machines_lost < _MOST_MACHINES:
             return replace(again, machines_lost=self.machines_lost + 1)
-        if cause in (Cause.MEMORY_HELD, Cause.LEAVING):  # each time one such process ends
-            return again
+        if cause in (Cause.MEMORY_HELD, Cause.SPOILED, Cause.LEAVING):
+            return again  # each time one such process ends
+        if cause is Cause.DIED and self.processes_lost < _MOST_PROCESSES:
+            return replace(again, processes_lost=self.processes_lost + 1)
+        if cause is Cause.NO_MEMORY and not (alone and self.out_of_memory):
+            return replace(again, out_of_memory=self.out_of_memory + 1)
         if cause is Cause.OUT_OF_MEMORY and 0 < gpus < 1:
             return replace(again, gpus=min(2 * gpus, 1.0)) if self.gpus is None else None
-        if cause in (Cause.ERROR, Cause.OUT_OF_MEMORY) and self.failures < max_failures:
+        counts = cause in (Cause.ERROR, Cause.OUT_OF_MEMORY, Cause.HUNG)
+        if counts and self.failures < max_failures:
             return replace(again, failures=self.failures + 1)
         return None
 

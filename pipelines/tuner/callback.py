@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import ray
 from ray import tune
 from ray.tune import Callback
 from ray.tune.experiment import Trial
@@ -13,14 +15,16 @@ from ray.tune.result import DONE, SHOULD_CHECKPOINT
 
 from pipelines.record.trials import FinishedTrial
 from pipelines.record.writing import Record
-from pipelines.tuner.attempts import Attempt, pack, unpack
+from pipelines.tuner.attempts import Attempt, Cause, pack, unpack
 from pipelines.tuner.judge import Judge
 from pipelines.tuner.ledger import Ended, Report, TrialLedger
-from pipelines.tuner.outcome import cause_of, exception_of, gpus_of, traceback_of
+from pipelines.tuner.outcome import Failure, failure_of, gpus_of
 from pipelines.tuner.progress import Observer
 from pipelines.tuner.searcher import StudySearcher
 from pipelines.tuner.trial import FINISHED, HAS_WEIGHTS, NOTICE, REPORTS, WEIGHTS, EpochReport
 from search_spaces import Config
+
+_LOOK_EVERY = 1.0  # seconds, for trials that hang
 
 
 class StudyCallback(Callback):
@@ -47,6 +51,8 @@ class StudyCallback(Callback):
         self._alive = alive
         self._current: dict[str, str] = {}  # Ray's trial -> the one of the record that it trains
         self._checkpoints: dict[str, tune.Checkpoint] = {}  # by the record's names
+        self._looked = time.monotonic()
+        self._hung: set[str] = set()  # of Ray's trials: their processes are ended
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing for Ray's own snapshot: the record is what a search goes on from."""
@@ -54,7 +60,8 @@ class StudyCallback(Callback):
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
         """Also of a trial that was paused."""
-        self._know(trial)
+        if self._trains(trial):
+            self._ledger.heard(self._current[trial.trial_id])
         self._show()
 
     def on_trial_save(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
@@ -67,20 +74,42 @@ class StudyCallback(Callback):
         if not self._trains(trial):
             return
         trial_id = self._current.pop(trial.trial_id)
-        cause = cause_of(exception_of(trial), self._ledger.last_node(trial_id), self._alive)
+        failure = self._failure(trial, trial_id)
         checkpoint = self._checkpoints.get(trial_id)
-        traceback = traceback_of(trial)
-        error = traceback.strip().splitlines()[-1].strip()
+        short = failure.cause is Cause.NO_MEMORY
         outcome = self._ledger.fail(
-            trial_id, cause, None if checkpoint is None else checkpoint.path, error
+            trial_id,
+            failure.cause,
+            None if checkpoint is None else checkpoint.path,
+            failure.error,
+            alone=not (short and self._searcher.fewer()),
         )
         if isinstance(outcome, Ended):
-            self._record.write_error(trial_id, traceback)
+            self._record.write_error(trial_id, failure.traceback)
             self._conclude(outcome)
             self._observer.failed(outcome.trial)
         else:
             self._searcher.try_again(*outcome)
-            self._observer.tried_again(trial_id, cause, self._ledger.epochs_of(trial_id))
+            epoch = self._ledger.epochs_of(trial_id)
+            self._observer.tried_again(trial_id, failure.cause, epoch, failure.error)
+
+    def on_step_begin(self, iteration: int, trials: list[Trial], **_: Any) -> None:
+        """End the processes of trials that hang: Ray then says that they have died."""
+        if time.monotonic() - self._looked < _LOOK_EVERY:
+            return
+        self._looked = time.monotonic()
+        for trial in trials:
+            actor = trial.temporary_state.ray_actor
+            trial_id = self._current.get(trial.trial_id)
+            runs = trial.status == Trial.RUNNING and trial_id in self._ledger.running
+            if runs and actor is not None and self._ledger.is_hung(str(trial_id)):
+                self._hung.add(trial.trial_id)
+                ray.kill(actor)
+
+    def _failure(self, trial: Trial, trial_id: str) -> Failure:
+        if trial.trial_id in self._hung:
+            return Failure(Cause.HUNG, Cause.HUNG.value, Cause.HUNG.value)
+        return failure_of(trial, self._ledger.last_node(trial_id), self._alive)
 
     def on_experiment_end(self, trials: list[Trial], **_: Any) -> None:
         for ended in self._ledger.cut_short():

@@ -22,6 +22,8 @@ from trainables.training.metrics import METRICS
 SAVE_EVERY = 60.0  # seconds of a trial that are lost at most with its machine
 SAVE_EVERY_LEAVING = 1.0  # the same on a machine that is about to be taken away
 FAILURES_IN_A_ROW = 3  # from the start: the trainable is broken, not one config
+SILENT = 300.0  # seconds without an epoch at which a trial may count as hung
+SILENT_TIMES = 20  # the longest that any trial of the study has needed for one
 _DIGITS = 6  # of what a curve keeps of a number
 
 
@@ -32,6 +34,7 @@ class Rules:
     metric: str  # a name in METRICS
     trials: int  # that are asked for
     max_failures: int = 0  # times that a trial which fails is tried again
+    trial_timeout: float | None = None  # seconds without an epoch; None: as the others' epochs say
     time_budget: float | None = None  # seconds
     target_value: float | None = None
     chance_loss: float | None = None  # of a model that has learnt nothing, where it is known
@@ -86,6 +89,7 @@ class _Running:
     started: float
     started_at: float  # by the clock on the wall
     saved_at: float
+    heard_at: float
     gpus: float = 0.0
     reached: _Reached = field(default_factory=_Reached)
     saved: _Reached = field(default_factory=_Reached)  # at the last checkpoint
@@ -109,6 +113,7 @@ class TrialLedger:
         self._started = clock()
         self._running: dict[str, _Running] = {}
         self._saving: set[str] = set()
+        self._longest = 0.0  # seconds that a trial has needed for an epoch, its start included
         self._best_ended: dict[str, Incumbent] = {}  # by group
         self._incumbent: Incumbent | None = None  # may still be running
         self._counts = Progress(total=rules.trials, time_budget=rules.time_budget)
@@ -147,15 +152,31 @@ class TrialLedger:
         """A trial starts, or another attempt of it, with so many GPUs."""
         now = self._clock()
         running = self._running.setdefault(
-            attempt.trial_id, _Running(attempt, config, now, time.time(), saved_at=now)
+            attempt.trial_id,
+            _Running(attempt, config, now, time.time(), saved_at=now, heard_at=now),
         )
-        running.attempt, running.gpus = attempt, gpus
+        running.attempt, running.gpus, running.heard_at = attempt, gpus, now
+
+    def heard(self, trial_id: str) -> None:
+        """A running trial has begun to train, or goes on after a pause."""
+        self._running[trial_id].heard_at = self._clock()
+
+    def is_hung(self, trial_id: str) -> bool:
+        """Whether a running trial has reported no epoch for too long: see ``Rules``. Before any
+        trial has reported one, nobody knows how long it takes."""
+        most = self._rules.trial_timeout
+        if most is None and self._longest:
+            most = max(SILENT, SILENT_TIMES * self._longest)
+        return most is not None and self._clock() - self._running[trial_id].heard_at > most
 
     def report(self, trial_id: str, report: Report, config: Config | None = None) -> Decision:
         """A trial has trained another epoch; ``config`` where a scheduler may have changed it."""
         running = self._running[trial_id]
         if config is not None and config != running.config:
             self._change(running, report.epoch, config)
+        now = self._clock()
+        self._longest = max(self._longest, now - running.heard_at)
+        running.heard_at = now
         reached = running.reached
         if report.node not in running.nodes:
             running.nodes.append(report.node)
@@ -188,6 +209,7 @@ class TrialLedger:
         running = self._running.get(trial_id)
         if running is not None:
             running.saved, running.saved_at = copy.deepcopy(running.reached), self._clock()
+            running.heard_at = running.saved_at
 
     def end(self, trial_id: str) -> Ended:
         """A trial has ended without an error."""
@@ -195,10 +217,16 @@ class TrialLedger:
         return self._finish(running, State.PRUNED if running.stopped_by else State.COMPLETE)
 
     def fail(
-        self, trial_id: str, cause: Cause, checkpoint: str | None, error: str
+        self,
+        trial_id: str,
+        cause: Cause,
+        checkpoint: str | None,
+        error: str,
+        *,
+        alone: bool = True,
     ) -> tuple[Config, Attempt] | Ended:
         """An attempt ended for ``cause``: what to try again from its last checkpoint, or the end of
-        the trial with ``error``."""
+        the trial with ``error``. ``alone`` says whether no other trial ran beside it."""
         self._saving.discard(trial_id)
         running = self._running[trial_id]
         again = running.attempt.after(
@@ -206,6 +234,7 @@ class TrialLedger:
             self._rules.max_failures,
             checkpoint or running.attempt.checkpoint,
             running.gpus,
+            alone=alone,
         )
         if again is not None:
             running.reached = copy.deepcopy(running.saved)
@@ -296,6 +325,8 @@ class TrialLedger:
             error=error,
             machines_lost=attempt.machines_lost,
             failures=attempt.failures,
+            processes_lost=attempt.processes_lost,
+            out_of_memory=attempt.out_of_memory,
             clue=self._clue(running),
             changes=reached.changes,
         )

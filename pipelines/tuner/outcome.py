@@ -1,18 +1,32 @@
-"""What Ray knows of a trial that has run."""
+"""What Ray knows of a trial whose attempt has ended."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from ray import cloudpickle
 from ray.tune.experiment import Trial
 
-from pipelines.tuner.attempts import Cause, LeavingError, MemoryHeldError
+from pipelines.tuner.attempts import AttemptError, Cause
+from pipelines.tuner.deaths import ProcessEndedError
 
 _ADDRESS = re.compile(r"^\s*ip: (\S+)$", re.MULTILINE)  # in Ray's message of an actor's death
+_USED = re.compile(r"was (\S+ ?[GMK]?i?B / \S+ ?[GMK]?i?B)")  # of the machine's memory
 _OUT_OF_MEMORY = ("out of memory", "status_alloc_failed")  # as CUDA and its libraries say it
+MOST_ERROR = 300  # characters of a line
+MOST_TRACEBACK = 20_000  # characters
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why an attempt ended: ``error`` is a line, ``traceback`` all there is to know."""
+
+    cause: Cause
+    error: str
+    traceback: str
 
 
 def gpus_of(trial: Trial) -> float:
@@ -20,7 +34,57 @@ def gpus_of(trial: Trial) -> float:
     return float(trial.placement_group_factory.required_resources.get("GPU", 0.0))
 
 
-def exception_of(trial: Trial) -> BaseException:
+def failure_of(trial: Trial, node: str, alive: Callable[[str], bool]) -> Failure:
+    """What ended the attempt of ``trial``: see :func:`explain`."""
+    path = Path(trial.error_file or "")
+    told = path.read_text() if path.is_file() else "unknown error"
+    return explain(_exception_of(trial), told, node, alive)
+
+
+def explain(error: BaseException, told: str, node: str, alive: Callable[[str], bool]) -> Failure:
+    """What ``error`` means, of which Ray has written down what is ``told``. ``node`` is the address
+    of the machine that the attempt was last heard from, and ``alive`` says whether the machine at
+    an address is still there."""
+    from ray.exceptions import OutOfMemoryError, RayActorError, RayTaskError
+
+    raised = error.cause if isinstance(error, RayTaskError) else error
+    if isinstance(raised, AttemptError):
+        return Failure(raised.cause, shortened(raised.error), raised.traceback or told)
+    reason = error.reason if isinstance(error, ProcessEndedError) else error
+    if isinstance(reason, OutOfMemoryError):
+        used = _USED.search(str(reason))
+        of = f": {used[1]} were taken" if used else ""
+        return Failure(Cause.NO_MEMORY, f"{Cause.NO_MEMORY.value}{of}", str(reason))
+    if isinstance(error, RayActorError):
+        named = _ADDRESS.search(str(error))  # also of an attempt that was not heard from yet
+        node = named[1] if named else node
+        if error.preempted or (node and not alive(node)):
+            return Failure(Cause.LOST, Cause.LOST.value, str(error))
+        return Failure(Cause.DIED, Cause.DIED.value, str(error))
+    return Failure(cause_of(str(raised)), shortened(_last_line(told)), cut(told))
+
+
+def cause_of(error: str) -> Cause:
+    """Why a trainable raised what says ``error``."""
+    short = any(words in error.lower() for words in _OUT_OF_MEMORY)
+    return Cause.OUT_OF_MEMORY if short else Cause.ERROR
+
+
+def shortened(line: str) -> str:
+    """What fits into a line of a terminal or a page."""
+    line = " ".join(line[: 2 * MOST_ERROR].split())
+    return line if len(line) <= MOST_ERROR else f"{line[:MOST_ERROR]}..."
+
+
+def cut(text: str) -> str:
+    """The two ends of what is too long to keep."""
+    if len(text) <= MOST_TRACEBACK:
+        return text
+    half = MOST_TRACEBACK // 2
+    return f"{text[:half]}\n... {len(text) - 2 * half} characters ...\n{text[-half:]}"
+
+
+def _exception_of(trial: Trial) -> BaseException:
     """What the trial raised, where it can be known here."""
     path = Path(trial.pickled_error_file or "")
     if not path.is_file():
@@ -32,26 +96,5 @@ def exception_of(trial: Trial) -> BaseException:
     return error
 
 
-def traceback_of(trial: Trial) -> str:
-    """What the trial raised, as Ray wrote it down."""
-    path = Path(trial.error_file or "")
-    return path.read_text() if path.is_file() else "unknown error"
-
-
-def cause_of(error: BaseException, node: str, alive: Callable[[str], bool]) -> Cause:
-    """Why an attempt ended with ``error``. ``node`` is the address of the machine that it was last
-    heard from, and ``alive`` says whether the machine at an address is still there."""
-    from ray.exceptions import RayActorError, RayTaskError
-
-    if isinstance(error, RayActorError):
-        named = _ADDRESS.search(str(error))  # also of an attempt that was not heard from yet
-        node = named[1] if named else node
-        if error.preempted or (node and not alive(node)):
-            return Cause.LOST
-    raised = error.cause if isinstance(error, RayTaskError) else None
-    if isinstance(raised, MemoryHeldError):
-        return Cause.MEMORY_HELD
-    if isinstance(raised, LeavingError):
-        return Cause.LEAVING
-    short = any(words in str(raised).lower() for words in _OUT_OF_MEMORY)
-    return Cause.OUT_OF_MEMORY if short else Cause.ERROR
+def _last_line(text: str) -> str:
+    return next((line for line in reversed(text.strip().splitlines()) if line.strip()), "")

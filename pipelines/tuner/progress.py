@@ -53,5 +53,6 @@ class Observer(Protocol):
 
     def failed(self, trial: FinishedTrial) -> None: ...
 
-    def tried_again(self, trial_id: str, cause: Cause, epoch: int) -> None:
-        """A trial has another attempt, which goes on after ``epoch``."""
+    def tried_again(self, trial_id: str, cause: Cause, epoch: int, why: str) -> None:
+        """A trial has another attempt, which goes on after ``epoch``; ``why`` says more than
+        ``cause``."""

@@ -29,6 +29,18 @@ class StudySearcher(Searcher):
         self._live: set[str] = set()
         self._paused: set[str] = set()
         self._again: deque[tuple[Config, Attempt]] = deque()
+        self._most: int | None = None  # trials at once, however many slots there are
+
+    def fewer(self) -> int:
+        """Ask for no more trials at once than run now that one has failed, but for one. Returns
+        how many run beside it."""
+        beside = len(self._live - self._paused)
+        self._most = max(1, beside)
+        return beside
+
+    def _room(self) -> int:
+        slots = self._slots()
+        return slots if self._most is None else min(slots, self._most)
 
     def try_again(self, config: Config, attempt: Attempt) -> None:
         """Let ``config`` have another attempt, before anything new is asked for."""
@@ -37,7 +49,7 @@ class StudySearcher(Searcher):
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         if self._exhausted and not self._again and not self._live:
             return str(Searcher.FINISHED)
-        if len(self._live - self._paused) >= self._slots():
+        if len(self._live - self._paused) >= self._room():
             return None
         asked = self._again.popleft() if self._again else self._ask(trial_id)
         if asked is not None:
@@ -52,7 +64,7 @@ class StudySearcher(Searcher):
 
         An attempt that needs a larger share of a GPU than others is left for a process of its own.
         """
-        if len(self._live) > self._slots():
+        if len(self._live) > self._room():
             return None
         if self._again and self._again[0][1].gpus is None:
             return self._again.popleft()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
@@ -15,8 +17,9 @@ from ray.tune.result import DONE, RESULT_DUPLICATE
 
 from pipelines.cluster import notice
 from pipelines.cluster.sharing import assigned_gpus
-from pipelines.tuner.attempts import LeavingError, MemoryHeldError, unpack
+from pipelines.tuner.attempts import AttemptError, Cause, unpack
 from pipelines.tuner.own_data import OwnData
+from pipelines.tuner.raising import in_words
 from search_spaces import Config
 from trainables.data.datasets import TrialData
 from trainables.device import gpu
@@ -79,6 +82,7 @@ class TrialSettings:
     decides: Callable[[Config, int], bool] = always  # whether somebody does after an epoch
     target_value: float | None = None
     worst: float | None = None  # what a diverged trial scores, where the metric has a unit
+    trusted: bool = False  # the trainable is one of ours: it leaves nothing in its process
 
 
 class StudyTrial(tune.Trainable):
@@ -90,6 +94,8 @@ class StudyTrial(tune.Trainable):
     """
 
     def setup(self, config: Config, settings: TrialSettings, data: TrialData) -> None:
+        from trainables.device.reused import ReusedProcess  # with torch, which a driver is spared
+
         self._settings = settings
         self._data = OwnData(data, settings.data_key)
         set_threads(settings.cpus)
@@ -97,7 +103,15 @@ class StudyTrial(tune.Trainable):
         self._assigned: Config | None = None
         self._best_weights: dict[str, torch.Tensor] = {}
         self._epochs: Iterator[tuple[Metrics, nn.Module | None]] = iter(())
-        self._start(config)
+        self._trains = False
+        self._failed: AttemptError | None = None
+        share = settings.cpus / (os.cpu_count() or 1)
+        claim_device(assigned_gpus())  # before the process is remembered: it sets its environment
+        self._process = ReusedProcess(share, trusted=settings.trusted)
+        try:
+            self._start(config)
+        except AttemptError as error:  # Ray would say that the process died
+            self._failed = error
 
     def assign(self, packed: Config) -> None:
         """The next step begins this trial."""
@@ -109,12 +123,15 @@ class StudyTrial(tune.Trainable):
         return True
 
     def _begin(self, packed: Config) -> None:
-        """Raises ``LeavingError`` on a machine that is about to go, and ``MemoryHeldError`` where
-        the trial before still holds memory of the GPU."""
+        """Raises ``AttemptError`` on a machine that is about to go, where the trial before still
+        holds memory of the GPU, and where it has changed its process for good."""
         if notice.is_given():
-            raise LeavingError
+            raise AttemptError(Cause.LEAVING)
         if held := self._release():
-            raise MemoryHeldError(held)
+            megabytes = f"the trial before holds {held / 2**20:.0f} MiB of the GPU's memory"
+            raise AttemptError(Cause.MEMORY_HELD, megabytes)
+        if left := self._process.clean():
+            raise AttemptError(Cause.SPOILED, f"the process of the trial before ends: {left}")
         self._start(packed)
 
     def _start(self, packed: Config) -> None:
@@ -122,41 +139,50 @@ class StudyTrial(tune.Trainable):
         self._config, attempt = unpack(packed)
         self._epoch = 0
         self._best: float | None = None
-        self._epochs = settings.trainable(
-            self._config,
-            self._data.fresh(),
-            max_epochs=settings.max_epochs,
-            seed=attempt.seed,
-            device=claim_device(assigned_gpus()),
-        )
-        if settings.must_resume and not isinstance(self._epochs, Resumable):
-            raise TypeError(
-                "the scheduler pauses trials, but the trainable's iterator has no state_dict and "
-                "load_state_dict"
+        self._process.begin(attempt.seed)
+        with in_words():
+            self._epochs = settings.trainable(
+                self._config,
+                self._data.fresh(),
+                max_epochs=settings.max_epochs,
+                seed=attempt.seed,
+                device=claim_device(assigned_gpus()),
             )
-        if attempt.checkpoint is not None:
-            filesystem, _ = FileSystem.from_uri(settings.storage)
-            with tune.Checkpoint(attempt.checkpoint, filesystem).as_directory() as folder:
-                self.load_checkpoint(folder)
+            if settings.must_resume and not isinstance(self._epochs, Resumable):
+                raise TypeError(
+                    "the scheduler pauses trials, but the trainable's iterator has no state_dict "
+                    "and load_state_dict"
+                )
+            if attempt.checkpoint is not None:
+                filesystem, _ = FileSystem.from_uri(settings.storage)
+                with tune.Checkpoint(attempt.checkpoint, filesystem).as_directory() as folder:
+                    self.load_checkpoint(folder)
         self._trains = True
 
     def _release(self) -> int:
         """Give the device's memory back to the trials that share it; the bytes that stay."""
         self._model = None
         self._best_weights = {}
-        self._epochs = iter(())
+        ended, self._epochs = self._epochs, iter(())
+        if isinstance(ended, Generator):
+            with suppress(Exception):  # what it raises at its end concerns no other trial
+                ended.close()  # now: it may be inside of torch.no_grad()
+        del ended
         self._trains = False
         return gpu.release()
 
     def step(self) -> dict[str, Any]:
+        if self._failed is not None:
+            raise self._failed
         if self._assigned is not None:
             packed, self._assigned = self._assigned, None
             self._begin(packed)
         if not self._trains:
             return {REPORTS: [], DONE: True}  # there is no next trial
-        reports, finished = self._train()
-        if not reports and self._epoch == 0:
-            raise RuntimeError("the trainable ended without yielding an epoch")
+        with in_words():
+            reports, finished = self._train()
+            if not reports and self._epoch == 0:
+                raise RuntimeError("the trainable ended without yielding an epoch")
         self._trains = not finished
         result = {
             REPORTS: reports,
@@ -171,9 +197,8 @@ class StudyTrial(tune.Trainable):
         settings, started = self._settings, time.monotonic()
         reports: list[EpochReport] = []
         for metrics, model in self._epochs:
-            self._epoch += 1
-            self._model = model
-            found = report(metrics, self._epoch, settings)
+            found = report(metrics, self._epoch + 1, settings)
+            self._epoch, self._model = found.epoch, model
             reports.append(found)
             self._keep_best(found.value)
             if found.diverged or found.epoch >= settings.max_epochs:
@@ -245,8 +270,9 @@ class StudyTrial(tune.Trainable):
 
 
 def report(metrics: Metrics, epoch: int, settings: TrialSettings) -> EpochReport:
-    """What the driver is told of an epoch. A metric that is not finite, or a trainable's own word,
-    makes the trial diverged, with the metric's worst score.
+    """What the driver is told of an epoch: it is ``epoch`` unless the trainable says a later one. A
+    metric that is not finite, or a trainable's own word, makes the trial diverged, with the
+    metric's worst score.
 
     Raises ``ValueError`` where the metric searched for is missing.
     """
@@ -262,7 +288,7 @@ def report(metrics: Metrics, epoch: int, settings: TrialSettings) -> EpochReport
         worst = settings.worst
         finite[settings.metric] = METRICS[settings.metric].worst if worst is None else worst
     return EpochReport(
-        epoch=int(finite.get("epoch", epoch)),
+        epoch=max(epoch, int(finite.get("epoch", epoch))),
         value=finite[settings.metric],
         metrics={k: v for k, v in finite.items() if k not in ("epoch", "diverged")},
         diverged=diverged,

@@ -34,6 +34,7 @@ class Witness:
         self.shown: list[Progress] = []
         self.bests: list[float] = []
         self.again: list[tuple[Cause, int]] = []
+        self.why: list[str] = []
 
     def progress(self, progress: Progress) -> None:
         self.shown.append(progress)
@@ -43,8 +44,9 @@ class Witness:
 
     def failed(self, trial: FinishedTrial) -> None: ...
 
-    def tried_again(self, trial_id: str, cause: Cause, epoch: int) -> None:
+    def tried_again(self, trial_id: str, cause: Cause, epoch: int, why: str) -> None:
         self.again.append((cause, epoch))
+        self.why.append(why)
 
 
 def data() -> TrialData:

@@ -55,6 +55,8 @@ COMPLETE = FinishedTrial(
     node="10.0.0.1",
     gpus=0.25,
     machines_lost=1,
+    processes_lost=2,
+    out_of_memory=1,
     failures=2,
     clue="fits",
     changes={2: {"lr": 0.5, "n_layers": 1}},
@@ -206,8 +208,8 @@ def test_the_table_has_a_row_per_trial_and_a_column_per_parameter_and_metric(
         rows = list(csv.DictReader(file))
     attributes = {
         "trial_id", "state", "stopped_by", "value", "best_epoch", "epochs", "seed", "repeat_of",
-        "started", "seconds", "node", "gpus", "error", "machines_lost", "failures", "clue",
-        "diverged",
+        "started", "seconds", "node", "gpus", "error", "machines_lost", "failures",
+        "processes_lost", "out_of_memory", "clue", "diverged",
     }  # fmt: skip
     params = {f"param.{name}" for name in SPACE.domains}
     assert set(rows[0]) == attributes | params | {"metric.val_accuracy", "metric.val_loss"}

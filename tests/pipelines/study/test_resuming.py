@@ -119,13 +119,12 @@ def test_a_trial_whose_process_died_goes_on_from_its_checkpoint(
 ) -> None:
     witness = Witness()
     trainable = dies_once(tmp_path / "died")
-    trials = study(
-        cluster, folder, trainable, witness, trials=3, max_epochs=6, max_failures=1
-    ).trials
-    assert witness.again == [(Cause.ERROR, 3)]
-    assert sorted(t.failures for t in load_journal(RunFiles(folder).journal)) == [0, 0, 1]
+    trials = study(cluster, folder, trainable, witness, trials=3, max_epochs=6).trials
+    assert witness.again == [(Cause.DIED, 3)]
+    read = load_journal(RunFiles(folder).journal)
+    assert sorted((t.processes_lost, t.failures) for t in read) == [(0, 0), (0, 0), (1, 0)]
     assert {(t.state, t.epochs, t.metrics["epochs"]) for t in trials} == {(State.COMPLETE, 6, 6)}
-    died = next(t for t in trials if t.failures)
+    died = next(t for t in trials if t.processes_lost)
     assert died.metrics["here"] == 3  # epochs 4 to 6
     assert len(trials) == 3
 
@@ -155,8 +154,8 @@ def test_a_trial_saves_at_once_where_its_machine_is_about_to_go(
         return Counting(config, ends_at)
 
     witness = Witness()
-    study(cluster, folder, trainable, witness, trials=1, max_epochs=6, max_failures=1)
-    assert witness.again == [(Cause.ERROR, 3)]
+    study(cluster, folder, trainable, witness, trials=1, max_epochs=6)
+    assert witness.again == [(Cause.DIED, 3)]
 
 
 @pytest.mark.usefixtures("no_notice")
@@ -187,8 +186,14 @@ def test_a_lost_machine_is_not_counted_as_a_failure(
     assert {t.state for t in trials} == {State.COMPLETE}
 
 
-def test_a_trial_whose_process_died_fails_where_it_may_not_be_tried_again(
-    cluster: Cluster, folder: Path, tmp_path: Path
-) -> None:
-    trials = study(cluster, folder, dies_once(tmp_path / "died"), trials=3, max_epochs=6).trials
-    assert sorted(t.state for t in trials) == [State.COMPLETE, State.COMPLETE, State.FAIL]
+def always_dies(config: dict[str, Any], data: TrialData, **_: Any) -> Iterator[Any]:
+    os._exit(3)
+    yield
+
+
+def test_a_trial_whose_process_always_dies_fails(cluster: Cluster, folder: Path) -> None:
+    witness = Witness()
+    (trial,) = study(cluster, folder, always_dies, witness, trials=1, max_failures=9).trials
+    assert trial.state is State.FAIL
+    assert trial.error == Cause.DIED.value
+    assert witness.again == [(Cause.DIED, 0)] * 3

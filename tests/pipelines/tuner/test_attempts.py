@@ -2,15 +2,9 @@
 
 import pytest
 
-from pipelines.tuner.attempts import (
-    Attempt,
-    Cause,
-    LeavingError,
-    MemoryHeldError,
-    pack,
-    unpack,
-)
-from pipelines.tuner.outcome import cause_of
+from pipelines.tuner.attempts import Attempt, AttemptError, Cause, pack, unpack
+from pipelines.tuner.deaths import ProcessEndedError
+from pipelines.tuner.outcome import explain
 
 FIRST = Attempt("a")
 
@@ -64,28 +58,70 @@ def test_twice_the_share_is_one_gpu_at_most() -> None:
     assert again == Attempt("a", gpus=1.0)
 
 
-def test_memory_held_by_the_trial_before_counts_for_nothing() -> None:
-    assert FIRST.after(Cause.MEMORY_HELD, 0, "c", 0.25) == Attempt("a", checkpoint="c")
+@pytest.mark.parametrize("cause", [Cause.MEMORY_HELD, Cause.SPOILED, Cause.LEAVING])
+def test_what_keeps_a_trial_from_starting_counts_for_nothing(cause: Cause) -> None:
+    assert FIRST.after(cause, 0, "c", 0.25) == Attempt("a", checkpoint="c")
+
+
+def test_a_process_that_dies_does_not_count_as_a_failure_until_it_always_does() -> None:
+    attempt: Attempt | None = FIRST
+    for n in range(1, 4):
+        assert attempt is not None
+        attempt = attempt.after(Cause.DIED, 0, "c")
+        assert attempt == Attempt("a", checkpoint="c", processes_lost=n)
+    assert attempt is not None
+    assert attempt.after(Cause.DIED, 9, "c") is None
+
+
+def test_a_machine_without_memory_ends_a_trial_that_ran_alone() -> None:
+    first = FIRST.after(Cause.NO_MEMORY, 0, None, alone=False)
+    assert first == Attempt("a", out_of_memory=1)
+    second = first.after(Cause.NO_MEMORY, 0, None, alone=False)
+    assert second == Attempt("a", out_of_memory=2)
+    assert second.after(Cause.NO_MEMORY, 9, None, alone=True) is None
+    # Alone from the start: trials before it may have left its process large.
+    assert FIRST.after(Cause.NO_MEMORY, 0, None, alone=True) == first
+
+
+def test_a_trial_that_hangs_fails_like_one_that_raises() -> None:
+    assert FIRST.after(Cause.HUNG, 0, None) is None
+    assert FIRST.after(Cause.HUNG, 1, None) == Attempt("a", failures=1)
+
+
+def cause_of(error: Exception, node: str) -> Cause:
+    """Where the machine at 10.0.0.1 alone is there."""
+    return explain(error, "Traceback\nRuntimeError: told", node, {"10.0.0.1"}.__contains__).cause
 
 
 def test_causes_are_told_apart() -> None:
-    from ray.exceptions import RayActorError, RayTaskError
+    from ray.exceptions import OutOfMemoryError, RayActorError, RayTaskError
 
     memory = RayTaskError("step", "trace", RuntimeError("CUDA out of memory. Tried to"))
     library = RayTaskError("step", "trace", RuntimeError("CUBLAS_STATUS_ALLOC_FAILED when calling"))
-    held = RayTaskError("reset", "trace", MemoryHeldError(2**30))
-    leaving = RayTaskError("reset", "trace", LeavingError())
+    held = RayTaskError("reset", "trace", AttemptError(Cause.MEMORY_HELD))
     other = RayTaskError("step", "trace", RuntimeError("no luck"))
-    there = {"10.0.0.1"}.__contains__
-    assert cause_of(memory, "10.0.0.1", there) is Cause.OUT_OF_MEMORY
-    assert cause_of(library, "10.0.0.1", there) is Cause.OUT_OF_MEMORY
-    assert cause_of(held, "10.0.0.1", there) is Cause.MEMORY_HELD
-    assert cause_of(leaving, "10.0.0.1", there) is Cause.LEAVING
-    assert cause_of(other, "10.0.0.1", there) is Cause.ERROR
-    assert cause_of(other, "10.0.0.2", there) is Cause.ERROR  # raised after it had moved
-    assert cause_of(RayActorError(), "10.0.0.1", there) is Cause.ERROR
-    assert cause_of(RayActorError(), "10.0.0.2", there) is Cause.LOST
-    assert cause_of(RayActorError(), "", there) is Cause.ERROR
+    assert cause_of(memory, "10.0.0.1") is Cause.OUT_OF_MEMORY
+    assert cause_of(library, "10.0.0.1") is Cause.OUT_OF_MEMORY
+    assert cause_of(held, "10.0.0.1") is Cause.MEMORY_HELD
+    assert cause_of(other, "10.0.0.1") is Cause.ERROR
+    assert cause_of(other, "10.0.0.2") is Cause.ERROR  # raised after it had moved
+    assert cause_of(RayActorError(), "10.0.0.1") is Cause.DIED
+    assert cause_of(RayActorError(), "10.0.0.2") is Cause.LOST
+    assert cause_of(RayActorError(), "") is Cause.DIED
     named = RayActorError(error_msg="The actor died unexpectedly.\n\tip: 10.0.0.2\nIts node died.")
-    assert cause_of(named, "10.0.0.1", there) is Cause.LOST
-    assert cause_of(RayActorError(preempted=True), "10.0.0.1", there) is Cause.LOST
+    assert cause_of(named, "10.0.0.1") is Cause.LOST
+    assert cause_of(RayActorError(preempted=True), "10.0.0.1") is Cause.LOST
+    killed = OutOfMemoryError("Task was killed: memory used was 22.1GB / 23.5GB (0.94)")
+    assert cause_of(killed, "10.0.0.1") is Cause.NO_MEMORY
+    assert cause_of(ProcessEndedError(killed), "10.0.0.1") is Cause.NO_MEMORY
+
+
+def test_an_error_of_a_megabyte_is_a_line() -> None:
+    from ray.exceptions import RayTaskError
+
+    said = "x" * 2**20
+    raised = RayTaskError("step", "trace", RuntimeError(said))
+    failure = explain(raised, f"Traceback\nRuntimeError: {said}", "", lambda node: True)
+    assert failure.error.startswith("RuntimeError: xxx")
+    assert len(failure.error) < 400
+    assert len(failure.traceback) < 30_000

@@ -273,6 +273,37 @@ def test_memory_that_was_too_small_is_doubled() -> None:
     assert again.gpus == 0.5
 
 
+def test_a_trial_hangs_by_what_the_others_need_for_an_epoch() -> None:
+    told = Told()
+    told.start("a")
+    told.start("b")
+    told.clock.now = 10_000.0
+    assert not told.ledger.is_hung("a")  # nobody knows yet how long an epoch takes
+    told.ledger.heard("b")
+    told.clock.now += 10
+    told.report("b", 1, 0.5)
+    assert told.ledger.is_hung("a")
+    told.ledger.heard("a")  # its next attempt, say
+    told.clock.now += 290
+    assert not told.ledger.is_hung("a")
+    told.clock.now += 20
+    assert told.ledger.is_hung("a")
+    told.report("b", 2, 0.5)  # that took 310 s
+    assert not told.ledger.is_hung("a")
+
+
+def test_a_trial_hangs_after_the_time_that_is_given() -> None:
+    told = Told(trial_timeout=5.0)
+    told.start("a")
+    told.clock.now = 4.0
+    told.report("a", 1, 0.5)
+    told.clock.now = 8.0
+    assert not told.ledger.is_hung("a")
+    told.clock.now = 10.0
+    assert told.ledger.is_hung("a")
+    assert told.fail("a", Cause.HUNG).trial.state is State.FAIL
+
+
 # -- the end of the study
 
 

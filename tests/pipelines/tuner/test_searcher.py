@@ -108,3 +108,23 @@ def test_repeats_are_the_same_configs_with_other_seeds() -> None:
     for name in "abcd":
         searcher.on_trial_complete(name, {})
     assert searcher.suggest("e") == Searcher.FINISHED
+
+
+def test_where_memory_is_short_fewer_run_at_once() -> None:
+    searcher = search("random", Cluster(slots=4))
+    assert start(searcher, "abcd") == "abcd"
+    searcher.on_trial_complete("d", error=True)
+    assert searcher.fewer() == 3
+    assert start(searcher, "e") == ""
+    assert searcher.following("e") is not None  # in a process that is there
+    for name in "abc":
+        searcher.on_trial_complete(name)
+    assert start(searcher, "efgh") == "efg"
+
+
+def test_one_trial_runs_however_short_memory_is() -> None:
+    searcher = search("random", Cluster(slots=4))
+    assert start(searcher, "a") == "a"
+    searcher.on_trial_complete("a", error=True)
+    assert searcher.fewer() == 0
+    assert start(searcher, "bc") == "b"

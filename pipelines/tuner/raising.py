@@ -1,0 +1,51 @@
+"""What a trainable raises, in words: where it is read, its own exceptions may not be known."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import ray
+
+from pipelines.tuner.attempts import AttemptError
+from pipelines.tuner.outcome import cause_of, cut, shortened
+
+_OURS = str(Path(__file__).parents[1])
+_RAYS = str(Path(ray.__file__).parent)
+
+
+@contextmanager
+def in_words() -> Iterator[None]:
+    """Inside, whatever is raised leaves as an ``AttemptError``; ``sys.exit`` and Ctrl-C too, with
+    which a trainable would end its process."""
+    try:
+        yield
+    except AttemptError:
+        raise
+    except BaseException as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        if isinstance(error, SystemExit) and frames[-1].filename.startswith(_RAYS):
+            raise  # Ray ends this process
+        raise _described(error, frames) from None
+
+
+def _described(error: BaseException, frames: traceback.StackSummary) -> AttemptError:
+    """Its frames from the first that is neither ours nor Ray's."""
+    theirs_begin = (n for n, f in enumerate(frames) if not f.filename.startswith((_OURS, _RAYS)))
+    first = next(theirs_begin, len(frames))
+    theirs = traceback.StackSummary.from_list(frames[first:])
+    name, message = type(error).__name__, _message(error)
+    called = f"Traceback (most recent call last):\n{''.join(theirs.format())}" if theirs else ""
+    text = f"{called}{name}: {message}"
+    where = f" ({Path(theirs[-1].filename).name}, line {theirs[-1].lineno})" if theirs else ""
+    line = shortened(f"{name}: {message}" if message else name)
+    return AttemptError(cause_of(message), f"{line}{where}", cut(text))
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # its own __str__ raises
+        return ""

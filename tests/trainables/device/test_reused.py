@@ -1,0 +1,210 @@
+"""What a training does to its process is undone for the next one, or said."""
+
+from __future__ import annotations
+
+import gc
+import locale
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.modules import module as hooks
+
+from trainables.device.leftovers import Workers
+from trainables.device.patches import Patches
+from trainables.device.process_settings import ProcessSettings, seed_generators
+from trainables.device.process_settings import settings as all_settings
+from trainables.device.reused import ReusedProcess
+
+
+def switch_off_flushing() -> None:
+    assert torch.set_flush_denormal(True)
+
+
+CHANGES: dict[str, Callable[[], object]] = {
+    "torch's threads": lambda: torch.set_num_threads(torch.get_num_threads() + 3),
+    "the precision of matrix products": lambda: torch.set_float32_matmul_precision("medium"),
+    "the default dtype": lambda: torch.set_default_dtype(torch.float64),
+    "the gradient mode": lambda: torch.set_grad_enabled(False),
+    "the default device": lambda: torch.set_default_device("meta"),
+    "deterministic algorithms": lambda: torch.use_deterministic_algorithms(True),
+    "anomaly detection": lambda: torch.autograd.set_detect_anomaly(True),
+    "autocasting": lambda: torch.set_autocast_enabled("cpu", True),
+    "torch.backends.cudnn.benchmark": lambda: setattr(torch.backends.cudnn, "benchmark", True),
+    "denormal numbers": switch_off_flushing,
+    "hooks of all modules": lambda: hooks.register_module_forward_hook(lambda *_: None),
+    "NumPy's handling of errors": lambda: np.seterr(all="raise"),
+    "the recursion limit": lambda: sys.setrecursionlimit(150),
+    "the switch interval": lambda: sys.setswitchinterval(0.5),
+    "the trace function": lambda: sys.settrace(lambda *_: None),
+    "the standard streams": lambda: setattr(sys, "stdout", None),
+    "the garbage collector": gc.disable,
+    "the locale": lambda: locale.setlocale(locale.LC_ALL, "C.UTF-8"),
+    "the timeout of sockets": lambda: socket.setdefaulttimeout(0.001),
+    "the environment": os.environ.clear,
+    "the working directory": lambda: os.chdir("/"),
+    "the cores": lambda: os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}),
+    "the handler of SIGTERM": lambda: signal.signal(signal.SIGTERM, signal.SIG_IGN),
+    "blocked signals": lambda: signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1}),
+    "a timer": lambda: signal.setitimer(signal.ITIMER_REAL, 60.0),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_setting_is_put_back(name: str) -> None:
+    before = ProcessSettings()
+    (setting,) = [s for s in all_settings() if s.name == name][:1]
+    was = setting.read()
+    CHANGES[name]()
+    try:
+        changed = setting.read() != was
+        assert before.restore() == []
+        assert setting.read() == was
+    finally:
+        setting.write(was)
+    assert changed or os.cpu_count() == 1 or name == "the locale"  # which the suite may run in
+
+
+def test_an_inference_mode_that_stays_is_said() -> None:
+    process = ReusedProcess(1.0, trusted=False)
+    mode = torch.inference_mode()
+    mode.__enter__()
+    try:
+        assert process.clean() == "it changed the inference mode"
+    finally:
+        mode.__exit__(None, None, None)
+
+
+@pytest.mark.parametrize("seed", [0, 3, 2**40])
+def test_generators_draw_the_same_after_a_seed(seed: int) -> None:
+    def draws() -> tuple[float, float, float]:
+        seed_generators(seed)
+        return random.random(), float(np.random.rand()), torch.rand(1).item()
+
+    assert draws() == draws()
+    torch.manual_seed(seed)
+    assert torch.rand(1).item() == draws()[2]
+
+
+@pytest.fixture
+def own_relu() -> Iterator[None]:
+    relu, reset = torch.nn.functional.relu, torch.nn.Linear.reset_parameters
+    yield
+    torch.nn.functional.relu = relu
+    torch.nn.Linear.reset_parameters = reset  # type: ignore[method-assign]
+    if "__call__" in vars(torch.nn.Dropout):
+        del torch.nn.Dropout.__call__
+
+
+@pytest.mark.usefixtures("own_relu")
+def test_a_function_of_torch_that_is_replaced_is_named() -> None:
+    patches = Patches()
+    assert patches.found() == []
+    setattr(torch.nn.functional, "relu", lambda x: x)  # noqa: B010
+    torch.nn.Linear.reset_parameters = lambda self: None  # type: ignore[method-assign]
+    setattr(torch.nn.Dropout, "__call__", lambda self, x: x)  # noqa: B010
+    assert set(patches.found()) == {
+        "torch.nn.functional.relu",
+        "torch.nn.modules.linear.Linear.reset_parameters",
+        "torch.nn.modules.dropout.Dropout.__call__",
+    }
+
+
+def test_what_torch_replaces_itself_is_no_patch() -> None:
+    """In a process that has not trained: its first optimiser and its compiler replace functions."""
+    code = """
+import torch
+from trainables.device.reused import ReusedProcess
+process = ReusedProcess(1.0, trusted=False)
+model = torch.nn.Linear(2, 2)
+optimizer = torch.optim.AdamW(model.parameters())
+model(torch.ones(2, 2)).sum().backward()
+optimizer.step()
+import torch._dynamo
+list(torch.utils.data.DataLoader(torch.utils.data.TensorDataset(torch.ones(4)), num_workers=1))
+print(process.clean())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("\n", "")
+
+
+def test_memory_that_stays_is_said_and_memory_that_is_free_is_not() -> None:
+    code = """
+import numpy as np
+from trainables.device import leftovers
+leftovers.MOST_GROWTH = 100 * 2**20
+memory = leftovers.Memory(1.0)
+arrays = [np.ones(2**17) for _ in range(150)]
+assert memory.growth().startswith("its memory had grown by 15"), memory.growth()
+del arrays
+assert memory.growth() == "", memory.growth()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr == ""
+
+
+def test_a_thread_at_work_is_said_and_one_that_waits_is_not() -> None:
+    workers, stop = Workers(), threading.Event()
+    waiting = threading.Thread(target=stop.wait, daemon=True)
+    waiting.start()
+    assert workers.at_work() == ""
+
+    def spin() -> None:
+        while not stop.is_set():
+            pass
+
+    spinning = threading.Thread(target=spin, daemon=True)
+    spinning.start()
+    assert workers.at_work() == "it left a thread at work"
+    stop.set()
+    spinning.join()
+    waiting.join()
+    assert workers.at_work() == ""
+
+
+def test_a_process_at_work_is_said_and_one_that_waits_is_not() -> None:
+    workers = Workers()
+    with subprocess.Popen(["sleep", "60"]) as waiting:
+        try:
+            assert workers.at_work() == ""
+        finally:
+            waiting.kill()
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as spinning:
+        try:
+            assert workers.at_work() == "it left a process at work"
+        finally:
+            spinning.kill()
+    assert workers.at_work() == ""
+
+
+def test_files_left_open_are_said_before_there_is_no_room_for_more() -> None:
+    code = """
+import os, resource
+from trainables.device.reused import ReusedProcess
+resource.setrlimit(resource.RLIMIT_NOFILE, (256, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+process = ReusedProcess(1.0, trusted=False)
+assert process.clean() == ""
+files = [open(os.devnull) for _ in range(200)]
+print(process.clean())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.endswith(" files open of 256\n"), done.stderr
+
+
+def test_a_trusted_training_is_asked_for_its_memory_alone() -> None:
+    process = ReusedProcess(1.0, trusted=True)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(threads + 1)
+    try:
+        assert process.clean() == ""
+        assert torch.get_num_threads() == threads + 1
+    finally:
+        torch.set_num_threads(threads)
