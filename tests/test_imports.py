@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 SEARCH = {"ray", "optuna", "hyperopt"}
 
 # Of pipelines, each may import those before it. The files at its top come last.
-LAYERS = ("record", "cluster", "tuner", "study", "results", "recipe", "cli", "")
+LAYERS = ("record", "cluster", "tuner", "study", "winner", "results", "recipe", "cli", "")
 
 
 def modules(package: str) -> dict[str, Path]:

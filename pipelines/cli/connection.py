@@ -9,10 +9,15 @@ from cyclopts import Parameter
 from pipelines.study.settings import Settings
 
 
-class Connection(Settings):
-    """Where trials run."""
+class Address(Settings):
+    """Where trainings run."""
 
     address: Annotated[str, Parameter(metavar="ADDRESS")] | None = None
     """The Ray cluster to join; 'local' starts Ray here. By default a running one, else Ray here."""
+
+
+class Connection(Address):
+    """Where trials run."""
+
     dashboard: Annotated[bool, Parameter(negative="--no-dashboard")] = True
     """Start Ray's dashboard with Ray."""

@@ -13,6 +13,7 @@ from pipelines.cli.command import main as run_app
 COMMANDS = {
     "run": "Search for a good network for your data.",
     "report": "Look at a run.",
+    "evaluate": "What the winner of a run is worth, on its test set.",
     "compare": "Compare search algorithms.",
     "zoom": "The ranges that a next search would take from a run.",
     "smith": "Smith's recipe for a first config.",

@@ -36,6 +36,24 @@ def print_report(folder: Path, top: int, *, plot_schedule: bool) -> None:
         print_plain(console, f"schedule  {write_schedule(folder)}")
 
 
+def look_lines(run: Run) -> Iterator[str]:
+    """What the test set has shown last, beside what the search had promised; nothing where it was
+    not asked."""
+    if not run.looks:
+        return
+    look, number = run.looks[-1], len(run.looks)
+    n = len(look.seeds)
+    over = f"mean +- standard deviation of {n} seeds" if n > 1 else "one seed"
+    yield f"test      {look.samples} samples, {over}"
+    yield from (f"          {name} {look.told(name)}" for name in look.values)
+    yield (
+        f"search    {run.metric} {run.finished[look.trials[0]].value:.4f} on validation, the best "
+        f"of {len(run.finished)} trials and of their epochs: so it flatters"
+    )
+    if number > 1:
+        yield f"looks     {number} at this test set: what is chosen by what it shows is tuned on it"
+
+
 def print_comparison(folders: Sequence[Path], output: Path) -> None:
     """Print a line for each run, and write them side by side to ``output``.
 
@@ -69,6 +87,7 @@ def _lines(run: Run, top: int) -> Iterator[str]:
     data = f"{run.data.name}, {run.data.train} train + {run.data.validation} validation samples"
     yield f"run       {problem.name} with {run.spec.search.algo} on {data}"
     yield from result_lines(run.result, problem.folds)
+    yield from look_lines(run)
     yield from _findings(run)
     best = ranked(run.finished, METRICS[run.metric])[:top]
     if best:

@@ -56,6 +56,11 @@ class RunFiles:
         return self.folder / "winner.yaml"
 
     @property
+    def looks(self) -> Path:
+        """What the test set has shown, and how often it was asked."""
+        return self.folder / "evaluation.json"
+
+    @property
     def report(self) -> Path:
         """All there is to see of the run, in one page."""
         return self.folder / "report.html"

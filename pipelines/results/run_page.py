@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pipelines.results import wording
 from pipelines.results.findings import Findings, unfinished
 from pipelines.results.page.model import Page, Section, Words
@@ -16,10 +18,12 @@ from pipelines.results.sections.places import places
 from pipelines.results.sections.progress import progress
 from pipelines.results.sections.remarks import remarks
 from pipelines.results.sections.stopping import stopping
+from pipelines.results.sections.tested import tested
 from pipelines.study.runs import Run
 
-SECTIONS = (
+SECTIONS: tuple[Callable[[Findings], Section | None], ...] = (
     outcome,
+    tested,
     progress,
     curves,
     importance,
@@ -34,7 +38,8 @@ SECTIONS = (
 def report_page(run: Run) -> Page:
     """All there is to see of ``run``, finished or not."""
     found = Findings(run)
-    sections = [section(found) for section in SECTIONS]
+    made = [section(found) for section in SECTIONS]
+    sections = [section for section in made if section is not None]
     words = Words(
         "A click on a head sorts, a click on a row chooses. Filter by words: lr<0.01, "
         "policy=cosine, diverged; several must all hold.",

@@ -20,7 +20,14 @@ from pipelines.tuner.schedulers import SCHEDULERS, check_scheduler
 from pipelines.tuner.trial import Trainable
 from search_spaces import SPACES, SearchSpace
 from search_spaces.space import name_of
-from trainables.data.datasets import TrialData, load, load_folds, with_balanced_classes
+from trainables.data.datasets import (
+    TestData,
+    TrialData,
+    load,
+    load_folds,
+    load_test,
+    with_balanced_classes,
+)
 from trainables.networks import NETWORKS, Network
 from trainables.training.metrics import METRICS, metrics_of
 
@@ -76,7 +83,7 @@ def resolve(
         notes += [f"zoom      from {spec.space.zoom_from}", *zoom_lines(changes)]
     space = narrow(space, spec.space.fix, spec.space.range)
     space.resolve_levels(spec.search.levels)  # refuses a name that the space does not have
-    network = None if trainable is not None else _network(spec)
+    network = None if trainable is not None else network_of(spec)
     if network is not None:
         network.check(data)
         _check_space(network, space)
@@ -129,6 +136,13 @@ def load_problem(spec: StudySpec) -> tuple[TrialData, ...]:
         raise ValueError(f"`class_weights` {problem.class_weights}: {error}") from None
 
 
+def load_test_rows(spec: StudySpec) -> TestData:
+    """The rows that no trial has seen, encoded and scaled as :func:`load_problem` has it without
+    folds."""
+    problem = spec.problem
+    return load_test(problem.data, target=problem.target, seed=spec.search.seed)
+
+
 def _find_space(spec: StudySpec, zoomed: Run | None) -> SearchSpace:
     problem = spec.problem
     if problem.space:
@@ -152,7 +166,7 @@ def _check_same_search(run: Run, problem: ProblemSettings) -> None:
             raise ValueError(f"`zoom_from` {folder} has the {what} {before}, not {now}")
 
 
-def _network(spec: StudySpec) -> Network:
+def network_of(spec: StudySpec) -> Network:
     """The network; where the scheduler compares trials at ends of cycles, these lie at its
     rungs."""
     aligned = SCHEDULERS[spec.stopping.scheduler].aligns_cycles

@@ -118,7 +118,7 @@ def _run(
     suffix: str = "",
 ) -> list[FinishedTrial]:
     spec = study.spec
-    _send_by_value(study.trainable)
+    send_by_value(study.trainable)
     storage = spec.run.storage or str(study.folder)
     name = study.folder.name if spec.run.storage else record.files.ray.name
     settings = TrialSettings(
@@ -182,7 +182,7 @@ def _run(
     return record.trials
 
 
-def _send_by_value(trainable: Trainable) -> None:
+def send_by_value(trainable: Trainable) -> None:
     """A user's module goes to the workers with his function: it need not be installed there."""
     name = getattr(trainable, "__module__", "")
     if name.partition(".")[0] != trainables.__name__:

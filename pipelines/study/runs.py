@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.record.files import RunFiles
 from pipelines.record.header import read_header
 from pipelines.record.journal import load_journal, load_study
+from pipelines.record.looks import Look, read_looks
 from pipelines.record.table import curves_table, trials_table
 from pipelines.record.trials import FinishedTrial
 from pipelines.study.references import import_object
@@ -104,6 +105,11 @@ class Run:
         """The trainings of the best configs with other seeds, where there were any."""
         path = self.files.repeats
         return load_journal(path) if path.is_file() else []
+
+    @cached_property
+    def looks(self) -> list[Look]:
+        """What the test set has shown, in the order in which it was asked."""
+        return read_looks(self.files.looks)
 
     @property
     def result(self) -> StudyResult:

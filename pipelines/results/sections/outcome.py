@@ -10,6 +10,7 @@ from pipelines.results.fates import fates
 from pipelines.results.figures.timeline import timeline_data
 from pipelines.results.findings import Findings
 from pipelines.results.page.model import Block, Numbers, Section, Table, Words
+from pipelines.results.sections.tested import test_numbers
 from pipelines.study.repeats import by_config
 from trainables.training.metrics import METRICS
 
@@ -35,6 +36,10 @@ def _blocks(found: Findings) -> Iterator[Block]:
     if found.best is None:
         yield Words("No trial has a value to compare: there is no best.", "warning")
     else:
+        there = found.best.metrics
+        others = [f"{n} {there[n]:.4g}" for n in METRICS if n in there and n != found.score]
+        if others:
+            yield Words(f"At the best epoch of the best trial: {', '.join(others)}.")
         yield Words(f"The best is trial {found.best_number}; its config:")
         entries = found.best.config.items()
         yield Table(list(found.best.config), [[wording.value(entry) for _, entry in entries]])
@@ -49,6 +54,8 @@ def _blocks(found: Findings) -> Iterator[Block]:
 
 def _numbers(found: Findings) -> Iterator[tuple[str, str]]:
     result, best = found.run.result, found.best
+    if found.run.looks:
+        yield from test_numbers(found)
     if best is not None and best.value is not None:
         spread = best.metrics.get(f"{found.score}_std")
         over = "" if spread is None else f" ± {spread:.4f} over folds"

@@ -1,0 +1,52 @@
+"""What the test set showed: which classes are taken for which, or predictions beside targets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from pipelines.record.looks import Look
+from pipelines.results.fates import BEST
+from pipelines.results.figures.axes import figure, label
+
+_MOST_NUMBERS = 20  # classes: in a larger matrix no number can be read
+
+
+def confusion_figure(look: Look, classes: Sequence[str]) -> go.Figure:
+    """A square for each true class and each that it was taken for, in shares of the true class."""
+    counts = np.array(look.confusion)
+    shares = counts / counts.sum(1, keepdims=True).clip(min=1)
+    names = [label(name) for name in classes]
+    drawn = figure(
+        "taken for", "class", yaxis={"title": {"text": "class"}, "autorange": "reversed"}
+    )
+    drawn.add_heatmap(
+        x=names,
+        y=names,
+        z=shares,
+        zmin=0,
+        zmax=1,
+        customdata=counts,
+        colorscale="Blues",
+        hovertemplate="%{y} taken for %{x}: %{customdata:.4g} samples, %{z:.1%}<extra></extra>",
+        texttemplate="%{customdata:.3g}" if len(classes) <= _MOST_NUMBERS else None,
+        showscale=False,
+    )
+    return drawn.update_xaxes(type="category").update_yaxes(type="category")
+
+
+def residuals_figure(look: Look) -> go.Figure:
+    """Predictions less targets, against the targets."""
+    targets, predictions = np.array(look.predicted).T
+    drawn = figure("target", "prediction - target")
+    drawn.add_scatter(
+        x=targets,
+        y=predictions - targets,
+        mode="markers",
+        marker={"color": BEST, "size": 5, "opacity": 0.6},
+        hovertemplate="target %{x:.4g}: %{y:+.4g}<extra></extra>",
+        showlegend=False,
+    )
+    return drawn.add_hline(y=0, line={"color": "rgba(128,128,128,0.6)", "width": 1})

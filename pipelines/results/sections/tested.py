@@ -1,0 +1,75 @@
+"""What the test set showed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipelines.record.looks import Look
+from pipelines.results import wording
+from pipelines.results.figures.tested import confusion_figure, residuals_figure
+from pipelines.results.findings import Findings
+from pipelines.results.page.model import Block, Drawing, Section, Table, Words
+
+
+def tested(found: Findings) -> Section | None:
+    """The last look; None where there was none."""
+    looks = found.run.looks
+    if not looks:
+        return None
+    look, classes = looks[-1], found.run.data.classes
+    if look.confusion:
+        size = min(700, 260 + 40 * len(classes))
+        words = "What the classes were taken for: samples, mean over the seeds."
+        drawing = Drawing("tested", confusion_figure(look, classes), words, size, role="")
+    else:
+        words = "What was predicted, less the target: mean over the seeds."
+        drawing = Drawing("tested", residuals_figure(look), words, role="")
+    return Section("tested", "The test set", list(_blocks(found, look)), [drawing])
+
+
+def test_numbers(found: Findings) -> Iterator[tuple[str, str]]:
+    """What was searched for, on the test set."""
+    look = found.run.looks[-1]
+    searched = f"test_{found.score.removeprefix('val_')}"
+    name = searched if searched in look.values else next(iter(look.values))
+    yield name, look.told(name).replace("+-", "±")
+
+
+def _blocks(found: Findings, look: Look) -> Iterator[Block]:
+    n = len(look.trials)
+    who = f"trial {look.trials[0]}" if n == 1 else f"an ensemble of trials {_listed(look)}"
+    epochs = wording.listed([str(e) for e in dict.fromkeys(look.epochs)])
+    yield Words(
+        f"{who[0].upper()}{who[1:]} was trained again on train and validation together "
+        f"({look.trained_on} samples), for as many epochs as did best in the search ({epochs}) and "
+        f"with {wording.count(len(look.seeds), 'seed')}; then the test set was read "
+        f"({look.samples} samples). Mean and standard deviation over the seeds:"
+    )
+    yield Table(
+        ["metric", "test", "validation, in the search"],
+        [
+            [name, look.told(name).replace("+-", "±"), _promised(found, look, name)]
+            for name in look.values
+        ],
+    )
+    yield Words(
+        "The score on validation is the best of all trials and of their epochs, so it flatters.",
+        "note",
+    )
+    if len(found.run.looks) > 1:
+        yield Words(
+            f"This was look {len(found.run.looks)} at the test set. What is chosen by what it "
+            "shows has been tuned on it.",
+            "warning",
+        )
+
+
+def _listed(look: Look) -> str:
+    return wording.listed([str(number) for number in look.trials])
+
+
+def _promised(found: Findings, look: Look, name: str) -> str:
+    if len(look.trials) > 1:
+        return ""
+    value = found.trials[look.trials[0]].metrics.get(f"val_{name.removeprefix('test_')}")
+    return "" if value is None else f"{value:.4f}"

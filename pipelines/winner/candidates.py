@@ -1,0 +1,67 @@
+"""Which trials of a run are meant: the winner, one by its number, or the best few."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipelines.record.trials import FinishedTrial, ranked
+from pipelines.study.repeats import by_config, top_trials
+from pipelines.study.runs import Run
+from trainables.training.metrics import METRICS
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A trial to train again, and for how long."""
+
+    number: int  # its place among the run's trials, from 0
+    trial: FinishedTrial
+    epochs: int
+    """Where its validation was best; of several trainings of the config their median."""
+
+
+def winner(run: Run) -> Candidate:
+    """The best trial; after repeats the one whose config has the best lower bound.
+
+    Raises ``ValueError`` where no trial of ``run`` is sound.
+    """
+    repeats = by_config(run.repeated, METRICS[run.metric])
+    if repeats:
+        return candidate(run, repeats[0].trial_id)
+    if run.best is None:
+        raise ValueError(f"{run.files.folder}: no trial of the run ended soundly")
+    return candidate(run, run.best.trial_id)
+
+
+def candidate(run: Run, name: str) -> Candidate:
+    """The trial of ``run`` with the number, or the identifier, ``name``.
+
+    Raises ``ValueError`` where there is none, and for one that diverged or failed.
+    """
+    ids = [trial.trial_id for trial in run.finished]
+    if name in ids:
+        number = ids.index(name)
+    elif name.isdecimal() and int(name) < len(ids):
+        number = int(name)
+    else:
+        raise ValueError(f"`trial` {name}: {run.files.folder} has the trials 0 to {len(ids) - 1}")
+    trial = run.finished[number]
+    if not ranked([trial], METRICS[run.metric]):
+        ended = "diverged" if trial.diverged else "failed"
+        raise ValueError(f"`trial` {name} of {run.files.folder} {ended}: choose a sound one")
+    trainings = [trial, *(t for t in run.repeated if t.repeat_of == trial.trial_id)]
+    best_epochs = [t.best_epoch for t in trainings if t.best_epoch and not t.diverged]
+    return Candidate(number, trial, round(statistics.median(best_epochs)))
+
+
+def best_candidates(run: Run, n: int) -> Sequence[Candidate]:
+    """The ``n`` best trials of ``run``, each with a config of its own.
+
+    Raises ``ValueError`` where it has fewer.
+    """
+    best = top_trials(run.finished, METRICS[run.metric], n)
+    if len(best) < n:
+        raise ValueError(f"`ensemble` {n}: {run.files.folder} has {len(best)} sound configs")
+    return [candidate(run, trial.trial_id) for trial in best]

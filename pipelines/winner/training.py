@@ -1,0 +1,91 @@
+"""Training a config for good: on train and validation together, with several seeds at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import ray
+
+from pipelines.cluster.resources import TrialResources
+from pipelines.study.prepare import load_problem, network_of
+from pipelines.study.references import import_trainable
+from pipelines.study.run_study import send_by_value
+from pipelines.study.runs import Run
+from pipelines.tuner.trial import Trainable
+from pipelines.winner.one_training import Training, train
+from trainables.data.datasets import TrialData
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def trainable_of(run: Run) -> Trainable:
+    """What ``run`` trained.
+
+    Raises ``ValueError`` where it is a function of the user's that is not to be found.
+    """
+    problem = run.spec.problem
+    if problem.trainable:
+        return import_trainable(problem.trainable)
+    return network_of(run.spec)
+
+
+def search_data(run: Run) -> tuple[TrialData, ...]:
+    """What its trials received.
+
+    Raises ``ValueError`` where it cannot be loaded any more, or is no longer the same.
+    """
+    folds = load_problem(run.spec)
+    _check_same(run, folds[0])
+    return folds
+
+
+def all_but_test(run: Run) -> TrialData:
+    """Train and validation together to train on, whatever share of them the search used; encoded
+    and scaled as the search's train split has it. No row is left to validate: validation has the
+    rows that it had.
+
+    Raises what :func:`search_data` raises.
+    """
+    (data,) = load_problem(run.spec.but(problem={"folds": None, "data_fraction": 1.0}))
+    _check_same(run, data)
+    return replace(
+        data,
+        x_train=np.concatenate([data.x_train, data.x_val]),
+        y_train=np.concatenate([data.y_train, data.y_val]),
+    )
+
+
+def _check_same(run: Run, data: TrialData) -> None:
+    if data.fingerprint != run.data.fingerprint:
+        raise ValueError(
+            f"'{run.spec.problem.data}' has changed since {run.files.folder} searched on it"
+        )
+
+
+def train_all(
+    trainable: Trainable,
+    data: TrialData,
+    trainings: Sequence[Training],
+    resources: TrialResources,
+    done: Callable[[int], None] = lambda n: None,
+) -> list[nn.Module | None]:
+    """The trained networks on the CPU, as many at once as the connected cluster has room for; None
+    for one that diverged. ``done`` is told how many are.
+
+    Raises ``ValueError`` where the trainable yields no model.
+    """
+    send_by_value(trainable)
+    task = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus)(train)
+    given = ray.put((trainable, data))
+    waiting = [task.remote(given, training, resources.cpus) for training in trainings]
+    left = list(waiting)
+    while left:
+        finished, left = ray.wait(left)
+        ray.get(finished)  # what one raises ends all
+        done(len(waiting) - len(left))
+    models: list[nn.Module | None] = ray.get(waiting)
+    return models

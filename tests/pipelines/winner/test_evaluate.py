@@ -1,0 +1,178 @@
+"""The test set, once: what is trained, what is read, what is kept, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipelines import evaluate, report
+from pipelines.cli.command import main
+from pipelines.cluster.connect import Cluster
+from pipelines.record.looks import Look, add_look, read_looks
+from pipelines.record.trials import FinishedTrial, State
+from pipelines.results.run_page import report_page
+from pipelines.study.runs import open_run
+from pipelines.winner import evaluation
+from pipelines.winner.candidates import best_candidates, candidate, winner
+from search_spaces import SPACES
+from tests.pipelines.recorded import write_run
+from trainables.data.datasets import TestData, load, load_test
+from trainables.training.metrics import metrics_of
+
+pytestmark = pytest.mark.usefixtures("elsewhere")
+
+CONFIG = {**SPACES["mlp"].try_first[0], "width_1": 16, "width_2": 16, "lr": 0.01}
+
+
+def trial(name: str, value: float, **more: object) -> FinishedTrial:
+    values = {
+        "config": {**CONFIG, "width_1": 16 + int(name, 36) % 16},
+        "state": State.COMPLETE,
+        "curve": {1: value / 2, 2: value, 3: value / 3},
+        "value": value,
+        "best_epoch": 2,
+        **more,
+    }
+    return FinishedTrial(trial_id=name, **values)  # type: ignore[arg-type]
+
+
+def searched(data: str = "wine", *trials: FinishedTrial, **settings: Any) -> Path:
+    """A run as a search of ``data`` would have left it."""
+    if not trials:
+        trials = (trial("a", 0.8), trial("b", 0.9), trial("c", 0.7))
+    fingerprint = load(data).fingerprint
+    folder = Path("runs/it")
+    write_run(folder, trials, data=data, fingerprint=fingerprint, max_epochs=3, **settings)
+    return folder
+
+
+def test_the_winner_is_trained_on_all_but_the_test_set_which_is_read_once(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[TestData] = []
+
+    def read(*arguments: object) -> TestData:
+        reads.append(load_test("wine"))
+        return reads[-1]
+
+    monkeypatch.setattr(evaluation, "load_test_rows", read)
+    folder = searched()
+    assert main(evaluate.app, [str(folder), "--seeds", "3"]) == 0
+    shown = capsys.readouterr().out
+    assert "trial 1   val_accuracy 0.9000, 2 of 3 epochs" in shown
+    assert len(reads) == 1
+    (look,) = open_run(folder).looks
+    data = load("wine")
+    assert look.trained_on == len(data.x_train) + len(data.x_val)
+    assert (look.trials, look.epochs, look.seeds) == ((1,), (2,), (1, 2, 3))
+    assert set(look.values) == {n.replace("val_", "test_") for n in metrics_of("classification")}
+    assert np.array(look.confusion).sum() == pytest.approx(len(reads[0].x))
+    shares = np.trace(np.array(look.confusion)) / len(reads[0].x)
+    assert look.mean("test_accuracy") == pytest.approx(shares)
+    told = (
+        rf"test_accuracy {look.mean('test_accuracy'):.4f} \+- {look.deviation('test_accuracy'):.4f}"
+    )
+    assert re.search(told, shown)
+    assert "test_accuracy" in (folder / "report.html").read_text()
+    assert main(report.app, [str(folder)]) == 0
+    assert re.search(told, capsys.readouterr().out)
+
+
+def test_a_second_look_is_refused_unless_it_is_asked_for_and_counted(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = searched("diabetes", metric="val_r2")
+    assert main(evaluate.app, [str(folder), "--seeds", "1"]) == 0
+    before = (folder / "evaluation.json").read_text()
+    capsys.readouterr()
+    assert main(evaluate.app, [str(folder)]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.count("\n") == 1
+    assert "has looked at its test set once" in shown.err
+    assert "--again" in shown.err
+    assert (folder / "evaluation.json").read_text() == before
+    assert main(evaluate.app, [str(folder), "--again", "--ensemble", "2", "--seeds", "2"]) == 0
+    assert "looks     2 at this test set" in capsys.readouterr().out
+    first, second = open_run(folder).looks
+    assert (first.seeds, second.trials, second.seeds) == ((1,), (1, 0), (1, 2))
+    pairs = np.array(second.predicted)
+    data, test = load("diabetes"), load_test("diabetes")
+    assert pairs[:, 0] == pytest.approx(test.y * data.target_std + data.target_mean, rel=1e-4)
+    assert 30 < second.mean("test_rmse") < 200
+
+
+def test_the_winner_after_repeats_is_theirs_and_trains_as_long_as_they_did_best() -> None:
+    folder = searched()
+    run = open_run(folder)
+    run.__dict__["repeated"] = [
+        trial(f"r{n}", 0.95, repeat_of="c", best_epoch=epoch) for n, epoch in enumerate((1, 1, 3))
+    ]
+    assert (winner(run).number, winner(run).epochs) == (2, 2)  # the median of 2, 1, 1, 3
+    assert [c.number for c in best_candidates(run, 2)] == [1, 0]
+    assert candidate(run, "a").number == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "value", "rule"),
+    [
+        ("--trial 9", "9", "the trials 0 to 3"),
+        ("--trial 3", "3", "diverged"),
+        ("--ensemble 4", "4", "3 sound configs"),
+        ("--ensemble 1", "1", "below 2"),
+        ("--trial 0 --ensemble 2", "--trial 0", "give one"),
+        ("--seeds 0", "0", "below 1"),
+    ],
+)
+def test_bad_input_is_one_line(
+    capsys: pytest.CaptureFixture[str], options: str, value: str, rule: str
+) -> None:
+    trials = [trial("a", 0.8), trial("b", 0.9), trial("c", 0.7)]
+    folder = searched("wine", *trials, trial("d", 0.0, stopped_by="divergence"))
+    assert main(evaluate.app, [str(folder), *options.split()]) == 2
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err.count("\n")) == ("", 1)
+    assert value in shown.err
+    assert rule in shown.err
+    assert not (folder / "evaluation.json").exists()
+
+
+def test_data_that_have_changed_are_refused(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_run(Path("runs/it"), [trial("a", 0.8)], data="wine", fingerprint="other", max_epochs=3)
+    assert main(evaluate.app, ["runs/it"]) == 2
+    assert "'wine' has changed since runs/it searched on it" in capsys.readouterr().err
+
+
+def test_looks_come_back_as_they_were(tmp_path: Path) -> None:
+    look = Look(1.0, (0,), ({"lr": 0.1},), (2,), (1, 2), 9, 3, {"test_r2": (0.5, 0.7)}, ((1, 2),))
+    path = tmp_path / "evaluation.json"
+    assert read_looks(path) == []
+    assert [add_look(path, look), add_look(path, replace(look, when=2.0))] == [1, 2]
+    assert [found.when for found in read_looks(path)] == [1.0, 2.0]
+    assert read_looks(path)[0] == look
+    assert look.told("test_r2") == "0.6000 +- 0.1414"
+    path.write_text(json.dumps({"looks": [{"when": 1}]}))
+    with pytest.raises(ValueError, match="cannot be read"):
+        read_looks(path)
+
+
+def test_the_page_shows_the_last_look_after_what_came_out() -> None:
+    folder = searched()
+    assert [s.id for s in report_page(open_run(folder)).sections][:2] == ["outcome", "progress"]
+    look = Look(
+        1.0, (1,), (CONFIG,), (2,), (1, 2), 9, 4, {"test_accuracy": [0.5, 0.7]}, ((1, 1), (0.5, 1))
+    )
+    add_look(folder / "evaluation.json", look)
+    page = report_page(open_run(folder))
+    assert [s.id for s in page.sections][:3] == ["outcome", "tested", "progress"]
+    (drawing,) = page.sections[1].drawings
+    (heatmap,) = drawing.figure.data
+    assert heatmap.z.tolist() == [[0.5, 0.5], [1 / 3, 2 / 3]]
