@@ -20,7 +20,7 @@ from trainables.data.datasets import TrialData, describe, load
 from trainables.device.share import pick_device, set_threads
 from trainables.networks import NETWORKS
 from trainables.smith.lr_range_rule import MIN_POINTS
-from trainables.smith.lr_range_test import Bounds, RangeTest, run_range_test, suggest_bounds
+from trainables.smith.lr_range_test import Bounds, RangeTest, find_bounds, run_range_test
 from trainables.training.batches import batch_bounds
 
 FIGURE, RECORD = "lr_range.html", "lr_range.json"
@@ -47,7 +47,7 @@ def run_lr_range_test(
         seed=subject.seed,
         device=pick_device(1),
     )
-    bounds = suggest_bounds(test.lrs, test.train_losses, sweep.divisor)
+    bounds = find_bounds(test, sweep.divisor)
     found = {"bounds": asdict(bounds), "test": test.as_dict()}
     save_test(folder, RECORD, subject, data, found, {FIGURE: range_figure(test, bounds)})
     console = Console(highlight=False)
@@ -82,9 +82,11 @@ def _lines(subject: Subject, test: RangeTest, bounds: Bounds, folder: Path) -> I
 
 
 def _next_command(subject: Subject, bounds: Bounds) -> str:
-    """A search of the same problem between the bounds, with the optimiser that they are for."""
+    """A search of the same problem up to where the loss is lowest, with the optimiser that the test
+    is of."""
     fixed = None
     if "optimizer" in subject.config and "optimizer" in SPACES[subject.model].domains:
         fixed = {"optimizer": subject.config["optimizer"]}
-    band = f"{bounds.base_lr:.3g}..{bounds.max_lr:.3g}"
+    low, high = bounds.to_search
+    band = f"{low:.3g}..{high:.3g}"
     return search_command(subject, range={"lr": band}, fix=fixed)

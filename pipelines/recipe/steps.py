@@ -16,7 +16,7 @@ from search_spaces import Config, SearchSpace
 from trainables.data.datasets import TrialData
 from trainables.networks import Network
 from trainables.smith.batch_size import BatchSizeTest, run_batch_size_test
-from trainables.smith.lr_range_test import Bounds, RangeTest, run_range_test, suggest_bounds
+from trainables.smith.lr_range_test import Bounds, RangeTest, find_bounds, run_range_test
 from trainables.smith.short_runs import (
     ValueTest,
     momentum_changes,
@@ -80,7 +80,7 @@ def run_recipe(
 
     sweep = run_range_test(network, now, data, seed=seed, device=device)
     try:
-        bounds = suggest_bounds(sweep.lrs, sweep.train_losses)
+        bounds = find_bounds(sweep)
     except ValueError as error:
         raise ValueError(f"LR range test: {error}") from None
     ratio = bounds.base_lr / bounds.max_lr

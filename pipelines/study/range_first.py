@@ -11,7 +11,7 @@ import torch
 from search_spaces import Choice, Config, Float, SearchSpace
 from trainables.data.datasets import TrialData
 from trainables.networks import Network
-from trainables.smith.lr_range_test import Bounds, RangeTest, run_range_test, suggest_bounds
+from trainables.smith.lr_range_test import Bounds, RangeTest, find_bounds, run_range_test
 
 _RATIO = "base_lr_ratio"
 
@@ -27,7 +27,8 @@ class RangedSpace:
     @property
     def notes(self) -> tuple[str, ...]:
         return tuple(
-            f"lr range  {optimizer}: base_lr {b.base_lr:.3g}  max_lr {b.max_lr:.3g}  ({b.reason})"
+            f"lr range  {optimizer}: {b.to_search[0]:.3g} .. {b.to_search[1]:.3g}  "
+            f"(base_lr {b.base_lr:.3g}  max_lr {b.max_lr:.3g}: {b.reason})"
             for optimizer, b in self.bounds.items()
         )
 
@@ -41,8 +42,8 @@ def range_space(
     seed: int,
     device: torch.device,
 ) -> RangedSpace:
-    """``space`` with lr from the lowest base_lr to the highest max_lr of its optimisers, and with
-    base_lr / max_lr of the cyclical policies as in the test.
+    """``space`` with lr from the lowest base_lr of its optimisers to where the loss of the last of
+    them is lowest, and with base_lr / max_lr of the cyclical policies as in the test.
 
     Each optimiser is tested with the config ``first``, else the first that the space tries or
     draws.
@@ -61,13 +62,13 @@ def range_space(
         tested = {**config, **choice, "policy": "constant"}
         test = run_range_test(network, tested, data, seed=seed, device=device)
         try:
-            found = suggest_bounds(test.lrs, test.train_losses)
+            found = find_bounds(test)
         except ValueError as error:
             raise ValueError(f"`lr_range_test`: {error}") from None
         optimizer = str(name or network.config.from_dict(tested).optimizer)
         bounds[optimizer], tests[optimizer] = found, test
-    low = min(b.base_lr for b in bounds.values())
-    high = max(b.max_lr for b in bounds.values())
+    low = min(b.to_search[0] for b in bounds.values())
+    high = max(b.to_search[1] for b in bounds.values())
     changes: dict[str, Float | Choice] = {"lr": Float(low, high, log=True)}
     if _RATIO in space.domains:
         ratio = next(iter(bounds.values()))

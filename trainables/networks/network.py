@@ -60,13 +60,18 @@ class Network:
     ) -> tuple[TrainingConfig, nn.Module]:
         """The checked config, and an untrained network for ``data`` on the CPU.
 
-        Its weights come from torch's global generator, which the caller seeds. Raises
+        Its weights come from torch's global generator, which the caller seeds; it predicts nearly
+        what the targets' distribution says. Raises
         ``ValueError`` for an unknown, missing or invalid hyperparameter, and for data that the
         network cannot take.
         """
         self.check(data)
+        from trainables.networks.prior import start_at_prior
+
         checked = self.config.from_dict(config)
-        return checked, self.module(checked, data.input_shape, data.n_classes)
+        model = self.module(checked, data.input_shape, data.n_classes)
+        start_at_prior(model, data)
+        return checked, model
 
     def size(self, config: Mapping[str, object], data: TrialData) -> int:
         """The number of trainable parameters, counted without making them."""

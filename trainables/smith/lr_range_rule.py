@@ -62,6 +62,13 @@ class Bounds:
     lowest_lr: float  # where the smoothed loss is lowest
     width: float  # of the smoothing, see :func:`smooth`
     reason: str  # what in the curve says so, in one line
+    curve: str = "training"  # the loss that they are read off: training or validation
+
+    @property
+    def to_search(self) -> tuple[float, float]:
+        """Between which learning rates to search: up to where the loss is lowest, for short
+        trainings are often best between max_lr and there; see docs/results.md."""
+        return self.base_lr, max(self.max_lr, self.lowest_lr)
 
 
 class Smoothed(NamedTuple):

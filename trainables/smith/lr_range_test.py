@@ -8,6 +8,7 @@ off the curve.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, get_args
 
 import torch
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from trainables.data.datasets import TrialData
     from trainables.networks.network import Network
 
-__all__ = ["Bounds", "Growth", "RangeTest", "Validation", "run_range_test", "suggest_bounds"]
+__all__ = ["Bounds", "Growth", "RangeTest", "Validation", "find_bounds", "run_range_test"]
 
 LOW = 1e-5
 HIGH = 10.0
@@ -63,6 +64,26 @@ def run_range_test(
             high = OPTIMIZERS[checked.optimizer].linear_high if growth == "linear" else HIGH
         lrs = learning_rates(growth, low, high, iterations)
         return sweep(model, checked, data, growth=growth, lrs=lrs, seed=seed, device=device)
+
+
+def find_bounds(test: RangeTest, divisor: float = 10.0) -> Bounds:
+    """Read the bounds off the training losses of ``test``, see :func:`suggest_bounds`. Where these
+    fall by no more than the noise of the batches, which is large where the inputs tell little, off
+    the validation losses, which are all of the same samples.
+
+    Raises ``ValueError`` where neither has a usable slope.
+    """
+    try:
+        return suggest_bounds(test.lrs, test.train_losses, divisor)
+    except ValueError as error:
+        lrs = [point.lr for point in test.validations]
+        losses = [point.loss for point in test.validations]
+        try:
+            found = suggest_bounds(lrs, losses, divisor)
+        except ValueError:
+            raise error from None
+    reason = f"the loss of a batch is too noisy; on validation {found.reason}"
+    return replace(found, curve="validation", reason=reason)
 
 
 def default_iterations(n_samples: int, batch_size: int) -> int:

@@ -23,7 +23,7 @@ Growth: TypeAlias = Literal["linear", "exponential"]
 
 EXPLOSION = 4.0  # times its best: the smoothed loss at which the sweep ends, as in fastai's lr_find
 SMOOTHING = 0.9  # of the running mean that EXPLOSION is about
-VALIDATIONS = 20
+VALIDATIONS = 50
 VALIDATION_SAMPLES = 2048  # at most: a curve needs no more, and the sweep is to be short
 
 
@@ -113,7 +113,7 @@ class _Sweep:
         qualities: list[float] = []
         validations: list[Validation] = []
         guard = _Guard()
-        every = max(1, len(self._lrs) // VALIDATIONS)
+        every = -(-len(self._lrs) // VALIDATIONS)
         for iteration, (lr, batch) in enumerate(zip(self._lrs, self._batches(), strict=False)):
             loss, quality = self._step(lr, batch)
             losses.append(loss)

@@ -7,7 +7,7 @@ import math
 import plotly.graph_objects as go
 from plotly.colors import qualitative
 
-from trainables.smith.lr_range_rule import Bounds, smooth
+from trainables.smith.lr_range_rule import Bounds, Smoothed, smooth
 from trainables.smith.lr_range_test import RangeTest
 
 _TRAIN, _VAL, _QUALITY, _BAND = (qualitative.D3[i] for i in (0, 1, 2, 4))
@@ -19,7 +19,7 @@ _QUALITY_RANGES = {"accuracy": [0, 1.02], "r2": [-0.2, 1.02]}
 def range_figure(test: RangeTest, bounds: Bounds) -> go.Figure:
     """Training loss, raw and smoothed, and validation loss on the left axis, accuracy or R² on the
     right; the band from base_lr to max_lr is shaded."""
-    curve = smooth(test.lrs, test.train_losses, bounds.width)
+    curve = _smoothed(test, bounds)
     val_lrs = [point.lr for point in test.validations]
     figure = go.Figure()
     figure.add_scatter(
@@ -30,7 +30,11 @@ def range_figure(test: RangeTest, bounds: Bounds) -> go.Figure:
         marker={"color": _TRAIN, "size": 4, "opacity": 0.4},
     )
     figure.add_scatter(
-        x=curve.lrs, y=curve.losses, name="smoothed", mode="lines", line={"color": _TRAIN}
+        x=curve.lrs,
+        y=curve.losses,
+        name="smoothed",
+        mode="lines",
+        line={"color": _TRAIN if bounds.curve == "training" else _VAL},
     )
     figure.add_scatter(
         x=val_lrs,
@@ -65,6 +69,14 @@ def range_figure(test: RangeTest, bounds: Bounds) -> go.Figure:
         legend={"orientation": "h", "y": 1.08, "yanchor": "bottom"},
     )
     return figure
+
+
+def _smoothed(test: RangeTest, bounds: Bounds) -> Smoothed:
+    """The curve that the bounds were read off."""
+    if bounds.curve == "training":
+        return smooth(test.lrs, test.train_losses, bounds.width)
+    points = test.validations
+    return smooth([p.lr for p in points], [p.loss for p in points], bounds.width)
 
 
 def _mark(figure: go.Figure, bounds: Bounds) -> None:

@@ -36,10 +36,6 @@ def _blocks(found: Findings) -> Iterator[Block]:
     if found.best is None:
         yield Words("No trial has a value to compare: there is no best.", "warning")
     else:
-        there = found.best.metrics
-        others = [f"{n} {there[n]:.4g}" for n in METRICS if n in there and n != found.score]
-        if others:
-            yield Words(f"At the best epoch of the best trial: {', '.join(others)}.")
         yield Words(f"The best is trial {found.best_number}; its config:")
         entries = found.best.config.items()
         yield Table(list(found.best.config), [[wording.value(entry) for _, entry in entries]])

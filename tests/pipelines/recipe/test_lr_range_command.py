@@ -22,7 +22,8 @@ from search_spaces import SPACES
 from tests.pipelines.recorded import write_run
 from trainables.data.datasets import load
 from trainables.networks import NETWORKS
-from trainables.smith.lr_range_test import run_range_test, suggest_bounds
+from trainables.smith.lr_range_rule import suggest_bounds
+from trainables.smith.lr_range_test import find_bounds, run_range_test
 
 pytestmark = pytest.mark.usefixtures("elsewhere", "one_thread")
 
@@ -93,7 +94,7 @@ def test_digits(model: str, capsys: pytest.CaptureFixture[str]) -> None:
     bounds = content["bounds"]
     assert 0.01 < bounds["max_lr"] < 0.5
     assert bounds["base_lr"] == pytest.approx(bounds["max_lr"] / 10)
-    span = f"{bounds['base_lr']:.3g}..{bounds['max_lr']:.3g}"
+    span = f"{bounds['base_lr']:.3g}..{bounds['lowest_lr']:.3g}"
     assert lines["next"].endswith(f"pipelines.run --model {model} --data digits --range lr={span}")
     assert f"{bounds['max_lr']:.3g}" in lines["bounds"]
 
@@ -182,7 +183,7 @@ def test_the_figure_shows_the_curves_and_the_bounds() -> None:
     data = load("digits")
     config = {**SMALL["mlp"], "lr": 1.0}
     sweep = run_range_test(NETWORKS["mlp"], config, data, iterations=80, device=torch.device("cpu"))
-    bounds = suggest_bounds(sweep.lrs, sweep.train_losses)
+    bounds = find_bounds(sweep)
     figure = range_figure(sweep, bounds)
     raw, smoothed, validation, accuracy = figure.data
     assert tuple(raw.x) == sweep.lrs

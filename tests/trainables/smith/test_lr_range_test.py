@@ -19,9 +19,9 @@ from trainables.smith import lr_sweep
 from trainables.smith.lr_range_test import (
     RangeTest,
     default_iterations,
+    find_bounds,
     learning_rates,
     run_range_test,
-    suggest_bounds,
 )
 from trainables.smith.lr_sweep import sweep
 from trainables.training import optimizers
@@ -138,7 +138,7 @@ def test_a_sweep_records_every_iteration(digits: TrialData, model: str) -> None:
         assert point.lr == test.lrs[point.iteration]
     assert test.validations[0].loss == pytest.approx(math.log(10), rel=0.2)
     assert max(point.quality for point in test.validations) > 0.5
-    bounds = suggest_bounds(test.lrs, test.train_losses)
+    bounds = find_bounds(test)
     assert 3e-3 < bounds.max_lr < 0.3
 
 
@@ -238,7 +238,7 @@ def test_a_sweep_ends_where_the_loss_is_four_times_its_best(digits: TrialData) -
     assert "over 4 times its best" in test.stopped
     assert len(test.lrs) < 60
     assert test.lrs[-1] > 0.1
-    assert suggest_bounds(test.lrs, test.train_losses).max_lr < test.lrs[-1] / 2
+    assert find_bounds(test).max_lr < test.lrs[-1] / 2
 
 
 def test_the_guard_follows_the_mean_and_not_one_batch() -> None:
@@ -265,7 +265,7 @@ def test_what_cannot_learn_has_no_slope(digits: TrialData) -> None:
     blank = replace(digits, x_train=np.zeros_like(digits.x_train))
     test = ranged(blank, config={"batch_norm": False, "dropout": 0.0}, high=1e-2)
     with pytest.raises(ValueError, match="no usable slope: the loss never falls"):
-        suggest_bounds(test.lrs, test.train_losses)
+        find_bounds(test)
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
@@ -273,4 +273,4 @@ def test_a_sweep_from_too_high_diverges_at_once(digits: TrialData, optimizer: st
     config = {"batch_norm": False, "optimizer": optimizer}
     test = ranged(digits, config=config, low=20, high=100)
     with pytest.raises(ValueError, match=r"diverged at once: .*: begin at a lower learning rate"):
-        suggest_bounds(test.lrs, test.train_losses)
+        find_bounds(test)
