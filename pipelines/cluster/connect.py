@@ -20,7 +20,8 @@ from ray.exceptions import RayError
 
 from pipelines.cluster.address import ClusterError, TokenError, knock
 from pipelines.cluster.local_ray import LOCAL as LOCAL
-from pipelines.cluster.local_ray import QUIET, LateDashboard, start
+from pipelines.cluster.local_ray import LateDashboard, start
+from pipelines.cluster.quiet import init
 from pipelines.cluster.resources import Node, TrialResources, slots_in
 
 ON_PREMISES = "local"  # Ray's word for the provider of machines that are one's own
@@ -181,12 +182,12 @@ def _start(dashboard: bool, modules: Sequence[str]) -> Cluster:
 def _join(address: str | None) -> Cluster | None:
     """None where Ray is to be started here."""
     if ray.is_initialized():
-        return _joined(ray.init(ignore_reinit_error=True, **QUIET))
+        return _joined(init(ignore_reinit_error=True))
     found = _find(address)
     if found is None:
         return None
     try:
-        return _joined(ray.init(address=found, **QUIET))
+        return _joined(init(address=found))
     except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
         raise ClusterError(f"no Ray cluster at `address` {found}: {reason}") from None

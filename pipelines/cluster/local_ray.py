@@ -3,7 +3,6 @@ other machine reaches any of its processes."""
 
 from __future__ import annotations
 
-import logging
 import os
 import random
 import socket
@@ -12,15 +11,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import ray
 from ray import _raylet
 from ray._private import node, parameter, worker
 
+from pipelines.cluster.quiet import init
 from pipelines.cluster.resources import Node
 
 LOCAL = "local"
 LOOPBACK = "127.0.0.1"
-QUIET: dict[str, Any] = {"logging_level": logging.CRITICAL, "log_to_driver": False}
 
 _AGENT_PORTS = ("metrics_agent_port", "runtime_env_agent_port", "dashboard_agent_listen_port")
 
@@ -31,7 +29,7 @@ def start(modules: Sequence[str] = ()) -> None:
     export_port = _free_port()
     ports = {name: _free_port() for name in _AGENT_PORTS}
     with _environment(modules), _bare({**ports, "metrics_export_port": export_port}):
-        ray.init(address=LOCAL, include_dashboard=False, _metrics_export_port=export_port, **QUIET)
+        init(address=LOCAL, include_dashboard=False, _metrics_export_port=export_port)
 
 
 def local_node(*, count_gpus: bool = True) -> Node:

@@ -11,17 +11,9 @@ from ray.exceptions import RayActorError, RayTaskError
 _handle = RayActorManager._actor_task_failed
 
 
-class ProcessEndedError(RayActorError):
-    """A process died for a ``reason`` that Ray Tune does not expect."""
-
-    def __init__(self, reason: Exception | None = None) -> None:
-        super().__init__(error_msg=str(reason))
-        self.reason = reason
-
-
 def _failed(self: Any, tracked_actor_task: Any, exception: Exception) -> None:
     if not isinstance(exception, RayActorError | RayTaskError):
-        exception = ProcessEndedError(exception)
+        exception = RayActorError(error_msg=str(exception))
     _handle(self, tracked_actor_task, exception)
 
 

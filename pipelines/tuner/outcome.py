@@ -11,10 +11,10 @@ from ray import cloudpickle
 from ray.tune.experiment import Trial
 
 from pipelines.tuner.attempts import AttemptError, Cause
-from pipelines.tuner.deaths import ProcessEndedError
 
 _ADDRESS = re.compile(r"^\s*ip: (\S+)$", re.MULTILINE)  # in Ray's message of an actor's death
-_USED = re.compile(r"was (\S+ ?[GMK]?i?B / \S+ ?[GMK]?i?B)")  # of the machine's memory
+_NO_MEMORY = "due to the node running low on memory"  # in Ray's message of whom it killed
+_USED = re.compile(r"was (\S+) used / (\S+) limit")  # of the machine's memory
 _OUT_OF_MEMORY = ("out of memory", "status_alloc_failed")  # as CUDA and its libraries say it
 MOST_ERROR = 300  # characters of a line
 MOST_TRACEBACK = 20_000  # characters
@@ -45,16 +45,15 @@ def explain(error: BaseException, told: str, node: str, alive: Callable[[str], b
     """What ``error`` means, of which Ray has written down what is ``told``. ``node`` is the address
     of the machine that the attempt was last heard from, and ``alive`` says whether the machine at
     an address is still there."""
-    from ray.exceptions import OutOfMemoryError, RayActorError, RayTaskError
+    from ray.exceptions import RayActorError, RayTaskError
 
     raised = error.cause if isinstance(error, RayTaskError) else error
     if isinstance(raised, AttemptError):
         return Failure(raised.cause, shortened(raised.error), raised.traceback or told)
-    reason = error.reason if isinstance(error, ProcessEndedError) else error
-    if isinstance(reason, OutOfMemoryError):
-        used = _USED.search(str(reason))
-        of = f": {used[1]} were taken" if used else ""
-        return Failure(Cause.NO_MEMORY, f"{Cause.NO_MEMORY.value}{of}", str(reason))
+    if _NO_MEMORY in told:  # of whatever class: it depends on what the process was about
+        used = _USED.search(told)
+        of = f" ({used[1]} of {used[2]} were in use)" if used else ""
+        return Failure(Cause.NO_MEMORY, f"{Cause.NO_MEMORY.value}{of}", cut(told))
     if isinstance(error, RayActorError):
         named = _ADDRESS.search(str(error))  # also of an attempt that was not heard from yet
         node = named[1] if named else node

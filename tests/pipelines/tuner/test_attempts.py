@@ -3,7 +3,6 @@
 import pytest
 
 from pipelines.tuner.attempts import Attempt, AttemptError, Cause, pack, unpack
-from pipelines.tuner.deaths import ProcessEndedError
 from pipelines.tuner.outcome import explain
 
 FIRST = Attempt("a")
@@ -94,7 +93,7 @@ def cause_of(error: Exception, node: str) -> Cause:
 
 
 def test_causes_are_told_apart() -> None:
-    from ray.exceptions import OutOfMemoryError, RayActorError, RayTaskError
+    from ray.exceptions import RayActorError, RayTaskError
 
     memory = RayTaskError("step", "trace", RuntimeError("CUDA out of memory. Tried to"))
     library = RayTaskError("step", "trace", RuntimeError("CUBLAS_STATUS_ALLOC_FAILED when calling"))
@@ -111,9 +110,18 @@ def test_causes_are_told_apart() -> None:
     named = RayActorError(error_msg="The actor died unexpectedly.\n\tip: 10.0.0.2\nIts node died.")
     assert cause_of(named, "10.0.0.1") is Cause.LOST
     assert cause_of(RayActorError(preempted=True), "10.0.0.1") is Cause.LOST
-    killed = OutOfMemoryError("Task was killed: memory used was 22.1GB / 23.5GB (0.94)")
-    assert cause_of(killed, "10.0.0.1") is Cause.NO_MEMORY
-    assert cause_of(ProcessEndedError(killed), "10.0.0.1") is Cause.NO_MEMORY
+
+
+def test_ray_says_in_its_own_way_that_memory_ran_out() -> None:
+    from ray.exceptions import RayActorError
+
+    told = (
+        "1 worker(s) were killed due to the node running low on memory. Memory on the node (IP: "
+        "127.0.0.1, ID: b2) was 4.92GB used / 23.54GB limit (0.209011)\nOOM kill reason: ..."
+    )
+    failure = explain(RayActorError(error_msg=told), told, "", lambda node: True)
+    assert failure.cause is Cause.NO_MEMORY
+    assert failure.error == f"{Cause.NO_MEMORY.value} (4.92GB of 23.54GB were in use)"
 
 
 def test_an_error_of_a_megabyte_is_a_line() -> None:
