@@ -14,6 +14,7 @@ COMMANDS = {
     "run": "Search for a good network for your data.",
     "report": "Look at a run.",
     "evaluate": "What the winner of a run is worth, on its test set.",
+    "replay": "Whether a trial trained again is the same.",
     "compare": "Compare search algorithms.",
     "zoom": "The ranges that a next search would take from a run.",
     "smith": "Smith's recipe for a first config.",

@@ -90,6 +90,12 @@ class Run:
         return versions
 
     @property
+    def machine(self) -> Mapping[str, str]:
+        """That the search was started on; empty where an older version ran it."""
+        machine: Mapping[str, str] = self._prepared.get("machine", {})
+        return machine
+
+    @property
     def metric(self) -> str:
         """A name in METRICS."""
         assert self.spec.problem.metric is not None

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.record.trials import FinishedTrial, best_trial
+from pipelines.study.circumstances import machine, versions
 from pipelines.study.spec import StudySpec
 from pipelines.tuner.algorithms import ALGORITHMS
 from pipelines.tuner.samplers import Problem
@@ -26,8 +25,6 @@ from trainables.training.objective import objective_of
 
 if TYPE_CHECKING:
     from trainables.smith.lr_range_test import RangeTest
-
-_PACKAGES = ("rangefinder", "ray", "optuna", "hyperopt", "torch", "scikit-learn", "numpy")
 
 
 @dataclass(frozen=True)
@@ -158,5 +155,6 @@ class Study:
             },
             "lr_bounds": {name: asdict(bounds) for name, bounds in self.lr_bounds.items()},
             "lr_tests": {name: test.as_dict() for name, test in self.lr_tests.items()},
-            "versions": {"python": platform.python_version()} | {p: version(p) for p in _PACKAGES},
+            "versions": versions(),
+            "machine": machine(),
         }

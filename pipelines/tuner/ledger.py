@@ -360,8 +360,9 @@ def _curves(metrics: Mapping[int, Mapping[str, float]]) -> dict[str, tuple[float
     """By metric, a number for each epoch; None where it was not reported in one."""
     names = dict.fromkeys(name for reported in metrics.values() for name in reported)
     epochs = sorted(metrics)
-    return {name: tuple(_short(metrics[epoch].get(name)) for epoch in epochs) for name in names}
+    return {name: tuple(shortened(metrics[epoch].get(name)) for epoch in epochs) for name in names}
 
 
-def _short(value: float | None) -> float | None:
+def shortened(value: float | None) -> float | None:
+    """As curves keep it."""
     return None if value is None else float(f"{value:.{_DIGITS}g}")

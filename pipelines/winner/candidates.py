@@ -40,20 +40,29 @@ def candidate(run: Run, name: str) -> Candidate:
 
     Raises ``ValueError`` where there is none, and for one that diverged or failed.
     """
-    ids = [trial.trial_id for trial in run.finished]
-    if name in ids:
-        number = ids.index(name)
-    elif name.isdecimal() and int(name) < len(ids):
-        number = int(name)
-    else:
-        raise ValueError(f"`trial` {name}: {run.files.folder} has the trials 0 to {len(ids) - 1}")
-    trial = run.finished[number]
+    number, trial = find_trial(run, name)
     if not ranked([trial], METRICS[run.metric]):
         ended = "diverged" if trial.diverged else "failed"
         raise ValueError(f"`trial` {name} of {run.files.folder} {ended}: choose a sound one")
     trainings = [trial, *(t for t in run.repeated if t.repeat_of == trial.trial_id)]
     best_epochs = [t.best_epoch for t in trainings if t.best_epoch and not t.diverged]
     return Candidate(number, trial, round(statistics.median(best_epochs)))
+
+
+def find_trial(run: Run, name: str) -> tuple[int, FinishedTrial]:
+    """The trial with the number, or the identifier, ``name``; and its number.
+
+    Raises ``ValueError`` where there is none.
+    """
+    ids = [trial.trial_id for trial in run.finished]
+    if name in ids:
+        number = ids.index(name)
+    elif name.isdecimal() and int(name) < len(ids):
+        number = int(name)
+    else:
+        there = f"the trials 0 to {len(ids) - 1}" if ids else "no finished trial"
+        raise ValueError(f"`trial` {name}: {run.files.folder} has {there}")
+    return number, run.finished[number]
 
 
 def best_candidates(run: Run, n: int) -> Sequence[Candidate]:

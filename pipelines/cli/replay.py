@@ -1,0 +1,52 @@
+"""``replay.py``: trains a trial again and says whether it is the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from pipelines.cli.command import FAILURE
+from pipelines.cli.text import format_config, print_plain
+from pipelines.study.runs import open_run
+from pipelines.winner.candidates import find_trial
+from pipelines.winner.replaying import (
+    ReplayedEpoch,
+    check_replayable,
+    other_circumstances,
+    replay,
+)
+
+
+def run_replay(folder: Path, name: str) -> int:
+    """Returns the exit code: that of a failure where a number differs.
+
+    Raises ``ValueError`` where there is no such trial, or it cannot be trained again.
+    """
+    run = open_run(folder)
+    number, trial = find_trial(run, name)
+    check_replayable(run, trial)
+    console = Console(highlight=False)
+    print_plain(console, f"trial {number:<4}seed {trial.seed}, {format_config(trial.config)}")
+
+    def show(epoch: ReplayedEpoch) -> None:
+        value = epoch.metrics.get(run.metric)
+        told = f"{run.metric} {value!r}" if value is not None else ""
+        same = "the same" if not epoch.differences else "differs"
+        print_plain(console, f"epoch {epoch.epoch:<4}{told}: {same}")
+        for d in epoch.differences:
+            print_plain(console, f"          {d.metric}: {d.recorded!r} recorded, {d.now!r} now")
+
+    epochs = replay(run, trial, show)
+    compared, exact = sum(e.compared for e in epochs), sum(e.exact for e in epochs)
+    if len(epochs) == trial.epochs and not any(e.differences for e in epochs):
+        print_plain(
+            console,
+            f"replayed  {len(epochs)} epochs: all {compared} numbers are as recorded, {exact} of "
+            "them with all their digits, the others to the six that are kept",
+        )
+        return 0
+    print_plain(console, f"replayed  {len(epochs)} of {trial.epochs} epochs: not as recorded")
+    for line in other_circumstances(run, trial) or ["nothing that the record knows of"]:
+        print_plain(console, f"changed   {line}")
+    return FAILURE

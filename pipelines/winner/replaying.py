@@ -1,0 +1,134 @@
+"""A trial once more, outside of Ray: are its numbers the same?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+from pipelines.record.trials import FinishedTrial
+from pipelines.study.circumstances import machine, versions
+from pipelines.study.runs import Run
+from pipelines.tuner.ledger import shortened
+from pipelines.tuner.trial import Metrics, Trainable, TrialSettings, report
+from pipelines.winner.training import search_data, trainable_of
+from trainables.device.process_settings import seed_generators
+from trainables.device.share import pick_device, set_threads
+from trainables.training.cross_validation import CrossValidated
+
+_OF_THE_MOMENT = ("seconds",)  # metrics that no two trainings share
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A number that is not what the record has."""
+
+    metric: str
+    recorded: float | None
+    now: float | None
+
+
+@dataclass(frozen=True)
+class ReplayedEpoch:
+    """``exact`` of the ``compared`` numbers are recorded with all their digits, the others with
+    six."""
+
+    epoch: int
+    metrics: Mapping[str, float]
+    compared: int
+    exact: int
+    differences: tuple[Difference, ...]
+
+
+def check_replayable(run: Run, trial: FinishedTrial) -> None:
+    """Raises ``ValueError`` for a trial that cannot be trained again by itself."""
+    if trial.changes:
+        raise ValueError(
+            f"`trial` {trial.trial_id} of {run.files.folder} took over weights of another trial in "
+            "mid-training: by itself it cannot be trained again"
+        )
+    if not trial.curve:
+        raise ValueError(f"`trial` {trial.trial_id} of {run.files.folder} has reported no epoch")
+
+
+def replay(
+    run: Run, trial: FinishedTrial, show: Callable[[ReplayedEpoch], None]
+) -> list[ReplayedEpoch]:
+    """Train ``trial`` again in this process, with its seed and its number of threads, for as many
+    epochs as are recorded; ``show`` gets each as it ends.
+
+    Raises ``ValueError`` where its data or its trainable are not what they were.
+    """
+    folds, trainable = search_data(run), trainable_of(run)
+    resources = run.spec.resources.trial
+    set_threads(resources.cpus)
+    if run.spec.problem.trainable:
+        seed_generators(trial.seed)
+    of_folds = len(folds) > 1
+    start: Trainable = CrossValidated(trainable) if of_folds else trainable
+    training = start(
+        dict(trial.config),
+        folds if of_folds else folds[0],
+        max_epochs=run.spec.budget.max_epochs,
+        seed=trial.seed,
+        device=pick_device(resources.gpus),
+    )
+    settings = TrialSettings(
+        trainable,
+        run.metric,
+        run.spec.budget.max_epochs,
+        resources.cpus,
+        storage="",
+        data_key="",
+        worst=trial.value if trial.diverged else None,
+    )
+    replayed = []
+    for number, metrics in enumerate(_metrics(training, trial.epochs), start=1):
+        found = report(metrics, number, settings)
+        replayed.append(_compared(trial, found.epoch, found.value, found.metrics))
+        show(replayed[-1])
+    return replayed
+
+
+def _metrics(training: Iterator[tuple[Metrics, object]], epochs: int) -> Iterator[Metrics]:
+    for metrics, _ in islice(training, epochs):
+        yield metrics
+
+
+def _compared(
+    trial: FinishedTrial, epoch: int, value: float, metrics: Mapping[str, float]
+) -> ReplayedEpoch:
+    place = sorted(trial.curve).index(epoch) if epoch in trial.curve else None
+    pairs: list[Difference] = [Difference("the metric searched for", trial.curve.get(epoch), value)]
+    if epoch == trial.best_epoch:
+        pairs += [Difference(name, v, metrics.get(name)) for name, v in trial.metrics.items()]
+    exact = len([pair for pair in pairs if pair.metric not in _OF_THE_MOMENT])
+    for name, curve in trial.curves.items():
+        recorded = None if place is None else curve[place]
+        pairs.append(Difference(name, recorded, shortened(metrics.get(name))))
+    pairs = [pair for pair in pairs if pair.metric not in _OF_THE_MOMENT]
+    return ReplayedEpoch(
+        epoch,
+        metrics,
+        len(pairs),
+        exact,
+        tuple(pair for pair in pairs if pair.recorded != pair.now),
+    )
+
+
+def other_circumstances(run: Run, trial: FinishedTrial) -> list[str]:
+    """What is not as it was when ``run`` searched, as far as the record knows."""
+    found = []
+    for then, now in ((run.versions, versions()), (run.machine, machine())):
+        found += [
+            f"{name} {was} then, {now[name]} now"
+            for name, was in then.items()
+            if name in now and now[name] != was
+        ]
+    if trial.gpus and pick_device(trial.gpus).type == "cpu":
+        found.append("it had a GPU then, and there is none now")
+    elif trial.gpus:
+        found.append("it ran on a GPU, where some sums are taken in no fixed order")
+    if trial.machines_lost or trial.failures:
+        found.append("it went on from a checkpoint after an attempt that was lost")
+    return found
