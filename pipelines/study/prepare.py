@@ -49,7 +49,9 @@ def prepare(
     folder = new_run_folder(spec.run.runs_dir, spec.run.name, label)
     if storage is not None:
         check_no_run_in(storage, folder.name)
-    return replace(study, spec=study.spec.but(run={"name": folder.name, "storage": storage}))
+    study = replace(study, spec=study.spec.but(run={"name": folder.name, "storage": storage}))
+    _ = study.trial_trainable  # raises where it cannot be sent
+    return study
 
 
 def resolve(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,10 +11,9 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from ray import cloudpickle, tune
+from ray import tune
 from ray.tune.execution import class_cache
 
-import trainables
 from pipelines.cluster.connect import Cluster, is_alive, slot_counter
 from pipelines.cluster.sharing import gpu_counter
 from pipelines.record.files import RunFiles
@@ -34,7 +32,7 @@ from pipelines.tuner.schedulers import SCHEDULERS, Scheduler
 from pipelines.tuner.searcher import StudySearcher
 from pipelines.tuner.sources import RepeatedTrials, SampledTrials, Source
 from pipelines.tuner.stopper import StudyStopper
-from pipelines.tuner.trial import StudyTrial, Trainable, TrialSettings
+from pipelines.tuner.trial import StudyTrial, TrialSettings
 
 # Ray would start other processes than those that it has ready for a setting of PyTorch Lightning.
 class_cache.DEFAULT_ENV_VARS.clear()
@@ -118,7 +116,6 @@ def _run(
     suffix: str = "",
 ) -> list[FinishedTrial]:
     spec = study.spec
-    send_by_value(study.trainable)
     storage = spec.run.storage or str(study.folder)
     name = study.folder.name if spec.run.storage else record.files.ray.name
     settings = TrialSettings(
@@ -180,13 +177,6 @@ def _run(
     with _interruptible(ledger):
         tuner.fit()
     return record.trials
-
-
-def send_by_value(trainable: Trainable) -> None:
-    """A user's module goes to the workers with his function: it need not be installed there."""
-    name = getattr(trainable, "__module__", "")
-    if name.partition(".")[0] != trainables.__name__:
-        cloudpickle.register_pickle_by_value(sys.modules[name])
 
 
 def _resources(

@@ -14,6 +14,7 @@ from pipelines.study.spec import StudySpec
 from pipelines.tuner.algorithms import ALGORITHMS
 from pipelines.tuner.samplers import Problem
 from pipelines.tuner.schedulers import SCHEDULERS, Scheduler, StoppingRules
+from pipelines.tuner.sent_code import sendable
 from pipelines.tuner.trial import Trainable
 from search_spaces import Config, SearchSpace
 from trainables.data.datasets import TrialData
@@ -51,10 +52,12 @@ class Study:
         """What a trial receives."""
         return self.folds if len(self.folds) > 1 else self.data
 
-    @property
+    @cached_property
     def trial_trainable(self) -> Trainable:
-        """What a trial runs on :attr:`trial_data`."""
-        return CrossValidated(self.trainable) if len(self.folds) > 1 else self.trainable
+        """What a trial runs on :attr:`trial_data`. Raises ``ValueError`` for a function of the
+        user's that cannot be sent to a worker."""
+        sent = sendable(self.trainable)
+        return CrossValidated(sent) if len(self.folds) > 1 else sent
 
     @property
     def network(self) -> Network | None:

@@ -12,8 +12,8 @@ import ray
 from pipelines.cluster.resources import TrialResources
 from pipelines.study.prepare import load_problem, network_of
 from pipelines.study.references import import_trainable
-from pipelines.study.run_study import send_by_value
 from pipelines.study.runs import Run
+from pipelines.tuner.sent_code import sendable
 from pipelines.tuner.trial import Trainable
 from pipelines.winner.one_training import Training, train
 from trainables.data.datasets import TrialData
@@ -78,9 +78,8 @@ def train_all(
 
     Raises ``ValueError`` where the trainable yields no model.
     """
-    send_by_value(trainable)
     task = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus)(train)
-    given = ray.put((trainable, data))
+    given = ray.put((sendable(trainable), data))
     waiting = [task.remote(given, training, resources.cpus) for training in trainings]
     left = list(waiting)
     while left:

@@ -1,0 +1,120 @@
+"""A function of the user's in a process that has only what was sent to it."""
+
+from __future__ import annotations
+
+import importlib
+import pickle
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ray import cloudpickle
+
+from pipelines.tuner.sent_code import SentFunction, sendable
+from trainables.networks import NETWORKS
+
+ROOT = Path(__file__).parents[3]
+HARD = """
+import os
+import threading
+import torch
+import {helper}
+
+torch.backends.cudnn.benchmark = True
+LOCK = threading.Lock()
+FILE = open(os.devnull)
+
+
+def train():
+    with LOCK:
+        torch.backends.cudnn.deterministic = True
+        return {helper}.NUMBER, torch.backends.cudnn.benchmark, __file__
+
+
+def make(lock):
+    def inner():
+        return lock
+    return inner
+"""
+READ = """
+from pathlib import Path
+
+TEXT = Path("only_here.txt").read_text()
+
+
+def train():
+    return TEXT
+"""
+
+
+@pytest.fixture
+def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Of a name that no other test has."""
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    helper = f"helper_{tmp_path.name}"
+    (tmp_path / f"{helper}.py").write_text("NUMBER = 7\n")
+    (tmp_path / f"hard_{tmp_path.name}.py").write_text(HARD.format(helper=helper))
+    (tmp_path / f"read_{tmp_path.name}.py").write_text(READ)
+    (tmp_path / "only_here.txt").write_text("here")
+    yield tmp_path
+    for name in [n for n in sys.modules if n.endswith(tmp_path.name)]:
+        del sys.modules[name]
+
+
+def call_elsewhere(function: Any, folder: Path) -> str:
+    """What it returns in a process that knows nothing of its module."""
+    sent = folder / "sent.pickle"
+    sent.write_bytes(cloudpickle.dumps(function))
+    for path in [*folder.glob("*.py"), *folder.glob("*.txt")]:
+        path.unlink()
+    code = f"import pickle; print(pickle.loads(open({str(sent)!r}, 'rb').read())())"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd="/",
+        env={"PYTHONPATH": str(ROOT)},
+    )
+    assert done.stderr == ""
+    return done.stdout.strip()
+
+
+def test_a_module_with_locks_files_and_settings_is_run_again(modules: Path) -> None:
+    module = importlib.import_module(f"hard_{modules.name}")
+    shown = call_elsewhere(sendable(module.train), modules)
+    assert shown == f"(7, True, '{modules / module.__name__}.py')"
+
+
+def test_a_module_that_cannot_be_run_elsewhere_goes_by_value(modules: Path) -> None:
+    module = importlib.import_module(f"read_{modules.name}")
+    assert call_elsewhere(sendable(module.train), modules) == "here"
+
+
+def test_an_edited_module_is_run_anew(modules: Path) -> None:
+    """In a notebook: a process of the search before has the module as it was."""
+    name = f"helper_{modules.name}"
+    path = modules / f"{name}.py"
+    texts = ["def number():\n    return 1\n", "def number():\n    return 2\n# longer\n"]
+    sent = []
+    for text in texts:
+        path.write_text(text)
+        sys.modules.pop(name, None)
+        importlib.invalidate_caches()
+        module = importlib.import_module(name)
+        sent.append(cloudpickle.dumps(SentFunction(module.number)))
+    assert [pickle.loads(function)() for function in sent] == [1, 2]
+
+
+def test_what_can_be_sent_in_no_way_is_refused(modules: Path) -> None:
+    module = importlib.import_module(f"hard_{modules.name}")
+    with pytest.raises(ValueError, match=r"`trainable` make.<locals>.inner cannot be sent to a w"):
+        sendable(module.make(threading.Lock()))
+
+
+def test_our_own_networks_are_everywhere() -> None:
+    assert sendable(NETWORKS["mlp"]) is NETWORKS["mlp"]
