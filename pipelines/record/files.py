@@ -20,6 +20,11 @@ class RunFiles:
         return self.folder / "spec.json"
 
     @property
+    def preprocessing(self) -> Path:
+        """What made the inputs of the trials, as JSON: a list with one for each fold."""
+        return self.folder / "preprocessing.json"
+
+    @property
     def journal(self) -> Path:
         """Every finished trial, in Optuna's format."""
         return self.folder / "study.journal"

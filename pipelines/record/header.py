@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.record.files import RunFiles
+from trainables.data.files import check_file
 
 FORMAT = 2
 _NUMBER, _PREPARED = "format", "prepared"
@@ -34,11 +35,20 @@ def read_header(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     path = RunFiles(folder).spec
     if not path.is_file():
         raise ValueError(f"no run in {folder}: it has no {path.name}")
+    return split_header(read_json(path), path)
+
+
+def read_json(path: Path) -> Any:
+    """Raises ``ValueError`` for a file that is not there or holds no JSON."""
     try:
-        content = json.loads(path.read_text())
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        check_file(path)
+        return json.loads(path.read_text())
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
+    except RecursionError:
+        raise ValueError(f"{path} is nested too deeply") from None
+    except ValueError as error:
         raise ValueError(f"{path} cannot be read: {error}") from None
-    return split_header(content, path)
 
 
 def split_header(content: object, path: Path) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,13 @@ class Record:
         replace_file(path, self.files.weights_of(trial))
 
 
-def start_run(files: RunFiles, settings: Mapping[str, Any], prepared: Mapping[str, Any]) -> None:
-    """Make the folder of a run and say in it what is run.
+def start_run(
+    files: RunFiles,
+    settings: Mapping[str, Any],
+    prepared: Mapping[str, Any],
+    preprocessing: Sequence[Mapping[str, Any]] = (),
+) -> None:
+    """Make the folder of a run and say in it what is run, and what made its inputs.
 
     Raises ``ValueError`` where it exists.
     """
@@ -50,6 +56,8 @@ def start_run(files: RunFiles, settings: Mapping[str, Any], prepared: Mapping[st
         files.folder.mkdir(parents=True)
     except FileExistsError:
         raise ValueError(f"a run exists in {files.folder}: two never share a folder") from None
+    if preprocessing:
+        files.preprocessing.write_text(json.dumps(list(preprocessing), allow_nan=False) + "\n")
     write_header(files, settings, prepared)
 
 

@@ -125,11 +125,20 @@ def load_problem(spec: StudySpec) -> tuple[TrialData, ...]:
     Raises ``ValueError`` for data that cannot be loaded.
     """
     problem, seed = spec.problem, spec.search.seed
-    fraction, target = problem.data_fraction, problem.target
+    fraction, target, reading = problem.data_fraction, problem.target, problem.reading
+    folds: tuple[TrialData, ...]
     if problem.folds:
-        folds = load_folds(problem.data, problem.folds, target=target, fraction=fraction, seed=seed)
+        folds = load_folds(
+            problem.data,
+            problem.folds,
+            target=target,
+            fraction=fraction,
+            seed=seed,
+            reading=reading,
+        )
     else:
-        folds = (load(problem.data, target=target, fraction=fraction, seed=seed),)
+        data = load(problem.data, target=target, fraction=fraction, seed=seed, reading=reading)
+        folds = (data,)
     if problem.class_weights is None:
         return folds
     try:
@@ -142,7 +151,9 @@ def load_test_rows(spec: StudySpec) -> TestData:
     """The rows that no trial has seen, encoded and scaled as :func:`load_problem` has it without
     folds."""
     problem = spec.problem
-    return load_test(problem.data, target=problem.target, seed=spec.search.seed)
+    return load_test(
+        problem.data, target=problem.target, seed=spec.search.seed, reading=problem.reading
+    )
 
 
 def _find_space(spec: StudySpec, zoomed: Run | None) -> SearchSpace:

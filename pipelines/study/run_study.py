@@ -48,7 +48,7 @@ def run_study(study: Study, cluster: Cluster, observer: Observer) -> StudyResult
     """
     spec, files = study.spec, RunFiles(study.folder)
     sampler = make_sampler(spec.search.algo, study.problem, study.metric.worst)
-    start_run(files, spec.model_dump(mode="json"), study.prepared())
+    start_run(files, spec.model_dump(mode="json"), study.prepared(), study.preprocessing)
     ledger = TrialLedger(
         Rules(
             metric=study.metric_name,

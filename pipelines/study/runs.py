@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.record.files import RunFiles
-from pipelines.record.header import read_header
+from pipelines.record.header import read_header, read_json
 from pipelines.record.journal import load_journal, load_study
 from pipelines.record.looks import Look, read_looks
 from pipelines.record.table import curves_table, trials_table
@@ -18,6 +18,7 @@ from pipelines.study.references import import_object
 from pipelines.study.result import StudyResult
 from pipelines.study.spec import StudySpec
 from search_spaces import SearchSpace
+from trainables.data.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
     import optuna
@@ -69,6 +70,22 @@ class Run:
         content: dict[str, Any] = dict(self._prepared["data"])
         shape, classes = content.pop("input_shape"), content.pop("classes")
         return RecordedData(**content, input_shape=tuple(shape), classes=tuple(classes))
+
+    @cached_property
+    def preprocessing(self) -> tuple[Preprocessing, ...]:
+        """What made the inputs of its trials, and makes them of new samples: of each fold.
+
+        Raises ``ValueError`` where the record does not have it: a run of before it was kept, or of
+        data that were made by hand.
+        """
+        path = self.files.preprocessing
+        content = read_json(path)
+        if not isinstance(content, list) or not content:
+            raise ValueError(f"{path} is no list of preprocessings")
+        try:
+            return tuple(map(Preprocessing.from_dict, content))
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
 
     @property
     def lr_bounds(self) -> Mapping[str, Mapping[str, Any]]:

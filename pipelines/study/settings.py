@@ -164,6 +164,7 @@ Seconds: TypeAlias = Annotated[
 Memory: TypeAlias = Annotated[
     float, Field(gt=0), BeforeValidator(read_bytes), _Number, Parameter(metavar="AMOUNT")
 ]
+Columns: TypeAlias = Annotated[tuple[str, ...], Parameter(metavar="COLUMN")]
 File: TypeAlias = Annotated[Path, BeforeValidator(_not_empty), Parameter(metavar="FILE")]
 Folder: TypeAlias = Annotated[Path, BeforeValidator(_not_empty), Parameter(metavar="FOLDER")]
 Place: TypeAlias = Annotated[str, BeforeValidator(_not_empty), Parameter(metavar="PATH|URI")]

@@ -17,6 +17,7 @@ from pipelines.cluster.resources import AUTO, TrialResources
 from pipelines.study.folders import check_run_name
 from pipelines.study.settings import (
     AtLeastTwo,
+    Columns,
     Count,
     File,
     Folder,
@@ -39,7 +40,8 @@ from pipelines.tuner.algorithms import ALGORITHMS
 from pipelines.tuner.schedulers import SCHEDULERS
 from search_spaces import SPACES
 from trainables.data.datasets import DATASETS
-from trainables.training.metrics import METRICS
+from trainables.data.reading import Reading
+from trainables.training.metrics import METRICS, Task
 
 Algo: TypeAlias = Annotated[
     str, AfterValidator(one_of(ALGORITHMS)), Parameter(choices=list(ALGORITHMS))
@@ -74,6 +76,12 @@ class ProblemSettings(Settings):
     )
     target: str | None = None
     """The column to predict, of a table file."""
+    drop: Columns = ()
+    """A column of a table file to leave out; may be repeated."""
+    category: Columns = ()
+    """A column of numbers that are names; may be repeated."""
+    task: Task | None = None
+    """What the target's numbers are: classes (classification) or a quantity (regression)."""
     class_weights: Literal["balanced"] | None = None
     """balanced: each class counts the same in the loss, however rare."""
     data_fraction: Annotated[Real, Field(gt=0, le=1)] = 1.0
@@ -85,6 +93,11 @@ class ProblemSettings(Settings):
     def name(self) -> str:
         """The model, or the user's own function."""
         return self.trainable or self.model
+
+    @property
+    def reading(self) -> Reading:
+        """How a table file is read, where it is not as it looks."""
+        return Reading(self.drop, self.category, self.task)
 
 
 class SearchSettings(Settings):

@@ -142,6 +142,13 @@ class Study:
         best = best_trial(self.history, self.metric)
         return None if best is None else best.value
 
+    @property
+    def preprocessing(self) -> list[dict[str, Any]]:
+        """What made the inputs, for the record: of each fold. None of data that were made by
+        hand."""
+        fitted = [data.preprocessing for data in self.folds]
+        return [each.to_dict() for each in fitted if each is not None]
+
     def prepared(self) -> dict[str, Any]:
         """What the settings led to, for the record: the space exactly, the data, the versions."""
         data = self.data

@@ -15,11 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
-from trainables.data.files import check_file
 from trainables.data.images import read_digits, read_folder
+from trainables.data.preprocessing import Preprocessing
 from trainables.data.published import read_published
+from trainables.data.reading import AS_IT_LOOKS, Reading
 from trainables.data.splits import Raw, Split, fold_rows, split_rows, subset
-from trainables.data.tables import TABLE_SUFFIXES, read_embedded, read_file
+from trainables.data.table_files import table_suffix
+from trainables.data.tables import read_embedded, read_file
 from trainables.training.metrics import Task
 
 DATASETS: dict[str, Callable[[], Raw]] = {
@@ -58,6 +60,8 @@ class TrialData:
     """The same."""
     class_weights: tuple[float, ...] = ()
     """What a sample of each class counts in the loss; empty where all count the same."""
+    preprocessing: Preprocessing | None = None
+    """What made the inputs, and makes them of new samples; None where the data are made by hand."""
 
     @property
     def class_shares(self) -> np.ndarray:
@@ -96,7 +100,12 @@ class TestData:
 
 
 def load(
-    source: str, *, target: str | None = None, fraction: float = 1.0, seed: int = 0
+    source: str,
+    *,
+    target: str | None = None,
+    fraction: float = 1.0,
+    seed: int = 0,
+    reading: Reading = AS_IT_LOOKS,
 ) -> TrialData:
     """Load the train and validation splits of a data set.
 
@@ -107,16 +116,23 @@ def load(
         fraction: Share of the train split to return, in (0, 1], stratified, at least one sample per
             class. A smaller fraction's samples are among a larger one's. Validation stays whole.
         seed: Decides the split and the fraction's samples.
+        reading: How a table is read, where it is not as it looks.
 
     Raises:
         ValueError: with a message of one line which names the bad value and the rule.
     """
-    name, raw, split = _read_split(source, target, fraction, seed)
+    name, raw, split = _read_split(source, target, fraction, seed, reading)
     return _trial_data(name, raw, source, split, fraction, seed)
 
 
 def load_folds(
-    source: str, k: int, *, target: str | None = None, fraction: float = 1.0, seed: int = 0
+    source: str,
+    k: int,
+    *,
+    target: str | None = None,
+    fraction: float = 1.0,
+    seed: int = 0,
+    reading: Reading = AS_IT_LOOKS,
 ) -> tuple[TrialData, ...]:
     """Load ``k`` folds of what `load` gives as train and validation: each sample validates once.
 
@@ -126,7 +142,7 @@ def load_folds(
     Raises:
         ValueError: as `load` does, and where a class has fewer than ``k`` samples.
     """
-    name, raw, split = _read_split(source, target, fraction, seed)
+    name, raw, split = _read_split(source, target, fraction, seed, reading)
     pool = np.sort(np.concatenate([split.train, split.val]))
     return tuple(
         _trial_data(name, raw, source, fold, fraction, seed)
@@ -134,16 +150,19 @@ def load_folds(
     )
 
 
-def load_test(source: str, *, target: str | None = None, seed: int = 0) -> TestData:
-    """Load exactly the rows that `load` leaves out for the same source, target and seed.
+def load_test(
+    source: str, *, target: str | None = None, seed: int = 0, reading: Reading = AS_IT_LOOKS
+) -> TestData:
+    """Load exactly the rows that `load` leaves out for the same source, target, seed and reading.
 
     Raises:
         ValueError: as `load` does.
     """
-    _, raw = _read(source, target)
+    _, raw = _read(source, target, reading)
     split = split_rows(raw, source, seed)
-    inputs, targets = _fit(raw, source, split.train)
-    return TestData(inputs(split.test), targets(split.test))
+    fitted = _fit(raw, source, split.train)
+    inputs = fitted.transform(raw.samples, split.test)
+    return TestData(inputs, _targets(raw, fitted, split.test))
 
 
 def with_balanced_classes(data: TrialData) -> TrialData:
@@ -170,36 +189,36 @@ def describe(data: TrialData) -> str:
 
 
 def _read_split(
-    source: str, target: str | None, fraction: float, seed: int
+    source: str, target: str | None, fraction: float, seed: int, reading: Reading
 ) -> tuple[str, Raw, Split]:
     if not 0 < fraction <= 1:
         raise ValueError(f"fraction {fraction}: must be greater than 0 and at most 1")
-    name, raw = _read(source, target)
+    name, raw = _read(source, target, reading)
     return name, raw, split_rows(raw, source, seed)
 
 
 def _trial_data(
     name: str, raw: Raw, source: str, split: Split, fraction: float, seed: int
 ) -> TrialData:
-    inputs, targets = _fit(raw, source, split.train)
+    fitted = _fit(raw, source, split.train)
     train = subset(split.train, raw, fraction, seed)
-    mean, std = _target_scale(raw, split.train)
     return TrialData(
         name=name,
         task=raw.task,
-        x_train=inputs(train),
-        y_train=targets(train),
-        x_val=inputs(split.val),
-        y_val=targets(split.val),
+        x_train=fitted.transform(raw.samples, train),
+        y_train=_targets(raw, fitted, train),
+        x_val=fitted.transform(raw.samples, split.val),
+        y_val=_targets(raw, fitted, split.val),
         n_classes=len(raw.class_names) or 1,
         class_names=raw.class_names,
         fingerprint=raw.fingerprint,
-        target_mean=mean,
-        target_std=std,
+        target_mean=fitted.target_mean,
+        target_std=fitted.target_std,
+        preprocessing=fitted,
     )
 
 
-def _read(source: str, target: str | None) -> tuple[str, Raw]:
+def _read(source: str, target: str | None, reading: Reading) -> tuple[str, Raw]:
     """Name and content of a source; DATASETS go before files and folders of the same name."""
     named = DATASETS.get(source)
     try:
@@ -207,21 +226,23 @@ def _read(source: str, target: str | None) -> tuple[str, Raw]:
         is_folder = bool(source.strip()) and path.is_dir()
     except (OSError, RuntimeError) as error:
         raise ValueError(f"{source!r} cannot be opened: {error}") from error
-    is_table = not named and not is_folder and path.suffix.lower() in TABLE_SUFFIXES
+    suffix = None if named or is_folder else table_suffix(path)
+    is_table = suffix is not None
     if not (named or is_folder or is_table):
         raise ValueError(_unknown(source, path))
-    if is_table:
+    if suffix is not None:
         if not path.exists():
             raise ValueError(f"file {source!r} does not exist")
-        check_file(path)
         if target is None:
             raise ValueError(f"file {source!r} needs a target: name the column to predict")
-        return path.stem, read_file(path, target)
+        return path.name[: -len(suffix)], read_file(path, target, reading)
     if target is not None:
         raise ValueError(
             f"target {target!r} given for {source!r}, which has its own: "
             "only a .csv or .parquet file takes a target"
         )
+    if reading != AS_IT_LOOKS:
+        raise ValueError(f"`drop`, `category` and `task` are for a table file, not for {source!r}")
     return (source, named()) if named else (path.absolute().stem, read_folder(path))
 
 
@@ -237,23 +258,16 @@ def _unknown(source: str, path: Path) -> str:
     return f"unknown data set {source!r}{hint}: give one of {', '.join(DATASETS)}, {allowed}"
 
 
-Encoder = Callable[[np.ndarray], np.ndarray]
-
-
-def _fit(raw: Raw, source: str, train: np.ndarray) -> tuple[Encoder, Encoder]:
-    """Functions from row numbers to inputs and to targets, fitted on the train rows only."""
+def _fit(raw: Raw, source: str, train: np.ndarray) -> Preprocessing:
+    """Fitted on the train rows only."""
     try:
-        inputs = raw.fit_encoder(train)
+        return raw.fit(train)
     except ValueError as error:
         raise ValueError(f"{source!r}: {error}") from error
-    if raw.task == "classification":
-        return inputs, lambda rows: raw.y[rows]
-    mean, std = _target_scale(raw, train)
-    return inputs, lambda rows: ((raw.y[rows] - mean) / std).astype(np.float32)
 
 
-def _target_scale(raw: Raw, train: np.ndarray) -> tuple[float, float]:
-    """Mean and standard deviation of a regression's target; 0 and 1 for classes."""
+def _targets(raw: Raw, fitted: Preprocessing, rows: np.ndarray) -> np.ndarray:
+    y: np.ndarray = raw.y[rows]
     if raw.task == "classification":
-        return 0.0, 1.0
-    return float(raw.y[train].mean()), float(raw.y[train].std()) or 1.0
+        return y
+    return ((y - fitted.target_mean) / fitted.target_std).astype(np.float32)

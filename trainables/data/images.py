@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
-import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,12 +12,13 @@ from typing import Literal
 
 import numpy as np
 
-from trainables.data.files import check_file
+from trainables.data.image_files import header, one_line, read_images
+from trainables.data.image_inputs import fit_images
+from trainables.data.preprocessing import Preprocessing
 
 MIN_SIDE = 8
 GREY_MODES = frozenset({"1", "L", "LA", "La"})
 DEEP_GREY_MODES = frozenset({"I", "F", "I;16", "I;16L", "I;16B", "I;16N"})
-STATS_BATCH = 4096
 # Those of torchvision's ImageFolder, whose import would take longer than reading a small folder.
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 MOST_OTHERS = 10_000  # files of a class that are no images: the folder is another than was meant
@@ -47,36 +45,14 @@ class Images:
         digest.update(np.ascontiguousarray(self.y).data)
         return digest.hexdigest()
 
-    def fit_encoder(self, train: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-        """Return rows -> float32 images, normalised per channel with the pixels of `train`."""
-        mean, std = _channel_stats(self.x, train)
+    def fit(self, train: np.ndarray) -> Preprocessing:
+        """Fitted on the pixels of ``train``."""
+        return Preprocessing(fit_images(self.x, train), self.class_names)
 
-        def encode(rows: np.ndarray) -> np.ndarray:
-            out: np.ndarray = self.x[rows].astype(np.float32)
-            out -= mean
-            out /= std
-            return out
-
-        return encode
-
-
-def _channel_stats(x: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation per channel, float32 (channels, 1, 1); a std of 0 becomes 1."""
-    total = np.zeros(x.shape[1])
-    squares = np.zeros(x.shape[1])
-    # In batches: float64 copies of a whole data set are eight times its size.
-    for start in range(0, len(rows), STATS_BATCH):
-        batch = x[rows[start : start + STATS_BATCH]].astype(np.float64)
-        total += batch.sum(axis=(0, 2, 3))
-        squares += np.square(batch).sum(axis=(0, 2, 3))
-    count = len(rows) * x.shape[2] * x.shape[3]
-    mean = total / count
-    mean_square = squares / count
-    variance = mean_square - np.square(mean)
-    # The difference of two nearly equal numbers is rounding noise for a constant channel.
-    std = np.sqrt(np.where(variance > 1e-12 * mean_square, variance, 1.0))
-    shape = (-1, 1, 1)
-    return mean.reshape(shape).astype(np.float32), std.reshape(shape).astype(np.float32)
+    @property
+    def samples(self) -> np.ndarray:
+        """What a preprocessing takes."""
+        return self.x
 
 
 def read_digits() -> Images:
@@ -158,52 +134,14 @@ def _decode(paths: list[Path]) -> np.ndarray:
     mode = "RGB"
     if modes <= GREY_MODES | DEEP_GREY_MODES:
         mode = "F" if modes & DEEP_GREY_MODES else "L"
-    channels = 3 if mode == "RGB" else 1
-    dtype = np.float32 if mode == "F" else np.uint8
-    out = np.empty((len(paths), channels, height, width), dtype=dtype)
-    for index, path in enumerate(paths):
-        pixels = _pixels(path, mode, (width, height))
-        out[index] = pixels.transpose(2, 0, 1) if channels == 3 else pixels
-    return out
+    return read_images(paths, mode, (width, height))
 
 
 def _header(path: Path) -> tuple[tuple[int, int], str]:
-    """Size (width, height) and PIL mode of one image file."""
-    from PIL import Image
-
-    check_file(path)
-    with _named(path), Image.open(path) as image:
-        size, mode = image.size, image.mode
+    size, mode = header(path)
     if min(size) < MIN_SIDE:
         raise ValueError(
             f"image '{path}' is {size[0]}x{size[1]} pixels: "
             f"the smallest allowed is {MIN_SIDE}x{MIN_SIDE}"
         )
     return size, mode
-
-
-def _pixels(path: Path, mode: str, size: tuple[int, int]) -> np.ndarray:
-    """Pixels of one image file in the given PIL mode and size (width, height)."""
-    from PIL import Image
-
-    with _named(path), Image.open(path) as image:
-        converted = image.convert(mode)
-        if converted.size != size:
-            converted = converted.resize(size, Image.Resampling.BILINEAR)
-        return np.asarray(converted)
-
-
-@contextlib.contextmanager
-def _named(path: Path) -> Iterator[None]:
-    """Turn whatever a corrupt image makes PIL raise into a ValueError which names the file."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    except Exception as error:
-        raise ValueError(f"image '{path}' cannot be decoded: {one_line(error)}") from error
-
-
-def one_line(error: BaseException) -> str:
-    """The error's text with all white space collapsed; its type where it has no text."""
-    return " ".join(str(error).split()) or type(error).__name__

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from trainables.data.cifar_files import read_batch, read_names
-from trainables.data.images import Images, one_line
+from trainables.data.image_files import one_line
+from trainables.data.images import Images
 
 DOWNLOAD_TIMEOUT_S = 30.0
 LOCK_TRIES = 100

@@ -165,6 +165,9 @@ def test_a_table_of_the_users_with_categories_and_holes(cluster: Cluster) -> Non
         lines.append(f"{size},{'' if i % 5 == 0 else ['red', 'blue'][i % 2]},{'ab'[i % 2]}")
     Path("mine.csv").write_text("\n".join(lines) + "\n")
     folder = search("--data", "mine.csv", "--target", "kind")
+    (fitted,) = open_run(folder).preprocessing
+    assert fitted == load("mine.csv", target="kind").preprocessing
+    assert fitted.transform("mine.csv").shape == (CSV_ROWS, 4)  # 3 colours, one missing
     best = best_trial(open_run(folder).finished, METRICS["val_accuracy"])
     assert best is not None
     assert best.value == pytest.approx(validation_accuracy(folder))
@@ -230,6 +233,7 @@ def test_the_network_of_a_record_by_hand_needs_only_the_record(cluster: Cluster)
     folder = search("--folds", "3", "--trials", "2")
     weights = torch.load(folder / "best.pt", weights_only=True)
     assert {name.partition(".")[0] for name in weights} == {"0", "1", "2"}  # the folds
+    assert len(open_run(folder).preprocessing) == 3
 
 
 def test_checkpoints_in_a_storage_of_their_own(
@@ -339,6 +343,11 @@ BAD = [
     ("--data pipe.csv --target y", "pipe.csv", "a pipe, not a file"),
     ("--data endless.csv --target y", "endless.csv", "a device, not a file"),
     ("--data twice.csv --target y", "twice.csv", "more than one column 'y'"),
+    ("--data one.csv --target y --drop z", "'z'", "'x', 'y'"),
+    ("--data one.csv --target y --drop x", "one.csv", "no feature columns"),
+    ("--data one.csv --target y --drop y", "--drop y", "the target"),
+    ("--data one.csv --target y --task regression", "'y'", "texts"),
+    ("--data wine --drop x", "wine", "--drop"),
     ("--data loop", "loop/a/up", "a link to a folder that holds it"),
     ("--data photos", "broken.png", "decoded"),
     ("--data wine --model cnn", "wine", "images"),

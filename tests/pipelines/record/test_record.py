@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
@@ -268,6 +269,15 @@ def test_a_driver_killed_while_it_wrote_leaves_what_had_finished(folder: Path, l
     journal.write_bytes(journal.read_bytes()[:-lost])
     assert not journal.read_bytes().endswith(b"\n")
     assert open_run(folder).finished == TRIALS[:-1]
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", "[1]", "[{}]", "[" * 5000, "\x1b[31m"])
+def test_a_preprocessing_that_is_none_is_one_line(folder: Path, text: str) -> None:
+    path = RunFiles(folder).preprocessing
+    path.write_text(text)
+    with pytest.raises(ValueError, match=re.escape(str(path))) as error:
+        _ = open_run(folder).preprocessing
+    assert "\n" not in str(error.value)
 
 
 def test_reading_writes_nothing(folder: Path) -> None:

@@ -9,7 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from trainables.data.columns import MOST_VALUES, Date
 from trainables.data.datasets import load, load_test
+from trainables.data.reading import Reading
+from trainables.data.table_inputs import TableInputs
 
 
 def write_csv(path: Path, **columns: object) -> str:
@@ -44,6 +47,7 @@ def test_tables_are_fitted_on_train_only(tmp_path: Path) -> None:
     assert after.y_val.max() > 1e5
     assert before.x_val[:, 2:].sum() == len(before.x_val)
     assert after.x_val[:, 2:].sum() == 0  # an unseen category has no column
+    assert after.preprocessing == before.preprocessing
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
@@ -67,34 +71,75 @@ def test_mixed_columns(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"mixed{suffix}"
     frame.to_csv(path, index=False) if suffix == ".csv" else frame.to_parquet(path)
     data, test = load(str(path), target="y"), load_test(str(path), target="y")
-    # number, whole, constant; flag 2, flag or none 2, colour 3; one per train id; nothing dropped
-    assert data.input_shape == test.x.shape[1:] == (3 + 2 + 2 + 3 + len(data.x_train),)
+    # number, whole; flag 2, flag or none 2, colour 3; the others have nothing to learn from
+    assert data.input_shape == test.x.shape[1:] == (2 + 2 + 2 + 3,)
     for x in (data.x_train, data.x_val, test.x):
         assert x.dtype == np.float32
         assert np.isfinite(x).all()
-        assert np.abs(x[:, :3]).max() < 3
+        assert np.abs(x[:, :2]).max() < 3
+        assert set(np.unique(x[:, 2:])) == {0, 1}
+    assert data.preprocessing is not None
+    inputs = data.preprocessing.inputs
+    assert str(inputs) == "8: 2 numbers, 3 categories, 3 left out"
     assert (data.name, data.class_names, data.is_image) == ("mixed", ("no", "yes"), False)
 
 
-def test_at_most_100_columns_per_category(tmp_path: Path) -> None:
-    source = write_csv(tmp_path / "t.csv", id=[f"row {i}" for i in range(300)], y=[0, 1] * 150)
-    assert load(source, target="y").input_shape == (100,)
+def test_a_category_of_many_values_has_a_column_for_the_commonest_alone(tmp_path: Path) -> None:
+    names = [f"name {i // (1 + i % 7)}" for i in range(3000)]
+    data = load(write_csv(tmp_path / "t.csv", name=names, y=[0, 1] * 1500), target="y")
+    assert data.input_shape == (MOST_VALUES + 2,)  # the others, and how often
+    assert (data.x_train[:, : MOST_VALUES + 1].sum(1) == 1).all()
+    often = data.x_train[:, -1]
+    assert often.mean() == pytest.approx(0, abs=1e-4)
+    assert often.std() == pytest.approx(1, abs=1e-4)
+    others = data.x_train[:, MOST_VALUES] == 1
+    assert others.any()
+    assert often[others].max() <= often[~others].min()
 
 
-def test_parquet_times_and_decimals_are_numbers(tmp_path: Path) -> None:
-    from decimal import Decimal
+def test_numbers_may_be_names(tmp_path: Path) -> None:
+    source = write_csv(tmp_path / "t.csv", zip=[1, 2, 3, None] * 15, y=[0, 1] * 30)
+    assert load(source, target="y").input_shape == (1,)
+    data = load(source, target="y", reading=Reading(category=("zip",)))
+    assert data.input_shape == (4,)
+    assert data.preprocessing is not None
+    frame = pd.DataFrame({"zip": [3, 1.0, None, 7]})
+    expected = [[0, 0, 0, 1], [0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]]
+    np.testing.assert_array_equal(data.preprocessing.transform(frame), expected)
+    texts = pd.DataFrame({"zip": ["3", "1.0", None, "7"]})
+    np.testing.assert_array_equal(data.preprocessing.transform(texts), expected)
 
-    frame = pd.DataFrame(
-        {
-            "when": pd.date_range("2020-01-01", periods=20),
-            "price": [Decimal(i) / 4 for i in range(20)],
-            "y": np.arange(20) / 3,
-        }
-    )
-    frame.to_parquet(tmp_path / "t.parquet")
-    data = load(str(tmp_path / "t.parquet"), target="y")
-    assert data.input_shape == (2,)
-    np.testing.assert_allclose(data.x_train[:, 0], data.x_train[:, 1], rtol=1e-5)
+
+def test_dates_are_times_and_places_in_the_calendar(tmp_path: Path) -> None:
+    hours = pd.date_range("2013-01-01", periods=500, freq="31h")
+    source = write_csv(tmp_path / "t.csv", at=hours, day=hours.date, y=np.arange(500) / 3)
+    data = load(source, target="y")
+    assert data.preprocessing is not None
+    assert str(data.preprocessing.inputs) == "2: 2 dates"
+    assert data.input_shape == (1 + 2 * 4 + 1 + 2 * 3,)  # a day has no time
+    new = pd.DataFrame({"at": [pd.Timestamp("2014-07-01 06:00"), None], "day": ["2014-07-01", ""]})
+    new.loc[1, "day"] = None
+    x = data.preprocessing.transform(new)
+    # July is half a year on; the first; a Tuesday; a quarter of the day
+    angles = np.array([1 / 2, 0, 1 / 7, 1 / 4]) * 2 * np.pi
+    circles = np.stack([np.sin(angles), np.cos(angles)], 1).ravel()
+    np.testing.assert_allclose(x[0, 1:9], circles, atol=1e-6)
+    np.testing.assert_allclose(x[0, 10:], circles[:6], atol=1e-6)
+    assert x[0, 0] > 1
+    assert (x[1] == 0).all()
+
+
+@pytest.mark.parametrize(
+    "text", ["05:30", "2013-01-02T05:30:00Z", "2013/01/02 05:30", "02.01.2013 05:30"]
+)
+def test_other_ways_to_write_a_time(tmp_path: Path, text: str) -> None:
+    rows = [text.replace("05:30", f"{i % 24:02}:30") for i in range(48)]
+    data = load(write_csv(tmp_path / "t.csv", at=rows, y=[0, 1] * 24), target="y")
+    assert data.preprocessing is not None
+    assert isinstance(data.preprocessing.inputs, TableInputs)
+    (column,) = data.preprocessing.inputs.columns
+    assert isinstance(column, Date)
+    assert column.cycles == ("time",)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +219,7 @@ UNUSABLE: dict[str, tuple[Callable[[Path], str], str, str]] = {
         "y",
         "no column 'y': it has 'c0', .*'c9' and 2 more",
     ),
-    "twin columns": (twin_columns, "y", r"cannot be parsed as parquet: .*Name\(x\)"),
+    "twin columns": (twin_columns, "y", "has more than one column 'x': rename them"),
     "only the target": (table(y=[0, 1] * 5), "y", "no feature columns besides the target 'y'"),
     "only empty features": (table(x=[None] * 10, y=TEN), "y", "no value in any column besides"),
     "few rows": (table(x=TEN[:9], y=TEN[:9]), "y", "9 rows with a value in target 'y'.* 10 are"),

@@ -1,0 +1,225 @@
+"""What was fitted goes through JSON, and turns new samples into what a search trained on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from trainables.data.datasets import TrialData, load, load_folds
+from trainables.data.preprocessing import Preprocessing
+
+N = 120
+
+
+def mixed() -> pd.DataFrame:
+    """A column of every kind, with holes."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "number": rng.normal(5, 2, N).round(3),
+            "whole": rng.integers(0, 9, N),
+            "colour": rng.choice(np.array(["red", "blue", "grün", None]), N),
+            "flag": rng.choice([True, False], N),
+            "city": [f"city {i // 2}" for i in range(N)],
+            "when": pd.date_range("2020-01-30", periods=N, freq="7h"),
+            "id": [f"row {i}" for i in range(N)],
+            "y": rng.choice(["no", "yes"], N),
+        }
+    )
+    frame.loc[[3, 40], "number"] = np.nan
+    frame.loc[7, "when"] = None
+    return frame
+
+
+def through_json(data: TrialData) -> Preprocessing:
+    assert data.preprocessing is not None
+    text = json.dumps(data.preprocessing.to_dict(), allow_nan=False)
+    again = Preprocessing.from_dict(json.loads(text))
+    assert again == data.preprocessing
+    return again
+
+
+def rows_in(x: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """Where the rows of ``x`` are in ``whole``, each exactly."""
+    places = {row.tobytes(): place for place, row in enumerate(whole)}
+    return np.array([places[row.tobytes()] for row in x])
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_rows_of_a_table_become_what_they_were_in_training(tmp_path: Path, suffix: str) -> None:
+    frame, path = mixed(), tmp_path / f"t{suffix}"
+    frame.to_csv(path, index=False) if suffix == ".csv" else frame.to_parquet(path)
+    data = load(str(path), target="y")
+    fitted = through_json(data)
+    assert (fitted.target, fitted.class_names) == ("y", ("no", "yes"))
+    for rows in (frame, path, str(path), frame.drop(columns=["y", "id"])):
+        x = fitted.transform(rows)
+        assert x.dtype == np.float32
+        found = rows_in(np.concatenate([data.x_train, data.x_val]), x)
+        assert len(set(found)) == len(data.x_train) + len(data.x_val)
+    shuffled = frame.sample(frac=1, random_state=0)[list(reversed(frame.columns))]
+    np.testing.assert_array_equal(fitted.transform(shuffled), x[shuffled.index])
+
+
+def test_a_single_row_becomes_what_it_is_among_others(tmp_path: Path) -> None:
+    frame, path = mixed(), tmp_path / "t.csv"
+    frame.to_csv(path, index=False)
+    fitted = through_json(load(str(path), target="y"))
+    whole = fitted.transform(frame)
+    for row in (0, 3, 7, N - 1):
+        np.testing.assert_array_equal(fitted.transform(frame.iloc[[row]])[0], whole[row])
+    assert fitted.transform(frame.iloc[:0]).shape == (0, whole.shape[1])
+
+
+def test_values_that_training_did_not_have(tmp_path: Path) -> None:
+    frame, path = mixed(), tmp_path / "t.csv"
+    frame.to_csv(path, index=False)
+    fitted = through_json(load(str(path), target="y"))
+    strange = frame.iloc[:3].assign(
+        number=["1e999", "-4", np.nan], colour="violet", flag=None, city="city x", when="1815-06-18"
+    )
+    x = fitted.transform(strange)
+    assert np.isfinite(x).all()
+    assert x[0, 0] == x[2, 0] != x[1, 0]  # infinite is missing
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda frame: frame.drop(columns="colour"), "there is no column 'colour'"),
+        (lambda frame: frame.assign(number="much"), "column 'number' is of texts such as 'much'"),
+        (lambda frame: frame.assign(when="soon"), "column 'when' is of texts such as 'soon'"),
+    ],
+)
+def test_rows_of_another_kind_are_refused(
+    tmp_path: Path, change: Callable[[pd.DataFrame], pd.DataFrame], message: str
+) -> None:
+    mixed().to_csv(tmp_path / "t.csv", index=False)
+    fitted = through_json(load(str(tmp_path / "t.csv"), target="y"))
+    with pytest.raises(ValueError, match=message):
+        fitted.transform(change(mixed()))
+
+
+def test_a_regression_knows_its_unit(tmp_path: Path) -> None:
+    mixed().assign(y=np.arange(N) * 1000.0 + 0.5).to_csv(tmp_path / "t.csv", index=False)
+    data = load(str(tmp_path / "t.csv"), target="y")
+    fitted = through_json(data)
+    assert fitted.class_names == ()
+    values = data.y_train * fitted.target_std + fitted.target_mean
+    np.testing.assert_allclose(values % 1000, 0.5, atol=0.1)
+
+
+def test_image_files_become_what_they_were_in_training(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for name in ("cat", "dog"):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        for i in range(8):
+            pixels = rng.integers(0, 256, (9, 12, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "pets" / name / f"{i}.png")
+    data = load(str(tmp_path / "pets"))
+    fitted = through_json(data)
+    assert fitted.class_names == ("cat", "dog")
+    assert str(fitted.inputs) == "12x9 pixels, 3 channels"
+    whole = fitted.transform(sorted(tmp_path.rglob("*.png")))
+    assert len(set(rows_in(np.concatenate([data.x_train, data.x_val]), whole))) == 12
+    Image.new("L", (50, 40), 255).save(tmp_path / "other.png")  # brought to size and mode
+    assert fitted.transform([tmp_path / "other.png"]).shape == (1, 3, 9, 12)
+    with pytest.raises(ValueError, match=r"images of shape \(1, 9, 12\), not \(3, 9, 12\)"):
+        fitted.transform(np.zeros((2, 1, 9, 12), np.uint8))
+
+
+@pytest.mark.parametrize("source", ["digits", "wine", "diabetes"])
+def test_every_source_has_one(source: str) -> None:
+    data = load(source)
+    assert through_json(data).inputs.shape == data.input_shape
+    assert len({json.dumps(through_json(fold).to_dict()) for fold in load_folds(source, 3)}) == 3
+
+
+def contents() -> list[tuple[str, dict[str, Any]]]:
+    """Two sound ones with every kind of column, to spoil."""
+    table = {
+        "format": 1,
+        "kind": "table",
+        "columns": [
+            {"kind": "number", "name": "a", "median": 0, "mean": 1.5, "std": 2.0},
+            {
+                "kind": "category",
+                "name": "b",
+                "values": [None, "x"],
+                "other": True,
+                "of_numbers": False,
+                "counts": {"x": 3},
+                "mean": 0.0,
+                "std": 1.0,
+            },
+            {"kind": "date", "name": "c", "mean": 0.0, "std": 1.0, "cycles": ["day"]},
+            {"kind": "left out", "name": "d", "why": "it has no value"},
+        ],
+        "class_names": ["no", "yes"],
+        "target": "y",
+        "target_mean": 0.0,
+        "target_std": 1.0,
+    }
+    images = {
+        "format": 1,
+        "kind": "images",
+        "mode": "L",
+        "height": 8,
+        "width": 8,
+        "mean": [1.0],
+        "std": [2.0],
+        "class_names": ["a"],
+        "target": None,
+        "target_mean": 0.0,
+        "target_std": 1.0,
+    }
+    return [("table", table), ("images", images)]
+
+
+_COLUMNS = {"a": [1.0, None], "b": ["x", None], "c": ["2020-01-01", None], "d": [1.0, None]}
+SAMPLES: dict[str, Any] = {
+    "table": pd.DataFrame(
+        {name: _COLUMNS.get(name, [None, None]) for name in [*_COLUMNS, "x", "\x1b[31m"]}
+    ),
+    "images": np.zeros((2, 1, 8, 8), np.uint8),
+}
+
+
+def places(content: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The way to every value."""
+    inside = content.items() if isinstance(content, dict) else enumerate(content)
+    found = []
+    for key, value in inside:
+        found.append((*path, key))
+        if isinstance(value, dict | list):
+            found += places(value, (*path, key))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("kind", "sound"), contents(), ids=lambda v: v if isinstance(v, str) else ""
+)
+def test_what_is_no_preprocessing_is_one_line(kind: str, sound: dict[str, Any]) -> None:
+    assert Preprocessing.from_dict(sound).to_dict() == sound
+    wrong: list[Any] = [None, "x", -1, 1e400, float("nan"), [], {}, [[1]], True, "\x1b[31m"]
+    for path in places(sound):
+        for value in wrong:
+            spoilt = json.loads(json.dumps(sound))
+            inner = spoilt
+            for key in path[:-1]:
+                inner = inner[key]
+            inner[path[-1]] = value
+            try:
+                read = Preprocessing.from_dict(spoilt)
+            except ValueError:
+                continue
+            # What is read all the same is sound: it goes back, and transforms.
+            assert Preprocessing.from_dict(read.to_dict()) == read
+            assert np.isfinite(read.transform(SAMPLES[kind])).all()

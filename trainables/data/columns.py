@@ -1,0 +1,336 @@
+"""How the columns of a table become inputs of a network.
+
+Each kind is a frozen value, fitted on the train rows alone, that JSON can hold:
+
+- a number: missing values become the median; then standardised;
+- a category: a column of 0 and 1 for each of its commonest values, one for all others, and, where
+  there are more values than that, the standardised logarithm of how often the value occurs among
+  the train rows, where a value that occurs once counts as one that is new;
+- a date: the time as a standardised number, and the sine and cosine of the place in the year, the
+  month, the week and the day, each where it varies;
+- left out: what has no value, only one, or no value that occurs twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MOST_VALUES = 32  # of a category that have a column of their own
+MOST_COUNTED = 10_000  # of a category whose counts are kept; the others count as new
+LEAST_COUNT = 2  # of a value that has a column: what occurs once teaches nothing
+FLOAT32_MAX = float(np.finfo(np.float32).max)
+
+
+@dataclass(frozen=True)
+class Number:
+    """One input."""
+
+    kind: ClassVar[str] = "number"
+    name: str
+    median: float
+    mean: float
+    std: float
+    width: ClassVar[int] = 1
+
+    def encode(self, column: pa.ChunkedArray) -> np.ndarray:
+        """(n, 1) float64. Raises ``ValueError`` for a value that is no number."""
+        values = numbers(self.name, column)
+        values[np.isnan(values)] = self.median
+        values -= self.mean
+        values /= self.std
+        return values[:, None]
+
+
+@dataclass(frozen=True)
+class Category:
+    """An input for each of ``values``, of which None is a missing one; for the ``other`` values;
+    and for how often the value occurs, where ``counts`` are given."""
+
+    kind: ClassVar[str] = "category"
+    name: str
+    values: tuple[str | None, ...]
+    other: bool
+    of_numbers: bool  # so that 3, 3.0 and "3" are one value
+    counts: Mapping[str, int] | None = None
+    mean: float = 0.0  # of the logarithm of the counts
+    std: float = 1.0
+
+    @property
+    def width(self) -> int:
+        return len(self.values) + self.other + (self.counts is not None)
+
+    def encode(self, column: pa.ChunkedArray) -> np.ndarray:
+        """(n, width) float32. A value that the train rows do not have is one of the others; where
+        there are none, all its inputs are 0."""
+        codes, texts = dictionary(column, of_numbers=self.of_numbers)
+        places = {value: place for place, value in enumerate(self.values)}
+        unknown = len(self.values) if self.other else -1
+        place_of = np.array([places.get(text, unknown) for text in texts])
+        place = place_of[codes]
+        out = np.zeros((len(codes), self.width), np.float32)
+        known = np.flatnonzero(place >= 0)
+        out[known, place[known]] = 1
+        if self.counts is not None:
+            often = np.array([0 if text is None else self.counts.get(text, 0) for text in texts])
+            out[:, -1] = ((np.log1p(often) - self.mean) / self.std)[codes]
+        return out
+
+
+@dataclass(frozen=True)
+class Date:
+    """Inputs for a date, a time of day, or both. A missing one has 0 in all of them."""
+
+    kind: ClassVar[str] = "date"
+    name: str
+    mean: float  # seconds since 1970
+    std: float
+    cycles: tuple[str, ...]  # names in CYCLES
+
+    @property
+    def width(self) -> int:
+        return 1 + 2 * len(self.cycles)
+
+    def encode(self, column: pa.ChunkedArray) -> np.ndarray:
+        """(n, width) float64. Raises ``ValueError`` for a value that is no date."""
+        moments = seconds(self.name, column)
+        missing = np.isnat(moments)
+        moments = np.where(missing, np.datetime64(0, "s"), moments)
+        out = np.empty((len(moments), self.width))
+        out[:, 0] = (moments.astype(np.int64) - self.mean) / self.std
+        for i, cycle in enumerate(self.cycles):
+            angle = 2 * np.pi * _share_of(moments, cycle)
+            out[:, 1 + 2 * i], out[:, 2 + 2 * i] = np.sin(angle), np.cos(angle)
+        out[missing] = 0
+        return out
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """No input, and why not."""
+
+    kind: ClassVar[str] = "left out"
+    name: str
+    why: str
+    width: ClassVar[int] = 0
+
+    def encode(self, column: pa.ChunkedArray) -> np.ndarray:
+        """(n, 0)."""
+        return np.empty((len(column), 0), np.float32)
+
+
+Column = Number | Category | Date | LeftOut
+_KINDS: dict[str, type[Any]] = {k.kind: k for k in (Number, Category, Date, LeftOut)}
+CYCLES = ("month", "day", "weekday", "time")  # of a year, a month, a week, a day
+
+
+def fit_column(name: str, column: pa.ChunkedArray, *, as_category: bool = False) -> Column:
+    """What the train rows of a column show.
+
+    Raises ``ValueError`` for a type that no kind takes, such as a list.
+    """
+    import pyarrow as pa
+
+    kind = column.type
+    if column.null_count == len(column):
+        return LeftOut(name, "it has no value")
+    if as_category or pa.types.is_boolean(kind) or is_text(kind):
+        return _fit_category(name, column)
+    if pa.types.is_temporal(kind) and not pa.types.is_duration(kind):
+        return _fit_date(name, column)
+    return _fit_number(name, column)
+
+
+def _fit_number(name: str, column: pa.ChunkedArray) -> Column:
+    values = numbers(name, column)
+    seen = values[~np.isnan(values)]
+    if not len(seen):
+        return LeftOut(name, "it has no value")
+    if seen.min() == seen.max():
+        return LeftOut(name, f"it has only the value {seen[0]:g}")
+    median = float(np.median(seen))
+    values[np.isnan(values)] = median
+    return Number(name, median, float(values.mean()), float(values.std()) or 1.0)
+
+
+def _fit_category(name: str, column: pa.ChunkedArray) -> Column:
+    import pyarrow as pa
+
+    of_numbers = not is_text(column.type) and not pa.types.is_boolean(column.type)
+    codes, texts = dictionary(column, of_numbers=of_numbers)
+    totals: dict[str | None, int] = {}
+    for text, count in zip(texts, np.bincount(codes, minlength=len(texts)).tolist(), strict=True):
+        totals[text] = totals.get(text, 0) + count
+    totals = {text: count for text, count in totals.items() if count}
+    if len(totals) == 1:
+        return LeftOut(name, f"it has only the value {next(iter(totals))!r}")
+    ordered = sorted(totals, key=lambda text: (-totals[text], text is not None, text or ""))
+    often = [text for text in ordered if totals[text] >= LEAST_COUNT]
+    if not [text for text in often if text is not None]:
+        return LeftOut(name, "no value of it occurs twice")
+    kept = often[:MOST_VALUES]
+    known = tuple(sorted(kept, key=lambda text: (text is not None, text or "")))
+    other = len(kept) < len(totals)
+    if len(often) <= MOST_VALUES:
+        return Category(name, known, other, of_numbers)
+    counts = {text: totals[text] for text in often[:MOST_COUNTED] if text is not None}
+    often_of = np.array([0 if text is None else counts.get(text, 0) for text in texts])
+    logs = np.log1p(often_of)[codes]
+    mean, std = float(logs.mean()), float(logs.std()) or 1.0
+    return Category(name, known, other, of_numbers, counts, mean, std)
+
+
+def _fit_date(name: str, column: pa.ChunkedArray) -> Column:
+    moments = seconds(name, column)
+    moments = moments[~np.isnat(moments)]
+    if not len(moments) or moments.min() == moments.max():
+        return LeftOut(name, "it has only one value")
+    cycles = tuple(cycle for cycle in CYCLES if np.ptp(_share_of(moments, cycle)) > 0)
+    since = moments.astype(np.int64)
+    return Date(name, float(since.mean()), float(since.std()), cycles)
+
+
+def _share_of(moments: np.ndarray, cycle: str) -> np.ndarray:
+    """How much of the cycle is over: 0 to less than 1."""
+    days = moments.astype("datetime64[D]")
+    if cycle == "month":
+        return np.asarray(days.astype("datetime64[M]").astype(np.int64) % 12 / 12)
+    if cycle == "day":
+        return np.asarray((days - days.astype("datetime64[M]")).astype(np.int64) / 31)
+    if cycle == "weekday":  # 1970 began on a Thursday
+        return np.asarray((days.astype(np.int64) + 3) % 7 / 7)
+    return np.asarray((moments - days).astype(np.int64) / 86400)
+
+
+def numbers(name: str, column: pa.ChunkedArray) -> np.ndarray:
+    """(n,) float64, the caller's own. Missing, infinite, and what float32 cannot hold are NaN."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    if pa.types.is_duration(column.type):
+        column = compute.divide(column.cast(pa.duration("us")).cast(pa.int64()), 1e6)
+    elif pa.types.is_temporal(column.type):
+        column = pa.chunked_array([seconds(name, column).astype(np.float64)])
+    try:
+        values = column.cast(pa.float64(), safe=False).to_numpy()
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        raise ValueError(f"column {name!r} is of {_shown(column)}, not of numbers") from None
+    values = np.array(values)  # what Arrow gives may be its own memory
+    values[~(np.abs(values) <= FLOAT32_MAX)] = np.nan
+    return values
+
+
+def seconds(name: str, column: pa.ChunkedArray) -> np.ndarray:
+    """(n,) datetime64[s], NaT where missing; a time of day is one of the first day of 1970, and
+    with a time zone it is what clocks there show."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    try:
+        if is_text(column.type):
+            column = column.cast(pa.string()).cast(pa.timestamp("s"))
+        if pa.types.is_time(column.type):
+            column = column.cast(pa.time64("us"), safe=False).cast(pa.int64())
+            column = compute.divide(column, 1_000_000).cast(pa.timestamp("s"))
+        if pa.types.is_timestamp(column.type) and column.type.tz is not None:
+            column = compute.local_timestamp(column)
+        return np.asarray(column.cast(pa.timestamp("s"), safe=False).to_numpy(), "datetime64[s]")
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        raise ValueError(f"column {name!r} is of {_shown(column)}, not of dates") from None
+
+
+def dictionary(
+    column: pa.ChunkedArray, *, of_numbers: bool = False
+) -> tuple[np.ndarray, list[str | None]]:
+    """(n,) places in a list of texts, of which None, the last, is a missing value."""
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    coded = column.combine_chunks().dictionary_encode()
+    if isinstance(coded, pa.ChunkedArray):  # of no rows
+        coded = coded.combine_chunks()
+    texts: list[str | None] = [_text(v, of_numbers) for v in coded.dictionary.to_pylist()]
+    codes = coded.indices.fill_null(len(texts)).to_numpy()
+    return codes, [*texts, None]
+
+
+def _text(value: object, of_numbers: bool) -> str | None:
+    """One text for 3, 3.0 and, among numbers, "3.0"."""
+    if isinstance(value, str) and of_numbers:
+        try:
+            value = float(value)
+        except ValueError:
+            return str(value)
+    if isinstance(value, float):
+        if np.isnan(value):
+            return None
+        return str(int(value)) if value.is_integer() else repr(value)
+    return None if value is None else str(value)
+
+
+def is_text(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(kind):
+        return is_text(kind.value_type)
+    return bool(
+        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    )
+
+
+def _shown(column: pa.ChunkedArray) -> str:
+    """The type, and of texts the first that is there."""
+    if is_text(column.type):
+        first = next((value for value in column.to_pylist() if value is not None), "")
+        return f"texts such as {str(first)[:40]!r}"
+    return f"the type {column.type}"
+
+
+def column_to_dict(column: Column) -> dict[str, Any]:
+    """In what JSON has."""
+    content = {"kind": column.kind, **asdict(column)}
+    return {key: list(v) if isinstance(v, tuple) else v for key, v in content.items()}
+
+
+def column_from_dict(content: Mapping[str, Any]) -> Column:
+    """What :func:`column_to_dict` wrote down. Raises ``ValueError`` for anything else."""
+    try:
+        values = {key: value for key, value in content.items() if key != "kind"}
+        values |= {key: tuple(v) for key, v in values.items() if isinstance(v, list)}
+        column: Column = _KINDS[content["kind"]](**values)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"no column: {type(error).__name__}: {error}") from None
+    if not (isinstance(column.name, str) and all(_is_sound(*pair) for pair in values.items())):
+        raise ValueError(f"column {column.name!r} has {values}")
+    return column
+
+
+def _is_sound(field: str, value: object) -> bool:
+    if field in ("median", "mean"):
+        return _is_number(value)
+    if field == "std":
+        return _is_number(value) and value > 0  # type: ignore[operator]
+    if field in ("other", "of_numbers"):
+        return isinstance(value, bool)
+    if field == "values":
+        return isinstance(value, tuple) and all(isinstance(v, str | None) for v in value)
+    if field == "counts":
+        return value is None or (
+            isinstance(value, dict)
+            and all(isinstance(text, str) for text in value)
+            and all(type(count) is int and count >= 0 for count in value.values())
+        )
+    if field == "cycles":
+        return isinstance(value, tuple) and all(cycle in CYCLES for cycle in value)
+    return isinstance(value, str)
+
+
+def _is_number(value: object) -> bool:
+    return type(value) in (int, float) and bool(np.isfinite(value))  # type: ignore[call-overload]

@@ -1,0 +1,85 @@
+"""How images become inputs of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from trainables.data.image_files import read_images
+
+STATS_BATCH = 4096
+
+Mode: TypeAlias = Literal["L", "RGB", "F"]
+
+
+@dataclass(frozen=True)
+class ImageInputs:
+    """How images become inputs: brought to one size and mode, then normalised by channel."""
+
+    mode: Mode
+    """Pillow's: grey, colour, or grey of more than 8 bits."""
+    height: int
+    width: int
+    mean: tuple[float, ...]
+    """Of the pixels of the train images, a number for each channel."""
+    std: tuple[float, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one input: channels, height, width."""
+        return (len(self.mean), self.height, self.width)
+
+    def transform(
+        self, images: np.ndarray | Sequence[str | Path], which: np.ndarray | None = None
+    ) -> np.ndarray:
+        """float32 (n, channels, height, width) of image files, or of pixels of that shape; of
+        ``which`` of them alone, where they are given.
+
+        Raises:
+            ValueError: a file cannot be read as an image, or pixels have another shape.
+        """
+        if not isinstance(images, np.ndarray):
+            paths = [Path(image) for image in images]
+            images = read_images(paths, self.mode, (self.width, self.height))
+        if images.shape[1:] != self.shape:
+            raise ValueError(f"images of shape {images.shape[1:]}, not {self.shape}")
+        out = (images if which is None else images[which]).astype(np.float32)
+        out -= np.array(self.mean, np.float32).reshape(-1, 1, 1)
+        out /= np.array(self.std, np.float32).reshape(-1, 1, 1)
+        return out
+
+    def __str__(self) -> str:
+        """As ``28x28 pixels, 1 channel``."""
+        channels = len(self.mean)
+        plural = "s" if channels > 1 else ""
+        return f"{self.width}x{self.height} pixels, {channels} channel{plural}"
+
+
+def fit_images(x: np.ndarray, train: np.ndarray) -> ImageInputs:
+    """Scaled with the pixels of the images ``train`` of ``x``, (n, channels, height, width)."""
+    mean, std = _channel_stats(x, train)
+    _, channels, height, width = x.shape
+    mode: Mode = "RGB" if channels == 3 else "L" if x.dtype == np.uint8 else "F"
+    return ImageInputs(mode, height, width, tuple(mean.tolist()), tuple(std.tolist()))
+
+
+def _channel_stats(x: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation per channel, float32 (channels,); a std of 0 becomes 1."""
+    total = np.zeros(x.shape[1])
+    squares = np.zeros(x.shape[1])
+    # In batches: float64 copies of a whole data set are eight times its size.
+    for start in range(0, len(rows), STATS_BATCH):
+        batch = x[rows[start : start + STATS_BATCH]].astype(np.float64)
+        total += batch.sum(axis=(0, 2, 3))
+        squares += np.square(batch).sum(axis=(0, 2, 3))
+    count = len(rows) * x.shape[2] * x.shape[3]
+    mean = total / count
+    mean_square = squares / count
+    variance = mean_square - np.square(mean)
+    # The difference of two nearly equal numbers is rounding noise for a constant channel.
+    std = np.sqrt(np.where(variance > 1e-12 * mean_square, variance, 1.0))
+    return mean.astype(np.float32), std.astype(np.float32)

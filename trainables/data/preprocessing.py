@@ -1,0 +1,95 @@
+"""From new samples to the inputs of a network, and from its outputs to answers: frozen values that
+were fitted on the train rows and that JSON can hold.
+
+Export and prediction need nothing else of the data that a network was trained on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from trainables.data.columns import column_from_dict, column_to_dict
+from trainables.data.image_inputs import ImageInputs
+from trainables.data.table_inputs import TableInputs
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """From new samples to inputs, and what outputs stand for."""
+
+    inputs: TableInputs | ImageInputs
+    class_names: tuple[str, ...] = ()
+    """In the order of a network's outputs; empty for a regression."""
+    target: str | None = None
+    """The column that is predicted, of a table file."""
+    target_mean: float = 0.0
+    """A regression's output is in standard deviations from it."""
+    target_std: float = 1.0
+
+    def transform(self, samples: Any, which: np.ndarray | None = None) -> np.ndarray:
+        """What a network takes for new samples: see ``transform`` of :class:`TableInputs` and of
+        :class:`ImageInputs`."""
+        return self.inputs.transform(samples, which)
+
+    def to_dict(self) -> dict[str, Any]:
+        """In what JSON has, exactly."""
+        inputs = self.inputs
+        if isinstance(inputs, TableInputs):
+            content: dict[str, Any] = {"columns": [column_to_dict(c) for c in inputs.columns]}
+        else:
+            content = {
+                "mode": inputs.mode,
+                "height": inputs.height,
+                "width": inputs.width,
+                "mean": list(inputs.mean),
+                "std": list(inputs.std),
+            }
+        return {
+            "format": FORMAT,
+            "kind": "table" if isinstance(inputs, TableInputs) else "images",
+            **content,
+            "class_names": list(self.class_names),
+            "target": self.target,
+            "target_mean": self.target_mean,
+            "target_std": self.target_std,
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Preprocessing:
+        """What :meth:`to_dict` wrote down. Raises ``ValueError`` for anything else."""
+        try:
+            if content["format"] != FORMAT:
+                raise ValueError(f"format {content['format']}, this version reads {FORMAT}")
+            inputs: TableInputs | ImageInputs
+            if content["kind"] == "table":
+                inputs = TableInputs(tuple(map(column_from_dict, content["columns"])))
+            else:
+                inputs = _image_inputs(content)
+            names, target = tuple(content["class_names"]), content["target"]
+            mean, std = float(content["target_mean"]), float(content["target_std"])
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise ValueError(f"no preprocessing: {type(error).__name__}: {error}") from None
+        if not (isinstance(target, str | None) and all(isinstance(name, str) for name in names)):
+            raise ValueError("no preprocessing: a name is no text")
+        if not (math.isfinite(mean) and std > 0 and math.isfinite(std)):
+            raise ValueError(f"no preprocessing: a target of {mean} +- {std}")
+        return cls(inputs, names, target, mean, std)
+
+
+def _image_inputs(content: Mapping[str, Any]) -> ImageInputs:
+    mode, height, width = content["mode"], content["height"], content["width"]
+    mean, std = (tuple(map(float, content[key])) for key in ("mean", "std"))
+    channels = {"L": 1, "F": 1, "RGB": 3}[mode]
+    finite = all(map(math.isfinite, (*mean, *std)))
+    if not (len(mean) == len(std) == channels and finite and all(value > 0 for value in std)):
+        raise ValueError(f"{channels} channels have the scale {mean} +- {std}")
+    if not all(type(side) is int and 0 < side < 2**16 for side in (height, width)):
+        raise ValueError(f"images of {width}x{height} pixels")
+    return ImageInputs(mode, height, width, mean, std)

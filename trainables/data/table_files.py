@@ -1,0 +1,158 @@
+"""Tables on disk: CSV and Parquet files as Arrow's columns, each in the type that it looks like."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import re
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from trainables.data.files import check_file
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+TABLE_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".csv.zip", ".tsv.zip", ".parquet")
+SEPARATORS = ",;\t|"
+_SAMPLE = 1 << 16  # bytes that the separator and the decimal mark are found in
+_BLOCK = 1 << 23  # bytes that are parsed at once
+_MISSING = ("None", "<NA>")  # beside what Arrow takes for it: NA, NaN, null, ...
+# Not 01/02/2013, which is one day in America and another elsewhere.
+_DATES = ("%Y/%m/%d", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "%d.%m.%Y", "%d.%m.%Y %H:%M")
+
+
+def table_suffix(path: Path) -> str | None:
+    """The one of TABLE_SUFFIXES that the file has; None for another."""
+    name = path.name.lower()
+    return next((suffix for suffix in TABLE_SUFFIXES if name.endswith(suffix)), None)
+
+
+def read_table(path: Path) -> pa.Table:
+    """All columns of a file that ends in one of TABLE_SUFFIXES.
+
+    The separator of a CSV file is the one that its first line has most of, and a comma may be the
+    decimal mark where it is not the separator.
+
+    Raises:
+        ValueError: the file cannot be read, is empty, is not what its suffix says, has a column
+            without text in UTF-8, or two of one name.
+    """
+    suffix = table_suffix(path)
+    assert suffix is not None
+    kind = suffix.split(".")[1]
+    try:
+        check_file(path)
+        if not path.stat().st_size:
+            raise ValueError(f"'{path}' is empty: a table needs a header and rows")
+        table = _read_parquet(path) if kind == "parquet" else _read_text(path)
+    except OSError as error:
+        raise ValueError(f"'{path}' cannot be read: {error.strerror or _line(error)}") from error
+    except _Unusable as error:
+        raise ValueError(str(error)) from error.__cause__
+    except Exception as error:  # Arrow, gzip and zipfile raise a dozen types on malformed input
+        if isinstance(error, ValueError) and str(error).startswith(f"'{path}' "):
+            raise
+        raise ValueError(f"'{path}' cannot be parsed as {kind}: {_line(error)}") from error
+    _check_names(path, table.column_names)
+    return table
+
+
+class _Unusable(Exception):
+    """A message that names the file."""
+
+
+def _read_parquet(path: Path) -> pa.Table:
+    import pyarrow.parquet as pq
+
+    with path.open("rb") as file:  # a path's folders may look like a partition's
+        table = pq.ParquetFile(file).read()
+    # pandas keeps a frame's index as a column.
+    own = [name for name in table.column_names if re.fullmatch(r"__index_level_\d+__", name)]
+    return table.drop_columns(own)
+
+
+def _read_text(path: Path) -> pa.Table:
+    import pyarrow as pa
+    from pyarrow import csv as arrow_csv
+
+    separator, decimal = _form_of(path)
+    missing = [*arrow_csv.ConvertOptions().null_values, *_MISSING]
+    with _opened(path) as file:
+        table = arrow_csv.read_csv(
+            file,
+            read_options=arrow_csv.ReadOptions(block_size=_BLOCK),
+            parse_options=arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True),
+            convert_options=arrow_csv.ConvertOptions(
+                strings_can_be_null=True,
+                null_values=missing,
+                decimal_point=decimal,
+                timestamp_parsers=[arrow_csv.ISO8601, *_DATES],
+            ),
+        )
+    for field in table.schema:
+        if pa.types.is_binary(field.type):
+            raise _Unusable(
+                f"'{path}' cannot be parsed as csv: column {field.name!r} is no text in UTF-8"
+            )
+    return table
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    """The text of a CSV file, unpacked."""
+    suffix = path.suffix.lower()
+    if suffix == ".gz":
+        with gzip.open(path) as packed:
+            yield packed  # type: ignore[misc]  # an IO[bytes] in all but name
+    elif suffix == ".zip":
+        with zipfile.ZipFile(path) as archive, archive.open(_only_member(path, archive)) as member:
+            yield member
+    else:
+        with path.open("rb") as file:
+            yield file
+
+
+def _only_member(path: Path, archive: zipfile.ZipFile) -> str:
+    names = [name for name in archive.namelist() if not name.startswith("__MACOSX/")]
+    files = [name for name in names if not name.endswith("/")]
+    if len(files) != 1:
+        raise _Unusable(f"'{path}' holds {len(files)} files: a packed table is a single one")
+    return files[0]
+
+
+def _form_of(path: Path) -> tuple[str, str]:
+    """The separator, and the decimal mark."""
+    with _opened(path) as file:
+        sample = file.read(_SAMPLE)
+    if not sample.strip():
+        raise _Unusable(f"'{path}' is empty: a table needs a header and rows")
+    lines = sample.decode(errors="replace").lstrip("\ufeff").splitlines()
+    header = re.sub(r'"[^"]*"', "", next(line for line in lines if line.strip()))
+    counts = Counter(mark for mark in header if mark in SEPARATORS)
+    if not counts:
+        return ",", "."
+    separator = max(SEPARATORS, key=lambda mark: counts[mark])
+    if separator == ",":
+        return separator, "."
+    fields = {
+        f for row in csv.reader(io.StringIO("\n".join(lines)), delimiter=separator) for f in row
+    }
+    has_commas = any(re.fullmatch(r"[+-]?\d+,\d+", field) for field in fields)
+    has_points = any(re.fullmatch(r"[+-]?\d+\.\d+", field) for field in fields)
+    return separator, "," if has_commas and not has_points else "."
+
+
+def _check_names(path: Path, names: list[str]) -> None:
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise ValueError(f"'{path}' has more than one column {twice[0]!r}: rename them")
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

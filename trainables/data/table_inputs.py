@@ -1,0 +1,123 @@
+"""How rows of a table become inputs of a network."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from trainables.data.columns import (
+    FLOAT32_MAX,
+    Category,
+    Column,
+    Date,
+    LeftOut,
+    Number,
+    fit_column,
+)
+from trainables.data.table_files import read_table, table_suffix
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+_WORDS = {
+    Number: ("number", "numbers"),
+    Category: ("category", "categories"),
+    Date: ("date", "dates"),
+    LeftOut: ("left out", "left out"),
+}
+
+
+@dataclass(frozen=True)
+class TableInputs:
+    """How rows of a table become inputs: column by column, in the order of the train file."""
+
+    columns: tuple[Column, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one input."""
+        return (sum(column.width for column in self.columns),)
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The columns that new rows must have; others do not count."""
+        return tuple(column.name for column in self.columns if column.width)
+
+    def transform(
+        self, rows: pd.DataFrame | pa.Table | str | Path, which: np.ndarray | None = None
+    ) -> np.ndarray:
+        """float32 (n, features) of a table, or of a file that holds one; of ``which`` rows alone,
+        where they are given.
+
+        Raises:
+            ValueError: a column is missing, or has other than what it had in training.
+        """
+        table = as_table(rows)
+        missing = [name for name in self.needed if name not in table.column_names]
+        if missing:
+            has = ", ".join(map(repr, table.column_names[:10]))
+            raise ValueError(f"there is no column {missing[0]!r}: the rows have {has}")
+        n = len(table) if which is None else len(which)
+        out = np.empty((n, *self.shape), np.float32)
+        end = 0
+        for column in self.columns:
+            if not column.width:
+                continue
+            values = table.column(column.name)
+            start, end = end, end + column.width
+            # One column at a time: a copy of all would be as large as the table.
+            encoded = column.encode(values if which is None else values.take(which))
+            np.clip(encoded, -FLOAT32_MAX, FLOAT32_MAX, out=encoded)
+            out[:, start:end] = encoded
+        return out
+
+    def __str__(self) -> str:
+        """As ``9: 4 numbers, 4 categories, 1 date``."""
+        counts = Counter(type(column) for column in self.columns)
+        parts = [f"{counts[k]} {words[counts[k] > 1]}" for k, words in _WORDS.items() if counts[k]]
+        return f"{len(self.columns)}: {', '.join(parts)}"
+
+
+def fit_table(table: pa.Table, train: np.ndarray, categories: Collection[str] = ()) -> TableInputs:
+    """What the rows ``train`` show; the columns ``categories`` are no numbers.
+
+    Raises:
+        ValueError: no column has anything to learn from.
+    """
+    columns = tuple(
+        fit_column(name, table.column(name).take(train), as_category=name in categories)
+        for name in table.column_names
+    )
+    inputs = TableInputs(columns)
+    if not inputs.needed:
+        first = columns[0]
+        why = f"{first.name!r}: {first.why}" if isinstance(first, LeftOut) else "there is none"
+        raise ValueError(f"no feature column teaches anything in the train rows ({why})")
+    return inputs
+
+
+def as_table(rows: pd.DataFrame | pa.Table | str | Path) -> pa.Table:
+    """Rows as Arrow's columns. Raises ``ValueError`` for a file that is no table."""
+    import pyarrow as pa
+
+    if isinstance(rows, pa.Table):
+        return rows
+    if isinstance(rows, str | Path):
+        path = Path(rows).expanduser()
+        if table_suffix(path) is None:
+            raise ValueError(f"'{path}' is no table: give a .csv or .parquet file")
+        return read_table(path)
+    columns = {}
+    for name in rows.columns:
+        try:
+            columns[str(name)] = pa.Array.from_pandas(rows[name])
+        except (pa.ArrowInvalid, pa.ArrowTypeError):  # numbers and texts in one column
+            texts = rows[name].astype(object).map(str, na_action="ignore")
+            columns[str(name)] = pa.Array.from_pandas(texts)
+    return pa.table(columns)
