@@ -11,13 +11,15 @@ if TYPE_CHECKING:
     from pipelines.study.runs import Run, open_run
     from pipelines.study.spec import StudySpec
     from pipelines.study.study_file import read_study
+    from pipelines.winner.exported import load_model
 
-__all__ = ["Run", "StudySpec", "open_run", "read_study", "search"]
+__all__ = ["Run", "StudySpec", "load_model", "open_run", "read_study", "search"]
 
 # Imported when they are used: a command that shows its help must not wait for torch and Ray.
 _PLACES = {
     "Run": "pipelines.study.runs",
     "StudySpec": "pipelines.study.spec",
+    "load_model": "pipelines.winner.exported",
     "open_run": "pipelines.study.runs",
     "read_study": "pipelines.study.study_file",
     "search": "pipelines.api",

@@ -14,6 +14,8 @@ COMMANDS = {
     "run": "Search for a good network for your data.",
     "report": "Look at a run.",
     "evaluate": "What the winner of a run is worth, on its test set.",
+    "export": "The winner of a run as a folder to use.",
+    "predict": "Predictions of an exported model.",
     "replay": "Whether a trial trained again is the same.",
     "compare": "Compare search algorithms.",
     "zoom": "The ranges that a next search would take from a run.",

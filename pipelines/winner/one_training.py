@@ -12,6 +12,7 @@ from trainables.data.datasets import TrialData
 from trainables.device.share import claim_device, set_threads
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
     from pipelines.tuner.trial import Trainable
@@ -29,15 +30,25 @@ class Training:
 
 
 def train(given: tuple[Trainable, TrialData], training: Training, cpus: float) -> nn.Module | None:
-    """The network on the CPU; None where the training diverged."""
-    trainable, data = given
+    """:func:`train_here` with what Ray has reserved for this process."""
     set_threads(cpus)
+    trainable, data = given
+    return train_here(trainable, data, training, claim_device(assigned_gpus()))
+
+
+def train_here(
+    trainable: Trainable, data: TrialData, training: Training, device: torch.device
+) -> nn.Module | None:
+    """The trained network on the CPU; None where the training diverged.
+
+    Raises ``ValueError`` where the trainable yields no model.
+    """
     epochs = trainable(
         training.config,
         data,
         max_epochs=training.max_epochs,
         seed=training.seed,
-        device=claim_device(assigned_gpus()),
+        device=device,
     )
     last: nn.Module | None = None
     for metrics, model in islice(epochs, training.epochs):

@@ -27,3 +27,12 @@ class EvaluationSettings(Settings):
         if self.trial is not None and self.ensemble is not None:
             raise ValueError(f"`trial` {self.trial} and `ensemble` {self.ensemble}: give one")
         return self
+
+
+class ExportSettings(Settings):
+    """What is exported."""
+
+    trial: Annotated[str, Parameter(metavar="N")] | None = None
+    """The number of a trial, as in the report; by default the winner."""
+    onnx: bool = False
+    """Write model.onnx too."""

@@ -8,7 +8,7 @@ import io
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -17,6 +17,7 @@ from trainables.data.files import check_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from pyarrow import csv as arrow_csv
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".csv.zip", ".tsv.zip", ".parquet")
 SEPARATORS = ",;\t|"
@@ -43,6 +44,15 @@ def read_table(path: Path) -> pa.Table:
         ValueError: the file cannot be read, is empty, is not what its suffix says, has a column
             without text in UTF-8, or two of one name.
     """
+    with readable(path):
+        table = _read_parquet(path) if table_suffix(path) == ".parquet" else _read_text(path)
+    _check_names(path, table.column_names)
+    return table
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Inside, whatever is wrong with the file is a ``ValueError`` that names it."""
     suffix = table_suffix(path)
     assert suffix is not None
     kind = suffix.split(".")[1]
@@ -50,7 +60,7 @@ def read_table(path: Path) -> pa.Table:
         check_file(path)
         if not path.stat().st_size:
             raise ValueError(f"'{path}' is empty: a table needs a header and rows")
-        table = _read_parquet(path) if kind == "parquet" else _read_text(path)
+        yield
     except OSError as error:
         raise ValueError(f"'{path}' cannot be read: {error.strerror or _line(error)}") from error
     except _Unusable as error:
@@ -59,8 +69,6 @@ def read_table(path: Path) -> pa.Table:
         if isinstance(error, ValueError) and str(error).startswith(f"'{path}' "):
             raise
         raise ValueError(f"'{path}' cannot be parsed as {kind}: {_line(error)}") from error
-    _check_names(path, table.column_names)
-    return table
 
 
 class _Unusable(Exception):
@@ -81,19 +89,13 @@ def _read_text(path: Path) -> pa.Table:
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
-    separator, decimal = _form_of(path)
-    missing = [*arrow_csv.ConvertOptions().null_values, *_MISSING]
-    with _opened(path) as file:
+    separator, decimal = form_of(path)
+    with opened(path) as file:
         table = arrow_csv.read_csv(
             file,
             read_options=arrow_csv.ReadOptions(block_size=_BLOCK),
             parse_options=arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True),
-            convert_options=arrow_csv.ConvertOptions(
-                strings_can_be_null=True,
-                null_values=missing,
-                decimal_point=decimal,
-                timestamp_parsers=[arrow_csv.ISO8601, *_DATES],
-            ),
+            convert_options=convert_options(decimal),
         )
     for field in table.schema:
         if pa.types.is_binary(field.type):
@@ -103,8 +105,23 @@ def _read_text(path: Path) -> pa.Table:
     return table
 
 
+def convert_options(
+    decimal: str, kinds: Mapping[str, pa.DataType] | None = None
+) -> arrow_csv.ConvertOptions:
+    """How a CSV file's text becomes values; the columns ``kinds`` have those types."""
+    from pyarrow import csv as arrow_csv
+
+    return arrow_csv.ConvertOptions(
+        strings_can_be_null=True,
+        null_values=[*arrow_csv.ConvertOptions().null_values, *_MISSING],
+        decimal_point=decimal,
+        timestamp_parsers=[arrow_csv.ISO8601, *_DATES],
+        column_types=kinds,
+    )
+
+
 @contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
+def opened(path: Path) -> Iterator[IO[bytes]]:
     """The text of a CSV file, unpacked."""
     suffix = path.suffix.lower()
     if suffix == ".gz":
@@ -126,9 +143,9 @@ def _only_member(path: Path, archive: zipfile.ZipFile) -> str:
     return files[0]
 
 
-def _form_of(path: Path) -> tuple[str, str]:
-    """The separator, and the decimal mark."""
-    with _opened(path) as file:
+def form_of(path: Path) -> tuple[str, str]:
+    """The separator of a CSV file, and its decimal mark."""
+    with opened(path) as file:
         sample = file.read(_SAMPLE)
     if not sample.strip():
         raise _Unusable(f"'{path}' is empty: a table needs a header and rows")

@@ -1,0 +1,41 @@
+"""``predict.py``: predictions of an exported model, as a table."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from pipelines.cli.text import shown
+from pipelines.study.folders import check_writable
+from pipelines.winner.exported import load_model
+from pipelines.winner.predicting import check_source, note_columns, write_predictions
+
+_LEAST_SHOWN = 1_000_000  # samples from which it is said how many are done
+
+
+def run_predict(folder: Path, source: Path, output: Path | None) -> None:
+    """To ``output``, else to stdout; what is to be said goes to stderr.
+
+    Raises ``ValueError`` where there is no model, or the model cannot take ``source``.
+    """
+    model = load_model(folder)
+    check_source(model, source)
+    for line in note_columns(model, source):
+        print(line, file=sys.stderr)
+    if output is None:
+        for _ in write_predictions(model, source, sys.stdout.buffer):
+            pass
+        return
+    if output.exists():
+        raise ValueError(f"`output` {output} exists: give a file that does not")
+    check_writable(output)
+    part, n = output.with_name(f".{output.name}.part"), 0
+    try:
+        with part.open("wb") as out:
+            for n in write_predictions(model, source, out):
+                if n >= _LEAST_SHOWN:
+                    print(f"\rpredicted {n:,}", end="", file=sys.stderr)
+        part.replace(output)
+    finally:
+        part.unlink(missing_ok=True)
+    print(f"predicted {n:,} samples: {shown(output.absolute())}", file=sys.stderr)

@@ -1,0 +1,32 @@
+"""The winner of a run as a folder to use: ``python pipelines/export.py runs/NAME FOLDER``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from pipelines.cli.command import command, leave, main
+from pipelines.study.settings import panel
+from pipelines.study.spec import RunFolder
+from pipelines.winner.settings import ExportSettings
+
+
+def export(
+    run: Annotated[RunFolder, Parameter(help="The run's folder.")],
+    folder: Annotated[Path, Parameter(help="Where to put the model; it may not exist yet.")],
+    /,
+    *,
+    settings: Annotated[ExportSettings, panel("Options", 1)] = ExportSettings(),
+) -> None:
+    """Write the winner of a run, with all that its use needs, into a folder."""
+    from pipelines.cli.export import run_export
+
+    run_export(run, folder, settings)
+
+
+app = command(export)
+
+if __name__ == "__main__":
+    leave(main(app))

@@ -1,0 +1,73 @@
+"""The card of an exported model: what it is, what it is worth, and where it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from trainables.data.preprocessing import Preprocessing
+
+
+def model_card(about: Mapping[str, Any], preprocessing: Preprocessing, name: str) -> str:
+    """In Markdown."""
+    return "\n".join(_lines(about, preprocessing, name)) + "\n"
+
+
+def _lines(about: Mapping[str, Any], preprocessing: Preprocessing, name: str) -> Iterator[str]:
+    data, search, test = about["data"], about["search"], about["test"]
+    yield from (f"# {name}", "")
+    yield from (f"A {about['task']} by a network of the kind `{about['model']}`.", "")
+    yield from ("## Use", "", "```python", "from pipelines import load_model", "")
+    yield from (f'load_model("{name}").predict(rows)  # {_rows(preprocessing)}', "```", "")
+    yield from (f"    python pipelines/predict.py {name} {_file(preprocessing)}", "")
+    if preprocessing.class_names:
+        classes = ", ".join(f"`{c}`" for c in preprocessing.class_names)
+        yield f"It answers with one of {len(preprocessing.class_names)} classes ({classes}) and a"
+        yield from ("probability of each.", "")
+    else:
+        of = f"`{preprocessing.target}`" if preprocessing.target else "the target"
+        yield from (f"It answers with a value of {of}, in its own units.", "")
+    yield from ("## What it is worth", "")
+    if test is None:
+        yield "Not tested: the scores below are on the validation set, which chose the model and"
+        yield "its epoch, so they flatter. `python pipelines/evaluate.py RUN` tests it."
+    else:
+        yield f"On a test set of {test['samples']} samples that no choice was made by (look"
+        yield f"{test['looks']} at it), trained again on train and validation "
+        yield f"({test['trained_on']} samples) with {test['seeds']} seeds; mean +- standard"
+        yield "deviation:"
+    scores = about["validation"] if test is None else test["metrics"]
+    yield from ("", "| metric | |", "|---|---|")
+    for metric, value in scores.items():
+        if metric.startswith(("val_", "test_")):
+            yield f"| {metric} | {value if isinstance(value, str) else f'{value:.4f}'} |"
+    yield from ("", "## Data", "")
+    yield f"- `{data['source']}`: {data['train']} samples to train and"
+    yield f"  {data['validation']} to validate"
+    yield f"- fingerprint `{data['fingerprint']}`"
+    yield f"- the weights were trained on {about['trained_on']}"
+    yield f"- inputs: {preprocessing.inputs}"
+    yield from ("", "## How it was found", "")
+    yield f"- {search['algorithm']} with {search['scheduler']}: {search['trials']} trials of at"
+    yield f"  most {search['max_epochs']} epochs, {search['epochs']} in all, for the best"
+    yield f"  {about['metric']}; seed {search['seed']}"
+    yield f"- this is trial {about['trial']} of run `{about['run']}`, after epoch {about['epoch']}"
+    yield "- config: " + ", ".join(f"`{k}={v}`" for k, v in about["config"].items())
+    yield from ("", "## Limits", "")
+    yield "- It knows what its training data show, and does not say where new samples are unlike"
+    yield "  them. A value of a category that was not in them counts as one of the others."
+    yield "- Its probabilities were not calibrated."
+    yield from ("", "## Versions", "")
+    yield ", ".join(f"{package} {number}" for package, number in about["versions"].items())
+    yield ""
+    yield "Files: `model.pt2` (torch.export, any number of samples at a time),"
+    yield "`weights.safetensors`, `preprocessing.json`, `model.json`. None is pickled."
+
+
+def _rows(preprocessing: Preprocessing) -> str:
+    table = preprocessing.to_dict()["kind"] == "table"
+    return "a pandas table" if table else "paths of image files"
+
+
+def _file(preprocessing: Preprocessing) -> str:
+    return "mine.csv" if preprocessing.to_dict()["kind"] == "table" else "photo.png"

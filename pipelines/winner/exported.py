@@ -1,0 +1,119 @@
+"""An exported model in use: ``load_model(FOLDER).predict(rows)``.
+
+Needs torch and what reads data; neither Ray nor Optuna, nor anything that searches.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trainables.data.preprocessing import Preprocessing
+from trainables.training.batches import EVALUATION_BATCH
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+FORMAT = 1
+MODEL, ABOUT, PREPROCESSING = "model.pt2", "model.json", "preprocessing.json"
+PREDICTION = "prediction"
+
+
+class ExportedModel:
+    """The model in a folder that ``export.py`` has made."""
+
+    def __init__(self, folder: str | Path) -> None:
+        import torch
+
+        folder = Path(folder)
+        self.about: Mapping[str, Any] = _read(folder / ABOUT)
+        """Data, config, scores and versions."""
+        if self.about.get("format") != FORMAT:
+            raise ValueError(
+                f"{folder} has the format {self.about.get('format')}: this version reads {FORMAT}"
+            )
+        try:
+            self.preprocessing = Preprocessing.from_dict(_read(folder / PREPROCESSING))
+        except ValueError as error:
+            raise ValueError(f"{folder / PREPROCESSING}: {error}") from None
+        try:
+            self._module = torch.export.load(folder / MODEL).module()
+        except Exception as error:  # zipfile, json and torch raise a dozen types on a broken file
+            reason = f"{type(error).__name__}: {error}"
+            raise ValueError(f"{folder / MODEL} cannot be loaded: {reason}") from None
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """In the order of the probabilities; empty for a regression."""
+        return self.preprocessing.class_names
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What :meth:`predict` gives: the prediction, and a probability of each class."""
+        return (PREDICTION, *(f"p_{name}" for name in self.class_names))
+
+    def predict(
+        self, samples: pd.DataFrame | pa.Table | np.ndarray | Sequence[str | Path]
+    ) -> pd.DataFrame:
+        """A row for each row of a table, or for each of some image files: the class and the
+        probability of each class, or the value in the target's own units.
+
+        Columns that the model does not know are left aside. Raises ``ValueError`` for a column
+        that is missing, and for a file that is no image.
+        """
+        import pandas as pd
+
+        index = samples.index if isinstance(samples, pd.DataFrame) else None
+        return pd.DataFrame(dict(self.predicted(samples)), index=index)
+
+    def predicted(self, samples: Any) -> Iterator[tuple[str, np.ndarray]]:
+        """The same column by column, by name: arrays (n,)."""
+        import torch
+
+        outputs = torch.from_numpy(self.outputs(samples))
+        if self.class_names:
+            names = np.array(self.class_names, dtype=object)
+            yield PREDICTION, names[outputs.argmax(1).numpy()]
+            probabilities = outputs.softmax(1).numpy()
+            for place, name in enumerate(self.columns[1:]):
+                yield name, probabilities[:, place]
+        else:
+            scaled = outputs[:, 0].double().numpy() * self.preprocessing.target_std
+            yield PREDICTION, scaled + self.preprocessing.target_mean
+
+    def outputs(self, samples: Any) -> np.ndarray:
+        """What the network gives: float32 (n, n_outputs), before any softmax."""
+        return self.of_inputs(self.preprocessing.transform(samples))
+
+    def of_inputs(self, inputs: np.ndarray) -> np.ndarray:
+        """The same of encoded inputs."""
+        import torch
+
+        with torch.no_grad():
+            batches = torch.split(torch.from_numpy(inputs), EVALUATION_BATCH)
+            return np.asarray(torch.cat([self._module(batch) for batch in batches]).numpy())
+
+
+def load_model(folder: str | Path) -> ExportedModel:
+    """The model in ``folder``, ready to predict.
+
+    Raises ``ValueError`` where there is none, or it has another format.
+    """
+    return ExportedModel(folder)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text())
+    except OSError as error:
+        raise ValueError(f"no model in {path.parent}: {path.name}: {error.strerror}") from None
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be read: {error}") from None
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} is not a mapping")
+    return content

@@ -1,0 +1,100 @@
+"""From a file, however large, or a folder of images to a table of predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from trainables.data.columns import Category, Number
+from trainables.data.table_files import table_suffix
+from trainables.data.table_inputs import TableInputs
+from trainables.data.table_streams import stream_table
+
+if TYPE_CHECKING:
+    from pipelines.winner.exported import ExportedModel
+
+IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
+_AT_ONCE = 512  # images
+_FILE = "file"
+_LISTED = 5  # columns
+
+
+def check_source(model: ExportedModel, source: Path) -> None:
+    """Raises ``ValueError`` for what the model cannot take."""
+    takes_tables = isinstance(model.preprocessing.inputs, TableInputs)
+    if not source.exists():
+        raise ValueError(f"'{source}' does not exist")
+    if takes_tables and (source.is_dir() or table_suffix(source) is None):
+        raise ValueError(f"'{source}' is no table: this model takes a .csv or .parquet file")
+    if not takes_tables and not image_files(source):
+        raise ValueError(f"'{source}' is no image: this model takes one, or a folder of them")
+
+
+def image_files(source: Path) -> Sequence[Path]:
+    """``source`` itself, or all images below it in the order of their names."""
+    found = sorted(source.rglob("*")) if source.is_dir() else [source]
+    return [path for path in found if path.suffix.lower() in IMAGES]
+
+
+def note_columns(model: ExportedModel, source: Path) -> Iterator[str]:
+    """Says which columns of a table the model does not look at, beside its target.
+
+    Raises ``ValueError`` where one that it needs is missing.
+    """
+    inputs = model.preprocessing.inputs
+    if not isinstance(inputs, TableInputs):
+        return
+    names = next(stream_table(source)).column_names
+    missing = [name for name in inputs.needed if name not in names]
+    if missing:
+        has = ", ".join(map(repr, names[:10]))
+        raise ValueError(f"'{source}' has no column {listed(missing)}: it has {has}")
+    known = {*(column.name for column in inputs.columns), model.preprocessing.target}
+    if unused := [name for name in names if name not in known]:
+        yield f"ignored   {listed(unused)}: the model has not been trained with it"
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first few, in quotes."""
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return ", ".join(map(repr, names[:_LISTED])) + more
+
+
+def batches(model: ExportedModel, source: Path) -> Iterator[tuple[list[Path], Any]]:
+    """Samples, a bounded number at a time; of images their files too.
+
+    Raises ``ValueError`` for a file that cannot be read.
+    """
+    inputs = model.preprocessing.inputs
+    if not isinstance(inputs, TableInputs):
+        files = image_files(source)
+        for start in range(0, len(files), _AT_ONCE):
+            some = list(files[start : start + _AT_ONCE])
+            yield some, some
+        return
+    numbers = [c.name for c in inputs.columns if isinstance(c, Number)]
+    texts = [c.name for c in inputs.columns if isinstance(c, Category)]
+    for table in stream_table(source, numbers=numbers, texts=texts):
+        yield [], table
+
+
+def write_predictions(model: ExportedModel, source: Path, out: IO[bytes]) -> Iterator[int]:
+    """Write a row for each sample of ``source`` as CSV; yields how many there are so far.
+
+    Raises ``ValueError`` for a column that is missing or has other than what it had in training.
+    """
+    import pyarrow as pa
+    from pyarrow import csv
+
+    writer, done = None, 0
+    for files, samples in batches(model, source):
+        columns: dict[str, Any] = {_FILE: [str(file) for file in files]} if files else {}
+        columns |= dict(model.predicted(samples))
+        table = pa.table(columns)
+        writer = writer or csv.CSVWriter(out, table.schema)
+        writer.write_table(table)
+        done += len(table)
+        yield done
+    if writer is not None:
+        writer.close()
