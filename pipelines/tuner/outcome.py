@@ -59,7 +59,8 @@ def explain(error: BaseException, told: str, node: str, alive: Callable[[str], b
         node = named[1] if named else node
         if error.preempted or (node and not alive(node)):
             return Failure(Cause.LOST, Cause.LOST.value, str(error))
-        return Failure(Cause.DIED, Cause.DIED.value, str(error))
+        if not error.actor_init_failed:
+            return Failure(Cause.DIED, Cause.DIED.value, cut(str(error)))
     return Failure(cause_of(str(raised)), shortened(_last_line(told)), cut(told))
 
 

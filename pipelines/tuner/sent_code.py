@@ -28,6 +28,7 @@ import trainables
 from pipelines.tuner.trial import Trainable
 
 _INSTALLED = ("pipelines", "search_spaces", "trainables")  # everywhere: see preflight
+_MAIN = ("__main__", "__mp_main__")  # a process has its own
 _MOST = 16 * 2**20  # bytes of sources
 
 
@@ -101,14 +102,13 @@ class _Received(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
 def _receive(
     module: str, name: str, sources: Mapping[str, Source], value: bytes | None, folder: str
 ) -> Any:
-    if sources:
+    try:
+        return _run(module, name, sources, folder) if sources else pickle.loads(value or b"")
+    except Exception as error:
         try:
-            return _run(module, name, sources, folder)
-        except Exception:
-            if value is None:
-                raise
-    assert value is not None
-    return pickle.loads(value)
+            return pickle.loads(value or b"")
+        except Exception:  # such as what a library says that is imported again after it has failed
+            raise error from None
 
 
 def _run(module: str, name: str, sources: Mapping[str, Source], folder: str) -> Any:
@@ -140,7 +140,7 @@ def _sources(function: Trainable) -> dict[str, Source]:
     module = getattr(function, "__module__", None)
     name = getattr(function, "__qualname__", "")
     home = sys.modules.get(module or "")
-    if home is None or module == "__main__" or _source(home) is None:
+    if home is None or module in _MAIN or _source(home) is None:
         return {}
     try:
         found: object = reduce(getattr, name.split("."), home)
@@ -157,7 +157,7 @@ def _beside(home: ModuleType) -> dict[str, Source]:
     for name, module in [(home.__name__, home), *sys.modules.items()]:
         package = name.partition(".")[0]
         near = package == top or (top == home.__name__ and _lies_in(module, folder))
-        source = _source(module) if near and package not in _INSTALLED else None
+        source = _source(module) if near and package not in (*_INSTALLED, *_MAIN) else None
         if source is not None and name not in found:
             size += len(source.text)
             if size <= _MOST or name == home.__name__:

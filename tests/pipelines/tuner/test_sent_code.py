@@ -116,5 +116,22 @@ def test_what_can_be_sent_in_no_way_is_refused(modules: Path) -> None:
         sendable(module.make(threading.Lock()))
 
 
+def test_a_script_beside_the_module_is_not_run_elsewhere(modules: Path) -> None:
+    script = modules / "script.py"
+    script.write_text(
+        f"import sys, pickle, hard_{modules.name} as hard\n"
+        "from pipelines.tuner.sent_code import SentFunction\n"
+        "print('run')\n"
+        "sources = SentFunction(hard.train).__reduce__()[1][2]\n"
+        "print(sorted(sources))\n"
+    )
+    known = {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, env=known, check=True
+    )
+    names = [f"hard_{modules.name}", f"helper_{modules.name}"]
+    assert done.stdout.splitlines() == ["run", str(names)]
+
+
 def test_our_own_networks_are_everywhere() -> None:
     assert sendable(NETWORKS["mlp"]) is NETWORKS["mlp"]
