@@ -220,10 +220,22 @@ def domain_from_dict(content: Mapping[str, Any]) -> Domain:
     kinds: dict[str, type[Float | Int]] = {"float": Float, "int": Int}
     if content["kind"] not in kinds:
         raise ValueError(f"'{content['kind']}' is no kind of domain: float, int or choice")
-    return kinds[content["kind"]](content["low"], content["high"], content["log"], when)
+    low, high, log = content["low"], content["high"], content["log"]
+    if not (_is_number(low) and _is_number(high) and isinstance(log, bool)):
+        raise ValueError(f"no bounds: {low!r} to {high!r}, log {log!r}")
+    if content["kind"] == "int" and (type(low), type(high)) != (int, int):
+        raise ValueError(f"no bounds of whole numbers: {low!r} to {high!r}")
+    return kinds[content["kind"]](low, high, log, when)
+
+
+def _is_number(value: object) -> bool:
+    """Of a size that all algorithms can hold."""
+    return type(value) in (int, float) and abs(value) < 2**63  # type: ignore[arg-type]
 
 
 def _condition(content: Mapping[str, Any]) -> Condition:
     if "at_least" in content:
+        if not _is_number(content["at_least"]):
+            raise ValueError(f"no bound: {content['at_least']!r}")
         return AtLeast(content["parent"], content["at_least"])
     return OneOf(content["parent"], tuple(content["one_of"]))

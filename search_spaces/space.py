@@ -135,9 +135,12 @@ class SearchSpace:
         Raises ``ValueError`` for what is no space.
         """
         try:
+            levels = dict(content["grid_levels"])
+            if not all(type(n) is int and n > 0 for n in levels.values()):
+                raise ValueError(f"no numbers of levels: {levels}")
             return cls(
                 {name: domain_from_dict(value) for name, value in content["domains"].items()},
-                dict(content["grid_levels"]),
+                levels,
                 tuple(dict(config) for config in content["try_first"]),
                 forbid,
             )

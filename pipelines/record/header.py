@@ -65,4 +65,7 @@ def split_header(content: object, path: Path) -> tuple[dict[str, Any], dict[str,
         age = "a newer" if isinstance(number, int) and number > FORMAT else "another"
         raise ValueError(f"{path} has format {number}, of {age} version: this one reads {FORMAT}")
     settings = {k: v for k, v in content.items() if k not in (_NUMBER, _PREPARED)}
-    return settings, dict(content.get(_PREPARED, {}))
+    prepared = content.get(_PREPARED, {})
+    if not isinstance(prepared, dict):
+        raise ValueError(f"{path}: {_PREPARED} is not a mapping")
+    return settings, prepared

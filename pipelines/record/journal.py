@@ -76,9 +76,12 @@ def load_journal(path: Path) -> list[FinishedTrial]:
         raise ValueError(f"no run in {path.parent}: it has no {path.name}")
     try:
         study = load_study(path)
+        trials = study.get_trials(deepcopy=False)
     except KeyError:  # killed before the first line was whole
         return []
-    return [_finished(trial) for trial in study.get_trials(deepcopy=False)]
+    except Exception as error:  # whatever Optuna meets in a file that something else has changed
+        raise ValueError(f"{path} cannot be read: {type(error).__name__}: {error}") from None
+    return [_finished(trial, path) for trial in trials if trial.state in _OURS]
 
 
 def load_study(path: Path) -> optuna.Study:
@@ -123,7 +126,16 @@ def _plain(value: object) -> object:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _finished(trial: FrozenTrial) -> FinishedTrial:
+def _finished(trial: FrozenTrial, path: Path) -> FinishedTrial:
+    """Raises ``ValueError`` for one that was not written as :func:`_frozen` has it."""
+    try:
+        return _thawed(trial)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise ValueError(f"{path}: trial {trial.number} is none of ours: {reason}") from None
+
+
+def _thawed(trial: FrozenTrial) -> FinishedTrial:
     names = {field.name for field in fields(FinishedTrial)}
     attributes: dict[str, Any] = {k: v for k, v in trial.user_attrs.items() if k in names}
     attributes["changes"] = {int(epoch): c for epoch, c in attributes["changes"].items()}

@@ -28,7 +28,7 @@ def write_comparison(runs: Sequence[Run], path: Path) -> Path:
 def _write(page: Page, path: Path) -> Path:
     part = path.with_name(f".{path.name}.part")
     try:
-        part.write_text(render(page), encoding="utf-8")
+        part.write_text(render(page), encoding="utf-8", errors="backslashreplace")
         part.replace(path)
     except OSError as error:
         raise ValueError(f"'{path}' cannot be written: {error.strerror}") from None

@@ -22,6 +22,14 @@ def finish(study: Study, result: StudyResult) -> None:
 
 
 def write_table(files: RunFiles, trials: Sequence[FinishedTrial]) -> Path:
-    """Write the table of the trials; returns its path."""
-    trials_table(trials).to_csv(files.table, index=False)
+    """Write the table of the trials, whole or not at all; returns its path.
+
+    Raises ``ValueError`` where something else is in its place.
+    """
+    part = files.table.with_suffix(".part")
+    try:
+        trials_table(trials).to_csv(part, index=False, errors="backslashreplace")
+        part.replace(files.table)
+    except OSError as error:
+        raise ValueError(f"{files.table} cannot be written: {error.strerror}") from None
     return files.table

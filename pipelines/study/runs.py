@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines.record.checks import check_prepared, check_trial
 from pipelines.record.files import RunFiles
 from pipelines.record.header import read_header, read_json
 from pipelines.record.journal import load_journal, load_study
@@ -47,8 +48,20 @@ class Run:
     def __init__(self, folder: Path) -> None:
         self.files = RunFiles(folder)
         settings, self._prepared = read_header(folder)
+        self._check()
         self.spec = StudySpec.model_validate(settings)
         """Its settings, as they were resolved."""
+        if self.spec.problem.metric is None:
+            raise ValueError(
+                f"{self.files.spec} does not say what was searched for: problem.metric"
+            )
+
+    def _check(self) -> None:
+        try:
+            check_prepared(self._prepared)
+            _ = self.space
+        except ValueError as error:
+            raise ValueError(f"{self.files.spec}: prepared: {error}") from None
 
     def __repr__(self) -> str:
         return f"Run({str(self.files.folder)!r})"
@@ -121,18 +134,27 @@ class Run:
     @cached_property
     def finished(self) -> list[FinishedTrial]:
         """The trials in the order in which they finished."""
-        return load_journal(self.files.journal)
+        return self._checked(self.files.journal)
 
     @cached_property
     def repeated(self) -> list[FinishedTrial]:
         """The trainings of the best configs with other seeds, where there were any."""
         path = self.files.repeats
-        return load_journal(path) if path.is_file() else []
+        return self._checked(path) if path.is_file() else []
 
     @cached_property
     def looks(self) -> list[Look]:
         """What the test set has shown, in the order in which it was asked."""
         return read_looks(self.files.looks)
+
+    def _checked(self, path: Path) -> list[FinishedTrial]:
+        trials = load_journal(path)
+        for number, trial in enumerate(trials):
+            try:
+                check_trial(trial, self.space)
+            except ValueError as error:
+                raise ValueError(f"{path}: trial {number}: {error}") from None
+        return trials
 
     @property
     def result(self) -> StudyResult:

@@ -1,0 +1,86 @@
+"""A record that was edited, or that something else wrote, says so in one line where it is opened:
+whatever is made of it later relies on what it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+
+from pipelines.record.trials import FinishedTrial
+from search_spaces import Choice, SearchSpace
+from trainables.smith.lr_range_rule import Bounds
+
+_STRICT = ConfigDict(strict=True, allow_inf_nan=False, extra="ignore")
+_Count = Annotated[int, Field(ge=0, lt=2**63)]
+
+
+class _Data(BaseModel):
+    model_config = _STRICT
+    name: str
+    task: Literal["classification", "regression"]
+    fingerprint: str
+    train: _Count
+    validation: _Count
+    input_shape: list[_Count]
+    classes: list[str]
+
+
+class _Space(BaseModel):
+    model_config = _STRICT
+    forbid: str | None
+
+
+# Of the dataclass: a field that is added there is one here.
+_Bounds = create_model("_Bounds", __config__=_STRICT, **get_type_hints(Bounds))
+
+
+class _Prepared(BaseModel):
+    model_config = _STRICT
+    space: _Space
+    data: _Data
+    lr_bounds: dict[str, dict[str, Any]]
+    lr_tests: dict[str, dict[str, Any]] = {}
+    versions: dict[str, str]
+
+
+_Trial = create_model("_Trial", __config__=_STRICT, **get_type_hints(FinishedTrial))
+
+
+def check_prepared(content: Mapping[str, Any]) -> None:
+    """Raises ``ValueError`` for what no preparation of a study writes down."""
+    _check(_Prepared, content)
+    for bounds in content["lr_bounds"].values():
+        _check(_Bounds, bounds)
+    without = [name for name in content.get("lr_tests", {}) if name not in content["lr_bounds"]]
+    if without:
+        raise ValueError(f"lr_tests.{without[0]} has no bounds")
+
+
+def check_trial(trial: FinishedTrial, space: SearchSpace) -> None:
+    """Raises ``ValueError`` for one that no search in ``space`` writes down."""
+    _check(_Trial, vars(trial))
+    for name, value in trial.config.items():
+        domain = space.domains.get(name)
+        if domain is None:
+            raise ValueError(f"config.{name} is no parameter of the space")
+        if not isinstance(domain, Choice) and type(value) not in (int, float):
+            raise ValueError(f"config.{name} is {value!r}, no number")
+    epochs = len(trial.curve)
+    if any(epoch < 1 for epoch in trial.curve):
+        raise ValueError("curve has an epoch before the first")
+    for name, values in trial.curves.items():
+        if len(values) != epochs:
+            raise ValueError(f"curves.{name} has {len(values)} values for {epochs} epochs")
+    if trial.value is not None and trial.best_epoch is None:
+        raise ValueError(f"value is {trial.value} of no epoch")
+
+
+def _check(model: type[BaseModel], content: Mapping[str, Any]) -> None:
+    try:
+        model.model_validate(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise ValueError(f"{where} is {str(first['input'])[:60]!r}: {first['msg']}") from None

@@ -1,0 +1,151 @@
+"""Run folders that were edited: one line or a sensible page, nothing run, nothing that reaches a
+terminal or a browser as more than text."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines import report, zoom
+from pipelines.cli.command import main
+from pipelines.recipe.subject import SubjectSettings, find_subject
+from pipelines.study.runs import open_run
+from pipelines.study.seeding import load_history
+from search_spaces import SPACES
+from tests.pipelines.hostile import ESCAPE, IN_PLACE, copy_of, json_changes, put
+from tests.pipelines.recorded import write_run
+from tests.pipelines.results.made import searched
+
+FILES = ("spec.json", "study.journal", "repeats.journal", "trials.csv", "preprocessing.json")
+PAGES = 30  # of the changes that are also reported on: a page takes longer than all else
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "sound"
+    return write_run(folder, searched(8), trials=8)
+
+
+def read_all(folder: Path) -> None:
+    """Whatever reads a run but its page, in the order of what is read."""
+    run = open_run(folder)
+    _ = run.trials, run.curves, run.result, run.lr_bounds, run.lr_tests, run.versions, run.forbids
+    load_history(folder, SPACES["mlp"], run.metric, "none")
+    find_subject(SubjectSettings.model_validate({"from_": folder}))
+
+
+@contextmanager
+def in_time(seconds: int = 20) -> Iterator[None]:
+    """A pipe or a device that is read would never end."""
+
+    def too_late(signum: int, frame: object) -> None:
+        raise TimeoutError(f"still reading after {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, too_late)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def one_line_or_fine(read: Callable[[], object]) -> None:
+    with suppress(ValueError), in_time():
+        read()
+
+
+def assert_shown(command: Any, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with in_time():
+        code = main(command.app, [str(folder)])
+    shown = capsys.readouterr()
+    if code == 2:
+        assert shown.err.count("\n") == 1
+        assert len(shown.err) < 2000
+    else:
+        assert (code, shown.err) == (0, "")
+    assert all(line.isprintable() for line in (shown.out + shown.err).splitlines())
+    page = folder / "report.html"
+    if page.is_file():
+        assert "<script>alert" not in page.read_text()
+
+
+def some(changes: Iterator[tuple[str, Any]], n: int) -> list[tuple[str, Any]]:
+    found = list(changes)
+    return random.Random(0).sample(found, min(n, len(found)))
+
+
+@pytest.mark.parametrize("thing", IN_PLACE)
+@pytest.mark.parametrize("file", FILES)
+def test_something_else_in_the_place_of_a_file(
+    sound: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], file: str, thing: str
+) -> None:
+    folder = copy_of(sound, tmp_path / "run")
+    put(folder / file, IN_PLACE[thing])
+    one_line_or_fine(lambda: read_all(folder))
+    assert_shown(report, folder, capsys)
+
+
+def test_a_header_with_anything_in_it(
+    sound: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = copy_of(sound, tmp_path / "run")
+    header = json.loads((sound / "spec.json").read_text())
+    for number, (change, content) in enumerate(some(json_changes(header), 500)):
+        print(change)
+        (folder / "spec.json").write_text(json.dumps(content))
+        one_line_or_fine(lambda: read_all(folder))
+        if number < PAGES // 2:
+            capsys.readouterr()
+            assert_shown(report, folder, capsys)
+            assert_shown(zoom, folder, capsys)
+
+
+def test_a_journal_with_anything_in_it(
+    sound: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = copy_of(sound, tmp_path / "run")
+    lines = [json.loads(line) for line in (sound / "study.journal").read_text().splitlines()]
+    for place in (0, 1, 3):
+        for number, (change, content) in enumerate(some(json_changes(lines[place]), 150)):
+            print(place, change)
+            changed = [*lines[:place], content, *lines[place + 1 :]]
+            text = "".join(f"{json.dumps(line)}\n" for line in changed)
+            (folder / "study.journal").write_text(text)
+            one_line_or_fine(lambda: read_all(folder))
+            if number < PAGES // 6:
+                capsys.readouterr()
+                assert_shown(report, folder, capsys)
+
+
+def test_a_trial_that_runs_is_not_there(sound: Path, tmp_path: Path) -> None:
+    """As in the journal of a search by plain Optuna."""
+    folder = copy_of(sound, tmp_path / "run")
+    lines = [json.loads(line) for line in (sound / "study.journal").read_text().splitlines()]
+    lines[2] = {name: lines[2][name] for name in ("op_code", "worker_id", "study_id")}
+    lines[2]["datetime_start"] = "2026-01-01T00:00:00"
+    (folder / "study.journal").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    assert len(open_run(folder).finished) == len(open_run(sound).finished) - 1
+
+
+def test_names_that_would_move_a_terminal(
+    sound: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Words that a record may well hold: they are shown as text, in the page too."""
+    folder = copy_of(sound, tmp_path / "run")
+    header = json.loads((sound / "spec.json").read_text())
+    header["prepared"]["data"] |= {"name": ESCAPE, "classes": [ESCAPE, "b"]}
+    header["problem"]["target"] = ESCAPE
+    (folder / "spec.json").write_text(json.dumps(header))
+    lines = [json.loads(line) for line in (sound / "study.journal").read_text().splitlines()]
+    lines[2]["user_attrs"] |= {"error": ESCAPE, "node": ESCAPE, "clue": ESCAPE}
+    (folder / "study.journal").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    assert_shown(report, folder, capsys)
+    assert (folder / "report.html").is_file()
