@@ -52,6 +52,8 @@ BENCHMARKS = {
         "--algos gp --trials 25",
         "--algos gp --seeds 1 --trials 5 --functions branin --concurrency 1",
     ),
+    "record": Benchmark("record.py", "", "--trials 50"),
+    "chaos": Benchmark("chaos.py", "", "ctrl-c-twice"),
     "random-or-grid": Benchmark("random_vs_grid.py", "", "--data wine --max-epochs 1"),
     "zoom-or-not": Benchmark("zoom_or_not.py", "", "--seeds 2 --trials 16 --max-epochs 1"),
     "aligned-rungs": Benchmark(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from rich.console import Console
+from contextlib import ExitStack
+from pathlib import Path
 
 from pipelines.cli.launch import launch
 from pipelines.cli.report import report_line
-from pipelines.cli.text import print_plain
+from pipelines.cli.text import Terminal, print_plain
 from pipelines.cluster.connect import LOCAL, check_address, connecting
+from pipelines.record.lock import holding
 from pipelines.study.ahead import imports_of_trials
 from pipelines.study.fit import check_trial_here
+from pipelines.study.left import nothing_left
 from pipelines.study.prepare import prepare
+from pipelines.study.resuming import resume as resumed_study
 from pipelines.study.runs import Run, open_run
 from pipelines.study.spec import StudySpec
 from pipelines.tuner.trial import Trainable
@@ -20,6 +24,7 @@ from search_spaces import SearchSpace
 def search(
     spec: StudySpec | None = None,
     *,
+    resume: str | Path | None = None,
     trainable: Trainable | None = None,
     space: SearchSpace | None = None,
     address: str | None = None,
@@ -30,6 +35,8 @@ def search(
 
     Args:
         spec: The settings; those that are not given have the defaults of the command line.
+        resume: The folder of a run to go on with: what was asked for, or what ``spec`` says, such
+            as ``open_run(folder).spec.but(budget={"trials": 80})``.
         trainable: Your own function, instead of ``spec.problem.trainable``; it needs ``space``.
         space: Your own search space, instead of ``spec.problem.space``.
         address: The Ray cluster to join; ``"local"`` starts Ray here.
@@ -41,13 +48,22 @@ def search(
     Raises:
         ValueError: where the search cannot run, before anything is written.
     """
-    spec = spec or StudySpec()
     check_address(address)
-    if address == LOCAL:
-        check_trial_here(spec.resources)
-    console = Console(highlight=False, quiet=quiet)
-    with connecting(address, dashboard=dashboard, modules=imports_of_trials(spec)) as connected:
-        study = prepare(spec, trainable=trainable, space=space)
+    console = Terminal(quiet=quiet)
+    with ExitStack() as stack:
+        before = None
+        if resume is not None:
+            stack.enter_context(holding(open_run(resume).files))
+            before = resumed_study(Path(resume), spec, trainable=trainable, space=space)
+            if nothing_left(before):
+                return open_run(resume)
+            spec = before.spec
+        spec = spec or StudySpec()
+        if address == LOCAL:
+            check_trial_here(spec.resources)
+        modules = imports_of_trials(spec)
+        connected = stack.enter_context(connecting(address, dashboard=dashboard, modules=modules))
+        study = before or prepare(spec, trainable=trainable, space=space)
         launch(study, connected, console)
     print_plain(console, report_line(study.folder))
     return open_run(study.folder)

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from rich.console import Console
 
 from pipelines.cli.search_command import search_command
-from pipelines.cli.text import format_config, print_lines, shown
+from pipelines.cli.text import Terminal, format_config, print_lines, shown
 from pipelines.recipe.fitting import batch_size_up_to
 from pipelines.recipe.saving import device_name, machine, save_test
 from pipelines.recipe.settings import BatchSizeSettings, LimitSettings, ScalingSettings
@@ -59,9 +58,7 @@ def run_batch_size(
         "test": test.as_dict(),
     }
     save_test(folder, RECORD, subject, data, found, {FIGURE: batch_size_figure(test)})
-    print_lines(
-        Console(highlight=False), _lines(subject, data, test, bound, device, scaling, folder)
-    )
+    print_lines(Terminal(), _lines(subject, data, test, bound, device, scaling, folder))
 
 
 def _lines(

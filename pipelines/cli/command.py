@@ -15,11 +15,11 @@ from cyclopts import App, Parameter
 
 from pipelines.cli.options import Options
 from pipelines.cli.visible import visible
+from pipelines.study.interrupts import EXIT_CODES, OUTPUT, Interrupted, output_closed
 from pipelines.study.settings import one_of
 
 USAGE = 2
 FAILURE = 1
-INTERRUPTED = 130
 
 
 def command(function: Callable[..., Any]) -> App:
@@ -37,6 +37,7 @@ def command(function: Callable[..., Any]) -> App:
             show_default=_default_shown,
         ),
         result_action="return_value",
+        suppress_keyboard_interrupt=False,  # main() has words and codes for it
     )
     app["--help"].group = ""
     app.default(function)
@@ -52,12 +53,22 @@ def main(app: App, arguments: Sequence[str] | None = None) -> int:
     app.config = (options.read,)
     try:
         code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except (ValueError, cyclopts.CycloptsError) as error:
         print(f"error: {visible(' '.join(_message(error, options).split()))}", file=sys.stderr)
         return USAGE
+    except BrokenPipeError:
+        with suppress(Interrupted):
+            output_closed()
+        return EXIT_CODES[OUTPUT]
+    except Interrupted as error:
+        if error.reason != OUTPUT:
+            print("interrupted", file=sys.stderr)
+        return EXIT_CODES[error.reason]
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        return INTERRUPTED
+        return EXIT_CODES["interrupt"]
     return int(code or 0)
 
 
@@ -65,8 +76,9 @@ def leave(code: int) -> NoReturn:
     """End the process at once. All that a command leaves is written and closed by then, and Python
     would take half a second to clear the memory of what Ray has imported."""
     for stream in (sys.stdout, sys.stderr):
-        with suppress(BrokenPipeError):
-            stream.flush()
+        if stream is not None:
+            with suppress(OSError):
+                stream.flush()
     os._exit(code)
 
 

@@ -9,10 +9,9 @@ from dataclasses import asdict, replace
 
 from rich.console import Console
 
-from pipelines.cli.command import INTERRUPTED
 from pipelines.cli.connection import Connection
 from pipelines.cli.display import Display
-from pipelines.cli.text import format_seconds, print_lines, print_plain, shown
+from pipelines.cli.text import Terminal, format_seconds, print_lines, print_plain, shown
 from pipelines.cluster.connect import Cluster, check_address, connect
 from pipelines.cluster.resources import check_fit
 from pipelines.results.figures import save
@@ -27,6 +26,7 @@ from pipelines.study.comparison import (
 )
 from pipelines.study.comparison_spec import ComparisonSpec
 from pipelines.study.folders import check_writable
+from pipelines.study.interrupts import EXIT_CODES
 from pipelines.study.prepare import resolve
 from pipelines.study.run_study import run_study
 from pipelines.study.study import Study
@@ -41,7 +41,7 @@ def run_comparison(spec: ComparisonSpec, where: Connection) -> int:
     Raises ``ValueError`` before anything is written where a cell cannot run, and where the folder
     holds a comparison of something else.
     """
-    console = Console(highlight=False)
+    console = Terminal()
     check_address(where.address)
     study = resolve(spec.cell(spec.rows[0], 0))
     for row in spec.rows:
@@ -58,7 +58,7 @@ def run_comparison(spec: ComparisonSpec, where: Connection) -> int:
             cell = _run_cell(comparison, _of_cell(study, spec, row, seed), row, cluster)
             if cell is None:
                 print_plain(console, f"interrupted at {row}-{seed}: the same command goes on")
-                return INTERRUPTED
+                return EXIT_CODES["interrupt"]
             comparison.finish(cell)
             print_plain(console, _cell_line(cell, number, total, study.metric_name))
     print_lines(console, _conclude(comparison, spec, study.metric_name))
@@ -85,7 +85,7 @@ def _run_cell(comparison: Comparison, study: Study, row: str, cluster: Cluster) 
     seed = study.spec.search.seed
     comparison.start(row, seed)
     result = run_study(study, cluster, Display(Console(quiet=True), study.metric_name))
-    if result.ended_by == "interrupt":
+    if result.ended_by in EXIT_CODES:
         return None
     if result.best is None or result.best.value is None:
         raise ValueError(f"no trial of {row} with seed {seed} ended soundly")

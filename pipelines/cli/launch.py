@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 
 from rich.console import Console
 
-from pipelines.cli.command import FAILURE, INTERRUPTED
+from pipelines.cli.command import FAILURE
 from pipelines.cli.display import Display
+from pipelines.cli.options import to_type
 from pipelines.cli.share_lines import share_lines
-from pipelines.cli.summary import estimate_lines, plan_lines, space_lines, summary_lines
-from pipelines.cli.text import print_lines, print_plain
+from pipelines.cli.summary import (
+    checkpoint_line,
+    estimate_lines,
+    plan_lines,
+    space_lines,
+    summary_lines,
+)
+from pipelines.cli.text import print_lines, print_plain, shown
 from pipelines.cluster.connect import Cluster, slot_counter
 from pipelines.cluster.preflight import preflight
 from pipelines.cluster.sharing import gpu_counter, mps_by_node
+from pipelines.record.files import RunFiles
 from pipelines.study.estimate import estimate
 from pipelines.study.finish import finish
 from pipelines.study.fit import check_trial
+from pipelines.study.interrupts import EXIT_CODES, interruptible
+from pipelines.study.left import searched
 from pipelines.study.repeats import Repeats, run_repeats
 from pipelines.study.result import StudyResult
 from pipelines.study.run_study import run_study
@@ -35,12 +48,28 @@ def launch(study: Study, connected: Callable[[], Cluster], console: Console) -> 
     def open_dashboard() -> None:
         cluster.open_dashboard(lambda address: print_plain(console, f"dashboard {address}"))
 
-    with Display(console, study.metric_name, open_dashboard) as display:
-        result = run_study(study, cluster, display)
-    finish(study, result)
-    repeats = _repeat(study, cluster, result, console)
-    print_lines(console, summary_lines(study, result, cluster, repeats))
+    with interruptible(), _saying_how_to_go_on(study):
+        result = searched(study)
+        if result is None:
+            with Display(console, study.metric_name, open_dashboard) as display:
+                result = run_study(study, cluster, display)
+            finish(study, result)
+        repeats, ended_by = _repeat(study, cluster, result, console)
+        result = replace(result, ended_by=result.ended_by or ended_by)
+        print_lines(console, summary_lines(study, result, cluster, repeats))
     return result
+
+
+@contextmanager
+def _saying_how_to_go_on(study: Study) -> Iterator[None]:
+    """Where something ends a search that has begun, and not in good order."""
+    try:
+        yield
+    except BaseException:
+        if RunFiles(study.folder).sessions.is_file() and not study.scheduler.pauses:
+            command = to_type("run", resume=shown(study.folder))
+            print(f"all that has ended is kept; go on with: {command}", file=sys.stderr)
+        raise
 
 
 def show_plan(
@@ -59,14 +88,15 @@ def show_plan(
             "estimate  none: how long an epoch of your own function takes is not known",
         )
         return
+    print_plain(console, checkpoint_line(study))
     at_once = min(_slots(study, cluster), study.trials)
     print_lines(console, estimate_lines(estimate(study, cluster, at_once), node_price))
 
 
 def exit_code(result: StudyResult) -> int:
     """Of a command that has searched."""
-    if result.ended_by == "interrupt":
-        return INTERRUPTED
+    if result.ended_by in EXIT_CODES:
+        return EXIT_CODES[result.ended_by]
     return 0 if result.best else FAILURE
 
 
@@ -109,11 +139,14 @@ def _preflight(study: Study, cluster: Cluster, console: Console) -> None:
     )
 
 
-def _repeat(study: Study, cluster: Cluster, result: StudyResult, console: Console) -> list[Repeats]:
-    """Train the best configs again; nothing where the user has interrupted the search."""
+def _repeat(
+    study: Study, cluster: Cluster, result: StudyResult, console: Console
+) -> tuple[list[Repeats], str]:
+    """Train the best configs again, and why that ended before it was done; nothing where the user
+    has interrupted the search."""
     asked = study.spec.budget.repeats
-    if not asked or result.best is None or result.ended_by == "interrupt":
-        return []
+    if not asked or result.best is None or result.ended_by in EXIT_CODES:
+        return [], ""
     with Display(console, study.metric_name) as display:
         return run_repeats(study, result, cluster, display)
 

@@ -6,10 +6,8 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from rich.console import Console
-
 from pipelines.cli.search_command import search_command
-from pipelines.cli.text import format_config, print_lines, print_plain, shown
+from pipelines.cli.text import Terminal, format_config, print_lines, print_plain, shown
 from pipelines.recipe.saving import save_test
 from pipelines.recipe.settings import LimitSettings, SweepSettings
 from pipelines.recipe.subject import Subject, SubjectSettings, find_subject
@@ -50,7 +48,7 @@ def run_lr_range_test(
     bounds = find_bounds(test, sweep.divisor)
     found = {"bounds": asdict(bounds), "test": test.as_dict()}
     save_test(folder, RECORD, subject, data, found, {FIGURE: range_figure(test, bounds)})
-    console = Console(highlight=False)
+    console = Terminal()
     print_plain(console, f"data      {describe(data)}")
     print_lines(console, _lines(subject, test, bounds, folder))
 

@@ -37,23 +37,34 @@ class Options:
 
     def read(self, app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
         """Cyclopts calls this with what was typed, before it is checked."""
-        from pipelines.study.study_file import read_study_file
-
         self._arguments = list(arguments)
         for argument in self._arguments:
             if argument.parameter.n_tokens == -1 and argument.tokens:  # may be repeated: all count
                 typed = [token.value for token in argument.tokens]
                 argument.tokens = [argument.tokens[0].evolve(implicit_value=typed)]
-        study = next((a for a in self._arguments if a.name == "--study"), None)
-        if study is None or not study.tokens:
-            return
-        path = Path(study.tokens[0].value)
-        settings = read_study_file(path)
+        source, settings = self._given()
         for argument in self._arguments:
             group, *field = argument.keys or ("",)
             if field and not argument.tokens and field[0] in settings.get(group, {}):
                 value = settings[group][field[0]]
-                argument.append(Token(source=str(path), implicit_value=value))
+                argument.append(Token(source=source, implicit_value=value))
+
+    def _given(self) -> tuple[str, Mapping[str, Mapping[str, Any]]]:
+        """What fills in for options that are not typed, by group and field: a study file, or the
+        settings of a run that is to go on; and where that comes from."""
+        if (study := self._typed("--study")) is not None:
+            from pipelines.study.study_file import read_study_file
+
+            return str(study), read_study_file(study)
+        if (run := self._typed("--resume")) is not None:
+            from pipelines.study.runs import open_run
+
+            return str(run), open_run(run).spec_in_place.model_dump(mode="json")
+        return "", {}
+
+    def _typed(self, name: str) -> Path | None:
+        found = next((a for a in self._arguments if a.name == name and a.tokens), None)
+        return None if found is None else Path(found.tokens[0].value)
 
     def spoken(self, message: str) -> str:
         """With ```trials=3``` as ``--trials 3``, where this command has such an option."""

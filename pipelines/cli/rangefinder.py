@@ -32,6 +32,7 @@ app = App(
     version=lambda: version("rangefinder"),
     version_flags=["--version"],
     result_action="return_value",
+    suppress_keyboard_interrupt=False,
 )
 for _name, _help in COMMANDS.items():
     app.command(f"pipelines.{_name}:app", name=_name.replace("_", "-"), help=_help)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rich.console import Console
-
+from pipelines.cli.options import to_type
 from pipelines.cli.summary import repeats_lines, result_lines
-from pipelines.cli.text import format_config, print_plain, shown, wrapped
+from pipelines.cli.text import Terminal, format_config, print_plain, shown, wrapped
 from pipelines.cli.visible import visible
 from pipelines.record.trials import ranked
 from pipelines.results.schedule import write_schedule
 from pipelines.study.finish import write_table
 from pipelines.study.repeats import by_config
 from pipelines.study.runs import Run, open_run
+from pipelines.tuner.schedulers import SCHEDULERS
 from trainables.training.metrics import METRICS
 
 
@@ -27,7 +27,7 @@ def print_report(folder: Path, top: int, *, plot_schedule: bool) -> None:
     from pipelines.results.report import write_report
 
     run = open_run(folder)
-    console = Console(highlight=False)
+    console = Terminal()
     for line in _lines(run, top):
         console.print(wrapped(visible(line), console.width), markup=False, soft_wrap=True)
     print_plain(console, f"table     {shown(write_table(run.files, run.finished))}")
@@ -63,7 +63,7 @@ def print_comparison(folders: Sequence[Path], output: Path) -> None:
 
     runs = [open_run(folder) for folder in folders]
     path = write_comparison(runs, output.expanduser().absolute())
-    console = Console(highlight=False)
+    console = Terminal()
     for run in runs:
         best = "none" if run.best is None else f"{run.best.value:.4f}"
         told = f"{run.metric} {best}, {len(run.finished)} trials, {run.result.epochs} epochs"
@@ -103,13 +103,16 @@ def _lines(run: Run, top: int) -> Iterator[str]:
 
 def _findings(run: Run) -> Iterator[str]:
     """What the page says too, and a terminal can."""
-    from pipelines.results.findings import Findings, unfinished
+    from pipelines.results.endings import goes_on, unfinished
+    from pipelines.results.findings import Findings
     from pipelines.results.sections.importance import sentence
     from pipelines.results.sections.parameters import edge_lines
     from pipelines.results.sections.stopping import agreement_lines
 
     if missing := unfinished(run):
-        yield f"ended     {missing}"
+        yield f"state     {missing}"
+        if not goes_on(run) and not SCHEDULERS[run.spec.stopping.scheduler].pauses:
+            yield f"go on     {to_type('run', resume=shown(run.files.folder))}"
     found = Findings(run)
     if found.importance is not None:
         yield f"mattered  {sentence(found.importance)}"

@@ -5,11 +5,14 @@ from __future__ import annotations
 from pydantic import model_validator
 
 from pipelines.study.settings import File, Positive, Settings
+from pipelines.study.spec import RunFolder
 
 
 class RunOptions(Settings):
     """What is done with the study."""
 
+    resume: RunFolder | None = None
+    """Go on with a run: what was asked for, or more trials, epochs, time."""
     study: File | None = None
     """A study file, in YAML, for what is not given here; a run's spec.json is one."""
     print_study: bool = False
@@ -23,6 +26,8 @@ class RunOptions(Settings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> RunOptions:
+        if self.resume is not None and self.study is not None:
+            raise ValueError(f"`resume` {self.resume} has its settings: leave `study` out")
         if self.node_price is not None and not self.dry_run:
             raise ValueError(f"`node_price` {self.node_price:g} is for `dry_run`")
         return self

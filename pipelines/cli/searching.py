@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from rich.console import Console
-
 from pipelines.cli.connection import Connection
 from pipelines.cli.run_options import RunOptions
-from pipelines.cli.text import print_plain
+from pipelines.cli.text import Terminal, print_plain
 from pipelines.study.spec import StudySpec
 
 
@@ -23,14 +21,33 @@ def run_search(spec: StudySpec, where: Connection, options: RunOptions) -> int:
     if options.plot_schedule and spec.problem.trainable:
         raise ValueError(f"`plot_schedule` knows no schedule of {spec.problem.trainable}")
 
+    if options.resume is None:
+        return _search(spec, where, options)
+    from pipelines.record.lock import holding
+    from pipelines.study.runs import open_run
+
+    with holding(open_run(options.resume).files):
+        return _search(spec, where, options)
+
+
+def _search(spec: StudySpec, where: Connection, options: RunOptions) -> int:
     from pipelines.cluster.connect import LOCAL, check_address, connecting
     from pipelines.study.ahead import imports_of_trials
     from pipelines.study.fit import check_trial_here
 
-    console = Console(highlight=False)
+    console = Terminal()
     check_address(where.address)
     if where.address == LOCAL:
         check_trial_here(spec.resources)
+    study = None
+    if options.resume is not None:
+        from pipelines.study.left import nothing_left
+        from pipelines.study.resuming import resume
+
+        study = resume(options.resume, spec)
+        if why := nothing_left(study):
+            print_plain(console, f"complete  {options.resume}: {why}")
+            return 0
     dashboard = where.dashboard and not options.dry_run
     with connecting(
         where.address, dashboard=dashboard, modules=imports_of_trials(spec)
@@ -40,7 +57,7 @@ def run_search(spec: StudySpec, where: Connection, options: RunOptions) -> int:
         from pipelines.cli.report import report_line
         from pipelines.study.prepare import prepare
 
-        study = prepare(spec)
+        study = study or prepare(spec)
         if options.dry_run:
             show_plan(study, connected, console, options.node_price)
             return 0

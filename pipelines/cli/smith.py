@@ -8,10 +8,9 @@ from pathlib import Path
 
 import torch
 import yaml
-from rich.console import Console
 
 from pipelines.cli.search_command import search_command
-from pipelines.cli.text import format_config, print_lines, print_plain, shown
+from pipelines.cli.text import Terminal, format_config, print_lines, print_plain, shown
 from pipelines.recipe.saving import machine, save_test
 from pipelines.recipe.settings import LimitSettings, ShortRunSettings
 from pipelines.recipe.steps import Recipe, run_recipe
@@ -31,7 +30,7 @@ CONFIG, RECORD = "config.yaml", "smith.json"
 
 def run_smith(settings: SubjectSettings, short: ShortRunSettings, limits: LimitSettings) -> None:
     """Raises ``ValueError`` where a test cannot be made, or finds nothing."""
-    console = Console(highlight=False)
+    console = Terminal()
     subject = find_subject(settings)
     data = load(
         subject.data, target=subject.target, fraction=subject.data_fraction, seed=subject.seed

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from pipelines.cli.options import to_type
-from pipelines.cli.text import format_config, format_seconds, shown
+from pipelines.cli.text import format_bytes, format_config, format_seconds, shown
 from pipelines.cluster.connect import Cluster
 from pipelines.record.files import RunFiles
 from pipelines.results.advice import advice
+from pipelines.study.disk import checkpoint_bytes, disk_of
 from pipelines.study.estimate import Estimate
+from pipelines.study.interrupts import OUTPUT
 from pipelines.study.repeats import Repeats
 from pipelines.study.result import StudyResult
 from pipelines.study.study import Study
@@ -18,8 +20,12 @@ from trainables.data.datasets import describe
 from trainables.training.metrics import ACCURACY, FOR_LARGE_CLASSES, METRICS
 
 _LARGE = 0.7  # of a class, from which accuracy says little
+_KEPT = "every finished trial is kept, and what the rest had reached"
 _ENDED_BY = {
-    "interrupt": "stopped by Ctrl-C: every finished trial is kept, and what the rest had reached",
+    "interrupt": f"stopped by Ctrl-C: {_KEPT}",
+    "SIGTERM": f"stopped by SIGTERM: {_KEPT}",
+    "SIGHUP": f"stopped by SIGHUP, as its terminal closed: {_KEPT}",
+    OUTPUT: f"stopped, as nobody reads its output: {_KEPT}",
     "time budget": "stopped at the time budget",
     "target value": "stopped at the target value",
     "failures": "stopped: the first trials all failed",
@@ -52,6 +58,11 @@ def plan_lines(study: Study, cluster: Cluster, at_once: int) -> Iterator[str]:
         yield "          the GPUs would idle: --gpus-per-trial 1/4 runs four trials on each"
     if cluster.dashboard:
         yield f"dashboard {cluster.dashboard}"
+    disk = disk_of(study, min(at_once, study.trials))
+    yield (
+        f"disk      at most {format_bytes(disk.record)} for the record and its report, and "
+        f"{disk.checkpoints} checkpoints at a time"
+    )
     yield f"run       {shown(study.folder)}"
 
 
@@ -102,6 +113,12 @@ def estimate_lines(found: Estimate, node_price: float | None) -> Iterator[str]:
             f"hours of a node with {found.on_a_node} trials at once, at {node_price:g} an hour; "
             "beside it the head's, and what nodes wait and boot"
         )
+
+
+def checkpoint_line(study: Study) -> str:
+    """How large one may be."""
+    size = format_bytes(checkpoint_bytes(study))
+    return f"disk      a checkpoint has about {size} at most, by networks drawn from the space"
 
 
 def result_lines(result: StudyResult, folds: int | None) -> Iterator[str]:
@@ -158,6 +175,8 @@ def summary_lines(
     if cluster.dashboard:
         note = " (ends with this command)" if cluster.started_here else ""
         yield f"dashboard {cluster.dashboard}{note}"
+    if result.ended_by and not study.scheduler.pauses:
+        yield f"go on     {to_type('run', resume=shown(study.folder))}"
     yield f"next      {to_type('report', str(shown(study.folder)))}"
 
 

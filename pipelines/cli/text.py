@@ -10,8 +10,20 @@ from rich.console import Console
 from rich.text import Text
 
 from pipelines.cli.visible import visible
+from pipelines.study.interrupts import output_closed
 
 LABEL = 10  # columns of the word that a line begins with
+
+
+class Terminal(Console):
+    """Where a command prints. Where nobody reads any more it ends in good order."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        super().__init__(highlight=False, quiet=quiet)
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        output_closed()
 
 
 def print_plain(console: Console, line: str) -> None:
@@ -51,6 +63,15 @@ def format_seconds(seconds: float) -> str:
     return (
         f"{hours}h{minutes:02d}m" if hours else f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"
     )
+
+
+def format_bytes(n: float) -> str:
+    """As 12 MB, in powers of 1000."""
+    for unit in ("B", "kB", "MB"):
+        if n < 1000:
+            return f"{n:.3g} {unit}"
+        n /= 1000
+    return f"{n:.3g} GB"
 
 
 def format_config(config: Mapping[str, object]) -> str:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.console import Console
-
 from pipelines.cli.options import to_type
-from pipelines.cli.text import print_plain
+from pipelines.cli.text import Terminal, print_plain
 from pipelines.cli.visible import visible
 from pipelines.study.runs import Run, open_run
 from pipelines.study.zoom import QUANTILE, zoom, zoom_lines
@@ -18,7 +16,7 @@ def print_zoom(folder: Path, quantile: float) -> None:
     """Raises ``ValueError`` where ``folder`` is no run, or the run is not one to zoom in on."""
     run = open_run(folder)
     _, changes = zoom(run.space, run.finished, METRICS[run.metric], quantile)
-    console = Console(highlight=False)
+    console = Terminal()
     for line in zoom_lines(changes):
         console.print(visible(line), markup=False, soft_wrap=True)
     if quantile != QUANTILE:

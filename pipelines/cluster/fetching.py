@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.record.files import RunFiles
+from pipelines.record.sessions import read_sessions
 
 _FOUND, _THERE = "@found ", "@there "
 _LOOK = 60.0  # seconds for the cloud's and the head's answer
@@ -42,6 +43,10 @@ def fetch_run(cluster: Path, run: str, to: Path) -> Path:
     spec = RunFiles(target).spec
     if spec.is_file() and hashlib.sha256(spec.read_bytes()).hexdigest() != remote.spec:
         raise ValueError(f"another run lies in {target}: give another folder with `to`")
+    if any(session.host == socket.gethostname() for session in read_sessions(RunFiles(target))):
+        raise ValueError(
+            f"{target} has gone on here, and a copy would undo that: give another folder with `to`"
+        )
     target.mkdir(parents=True, exist_ok=True)
     # With a slash at its end a folder's contents are meant, not the folder.
     _ray("rsync-down", str(cluster), f"{remote.folder}/", f"{target}/", patience=_COPY)

@@ -35,6 +35,31 @@ class RunFiles:
         return self.folder / "repeats.journal"
 
     @property
+    def events(self) -> Path:
+        """What happened to its trials, in order: see :mod:`pipelines.record.events`."""
+        return self.folder / "events.jsonl"
+
+    @property
+    def repeats_events(self) -> Path:
+        """The same of the repeats."""
+        return self.folder / "repeats.events.jsonl"
+
+    @property
+    def sessions(self) -> Path:
+        """When drivers worked on it: see :mod:`pipelines.record.sessions`."""
+        return self.folder / "sessions.jsonl"
+
+    @property
+    def appended(self) -> tuple[Path, ...]:
+        """The files that grow by a line at a time."""
+        return (self.journal, self.events, self.repeats, self.repeats_events, self.sessions)
+
+    @property
+    def lock(self) -> Path:
+        """Held by the driver: see :mod:`pipelines.record.lock`."""
+        return self.folder / "lock"
+
+    @property
     def table(self) -> Path:
         """The finished trials as a table."""
         return self.folder / "trials.csv"
@@ -46,7 +71,7 @@ class RunFiles:
 
     @property
     def repeated_weights(self) -> Path:
-        """While repeats run: of the best repeat of each config."""
+        """Of the best repeat of each config that was repeated."""
         return self.folder / "repeats"
 
     def weights_of(self, trial: FinishedTrial) -> Path:

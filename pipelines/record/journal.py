@@ -8,7 +8,8 @@ crash, and each of its changes would cost as much as a whole trial.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Generator, Mapping
 from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
@@ -23,10 +24,11 @@ from optuna.distributions import (
 )
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal._file import BaseJournalFileLock
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from pipelines.record.trials import FinishedTrial, State
+from pipelines.record.trials import FinishedTrial, State, latest
 from search_spaces import Float, Int, SearchSpace
 from search_spaces.domains import Domain
 from trainables.training.metrics import Mode
@@ -54,12 +56,15 @@ def distribution(domain: Domain) -> BaseDistribution:
 
 
 class Journal:
-    """Appends finished trials to the file ``path``, which it makes."""
+    """Appends finished trials to the file ``path``, which it makes where it is not there."""
 
     def __init__(self, path: Path, space: SearchSpace, mode: Mode) -> None:
         self._space = space
         self._study = optuna.create_study(
-            study_name=STUDY, storage=_storage(path), direction=DIRECTIONS[mode]
+            study_name=STUDY,
+            storage=JournalStorage(_Appending(path)),
+            direction=DIRECTIONS[mode],
+            load_if_exists=True,
         )
 
     def append(self, trial: FinishedTrial) -> None:
@@ -68,10 +73,16 @@ class Journal:
 
 
 def load_journal(path: Path) -> list[FinishedTrial]:
-    """The trials in the order in which they finished; a last line that was cut short is left out.
+    """The trials in the order in which they finished, each as it ended last: one that was cut short
+    and went on later has two entries. A last line that was cut short is left out.
 
     Raises ``ValueError`` where there is no such file.
     """
+    return latest(load_entries(path))
+
+
+def load_entries(path: Path) -> list[FinishedTrial]:
+    """All that is in the file, in its order. Raises what :func:`load_journal` raises."""
     if not path.is_file():
         raise ValueError(f"no run in {path.parent}: it has no {path.name}")
     try:
@@ -89,8 +100,34 @@ def load_study(path: Path) -> optuna.Study:
     return optuna.load_study(study_name=STUDY, storage=_storage(path))
 
 
+class _NoLock(BaseJournalFileLock):
+    """One process alone writes: it holds the run (:mod:`pipelines.record.lock`). A lock of Optuna's
+    is a file, which a driver that is killed would leave behind for the next to wait for."""
+
+    def acquire(self) -> bool:
+        return True
+
+    def release(self) -> None:
+        pass
+
+
+class _Appending(JournalFileBackend):
+    """Reads no trial: of a file that has thousands the first line alone, which makes the study."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path), lock_obj=_NoLock())
+        self._known = list(itertools.islice(super().read_logs(0), 1))
+
+    def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
+        yield from self._known[log_number_from:]
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        super().append_logs(logs)
+        self._known += logs
+
+
 def _storage(path: Path) -> JournalStorage:
-    return JournalStorage(JournalFileBackend(str(path)))
+    return JournalStorage(JournalFileBackend(str(path), lock_obj=_NoLock()))
 
 
 def _frozen(trial: FinishedTrial, space: SearchSpace) -> FrozenTrial:
@@ -138,7 +175,9 @@ def _finished(trial: FrozenTrial, path: Path) -> FinishedTrial:
 def _thawed(trial: FrozenTrial) -> FinishedTrial:
     names = {field.name for field in fields(FinishedTrial)}
     attributes: dict[str, Any] = {k: v for k, v in trial.user_attrs.items() if k in names}
-    attributes["changes"] = {int(epoch): c for epoch, c in attributes["changes"].items()}
+    for name in ("changes", "planned"):
+        by_epoch = attributes.get(name, {})
+        attributes[name] = {int(epoch): value for epoch, value in by_epoch.items()}
     return FinishedTrial(
         config=dict(trial.params),
         state=_OURS[trial.state],

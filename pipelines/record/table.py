@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _SPREAD = ("config", "metrics")  # one column for each of their entries
-_ELSEWHERE = ("curve", "curves", "changes")  # of a trial by epoch: see curves_table()
+_ELSEWHERE = ("curve", "curves", "changes", "planned")  # of a trial by epoch: see curves_table()
 
 
 def trials_table(trials: Iterable[FinishedTrial]) -> pd.DataFrame:

@@ -9,6 +9,8 @@ from enum import StrEnum
 from search_spaces import Config
 from trainables.training.metrics import Metric
 
+_BY_ITSELF = ("", "scheduler", "divergence")
+
 
 class State(StrEnum):
     """How a trial ended, in Optuna's words."""
@@ -49,14 +51,31 @@ class FinishedTrial:
     out_of_memory: int = 0  # attempts that ended because a machine ran out of memory
     clue: str = ""  # what its curves tell: see trainables.training.clues
     changes: Mapping[int, Config] = field(default_factory=dict)  # epoch -> its config from there on
+    resumed: int = 0  # times that it went on after its driver had ended
+    planned: Mapping[int, int] = field(default_factory=dict)
+    """Where it was made longer while it trained: from which epoch on for how many it planned."""
 
     @property
     def diverged(self) -> bool:
         return self.stopped_by == "divergence"
 
     @property
+    def cut_short(self) -> bool:
+        """Whether it was running when its study ended: it goes on where the study does."""
+        return self.stopped_by not in _BY_ITSELF
+
+    @property
     def epochs(self) -> int:
         return max(self.curve, default=0)
+
+
+def latest(entries: Iterable[FinishedTrial]) -> list[FinishedTrial]:
+    """The last entry of each trial, in the order of those."""
+    found: dict[str, FinishedTrial] = {}
+    for trial in entries:
+        found.pop(trial.trial_id, None)
+        found[trial.trial_id] = trial
+    return list(found.values())
 
 
 def ranked(trials: Iterable[FinishedTrial], metric: Metric) -> list[FinishedTrial]:

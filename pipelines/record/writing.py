@@ -4,30 +4,58 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipelines.record.events import Events
 from pipelines.record.files import RunFiles
 from pipelines.record.header import write_header
 from pipelines.record.journal import Journal
+from pipelines.record.lines import repair
+from pipelines.record.sessions import note_killed, read_sessions
 from pipelines.record.trials import FinishedTrial
 from search_spaces import SearchSpace
 from trainables.training.metrics import Mode
 
 
 class Record:
-    """The finished trials of a search, or of the repeats after it, with what goes with them."""
+    """The finished trials of a search, or of the repeats after it, with what goes with them; of a
+    search that may go on what happened too, in its order."""
 
-    def __init__(self, files: RunFiles, journal: Path, space: SearchSpace, mode: Mode) -> None:
+    def __init__(
+        self,
+        files: RunFiles,
+        journal: Path,
+        space: SearchSpace,
+        mode: Mode,
+        *,
+        events: Path | None = None,
+        before: Iterable[FinishedTrial] = (),
+    ) -> None:
+        """``before`` are the trials that the journal has already."""
         self.files = files
-        self.trials: list[FinishedTrial] = []
+        self.events = None if events is None else Events(events)
+        self._trials = {trial.trial_id: trial for trial in before}
         self._journal = Journal(journal, space, mode)
 
+    @property
+    def trials(self) -> list[FinishedTrial]:
+        """In the order in which they ended."""
+        return list(self._trials.values())
+
     def append(self, trial: FinishedTrial) -> None:
-        """On disk when this returns."""
-        self.trials.append(trial)
+        """On disk when this returns. One that was cut short before, or is trained on, takes the
+        place of what it was."""
+        self._trials.pop(trial.trial_id, None)
+        self._trials[trial.trial_id] = trial
         self._journal.append(trial)
+        if self.events is not None and not trial.cut_short:
+            self.events.ended(trial.trial_id)
+
+    def close(self) -> None:
+        if self.events is not None:
+            self.events.close()
 
     def write_error(self, trial_id: str, text: str) -> None:
         """Keep the whole traceback of a failed trial."""
@@ -59,6 +87,16 @@ def start_run(
     if preprocessing:
         files.preprocessing.write_text(json.dumps(list(preprocessing), allow_nan=False) + "\n")
     write_header(files, settings, prepared)
+
+
+def mend(files: RunFiles, killed_at: float | None) -> None:
+    """Before a run goes on: take away lines that were cut short, and say when the driver before was
+    last heard of, where it was killed."""
+    for path in files.appended:
+        repair(path)
+    sessions = read_sessions(files)
+    if sessions and sessions[-1].ended is None and killed_at is not None:
+        note_killed(files, killed_at)
 
 
 def replace_file(source: Path, target: Path) -> None:

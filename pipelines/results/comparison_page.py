@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import get_args
 
 from pipelines.results import wording
+from pipelines.results.endings import unfinished
 from pipelines.results.figures.best_so_far import Against, best_so_far_data
 from pipelines.results.figures.side_by_side import side_by_side_figure
-from pipelines.results.findings import unfinished
 from pipelines.results.page.model import Block, Drawing, Page, Section, Table, Words
 from pipelines.results.sections.again import setting_values
+from pipelines.results.working_time import in_working_time
 from pipelines.study.runs import Run
 from trainables.training.metrics import METRICS
 
@@ -66,8 +67,9 @@ def _outcome(names: Sequence[str], runs: Sequence[Run]) -> Section:
 
 def _row(name: str, run: Run) -> list[str]:
     result, best = run.result, run.best
-    ends = [trial.started + trial.seconds for trial in result.trials]
-    seconds = max(ends) - min(trial.started for trial in result.trials) if ends else 0.0
+    trials = in_working_time(run)
+    ends = [trial.started + trial.seconds for trial in trials]
+    seconds = max(ends) - min(trial.started for trial in trials) if ends else 0.0
     counts = [str(len(result.trials)), str(result.epochs), str(result.epochs_saved)]
     if best is None:
         return [name, "none", "", *counts, wording.duration(seconds), ""]
@@ -78,7 +80,10 @@ def _row(name: str, run: Run) -> list[str]:
 
 def _progress(names: Sequence[str], runs: Sequence[Run]) -> Section:
     metric = METRICS[runs[0].metric]
-    data = {name: best_so_far_data(r.finished, metric) for name, r in zip(names, runs, strict=True)}
+    data = {
+        name: best_so_far_data(in_working_time(run), metric)
+        for name, run in zip(names, runs, strict=True)
+    }
     drawings = [
         Drawing(f"best-{a}", side_by_side_figure(data, runs[0].metric, metric, a), role="")
         for a in get_args(Against)

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pipelines.record.trials import FinishedTrial
+from pipelines.record.trials import FinishedTrial, best_trial
 from pipelines.results.stops import Stop, stops_data
+from pipelines.results.working_time import in_working_time
 from pipelines.study.runs import Run
 from pipelines.study.spec import StudySpec
 from pipelines.tuner.schedulers import SCHEDULERS
@@ -28,8 +29,8 @@ class Findings:
         self.space: SearchSpace = run.space
         self.score: str = run.metric
         self.metric: Metric = METRICS[run.metric]
-        self.trials: Sequence[FinishedTrial] = run.finished
-        self.best: FinishedTrial | None = run.best
+        self.trials: Sequence[FinishedTrial] = in_working_time(run)
+        self.best: FinishedTrial | None = best_trial(self.trials, self.metric)
         self.rungs: tuple[int, ...] = run.spec.rungs
 
     @cached_property
@@ -82,23 +83,3 @@ class Findings:
     def changes_configs(self) -> bool:
         """Whether the scheduler changed configs in mid-training."""
         return SCHEDULERS[self.spec.stopping.scheduler].changes_configs
-
-
-def unfinished(run: Run) -> str:
-    """In a sentence, that the record has no end; "" where it has one.
-
-    The end of a search writes the winner's config; a search that was killed, and one that still
-    runs, has none.
-    """
-    if run.files.winner.is_file():
-        return ""
-    asked, n = run.spec.budget.trials, len(run.finished)
-    ended_early = any(
-        t.stopped_by in ("interrupt", "time budget", "target value") for t in run.finished
-    )
-    if n >= asked or ended_early or (n and all(trial.error for trial in run.finished)):
-        return ""
-    return (
-        f"The record has no end: {n} of at most {asked} trials have finished. The search still "
-        "runs, or it was killed. Trials that were running are not in it."
-    )

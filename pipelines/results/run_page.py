@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pipelines.results import wording
-from pipelines.results.findings import Findings, unfinished
+from pipelines.results.endings import unfinished
+from pipelines.results.findings import Findings
 from pipelines.results.page.model import Page, Section, Words
 from pipelines.results.page.trials import trials_data
 from pipelines.results.sections.again import again

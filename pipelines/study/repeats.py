@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -74,20 +73,20 @@ def by_config(trials: Iterable[FinishedTrial], metric: Metric) -> list[Repeats]:
 
 def run_repeats(
     study: Study, result: StudyResult, cluster: Cluster, observer: Observer
-) -> list[Repeats]:
+) -> tuple[list[Repeats], str]:
     """Train the best configs of a search again, see :func:`by_config`; the winner becomes that of
-    the run: its config, and the weights of its best repeat."""
+    the run: its config, and the weights of its best repeat. Also why that ended before all were
+    trained, "" where they were."""
     files = RunFiles(study.folder)
     best = top_trials(result.trials, study.metric)
-    trials = run_again(study, best, cluster, observer).trials
-    repeats = by_config(trials, study.metric)
+    again = run_again(study, best, cluster, observer)
+    repeats = by_config(again.trials, study.metric)
     if repeats:
         write_winner(files, repeats[0].config)
         weights = files.repeated_weights / f"{repeats[0].trial_id}.pt"
         if weights.is_file():
             replace_file(weights, files.weights)
-    shutil.rmtree(files.repeated_weights, ignore_errors=True)
-    return repeats
+    return repeats, again.ended_by
 
 
 def write_winner(files: RunFiles, config: Config) -> None:

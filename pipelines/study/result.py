@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pipelines.record.trials import FinishedTrial, State, best_trial
 from trainables.training.metrics import METRICS
 
-_BY_ITSELF = ("", "scheduler", "divergence")
-
 
 @dataclass(frozen=True)
 class StudyResult:
@@ -48,7 +46,7 @@ class StudyResult:
     @property
     def cut_short(self) -> list[FinishedTrial]:
         """Those that were running when the study ended."""
-        return [t for t in self.trials if t.stopped_by not in _BY_ITSELF]
+        return [t for t in self.trials if t.cut_short]
 
     @property
     def epochs(self) -> int:

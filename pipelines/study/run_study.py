@@ -3,34 +3,39 @@
 from __future__ import annotations
 
 import secrets
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from ray import tune
 from ray.tune.execution import class_cache
 
 from pipelines.cluster.connect import Cluster, is_alive, slot_counter
+from pipelines.cluster.places import clear, place_in
 from pipelines.cluster.sharing import gpu_counter
 from pipelines.record.files import RunFiles
+from pipelines.record.lock import holding
+from pipelines.record.sessions import working
 from pipelines.record.trials import FinishedTrial
-from pipelines.record.writing import Record, start_run
+from pipelines.record.writing import Record, mend, start_run
+from pipelines.study.interrupts import interruptible
 from pipelines.study.result import StudyResult
 from pipelines.study.study import Study
 from pipelines.tuner import deaths
 from pipelines.tuner.algorithms import make_sampler
 from pipelines.tuner.attempts import unpack
+from pipelines.tuner.before import Before
 from pipelines.tuner.callback import InSequence, OneByOne
 from pipelines.tuner.judge import Judge
+from pipelines.tuner.kept import KEPT, KeptStates
 from pipelines.tuner.ledger import Rules, TrialLedger
 from pipelines.tuner.progress import Observer
+from pipelines.tuner.rebuilding import resumed_sampler, tell_again
 from pipelines.tuner.schedulers import SCHEDULERS, Scheduler
 from pipelines.tuner.searcher import StudySearcher
-from pipelines.tuner.sources import RepeatedTrials, SampledTrials, Source
+from pipelines.tuner.sources import NotedTrials, Once, RepeatedTrials, SampledTrials, Source
 from pipelines.tuner.stopper import StudyStopper
 from pipelines.tuner.trial import StudyTrial, TrialSettings
 
@@ -40,37 +45,45 @@ deaths.expect_all()
 
 
 def run_study(study: Study, cluster: Cluster, observer: Observer) -> StudyResult:
-    """Search on the connected cluster; the record lies in ``study.folder`` as it goes.
+    """Search on the connected cluster, or go on with a search; the record lies in ``study.folder``
+    as it goes.
 
     Raises:
         ValueError: the folder exists, or the algorithm refuses the space (a grid larger than the
-            number of trials).
+            number of trials); of a search that goes on, another process works on it.
     """
     spec, files = study.spec, RunFiles(study.folder)
-    sampler = make_sampler(spec.search.algo, study.problem, study.metric.worst)
-    start_run(files, spec.model_dump(mode="json"), study.prepared(), study.preprocessing)
-    ledger = TrialLedger(
-        Rules(
-            metric=study.metric_name,
-            trials=study.trials,
-            max_failures=spec.resources.max_failures,
-            trial_timeout=spec.resources.trial_timeout,
-            time_budget=spec.budget.time_budget,
-            target_value=spec.budget.target_value,
-            chance_loss=study.chance_loss,
-            best_before=study.best_before,
+    before = study.resumed.search if study.resumed else None
+    worst = study.metric.worst
+    if before is None:
+        sampler = make_sampler(spec.search.algo, study.problem, worst)
+        start_run(files, spec.model_dump(mode="json"), study.prepared(), study.preprocessing)
+    else:
+        sampler, _ = resumed_sampler(spec.search.algo, study.problem, worst, before)
+    asked = 0 if before is None else len(before.asked)
+    rules = Rules(
+        metric=study.metric_name,
+        trials=study.trials,
+        max_failures=spec.resources.max_failures,
+        trial_timeout=spec.resources.trial_timeout,
+        time_budget=spec.budget.time_budget,
+        target_value=spec.budget.target_value,
+        chance_loss=study.chance_loss,
+        best_before=study.best_before,
+        keep=0 if study.scheduler.pauses else spec.budget.keep,
+        saves_last=not study.scheduler.pauses,
+    )
+    with holding(files):
+        return _run(
+            study,
+            cluster,
+            observer,
+            part="search",
+            source=SampledTrials(sampler, spec.budget.trials - asked, spec.search.seed),
+            rules=rules,
+            scheduler=study.scheduler,
+            before=before,
         )
-    )
-    trials = _run(
-        study,
-        cluster,
-        observer,
-        source=SampledTrials(sampler, spec.budget.trials, spec.search.seed),
-        ledger=ledger,
-        scheduler=study.scheduler,
-        record=Record(files, files.journal, study.space, study.metric.mode),
-    )
-    return StudyResult(trials, study.metric_name, spec.budget.max_epochs, ledger.reason)
 
 
 def run_again(
@@ -78,30 +91,31 @@ def run_again(
 ) -> StudyResult:
     """Train the configs of the ``best`` trials again, each for all its epochs and with as many
     seeds as ``study`` asks for, none of which the search has used. The record gets them apart."""
-    spec, files = study.spec, RunFiles(study.folder)
+    spec = study.spec
     assert spec.budget.repeats is not None
+    before = study.resumed.repeats if study.resumed else None
     first = spec.search.seed + 1
     seeds = range(first, first + spec.budget.repeats)
-    ledger = TrialLedger(
-        Rules(
-            metric=study.metric_name,
-            trials=len(best) * len(seeds),
-            max_failures=spec.resources.max_failures,
-            trial_timeout=spec.resources.trial_timeout,
-            chance_loss=study.chance_loss,
+    done = {(asked.repeat_of, asked.seed) for asked in before.asked} if before else ()
+    rules = Rules(
+        metric=study.metric_name,
+        trials=len(best) * len(seeds),
+        max_failures=spec.resources.max_failures,
+        trial_timeout=spec.resources.trial_timeout,
+        chance_loss=study.chance_loss,
+        saves_last=True,
+    )
+    with holding(RunFiles(study.folder)):
+        return _run(
+            study,
+            cluster,
+            observer,
+            part="repeats",
+            source=RepeatedTrials(best, seeds, done),
+            rules=rules,
+            scheduler=SCHEDULERS["none"],
+            before=before,
         )
-    )
-    trials = _run(
-        study,
-        cluster,
-        observer,
-        source=RepeatedTrials(best, seeds),
-        ledger=ledger,
-        scheduler=SCHEDULERS["none"],
-        record=Record(files, files.repeats, study.space, study.metric.mode),
-        suffix="-repeats",
-    )
-    return StudyResult(trials, study.metric_name, spec.budget.max_epochs, ledger.reason)
 
 
 def _run(
@@ -109,15 +123,55 @@ def _run(
     cluster: Cluster,
     observer: Observer,
     *,
+    part: str,
+    source: Source,
+    rules: Rules,
+    scheduler: Scheduler,
+    before: Before | None,
+) -> StudyResult:
+    spec, files = study.spec, RunFiles(study.folder)
+    search = part == "search"
+    if study.resumed is not None:
+        mend(files, study.resumed.killed_at)
+    changes = study.resumed.changes if study.resumed else {}
+    with working(files, part, changes) as session:
+        ledger = TrialLedger(rules, before=before)
+        record = Record(
+            files,
+            files.journal if search else files.repeats,
+            study.space,
+            study.metric.mode,
+            events=None if scheduler.pauses else files.events if search else files.repeats_events,
+            before=before.trials if before else (),
+        )
+        place = _rays_place(study, part)
+        if before is not None:
+            going_on = (trial.attempt.checkpoint or "" for trial in before.unfinished)
+            clear(place.storage, place.folder, [KEPT, *(Path(c).parent.name for c in going_on)])
+        try:
+            tuner = _tuner(study, cluster, observer, part, source, ledger, scheduler, record)
+            with interruptible(ledger.request):
+                tuner.fit()
+        finally:
+            record.close()
+        if not ledger.reason:  # all is done: what Ray left is of no more use
+            clear(place.storage, place.folder, [KEPT])
+        session.by = ledger.reason
+    return StudyResult(record.trials, study.metric_name, spec.budget.max_epochs, ledger.reason)
+
+
+def _tuner(
+    study: Study,
+    cluster: Cluster,
+    observer: Observer,
+    part: str,
     source: Source,
     ledger: TrialLedger,
     scheduler: Scheduler,
     record: Record,
-    suffix: str = "",
-) -> list[FinishedTrial]:
+) -> tune.Tuner:
     spec = study.spec
-    storage = spec.run.storage or str(study.folder)
-    name = study.folder.name if spec.run.storage else record.files.ray.name
+    storage, folder = _rays_place(study, part)
     settings = TrialSettings(
         study.trial_trainable,
         study.metric_name,
@@ -135,34 +189,48 @@ def _run(
     slots = slot_counter(cluster, each, spec.resources.max_concurrent)
     gpus = gpu_counter(cluster, each, slots, total)
     # Where configs change in mid-training, the whole population takes turns.
-    searcher = StudySearcher(source, (lambda: total) if scheduler.changes_configs else slots)
-    stopper = StudyStopper(ledger)
-    judge = scheduler.make(study.stopping)
-    adapter = (
-        OneByOne if scheduler.pauses else partial(InSequence, judge=Judge(judge, study.metric_name))
+    searcher = StudySearcher(
+        NotedTrials(source, record.events), (lambda: total) if scheduler.changes_configs else slots
     )
+    stopper = StudyStopper(ledger)
+    rays = scheduler.make(study.stopping)
+    judge = Judge(rays, study.metric_name)
+    checkpoints = {}
+    kept = KeptStates(storage, study.folder.name if spec.run.storage else "")
+    before = None if study.resumed is None else getattr(study.resumed, part)
+    if before is not None:
+        tell_again(judge, before)
+        for trial in before.unfinished:
+            searcher.try_again(trial.config, trial.attempt)
+            if trial.attempt.checkpoint is not None:
+                checkpoints[trial.attempt.trial_id] = trial.attempt.checkpoint_in(storage)
+        _note_longer(record, before, kept)
+    adapter = OneByOne if scheduler.pauses else partial(InSequence, judge=judge)
     callback = adapter(
         ledger,
         record=record,
-        tell=source.tell,
+        tell=Once(source.tell, before.told if before else ()),
         observer=observer,
         searcher=searcher,
         alive=is_alive,
+        checkpoints=checkpoints,
+        place=partial(place_in, storage),
+        kept=kept,
     )
-    tuner = tune.Tuner(
+    return tune.Tuner(
         tune.with_resources(
             tune.with_parameters(StudyTrial, settings=settings, data=study.trial_data),
             partial(_resources, each.cpus, gpus),
         ),
         tune_config=tune.TuneConfig(
             search_alg=searcher,
-            scheduler=judge if scheduler.pauses else None,
+            scheduler=rays if scheduler.pauses else None,
             num_samples=-1,  # the searcher says when there is nothing left
             reuse_actors=True,
             trial_dirname_creator=lambda trial: trial.trial_id,
         ),
         run_config=tune.RunConfig(
-            name=name + suffix,
+            name=folder,
             storage_path=storage,
             callbacks=[callback],
             stop=stopper,
@@ -174,9 +242,32 @@ def _run(
             verbose=0,
         ),
     )
-    with _interruptible(ledger):
-        tuner.fit()
-    return record.trials
+
+
+class _Place(NamedTuple):
+    storage: str  # an absolute path, or a URI
+    folder: str  # in it
+
+
+def _rays_place(study: Study, part: str) -> _Place:
+    """Where Ray keeps checkpoints while it trains."""
+    storage = study.spec.run.storage
+    name = study.folder.name if storage else RunFiles(study.folder).ray.name
+    folder = name if part == "search" else f"{name}-repeats"
+    return _Place(storage or str(study.folder), folder)
+
+
+def _note_longer(record: Record, before: Before, kept: KeptStates) -> None:
+    """Of trials that train longer than they had planned."""
+    if record.events is None:
+        return
+    ended = {trial.trial_id: trial for trial in before.trials}
+    for trial in before.unfinished:
+        trial_id = trial.attempt.trial_id
+        if trial_id in before.trained_on:
+            record.events.trained_on(trial_id, kept.place(ended[trial_id]))
+        if trial.planned:
+            record.events.planned(trial_id, trial.planned)
 
 
 def _resources(
@@ -185,22 +276,3 @@ def _resources(
     """What Ray reserves for a trial; an attempt may need a larger share of a GPU."""
     share = max(gpus(), unpack(config)[1].gpus or 0.0)
     return tune.PlacementGroupFactory([{"CPU": cpus, "GPU": share}])
-
-
-@contextmanager
-def _interruptible(ledger: TrialLedger) -> Iterator[None]:
-    """The first Ctrl-C asks the study to stop; the second does what Ctrl-C always does."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.getsignal(signal.SIGINT)
-
-    def interrupt(signum: int, frame: object) -> None:
-        ledger.request("interrupt")
-        signal.signal(signal.SIGINT, before)
-
-    signal.signal(signal.SIGINT, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -13,12 +13,14 @@ from pipelines.record.files import RunFiles
 from pipelines.record.header import read_header, read_json
 from pipelines.record.journal import load_journal, load_study
 from pipelines.record.looks import Look, read_looks
+from pipelines.record.sessions import read_sessions
 from pipelines.record.table import curves_table, trials_table
 from pipelines.record.trials import FinishedTrial
 from pipelines.study.references import import_object
 from pipelines.study.result import StudyResult
+from pipelines.study.settings import merged
 from pipelines.study.spec import StudySpec
-from search_spaces import SearchSpace
+from search_spaces import Config, SearchSpace
 from trainables.data.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
@@ -49,8 +51,14 @@ class Run:
         self.files = RunFiles(folder)
         settings, self._prepared = read_header(folder)
         self._check()
+        self.sessions = read_sessions(self.files)
+        """When drivers worked on it; none where an older version wrote the record."""
+        self.first_spec = StudySpec.model_validate(settings)
+        """Its settings when it began, as they were resolved."""
+        for session in self.sessions:
+            settings = merged(settings, session.changes)
         self.spec = StudySpec.model_validate(settings)
-        """Its settings, as they were resolved."""
+        """Its settings now: those of a search that went on may be other than at first."""
         if self.spec.problem.metric is None:
             raise ValueError(
                 f"{self.files.spec} does not say what was searched for: problem.metric"
@@ -65,6 +73,12 @@ class Run:
 
     def __repr__(self) -> str:
         return f"Run({str(self.files.folder)!r})"
+
+    @property
+    def spec_in_place(self) -> StudySpec:
+        """The settings with the place where the run lies, wherever it was made."""
+        folder = self.files.folder.absolute()
+        return self.spec.but(run={"name": folder.name, "runs_dir": folder.parent})
 
     @cached_property
     def space(self) -> SearchSpace:
@@ -99,6 +113,11 @@ class Run:
             return tuple(map(Preprocessing.from_dict, content))
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
+
+    @property
+    def start_with(self) -> tuple[Config, ...]:
+        """The configs that it was told to try first."""
+        return tuple(map(dict, self._prepared.get("start_with", ())))
 
     @property
     def lr_bounds(self) -> Mapping[str, Mapping[str, Any]]:

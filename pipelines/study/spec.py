@@ -147,6 +147,8 @@ class BudgetSettings(Settings):
     """Stop when the metric reaches this."""
     repeats: AtLeastTwo | None = None
     """At the end, train the best configs again with so many seeds."""
+    keep: NotNegative = 3
+    """Keep the state of so many of the best, for --resume to train on."""
 
 
 class StoppingSettings(Settings):

@@ -12,6 +12,7 @@ from pipelines.record.trials import FinishedTrial, best_trial
 from pipelines.study.circumstances import machine, versions
 from pipelines.study.spec import StudySpec
 from pipelines.tuner.algorithms import ALGORITHMS
+from pipelines.tuner.before import Before
 from pipelines.tuner.samplers import Problem
 from pipelines.tuner.schedulers import SCHEDULERS, Scheduler, StoppingRules
 from pipelines.tuner.sent_code import sendable
@@ -29,6 +30,17 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Resumed:
+    """What a study that goes on had come to."""
+
+    search: Before
+    repeats: Before
+    planned_trials: int  # what the algorithm planned for at first
+    changes: Mapping[str, Mapping[str, Any]]  # of the settings now, by group and field
+    killed_at: float | None  # when its driver was last heard of, where the record has no end
+
+
+@dataclass(frozen=True)
 class Study:
     """What is searched, and how. Of ``spec`` the metric and the run's name are known."""
 
@@ -41,6 +53,7 @@ class Study:
     lr_bounds: Mapping[str, Bounds] = field(default_factory=dict)  # of the range test, if made
     lr_tests: Mapping[str, RangeTest] = field(default_factory=dict)  # that they were read off
     notes: tuple[str, ...] = ()  # what the search begins from, in lines for the user
+    resumed: Resumed | None = None  # where it goes on
 
     @property
     def data(self) -> TrialData:
@@ -97,7 +110,7 @@ class Study:
             space=self.space,
             mode=self.metric.mode,
             seed=self.spec.search.seed,
-            max_trials=self.spec.budget.trials,
+            max_trials=self.resumed.planned_trials if self.resumed else self.spec.budget.trials,
             grid_levels=self.spec.search.levels,
             history=self.history,
             start_with=self.start_with,
@@ -163,6 +176,7 @@ class Study:
                 "input_shape": list(data.input_shape),
                 "classes": list(data.class_names),
             },
+            **({"start_with": list(map(dict, self.start_with))} if self.start_with else {}),
             "lr_bounds": {name: asdict(bounds) for name, bounds in self.lr_bounds.items()},
             "lr_tests": {name: test.as_dict() for name, test in self.lr_tests.items()},
             "versions": versions(),

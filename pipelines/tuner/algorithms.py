@@ -6,8 +6,9 @@ contract tests derive from there. A library is imported by the recipe that needs
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pipelines.tuner.samplers import (
@@ -18,6 +19,7 @@ from pipelines.tuner.samplers import (
     random_configs,
     sobol_configs,
 )
+from search_spaces import Config
 from search_spaces.space import name_of
 
 
@@ -133,6 +135,9 @@ class Algorithm:
 
     make: Callable[[Problem], Sampler]
     learns: bool = True  # from results
+    # A search that goes on asks it for all trials again, where they are no more than that: it is
+    # then as it was, to the last random number. Where they are more it is primed with results.
+    asked_again: int = 1000
     size: Callable[[Problem], int] | None = None  # of one that ends by itself, in its own order
 
     def __call__(self, problem: Problem) -> Sampler:
@@ -140,28 +145,35 @@ class Algorithm:
 
 
 ALGORITHMS: dict[str, Algorithm] = {
-    "grid": Algorithm(grid, learns=False, size=grid_size),
-    "random": Algorithm(random, learns=False),
-    "sobol": Algorithm(sobol, learns=False),
+    "grid": Algorithm(grid, learns=False, asked_again=sys.maxsize, size=grid_size),
+    "random": Algorithm(random, learns=False, asked_again=sys.maxsize),
+    "sobol": Algorithm(sobol, learns=False, asked_again=sys.maxsize),
     "optuna": Algorithm(optuna),
-    "gp": Algorithm(gp),
-    "cmaes": Algorithm(cmaes),
-    "genetic": Algorithm(genetic),
+    "gp": Algorithm(gp, asked_again=100),  # seconds each, where there are many
+    # The libraries keep the state of these two in no trial: primed they would begin anew.
+    "cmaes": Algorithm(cmaes, asked_again=10_000),
+    "genetic": Algorithm(genetic, asked_again=10_000),
     "hyperopt": Algorithm(hyperopt),
 }
 
 
-def make_sampler(name: str, problem: Problem, worst: float) -> Sampler:
+def make_sampler(
+    name: str, problem: Problem, worst: float, pending: Sequence[tuple[str, Config]] = ()
+) -> Sampler:
     """The algorithm ``name``, which first tries the configs it is told to, and no forbidden one.
 
     ``worst`` is the metric's worst score. A config that the history has is not tried again.
+    ``pending`` are trials of a search that goes on, which have not ended: names and configs.
     """
     algorithm = ALGORITHMS[name]
     first = [*problem.start_with, *(() if algorithm.size else problem.space.try_first)]
-    done = [trial.config for trial in problem.history]
-    return GuidedSampler(
+    done = [trial.config for trial in problem.history] + [config for _, config in pending]
+    sampler = GuidedSampler(
         algorithm(problem),
         first=[config for config in first if config not in done],
         forbid=problem.space.forbid,
         worst=worst,
     )
+    for trial_id, config in pending:
+        sampler.ask(trial_id, config)
+    return sampler

@@ -10,10 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from search_spaces import Config
 
+if TYPE_CHECKING:
+    from ray.tune import Checkpoint
+
+_COUNTS = ("machines_lost", "failures", "processes_lost", "out_of_memory")
 ATTEMPT = "__attempt__"  # where a config on its way to a trial says which attempt it is
 _MOST_MACHINES = 100  # lost by one trial: a machine that dies each time is not bad luck
 _MOST_PROCESSES = 3  # lost by one trial: what ends its own process does so each time
@@ -54,12 +58,35 @@ class Attempt:
     trial_id: str  # of the trial in the record: Ray's of the first attempt
     seed: int = 0  # of the training
     repeat_of: str = ""  # the trial whose config is trained again
-    checkpoint: str | None = None  # path in the storage of what to go on from
+    checkpoint: str | None = None  # what to go on from: its path in the storage, or a URI
     gpus: float | None = None  # for this attempt, where another had too few
     machines_lost: int = 0
     failures: int = 0
     processes_lost: int = 0
     out_of_memory: int = 0  # times that its machine ran out of memory
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How often what ended an attempt, for the record."""
+        counts = {name: getattr(self, name) for name in _COUNTS}
+        return {name: count for name, count in counts.items() if count}
+
+    def with_counts(self, counts: Mapping[str, int]) -> Attempt:
+        """With those of the record."""
+        known: dict[str, Any] = {name: counts.get(name, 0) for name in _COUNTS}
+        return replace(self, **known)
+
+    def checkpoint_in(self, storage: str) -> Checkpoint:
+        """What to go on from, where ``storage`` is an absolute path or a URI."""
+        from pyarrow.fs import FileSystem
+        from ray.tune import Checkpoint
+
+        assert self.checkpoint is not None
+        if "://" in self.checkpoint or self.checkpoint.startswith("/"):
+            filesystem, path = FileSystem.from_uri(self.checkpoint)
+        else:
+            filesystem, path = FileSystem.from_uri(storage)[0], self.checkpoint
+        return Checkpoint(path, filesystem)
 
     def after(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,20 @@ from pipelines.record.trials import FinishedTrial
 from pipelines.record.writing import Record
 from pipelines.tuner.attempts import Attempt, Cause, pack, unpack
 from pipelines.tuner.judge import Judge
+from pipelines.tuner.kept import KeptStates
 from pipelines.tuner.ledger import Ended, Report, TrialLedger
 from pipelines.tuner.outcome import Failure, failure_of, gpus_of
 from pipelines.tuner.progress import Observer
 from pipelines.tuner.searcher import StudySearcher
-from pipelines.tuner.trial import FINISHED, HAS_WEIGHTS, NOTICE, REPORTS, WEIGHTS, EpochReport
+from pipelines.tuner.trial import (
+    FINISHED,
+    HAS_STATE,
+    HAS_WEIGHTS,
+    NOTICE,
+    REPORTS,
+    WEIGHTS,
+    EpochReport,
+)
 from search_spaces import Config
 
 _LOOK_EVERY = 1.0  # seconds, for trials that hang
@@ -41,8 +50,13 @@ class StudyCallback(Callback):
         observer: Observer,
         searcher: StudySearcher,
         alive: Callable[[str], bool] = lambda node: True,
+        checkpoints: Mapping[str, tune.Checkpoint] | None = None,
+        place: Callable[[str], str] = str,
+        kept: KeptStates,
     ) -> None:
-        """``alive`` says whether the machine at an address is still there."""
+        """``alive`` says whether the machine at an address is still there, ``place`` where in the
+        storage a checkpoint lies, as the record has it. ``checkpoints`` are those of trials that
+        ran before this driver did."""
         self._ledger = ledger
         self._record = record
         self._tell = tell
@@ -50,7 +64,9 @@ class StudyCallback(Callback):
         self._searcher = searcher
         self._alive = alive
         self._current: dict[str, str] = {}  # Ray's trial -> the one of the record that it trains
-        self._checkpoints: dict[str, tune.Checkpoint] = {}  # by the record's names
+        self._checkpoints = dict(checkpoints or {})  # by the record's names
+        self._place = place
+        self._kept = kept
         self._looked = time.monotonic()
         self._hung: set[str] = set()  # of Ray's trials: their processes are ended
 
@@ -68,6 +84,9 @@ class StudyCallback(Callback):
         trial_id = self._current[trial.trial_id]
         if trial.checkpoint is not None:
             self._checkpoints[trial_id] = trial.checkpoint
+            metrics = self._ledger.since_saved(trial_id)
+            if self._record.events is not None and metrics:
+                self._record.events.saved(trial_id, self._place(trial.checkpoint.path), metrics)
         self._ledger.saved(trial_id)
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
@@ -89,6 +108,9 @@ class StudyCallback(Callback):
             self._conclude(outcome)
             self._observer.failed(outcome.trial)
         else:
+            _, again = outcome
+            if self._record.events is not None:
+                self._record.events.tried_again(trial_id, again.counts)
             self._searcher.try_again(*outcome)
             epoch = self._ledger.epochs_of(trial_id)
             self._observer.tried_again(trial_id, failure.cause, epoch, failure.error)
@@ -140,6 +162,7 @@ class StudyCallback(Callback):
             metrics=found.metrics,
             diverged=found.diverged,
             has_weights=result[HAS_WEIGHTS],
+            has_state=result[HAS_STATE],
             last=result[FINISHED],
             node=result.get("node_ip", ""),
             leaving=result[NOTICE],
@@ -155,7 +178,11 @@ class StudyCallback(Callback):
         if ended.keep_weights and checkpoint is not None:  # a trainable may have no model
             with checkpoint.as_directory() as folder:
                 self._record.keep_weights(trial, Path(folder, WEIGHTS))
+        if ended.keep_state and checkpoint is not None:
+            self._kept.keep(trial, checkpoint)
         self._record.append(trial)
+        for other in ended.drop_states:
+            self._kept.drop(other)
         self._tell(trial)
         self._show()
 
@@ -213,6 +240,9 @@ class InSequence(StudyCallback):
         if not self._trains(trial):  # there was nothing more to train
             return
         trial_id, save, stopped, diverged = self._current[trial.trial_id], False, False, False
+        if self._record.events is not None:
+            sound = [found for found in result[REPORTS] if not found.diverged]
+            self._record.events.reported(trial_id, [(found.epoch, found.value) for found in sound])
         for found in result[REPORTS]:
             save |= self._report(trial_id, result, found, None)
             diverged = found.diverged
@@ -255,7 +285,9 @@ class InSequence(StudyCallback):
 
     def _go_on(self, trial: Trial) -> None:
         large = unpack(trial.config)[1].gpus is not None  # a share that one attempt alone needed
-        following = None if large else self._searcher.following(Trial.generate_id())
+        following = (
+            None if large or self._ledger.reason else self._searcher.following(Trial.generate_id())
+        )
         actor = trial.temporary_state.ray_actor
         if following is not None and actor is not None:
             actor.assign.remote(pack(*following))

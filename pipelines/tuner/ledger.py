@@ -12,8 +12,9 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from pipelines.record.trials import FinishedTrial, State
+from pipelines.record.trials import FinishedTrial, State, ranked
 from pipelines.tuner.attempts import Attempt, Cause
+from pipelines.tuner.before import Before, Unfinished
 from pipelines.tuner.progress import Incumbent, Progress
 from search_spaces import Config
 from trainables.training.clues import clue
@@ -21,6 +22,7 @@ from trainables.training.metrics import METRICS
 
 SAVE_EVERY = 60.0  # seconds of a trial that are lost at most with its machine
 SAVE_EVERY_LEAVING = 1.0  # the same on a machine that is about to be taken away
+LAST_SAVE = 5.0  # seconds that a study which is to end waits for them
 FAILURES_IN_A_ROW = 3  # from the start: the trainable is broken, not one config
 SILENT = 300.0  # seconds without an epoch at which a trial may count as hung
 SILENT_TIMES = 20  # the longest that any trial of the study has needed for one
@@ -39,6 +41,8 @@ class Rules:
     target_value: float | None = None
     chance_loss: float | None = None  # of a model that has learnt nothing, where it is known
     best_before: float | None = None  # of the history: what is no better is no new best
+    keep: int = 0  # of how many of the best trials the state is kept, to be trained on
+    saves_last: bool = False  # trials that run when the study is to end, to go on from there
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,7 @@ class Report:
     metrics: Mapping[str, float]  # all of them
     diverged: bool = False
     has_weights: bool = False  # there is a model to save
+    has_state: bool = False  # the training can go on from a checkpoint
     last: bool = False  # no epoch comes after it
     node: str = ""  # the address of its machine
     leaving: bool = False  # which is about to be taken away
@@ -66,10 +71,13 @@ class Decision:
 @dataclass(frozen=True)
 class Ended:
     """The end of a trial, and whether its weights are those to keep of its group: of all trials, or
-    of all repeats of one config."""
+    of all repeats of one config. ``keep_state`` where it may be trained on, and of which trials the
+    state is then wanted no more."""
 
     trial: FinishedTrial
     keep_weights: bool = False
+    keep_state: bool = False
+    drop_states: tuple[FinishedTrial, ...] = ()
 
 
 @dataclass
@@ -95,6 +103,9 @@ class _Running:
     saved: _Reached = field(default_factory=_Reached)  # at the last checkpoint
     nodes: list[str] = field(default_factory=list)
     stopped_by: str = ""
+    resumed: int = 0
+    planned: Mapping[int, int] = field(default_factory=dict)
+    has_state: bool = False
 
 
 class TrialLedger:
@@ -105,7 +116,13 @@ class TrialLedger:
     where its machine is about to be taken away, so that no more is lost with it.
     """
 
-    def __init__(self, rules: Rules, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        rules: Rules,
+        clock: Callable[[], float] = time.monotonic,
+        before: Before | None = None,
+    ) -> None:
+        """``before`` is what the study had come to, where it goes on."""
         self.reason = ""  # why the study is over before all its trials are; "" while it is not
         self._rules = rules
         self._metric = METRICS[rules.metric]
@@ -114,9 +131,26 @@ class TrialLedger:
         self._running: dict[str, _Running] = {}
         self._saving: set[str] = set()
         self._longest = 0.0  # seconds that a trial has needed for an epoch, its start included
+        self._saved_last: set[str] = set()  # since the study is to end
+        self._requested = 0.0  # that it ends
         self._best_ended: dict[str, Incumbent] = {}  # by group
         self._incumbent: Incumbent | None = None  # may still be running
+        self._kept: list[FinishedTrial] = []  # trials that may be trained on, the best first
         self._counts = Progress(total=rules.trials, time_budget=rules.time_budget)
+        self._waiting: dict[str, Unfinished] = {}  # ran before, and have not started again
+        self._ended_before = self._failed_here = 0
+        if before is not None:
+            self._resume(before)
+
+    def _resume(self, before: Before) -> None:
+        self._started -= before.seconds
+        for trial in before.ended:
+            self._count(trial)
+            self._note_best(trial)
+            if trial.trial_id in before.kept:
+                self._note_kept(trial)
+        self._ended_before = self._counts.finished
+        self._waiting = {trial.attempt.trial_id: trial for trial in before.unfinished}
 
     @property
     def saving(self) -> bool:
@@ -133,11 +167,18 @@ class TrialLedger:
         budget = self._rules.time_budget
         if budget and self._clock() - self._started > budget:
             self.request("time budget")
-        return bool(self.reason) and not self._saving
+        return bool(self.reason) and not self._saving and self._has_saved_last()
 
     def request(self, reason: str) -> None:
         """Let the study end; the first reason stands."""
-        self.reason = self.reason or reason
+        if not self.reason:
+            self.reason, self._requested = reason, self._clock()
+
+    def _has_saved_last(self) -> bool:
+        """A trial whose epoch takes long is not waited for: it has an older checkpoint."""
+        waiting = self._running.keys() - self._saved_last
+        late = self._clock() - self._requested > LAST_SAVE
+        return not self._rules.saves_last or not waiting or late
 
     def progress(self, paused: int = 0) -> Progress:
         """How the study stands, where so many of its running trials are paused."""
@@ -156,6 +197,24 @@ class TrialLedger:
             _Running(attempt, config, now, time.time(), saved_at=now, heard_at=now),
         )
         running.attempt, running.gpus, running.heard_at = attempt, gpus, now
+        before = self._waiting.pop(attempt.trial_id, None)
+        if before is not None:
+            self._go_on(running, before)
+
+    def _go_on(self, running: _Running, before: Unfinished) -> None:
+        """Of a trial that ran when a driver before this one ended."""
+        running.started -= before.seconds
+        running.started_at = before.started
+        running.resumed, running.planned = before.resumed, before.planned
+        running.has_state = before.attempt.checkpoint is not None
+        reached = running.reached
+        for epoch, metrics in before.metrics.items():
+            value = metrics[self._rules.metric]
+            reached.curve[epoch], reached.metrics[epoch] = value, metrics
+            if self._is_better(value, reached.best):
+                trial_id = running.attempt.trial_id
+                reached.best = Incumbent(trial_id, running.config, value, epoch)
+        running.saved = copy.deepcopy(reached)
 
     def heard(self, trial_id: str) -> None:
         """A running trial has begun to train, or goes on after a pause."""
@@ -194,6 +253,8 @@ class TrialLedger:
             reached.best = incumbent
             best_ended = self._best_ended.get(running.attempt.repeat_of)
             save |= report.has_weights and self._is_better(report.value, best_ended)
+        running.has_state = report.has_state
+        save |= report.last and report.has_state and self._is_kept(reached.best)
         if save:
             self._saving.add(trial_id)
         self._note_target(report.value)
@@ -206,6 +267,8 @@ class TrialLedger:
     def saved(self, trial_id: str) -> None:
         """A checkpoint of what the trial has reached is written."""
         self._saving.discard(trial_id)
+        if self.reason:
+            self._saved_last.add(trial_id)
         running = self._running.get(trial_id)
         if running is not None:
             running.saved, running.saved_at = copy.deepcopy(running.reached), self._clock()
@@ -242,7 +305,8 @@ class TrialLedger:
             return running.config, again
         del self._running[trial_id]
         ended = self._finish(running, State.FAIL, error)
-        if self._counts.failed == self._counts.finished == FAILURES_IN_A_ROW:
+        here = self._counts.finished - self._ended_before
+        if here == FAILURES_IN_A_ROW == self._failed_here:
             self.request("failures")
         return ended
 
@@ -260,6 +324,15 @@ class TrialLedger:
         """Epochs of a running trial that are not lost."""
         return max(self._running[trial_id].reached.curve, default=0)
 
+    def since_saved(self, trial_id: str) -> dict[int, Mapping[str, float]]:
+        """What a trial has reported since its last checkpoint, by epoch; nothing where it has
+        ended."""
+        running = self._running.get(trial_id)
+        if running is None:
+            return {}
+        saved = max(running.saved.metrics, default=0)
+        return {epoch: m for epoch, m in running.reached.metrics.items() if epoch > saved}
+
     def last_node(self, trial_id: str) -> str:
         """The address of the machine from which a running trial was last heard; "" for none."""
         nodes = self._running[trial_id].nodes
@@ -273,6 +346,8 @@ class TrialLedger:
         self._forget(running.attempt.trial_id)
 
     def _is_due(self, running: _Running, report: Report) -> bool:
+        if self.reason and self._rules.saves_last:
+            return running.attempt.trial_id not in self._saved_last and not report.last
         most = SAVE_EVERY_LEAVING if report.leaving else SAVE_EVERY
         return self._clock() - running.saved_at > most and not report.last
 
@@ -329,20 +404,56 @@ class TrialLedger:
             out_of_memory=attempt.out_of_memory,
             clue=self._clue(running),
             changes=reached.changes,
+            resumed=running.resumed,
+            planned=running.planned,
         )
+        self._count(trial)
+        self._failed_here += state is State.FAIL
+        if state is State.FAIL or trial.diverged:
+            self._forget(trial.trial_id)
+            return Ended(trial)
+        keep_weights = self._note_best(trial)
+        if state is State.PRUNED or not running.has_state:
+            return Ended(trial, keep_weights)
+        keep_state = self._is_kept(best)
+        return Ended(trial, keep_weights, keep_state, self._note_kept(trial))
+
+    def _is_kept(self, best: Incumbent | None) -> bool:
+        """Whether a trial that has trained to its end is among those that may be trained on."""
+        most = self._rules.keep
+        if best is None or not most:
+            return False
+        last = self._kept[-1].value if len(self._kept) == most else None
+        return last is None or self._metric.better(best.value, last)
+
+    def _note_kept(self, trial: FinishedTrial) -> tuple[FinishedTrial, ...]:
+        """The trials whose state is wanted no more."""
+        self._kept = ranked([*self._kept, trial], self._metric)
+        dropped = self._kept[self._rules.keep :]
+        del self._kept[self._rules.keep :]
+        return tuple(dropped)
+
+    def _count(self, trial: FinishedTrial) -> None:
         self._counts = replace(
             self._counts,
             finished=self._counts.finished + 1,
             stopped=self._counts.stopped + (trial.stopped_by == "scheduler"),
             diverged=self._counts.diverged + trial.diverged,
-            failed=self._counts.failed + (state is State.FAIL),
+            failed=self._counts.failed + (trial.state is State.FAIL),
         )
-        if state is State.FAIL or trial.diverged:
-            self._forget(trial.trial_id)
-        elif best and self._is_better(best.value, self._best_ended.get(attempt.repeat_of)):
-            self._best_ended[attempt.repeat_of] = best
-            return Ended(trial, keep_weights=True)
-        return Ended(trial)
+
+    def _note_best(self, trial: FinishedTrial) -> bool:
+        """Whether a trial that has ended is the best of its group that has."""
+        sound = not trial.diverged and trial.state is not State.FAIL
+        if not sound or trial.value is None or trial.best_epoch is None:
+            return False
+        found = Incumbent(trial.trial_id, trial.config, trial.value, trial.best_epoch)
+        if not self._is_better(found.value, self._best_ended.get(trial.repeat_of)):
+            return False
+        self._best_ended[trial.repeat_of] = found
+        if self._is_better(found.value, self._incumbent):
+            self._incumbent = found
+        return True
 
     def _clue(self, running: _Running) -> str:
         """What the curves of both losses tell; nothing where they were not reported."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Protocol
 
+from pipelines.record.events import Events
 from pipelines.record.trials import FinishedTrial
 from pipelines.tuner.attempts import Attempt
 from pipelines.tuner.samplers import Sampler
@@ -20,6 +21,38 @@ class Source(Protocol):
 
     def tell(self, trial: FinishedTrial) -> None:
         """A trial that was asked for has ended."""
+
+
+class Once:
+    """Tells of each trial once: one that is trained on ends a second time, and the algorithm has
+    learnt from it what other trials of its length taught."""
+
+    def __init__(self, tell: Callable[[FinishedTrial], None], told: Iterable[str]) -> None:
+        self._tell = tell
+        self._told = set(told)
+
+    def __call__(self, trial: FinishedTrial) -> None:
+        if trial.trial_id not in self._told:
+            self._told.add(trial.trial_id)
+            self._tell(trial)
+
+
+class NotedTrials:
+    """Those of ``source``; each is noted in ``events`` when it is asked for."""
+
+    def __init__(self, source: Source, events: Events | None) -> None:
+        self._source = source
+        self._events = events
+
+    def ask(self, trial_id: str) -> tuple[Config, Attempt] | None:
+        asked = self._source.ask(trial_id)
+        if asked is not None and self._events is not None:
+            config, attempt = asked
+            self._events.asked(attempt.trial_id, config, attempt.seed, attempt.repeat_of)
+        return asked
+
+    def tell(self, trial: FinishedTrial) -> None:
+        self._source.tell(trial)
 
 
 class SampledTrials:
@@ -42,11 +75,18 @@ class SampledTrials:
 
 
 class RepeatedTrials:
-    """Each of ``trials`` again with each of ``seeds``."""
+    """Each of ``trials`` again with each of ``seeds``, but for what is ``done``: the trial that was
+    repeated, and the seed."""
 
-    def __init__(self, trials: Iterable[FinishedTrial], seeds: Iterable[int]) -> None:
+    def __init__(
+        self,
+        trials: Iterable[FinishedTrial],
+        seeds: Iterable[int],
+        done: Collection[tuple[str, int]] = (),
+    ) -> None:
         seeds = tuple(seeds)
-        self._left = [(trial, seed) for trial in trials for seed in seeds]
+        wanted = [(trial, seed) for trial in trials for seed in seeds]
+        self._left = [(trial, seed) for trial, seed in wanted if (trial.trial_id, seed) not in done]
         self._left.reverse()
 
     def ask(self, trial_id: str) -> tuple[Config, Attempt] | None:

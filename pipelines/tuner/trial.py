@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
-from pyarrow.fs import FileSystem
 from ray import tune
 from ray.tune.result import DONE, RESULT_DUPLICATE
 
@@ -40,6 +39,7 @@ TRAINING = "training.pt"  # what the training goes on from
 REPORTS = "reports"  # the epochs since the last result
 FINISHED = "finished"  # the trainable ended by itself; Ray's own "done" is also set by schedulers
 HAS_WEIGHTS = "has_weights"
+HAS_STATE = "has_state"  # its training can go on from a checkpoint
 NOTICE = "notice"  # the trial's machine is about to be taken away
 BATCH_SECONDS = 0.5  # after so long the epochs are reported, whether anybody decides or not
 
@@ -154,8 +154,7 @@ class StudyTrial(tune.Trainable):
                     "and load_state_dict"
                 )
             if attempt.checkpoint is not None:
-                filesystem, _ = FileSystem.from_uri(settings.storage)
-                with tune.Checkpoint(attempt.checkpoint, filesystem).as_directory() as folder:
+                with attempt.checkpoint_in(settings.storage).as_directory() as folder:
                     self.load_checkpoint(folder)
         self._trains = True
 
@@ -188,6 +187,7 @@ class StudyTrial(tune.Trainable):
             REPORTS: reports,
             FINISHED: finished,
             HAS_WEIGHTS: self._model is not None,
+            HAS_STATE: isinstance(self._epochs, Resumable),
             NOTICE: notice.is_given(),
         }
         return self._for_ray(result) if self._settings.must_resume else result

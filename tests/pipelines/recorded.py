@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pipelines.record.files import RunFiles
+from pipelines.record.sessions import working
 from pipelines.record.trials import FinishedTrial
 from pipelines.record.writing import Record, start_run
 from search_spaces import SPACES, SearchSpace
@@ -21,10 +23,11 @@ def write_run(
     *,
     space: SearchSpace | None = None,
     fingerprint: str = "none",
+    ended: str | None = "",
     **settings: Any,
 ) -> Path:
     """``settings`` are by the names of their fields; the space is that of the model, unless it is
-    given. Returns ``folder``."""
+    given; ``ended`` is why the search did, None where its driver was killed. Returns ``folder``."""
     spec = spec_of(**{"metric": "val_accuracy", "name": folder.name, **settings})
     space = SPACES[spec.problem.model] if space is None else space
     data = {
@@ -41,6 +44,14 @@ def write_run(
     start_run(files, spec.model_dump(mode="json"), prepared)
     assert spec.problem.metric is not None
     record = Record(files, files.journal, space, METRICS[spec.problem.metric].mode)
-    for trial in trials:
-        record.append(trial)
+    names: set[str] = set()
+    for n, trial in enumerate(trials):
+        again = trial.trial_id in names  # it would take the place of the one before
+        names.add(trial.trial_id)
+        record.append(replace(trial, trial_id=f"{trial.trial_id}-{n}") if again else trial)
+    with working(files, "search", {}) as session:
+        session.by = ended or ""
+    if ended is None:
+        begun, _ = files.sessions.read_text().splitlines()
+        files.sessions.write_text(f"{begun}\n")
     return folder

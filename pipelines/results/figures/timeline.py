@@ -11,6 +11,8 @@ import plotly.graph_objects as go
 from pipelines.record.trials import FinishedTrial
 from pipelines.results.fates import COLOURS, Fate, fate
 from pipelines.results.figures.axes import figure, label
+from pipelines.results.wording import duration
+from pipelines.results.working_time import Gap
 
 MOST_BARS = 2000
 
@@ -27,16 +29,19 @@ class Bar(NamedTuple):
 
 class Timeline(NamedTuple):
     """``places`` names each place by its node; ``busy`` is the share of all places' time in which a
-    trial held them."""
+    trial held them. ``gaps`` are where a search went on, each with how long nobody had worked on
+    it, which is left out."""
 
     bars: list[Bar]
     places: list[str]
     minutes: float
     busy: float
+    gaps: list[tuple[float, str]] = []  # noqa: RUF012  # of a tuple
 
 
-def timeline_data(trials: Sequence[FinishedTrial]) -> Timeline:
-    """Each trial in the first place of its node that was free when it started."""
+def timeline_data(trials: Sequence[FinishedTrial], gaps: Sequence[Gap] = ()) -> Timeline:
+    """Each trial in the first place of its node that was free when it started. All are in working
+    time."""
     rows = [(number, trial) for number, trial in enumerate(trials) if trial.started]
     rows.sort(key=lambda row: row[1].started)
     zero = rows[0][1].started if rows else 0.0
@@ -56,7 +61,9 @@ def timeline_data(trials: Sequence[FinishedTrial]) -> Timeline:
     minutes = max((bar.end for bar in bars), default=0.0)
     places = [node for node, ends in free_at.items() for _ in ends]
     held = sum(bar.end - bar.start for bar in bars)
-    return Timeline(bars, places, minutes, held / (minutes * len(places)) if minutes else 0.0)
+    marks = [((gap.at - zero) / 60, duration(gap.seconds)) for gap in gaps]
+    busy = held / (minutes * len(places)) if minutes else 0.0
+    return Timeline(bars, places, minutes, busy, marks)
 
 
 def timeline_figure(data: Timeline) -> go.Figure:
@@ -77,6 +84,8 @@ def timeline_figure(data: Timeline) -> go.Figure:
             marker={"color": COLOURS[kind], "line": {"width": 0.5, "color": "white"}},
             name=kind.value,
         )
+    for minute, length in data.gaps:
+        drawn.add_vline(minute, line={"dash": "dot", "width": 1}, annotation_text=f"{length} gap")
     names = [f"{label(node)} · {i + 1}" for i, node in enumerate(data.places)]
     drawn.update_yaxes(tickvals=list(range(len(names))), ticktext=names, autorange="reversed")
     return drawn.update_layout(margin={"l": 110})

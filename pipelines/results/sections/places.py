@@ -8,11 +8,13 @@ from pipelines.results import wording
 from pipelines.results.figures.timeline import MOST_BARS, timeline_data, timeline_figure
 from pipelines.results.findings import Findings
 from pipelines.results.page.model import Block, Drawing, Section, Words
+from pipelines.results.working_time import gaps
 
 
 def places(found: Findings) -> Section:
     """Trials over the places they ran in, node by node."""
-    data = timeline_data(found.trials)
+    pauses = gaps(found.run)
+    data = timeline_data(found.trials, pauses)
     if not data.bars:
         return Section("places", "Timeline", [Words("No trial has finished.")])
     nodes = Counter(data.places)
@@ -23,6 +25,14 @@ def places(found: Findings) -> Section:
             f"busy {data.busy:.0%} of the time; {wording.duration(60 * idle)} in all stood empty."
         )
     ]
+    if pauses:
+        told = ", ".join(
+            f"{wording.duration(gap.seconds)} after its driver ended ({gap.by or 'complete'})"
+            for gap in pauses
+        )
+        blocks.append(
+            Words(f"The search went on {_times(len(pauses))}: {told}. That time is left out.")
+        )
     if len(nodes) > 1:
         told = ", ".join(f"{node}: {wording.count(n, 'place')}" for node, n in nodes.items())
         blocks.append(Words(told, "note"))
@@ -31,3 +41,7 @@ def places(found: Findings) -> Section:
     height = 120 + 26 * min(len(data.places), 40)
     drawing = Drawing("timeline", timeline_figure(data), height=height, wide=True)
     return Section("places", "Timeline", blocks, [drawing])
+
+
+def _times(n: int) -> str:
+    return "once" if n == 1 else f"{n} times"

@@ -16,9 +16,11 @@ from pathlib import Path
 import pytest
 import ray
 
-from pipelines.cli.command import INTERRUPTED
+from pipelines.cli.command import USAGE
 from pipelines.cluster.connect import Cluster
+from pipelines.study.interrupts import EXIT_CODES
 from pipelines.study.runs import open_run
+from tests.pipelines.recorded import write_run
 
 ROOT = Path(__file__).parents[3]
 LISTEN = "0A"  # a state in /proc/net/tcp
@@ -45,34 +47,114 @@ def test_the_example_of_a_users_own_trainable(elsewhere: Path, join: list[str]) 
     assert Path("runs/it/best.pt").exists()
 
 
-def test_ctrl_c_keeps_what_is_finished(elsewhere: Path, join: list[str]) -> None:
-    options = ["--trials", "1000", "--scheduler", "none", "--max-epochs", "3"]
+def until(process: subprocess.Popen[str], start: str) -> None:
+    """Read what it prints up to a line that begins so."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith(start):
+            return
+    raise AssertionError(f"no line begins with {start}")
+
+
+ENDLESS = ["--trials", "1000", "--scheduler", "none", "--max-epochs", "3"]
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [
+        (signal.SIGINT, "interrupt"),
+        (signal.SIGTERM, "SIGTERM"),
+        pytest.param(signal.SIGHUP, "SIGHUP", marks=pytest.mark.cluster),
+    ],
+)
+def test_a_signal_keeps_what_is_finished_and_says_how_to_go_on(
+    elsewhere: Path, join: list[str], number: signal.Signals, reason: str
+) -> None:
     with subprocess.Popen(
-        [*RUN, *options, *join], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*RUN, *ENDLESS, *join], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if line.startswith("new best"):
-                break
-        process.send_signal(signal.SIGINT)
+        until(process, "new best")
+        process.send_signal(number)
         rest, errors = process.communicate(timeout=60)
-    assert process.returncode == INTERRUPTED
+    assert process.returncode == EXIT_CODES[reason] == 128 + number
     assert errors == ""
-    assert "stopped by Ctrl-C" in rest
-    trials = open_run("runs/it").finished
-    assert 0 < len(trials) < 1000
-    assert len(Path("runs/it/trials.csv").read_text().splitlines()) == len(trials) + 1
+    assert "stopped by " in rest
+    assert re.search(r"^go on     python .*run.py --resume runs/it$", rest, re.MULTILINE)
+    run = open_run("runs/it")
+    assert 0 < len(run.finished) < 1000
+    assert len(Path("runs/it/trials.csv").read_text().splitlines()) == len(run.finished) + 1
+    assert [session.by for session in run.sessions] == [reason]
 
 
-def test_a_kill_loses_only_what_had_not_finished(elsewhere: Path, join: list[str]) -> None:
-    options = ["--trials", "1000", "--scheduler", "none", "--max-epochs", "1"]
-    with subprocess.Popen([*RUN, *options, *join], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
+def test_a_killed_driver_loses_nothing_and_the_search_goes_on(
+    elsewhere: Path, join: list[str]
+) -> None:
+    with subprocess.Popen([*RUN, *ENDLESS, *join], stdout=subprocess.PIPE, text=True) as process:
         while not Path("runs/it/study.journal").exists() or len(open_run("runs/it").finished) < 5:
             assert process.poll() is None
             time.sleep(0.5)  # a core that only looks would be missed by the trials
+        refused = subprocess.run(
+            [*RUN, "--resume", "runs/it"], capture_output=True, text=True, check=False
+        )
         os.kill(process.pid, signal.SIGKILL)
-    assert len(open_run("runs/it").finished) >= 5
+    assert refused.returncode == USAGE
+    assert f"in the hands of another process: {process.pid} on " in refused.stderr
+    before = open_run("runs/it").finished
+    trials = len(before) + 6
+    command = [*RUN, "--resume", "runs/it", "--trials", str(trials), *join[:2]]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    run = open_run("runs/it")
+    assert run.finished[: len(before)] == before
+    assert len(run.finished) == trials
+    assert len({str(sorted(trial.config.items())) for trial in run.finished}) == trials
+    assert [session.by for session in run.sessions] == ["killed", ""]
+
+
+SLOW = """
+import time
+from search_spaces import Float, SearchSpace
+SPACE = SearchSpace({"x": Float(0.0, 1.0)})
+def slow(config, data, **_):
+    while True:
+        yield {"val_accuracy": config["x"]}, None
+        time.sleep(60)
+"""
+
+
+@pytest.mark.cluster
+def test_a_second_signal_stops_at_once(elsewhere: Path, join: list[str]) -> None:
+    Path("mine.py").write_text(SLOW)
+    options = ["--trainable", "mine:slow", "--space", "mine:SPACE", *join]
+    with subprocess.Popen(
+        [*RUN, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        until(process, "new best")
+        process.send_signal(signal.SIGTERM)
+        until(process, "stopping  as soon as running trials are saved")
+        process.send_signal(signal.SIGTERM)
+        rest, errors = process.communicate(timeout=60)
+    assert process.returncode == EXIT_CODES["SIGTERM"]
+    assert "stopping  at once" in rest
+    assert "go on with: python" in errors
+    assert "--resume runs/it" in errors
+    assert errors.splitlines()[-1] == "interrupted"
+
+
+@pytest.mark.cluster
+def test_a_closed_output_ends_a_search_in_good_order(elsewhere: Path, join: list[str]) -> None:
+    with subprocess.Popen(
+        [*RUN, *ENDLESS, *join], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        until(process, "new best")
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+        assert process.wait(timeout=60) == EXIT_CODES["closed output"]
+    run = open_run("runs/it")
+    assert [session.by for session in run.sessions] == ["closed output"]
+    assert len(Path("runs/it/trials.csv").read_text().splitlines()) == len(run.finished) + 1
 
 
 def test_nothing_else_is_printed_where_there_is_no_terminal(
@@ -83,7 +165,8 @@ def test_nothing_else_is_printed_where_there_is_no_terminal(
     assert done.stderr == ""
     words = {line.split()[0] for line in done.stdout.splitlines()}
     known = (
-        "data search resources run waiting new trials epochs best config next the dashboard report"
+        "data search resources disk run waiting new trials epochs best there config next the "
+        "dashboard report"
     )
     assert words - set(known.split()) <= {"0/2", "1/2", "2/2"}
 
@@ -109,7 +192,7 @@ def test_a_local_search_opens_its_dashboard_once_it_trains(elsewhere: Path) -> N
         listening = listeners(left_with("RANGEFINDER_TEST", str(elsewhere)))
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
-    assert process.returncode == INTERRUPTED
+    assert process.returncode == EXIT_CODES["interrupt"]
     assert any(line.startswith("new best") for line in lines)
     assert len(listening) > 5  # Ray's control store, its raylet, its agents, workers, this driver
     assert {address for address in listening if address not in LOOPBACK} == set()
@@ -149,3 +232,16 @@ def wait_for(holds: Callable[[], bool], seconds: float = 30) -> None:
     while not holds():
         assert time.monotonic() < end
         time.sleep(0.1)
+
+
+def test_a_report_into_a_pipe_that_closes_says_nothing(elsewhere: Path) -> None:
+    write_run(Path("it"), [])
+    command = [sys.executable, str(ROOT / "pipelines" / "report.py"), "it"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+    assert process.returncode == EXIT_CODES["closed output"]

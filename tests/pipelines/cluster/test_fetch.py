@@ -13,6 +13,8 @@ import pytest
 
 from pipelines.cluster import fetching
 from pipelines.cluster.fetching import fetch_run, find, look_command
+from pipelines.record.files import RunFiles
+from pipelines.record.sessions import working
 
 
 @pytest.fixture
@@ -91,6 +93,17 @@ def test_another_run_of_the_same_name_is_not_overwritten(
     with pytest.raises(ValueError, match="another run lies in"):
         fetch_run(cluster, "one", tmp_path / "runs")
     assert (tmp_path / "runs" / "one" / "best.pt").read_text() == "mine"
+
+
+def test_a_run_that_has_gone_on_here_is_not_overwritten(
+    head: Path, cluster: Path, tmp_path: Path
+) -> None:
+    make_run(head / "runs" / "one")
+    folder = fetch_run(cluster, "one", tmp_path / "runs")
+    with working(RunFiles(folder), "search", {}):
+        pass
+    with pytest.raises(ValueError, match="has gone on here, and a copy would undo that"):
+        fetch_run(cluster, "one", tmp_path / "runs")
 
 
 def test_what_is_not_there_is_answered_with_what_is(

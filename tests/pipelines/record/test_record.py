@@ -61,6 +61,8 @@ COMPLETE = FinishedTrial(
     failures=2,
     clue="fits",
     changes={2: {"lr": 0.5, "n_layers": 1}},
+    resumed=2,
+    planned={1: 2, 3: 3},
 )
 SHALLOW: Config = {
     "n_layers": 1,
@@ -210,7 +212,7 @@ def test_the_table_has_a_row_per_trial_and_a_column_per_parameter_and_metric(
     attributes = {
         "trial_id", "state", "stopped_by", "value", "best_epoch", "epochs", "seed", "repeat_of",
         "started", "seconds", "node", "gpus", "error", "machines_lost", "failures",
-        "processes_lost", "out_of_memory", "clue", "diverged",
+        "processes_lost", "out_of_memory", "clue", "resumed", "diverged",
     }  # fmt: skip
     params = {f"param.{name}" for name in SPACE.domains}
     assert set(rows[0]) == attributes | params | {"metric.val_accuracy", "metric.val_loss"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,14 @@ import pytest
 from pipelines import report
 from pipelines.cli.command import USAGE, main
 from pipelines.cli.report import report_line
+from pipelines.record.lock import holding
 from pipelines.results.comparison_page import comparison_page
-from pipelines.results.findings import unfinished
+from pipelines.results.endings import unfinished
 from pipelines.results.page.model import Table, Words
-from pipelines.study.finish import write_table
 from pipelines.study.runs import open_run
 from search_spaces import SPACES
 from tests.pipelines.recorded import write_run
-from tests.pipelines.results.made import CUT_SHORT, FAILED, made, searched
+from tests.pipelines.results.made import made, searched
 
 LENET = SPACES["mlp"].try_first[0]
 TRIAL = made([0.5, 0.6], config=LENET)
@@ -67,34 +68,52 @@ def test_what_is_no_run_is_one_line(
         assert message in line
 
 
-def test_a_record_that_was_cut_short_has_a_report(elsewhere: Path) -> None:
-    folder = write_run(elsewhere / "it", [TRIAL, TRIAL])
+def test_a_record_that_was_cut_short_has_a_report(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_run(elsewhere / "it", [TRIAL, TRIAL], ended=None)
     journal = folder / "study.journal"
     journal.write_bytes(journal.read_bytes()[:-20])
     assert main(report.app, ["it"]) == 0
-    assert "The record has no end: 1 of at most 40" in (folder / "report.html").read_text()
+    told = "The search is not complete: 1 of at most 40 trials have ended. Its driver was killed."
+    assert told in (folder / "report.html").read_text()
+    out = capsys.readouterr().out
+    assert "state     The search is not complete" in out
+    assert "--resume it" in out
 
 
 @pytest.mark.parametrize(
-    ("trials", "settings", "winner", "missing"),
+    ("ended", "settings", "words"),
     [
-        ([TRIAL], {"trials": 2}, False, True),
-        ([], {"trials": 2}, False, True),
-        ([TRIAL], {"trials": 2}, True, False),
-        ([TRIAL, TRIAL], {"trials": 2}, False, False),
-        ([made([0.5], CUT_SHORT, LENET)], {"trials": 2}, False, False),
-        ([made([], FAILED, LENET)] * 3, {"trials": 9}, False, False),
+        (None, {}, "The search is not complete: 1 of at most 2 trials have ended. Its driver was"),
+        ("interrupt", {}, "1 of at most 2 trials have ended. It was interrupted."),
+        ("failures", {}, "It was stopped, as its first trials failed."),
+        ("an error", {}, "It ended with an error."),
+        ("time budget", {}, ""),
+        ("", {}, ""),
+        ("", {"repeats": 3}, "its best configs were not trained again"),
     ],
-    ids=["killed", "nothing", "ended", "all", "interrupted", "failed"],
 )
-def test_whether_a_record_has_an_end(
-    tmp_path: Path, trials: list[Any], settings: dict[str, Any], winner: bool, missing: bool
+def test_whether_a_run_is_complete(
+    tmp_path: Path, ended: str | None, settings: dict[str, Any], words: str
 ) -> None:
-    run = open_run(write_run(tmp_path / "it", trials, **settings))
-    write_table(run.files, run.finished)  # report.py does so too: it is no sign of an end
-    if winner:
-        run.files.winner.write_text("[]")
-    assert bool(unfinished(run)) == missing
+    folder = write_run(tmp_path / "it", [TRIAL], ended=ended, trials=2, **settings)
+    found = unfinished(open_run(folder))
+    assert words in found
+    assert bool(found) == bool(words)
+
+
+def test_a_copy_of_a_run_that_goes_on_elsewhere(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "it", [TRIAL], ended=None, trials=2)
+    sessions = folder / "sessions.jsonl"
+    sessions.write_text(re.sub(r'"host":"[^"]*"', '"host":"head"', sessions.read_text()))
+    assert "A driver on head works on it, or was killed." in unfinished(open_run(folder))
+
+
+def test_a_run_that_goes_on(tmp_path: Path) -> None:
+    run = open_run(write_run(tmp_path / "it", [TRIAL], ended=None, trials=2))
+    with holding(run.files):
+        assert unfinished(run) == "The search goes on: 1 of at most 2 trials have ended."
 
 
 def test_runs_are_compared_on_one_page(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:

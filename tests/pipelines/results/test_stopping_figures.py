@@ -85,4 +85,4 @@ def test_each_trial_has_the_first_free_place_of_its_node() -> None:
 
 
 def test_the_timeline_of_nothing_is_empty() -> None:
-    assert timeline_data([]) == ([], [], 0.0, 0.0)
+    assert timeline_data([]) == ([], [], 0.0, 0.0, [])

@@ -1,0 +1,269 @@
+"""Faults, each made for real: what should happen, and what did.
+
+    python benchmarks/chaos.py                 # all: minutes
+    python benchmarks/chaos.py kill-driver     # some
+
+A fault is a function from an empty folder to what was seen, entered in ``FAULTS`` with what is
+expected. A search is a command in a process of its own, with a Ray of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import cyclopts
+
+from benchmarks.harness import HERE, table
+from pipelines.record.files import RunFiles
+from pipelines.record.lines import read_lines
+from pipelines.study.interrupts import EXIT_CODES
+from pipelines.study.runs import open_run
+
+MARK = "RANGEFINDER_CHAOS"  # in the environment of a search and of all that it starts
+PATIENCE = 10.0  # seconds for its processes to be gone
+SLOWER = ["--data", "digits", "--max-epochs", "30", "--scheduler", "none"]
+
+
+@dataclass(frozen=True)
+class Fault:
+    make: Callable[[Path], str]  # in an empty folder; what was seen
+    expected: str
+
+
+class Search:
+    """``run.py`` in a folder, with options."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.folder = folder
+        self.files = RunFiles(folder / "runs" / "it")
+        command = [sys.executable, str(HERE.parent / "pipelines" / "run.py"), *options]
+        self.process = subprocess.Popen(
+            [*command, "--address", "local"],
+            cwd=folder,
+            env={**os.environ, MARK: str(folder)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def until(self, start: str) -> None:
+        """Read what it prints up to a line that begins so."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if line.startswith(start):
+                return
+        raise RuntimeError(f"no line begins with {start!r}: {self.process.stderr}")
+
+    def ended(self, n: int) -> None:
+        """Wait until so many of its trials have ended."""
+        while len(self.trials()) < n:
+            if self.process.poll() is not None:
+                raise RuntimeError(f"it ended: {self.end()}")
+            time.sleep(0.05)
+
+    def trials(self) -> list[str]:
+        """The names of those that have ended."""
+        events = read_lines(self.files.events)
+        return [str(event["ended"]) for event in events if "ended" in event]
+
+    def end(self) -> tuple[int, str, float]:
+        """Its exit code, what it printed since, and after how many seconds."""
+        started = time.monotonic()
+        out, errors = self.process.communicate(timeout=300)
+        return self.process.returncode, out + errors, time.monotonic() - started
+
+
+def left(folder: Path) -> list[int]:
+    """The processes of searches in a folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if f"{MARK}={folder}".encode() in (path / "environ").read_bytes().split(b"\0"):
+                found.append(int(path.name))
+    return found
+
+
+def seconds_until_gone(folder: Path) -> float | None:
+    """Until no process of a search is left; None where one is after PATIENCE."""
+    started = time.monotonic()
+    while left(folder):
+        if time.monotonic() - started > PATIENCE:
+            return None
+        time.sleep(0.05)
+    return time.monotonic() - started
+
+
+def checked(folder: Path, asked: int, before: Sequence[str]) -> str:
+    """What is wrong with the record of a search that has gone on to its end; "" for nothing."""
+    trials = open_run(folder / "runs" / "it").finished
+    names = [trial.trial_id for trial in trials]
+    configs = {str(sorted(trial.config.items())) for trial in trials}
+    wrong = []
+    if lost := set(before) - set(names):
+        wrong.append(f"{len(lost)} LOST")
+    if len(trials) != asked:
+        wrong.append(f"{len(trials)} TRIALS, NOT {asked}")
+    if len(configs) != len(trials):
+        wrong.append(f"{len(trials) - len(configs)} CONFIGS TWICE")
+    return ", ".join(wrong)
+
+
+def kill_driver(folder: Path, times: int = 20, trials: int = 120) -> str:
+    """One search, killed again and again at random moments of its work, and gone on with."""
+    rng = random.Random(0)
+    gone, kills = [], 0
+    ended: list[str] = []
+    search = Search(folder, "--algo", "optuna", "--trials", str(trials), "--name", "it", *SLOWER)
+    while kills < times:
+        done = len(ended)
+        with contextlib.suppress(RuntimeError):
+            search.ended(min(done + rng.randrange(3), trials - 1))
+        time.sleep(rng.random())
+        if search.process.poll() is not None:
+            break
+        search.process.send_signal(signal.SIGKILL)
+        search.process.communicate()
+        kills += 1
+        gone.append(seconds_until_gone(folder))
+        now = search.trials()
+        assert now[: len(ended)] == ended
+        ended = now
+        search = Search(folder, "--resume", "runs/it")
+    code, printed, _ = search.end()
+    if code:
+        return f"EXIT CODE {code}: {printed[-300:]}"
+    wrong = checked(folder, trials, ended)
+    known = [seconds for seconds in gone if seconds is not None]
+    most = f"processes gone within {max(known, default=0.0):.1f} s"
+    processes = most if len(known) == len(gone) else "PROCESSES LEFT"
+    resumed = sum(trial.resumed for trial in open_run(folder / "runs" / "it").finished)
+    return (
+        f"{kills} kills, {trials} trials, {wrong or 'none lost, no config twice'}; trials went on "
+        f"{resumed} times; {processes}"
+    )
+
+
+@contextmanager
+def searching(folder: Path, *options: str) -> Iterator[Search]:
+    search = Search(folder, "--trials", "1000", "--name", "it", *SLOWER, *options)
+    search.ended(3)
+    yield search
+
+
+def ended_well(folder: Path, search: Search, reason: str) -> str:
+    """After the first signal: what was seen, and that the search goes on."""
+    code, printed, seconds = search.end()
+    gone = seconds_until_gone(folder)
+    before = search.trials()
+    written = search.files.table
+    rows = len(written.read_text().splitlines()) - 1 if written.is_file() else 0
+    wrong = []
+    if code != EXIT_CODES[reason]:
+        wrong.append(f"EXIT CODE {code}")
+    if gone is None:
+        wrong.append("PROCESSES LEFT")
+    if rows != len(open_run(search.files.folder).finished):
+        wrong.append(f"{rows} ROWS IN trials.csv")
+    if reason in ("interrupt", "SIGTERM") and "--resume runs/it" not in printed:
+        wrong.append("NO WORD OF --resume")
+    asked = len(before) + 3
+    again = Search(folder, "--resume", "runs/it", "--trials", str(asked))
+    if again.end()[0]:
+        wrong.append("DID NOT GO ON")
+    elif problem := checked(folder, asked, before):
+        wrong.append(problem)
+    return ", ".join(wrong) or f"exit {code} after {seconds:.1f} s, none lost, went on"
+
+
+def signalled(number: signal.Signals, reason: str) -> Callable[[Path], str]:
+    def fault(folder: Path) -> str:
+        with searching(folder) as search:
+            search.process.send_signal(number)
+            return ended_well(folder, search, reason)
+
+    return fault
+
+
+def close_output(folder: Path) -> str:
+    with searching(folder) as search:
+        assert search.process.stdout is not None
+        search.process.stdout.close()
+        search.process.stdout = None
+        return ended_well(folder, search, "closed output")
+
+
+def twice(folder: Path) -> str:
+    with searching(folder) as search:
+        search.process.send_signal(signal.SIGINT)
+        search.until("stopping  as soon")
+        search.process.send_signal(signal.SIGINT)
+        code, printed, seconds = search.end()
+        gone = seconds_until_gone(folder)
+        if code != EXIT_CODES["interrupt"] or gone is None:
+            return f"EXIT CODE {code}, {'PROCESSES LEFT' if gone is None else printed[-200:]}"
+        return f"exit {code} after {seconds:.1f} s"
+
+
+def in_repeats(folder: Path) -> str:
+    """Ctrl-C while the best configs are trained again."""
+    options = ["--trials", "5", "--repeats", "4", "--name", "it", *SLOWER]
+    search = Search(folder, *options)
+    while len(read_lines(search.files.repeats_events)) < 4:
+        if search.process.poll() is not None:
+            return f"IT ENDED: {search.end()}"
+        time.sleep(0.05)
+    search.process.send_signal(signal.SIGINT)
+    code, printed, seconds = search.end()
+    before = len(open_run(search.files.folder).repeated)
+    again = Search(folder, "--resume", "runs/it")
+    after = again.end()[0]
+    repeated = open_run(search.files.folder).repeated
+    pairs = {(trial.repeat_of, trial.seed) for trial in repeated}
+    if code != EXIT_CODES["interrupt"] or "--resume" not in printed or after or len(pairs) != 20:
+        return f"EXIT CODES {code}, {after}; {len(pairs)} OF 20 REPEATS; {printed[-200:]}"
+    return f"exit {code} after {seconds:.1f} s with {before} repeats, went on to {len(repeated)}"
+
+
+IN_ORDER = "running trials saved, trials.csv written, no process left within 10 s, --resume goes on"
+FAULTS = {
+    "kill-driver": Fault(
+        kill_driver,
+        "kill -9 of the driver at 20 random moments: no trial lost, as many as asked, no config "
+        "twice, no process left within 10 s",
+    ),
+    "ctrl-c": Fault(signalled(signal.SIGINT, "interrupt"), f"exit 130; {IN_ORDER}"),
+    "sigterm": Fault(signalled(signal.SIGTERM, "SIGTERM"), f"exit 143; {IN_ORDER}"),
+    "sighup": Fault(signalled(signal.SIGHUP, "SIGHUP"), f"exit 129; {IN_ORDER}"),
+    "closed-output": Fault(close_output, f"exit 141; {IN_ORDER}"),
+    "ctrl-c-twice": Fault(twice, "exit 130 at once, no process left within 10 s"),
+    "ctrl-c-in-repeats": Fault(in_repeats, "exit 130, repeats kept, others trained later"),
+}
+
+
+def main(*names: str) -> None:
+    """Make the faults of these names, or all, and print a table of what was seen."""
+    rows = []
+    for name in names or FAULTS:
+        fault = FAULTS[name]
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            started = time.monotonic()
+            seen = fault.make(Path(folder))
+            seconds = time.monotonic() - started
+        rows.append([name, fault.expected, f"{seen} ({seconds:.0f} s in all)"])
+        print(f"{name}: {seen}", file=sys.stderr, flush=True)
+    print(table(["fault", "expected", "seen"], rows))
+
+
+if __name__ == "__main__":
+    cyclopts.run(main)

@@ -1,0 +1,44 @@
+"""Where something lies in a storage, which may be moved to another."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+
+from pyarrow.fs import FileSelector, FileSystem, FileType
+
+
+def place_in(storage: str, path: str) -> str:
+    """Of ``path`` what lies below ``storage``, an absolute path or a URI whose file system it is
+    in."""
+    return path.removeprefix(FileSystem.from_uri(storage)[1].rstrip("/") + "/")
+
+
+def find_in(storages: Sequence[str], place: str) -> str | None:
+    """The folder ``place`` in the first storage that has it, as a path or a URI."""
+    for storage in storages:
+        try:
+            filesystem, root = FileSystem.from_uri(storage)
+            found = filesystem.get_file_info(f"{root}/{place}").type
+        except (OSError, ValueError):  # it is not there any more, or not for this machine
+            continue
+        if found == FileType.Directory:
+            return f"{storage.rstrip('/')}/{place}"
+    return None
+
+
+def clear(storage: str, place: str, keep: Collection[str] = ()) -> None:
+    """Delete what lies in the folder ``place``, but for what has the names ``keep``. What cannot be
+    deleted stays."""
+    with suppress(OSError):
+        filesystem, root = FileSystem.from_uri(storage)
+        for entry in filesystem.get_file_info(
+            FileSelector(f"{root}/{place}", allow_not_found=True)
+        ):
+            if entry.base_name in keep:
+                continue
+            with suppress(OSError):
+                if entry.type == FileType.Directory:
+                    filesystem.delete_dir(entry.path)
+                else:
+                    filesystem.delete_file(entry.path)

@@ -1,0 +1,162 @@
+"""What happened to the trials of a search, in order: what a search that goes on is rebuilt from.
+
+A decision of an algorithm or a scheduler depends on what it was told before, and in which order.
+The journal of finished trials does not have that order, nor the trials that ran. Each trial has a
+line here when it is asked for, whenever it reports, when a checkpoint of it is written, when it is
+tried again, and when it is in the journal. The numbers are those that the decisions were made from.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from pipelines.record.lines import Lines, read_lines
+from search_spaces import Config
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A trial gets its config; it starts as soon as there is a place for it."""
+
+    at: float  # seconds since 1970, as in all of these
+    trial_id: str
+    config: Config
+    seed: int
+    repeat_of: str = ""
+
+
+@dataclass(frozen=True)
+class Reported:
+    """Values of the metric searched for, by epoch, before anybody decides on them."""
+
+    at: float
+    trial_id: str
+    values: Mapping[int, float]
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A checkpoint is written: what the trial can go on from."""
+
+    at: float
+    trial_id: str
+    checkpoint: str  # its place in the storage
+    metrics: Mapping[int, Mapping[str, float]]  # of the epochs since the one before
+
+
+@dataclass(frozen=True)
+class TriedAgain:
+    """An attempt ended, and the trial has another."""
+
+    at: float
+    trial_id: str
+    counts: Mapping[str, int]  # how often what has ended one, by the names of a trial's fields
+
+
+@dataclass(frozen=True)
+class TrainedOn:
+    """A trial that had ended is to train longer than it had planned."""
+
+    at: float
+    trial_id: str
+    checkpoint: str  # its place in the storage
+
+
+@dataclass(frozen=True)
+class Planned:
+    """From which epoch on a trial plans for how many, as it is made longer."""
+
+    at: float
+    trial_id: str
+    lengths: Mapping[int, int]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The trial is in the journal of finished trials."""
+
+    at: float
+    trial_id: str
+
+
+Event: TypeAlias = Asked | Reported | Saved | TriedAgain | TrainedOn | Planned | Ended
+
+
+class Events:
+    """Appends to the file ``path``."""
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
+        self._lines = Lines(path)
+        self._clock = clock
+
+    def asked(self, trial_id: str, config: Config, seed: int, repeat_of: str) -> None:
+        again = {"repeat_of": repeat_of} if repeat_of else {}
+        self._add("asked", trial_id, config=config, seed=seed, **again)
+
+    def reported(self, trial_id: str, values: Sequence[tuple[int, float]]) -> None:
+        if values:
+            self._add("reported", trial_id, values=values)
+
+    def saved(
+        self, trial_id: str, checkpoint: str, metrics: Mapping[int, Mapping[str, float]]
+    ) -> None:
+        self._add("saved", trial_id, checkpoint=checkpoint, metrics=list(metrics.items()))
+
+    def tried_again(self, trial_id: str, counts: Mapping[str, int]) -> None:
+        self._add("tried_again", trial_id, counts=counts)
+
+    def trained_on(self, trial_id: str, checkpoint: str) -> None:
+        self._add("trained_on", trial_id, checkpoint=checkpoint)
+
+    def planned(self, trial_id: str, lengths: Mapping[int, int]) -> None:
+        self._add("planned", trial_id, lengths=list(lengths.items()))
+
+    def ended(self, trial_id: str) -> None:
+        self._add("ended", trial_id)
+
+    def close(self) -> None:
+        self._lines.close()
+
+    def _add(self, kind: str, trial_id: str, **more: Any) -> None:
+        self._lines.append({"at": round(self._clock(), 3), kind: trial_id, **more})
+
+
+def read_events(path: Path) -> list[Event]:
+    """In their order; none where there is no file.
+
+    Raises ``ValueError`` for a line that is none.
+    """
+    events = []
+    for number, entry in enumerate(read_lines(path), 1):
+        try:
+            events.append(_event(entry))
+        except (KeyError, TypeError, ValueError) as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise ValueError(f"{path}, line {number} is no event: {reason}") from None
+    return events
+
+
+def _event(entry: Mapping[str, Any]) -> Event:
+    at = float(entry["at"])
+    if "reported" in entry:
+        values = {int(epoch): float(value) for epoch, value in entry["values"]}
+        return Reported(at, str(entry["reported"]), values)
+    if "ended" in entry:
+        return Ended(at, str(entry["ended"]))
+    if "asked" in entry:
+        repeat_of = str(entry.get("repeat_of", ""))
+        return Asked(at, str(entry["asked"]), dict(entry["config"]), int(entry["seed"]), repeat_of)
+    if "saved" in entry:
+        metrics = {int(epoch): dict(found) for epoch, found in entry["metrics"]}
+        return Saved(at, str(entry["saved"]), str(entry["checkpoint"]), metrics)
+    if "trained_on" in entry:
+        return TrainedOn(at, str(entry["trained_on"]), str(entry["checkpoint"]))
+    if "planned" in entry:
+        lengths = {int(epoch): int(length) for epoch, length in entry["lengths"]}
+        return Planned(at, str(entry["planned"]), lengths)
+    counts = {str(name): int(count) for name, count in entry["counts"].items()}
+    return TriedAgain(at, str(entry["tried_again"]), counts)

@@ -1,0 +1,78 @@
+"""Append-only files of JSON, a line for each thing that happened.
+
+The driver alone writes, and each line goes to the system in one piece as soon as it is made: a
+driver that is killed loses at most the line that it was writing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+_BLOCK = 2**16  # bytes
+
+
+class Lines:
+    """Appends to the file ``path``, which is made with the first line."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: TextIO | None = None
+
+    def append(self, entry: Mapping[str, Any]) -> None:
+        """In the hands of the system when this returns."""
+        if self._file is None:
+            self._file = self._path.open("a", encoding="utf-8")
+        self._file.write(json.dumps(entry, separators=(",", ":"), allow_nan=False) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The entries in their order; none where there is no file. A last line that was cut short is
+    left out.
+
+    Raises ``ValueError`` for any other line that is no JSON object.
+    """
+    if not path.is_file():
+        return []
+    entries = []
+    whole, _, _ = path.read_bytes().rpartition(b"\n")
+    for number, line in enumerate(whole.split(b"\n") if whole else [], 1):
+        try:
+            entry = json.loads(line)
+        except ValueError as error:
+            raise ValueError(f"{path}, line {number} cannot be read: {error}") from None
+        if not isinstance(entry, dict):
+            raise ValueError(f"{path}, line {number} is no JSON object")
+        entries.append(entry)
+    return entries
+
+
+def torn(path: Path) -> int:
+    """How many bytes there are after the last whole line."""
+    if not path.is_file():
+        return 0
+    with path.open("rb") as file:
+        size = end = file.seek(0, os.SEEK_END)
+        while end:
+            start = max(0, end - _BLOCK)
+            file.seek(start)
+            found = file.read(end - start).rfind(b"\n")
+            if found >= 0:
+                return size - (start + found + 1)
+            end = start
+        return size
+
+
+def repair(path: Path) -> None:
+    """Take away a last line that was cut short, so that the next begins where it should."""
+    if cut := torn(path):
+        os.truncate(path, path.stat().st_size - cut)

@@ -1,0 +1,57 @@
+"""One driver at a time: a lock on a run that dies with the process that holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from filelock import FileLock, Timeout
+
+from pipelines.record.files import RunFiles
+from pipelines.record.sessions import read_sessions
+
+
+@contextmanager
+def holding(files: RunFiles) -> Iterator[None]:
+    """Hold the run; this process may hold it already. The system gives the lock back when the
+    process ends, however it does; in a folder that machines share it holds for all of them.
+
+    Raises ``ValueError`` where another process holds it.
+    """
+    lock = _lock(files)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise ValueError(f"{files.folder} is in the hands of another process{_whose(files)}") from (
+            None
+        )
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def is_held(files: RunFiles) -> bool:
+    """Whether a process works on the run now."""
+    if not files.lock.is_file():
+        return False
+    lock = _lock(files)
+    if lock.is_locked:  # by this process
+        return True
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        return True
+    except OSError:  # a folder that only may be read: nobody can say
+        return False
+    lock.release()
+    return False
+
+
+def _lock(files: RunFiles) -> FileLock:
+    return FileLock(files.lock.absolute(), is_singleton=True, thread_local=False)
+
+
+def _whose(files: RunFiles) -> str:
+    sessions = read_sessions(files)
+    return f": {sessions[-1].process} on {sessions[-1].host}" if sessions else ""

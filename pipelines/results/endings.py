@@ -1,0 +1,53 @@
+"""Whether a run has done all that it was asked for."""
+
+from __future__ import annotations
+
+import socket
+
+from pipelines.record.lock import is_held
+from pipelines.record.sessions import FAILED, KILLED
+from pipelines.study.interrupts import OUTPUT
+from pipelines.study.runs import Run
+
+_AS_ASKED = ("", "time budget", "target value")
+_ENDED_BY = {
+    "interrupt": "It was interrupted",
+    "SIGTERM": "It was ended by SIGTERM",
+    "SIGHUP": "Its terminal was closed",
+    OUTPUT: "Its output was closed",
+    "failures": "It was stopped, as its first trials failed",
+    FAILED: "It ended with an error",
+    KILLED: "Its driver was killed",
+}
+
+
+def unfinished(run: Run) -> str:
+    """In sentences, what a run lacks; "" where it has all that it was asked for."""
+    if not run.sessions:
+        return "An older version wrote this record: it does not say whether the search has ended."
+    last = run.sessions[-1]
+    part = "The search" if last.part == "search" else "Training the best configs again"
+    if last.ended is None and is_held(run.files):
+        return f"{part} goes on: {_so_far(run)}."
+    if last.ended is None and last.host != socket.gethostname():
+        return (
+            f"{part} has no end in this record: {_so_far(run)}. A driver on {last.host} works on "
+            "it, or was killed."
+        )
+    by = KILLED if last.by is None else last.by
+    if by not in _AS_ASKED:
+        return f"{part} is not complete: {_so_far(run)}. {_ENDED_BY.get(by, by)}."
+    wanted = run.spec.budget.repeats and run.best is not None
+    if wanted and not any(s.part == "repeats" and s.by == "" for s in run.sessions):
+        return "The search is over, but its best configs were not trained again."
+    return ""
+
+
+def goes_on(run: Run) -> bool:
+    """Whether somebody works on it now."""
+    return bool(run.sessions) and run.sessions[-1].ended is None and is_held(run.files)
+
+
+def _so_far(run: Run) -> str:
+    asked, n = run.spec.budget.trials, len(run.finished)
+    return f"{n} of at most {asked} trials have ended"

@@ -1,0 +1,47 @@
+"""How much disk a run takes at most."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipelines.study.repeats import TOP
+from pipelines.study.study import Study
+from trainables.training.metrics import METRICS
+
+# Of a trial in the journal and the events, as benchmarks/record.py measures them: more than that.
+_OF_A_TRIAL, _OF_AN_EPOCH, _OF_A_METRIC = 3000, 150, 40  # bytes; the last is in each epoch too
+_PAGE = 10_000_000  # bytes of the report
+_OTHER_METRICS = 5  # the losses, the learning rate, the momentum, seconds
+_COPIES = 4  # of a network in a checkpoint: its best weights, its own, and Adam's two moments
+_DRAWN = 30  # networks of the space
+
+
+@dataclass(frozen=True)
+class Disk:
+    """Bytes of the record with its report, and the checkpoints that lie beside it at a time."""
+
+    record: int
+    checkpoints: int
+
+
+def disk_of(study: Study, at_once: int) -> Disk:
+    """While a trial is saved, its checkpoint before is there still."""
+    budget = study.spec.budget
+    trials = study.trials + TOP * (budget.repeats or 0)
+    folds = len(study.folds)
+    metrics = 2 * len(METRICS) * (2 if folds > 1 else 1) + _OTHER_METRICS
+    epoch = _OF_AN_EPOCH + _OF_A_METRIC * metrics
+    record = _PAGE + trials * (_OF_A_TRIAL + budget.max_epochs * epoch)
+    repeated = TOP if budget.repeats else 0
+    return Disk(record, 2 * at_once + budget.keep + repeated + 1)
+
+
+def checkpoint_bytes(study: Study) -> int:
+    """Of the largest of some networks drawn from the space; it takes torch, and a second."""
+    assert study.network is not None
+    rng = np.random.default_rng(0)
+    drawn = [study.space.sample(rng) for _ in range(_DRAWN)]
+    parameters = max(study.network.size(config, study.data) for config in drawn)
+    return _COPIES * 4 * parameters * len(study.folds)

@@ -1,0 +1,99 @@
+"""What ends a search from outside: Ctrl-C, signals, and an output that nobody reads any more.
+
+The first asks the search to end in good order; another goes at once.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+
+OUTPUT = "closed output"
+_SIGNALS = {signal.SIGINT: "interrupt", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP"}
+EXIT_CODES = {
+    **{name: 128 + number for number, name in _SIGNALS.items()},
+    OUTPUT: 128 + signal.SIGPIPE,
+}
+"""By the reason in the record: what a shell shows for a process that the signal has ended."""
+
+_asking: list[Callable[[str], None]] = []  # of what runs now, the innermost last
+
+
+class Interrupted(KeyboardInterrupt):
+    """There is nothing to end in good order, or it is to be left at once."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@contextmanager
+def interruptible(ask: Callable[[str], None] | None = None) -> Iterator[None]:
+    """Inside, the first interruption calls ``ask`` with its reason. Any later one, and any where
+    nobody is to be asked, raises :class:`Interrupted` in the main thread."""
+
+    was_asked = False
+
+    def come(reason: str) -> None:
+        nonlocal ask, was_asked
+        asked, ask = ask, None
+        was_asked = asked is not None
+        if asked is None:
+            raise Interrupted(reason)
+        asked(reason)
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGHUP:
+            _leave_terminal()
+        elif ask is not None:
+            _say("stopping  as soon as running trials are saved; once more to stop at once")
+        elif was_asked:
+            _say("stopping  at once")
+        come(_SIGNALS[signal.Signals(number)])
+
+    _asking.append(come)
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        # Whoever started this with nohup does not want it to end with the terminal.
+        heard = [n for n in _SIGNALS if signal.getsignal(n) is not signal.SIG_IGN]
+        before = {number: signal.signal(number, handle) for number in heard}
+    try:
+        yield
+    finally:
+        _asking.pop()
+        for number, handler in before.items():
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+
+
+def output_closed() -> None:
+    """Nobody reads the output any more: what is to come goes nowhere, and the search ends.
+
+    Raises :class:`Interrupted` where none runs.
+    """
+    _to_nowhere(1)
+    if not _asking:
+        raise Interrupted(OUTPUT)
+    _asking[-1](OUTPUT)
+
+
+def _say(line: str) -> None:
+    with suppress(OSError, ValueError):  # it may be closed
+        print(line, flush=True)
+
+
+def _leave_terminal() -> None:
+    """A terminal that has gone raises an error for each line."""
+    for stream in (1, 2):
+        with suppress(OSError):
+            if os.isatty(stream):
+                _to_nowhere(stream)
+
+
+def _to_nowhere(stream: int) -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream)
+    os.close(nowhere)

@@ -1,0 +1,60 @@
+"""What is left to do of a study that goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipelines.record.trials import FinishedTrial
+from pipelines.study.repeats import top_trials
+from pipelines.study.result import StudyResult
+from pipelines.study.study import Study
+
+
+def searched(study: Study) -> StudyResult | None:
+    """What the search came to, where nothing of it is left to do."""
+    if study.resumed is None or not _search_is_over(study):
+        return None
+    trials = study.resumed.search.trials
+    return StudyResult(trials, study.metric_name, study.spec.budget.max_epochs)
+
+
+def nothing_left(study: Study) -> str:
+    """Why a study that goes on has nothing to do; "" where it has."""
+    result = searched(study)
+    if result is None or _repeats_left(study, result.trials):
+        return ""
+    return f"{_search_is_over(study)}; ask for more trials, or for another bound"
+
+
+def _search_is_over(study: Study) -> str:
+    assert study.resumed is not None
+    before, budget = study.resumed.search, study.spec.budget
+    best = StudyResult(before.trials, study.metric_name, budget.max_epochs).best
+    target, value = budget.target_value, None if best is None else best.value
+    reached = (
+        target is not None
+        and value is not None
+        and (value == target or study.metric.better(value, target))
+    )
+    if reached:
+        return f"its best, {value:.4g}, has reached the target, {target:g}"
+    if budget.time_budget is not None and before.seconds >= budget.time_budget:
+        return f"its time budget, {budget.time_budget:g} s, is used up"
+    if before.unfinished or len(before.asked) < study.trials:
+        return ""
+    return f"all its {len(before.asked)} trials have ended"
+
+
+def _repeats_left(study: Study, trials: Sequence[FinishedTrial]) -> bool:
+    seeds = study.spec.budget.repeats
+    if not seeds or study.resumed is None:
+        return False
+    repeats = study.resumed.repeats
+    done = {(asked.repeat_of, asked.seed) for asked in repeats.asked}
+    first = study.spec.search.seed + 1
+    wanted = [
+        (trial.trial_id, seed)
+        for trial in top_trials(trials, study.metric)
+        for seed in range(first, first + seeds)
+    ]
+    return bool(repeats.unfinished) or any(pair not in done for pair in wanted)

@@ -1,0 +1,251 @@
+"""Going on with a search: what may be other than before, and what it had come to."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pipelines.cluster.places import find_in
+from pipelines.record.events import Event, read_events
+from pipelines.record.journal import load_entries
+from pipelines.record.lines import torn
+from pipelines.record.sessions import KILLED, Session
+from pipelines.record.trials import FinishedTrial, State, latest, ranked
+from pipelines.study.folders import resolve_storage
+from pipelines.study.narrowing import bound_parameters
+from pipelines.study.prepare import load_problem, network_of
+from pipelines.study.references import import_trainable
+from pipelines.study.runs import Run, open_run, recorded_space
+from pipelines.study.seeding import load_history
+from pipelines.study.spec import StudySpec
+from pipelines.study.study import Resumed, Study
+from pipelines.tuner.before import Before, Unfinished, matched, to_train_on, unfinished
+from pipelines.tuner.kept import KeptStates
+from pipelines.tuner.schedulers import SCHEDULERS
+from pipelines.tuner.trial import Trainable
+from search_spaces import SearchSpace
+from trainables.training.metrics import METRICS
+
+MAY_CHANGE = {
+    "budget": ("trials", "max_epochs", "time_budget", "target_value", "repeats", "keep"),
+    "resources": ("gpus_per_trial", "max_concurrent"),
+    "run": ("storage",),
+}
+
+
+def resume(
+    folder: Path,
+    spec: StudySpec | None = None,
+    *,
+    trainable: Trainable | None = None,
+    space: SearchSpace | None = None,
+) -> Study:
+    """The study of the run in ``folder``, to go on with; this process holds the run already, and
+    nothing is written yet.
+
+    Args:
+        folder: Of a run.
+        spec: Its settings now; those of the record, where it is not given.
+        trainable: The user's own function, where it cannot be imported as the record says.
+        space: The user's own space, for the function in it that forbids configs.
+
+    Raises:
+        ValueError: for a run that cannot go on, and for what is other than before and may not be.
+    """
+    run = open_run(folder)
+    spec = run.spec_in_place if spec is None else spec
+    changes = changed(run.spec_in_place, spec)
+    check_changes(run, changes)
+    if SCHEDULERS[spec.stopping.scheduler].pauses:
+        raise ValueError(
+            f"`resume` {folder}: what `scheduler={spec.stopping.scheduler}` knows of its trials is "
+            "in its memory alone; begin anew with `seed_from`"
+        )
+    if storage := spec.run.storage:
+        spec = spec.but(run={"storage": resolve_storage(storage)})
+    folds = load_problem(spec)
+    if folds[0].fingerprint != run.data.fingerprint:
+        raise ValueError(
+            f"`resume` {folder} searched other data: fingerprint {run.data.fingerprint[:8]}, now "
+            f"that of {spec.problem.data} is {folds[0].fingerprint[:8]}"
+        )
+    if spec.problem.trainable and trainable is None:
+        trainable = import_trainable(spec.problem.trainable)
+    network = None if trainable is not None else network_of(spec)
+    space = replace(run.space, forbid=space.forbid) if space else recorded_space(run)
+    if network is not None and spec.space.max_parameters:
+        space = bound_parameters(space, network, folds[0], spec.space.max_parameters)
+    notes: list[str] = []
+    history: tuple[FinishedTrial, ...] = ()
+    if seed_from := spec.space.seed_from:
+        try:
+            history, _ = load_history(seed_from, space, run.metric, run.data.fingerprint)
+        except ValueError as error:
+            notes.append(f"warning   the algorithm goes on without `seed_from`: {error}")
+    before = resumed(run, spec)
+    _check_enough(spec, before.search)
+    trained = trainable if network is None else network
+    assert trained is not None  # one of the two is
+    return Study(
+        spec=spec,
+        space=space,
+        trainable=trained,
+        folds=folds,
+        history=history,
+        start_with=run.start_with,
+        notes=(*notes, *_lines(run, before)),
+        resumed=before,
+    )
+
+
+def resumed(run: Run, spec: StudySpec) -> Resumed:
+    """What ``run`` had come to, to go on with the settings ``spec``."""
+    parts = {part: _before(run, spec, part) for part in ("search", "repeats")}
+    killed = [session for session in run.sessions[-1:] if session.ended is None]
+    return Resumed(
+        **parts,
+        planned_trials=run.first_spec.budget.trials,
+        changes=changed(run.spec_in_place, spec),
+        killed_at=_last_heard(killed[0], parts[killed[0].part].events) if killed else None,
+    )
+
+
+def changed(before: StudySpec, now: StudySpec) -> dict[str, dict[str, Any]]:
+    """The settings that are other than before, by group and field, as they are now."""
+    was, found = before.model_dump(mode="json"), {}
+    for group, fields in now.model_dump(mode="json").items():
+        other = {name: value for name, value in fields.items() if value != was[group][name]}
+        if other:
+            found[group] = other
+    return found
+
+
+def check_changes(run: Run, changes: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raises ``ValueError`` for the first that a run which goes on may not have."""
+    was = run.spec.model_dump(mode="json")
+    for group, fields in changes.items():
+        for name, value in fields.items():
+            if name not in MAY_CHANGE.get(group, ()):
+                raise ValueError(
+                    f"`resume` {run.files.folder} has {name} = {was[group][name]}, and cannot go "
+                    f"on with `{name}={value}`"
+                )
+    epochs = run.spec.budget.max_epochs
+    if changes.get("budget", {}).get("max_epochs", epochs) < epochs:
+        raise ValueError(
+            f"`max_epochs` {changes['budget']['max_epochs']} is below {epochs}, which trials of "
+            f"{run.files.folder} have trained"
+        )
+
+
+def _check_enough(spec: StudySpec, before: Before) -> None:
+    asked = len(before.asked)
+    if spec.budget.trials < asked:
+        raise ValueError(f"`trials` {spec.budget.trials}: {asked} have begun")
+
+
+def _before(run: Run, spec: StudySpec, part: str) -> Before:
+    files = run.files
+    journal, path = (
+        (files.journal, files.events) if part == "search" else (files.repeats, files.repeats_events)
+    )
+    entries = load_entries(journal) if journal.is_file() else []
+    events = matched(read_events(path), entries)
+    sessions = _sessions(run, part, events)
+    was, now = run.spec.budget.max_epochs, spec.budget.max_epochs
+    going_on = unfinished(events, entries, run.metric)
+    kept = KeptStates(*_storage(spec)) if part == "search" else None
+    ended = ranked(
+        [trial for trial in latest(entries) if trial.state is State.COMPLETE], METRICS[run.metric]
+    )
+    with_state = [trial for trial in ended[: 2 * spec.budget.keep] if kept and kept.has(trial)]
+    on = [trial for trial in with_state if trial.epochs == was < now]
+    if kept is not None:
+        going_on += [to_train_on(t, run.metric, kept.place(t), time.time()) for t in on]
+    located = [_located(trial, sessions, _places(run, spec)) for trial in going_on]
+    return Before(
+        events=events,
+        entries=entries,
+        unfinished=[trial.longer(was, now) for trial in located],
+        seconds=sum(session.seconds for session in sessions),
+        kept={trial.trial_id for trial in with_state},
+        trained_on={trial.trial_id for trial in on},
+    )
+
+
+def _storage(spec: StudySpec) -> tuple[str, str]:
+    """Where the run's checkpoints lie, and its name where others lie there too."""
+    name, storage = spec.run.name, spec.run.storage
+    assert name is not None
+    return (storage, name) if storage else (str(spec.run.runs_dir / name), "")
+
+
+def _places(run: Run, spec: StudySpec) -> list[str]:
+    """Where checkpoints may lie: now, and before."""
+    storages = [spec.run.storage, run.first_spec.run.storage, run.spec.run.storage]
+    return [*(storage for storage in storages if storage), str(run.files.folder.absolute())]
+
+
+def _sessions(run: Run, part: str, events: Sequence[Event]) -> list[Session]:
+    """Those of a part. One without an end was killed when the last event had been noted."""
+    return [
+        session
+        if session.ended is not None
+        else replace(session, ended=_last_heard(session, events), by=KILLED)
+        for session in run.sessions
+        if session.part == part
+    ]
+
+
+def _last_heard(session: Session, events: Sequence[Event]) -> float:
+    return max([session.begun, *(event.at for event in events[-1:])])
+
+
+def _located(trial: Unfinished, sessions: Sequence[Session], places: Sequence[str]) -> Unfinished:
+    """With the place of its checkpoint as it is now, and how long it ran. Without a checkpoint it
+    starts again."""
+    ran = [s for s in sessions if s.ended is not None and s.ended > trial.since]
+    seconds = sum(s.begun + s.seconds - max(s.begun, trial.since) for s in ran)
+    place = trial.attempt.checkpoint
+    found = None if place is None else find_in(places, place)
+    return replace(
+        trial,
+        attempt=replace(trial.attempt, checkpoint=found),
+        seconds=trial.seconds + seconds,
+        resumed=trial.resumed + max(1, len(ran)),
+        metrics=trial.metrics if found else {},
+    )
+
+
+def _lines(run: Run, resumed: Resumed) -> list[str]:
+    """What the search goes on from."""
+    before = resumed.search
+    on = [trial for trial in before.unfinished if trial.attempt.trial_id in before.trained_on]
+    running = [trial for trial in before.unfinished if trial not in on]
+    saved = sum(trial.attempt.checkpoint is not None for trial in running)
+    parts = [f"{len(before.ended) + len(on)} trials have ended"]
+    if running:
+        parts.append(f"{len(running)} were running, {saved} of them go on from a checkpoint")
+    if on:
+        parts.append(f"the best {len(on)} are trained on")
+    last = run.sessions[-1] if run.sessions else None
+    elsewhere = last is not None and last.ended is None and last.host != socket.gethostname()
+    cuts = {path.name: torn(path) for path in run.files.appended}
+    return [
+        f"resumed   {run.files.folder}: {', '.join(parts)}",
+        *(
+            [f"warning   the record has no end: is no driver at work on it, on {last.host}?"]
+            if last and elsewhere
+            else []
+        ),
+        *(
+            f"repaired  {name}: its last line was cut short, {n} bytes"
+            + ("; the trial goes on" if name.endswith("journal") else "")
+            for name, n in cuts.items()
+            if n
+        ),
+    ]

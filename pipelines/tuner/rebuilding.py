@@ -1,0 +1,91 @@
+"""An algorithm and a scheduler as they were when the driver of their search ended.
+
+Nothing that was alive is kept on disk: the algorithm is asked for the same trials again and told
+the same results, and the scheduler hears of the same epochs, all in the order of the record. Both
+then decide as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from pipelines.record.events import Asked, Ended, Reported, TriedAgain
+from pipelines.record.trials import FinishedTrial, State, latest
+from pipelines.tuner.algorithms import ALGORITHMS, make_sampler
+from pipelines.tuner.before import Before
+from pipelines.tuner.judge import Judge
+from pipelines.tuner.samplers import Problem, Sampler
+from search_spaces import Config
+
+
+def tell_again(judge: Judge, before: Before) -> None:
+    """Let ``judge`` hear what was reported, as it was."""
+    entries = _by_trial(before.entries)
+    configs = {event.trial_id: event.config for event in before.asked}
+    going_on = {trial.attempt.trial_id for trial in before.unfinished}
+    reached = {trial.trial_id: trial.epochs for trial in before.trials}
+    judged: set[str] = set()
+    for event in before.events:
+        trial_id = event.trial_id
+        if isinstance(event, Reported):
+            if trial_id not in judged:
+                judged.add(trial_id)
+                judge.start(trial_id, configs[trial_id])
+            if trial_id in going_on:
+                for epoch, value in event.values.items():
+                    if judge.stops(trial_id, epoch, value):
+                        break
+            else:
+                for epoch, value in event.values.items():
+                    if epoch <= reached[trial_id]:
+                        judge.hears(trial_id, epoch, value)
+        elif isinstance(event, TriedAgain) and trial_id in judged:
+            judged.discard(trial_id)
+            judge.fail(trial_id)
+        elif isinstance(event, Ended):
+            entry = entries[trial_id].popleft()
+            if trial_id in judged:
+                judged.discard(trial_id)
+                (judge.fail if entry.state is State.FAIL else judge.end)(trial_id)
+
+
+def resumed_sampler(
+    algo: str, problem: Problem, worst: float, before: Before
+) -> tuple[Sampler, bool]:
+    """The algorithm as it was, and whether it is exactly that: asked for all trials again, it must
+    answer with their configs. Where it does not (its library has another version), or where that
+    would take too long, it is primed with what has finished, and what has not is pending."""
+    if len(before.asked) <= ALGORITHMS[algo].asked_again:
+        sampler = make_sampler(algo, problem, worst)
+        if all(config == asked.config for config, asked in _ask_again(sampler, before)):
+            return sampler, True
+    told = before.told
+    names = [(trial.attempt.trial_id, trial.config) for trial in before.unfinished]
+    waiting = [(name, config) for name, config in names if name not in told]
+    ended = [entry for entry in latest(before.entries) if entry.trial_id in told]
+    primed = replace(problem, history=(*problem.history, *ended))
+    return make_sampler(algo, primed, worst, pending=waiting), False
+
+
+def _ask_again(sampler: Sampler, before: Before) -> Iterator[tuple[Config | None, Asked]]:
+    entries = _by_trial(before.entries)
+    told: set[str] = set()
+    for event in before.events:
+        if isinstance(event, Asked):
+            yield sampler.ask(event.trial_id), event
+        elif isinstance(event, Ended):
+            entry = entries[event.trial_id].popleft()
+            if event.trial_id not in told:  # one that was trained on has ended twice
+                told.add(event.trial_id)
+                sampler.tell(entry)
+
+
+def _by_trial(entries: Sequence[FinishedTrial]) -> dict[str, deque[FinishedTrial]]:
+    """Of each trial the entries that say that it ended by itself."""
+    found: dict[str, deque[FinishedTrial]] = defaultdict(deque)
+    for entry in entries:
+        if not entry.cut_short:
+            found[entry.trial_id].append(entry)
+    return found

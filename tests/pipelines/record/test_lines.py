@@ -1,0 +1,154 @@
+"""Append-only files: what a driver that was killed leaves, and who may go on."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipelines.record.events import (
+    Asked,
+    Ended,
+    Events,
+    Planned,
+    Reported,
+    Saved,
+    TrainedOn,
+    TriedAgain,
+    read_events,
+)
+from pipelines.record.files import RunFiles
+from pipelines.record.lines import Lines, read_lines, repair, torn
+from pipelines.record.lock import holding, is_held
+from pipelines.record.sessions import FAILED, KILLED, note_killed, read_sessions, working
+from search_spaces import Config
+
+
+def test_what_happened_comes_back(tmp_path: Path) -> None:
+    events = Events(tmp_path / "events.jsonl", clock=lambda: 1.5)
+    config: Config = {"lr": 0.1 + 0.2, "n": 3, "deep": True, "kind": "a"}
+    events.asked("a", config, 7, "")
+    events.reported("a", [(1, 1 / 3), (2, 0.25)])
+    events.reported("a", [])  # nothing sound
+    events.saved("a", "ray/x/checkpoint_0", {1: {"val_loss": 1 / 3}})
+    events.tried_again("a", {"machines_lost": 1, "failures": 2})
+    events.trained_on("a", "kept/a-2")
+    events.planned("a", {1: 2, 3: 9})
+    events.ended("a")
+    events.asked("b", config, 8, "a")
+    events.close()
+    assert read_events(tmp_path / "events.jsonl") == [
+        Asked(1.5, "a", config, 7),
+        Reported(1.5, "a", {1: 1 / 3, 2: 0.25}),
+        Saved(1.5, "a", "ray/x/checkpoint_0", {1: {"val_loss": 1 / 3}}),
+        TriedAgain(1.5, "a", {"machines_lost": 1, "failures": 2}),
+        TrainedOn(1.5, "a", "kept/a-2"),
+        Planned(1.5, "a", {1: 2, 3: 9}),
+        Ended(1.5, "a"),
+        Asked(1.5, "b", config, 8, "a"),
+    ]
+
+
+@pytest.mark.parametrize("lost", [1, 5])
+def test_a_last_line_that_was_cut_short_is_left_out_and_taken_away(
+    tmp_path: Path, lost: int
+) -> None:
+    path = tmp_path / "x.jsonl"
+    lines = Lines(path)
+    for n in range(3):
+        lines.append({"n": n})
+    lines.close()
+    path.write_bytes(path.read_bytes()[:-lost])
+    whole = [{"n": n} for n in range(2)]
+    left = len(path.read_bytes()) - 2 * len('{"n":0}\n')
+    assert read_lines(path) == whole
+    assert torn(path) == left
+    repair(path)
+    assert torn(path) == 0
+    lines.append({"n": 9})
+    lines.close()
+    assert read_lines(path) == [*whole, {"n": 9}]
+
+
+def test_a_file_of_half_a_line_and_one_that_is_not_there(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    repair(path)
+    assert (read_lines(path), torn(path)) == ([], 0)
+    path.write_bytes(b"x" * 100_000)
+    assert (read_lines(path), torn(path)) == ([], 100_000)
+    repair(path)
+    assert path.read_bytes() == b""
+    path.write_bytes(b"{}\n" + b"x" * 100_000)
+    repair(path)
+    assert read_lines(path) == [{}]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{}\n", "line 1 is no event"),
+        ('{"at":1,"ended":"a"}\nx\n', "line 2 cannot be read"),
+        ("[]\n", "line 1 is no JSON object"),
+        ('{"at":1,"asked":"a","config":3,"seed":0}\n', "line 1 is no event"),
+    ],
+)
+def test_a_record_that_somebody_has_edited_is_one_line(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message) as error:
+        read_events(path)
+    assert "\n" not in str(error.value)
+
+
+def test_sessions(tmp_path: Path) -> None:
+    files = RunFiles(tmp_path)
+    assert read_sessions(files) == []
+    with working(files, "search", {}) as session:
+        (now,) = read_sessions(files)
+        assert (now.part, now.ended, now.by) == ("search", None, None)
+        session.by = "interrupt"
+    with pytest.raises(RuntimeError), working(files, "search", {"budget": {"trials": 9}}):
+        raise RuntimeError
+    begun, _ = files.sessions.read_text().splitlines()[:2]
+    with files.sessions.open("a") as file:
+        file.write(f"{begun}\n")
+    note_killed(files, now.begun + 5)
+    sessions = read_sessions(files)
+    assert [s.by for s in sessions] == ["interrupt", FAILED, KILLED]
+    assert sessions[1].changes == {"budget": {"trials": 9}}
+    assert sessions[2].seconds == pytest.approx(5)
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from pipelines.record.files import RunFiles
+from pipelines.record.lock import holding
+with holding(RunFiles(Path(sys.argv[1]))):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_one_process_at_a_time_and_the_lock_dies_with_it(tmp_path: Path) -> None:
+    files = RunFiles(tmp_path)
+    assert not is_held(files)
+    command = [sys.executable, "-c", HOLD, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        assert is_held(files)
+        with pytest.raises(ValueError, match="is in the hands of another process"), holding(files):
+            pass
+        process.kill()
+    assert not is_held(files)
+    with holding(files):
+        assert is_held(files)
+        with holding(files):  # the same process
+            pass
+        assert is_held(files)
+    assert not is_held(files)

@@ -1,0 +1,341 @@
+"""A search that goes on decides as one that was never interrupted."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.record.events import Asked, Ended, Reported, Saved, read_events
+from pipelines.record.files import RunFiles
+from pipelines.record.journal import Journal, load_journal
+from pipelines.record.sessions import KILLED
+from pipelines.record.trials import FinishedTrial, State, ranked
+from pipelines.study.disk import disk_of
+from pipelines.study.left import nothing_left, searched
+from pipelines.study.repeats import run_repeats
+from pipelines.study.runs import open_run
+from pipelines.study.study import Study
+from pipelines.tuner.algorithms import ALGORITHMS
+from search_spaces import AtLeast, Choice, Float, Int, SearchSpace
+from tests.pipelines.running import Witness, study_of
+from tests.pipelines.study.without_ray import (
+    Curve,
+    Killed,
+    OneNode,
+    Tuner,
+    going_on,
+    killed_before,
+    search,
+    search_until,
+    without_ray,
+)
+from trainables.training.metrics import METRICS
+
+__all__ = ["without_ray"]
+
+SPACE = SearchSpace(
+    {
+        "lr": Float(1e-3, 1.0, log=True),
+        "n_layers": Int(1, 2),
+        "width_2": Int(8, 64, log=True, when=AtLeast("n_layers", 2)),
+        "kind": Choice(("a", "b")),
+    },
+    grid_levels={"lr": 3, "n_layers": 2, "width_2": 2, "kind": 2},
+    try_first=({"lr": 0.01, "n_layers": 1, "kind": "b"},),
+)
+IN_SEQUENCE = ("asha", "aligned_asha", "median", "none")
+
+
+def loss(config: dict[str, Any], epoch: int) -> float:
+    """Diverges for the largest rates."""
+    if config["lr"] > 0.6 and epoch > 1:
+        return math.nan
+    distance = abs(math.log10(config["lr"]) + 1.5) + 0.1 * (config["kind"] == "a")
+    return float(distance + (1 + config.get("width_2", 3) / 64) / epoch)
+
+
+def trainable(config: dict[str, Any], data: Any, *, max_epochs: int, **_: Any) -> Curve:
+    return Curve(loss, config, max_epochs)
+
+
+def study(folder: Path, algo: str = "random", **more: Any) -> Study:
+    settings = {"algo": algo, "trials": 12, "max_epochs": 9, "scheduler": "asha", **more}
+    return study_of(folder, trainable, space=SPACE, **settings)
+
+
+def decisions(trials: list[FinishedTrial]) -> list[Any]:
+    """All of a trial that somebody decided or that training led to; not its name, nor times."""
+    return [(t.config, t.state, dict(t.curve), t.value, t.best_epoch, t.stopped_by) for t in trials]
+
+
+def recorded(study: Study) -> list[FinishedTrial]:
+    return load_journal(RunFiles(study.folder).journal)
+
+
+def lines_of(study: Study) -> int:
+    return len(read_events(RunFiles(study.folder).events))
+
+
+def moments(study: Study) -> list[int]:
+    """To be killed before: late in the search, one event of each kind."""
+    kinds = {type(e): n for n, e in enumerate(read_events(RunFiles(study.folder).events)[:-12])}
+    assert set(kinds) == {Asked, Reported, Saved, Ended}
+    return sorted(kinds.values())
+
+
+def is_the_same_when_killed(
+    whole: Study, cut: Study, moments: Iterable[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = decisions(recorded(whole))
+    for line in moments:
+        assert search_until(cut, monkeypatch, line)
+        search(going_on(cut))
+        assert decisions(recorded(cut)) == expected, line
+        shutil.rmtree(cut.folder)
+
+
+@pytest.mark.usefixtures("without_ray")
+@pytest.mark.parametrize("algo", ALGORITHMS)
+def test_a_driver_killed_at_each_kind_of_moment_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, algo: str
+) -> None:
+    whole, cut = (study(tmp_path / name, algo, trials=18) for name in ("whole", "cut"))
+    search(whole)
+    is_the_same_when_killed(whole, cut, moments(whole), monkeypatch)
+
+
+@pytest.mark.usefixtures("without_ray")
+@pytest.mark.parametrize("scheduler", IN_SEQUENCE)
+def test_a_driver_killed_anywhere_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheduler: str
+) -> None:
+    """In a rung, in a checkpoint, before and after the algorithm is told."""
+    whole, cut = (
+        study(tmp_path / name, scheduler=scheduler, trials=9) for name in ("whole", "cut")
+    )
+    search(whole)
+    assert any(t.stopped_by for t in recorded(whole)) == (scheduler != "none")
+    every = 1 if scheduler == "asha" else 4
+    is_the_same_when_killed(whole, cut, range(0, lines_of(whole), every), monkeypatch)
+
+
+@pytest.mark.usefixtures("without_ray")
+def test_a_driver_killed_before_a_trial_that_has_ended_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, cut = (study(tmp_path / name, trials=9) for name in ("whole", "cut"))
+    search(whole)
+    for number in range(9):
+        assert search_until(cut, monkeypatch, number, (Journal, "append"))
+        search(going_on(cut))
+        assert decisions(recorded(cut)) == decisions(recorded(whole)), number
+        shutil.rmtree(cut.folder)
+
+
+@pytest.mark.usefixtures("without_ray")
+def test_a_driver_killed_again_and_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = study(tmp_path / "whole", "optuna")
+    search(whole)
+    cut = study(tmp_path / "cut", "optuna")
+    killed = search_until(cut, monkeypatch, 15)  # more than a trial has that is never saved
+    times = 0
+    while killed:
+        times += 1
+        killed = search_until(going_on(cut), monkeypatch, 15)
+    assert times > 3
+    assert decisions(recorded(cut)) == decisions(recorded(whole))
+    assert [s.by for s in open_run(cut.folder).sessions] == [KILLED] * times + [""]
+
+
+@pytest.mark.usefixtures("without_ray")
+def test_with_several_at_once_none_is_lost_and_none_is_tried_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Tuner, "slots", 3)
+    for line in range(0, 60, 4):
+        cut = study(tmp_path / f"cut-{line}", "sobol", trials=20)
+        assert search_until(cut, monkeypatch, line)
+        before = [trial.trial_id for trial in recorded(cut)]
+        search(going_on(cut))
+        trials = recorded(cut)
+        assert [trial.trial_id for trial in trials][: len(before)] == before
+        assert len(trials) == 20
+        assert len({tuple(sorted(map(str, t.config.items()))) for t in trials}) == 20
+
+
+@pytest.mark.usefixtures("without_ray")
+def test_a_trial_goes_on_from_its_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first trial is saved in each epoch, as it is the best there is."""
+    cut = study(tmp_path / "cut", scheduler="none", trials=1)
+    assert search_until(cut, monkeypatch, 1 + 2 * 4)  # asked for, and four epochs saved
+    epochs = len([e for e in read_events(RunFiles(cut.folder).events) if isinstance(e, Reported)])
+    assert epochs == 4
+    search(going_on(cut))
+    events = read_events(RunFiles(cut.folder).events)
+    reported = [epoch for e in events if isinstance(e, Reported) for epoch in e.values]
+    assert reported == list(range(1, 10))
+    (trial,) = recorded(cut)
+    assert (trial.resumed, list(trial.curve)) == (1, list(range(1, 10)))
+    assert len([e for e in events if isinstance(e, Asked)]) == 1
+
+
+@pytest.mark.usefixtures("without_ray")
+def test_more_trials_and_their_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = study(tmp_path / "whole", "optuna", trials=20)
+    search(whole)
+    first = study(tmp_path / "first", "optuna", trials=8)
+    search(first)
+    more = going_on(first, trials=20)
+    assert nothing_left(going_on(first)).startswith("all its 8 trials have ended")
+    assert not nothing_left(more)
+    search(more)
+    assert decisions(recorded(first)) == decisions(recorded(whole))
+    run = open_run(first.folder)
+    assert (run.first_spec.budget.trials, run.spec.budget.trials) == (8, 20)
+    assert nothing_left(going_on(first, target_value=5.0)).startswith("its best")
+    assert nothing_left(going_on(first, trials=30, time_budget=1e-3)).startswith("its time budget")
+
+
+@pytest.mark.usefixtures("without_ray")
+def test_repeats_that_are_missing_are_trained_and_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = study(tmp_path / "run", trials=6, repeats=3)
+    result = search(asked)
+    with killed_before(monkeypatch, 40), pytest.raises(Killed):
+        run_repeats(asked, result, OneNode(), Witness())
+    files = RunFiles(asked.folder)
+    before = load_journal(files.repeats)
+    assert 0 < len(before) < 5 * 3
+    again = going_on(asked)
+    assert not nothing_left(again)
+    done = searched(again)
+    assert done is not None
+    assert decisions(list(done.trials)) == decisions(list(result.trials))
+    repeats, _ = run_repeats(again, done, OneNode(), Witness())
+    trials = load_journal(files.repeats)
+    assert trials[: len(before)] == before
+    assert len({(t.repeat_of, t.seed) for t in trials}) == len(trials) == 5 * 3
+    assert [len(r.values) for r in repeats] == [3] * 5
+    assert nothing_left(going_on(asked)).startswith("all its 6 trials")
+    assert [(s.part, s.by) for s in open_run(asked.folder).sessions] == [
+        ("search", ""), ("repeats", "an error"), ("repeats", ""),
+    ]  # fmt: skip
+
+
+@pytest.mark.usefixtures("without_ray")
+def test_a_record_of_an_older_version_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has no events and no sessions."""
+    whole, old = (study(tmp_path / name, "optuna", trials=16) for name in ("whole", "old"))
+    search(whole)
+    assert search_until(old, monkeypatch, 60)
+    files = RunFiles(old.folder)
+    before = recorded(old)
+    files.events.unlink()
+    files.sessions.unlink()
+    search(going_on(old))
+    assert recorded(old)[: len(before)] == before
+    assert decisions(recorded(old)) == decisions(recorded(whole))
+
+
+@pytest.mark.usefixtures("without_ray")
+def test_an_algorithm_that_answers_otherwise_is_primed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one of another version of its library may."""
+    asked = study(tmp_path / "run", "optuna", trials=16)
+    assert search_until(asked, monkeypatch, 60)
+    before = recorded(asked)
+    events = RunFiles(asked.folder).events
+    text = events.read_text()
+    first = before[1].config["lr"]
+    assert str(first) in text
+    events.write_text(text.replace(str(first), "0.123"))
+    search(going_on(asked))
+    trials = recorded(asked)
+    assert len(trials) == 16
+    assert len({str(sorted(t.config.items())) for t in trials}) == 16
+
+
+@pytest.mark.usefixtures("without_ray")
+def test_a_torn_line_costs_that_trial_at_most(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, cut = (study(tmp_path / name, trials=8) for name in ("whole", "cut"))
+    search(whole)
+    expected = decisions(recorded(whole))
+    for name in ("journal", "events"):
+        assert search_until(cut, monkeypatch, lines_of(whole) - 10)
+        before = len(recorded(cut))
+        path = getattr(RunFiles(cut.folder), name)
+        path.write_bytes(path.read_bytes()[:-7])
+        assert len(recorded(cut)) == before - (name == "journal")
+        search(going_on(cut))
+        trials = decisions(recorded(cut))
+        assert sorted(map(str, trials)) == sorted(map(str, expected))
+        shutil.rmtree(cut.folder)
+
+
+@pytest.mark.usefixtures("without_ray")
+def test_the_best_are_trained_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = study(tmp_path / "run", "optuna", trials=16)
+    search(asked)
+    before = {trial.trial_id: trial for trial in recorded(asked)}
+    complete = [t for t in before.values() if t.state is State.COMPLETE]
+    best = [trial.trial_id for trial in ranked(complete, METRICS["val_loss"])[:3]]
+    kept = {path.name for path in (asked.folder / "kept").iterdir()}
+    assert kept == {f"{name}-9" for name in best}
+    longer = going_on(asked, max_epochs=30)
+    assert not nothing_left(longer)
+    assert search_until(longer, monkeypatch, 20)  # in the midst of it
+    search(going_on(asked))
+    trials = recorded(asked)
+    assert len(trials) == 16
+    for trial in trials:
+        if trial.trial_id not in best:
+            assert trial == before[trial.trial_id]
+            continue
+        assert dict(trial.curve) | dict(before[trial.trial_id].curve) == dict(trial.curve)
+        assert trial.planned[1] == 9
+        assert trial.planned[10] == 30
+        assert trial.epochs > 9
+    assert max(trial.epochs for trial in trials) == 30
+    events = read_events(RunFiles(asked.folder).events)
+    reported = [(e.trial_id, n) for e in events if isinstance(e, Reported) for n in e.values]
+    assert len([r for r in reported if r[0] in best and r[1] <= 9]) == 3 * 9  # none a second time
+    assert nothing_left(going_on(asked))
+    assert open_run(asked.folder).spec.budget.max_epochs == 30
+
+
+@pytest.mark.usefixtures("without_ray")
+def test_those_that_were_running_are_made_longer_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = study(tmp_path / "run", scheduler="none", trials=2)
+    assert search_until(asked, monkeypatch, 1 + 2 * 4)
+    search(going_on(asked, max_epochs=12))
+    first, second = recorded(asked)
+    assert (dict(first.planned), dict(second.planned)) == ({1: 9, 5: 12}, {})
+    assert first.epochs == second.epochs == 12
+
+
+@pytest.mark.usefixtures("without_ray")
+def test_the_disk_that_a_run_takes_is_bounded(tmp_path: Path) -> None:
+    asked = study(tmp_path / "run", trials=12, scheduler="none")
+    search(asked)
+    files, disk = RunFiles(asked.folder), disk_of(asked, at_once=1)
+    nothing = disk_of(study(tmp_path / "none", trials=1, max_epochs=1), at_once=1)
+    written = sum(path.stat().st_size for path in (files.journal, files.events))
+    assert written < disk.record - nothing.record
+    assert list(files.ray.iterdir()) == []  # it is complete: what lay there is of no use
+    checkpoints = [path for path in asked.folder.rglob("*") if path.name.startswith("weights")]
+    assert 0 < len(checkpoints) <= disk.checkpoints
