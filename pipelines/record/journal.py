@@ -100,6 +100,18 @@ def load_study(path: Path) -> optuna.Study:
     return optuna.load_study(study_name=STUDY, storage=_storage(path))
 
 
+def load_latest(path: Path) -> optuna.Study:
+    """The same with one entry for each trial, its last. Raises what :func:`load_study` raises."""
+    study = load_study(path)
+    entries = study.get_trials(deepcopy=False)
+    latest = {entry.user_attrs.get("trial_id", entry.number): entry for entry in entries}
+    if len(latest) == len(entries):
+        return study
+    one_each = optuna.create_study(study_name=STUDY, direction=study.direction)
+    one_each.add_trials(latest.values())
+    return one_each
+
+
 class _NoLock(BaseJournalFileLock):
     """One process alone writes: it holds the run (:mod:`pipelines.record.lock`). A lock of Optuna's
     is a file, which a driver that is killed would leave behind for the next to wait for."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.record.checks import check_prepared, check_trial
 from pipelines.record.files import RunFiles
 from pipelines.record.header import read_header, read_json
-from pipelines.record.journal import load_journal, load_study
+from pipelines.record.journal import load_journal, load_latest
 from pipelines.record.looks import Look, read_looks
 from pipelines.record.sessions import read_sessions
 from pipelines.record.table import curves_table, trials_table
@@ -202,7 +202,7 @@ class Run:
     @property
     def study(self) -> optuna.Study:
         """The trials as Optuna's own tools take them."""
-        return load_study(self.files.journal)
+        return load_latest(self.files.journal)
 
 
 def open_run(folder: str | Path) -> Run:

@@ -1,0 +1,158 @@
+"""What ends a search from outside, and what is left for the next to go on with."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.record.events import Reported, read_events
+from pipelines.record.files import RunFiles
+from pipelines.record.journal import load_entries, load_journal
+from pipelines.study.finish import finish
+from pipelines.study.interrupts import Interrupted, interruptible, output_closed
+from pipelines.study.repeats import run_repeats
+from pipelines.study.runs import open_run
+from pipelines.tuner import ledger
+from tests.pipelines.running import Witness, study_of
+from tests.pipelines.study.without_ray import (
+    Curve,
+    OneNode,
+    Tuner,
+    going_on,
+    search,
+    without_ray,
+)
+
+__all__ = ["without_ray"]
+
+
+class Signalling(Curve):
+    """Lets somebody know of its epochs."""
+
+    def __init__(self, config: Any, last: int, comes: Callable[[int], None]) -> None:
+        super().__init__(lambda config, epoch: float(config["x"]) + 1 / epoch, config, last)
+        self.comes = comes
+
+    def __next__(self) -> Any:
+        self.comes(self.epoch + 1)
+        return super().__next__()
+
+
+def signals(at: int, number: signal.Signals = signal.SIGINT) -> Any:
+    """A trainable whose first trial sends its own process a signal in an epoch."""
+    waiting = [number]
+
+    def comes(epoch: int) -> None:
+        if epoch == at and waiting:
+            os.kill(os.getpid(), waiting.pop())
+
+    def trainable(config: Any, data: Any, *, max_epochs: int, **_: Any) -> Iterator[Any]:
+        return Signalling(config, max_epochs, comes)
+
+    return trainable
+
+
+@pytest.mark.usefixtures("without_ray")
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [
+        (signal.SIGINT, "interrupt"),
+        (signal.SIGTERM, "SIGTERM"),
+        (signal.SIGHUP, "SIGHUP"),
+    ],
+)
+def test_running_trials_are_saved_and_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, reason: str
+) -> None:
+    monkeypatch.setattr(Tuner, "slots", 2)
+    asked = study_of(tmp_path / "run", signals(4, number), trials=2, max_epochs=9)
+    before = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+    result = search(asked)
+    assert [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == before
+    assert result.ended_by == reason
+    assert [trial.stopped_by for trial in result.trials] == [reason] * 2
+    assert {trial.epochs for trial in result.trials} <= {4, 5}
+    more = going_on(study_of(tmp_path / "run", signals(-1), trials=2, max_epochs=9))
+    assert more.resumed is not None
+    assert all(trial.attempt.checkpoint for trial in more.resumed.search.unfinished)
+    trials = search(more).trials
+    assert [(trial.epochs, trial.resumed) for trial in trials] == [(9, 1)] * 2
+    files = RunFiles(asked.folder)
+    reported = [e for e in read_events(files.events) if isinstance(e, Reported)]
+    assert sum(len(event.values) for event in reported) == 2 * 9  # no epoch a second time
+    assert len(load_entries(files.journal)) == 4
+    latest = load_journal(files.journal)
+    assert [(t.trial_id, t.epochs) for t in latest] == [(t.trial_id, 9) for t in trials]
+    assert len(open_run(asked.folder).study.trials) == 2
+
+
+@pytest.mark.usefixtures("without_ray")
+def test_an_epoch_that_takes_long_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "LAST_SAVE", -1.0)
+    asked = study_of(tmp_path / "run", signals(4), trials=1, max_epochs=9)
+    assert search(asked).ended_by == "interrupt"
+
+
+@pytest.mark.usefixtures("without_ray")
+def test_repeats_that_are_interrupted_say_so_and_keep_what_they_have(tmp_path: Path) -> None:
+    asked = study_of(tmp_path / "run", signals(-1), trials=3, max_epochs=3, repeats=3)
+    result = search(asked)
+    finish(asked, result)
+    cut = study_of(tmp_path / "run", signals(2), trials=3, max_epochs=3, repeats=3)
+    repeats, ended_by = run_repeats(cut, result, OneNode(), Witness())
+    assert (repeats, ended_by) == ([], "interrupt")
+    assert open_run(asked.folder).files.winner.is_file()
+    repeats, ended_by = run_repeats(going_on(asked), result, OneNode(), Witness())
+    assert (len(repeats), ended_by) == (3, "")
+    assert len(open_run(asked.folder).repeated) == 3 * 3
+
+
+def test_the_first_asks_and_the_second_goes_at_once(capfd: pytest.CaptureFixture[str]) -> None:
+    asked: list[str] = []
+    with interruptible(asked.append):
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert asked == ["SIGTERM"]
+        with pytest.raises(Interrupted, match="interrupt"):
+            os.kill(os.getpid(), signal.SIGINT)
+    first, second = capfd.readouterr().out.splitlines()
+    assert first.startswith("stopping  as soon as running trials are saved; once more")
+    assert second == "stopping  at once"
+
+
+def test_where_nothing_runs_a_signal_ends_the_command() -> None:
+    with pytest.raises(Interrupted), interruptible():
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_the_innermost_is_asked() -> None:
+    asked: list[str] = []
+    with interruptible(), interruptible(asked.append):
+        os.kill(os.getpid(), signal.SIGINT)
+    assert asked == ["interrupt"]
+
+
+def test_who_ignores_the_end_of_the_terminal_goes_on_ignoring_it() -> None:
+    """As with nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with interruptible():
+            os.kill(os.getpid(), signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_an_output_that_nobody_reads_is_asked_about_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.study.interrupts._to_nowhere", lambda stream: None)
+    asked: list[str] = []
+    with interruptible(asked.append):
+        output_closed()
+    assert asked == ["closed output"]
+    with pytest.raises(Interrupted):
+        output_closed()
