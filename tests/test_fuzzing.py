@@ -107,7 +107,7 @@ def test_sound_tables_of_any_values(
 ) -> None:
     frame = pd.DataFrame(rows, columns=["a", "b,;", "\x1b[31m", "y"])
     path = tmp_path / "t.csv"
-    text = frame.to_csv(index=False, quoting=int(quoted))
+    text = frame.to_csv(index=False, quoting=1 if quoted else 0)
     path.write_bytes(text.encode(errors="surrogatepass"))
     read_or_refused(path, target="y", reading=Reading(category=("a",), task=task))
 

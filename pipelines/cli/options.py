@@ -132,6 +132,9 @@ def _typed(options: Mapping[str, Any]) -> list[str]:
             continue
         if value is True:
             words.append(option)
+        elif isinstance(value, tuple):
+            for entry in value:
+                words += [option, str(entry)]
         elif isinstance(value, Mapping):
             for name, entry in value.items():
                 words += [option, f"{name}={entry}"]

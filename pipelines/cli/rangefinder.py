@@ -22,6 +22,7 @@ COMMANDS = {
     "smith": "Smith's recipe for a first config.",
     "lr_range_test": "The LR range test.",
     "batch_size": "The batch size test.",
+    "data": "How a data set is read, and what a search makes of it.",
     "fetch": "Bring a run home from a cluster.",
 }
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
+
 from pipelines.cli.options import to_type
 from pipelines.cli.text import format_bytes, format_config, format_seconds, shown
 from pipelines.cluster.connect import Cluster
@@ -16,11 +18,14 @@ from pipelines.study.repeats import Repeats
 from pipelines.study.result import StudyResult
 from pipelines.study.study import Study
 from search_spaces import SearchSpace
-from trainables.data.datasets import describe
+from trainables.data.datasets import TrialData, describe
+from trainables.data.reading import Reading
 from trainables.training.metrics import ACCURACY, FOR_LARGE_CLASSES, METRICS
 
 _LARGE = 0.7  # of a class, from which accuracy says little
 _KEPT = "every finished trial is kept, and what the rest had reached"
+MOST_CLASSES = 100  # that whole numbers are likely to be
+
 _ENDED_BY = {
     "interrupt": f"stopped by Ctrl-C: {_KEPT}",
     "SIGTERM": f"stopped by SIGTERM: {_KEPT}",
@@ -37,6 +42,8 @@ def plan_lines(study: Study, cluster: Cluster, at_once: int) -> Iterator[str]:
     spec = study.spec
     yield from study.notes
     yield f"data      {describe(study.data)}"
+    yield from column_lines(study.data)
+    yield from quantity_lines(study.data, spec.problem.reading)
     yield from _class_lines(study)
     algo = spec.search.algo
     trials = f"{study.trials} trials" if study.size is None else f"a {algo} of {study.size} configs"
@@ -76,6 +83,28 @@ def _class_lines(study: Study) -> Iterator[str]:
         f"classes   {share:.0%} of the training samples are '{name}', and so accurate is a model "
         f"that always says so: --metric {' or '.join(FOR_LARGE_CLASSES)} tells more"
     )
+
+
+def column_lines(data: TrialData) -> Iterator[str]:
+    """How a table file was read, in one line; none of other data."""
+    fitted = data.preprocessing
+    if fitted is not None and fitted.target is not None:
+        yield f"columns   {fitted.inputs}"
+
+
+def quantity_lines(data: TrialData, reading: Reading) -> Iterator[str]:
+    """A word where few whole numbers were taken for a quantity and may be classes."""
+    fitted = data.preprocessing
+    if data.task == "classification" or fitted is None or fitted.target is None or reading.task:
+        return
+    values = data.y_train * np.float64(fitted.target_std) + fitted.target_mean
+    whole = values.round()
+    n = len(np.unique(whole))
+    if n <= MOST_CLASSES and np.allclose(values, whole, atol=1e-3):
+        yield (
+            f"note      {fitted.target} has {n} whole numbers, taken for a quantity: "
+            "--task classification takes them for classes"
+        )
 
 
 def space_lines(space: SearchSpace, levels: Mapping[str, int] | None) -> Iterator[str]:

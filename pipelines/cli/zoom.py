@@ -36,4 +36,7 @@ def _next_command(folder: Path, run: Run) -> str:
         data=problem.data,
         metric=problem.metric,
         target=problem.target,
+        drop=problem.drop,
+        category=problem.category,
+        task=problem.task,
     )

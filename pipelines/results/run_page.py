@@ -11,6 +11,7 @@ from pipelines.results.page.model import Page, Section, Words
 from pipelines.results.page.trials import trials_data
 from pipelines.results.sections.again import again
 from pipelines.results.sections.curves import curves
+from pipelines.results.sections.data import data
 from pipelines.results.sections.importance import importance
 from pipelines.results.sections.learning_rate import learning_rate
 from pipelines.results.sections.outcome import outcome
@@ -33,6 +34,7 @@ SECTIONS: tuple[Callable[[Findings], Section | None], ...] = (
     stopping,
     remarks,
     places,
+    data,
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ def write_run(
     *,
     space: SearchSpace | None = None,
     fingerprint: str = "none",
+    preprocessing: Sequence[Mapping[str, Any]] = (),
     ended: str | None = "",
     **settings: Any,
 ) -> Path:
@@ -41,7 +42,7 @@ def write_run(
     }
     prepared = {"space": space.to_dict(), "data": data, "lr_bounds": {}, "versions": {}}
     files = RunFiles(folder)
-    start_run(files, spec.model_dump(mode="json"), prepared)
+    start_run(files, spec.model_dump(mode="json"), prepared, preprocessing)
     assert spec.problem.metric is not None
     record = Record(files, files.journal, space, METRICS[spec.problem.metric].mode)
     names: set[str] = set()

@@ -14,7 +14,7 @@ Each kind is a frozen value, fitted on the train rows alone, that JSON can hold:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -37,7 +37,14 @@ class Number:
     median: float
     mean: float
     std: float
+    missing: float = 0.0  # share of the train rows
     width: ClassVar[int] = 1
+
+    @property
+    def becomes(self) -> str:
+        """In words."""
+        missing = f"; a missing one is the median, {self.median:.4g}" if self.missing else ""
+        return f"1 input: {self.mean:.4g} +- {self.std:.4g}, standardised{missing}"
 
     def encode(self, column: pa.ChunkedArray) -> np.ndarray:
         """(n, 1) float64. Raises ``ValueError`` for a value that is no number."""
@@ -61,6 +68,16 @@ class Category:
     counts: Mapping[str, int] | None = None
     mean: float = 0.0  # of the logarithm of the counts
     std: float = 1.0
+    missing: float = 0.0  # share of the train rows
+
+    @property
+    def becomes(self) -> str:
+        """In words."""
+        n, which = len(self.values), " commonest" if self.counts is not None else ""
+        parts = [f"one for each of its {n}{which} values"]
+        parts += ["one for all others"] if self.other else []
+        parts += ["how often it occurs"] if self.counts is not None else []
+        return f"{self.width} inputs: {', '.join(parts)}"
 
     @property
     def width(self) -> int:
@@ -92,6 +109,13 @@ class Date:
     mean: float  # seconds since 1970
     std: float
     cycles: tuple[str, ...]  # names in CYCLES
+    missing: float = 0.0  # share of the train rows
+
+    @property
+    def becomes(self) -> str:
+        """In words."""
+        places = [f"place in the {_CYCLE_OF[cycle]}" for cycle in self.cycles]
+        return f"{self.width} input{'s' * (self.width > 1)}: {', '.join(['time', *places])}"
 
     @property
     def width(self) -> int:
@@ -118,7 +142,13 @@ class LeftOut:
     kind: ClassVar[str] = "left out"
     name: str
     why: str
+    missing: float = 0.0  # share of the train rows
     width: ClassVar[int] = 0
+
+    @property
+    def becomes(self) -> str:
+        """In words."""
+        return f"no input: {self.why}"
 
     def encode(self, column: pa.ChunkedArray) -> np.ndarray:
         """(n, 0)."""
@@ -127,7 +157,8 @@ class LeftOut:
 
 Column = Number | Category | Date | LeftOut
 _KINDS: dict[str, type[Any]] = {k.kind: k for k in (Number, Category, Date, LeftOut)}
-CYCLES = ("month", "day", "weekday", "time")  # of a year, a month, a week, a day
+_CYCLE_OF = {"month": "year", "day": "month", "weekday": "week", "time": "day"}
+CYCLES = tuple(_CYCLE_OF)
 
 
 def fit_column(name: str, column: pa.ChunkedArray, *, as_category: bool = False) -> Column:
@@ -138,13 +169,16 @@ def fit_column(name: str, column: pa.ChunkedArray, *, as_category: bool = False)
     import pyarrow as pa
 
     kind = column.type
-    if column.null_count == len(column):
-        return LeftOut(name, "it has no value")
+    missing = column.null_count / len(column)
+    if missing == 1:
+        return LeftOut(name, "it has no value", missing)
     if as_category or pa.types.is_boolean(kind) or is_text(kind):
-        return _fit_category(name, column)
-    if pa.types.is_temporal(kind) and not pa.types.is_duration(kind):
-        return _fit_date(name, column)
-    return _fit_number(name, column)
+        fit = _fit_category
+    elif pa.types.is_temporal(kind) and not pa.types.is_duration(kind):
+        fit = _fit_date
+    else:
+        fit = _fit_number
+    return replace(fit(name, column), missing=missing)
 
 
 def _fit_number(name: str, column: pa.ChunkedArray) -> Column:
@@ -315,6 +349,8 @@ def column_from_dict(content: Mapping[str, Any]) -> Column:
 def _is_sound(field: str, value: object) -> bool:
     if field in ("median", "mean"):
         return _is_number(value)
+    if field == "missing":
+        return _is_number(value) and 0 <= value <= 1  # type: ignore[operator]
     if field == "std":
         return _is_number(value) and value > 0  # type: ignore[operator]
     if field in ("other", "of_numbers"):

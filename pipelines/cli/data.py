@@ -1,0 +1,61 @@
+"""``data.py``: says how a data set is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from rich.console import Console
+
+from pipelines.cli.options import to_type
+from pipelines.cli.summary import column_lines, quantity_lines
+from pipelines.cli.text import print_lines
+from trainables.data.datasets import TrialData, describe, load
+from trainables.data.reading import Reading
+from trainables.data.table_inputs import TableInputs
+
+MOST_CLASSES = 20  # that are listed
+
+
+def print_data(source: str, target: str | None, seed: int, reading: Reading) -> None:
+    """Raises ``ValueError`` for data that cannot be loaded."""
+    data = load(source, target=target, seed=seed, reading=reading)
+    console = Console(highlight=False)
+    print_lines(console, [f"data      {describe(data)}"])
+    print_lines(console, column_lines(data))
+    print_lines(console, _columns(data))
+    print_lines(console, _target(data))
+    print_lines(console, quantity_lines(data, reading))
+    options = {"drop": reading.drop, "category": reading.category, "task": reading.task}
+    next_command = to_type("run", data=source, target=target, seed=seed or None, **options)
+    print_lines(console, [f"next      {next_command}"])
+
+
+def _columns(data: TrialData) -> Iterator[str]:
+    """A line for each column of a table file."""
+    fitted = data.preprocessing
+    assert fitted is not None  # what is loaded has one
+    inputs = fitted.inputs
+    if fitted.target is None or not isinstance(inputs, TableInputs):
+        yield f"inputs    {inputs}"
+        return
+    rows = [(c.name, c.kind, f"{c.missing:.1%} missing", c.becomes) for c in inputs.columns]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    for *cells, becomes in rows:
+        aligned = "  ".join(f"{cell:{w}}" for cell, w in zip(cells, widths, strict=True))
+        yield f"  {aligned}  {becomes}"
+    yield f"inputs    {inputs.shape[0]} for each row"
+
+
+def _target(data: TrialData) -> Iterator[str]:
+    fitted = data.preprocessing
+    assert fitted is not None
+    name = f"{fitted.target}: " if fitted.target else ""
+    if data.task == "regression":
+        yield f"target    {name}a quantity, {fitted.target_mean:.4g} +- {fitted.target_std:.4g}"
+        return
+    shares = np.bincount(data.y_train, minlength=data.n_classes) / len(data.y_train)
+    order = np.argsort(-shares, kind="stable")[:MOST_CLASSES]
+    told = ", ".join(f"{data.class_names[i]} {shares[i]:.1%}" for i in order)
+    more = f" and {data.n_classes - len(order)} more" if data.n_classes > len(order) else ""
+    yield f"target    {name}{data.n_classes} classes: {told}{more}"

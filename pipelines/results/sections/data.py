@@ -1,0 +1,34 @@
+"""The data: how each column was read, and what it became."""
+
+from __future__ import annotations
+
+from pipelines.results.findings import Findings
+from pipelines.results.page.model import Block, Section, Table, Words
+from trainables.data.table_inputs import TableInputs
+
+
+def data(found: Findings) -> Section | None:
+    """Of a table file column by column; None where the record does not have it."""
+    if not found.run.files.preprocessing.is_file():
+        return None
+    fitted = found.run.preprocessing[0]
+    content, inputs = found.run.data, fitted.inputs
+    kind = "regression" if content.task == "regression" else f"{len(content.classes)} classes"
+    target = f"{fitted.target}, " if fitted.target else ""
+    blocks: list[Block] = [
+        Words(
+            f"{content.train} train and {content.validation} validation samples; the target is "
+            f"{target}a {kind}."
+            if content.task == "regression"
+            else f"{content.train} train and {content.validation} validation samples of {kind}"
+            + (f", by {fitted.target}." if fitted.target else ".")
+        )
+    ]
+    if isinstance(inputs, TableInputs) and fitted.target:
+        rows = [[c.name, c.kind, f"{c.missing:.1%}", c.becomes] for c in inputs.columns]
+        blocks.append(Words(f"Columns: {inputs}, {inputs.shape[0]} inputs in all."))
+        blocks.append(Table(["column", "read as", "missing", "becomes"], rows))
+    else:
+        shape = "x".join(map(str, inputs.shape))
+        blocks.append(Words(f"An input is {shape}: {inputs}."))
+    return Section("data", "The data", blocks)
