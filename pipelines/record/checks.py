@@ -42,6 +42,7 @@ class _Prepared(BaseModel):
     data: _Data
     lr_bounds: dict[str, dict[str, Any]]
     lr_tests: dict[str, dict[str, Any]] = {}
+    start_with: list[dict[str, Any]] = []
     versions: dict[str, str]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from pipelines.record.journal import load_entries
 from pipelines.record.lines import torn
 from pipelines.record.sessions import KILLED, Session
 from pipelines.record.trials import FinishedTrial, State, latest, ranked
+from pipelines.study.circumstances import versions
 from pipelines.study.folders import resolve_storage
 from pipelines.study.narrowing import bound_parameters
 from pipelines.study.prepare import load_problem, network_of
@@ -23,6 +24,7 @@ from pipelines.study.runs import Run, open_run, recorded_space
 from pipelines.study.seeding import load_history
 from pipelines.study.spec import StudySpec
 from pipelines.study.study import Resumed, Study
+from pipelines.tuner.algorithms import ALGORITHMS
 from pipelines.tuner.before import Before, Unfinished, matched, to_train_on, unfinished
 from pipelines.tuner.kept import KeptStates
 from pipelines.tuner.schedulers import SCHEDULERS
@@ -97,7 +99,7 @@ def resume(
         folds=folds,
         history=history,
         start_with=run.start_with,
-        notes=(*notes, *_lines(run, before)),
+        notes=(*notes, *_lines(run, spec, before)),
         resumed=before,
     )
 
@@ -221,8 +223,8 @@ def _located(trial: Unfinished, sessions: Sequence[Session], places: Sequence[st
     )
 
 
-def _lines(run: Run, resumed: Resumed) -> list[str]:
-    """What the search goes on from."""
+def _lines(run: Run, spec: StudySpec, resumed: Resumed) -> Iterator[str]:
+    """What the search goes on from, and what is not as it was."""
     before = resumed.search
     on = [trial for trial in before.unfinished if trial.attempt.trial_id in before.trained_on]
     running = [trial for trial in before.unfinished if trial not in on]
@@ -232,20 +234,25 @@ def _lines(run: Run, resumed: Resumed) -> list[str]:
         parts.append(f"{len(running)} were running, {saved} of them go on from a checkpoint")
     if on:
         parts.append(f"the best {len(on)} are trained on")
+    yield f"resumed   {run.files.folder}: {', '.join(parts)}"
+    for path in run.files.appended:
+        if cut := torn(path):
+            ends = "; the trial goes on" if path.suffix == ".journal" else ""
+            yield f"repaired  {path.name}: its last line was cut short, {cut} bytes{ends}"
     last = run.sessions[-1] if run.sessions else None
-    elsewhere = last is not None and last.ended is None and last.host != socket.gethostname()
-    cuts = {path.name: torn(path) for path in run.files.appended}
-    return [
-        f"resumed   {run.files.folder}: {', '.join(parts)}",
-        *(
-            [f"warning   the record has no end: is no driver at work on it, on {last.host}?"]
-            if last and elsewhere
-            else []
-        ),
-        *(
-            f"repaired  {name}: its last line was cut short, {n} bytes"
-            + ("; the trial goes on" if name.endswith("journal") else "")
-            for name, n in cuts.items()
-            if n
-        ),
+    if last and last.ended is None and last.host != socket.gethostname():
+        yield f"warning   the record has no end: is no driver at work on it, on {last.host}?"
+    most = ALGORITHMS[spec.search.algo].asked_again
+    if len(before.asked) > most:
+        yield (
+            f"algorithm {spec.search.algo} learns from the {len(before.asked)} trials anew: beyond "
+            f"{most} its random numbers are not what they would have been"
+        )
+    now = versions()
+    other = [
+        f"{name} {was} (now {now[name]})"
+        for name, was in run.versions.items()
+        if was != now.get(name, was)
     ]
+    if other:
+        yield f"warning   the run began with {', '.join(other)}: its trials may not be repeatable"

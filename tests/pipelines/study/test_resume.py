@@ -339,3 +339,23 @@ def test_the_disk_that_a_run_takes_is_bounded(tmp_path: Path) -> None:
     assert list(files.ray.iterdir()) == []  # it is complete: what lay there is of no use
     checkpoints = [path for path in asked.folder.rglob("*") if path.name.startswith("weights")]
     assert 0 < len(checkpoints) <= disk.checkpoints
+
+
+@pytest.mark.usefixtures("without_ray")
+def test_a_run_goes_on_where_it_was_moved_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after fetch.py: its checkpoints moved with it."""
+    whole, cut = (study(tmp_path / name, trials=6) for name in ("whole", "cut"))
+    search(whole)
+    assert search_until(cut, monkeypatch, 9)
+    moved = study(tmp_path / "laptop" / "again", trials=6)
+    moved.folder.parent.mkdir()
+    cut.folder.rename(moved.folder)
+    more = going_on(moved)
+    assert more.resumed is not None
+    (running,) = more.resumed.search.unfinished
+    assert str(running.attempt.checkpoint).startswith(str(moved.folder))
+    search(more)
+    assert decisions(recorded(moved)) == decisions(recorded(whole))
+    assert not cut.folder.exists()

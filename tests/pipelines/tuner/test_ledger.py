@@ -8,8 +8,10 @@ import pytest
 
 from pipelines.record.trials import FinishedTrial, State
 from pipelines.tuner.attempts import Attempt, Cause
+from pipelines.tuner.before import Before, Unfinished
 from pipelines.tuner.ledger import (
     FAILURES_IN_A_ROW,
+    LAST_SAVE,
     SAVE_EVERY,
     SAVE_EVERY_LEAVING,
     Decision,
@@ -422,3 +424,63 @@ def test_without_both_losses_there_is_no_clue() -> None:
     for epoch in range(1, 9):
         told.report("a", epoch, 0.1, metrics={"train_loss": 2.3})
     assert told.end("a").clue == ""
+
+
+def test_a_study_that_goes_on_counts_what_was_before() -> None:
+    ended = [
+        FinishedTrial("a", {"lr": 0.1}, State.COMPLETE, {1: 0.7}, 0.7, 1),
+        FinishedTrial("b", {"lr": 0.2}, State.PRUNED, {1: 0.2}, 0.2, 1, "scheduler"),
+        FinishedTrial("c", {"lr": 0.3}, State.PRUNED, {1: 0.6}, 0.6, 1, "interrupt"),
+    ]
+    metrics = {1: {"val_accuracy": 0.6}}
+    running = Unfinished(Attempt("c"), {"lr": 0.3}, 50.0, 50.0, 30.0, metrics, resumed=1)
+    clock = Clock()
+    before = Before(entries=ended, unfinished=[running], seconds=100.0)
+    rules = Rules(metric="val_accuracy", trials=3, time_budget=120.0)
+    ledger = TrialLedger(rules, clock, before)
+    progress = ledger.progress()
+    assert (progress.finished, progress.stopped, progress.best) == (2, 1, 0.7)
+    assert (progress.seconds, progress.running) == (100.0, 0)
+    ledger.start(Attempt("c"), {"lr": 0.3})
+    assert not ledger.report("c", Report(2, 0.65, {"val_accuracy": 0.65}, has_weights=True)).save
+    decision = ledger.report("c", Report(3, 0.8, {"val_accuracy": 0.8}, has_weights=True))
+    assert decision.save
+    assert decision.new_best is not None
+    ledger.saved("c")
+    clock.now = 15.0
+    trial = ledger.end("c").trial
+    assert (trial.curve, trial.resumed) == ({1: 0.6, 2: 0.65, 3: 0.8}, 1)
+    assert (trial.started, trial.seconds) == (50.0, 45.0)
+    assert not ledger.is_over()
+    clock.now = 21.0
+    assert ledger.is_over()
+    assert ledger.reason == "time budget"
+
+
+def test_a_study_that_is_to_end_waits_for_a_last_save_of_each_trial() -> None:
+    told = Told(saves_last=True)
+    told.start("a")
+    told.start("b")
+    told.ledger.request("interrupt")
+    assert not told.ledger.is_over()
+    assert told.report("a", 1, 0.5).save
+    told.ledger.saved("a")
+    assert not told.report("a", 2, 0.4).save  # once is enough
+    assert not told.ledger.is_over()
+    told.clock.now = LAST_SAVE + 0.1  # the epoch of the other takes too long
+    assert told.ledger.is_over()
+
+
+def test_the_state_of_the_best_is_kept_to_train_on() -> None:
+    told = Told(keep=2)
+    kept, dropped = [], []
+    for name, value in zip("abcd", (0.5, 0.7, 0.6, 0.1), strict=True):
+        told.start(name)
+        decision = told.report(name, 1, value, has_state=True, last=True)
+        told.ledger.saved(name)
+        ended = told.ledger.end(name)
+        assert decision.save == ended.keep_state
+        kept.append(ended.keep_state)
+        dropped.append([trial.trial_id for trial in ended.drop_states])
+    assert kept == [True, True, True, False]
+    assert dropped == [[], [], ["a"], ["d"]]
