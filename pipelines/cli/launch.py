@@ -97,7 +97,7 @@ def exit_code(result: StudyResult) -> int:
     """Of a command that has searched."""
     if result.ended_by in EXIT_CODES:
         return EXIT_CODES[result.ended_by]
-    return 0 if result.best else FAILURE
+    return 0 if result.best and result.ended_by != "storage" else FAILURE
 
 
 def _ready(

@@ -33,6 +33,7 @@ _ENDED_BY = {
     OUTPUT: f"stopped, as nobody reads its output: {_KEPT}",
     "time budget": "stopped at the time budget",
     "target value": "stopped at the target value",
+    "storage": "stopped: checkpoints could not be written (`error` in trials.csv says why)",
     "failures": "stopped: the first trials all failed",
 }
 

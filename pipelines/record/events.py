@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from pipelines.record.lines import Lines, read_lines
+from pipelines.record.patience import patient
 from search_spaces import Config
 
 
@@ -121,6 +122,7 @@ class Events:
     def close(self) -> None:
         self._lines.close()
 
+    @patient
     def _add(self, kind: str, trial_id: str, **more: Any) -> None:
         self._lines.append({"at": round(self._clock(), 3), kind: trial_id, **more})
 

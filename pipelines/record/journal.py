@@ -9,6 +9,7 @@ crash, and each of its changes would cost as much as a whole trial.
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Generator, Mapping
 from dataclasses import fields
 from datetime import datetime
@@ -28,6 +29,7 @@ from optuna.storages.journal._file import BaseJournalFileLock
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from pipelines.record.patience import patient
 from pipelines.record.trials import FinishedTrial, State, latest
 from search_spaces import Float, Int, SearchSpace
 from search_spaces.domains import Domain
@@ -60,6 +62,7 @@ class Journal:
 
     def __init__(self, path: Path, space: SearchSpace, mode: Mode) -> None:
         self._space = space
+        self._path = path
         self._study = optuna.create_study(
             study_name=STUDY,
             storage=JournalStorage(_Appending(path)),
@@ -67,9 +70,16 @@ class Journal:
             load_if_exists=True,
         )
 
+    @patient
     def append(self, trial: FinishedTrial) -> None:
         """On disk when this returns."""
-        self._study.add_trial(_frozen(trial, self._space))
+        frozen, size = _frozen(trial, self._space), self._path.stat().st_size
+        try:
+            self._study.add_trial(frozen)
+        except OSError as error:
+            os.truncate(self._path, size)  # a disk may be full in mid-line
+            error.filename = error.filename or str(self._path)
+            raise
 
 
 def load_journal(path: Path) -> list[FinishedTrial]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from io import FileIO
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 _BLOCK = 2**16  # bytes
 
@@ -20,14 +21,22 @@ class Lines:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file: TextIO | None = None
+        self._file: FileIO | None = None
 
     def append(self, entry: Mapping[str, Any]) -> None:
-        """In the hands of the system when this returns."""
+        """In the hands of the system when this returns. Raises ``OSError`` where nothing of it
+        is."""
+        line = json.dumps(entry, separators=(",", ":"), allow_nan=False).encode() + b"\n"
         if self._file is None:
-            self._file = self._path.open("a", encoding="utf-8")
-        self._file.write(json.dumps(entry, separators=(",", ":"), allow_nan=False) + "\n")
-        self._file.flush()
+            self._file = self._path.open("ab", buffering=0)
+        size = os.fstat(self._file.fileno()).st_size
+        try:
+            while line:
+                line = line[self._file.write(line) :]
+        except OSError as error:  # a disk may be full in mid-line
+            self._file.truncate(size)
+            error.filename = error.filename or str(self._path)
+            raise
 
     def close(self) -> None:
         if self._file is not None:

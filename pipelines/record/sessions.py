@@ -10,7 +10,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,7 +80,8 @@ def working(
     try:
         yield session
     finally:
-        _append(files, {"ended": _now(), "by": session.by})
+        with suppress(OSError):  # without an end it counts as killed: a disk may be full
+            _append(files, {"ended": _now(), "by": session.by})
 
 
 def note_killed(files: RunFiles, at: float) -> None:

@@ -13,6 +13,7 @@ from pipelines.record.files import RunFiles
 from pipelines.record.header import write_header
 from pipelines.record.journal import Journal
 from pipelines.record.lines import repair
+from pipelines.record.patience import patient
 from pipelines.record.sessions import note_killed, read_sessions
 from pipelines.record.trials import FinishedTrial
 from search_spaces import SearchSpace
@@ -47,9 +48,9 @@ class Record:
     def append(self, trial: FinishedTrial) -> None:
         """On disk when this returns. One that was cut short before, or is trained on, takes the
         place of what it was."""
+        self._journal.append(trial)
         self._trials.pop(trial.trial_id, None)
         self._trials[trial.trial_id] = trial
-        self._journal.append(trial)
         if self.events is not None and not trial.cut_short:
             self.events.ended(trial.trial_id)
 
@@ -57,11 +58,13 @@ class Record:
         if self.events is not None:
             self.events.close()
 
+    @patient
     def write_error(self, trial_id: str, text: str) -> None:
         """Keep the whole traceback of a failed trial."""
         self.files.errors.mkdir(exist_ok=True)
         (self.files.errors / f"{trial_id}.txt").write_text(text)
 
+    @patient
     def keep_weights(self, trial: FinishedTrial, path: Path) -> None:
         """Those in ``path`` are of the best trial so far; of a repeat, of the best with its
         config."""

@@ -16,6 +16,7 @@ _ENDED_BY = {
     "SIGHUP": "Its terminal was closed",
     OUTPUT: "Its output was closed",
     "failures": "It was stopped, as its first trials failed",
+    "storage": "It was stopped, as checkpoints could not be written",
     FAILED: "It ended with an error",
     KILLED: "Its driver was killed",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import tempfile
 from datetime import datetime
@@ -10,6 +11,8 @@ from pathlib import Path
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _LONGEST = 128  # of a name: file systems take 255 bytes, and parts of a run add their own words
+
+_LEAST = 2**20  # bytes that a folder for results must have room for
 
 
 def new_run_folder(runs_dir: Path, name: str | None, label: str) -> Path:
@@ -59,8 +62,10 @@ def check_writable(path: Path) -> None:
     """Raises ``ValueError`` where ``path``, which may not exist yet, could not be written."""
     existing = next(p for p in (path, *path.parents) if p.exists())
     try:
-        with tempfile.TemporaryFile(dir=existing):
-            pass
+        with tempfile.TemporaryFile(dir=existing) as file:
+            file.write(bytes(_LEAST))
+            file.flush()
+            os.fsync(file.fileno())
     except OSError as error:
         raise ValueError(f"'{path}' cannot be written: {existing}: {error.strerror}") from None
 

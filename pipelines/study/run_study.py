@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from pipelines.cluster.places import clear, place_in
 from pipelines.cluster.sharing import gpu_counter
 from pipelines.record.files import RunFiles
 from pipelines.record.lock import holding
+from pipelines.record.patience import StorageError, storage_reason
 from pipelines.record.sessions import working
 from pipelines.record.trials import FinishedTrial
 from pipelines.record.writing import Record, mend, start_run
@@ -150,7 +152,7 @@ def _run(
             clear(place.storage, place.folder, [KEPT, *(Path(c).parent.name for c in going_on)])
         try:
             tuner = _tuner(study, cluster, observer, part, source, ledger, scheduler, record)
-            with interruptible(ledger.request):
+            with interruptible(ledger.request), _naming_the_disk():
                 tuner.fit()
         finally:
             record.close()
@@ -268,6 +270,17 @@ def _note_longer(record: Record, before: Before, kept: KeptStates) -> None:
             record.events.trained_on(trial_id, kept.place(ended[trial_id]))
         if trial.planned:
             record.events.planned(trial_id, trial.planned)
+
+
+@contextmanager
+def _naming_the_disk() -> Iterator[None]:
+    """Whatever Ray Tune makes of it, a disk that is full for a minute ends a search in a line."""
+    try:
+        yield
+    except Exception as error:
+        if not (reason := storage_reason(error)):
+            raise
+        raise StorageError(f"the search has stopped, as it cannot write: {reason}") from error
 
 
 def _resources(

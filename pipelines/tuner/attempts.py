@@ -33,6 +33,7 @@ class Cause(Enum):
     MEMORY_HELD = "the trial before it left memory of the GPU taken, so its process ends"
     SPOILED = "the trial before it left its process changed, so that ends"
     LEAVING = "its machine is about to be taken away"
+    STORAGE = "its checkpoint cannot be written"
     HUNG = "it reported no epoch for too long, so its process was ended"
     ERROR = "it raised an error"
 

@@ -13,7 +13,7 @@ from ray.tune import Callback
 from ray.tune.experiment import Trial
 from ray.tune.result import DONE, SHOULD_CHECKPOINT
 
-from pipelines.record.trials import FinishedTrial
+from pipelines.record.trials import FinishedTrial, State
 from pipelines.record.writing import Record
 from pipelines.tuner.attempts import Attempt, Cause, pack, unpack
 from pipelines.tuner.judge import Judge
@@ -106,7 +106,8 @@ class StudyCallback(Callback):
         if isinstance(outcome, Ended):
             self._record.write_error(trial_id, failure.traceback)
             self._conclude(outcome)
-            self._observer.failed(outcome.trial)
+            if outcome.trial.state is State.FAIL:  # it may have lost its storage
+                self._observer.failed(outcome.trial)
         else:
             _, again = outcome
             if self._record.events is not None:

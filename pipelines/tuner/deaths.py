@@ -1,5 +1,9 @@
-"""Ray Tune ends a whole search where a process dies in a way that it does not expect, of memory for
-example. Here each such death is that of one process."""
+"""How Ray Tune hears that an attempt has ended.
+
+It ends a whole search where a process dies in a way that it does not expect, of memory for example:
+here each such death is that of one process. And it writes errors into the storage, which may be
+what has failed: here they are kept in memory.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from typing import Any
 
 from ray.air.execution._internal.actor_manager import RayActorManager
 from ray.exceptions import RayActorError, RayTaskError
+from ray.tune.experiment import Trial
 
 _handle = RayActorManager._actor_task_failed
 
@@ -17,6 +22,19 @@ def _failed(self: Any, tracked_actor_task: Any, exception: Exception) -> None:
     _handle(self, tracked_actor_task, exception)
 
 
+def _remember(self: Any, exception: Exception | None = None) -> None:
+    self.temporary_state.error = exception
+    self.run_metadata.num_failures += 1
+    self.run_metadata.invalidate_cache()
+
+
+def error_of(trial: Trial) -> Exception:
+    """What ended it."""
+    error: Exception | None = getattr(trial.temporary_state, "error", None)
+    return error or RuntimeError("unknown error")
+
+
 def expect_all() -> None:
     """From now on, in this process."""
     RayActorManager._actor_task_failed = _failed
+    Trial.handle_error = _remember

@@ -292,6 +292,11 @@ class TrialLedger:
         the trial with ``error``. ``alone`` says whether no other trial ran beside it."""
         self._saving.discard(trial_id)
         running = self._running[trial_id]
+        if cause is Cause.STORAGE:  # it is no fault of the trial's, and the next cannot be saved
+            self.request("storage")
+            running.stopped_by = "storage"
+            del self._running[trial_id]
+            return self._finish(running, State.PRUNED, error)
         again = running.attempt.after(
             cause,
             self._rules.max_failures,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
-from ray import cloudpickle
 from ray.tune.experiment import Trial
 
 from pipelines.tuner.attempts import AttemptError, Cause
+from pipelines.tuner.deaths import error_of
 
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _ADDRESS = re.compile(r"^\s*ip: (\S+)$", re.MULTILINE)  # in Ray's message of an actor's death
 _NO_MEMORY = "due to the node running low on memory"  # in Ray's message of whom it killed
 _USED = re.compile(r"was (\S+) used / (\S+) limit")  # of the machine's memory
@@ -36,9 +36,8 @@ def gpus_of(trial: Trial) -> float:
 
 def failure_of(trial: Trial, node: str, alive: Callable[[str], bool]) -> Failure:
     """What ended the attempt of ``trial``: see :func:`explain`."""
-    path = Path(trial.error_file or "")
-    told = path.read_text() if path.is_file() else "unknown error"
-    return explain(_exception_of(trial), told, node, alive)
+    error = error_of(trial)
+    return explain(error, _COLOURS.sub("", str(error)), node, alive)
 
 
 def explain(error: BaseException, told: str, node: str, alive: Callable[[str], bool]) -> Failure:
@@ -82,18 +81,6 @@ def cut(text: str) -> str:
         return text
     half = MOST_TRACEBACK // 2
     return f"{text[:half]}\n... {len(text) - 2 * half} characters ...\n{text[-half:]}"
-
-
-def _exception_of(trial: Trial) -> BaseException:
-    """What the trial raised, where it can be known here."""
-    path = Path(trial.pickled_error_file or "")
-    if not path.is_file():
-        return RuntimeError("unknown error")
-    try:
-        error: BaseException = cloudpickle.loads(path.read_bytes())
-    except Exception as unreadable:  # the error's class may be known to the worker alone
-        return unreadable
-    return error
 
 
 def _last_line(text: str) -> str:

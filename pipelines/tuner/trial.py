@@ -16,6 +16,7 @@ from ray.tune.result import DONE, RESULT_DUPLICATE
 
 from pipelines.cluster import notice
 from pipelines.cluster.sharing import assigned_gpus
+from pipelines.record.patience import StorageError, patient
 from pipelines.tuner.attempts import AttemptError, Cause, unpack
 from pipelines.tuner.own_data import OwnData
 from pipelines.tuner.raising import in_words
@@ -232,6 +233,13 @@ class StudyTrial(tune.Trainable):
             self._best = value
             weights = {} if self._model is None else self._model.state_dict()
             self._best_weights = {name: t.detach().clone() for name, t in weights.items()}
+
+    def save(self, checkpoint_dir: str | None = None) -> Any:
+        """A storage that is full or away may be back within a minute."""
+        try:
+            return patient(super().save)(checkpoint_dir)
+        except StorageError as error:
+            raise AttemptError(Cause.STORAGE, f"{Cause.STORAGE.value}: {error}") from None
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """The best weights alone, on the CPU, and the state to go on from: both loadable with

@@ -1,0 +1,62 @@
+"""A disk that is full, or a shared folder that is away: for a moment, or for good."""
+
+from __future__ import annotations
+
+import errno
+import functools
+import sys
+import time
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+PATIENCE = 60.0  # seconds
+_PAUSE = 0.5
+_OF_A_DISK = (
+    errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ESTALE, errno.ENOTCONN
+)  # fmt: skip
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class StorageError(RuntimeError):
+    """What was to be written could not be."""
+
+
+def patient(action: Callable[P, R]) -> Callable[P, R]:
+    """``action``, which is done again while it raises ``OSError``, for a minute at most; it says so
+    once. Raises ``StorageError`` then. An action that has failed must leave nothing half-done."""
+
+    @functools.wraps(action)
+    def again(*arguments: P.args, **named: P.kwargs) -> R:
+        give_up = time.monotonic() + PATIENCE
+        said = False
+        while True:
+            try:
+                return action(*arguments, **named)
+            except OSError as error:
+                if time.monotonic() > give_up:
+                    raise StorageError(in_words(error)) from error
+                if not said:
+                    print(f"waiting   {in_words(error)}", file=sys.stderr, flush=True)
+                said = True
+                time.sleep(_PAUSE)
+
+    return again
+
+
+def in_words(error: OSError) -> str:
+    """What cannot be written, and why."""
+    reason = error.strerror or " ".join(str(error).split()) or type(error).__name__
+    return f"{error.filename}: {reason}" if error.filename else reason
+
+
+def storage_reason(error: BaseException | None) -> str:
+    """Why a disk lies behind ``error``, through whatever it was raised again, or ""."""
+    while error is not None:
+        if isinstance(error, StorageError):
+            return str(error)
+        if isinstance(error, OSError) and error.errno in _OF_A_DISK:
+            return in_words(error)
+        error = error.__cause__ or error.__context__
+    return ""

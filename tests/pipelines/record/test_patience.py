@@ -1,0 +1,103 @@
+"""A disk that is full for a moment, and one that stays so."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+from pathlib import Path
+
+import pytest
+
+import pipelines.record.patience as waiting
+from pipelines.cli.command import FAILURE, command, main
+from pipelines.record.journal import Journal, load_journal
+from pipelines.record.lines import Lines, read_lines
+from pipelines.record.patience import StorageError, patient, storage_reason
+from pipelines.record.trials import FinishedTrial, State
+from search_spaces import Float, SearchSpace
+
+FULL = OSError(errno.ENOSPC, "No space left on device", "/runs/x")
+
+
+@pytest.fixture(autouse=True)
+def no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "_PAUSE", 0.0)
+
+
+class Disk:
+    """Full for so many writes."""
+
+    def __init__(self, full: int) -> None:
+        self.full = full
+
+    def write(self) -> str:
+        self.full -= 1
+        if self.full >= 0:
+            raise FULL
+        return "written"
+
+
+def test_what_a_full_disk_refuses_is_written_once_there_is_room(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert patient(Disk(full=3).write)() == "written"
+    assert capsys.readouterr().err == "waiting   /runs/x: No space left on device\n"
+
+
+def test_a_disk_that_stays_full_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "PATIENCE", -1.0)
+    with pytest.raises(StorageError, match="/runs/x: No space left on device"):
+        patient(Disk(full=9).write)()
+
+
+def test_the_disk_is_found_behind_what_was_raised_later() -> None:
+    later = RuntimeError("Ray's words")
+    later.__context__ = FULL
+    assert storage_reason(later) == "/runs/x: No space left on device"
+    assert storage_reason(RuntimeError("a bug")) == ""
+    assert storage_reason(FileNotFoundError("a bug")) == ""
+
+
+def test_a_command_that_finds_a_full_disk_ends_in_a_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def saves() -> None:
+        raise FULL
+
+    assert main(command(saves), []) == FAILURE
+    assert capsys.readouterr().err == "error: /runs/x: No space left on device\n"
+
+
+def test_a_trial_of_which_half_a_line_was_written_is_recorded_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "study.journal"
+    journal = Journal(path, SearchSpace({"x": Float(0.0, 1.0)}), "min")
+    sound, refused = os.fsync, [FULL]
+
+    def full_once(descriptor: int) -> None:
+        sound(descriptor)
+        if refused:
+            os.ftruncate(descriptor, os.fstat(descriptor).st_size - 20)
+            raise refused.pop()
+
+    monkeypatch.setattr(os, "fsync", full_once)
+    journal.append(FinishedTrial("a", {"x": 0.5}, State.COMPLETE, {1: 0.5}, 0.5, best_epoch=1))
+    assert [t.trial_id for t in load_journal(path)] == ["a"]
+
+
+def test_half_a_line_of_what_happens_is_taken_away(tmp_path: Path) -> None:
+    """Where a file may not grow any more, as on a full disk."""
+    lines = Lines(tmp_path / "events")
+    lines.append({"n": 1})
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            lines.append({"n": "long" * 10})
+    finally:
+        most = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    lines.append({"n": 2})
+    lines.close()
+    assert read_lines(tmp_path / "events") == [{"n": 1}, {"n": 2}]
