@@ -10,7 +10,7 @@ from pipelines.cli.report import report_line
 from pipelines.cli.text import Terminal, print_plain
 from pipelines.cluster.connect import LOCAL, check_address, connecting
 from pipelines.record.lock import holding
-from pipelines.study.ahead import imports_of_trials
+from pipelines.study.ahead import imports_of_trials, job_of
 from pipelines.study.fit import check_trial_here
 from pipelines.study.left import nothing_left
 from pipelines.study.prepare import prepare
@@ -61,8 +61,10 @@ def search(
         spec = spec or StudySpec()
         if address == LOCAL:
             check_trial_here(spec.resources)
-        modules = imports_of_trials(spec)
-        connected = stack.enter_context(connecting(address, dashboard=dashboard, modules=modules))
+        modules, job = imports_of_trials(spec), job_of(spec)
+        connected = stack.enter_context(
+            connecting(address, dashboard=dashboard, modules=modules, job=job)
+        )
         study = before or prepare(spec, trainable=trainable, space=space)
         launch(study, connected, console)
     print_plain(console, report_line(study.folder))

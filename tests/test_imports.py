@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 SEARCH = {"ray", "optuna", "hyperopt"}
 
 # Of pipelines, each may import those before it. The files at its top come last.
-LAYERS = ("record", "cluster", "tuner", "study", "winner", "results", "recipe", "cli", "")
+LAYERS = ("record", "cluster", "tuner", "study", "winner", "results", "live", "recipe", "cli", "")
 
 
 def modules(package: str) -> dict[str, Path]:
@@ -117,6 +117,10 @@ def test_no_file_beside_the_commands_hides_a_module_of_python(name: str) -> None
         ("pipelines.study.spec", SEARCH | {"torch", "pandas", "sklearn"}),
         ("pipelines.cli.launch", {"torch"}),
         ("pipelines.study.prepare", {"torch"}),
+        ("pipelines.cli.launch", {"aiohttp", "jinja2", "plotly"}),
+        ("pipelines.live.serve", SEARCH | {"torch", "aiohttp", "plotly", "pandas"}),
+        ("pipelines.live.app", SEARCH | {"torch", "plotly", "pandas"}),
+        ("pipelines.live.pages", {"ray", "hyperopt"}),
         ("pipelines", SEARCH | {"torch", "pydantic"}),
     ],
 )

@@ -12,6 +12,7 @@ from rich.console import Console
 from pipelines.cli.connection import Connection
 from pipelines.cli.display import Display
 from pipelines.cli.text import Terminal, format_seconds, print_lines, print_plain, shown
+from pipelines.cli.watching import Watching
 from pipelines.cluster.connect import Cluster, check_address, connect
 from pipelines.cluster.resources import check_fit
 from pipelines.results.figures import save
@@ -48,10 +49,11 @@ def run_comparison(spec: ComparisonSpec, where: Connection) -> int:
         _check(_of_cell(study, spec, row, 0))
     check_writable(spec.place.folder)
     comparison = Comparison(spec.place.folder)
-    with connect(where.address, dashboard=where.dashboard) as cluster:
+    job = {"job_name": spec.place.name, "algorithms": ", ".join(spec.rows)}
+    with connect(where.address, dashboard=where.dashboard, job=job) as cluster:
         check_fit(cluster.nodes_at_most(), spec.resources.trial)
         comparison.claim(spec.model_dump(mode="json"), study.prepared())
-        cluster.open_dashboard(lambda address: print_plain(console, f"dashboard {address}"))
+        Watching(console, comparison.folder.parent).open(cluster)
         missing = list(comparison.missing(spec.rows, spec.seeds))
         total = len(spec.rows) * len(spec.seeds)
         for number, (row, seed) in enumerate(missing, total - len(missing) + 1):

@@ -21,6 +21,7 @@ from pipelines.cli.summary import (
     summary_lines,
 )
 from pipelines.cli.text import print_lines, print_plain, shown
+from pipelines.cli.watching import Watching
 from pipelines.cluster.connect import Cluster, slot_counter
 from pipelines.cluster.preflight import preflight
 from pipelines.cluster.sharing import gpu_counter, mps_by_node
@@ -45,13 +46,11 @@ def launch(study: Study, connected: Callable[[], Cluster], console: Console) -> 
     """
     study, cluster = _ready(study, connected, console)
 
-    def open_dashboard() -> None:
-        cluster.open_dashboard(lambda address: print_plain(console, f"dashboard {address}"))
-
+    watching = Watching(console, study.folder.parent)
     with interruptible(), _saying_how_to_go_on(study):
         result = searched(study)
         if result is None:
-            with Display(console, study.metric_name, open_dashboard) as display:
+            with Display(console, study.metric_name, lambda: watching.open(cluster)) as display:
                 result = run_study(study, cluster, display)
             finish(study, result)
         repeats, ended_by = _repeat(study, cluster, result, console)

@@ -13,6 +13,7 @@ from pipelines.cli.command import main as run_app
 COMMANDS = {
     "run": "Search for a good network for your data.",
     "report": "Look at a run.",
+    "dashboard": "Look at runs in a browser, while they run too.",
     "evaluate": "What the winner of a run is worth, on its test set.",
     "export": "The winner of a run as a folder to use.",
     "predict": "Predictions of an exported model.",

@@ -32,7 +32,7 @@ def run_search(spec: StudySpec, where: Connection, options: RunOptions) -> int:
 
 def _search(spec: StudySpec, where: Connection, options: RunOptions) -> int:
     from pipelines.cluster.connect import LOCAL, check_address, connecting
-    from pipelines.study.ahead import imports_of_trials
+    from pipelines.study.ahead import imports_of_trials, job_of
     from pipelines.study.fit import check_trial_here
 
     console = Terminal()
@@ -49,9 +49,8 @@ def _search(spec: StudySpec, where: Connection, options: RunOptions) -> int:
             print_plain(console, f"complete  {options.resume}: {why}")
             return 0
     dashboard = where.dashboard and not options.dry_run
-    with connecting(
-        where.address, dashboard=dashboard, modules=imports_of_trials(spec)
-    ) as connected:
+    modules, job = imports_of_trials(spec), job_of(spec)
+    with connecting(where.address, dashboard=dashboard, modules=modules, job=job) as connected:
         # While Ray starts: the libraries and the data take as long.
         from pipelines.cli.launch import exit_code, launch, show_plan
         from pipelines.cli.report import report_line

@@ -8,6 +8,7 @@ import numpy as np
 
 from pipelines.cli.options import to_type
 from pipelines.cli.text import format_bytes, format_config, format_seconds, shown
+from pipelines.cli.watching import cluster_line
 from pipelines.cluster.connect import Cluster
 from pipelines.record.files import RunFiles
 from pipelines.results.advice import advice
@@ -65,7 +66,7 @@ def plan_lines(study: Study, cluster: Cluster, at_once: int) -> Iterator[str]:
     if gpus and not trial.gpus:
         yield "          the GPUs would idle: --gpus-per-trial 1/4 runs four trials on each"
     if cluster.dashboard:
-        yield f"dashboard {cluster.dashboard}"
+        yield cluster_line(cluster)
     disk = disk_of(study, min(at_once, study.trials))
     yield (
         f"disk      at most {format_bytes(disk.record)} for the record and its report, and "
@@ -202,9 +203,8 @@ def summary_lines(
         yield from repeats_lines(repeats)
         yield f"winner    the first, by mean less one standard error: {shown(files.winner)}"
     yield f"run       {shown(study.folder)}"
-    if cluster.dashboard:
-        note = " (ends with this command)" if cluster.started_here else ""
-        yield f"dashboard {cluster.dashboard}{note}"
+    if cluster.dashboard and not cluster.started_here:
+        yield cluster_line(cluster)
     if result.ended_by and not study.scheduler.pauses:
         yield f"go on     {to_type('run', resume=shown(study.folder))}"
     yield f"next      {to_type('report', str(shown(study.folder)))}"

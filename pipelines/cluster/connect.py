@@ -6,9 +6,9 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,15 +52,20 @@ class Cluster:
     started_here: bool
     late_dashboard: LateDashboard | None = None
 
-    def open_dashboard(self, say: Callable[[str], None]) -> None:
-        """Start the one that was left for later, in the background; ``say`` gets its address."""
+    def open_dashboard(
+        self,
+        say: Callable[[str], None],
+        pages: Callable[[], AbstractContextManager[str | None]] = nullcontext,
+    ) -> None:
+        """Start the one that was left for later, in the background; ``say`` gets its address.
+        ``pages`` are shown inside: see :meth:`LateDashboard.open`."""
 
         def opened(address: str) -> None:
             self.dashboard = address
             say(address)
 
         if self.late_dashboard is not None:
-            self.late_dashboard.open(opened)
+            self.late_dashboard.open(opened, pages)
 
     def nodes(self) -> list[Node]:
         """Those that are there now."""
@@ -96,6 +101,11 @@ class Cluster:
         """Whether an autoscaler may add nodes to those that are there."""
         return len(self.nodes_at_most()) > len(self.nodes()) or bool(self.machines_to_come())
 
+    @property
+    def launched(self) -> bool:
+        """Whether `ray up` has started it, from another machine."""
+        return self._launched_with() is not None
+
     def _launched_with(self) -> dict[str, Any] | None:
         """The YAML file that `ray up` made this cluster from; None where something else did."""
         path = Path(_AUTOSCALER_CONFIG).expanduser()
@@ -122,7 +132,11 @@ def nodes_of_config(config: dict[str, Any]) -> list[Node]:
 
 @contextmanager
 def connecting(
-    address: str | None = None, *, dashboard: bool = True, modules: Sequence[str] = ()
+    address: str | None = None,
+    *,
+    dashboard: bool = True,
+    modules: Sequence[str] = (),
+    job: Mapping[str, str] | None = None,
 ) -> Iterator[Callable[[], Cluster]]:
     """:func:`connect` in a thread of its own, while this one goes on. What is yielded waits for
     the cluster, and raises what ``connect`` raises."""
@@ -131,7 +145,7 @@ def connecting(
 
     def hold() -> None:
         try:
-            with connect(address, dashboard=dashboard, modules=modules) as cluster:
+            with connect(address, dashboard=dashboard, modules=modules, job=job) as cluster:
                 found.set_result(cluster)
                 done.wait()  # Linux ends Ray's processes with the thread that started them
         except Exception as error:
@@ -150,12 +164,16 @@ def connecting(
 
 @contextmanager
 def connect(
-    address: str | None = None, *, dashboard: bool = True, modules: Sequence[str] = ()
+    address: str | None = None,
+    *,
+    dashboard: bool = True,
+    modules: Sequence[str] = (),
+    job: Mapping[str, str] | None = None,
 ) -> Iterator[Cluster]:
     """Use the cluster that this process is connected to, or join the one at ``address``. Without
     an address, join the one that runs on this machine, or start Ray here; ``"local"`` starts Ray
     here in any case, with a dashboard that waits for :meth:`Cluster.open_dashboard`; the processes
-    of trials then import ``modules`` ahead.
+    of trials then import ``modules`` ahead. The Jobs page of the dashboard shows what ``job`` says.
 
     Raises:
         ClusterError: no cluster answers at ``address``.
@@ -164,7 +182,7 @@ def connect(
         os.environ.setdefault(name, value)
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     connected_before = ray.is_initialized()  # in a notebook, say: then it is not ours to shut down
-    cluster = _join(address) or _start(dashboard, modules)
+    cluster = _join(address, job) or _start(dashboard, modules, job)
     try:
         yield cluster
     finally:
@@ -174,12 +192,12 @@ def connect(
             ray.shutdown()
 
 
-def _start(dashboard: bool, modules: Sequence[str]) -> Cluster:
-    start(modules)
+def _start(dashboard: bool, modules: Sequence[str], job: Mapping[str, str] | None) -> Cluster:
+    start(modules, job)
     return Cluster("", True, LateDashboard() if dashboard else None)
 
 
-def _join(address: str | None) -> Cluster | None:
+def _join(address: str | None, job: Mapping[str, str] | None) -> Cluster | None:
     """None where Ray is to be started here."""
     if ray.is_initialized():
         return _joined(init(ignore_reinit_error=True))
@@ -187,7 +205,7 @@ def _join(address: str | None) -> Cluster | None:
     if found is None:
         return None
     try:
-        return _joined(init(address=found))
+        return _joined(init(job, address=found))
     except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
         raise ClusterError(f"no Ray cluster at `address` {found}: {reason}") from None

@@ -8,7 +8,7 @@ import random
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from ray import _raylet
@@ -23,13 +23,14 @@ LOOPBACK = "127.0.0.1"
 _AGENT_PORTS = ("metrics_agent_port", "runtime_env_agent_port", "dashboard_agent_listen_port")
 
 
-def start(modules: Sequence[str] = ()) -> None:
+def start(modules: Sequence[str] = (), job: Mapping[str, str] | None = None) -> None:
     """Ray without the processes that only serve people or other machines, all of which listen on
-    loopback. The processes for trials import ``modules`` before these come."""
+    loopback. The processes for trials import ``modules`` before these come. For ``job`` see
+    :func:`pipelines.cluster.quiet.init`."""
     export_port = _free_port()
     ports = {name: _free_port() for name in _AGENT_PORTS}
     with _environment(modules), _bare({**ports, "metrics_export_port": export_port}):
-        init(address=LOCAL, include_dashboard=False, _metrics_export_port=export_port)
+        init(job, address=LOCAL, include_dashboard=False, _metrics_export_port=export_port)
 
 
 def local_node(*, count_gpus: bool = True) -> Node:
@@ -50,24 +51,36 @@ class LateDashboard:
         self._closed = threading.Event()
         self._asked = False
 
-    def open(self, opened: Callable[[str], None]) -> None:
-        """Start it; ``opened`` gets its address, or nothing where it does not start."""
+    def open(
+        self,
+        opened: Callable[[str], None],
+        pages: Callable[[], AbstractContextManager[str | None]] = nullcontext,
+    ) -> None:
+        """Start it; ``opened`` gets its address, or nothing where it does not start. ``pages`` is
+        held while it is open, and gives the address of a server that it asks first for each page;
+        ``None`` or "" for none."""
         if not self._asked:
             self._asked = True
-            threading.Thread(target=self._run, args=(opened,), daemon=True).start()
+            threading.Thread(target=self._run, args=(opened, pages), daemon=True).start()
 
     def close(self) -> None:
         """It ends with Ray."""
         self._closed.set()
 
-    def _run(self, opened: Callable[[str], None]) -> None:
-        try:
-            self._node.start_api_server(include_dashboard=True, raise_on_failure=True)
-        except Exception:  # Ray raises Exception itself; a search goes on without a dashboard
-            return
-        if not self._closed.is_set():
-            opened(f"http://{self._node.webui_url}")
-            self._closed.wait()  # Linux ends a process with the thread that started it
+    def _run(
+        self,
+        opened: Callable[[str], None],
+        pages: Callable[[], AbstractContextManager[str | None]],
+    ) -> None:
+        with pages() as address:
+            self._node._ray_params.proxy_server_url = address or None
+            try:
+                self._node.start_api_server(include_dashboard=True, raise_on_failure=True)
+            except Exception:  # Ray raises Exception itself; a search goes on without a dashboard
+                return
+            if not self._closed.is_set():
+                opened(f"http://{self._node.webui_url}")
+                self._closed.wait()  # Linux ends a process with the thread that started it
 
 
 @contextmanager

@@ -60,6 +60,11 @@ class RunFiles:
         return self.folder / "lock"
 
     @property
+    def live(self) -> Path:
+        """How the search stands, while it runs: see :mod:`pipelines.record.live`."""
+        return self.folder / "live.json"
+
+    @property
     def table(self) -> Path:
         """The finished trials as a table."""
         return self.folder / "trials.csv"

@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Generator, Mapping
+from contextlib import suppress
 from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
@@ -103,6 +104,26 @@ def load_entries(path: Path) -> list[FinishedTrial]:
     except Exception as error:  # whatever Optuna meets in a file that something else has changed
         raise ValueError(f"{path} cannot be read: {type(error).__name__}: {error}") from None
     return [_finished(trial, path) for trial in trials if trial.state in _OURS]
+
+
+class JournalReader:
+    """Reads a journal that grows: each entry once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._study: optuna.Study | None = None
+        self._entries: list[FinishedTrial] = []
+
+    def trials(self) -> list[FinishedTrial]:
+        """What :func:`load_journal` gives by now; nothing before the first line is whole."""
+        if self._study is None and self._path.is_file():
+            with suppress(KeyError):
+                self._study = load_study(self._path)
+        if self._study is not None:
+            ended = [t for t in self._study.get_trials(deepcopy=False) if t.state in _OURS]
+            new = ended[len(self._entries) :]
+            self._entries += [_finished(trial, self._path) for trial in new]
+        return latest(self._entries)
 
 
 def load_study(path: Path) -> optuna.Study:

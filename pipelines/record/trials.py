@@ -15,6 +15,7 @@ _BY_ITSELF = ("", "scheduler", "divergence")
 class State(StrEnum):
     """How a trial ended, in Optuna's words."""
 
+    RUNNING = "RUNNING"  # it has not: see pipelines.record.live
     COMPLETE = "COMPLETE"  # trained for as long as it wished
     PRUNED = "PRUNED"  # stopped before: see FinishedTrial.stopped_by
     FAIL = "FAIL"  # raised an error

@@ -9,8 +9,9 @@ from pipelines.record.trials import FinishedTrial, State
 
 
 class Fate(StrEnum):
-    """How a trial ended."""
+    """How a trial ended, if it has."""
 
+    RUNNING = "running"
     COMPLETE = "trained to the end"
     STOPPED = "stopped early"
     DIVERGED = "diverged"
@@ -20,6 +21,7 @@ class Fate(StrEnum):
 
 # Of Okabe and Ito, which the colour-blind can tell apart; all can be read on white and on black.
 COLOURS = {
+    Fate.RUNNING: "#56b4e9",
     Fate.COMPLETE: "#0072b2",
     Fate.STOPPED: "#8c8c8c",
     Fate.DIVERGED: "#d55e00",
@@ -27,6 +29,7 @@ COLOURS = {
     Fate.CUT_SHORT: "#e69f00",
 }
 SYMBOLS = {
+    Fate.RUNNING: "triangle-right",
     Fate.COMPLETE: "circle",
     Fate.STOPPED: "circle-open",
     Fate.DIVERGED: "x",
@@ -42,6 +45,8 @@ def fate(trial: FinishedTrial) -> Fate:
         return Fate.FAILED
     if trial.diverged:
         return Fate.DIVERGED
+    if trial.state is State.RUNNING:
+        return Fate.RUNNING
     if trial.state is State.COMPLETE:
         return Fate.COMPLETE
     return Fate.STOPPED if trial.stopped_by == "scheduler" else Fate.CUT_SHORT

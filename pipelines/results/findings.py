@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from pipelines.record.live import Live
 from pipelines.record.trials import FinishedTrial, best_trial
 from pipelines.results.stops import Stop, stops_data
 from pipelines.results.working_time import in_working_time
@@ -30,6 +31,9 @@ class Findings:
         self.score: str = run.metric
         self.metric: Metric = METRICS[run.metric]
         self.trials: Sequence[FinishedTrial] = in_working_time(run)
+        self.live: Live | None = run.live
+        self.running: Sequence[FinishedTrial] = _running(run)
+        self.shown: Sequence[FinishedTrial] = [*self.trials, *self.running]
         self.best: FinishedTrial | None = best_trial(self.trials, self.metric)
         self.rungs: tuple[int, ...] = run.spec.rungs
 
@@ -83,3 +87,11 @@ class Findings:
     def changes_configs(self) -> bool:
         """Whether the scheduler changed configs in mid-training."""
         return SCHEDULERS[self.spec.stopping.scheduler].changes_configs
+
+
+def _running(run: Run) -> Sequence[FinishedTrial]:
+    """The trials of the search that run; repeats are no part of it."""
+    live = run.live
+    if live is None or live.is_over or live.phase != "search":
+        return ()
+    return in_working_time(run, live.trials)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
-from pipelines.results import wording
-from pipelines.results.endings import unfinished
 from pipelines.results.findings import Findings
 from pipelines.results.page.model import Page, Section, Words
+from pipelines.results.page.render import Head
 from pipelines.results.page.trials import trials_data
 from pipelines.results.sections.again import again
 from pipelines.results.sections.curves import curves
 from pipelines.results.sections.data import data
 from pipelines.results.sections.importance import importance
 from pipelines.results.sections.learning_rate import learning_rate
+from pipelines.results.sections.now import now
 from pipelines.results.sections.outcome import outcome
 from pipelines.results.sections.parameters import parameters
 from pipelines.results.sections.places import places
@@ -21,7 +22,21 @@ from pipelines.results.sections.progress import progress
 from pipelines.results.sections.remarks import remarks
 from pipelines.results.sections.stopping import stopping
 from pipelines.results.sections.tested import tested
+from pipelines.results.standing import standing
 from pipelines.study.runs import Run
+
+
+def all_trials(found: Findings) -> Section:
+    """In a table, which the page itself fills."""
+    if not found.shown:
+        return Section("trials", "All trials", [Words("No trial has started.")])
+    words = Words(
+        "A click on a head sorts, a click on a row chooses. Filter by words: lr<0.01, "
+        "policy=cosine, diverged; several must all hold.",
+        "note",
+    )
+    return Section("trials", "All trials", [words], shows_trials=True)
+
 
 SECTIONS: tuple[Callable[[Findings], Section | None], ...] = (
     outcome,
@@ -35,31 +50,43 @@ SECTIONS: tuple[Callable[[Findings], Section | None], ...] = (
     remarks,
     places,
     data,
+    all_trials,
+    again,
 )
+QUICK = (outcome, progress, curves, stopping, remarks, places, all_trials)
+"""Those that take hundredths of a second, among them all that show trials that still run."""
 
 
 def report_page(run: Run) -> Page:
     """All there is to see of ``run``, finished or not."""
     found = Findings(run)
     made = [section(found) for section in SECTIONS]
-    sections = [section for section in made if section is not None]
-    words = Words(
-        "A click on a head sorts, a click on a row chooses. Filter by words: lr<0.01, "
-        "policy=cosine, diverged; several must all hold.",
-        "note",
-    )
-    if not found.trials:
-        words = Words("No trial has finished.")
-    sections.append(Section("trials", "All trials", [words], shows_trials=bool(found.trials)))
-    sections.append(again(found))
-    problem = run.spec.problem
     return Page(
+        *page_head(run),
+        sections=[*now_sections(run), *(section for section in made if section is not None)],
+        trials=table_of(found),
+    )
+
+
+def page_head(run: Run) -> Head:
+    """What stands above its sections."""
+    problem = run.spec.problem
+    return Head(
         title=run.files.folder.name,
         subtitle=f"{problem.name} with {run.spec.search.algo} on {run.data.name}",
-        state=unfinished(run)
-        or f"{wording.count(len(found.trials), 'trial')}; the search is over.",
-        sections=sections,
-        trials=trials_data(
-            found.trials, found.space, found.score, found.metric, found.stops, run.files
-        ),
+        state=standing(run),
+    )
+
+
+def now_sections(run: Run) -> list[Section]:
+    """How the search stands, where it runs."""
+    if run.live is None or run.live.is_over:
+        return []
+    return [now(run.live, run.metric, run.spec.budget.max_epochs)]
+
+
+def table_of(found: Findings) -> dict[str, Any]:
+    """All trials, column by column."""
+    return trials_data(
+        found.shown, found.space, found.score, found.metric, found.stops, found.run.files
     )

@@ -33,12 +33,14 @@ def gaps(run: Run) -> list[Gap]:
     return found
 
 
-def in_working_time(run: Run) -> list[FinishedTrial]:
-    """The trials of ``run``, each as if it had started by a clock that stands still in the gaps."""
+def in_working_time(run: Run, trials: Sequence[FinishedTrial] | None = None) -> list[FinishedTrial]:
+    """The finished trials of ``run``, or those that are given, each as if it had started by a clock
+    that stands still in the gaps."""
+    trials = run.finished if trials is None else trials
     sessions = _of_search(run)
     if len(sessions) < 2:
-        return list(run.finished)
-    return [replace(t, started=_worked(t.started, sessions)) for t in run.finished]
+        return list(trials)
+    return [replace(t, started=_worked(t.started, sessions)) for t in trials]
 
 
 def _of_search(run: Run) -> list[Session]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import importlib
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pipelines.tuner.trial import Trainable
 from search_spaces import SearchSpace
+
+if TYPE_CHECKING:
+    from pipelines.tuner.trial import Trainable
 
 
 def import_object(reference: str) -> object:

@@ -17,6 +17,7 @@ from pipelines.cluster.connect import Cluster, is_alive, slot_counter
 from pipelines.cluster.places import clear, place_in
 from pipelines.cluster.sharing import gpu_counter
 from pipelines.record.files import RunFiles
+from pipelines.record.live import remove_live
 from pipelines.record.lock import holding
 from pipelines.record.patience import StorageError, storage_reason
 from pipelines.record.sessions import working
@@ -30,9 +31,11 @@ from pipelines.tuner.algorithms import make_sampler
 from pipelines.tuner.attempts import unpack
 from pipelines.tuner.before import Before
 from pipelines.tuner.callback import InSequence, OneByOne
+from pipelines.tuner.gauges import Gauges
 from pipelines.tuner.judge import Judge
 from pipelines.tuner.kept import KEPT, KeptStates
 from pipelines.tuner.ledger import Rules, TrialLedger
+from pipelines.tuner.live import LiveState
 from pipelines.tuner.progress import Observer
 from pipelines.tuner.rebuilding import resumed_sampler, tell_again
 from pipelines.tuner.schedulers import SCHEDULERS, Scheduler
@@ -156,6 +159,7 @@ def _run(
                 tuner.fit()
         finally:
             record.close()
+            remove_live(files)
         if not ledger.reason:  # all is done: what Ray left is of no more use
             clear(place.storage, place.folder, [KEPT])
         session.by = ledger.reason
@@ -184,6 +188,7 @@ def _tuner(
         must_resume=scheduler.pauses,
         decides=partial(scheduler.decides, replace(study.stopping, space=None)),
         target_value=spec.budget.target_value,
+        label=f"{study.folder.name} {spec.problem.name}",
         worst=study.metric.worst,
     )
     total = ledger.progress().total
@@ -194,6 +199,9 @@ def _tuner(
     searcher = StudySearcher(
         NotedTrials(source, record.events), (lambda: total) if scheduler.changes_configs else slots
     )
+    gauges = Gauges(study.folder.name, study.metric_name)
+    live = LiveState(record.files, ledger, searcher, part, also=gauges.show)
+    live.step()
     stopper = StudyStopper(ledger)
     rays = scheduler.make(study.stopping)
     judge = Judge(rays, study.metric_name)
@@ -214,6 +222,7 @@ def _tuner(
         tell=Once(source.tell, before.told if before else ()),
         observer=observer,
         searcher=searcher,
+        live=live,
         alive=is_alive,
         checkpoints=checkpoints,
         place=partial(place_in, storage),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +13,7 @@ from pipelines.record.checks import check_prepared, check_trial
 from pipelines.record.files import RunFiles
 from pipelines.record.header import read_header, read_json
 from pipelines.record.journal import load_journal, load_latest
+from pipelines.record.live import Live, read_live
 from pipelines.record.looks import Look, read_looks
 from pipelines.record.sessions import read_sessions
 from pipelines.record.table import curves_table, trials_table
@@ -70,6 +72,15 @@ class Run:
             _ = self.space
         except ValueError as error:
             raise ValueError(f"{self.files.spec}: prepared: {error}") from None
+
+    def with_news(self, finished: list[FinishedTrial], live: Live | None) -> Run:
+        """The same run with what has been read of it since."""
+        run = copy(self)
+        for name in ("repeated", "looks"):
+            run.__dict__.pop(name, None)
+        run.finished, run.live = finished, live
+        run.sessions = read_sessions(run.files)
+        return run
 
     def __repr__(self) -> str:
         return f"Run({str(self.files.folder)!r})"
@@ -174,6 +185,11 @@ class Run:
             except ValueError as error:
                 raise ValueError(f"{path}: trial {number}: {error}") from None
         return trials
+
+    @cached_property
+    def live(self) -> Live | None:
+        """How the search stands; None where it has ended. Its driver may be gone."""
+        return read_live(self.files)
 
     @property
     def result(self) -> StudyResult:

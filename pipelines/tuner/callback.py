@@ -13,12 +13,14 @@ from ray.tune import Callback
 from ray.tune.experiment import Trial
 from ray.tune.result import DONE, SHOULD_CHECKPOINT
 
+from pipelines.cluster.events import tell
 from pipelines.record.trials import FinishedTrial, State
 from pipelines.record.writing import Record
 from pipelines.tuner.attempts import Attempt, Cause, pack, unpack
 from pipelines.tuner.judge import Judge
 from pipelines.tuner.kept import KeptStates
 from pipelines.tuner.ledger import Ended, Report, TrialLedger
+from pipelines.tuner.live import LiveState
 from pipelines.tuner.outcome import Failure, failure_of, gpus_of
 from pipelines.tuner.progress import Observer
 from pipelines.tuner.searcher import StudySearcher
@@ -49,6 +51,7 @@ class StudyCallback(Callback):
         tell: Callable[[FinishedTrial], None],
         observer: Observer,
         searcher: StudySearcher,
+        live: LiveState,
         alive: Callable[[str], bool] = lambda node: True,
         checkpoints: Mapping[str, tune.Checkpoint] | None = None,
         place: Callable[[str], str] = str,
@@ -62,6 +65,7 @@ class StudyCallback(Callback):
         self._tell = tell
         self._observer = observer
         self._searcher = searcher
+        self._live = live
         self._alive = alive
         self._current: dict[str, str] = {}  # Ray's trial -> the one of the record that it trains
         self._checkpoints = dict(checkpoints or {})  # by the record's names
@@ -73,6 +77,10 @@ class StudyCallback(Callback):
     def __getstate__(self) -> dict[str, Any]:
         """Nothing for Ray's own snapshot: the record is what a search goes on from."""
         return {}
+
+    def on_step_end(self, iteration: int, trials: list[Trial], **_: Any) -> None:
+        """Ray says so several times a second, whether something has happened or not."""
+        self._live.step(self._paused(trials))
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
         """Also of a trial that was paused."""
@@ -171,6 +179,7 @@ class StudyCallback(Callback):
         decision = self._ledger.report(trial_id, report, config)
         if decision.new_best:
             self._observer.new_best(decision.new_best)
+            tell(f"{self._record.files.folder.name}: new best {decision.new_best}")
         return decision.save
 
     def _conclude(self, ended: Ended) -> None:
@@ -190,6 +199,10 @@ class StudyCallback(Callback):
     def _show(self, paused: int = 0) -> None:
         self._observer.progress(self._ledger.progress(paused))
 
+    def _paused(self, trials: Sequence[Trial]) -> int:
+        """How many of the running trials are."""
+        return 0
+
 
 class OneByOne(StudyCallback):
     """Of a study in which Ray's scheduler pauses trials: each is one of Ray's."""
@@ -200,6 +213,7 @@ class OneByOne(StudyCallback):
 
     def on_step_end(self, iteration: int, trials: list[Trial], **_: Any) -> None:
         self._trials = trials
+        super().on_step_end(iteration, trials)
 
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **_: Any
@@ -223,7 +237,10 @@ class OneByOne(StudyCallback):
         self._conclude(self._ledger.end(trial_id))
 
     def _show(self, paused: int = 0) -> None:
-        super()._show(sum(trial.status == Trial.PAUSED for trial in self._trials))
+        super()._show(self._paused(self._trials))
+
+    def _paused(self, trials: Sequence[Trial]) -> int:
+        return sum(trial.status == Trial.PAUSED for trial in trials)
 
 
 class InSequence(StudyCallback):

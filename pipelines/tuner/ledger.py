@@ -86,8 +86,13 @@ class _Reached:
 
     curve: dict[int, float] = field(default_factory=dict)
     metrics: dict[int, Mapping[str, float]] = field(default_factory=dict)
+    short: dict[int, Mapping[str, float | None]] = field(default_factory=dict)  # for its curves
     best: Incumbent | None = None
     changes: dict[int, Config] = field(default_factory=dict)
+
+    def note(self, epoch: int, value: float, metrics: Mapping[str, float]) -> None:
+        self.curve[epoch], self.metrics[epoch] = value, metrics
+        self.short[epoch] = {name: shortened(number) for name, number in metrics.items()}
 
 
 @dataclass
@@ -136,6 +141,7 @@ class TrialLedger:
         self._best_ended: dict[str, Incumbent] = {}  # by group
         self._incumbent: Incumbent | None = None  # may still be running
         self._kept: list[FinishedTrial] = []  # trials that may be trained on, the best first
+        self._epochs = 0  # of trials that have ended
         self._counts = Progress(total=rules.trials, time_budget=rules.time_budget)
         self._waiting: dict[str, Unfinished] = {}  # ran before, and have not started again
         self._ended_before = self._failed_here = 0
@@ -180,6 +186,20 @@ class TrialLedger:
         late = self._clock() - self._requested > LAST_SAVE
         return not self._rules.saves_last or not waiting or late
 
+    @property
+    def incumbent(self) -> Incumbent | None:
+        """The best so far; its trial may still be running."""
+        return self._incumbent
+
+    @property
+    def epochs(self) -> int:
+        """Epochs trained, by trials that run too."""
+        return self._epochs + sum(map(self.epochs_of, self._running))
+
+    def running_trials(self) -> list[FinishedTrial]:
+        """The trials that have started and not ended, as far as they are."""
+        return [self._as_trial(running, State.RUNNING) for running in self._running.values()]
+
     def progress(self, paused: int = 0) -> Progress:
         """How the study stands, where so many of its running trials are paused."""
         return replace(
@@ -210,7 +230,7 @@ class TrialLedger:
         reached = running.reached
         for epoch, metrics in before.metrics.items():
             value = metrics[self._rules.metric]
-            reached.curve[epoch], reached.metrics[epoch] = value, metrics
+            reached.note(epoch, value, metrics)
             if self._is_better(value, reached.best):
                 trial_id = running.attempt.trial_id
                 reached.best = Incumbent(trial_id, running.config, value, epoch)
@@ -239,8 +259,7 @@ class TrialLedger:
         reached = running.reached
         if report.node not in running.nodes:
             running.nodes.append(report.node)
-        reached.curve[report.epoch] = report.value
-        reached.metrics[report.epoch] = report.metrics
+        reached.note(report.epoch, report.value, report.metrics)
         incumbent = Incumbent(trial_id, running.config, report.value, report.epoch)
         if report.diverged:
             running.stopped_by = "divergence"
@@ -383,10 +402,10 @@ class TrialLedger:
             if candidate is not None and self._is_better(candidate.value, self._incumbent):
                 self._incumbent = candidate
 
-    def _finish(self, running: _Running, state: State, error: str = "") -> Ended:
+    def _as_trial(self, running: _Running, state: State, error: str = "") -> FinishedTrial:
         reached, attempt = running.reached, running.attempt
         best = reached.best
-        trial = FinishedTrial(
+        return FinishedTrial(
             trial_id=attempt.trial_id,
             config=running.config,
             state=state,
@@ -395,7 +414,7 @@ class TrialLedger:
             best_epoch=best.epoch if best else None,
             stopped_by=running.stopped_by,
             metrics=reached.metrics[best.epoch] if best else {},
-            curves=_curves(reached.metrics),
+            curves=_curves(reached.short),
             seed=attempt.seed,
             repeat_of=attempt.repeat_of,
             started=running.started_at,
@@ -407,11 +426,15 @@ class TrialLedger:
             failures=attempt.failures,
             processes_lost=attempt.processes_lost,
             out_of_memory=attempt.out_of_memory,
-            clue=self._clue(running),
+            clue="" if state is State.RUNNING else self._clue(running),
             changes=reached.changes,
             resumed=running.resumed,
             planned=running.planned,
         )
+
+    def _finish(self, running: _Running, state: State, error: str = "") -> Ended:
+        best = running.reached.best
+        trial = self._as_trial(running, state, error)
         self._count(trial)
         self._failed_here += state is State.FAIL
         if state is State.FAIL or trial.diverged:
@@ -439,6 +462,7 @@ class TrialLedger:
         return tuple(dropped)
 
     def _count(self, trial: FinishedTrial) -> None:
+        self._epochs += trial.epochs
         self._counts = replace(
             self._counts,
             finished=self._counts.finished + 1,
@@ -472,11 +496,13 @@ class TrialLedger:
         return found.kind if found else ""
 
 
-def _curves(metrics: Mapping[int, Mapping[str, float]]) -> dict[str, tuple[float | None, ...]]:
+def _curves(
+    metrics: Mapping[int, Mapping[str, float | None]],
+) -> dict[str, tuple[float | None, ...]]:
     """By metric, a number for each epoch; None where it was not reported in one."""
     names = dict.fromkeys(name for reported in metrics.values() for name in reported)
     epochs = sorted(metrics)
-    return {name: tuple(shortened(metrics[epoch].get(name)) for epoch in epochs) for name in names}
+    return {name: tuple(metrics[epoch].get(name) for epoch in epochs) for name in names}
 
 
 def shortened(value: float | None) -> float | None:

@@ -43,6 +43,9 @@ class Incumbent:
     value: float
     epoch: int
 
+    def __str__(self) -> str:
+        return f"{self.value:.4f} by trial {self.trial_id} in epoch {self.epoch}"
+
 
 class Observer(Protocol):
     """Is told of a study as it runs."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +12,8 @@ from ray.tune.search import Searcher
 from pipelines.tuner.attempts import Attempt, pack
 from pipelines.tuner.sources import Source
 from search_spaces import Config
+
+_LATEST = 20  # suggestions over which their time is told
 
 
 class StudySearcher(Searcher):
@@ -30,6 +33,17 @@ class StudySearcher(Searcher):
         self._paused: set[str] = set()
         self._again: deque[tuple[Config, Attempt]] = deque()
         self._most: int | None = None  # trials at once, however many slots there are
+        self._took: deque[float] = deque(maxlen=_LATEST)  # seconds
+
+    @property
+    def suggestion_seconds(self) -> float | None:
+        """That the source took for each of its latest suggestions; None before the first."""
+        return sum(self._took) / len(self._took) if self._took else None
+
+    @property
+    def slots(self) -> int:
+        """How many trials may run at once now."""
+        return self._room()
 
     def fewer(self) -> int:
         """Ask for no more trials at once than run now that one has failed, but for one. Returns
@@ -71,7 +85,11 @@ class StudySearcher(Searcher):
         return self._ask(trial_id)
 
     def _ask(self, trial_id: str) -> tuple[Config, Attempt] | None:
-        asked = None if self._exhausted else self._source.ask(trial_id)
+        if self._exhausted:
+            return None
+        started = time.perf_counter()
+        asked = self._source.ask(trial_id)
+        self._took.append(time.perf_counter() - started)
         self._exhausted = asked is None
         return asked
 

@@ -20,6 +20,7 @@ from pipelines.record.patience import StorageError, patient
 from pipelines.tuner.attempts import AttemptError, Cause, unpack
 from pipelines.tuner.own_data import OwnData
 from pipelines.tuner.raising import in_words
+from pipelines.tuner.spans import span
 from search_spaces import Config
 from trainables.data.datasets import TrialData
 from trainables.device import gpu
@@ -84,6 +85,7 @@ class TrialSettings:
     target_value: float | None = None
     worst: float | None = None  # what a diverged trial scores, where the metric has a unit
     trusted: bool = False  # the trainable is one of ours: it leaves nothing in its process
+    label: str = ""  # of the search, on Ray's own pages
 
 
 class StudyTrial(tune.Trainable):
@@ -114,6 +116,10 @@ class StudyTrial(tune.Trainable):
         except AttemptError as error:  # Ray would say that the process died
             self._failed = error
 
+    def __repr__(self) -> str:
+        """Ray asks once, and shows it wherever it shows the process."""
+        return self._settings.label
+
     def assign(self, packed: Config) -> None:
         """The next step begins this trial."""
         self._assigned = packed
@@ -138,6 +144,7 @@ class StudyTrial(tune.Trainable):
     def _start(self, packed: Config) -> None:
         settings = self._settings
         self._config, attempt = unpack(packed)
+        self._trial_id = attempt.trial_id
         self._epoch = 0
         self._best: float | None = None
         self._process.begin(attempt.seed)
@@ -179,7 +186,7 @@ class StudyTrial(tune.Trainable):
             self._begin(packed)
         if not self._trains:
             return {REPORTS: [], DONE: True}  # there is no next trial
-        with in_words():
+        with in_words(), span(f"{self._trial_id} from epoch {self._epoch + 1}"):
             reports, finished = self._train()
             if not reports and self._epoch == 0:
                 raise RuntimeError("the trainable ended without yielding an epoch")
@@ -201,6 +208,7 @@ class StudyTrial(tune.Trainable):
             found = report(metrics, self._epoch + 1, settings)
             self._epoch, self._model = found.epoch, model
             reports.append(found)
+            print(epoch_line(self._trial_id, found, settings.max_epochs), flush=True)
             self._keep_best(found.value)
             if found.diverged or found.epoch >= settings.max_epochs:
                 return reports, True
@@ -275,6 +283,13 @@ class StudyTrial(tune.Trainable):
     def cleanup(self) -> None:
         self._release()
         self._data.close()
+
+
+def epoch_line(trial_id: str, found: EpochReport, max_epochs: int) -> str:
+    """For the log of the process that trains, which Ray's dashboard shows."""
+    numbers = " ".join(f"{name}={value:.6g}" for name, value in found.metrics.items())
+    end = " diverged" if found.diverged else ""
+    return f"trial {trial_id} epoch {found.epoch} of {max_epochs} {numbers}{end}"
 
 
 def report(metrics: Metrics, epoch: int, settings: TrialSettings) -> EpochReport:

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from pipelines.live.head import PORT
+
 ROOT = Path(__file__).parent.parent.parent
 
 
@@ -39,10 +41,21 @@ def test_it_runs_the_pinned_ray(spec: dict[str, Any]) -> None:
 
 
 def test_no_trial_lands_on_the_head_and_every_worker_has_one_gpu(spec: dict[str, Any]) -> None:
-    assert spec["headGroupSpec"]["rayStartParams"] == {"num-cpus": "0", "num-gpus": "0"}
+    parameters = spec["headGroupSpec"]["rayStartParams"]
+    assert (parameters["num-cpus"], parameters["num-gpus"]) == ("0", "0")
     for group in spec["workerGroupSpecs"]:
         (container,) = group["template"]["spec"]["containers"]
         assert container["resources"]["limits"]["nvidia.com/gpu"] == 1
+
+
+def test_the_head_shows_searches_inside_rays_dashboard(spec: dict[str, Any]) -> None:
+    head = spec["headGroupSpec"]
+    assert head["rayStartParams"]["proxy-server-url"] == f"http://127.0.0.1:{PORT}"
+    (container,) = head["template"]["spec"]["containers"]
+    assert (
+        "python -m pipelines.live.head"
+        in container["lifecycle"]["postStart"]["exec"]["command"][-1]
+    )
 
 
 def test_all_pods_run_one_image_and_ask_for_the_token(spec: dict[str, Any]) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from pipelines.live.addresses import OPEN
 from pipelines.record.trials import State
-from tests.cluster.lan import Lan, what_is_missing
+from tests.cluster.lan import ROOT, Lan, what_is_missing
 from tests.cluster.launcher import (
     SEARCH,
     edit_yaml,
@@ -20,6 +24,7 @@ from tests.cluster.launcher import (
     watch,
     watched,
 )
+from tests.pipelines.browser import CHROMIUM
 
 pytestmark = pytest.mark.cluster
 
@@ -189,6 +194,47 @@ def test_large_data_reach_each_node_once(lan: Lan) -> None:
         copies = (lan.received(host) - bytes_before) / LARGE
         print(f"{host} received {copies:.2f} times the data")
         assert 1 <= copies < 1.5  # for 12 trials; with the workers' own traffic
+
+
+def test_a_search_is_watched_from_the_laptop_while_it_runs_and_afterwards(lan: Lan) -> None:
+    """Through `ray dashboard`: the token once, then the list, then the page of the run."""
+    if CHROMIUM is None:
+        pytest.skip("needs Chromium: apt install chromium")
+    search = lan.start(
+        "laptop",
+        f"cd ~/project && ray submit {YAML} pipelines/run.py {SEARCH} --trials 8 "
+        "--max-epochs 300 --storage /mnt/shared/runs --name seen",
+        lan.folder / "seen.log",
+    )
+    forward = f"export RAY_AUTH_MODE=token; exec ray dashboard {YAML}"
+    lan.start("laptop", f"cd ~/project && {forward}", lan.folder / "forward.log")
+    until(lambda: not lan.on("head", "ls ~/runs/seen/live.json").returncode, 300, "the search")
+    seen = look(lan, "seen")
+    assert seen["without"] == "Unauthorized: Missing authentication token"
+    assert seen["rows"]["seen"][0] == "running"
+    assert seen["trials"].endswith(" of 8")
+    assert seen["state"].startswith("The search runs: ")
+    assert search.wait(timeout=900) == 0, (lan.folder / "seen.log").read_text()
+    told = (lan.folder / "seen.log").read_text()
+    where = f"http://localhost:8265{OPEN}, after `ray dashboard CLUSTER.yaml`"
+    assert f"dashboard {where} (it asks for the token: ray get-auth-token)" in told
+    seen = look(lan, "seen")
+    assert seen["rows"]["seen"][:2] == ["over", "8"]
+    assert seen["state"] == "8 trials; the search is over."
+    laptop(lan, "pkill -f 'ray dashboard'; pkill -x ssh")
+
+
+def look(lan: Lan, run: str) -> dict[str, Any]:
+    """What a browser on the laptop sees."""
+    token = laptop(lan, "ray get-auth-token 2> /dev/null").stdout.strip()
+    name = f"{lan.prefix}-laptop"
+    command = ["ip", "netns", "exec", name, sys.executable, "-m", "tests.cluster.look", run]
+    done = subprocess.run(
+        command, cwd=ROOT, input=token, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    seen: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return seen
 
 
 def test_a_search_completes_although_a_worker_is_powered_off(lan: Lan) -> None:

@@ -15,6 +15,7 @@ from ray.autoscaler._private.util import prepare_config, validate_config
 
 from pipelines.cluster.connect import nodes_of_config
 from pipelines.cluster.resources import Node, TrialResources, check_fit, slots_on
+from pipelines.live.head import PORT
 
 ROOT = Path(__file__).parent.parent.parent
 FILES = ("cluster.yaml", "cluster-onprem.yaml")
@@ -58,6 +59,18 @@ def test_a_lost_node_is_noticed_soon(config: dict[str, Any]) -> None:
     (start,) = (c for c in config["head_start_ray_commands"] if "ray start" in c)
     for setting in ("period_ms=1000", "timeout_ms=3000", "failure_threshold=3"):
         assert f"RAY_health_check_{setting}" in start
+
+
+def test_the_head_shows_searches_inside_rays_dashboard(config: dict[str, Any]) -> None:
+    commands = config["head_start_ray_commands"]
+    stop, pages, start = (c for c in commands if "live" in c or "ray start" in c)
+    assert "python -m pipelines.live.head " in pages
+    assert pages.endswith("&")
+    assert f"--proxy-server-url=http://127.0.0.1:{PORT} " in start
+    words = shlex.split(stop)
+    pattern = words[words.index("-f") + 1]  # `ray up` again must not find the port taken
+    assert re.search(pattern, pages)
+    assert not re.search(pattern, stop)
 
 
 def test_gpu_workers_start_mps_before_ray(config: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from plotly.colors import qualitative
 
 from pipelines.record.trials import FinishedTrial, ranked
-from pipelines.results.fates import Fate, fate
+from pipelines.results.fates import COLOURS, Fate, fate
 from pipelines.results.figures.axes import config_label, figure, label, score_range, thin
 from search_spaces import Config
 from trainables.training.metrics import Metric
@@ -18,7 +18,11 @@ from trainables.training.metrics import Metric
 TOP = 5
 MOST_CURVES = 300  # beside those: more are one grey surface
 _HOVER = "trial %{customdata}, epoch %{x}: %{y:.4f}"
-_GREY = {Fate.STOPPED: "rgba(140,140,140,0.35)", Fate.COMPLETE: "rgba(90,125,160,0.55)"}
+_GREY = {
+    Fate.STOPPED: "rgba(140,140,140,0.35)",
+    Fate.COMPLETE: "rgba(90,125,160,0.55)",
+    Fate.RUNNING: COLOURS[Fate.RUNNING],
+}
 
 
 class Curve(NamedTuple):
@@ -69,6 +73,7 @@ def curves_figure(data: Curves, name: str, metric: Metric, rungs: Sequence[int] 
     for kinds, words, colour in (
         ((Fate.STOPPED, Fate.CUT_SHORT), "stopped early or cut short", _GREY[Fate.STOPPED]),
         ((Fate.COMPLETE,), "trained to the end", _GREY[Fate.COMPLETE]),
+        ((Fate.RUNNING,), "running", _GREY[Fate.RUNNING]),
     ):
         if some := [curve for curve in data.others if curve.fate in kinds]:
             _add_all(drawn, some, words, colour)

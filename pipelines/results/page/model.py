@@ -24,11 +24,18 @@ class Numbers(NamedTuple):
     kind: str = "numbers"
 
 
+class Link(NamedTuple):
+    """Words that lead to another page."""
+
+    text: str
+    address: str
+
+
 class Table(NamedTuple):
     """A short table of words."""
 
     head: Sequence[str]
-    rows: Sequence[Sequence[str]]
+    rows: Sequence[Sequence[str | Link]]
     kind: str = "table"
 
 

@@ -5,65 +5,93 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Iterable, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from plotly.offline import get_plotlyjs
 from plotly.utils import PlotlyJSONEncoder
 
-from pipelines.results.page.model import Drawing, Page, Section
+from pipelines.results.page.model import Drawing, Link, Page, Section
 
 _SCRIPTS = ("values.js", "figures.js", "table.js", "page.js")
 
 
-def page_data(page: Page) -> dict[str, Any]:
-    """What the page's own code takes, to begin with or as news: plain JSON, arrays as Plotly's."""
-    return {
-        "title": page.title,
-        "subtitle": page.subtitle,
-        "state": page.state,
-        "sections": [_section(section) for section in page.sections],
-        "trials": page.trials,
-    }
+class Head(NamedTuple):
+    """What stands above the sections."""
+
+    title: str
+    subtitle: str
+    state: str
 
 
 def page_json(page: Page) -> str:
-    """:func:`page_data` as text; NaN is null."""
-    return json.dumps(page_data(page), cls=PlotlyJSONEncoder, separators=(",", ":"))
+    """What the page's own code takes, to begin with or as news; NaN is null."""
+    head = Head(page.title, page.subtitle, page.state)
+    return joined(head, map(section_json, page.sections), as_json(page.trials))
 
 
-def render(page: Page, live: str | None = None) -> str:
-    """The whole page. ``live`` is the address, relative to the page's own, of its news: the browser
-    asks for :func:`page_json` there again and again.
+def joined(head: Head, sections: Iterable[str], trials: str = "", **more: Any) -> str:
+    """A page from its parts, which are JSON. Of news, a section of which there are none is its
+    ``id`` alone, and ``trials`` may be left out."""
+    known = as_json({**head._asdict(), **more})
+    last = f',"trials":{trials}' if trials else ""
+    return f'{known[:-1]},"sections":[{",".join(sections)}]{last}}}'
+
+
+def section_json(section: Section) -> str:
+    """One section with its figures, arrays as Plotly's."""
+    html = _environment().get_template("blocks.html.j2").render(blocks=section.blocks)
+    return as_json(
+        {
+            "id": section.id,
+            "title": section.title,
+            "html": html,
+            "figures": [_drawing(drawing) for drawing in section.drawings],
+            "table": section.shows_trials,
+        }
+    )
+
+
+def as_json(content: object) -> str:
+    """As text; NaN is null."""
+    return json.dumps(content, cls=PlotlyJSONEncoder, separators=(",", ":"))
+
+
+def render(page: Page) -> str:
+    """The whole page, as a file that asks for nothing."""
+    return render_json(Head(page.title, page.subtitle, page.state), page_json(page))
+
+
+def render_json(
+    head: Head,
+    content: str,
+    *,
+    live: str | None = None,
+    links: Sequence[Link] = (),
+    figures: bool = True,
+) -> str:
+    """The same from what :func:`joined` made. ``live`` is the address of its news: the browser asks
+    there again and again. Without ``figures`` it is small.
 
     Nothing that a user has named can become code: words are escaped, data is data, and the browser
     is told to run the scripts below alone.
     """
-    scripts = [get_plotlyjs(), *map(_source, _SCRIPTS)]
+    scripts = [*([get_plotlyjs()] if figures else []), *map(_source, _SCRIPTS)]
     return (
         _environment()
         .get_template("page.html.j2")
         .render(
-            page=page,
+            **head._asdict(),
+            links=links,
             policy=_policy(scripts, live),
             style=_source("page.css"),
             scripts=scripts,
-            data=_escaped(page_json(page)),
+            data=_escaped(content),
             live=_escaped(json.dumps(live)),
         )
     )
-
-
-def _section(section: Section) -> dict[str, Any]:
-    html = _environment().get_template("blocks.html.j2").render(blocks=section.blocks)
-    return {
-        "id": section.id,
-        "title": section.title,
-        "html": html,
-        "figures": [_drawing(drawing) for drawing in section.drawings],
-        "table": section.shows_trials,
-    }
 
 
 def _drawing(drawing: Drawing) -> dict[str, Any]:

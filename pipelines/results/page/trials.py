@@ -11,6 +11,7 @@ import numpy as np
 
 from pipelines.record.files import RunFiles
 from pipelines.record.trials import FinishedTrial, ranked
+from pipelines.results import wording
 from pipelines.results.fates import Fate, fate, is_sound
 from pipelines.results.figures.axes import thin
 from pipelines.results.stops import Stop
@@ -91,6 +92,7 @@ def _why(trial: FinishedTrial, stop: Stop | None) -> str:
         Fate.FAILED: trial.error or "failed",
         Fate.CUT_SHORT: f"cut short: {trial.stopped_by}",
         Fate.COMPLETE: "",
+        Fate.RUNNING: f"trains since {wording.duration(trial.seconds)}",
     }[fate(trial)]
     clue = trial.clue if trial.clue not in ("", "fits") else ""
     lost = f"{trial.machines_lost} machines lost" if trial.machines_lost else ""

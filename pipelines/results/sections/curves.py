@@ -13,7 +13,7 @@ from pipelines.results.page.model import Block, Drawing, Section, Words
 
 def curves(found: Findings) -> Section:
     """Of all trials, and all of the chosen one."""
-    data = curves_data(found.trials, found.metric)
+    data = curves_data(found.shown, found.metric)
     if not data.top:
         return Section("curves", "Learning curves", [Words("No trial has a curve to show.")])
     blocks: list[Block] = [

@@ -11,7 +11,6 @@ from pipelines.results.figures.timeline import timeline_data
 from pipelines.results.findings import Findings
 from pipelines.results.page.model import Block, Numbers, Section, Table, Words
 from pipelines.results.sections.tested import test_numbers
-from pipelines.study.repeats import by_config
 from trainables.training.metrics import METRICS
 
 
@@ -77,6 +76,8 @@ def _other_metrics(found: Findings) -> str:
 def _repeats(found: Findings) -> Iterator[Block]:
     if not found.run.repeated:
         return
+    from pipelines.study.repeats import by_config  # with all of Ray, which a page does without
+
     repeats = by_config(found.run.repeated, found.metric)
     yield Words(
         "The best configs were trained again with other seeds. The winner is the first: the best "

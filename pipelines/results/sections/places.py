@@ -14,9 +14,9 @@ from pipelines.results.working_time import gaps
 def places(found: Findings) -> Section:
     """Trials over the places they ran in, node by node."""
     pauses = gaps(found.run)
-    data = timeline_data(found.trials, pauses)
+    data = timeline_data(found.shown, pauses)
     if not data.bars:
-        return Section("places", "Timeline", [Words("No trial has finished.")])
+        return Section("places", "Timeline", [Words("No trial has started.")])
     nodes = Counter(data.places)
     idle = (1 - data.busy) * data.minutes * len(data.places)
     blocks: list[Block] = [

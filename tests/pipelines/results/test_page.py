@@ -14,7 +14,7 @@ import pytest
 
 from pipelines.record.trials import FinishedTrial
 from pipelines.results.page.model import Code, Page, Section, Table, Words
-from pipelines.results.page.render import page_data, page_json, render
+from pipelines.results.page.render import Head, page_json, render, render_json
 from pipelines.results.run_page import report_page
 from pipelines.study.runs import open_run
 from search_spaces import SPACES, Choice, Float, SearchSpace
@@ -203,7 +203,7 @@ def test_nothing_a_user_named_breaks_out(tmp_path: Path) -> None:
     assert HOSTILE not in text
     assert "<img" not in re.sub(r"<script>.*?</script>", "", text, flags=re.DOTALL)
     assert ours == text.count("</script>") == text.count("<script>") + 2
-    for part in page_data(page)["sections"]:
+    for part in json.loads(page_json(page))["sections"]:
         assert "<img" not in part["html"]
         assert "<script" not in part["html"]
         # Plotly shows some markup of its own.
@@ -225,7 +225,7 @@ def test_the_browser_runs_our_scripts_alone_and_asks_nobody(whole: Page) -> None
 
 
 def test_a_live_page_asks_for_its_news_where_it_is_told_to(whole: Page) -> None:
-    text = render(whole, live="data.json")
+    text = render_json(Head("a", "b", "c"), page_json(whole), live="data.json")
     assert "connect-src &#39;self&#39;" in text
     assert '<script type="application/json" id="live">"data.json"</script>' in text
 

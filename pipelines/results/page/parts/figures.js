@@ -35,8 +35,7 @@ class Figures {
   // One at a time, so that the page can be read and used meanwhile.
   next() {
     const id = this.waiting.shift();
-    if (id === undefined) return;
-    this.draw(id);
+    if (id !== undefined) this.draw(id);
     if (this.waiting.length) setTimeout(() => this.next());
     else document.body.dataset.drawn = "yes";
   }
@@ -59,14 +58,18 @@ class Figures {
     });
   }
 
+  // Those that have changed are drawn by put(): here the chosen trial comes to the others.
   redraw() {
     for (const id of this.drawn.keys()) if (!this.waiting.includes(id)) this.waiting.push(id);
     setTimeout(() => this.next());
   }
 
   show(trials, row) {
+    const same = this.row === row && this.shown === JSON.stringify(row === null ? null : trials.curve(row));
     this.trials = trials;
     this.row = row;
+    if (same) return;
+    this.shown = JSON.stringify(row === null ? null : trials.curve(row));
     this.redraw();
   }
 

@@ -1,17 +1,20 @@
 "use strict";
 // The page: its sections, the chosen trial, and news while a search runs.
 
-const page = { content: null, trials: new Trials({}), chosen: null };
+const page = { version: 0, trials: new Trials({}), chosen: null, untouched: true };
 const figures = new Figures((row) => choose(row));
 const table = new TrialTable((row) => choose(row));
 
-// Draw a page, or the same one with news: what is looked at stays where it is.
+// Draw a page, or the same one with news: what is looked at stays where it is. Of news, a section
+// that has none is its id alone, and the trials may be left out.
 function update(content) {
-  const id = page.chosen === null ? null : page.trials.content.ids[page.chosen];
-  page.content = content;
-  page.trials = new Trials(content.trials);
-  const kept = id === null ? -1 : page.trials.row(id);
-  page.chosen = kept >= 0 ? kept : content.trials.best ?? null;
+  if (content.trials) {
+    const id = page.chosen === null ? null : page.trials.content.ids[page.chosen];
+    page.trials = new Trials(content.trials);
+    const kept = id === null ? -1 : page.trials.row(id);
+    page.chosen = kept >= 0 ? kept : page.untouched ? content.trials.best ?? null : null;
+  }
+  page.version = content.version;
   document.title = content.title;
   document.querySelector("h1").textContent = content.title;
   for (const name of ["subtitle", "state"]) document.getElementById(name).textContent = content[name];
@@ -21,13 +24,24 @@ function update(content) {
   content.sections.forEach((section, i) => {
     const node = document.getElementById(section.id) || newSection(section);
     if (main.children[i] !== node) main.insertBefore(node, main.children[i] || null);
-    fill(node, section);
+    if (section.html !== undefined) fill(node, section);
   });
-  document.querySelector("nav").replaceChildren(
-    ...content.sections.map((section) => element("a", { href: `#${section.id}` }, section.title)));
+  showNavigation();
+  if (!content.trials) return;
   if (page.trials.n) table.put(page.trials, page.chosen);
   figures.show(page.trials, page.chosen);
   showChosen();
+}
+
+function showNavigation() {
+  const nav = document.querySelector("nav");
+  const sections = [...document.querySelectorAll("main > section")];
+  const key = sections.map((section) => section.id).join(" ");
+  nav.hidden = sections.length < 2;
+  if (nav.dataset.key === key) return;
+  nav.dataset.key = key;
+  nav.replaceChildren(
+    ...sections.map((section) => element("a", { href: `#${section.id}` }, section.firstChild.textContent)));
 }
 
 function newSection(section) {
@@ -58,6 +72,7 @@ function fill(node, section) {
 }
 
 function choose(row) {
+  page.untouched = false;
   page.chosen = row === page.chosen ? null : row;
   figures.show(page.trials, page.chosen);
   table.show(page.chosen);
@@ -67,7 +82,7 @@ function choose(row) {
 function showChosen() {
   const aside = document.getElementById("chosen");
   const row = page.chosen;
-  aside.hidden = row === null || !page.trials.n;
+  aside.hidden = row === null || !page.trials.n || page.untouched;
   if (aside.hidden) return;
   const { columns, content } = page.trials;
   const facts = columns.map((column) => [column.name, words(page.trials.value(column, row))]).filter(([, value]) => value);
@@ -96,20 +111,28 @@ function recolour(printing) {
   figures.drawAll();
 }
 
+// Ask for news each second, as long as somebody looks.
 async function poll(address) {
   try {
-    const answer = await fetch(address, { cache: "no-store" });
-    if (answer.ok) update(await answer.json());
-    else throw new Error(String(answer.status));
+    if (!document.hidden) {
+      const answer = await fetch(`${address}?seen=${page.version}`, { cache: "no-store" });
+      if (!answer.ok) throw new Error(await answer.text());
+      update(await answer.json());
+      page.heard = new Date();
+    }
   } catch (error) {
-    document.getElementById("state").textContent = `No news since ${new Date().toLocaleTimeString()}: ${error.message}`;
+    const since = page.heard ? ` since ${page.heard.toLocaleTimeString()}` : "";
+    const why = error instanceof TypeError ? "nobody answers, the dashboard has ended" : error.message;
+    document.getElementById("state").textContent = `No news${since}: ${why}.`;
   }
-  setTimeout(() => poll(address), 2000);
+  setTimeout(() => poll(address), 1000);
 }
 
+new ResizeObserver(([bar]) => document.body.style.setProperty("--bar", `${bar.target.offsetHeight}px`))
+  .observe(document.getElementById("chosen"));
 update(JSON.parse(document.getElementById("page-data").textContent));
 addEventListener("beforeprint", () => recolour(true));
 addEventListener("afterprint", () => recolour(false));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => figures.redraw());
 const live = JSON.parse(document.getElementById("live").textContent);
-if (live) setTimeout(() => poll(live), 2000);
+if (live) setTimeout(() => poll(live), 1000);

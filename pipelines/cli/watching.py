@@ -1,0 +1,80 @@
+"""How to look at a search while it runs: pages inside Ray's dashboard, and where it is."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.request import ProxyHandler, build_opener
+
+from rich.console import Console
+
+from pipelines.cli.text import print_plain
+from pipelines.cluster.connect import Cluster
+from pipelines.cluster.searches import note_runs
+from pipelines.cluster.token import ray_token
+from pipelines.live.addresses import OPEN
+from pipelines.live.door import Door
+from pipelines.live.process import ServerError, serving
+
+_PATIENCE = 3.0  # seconds for the dashboard of a cluster to answer
+
+
+class Watching:
+    """The pages of the runs in ``runs``, for those who search on this machine."""
+
+    def __init__(self, console: Console, runs: Path) -> None:
+        self._console = console
+        self._runs = runs
+        self._door = Door(ray_token(), key=secrets.token_urlsafe(16))
+        self._served = False
+
+    def open(self, cluster: Cluster) -> None:
+        """Open the dashboard that was left for later, with the pages inside, in the background; of
+        a cluster that runs already, let the pages on its head know of these runs."""
+        if not cluster.started_here:
+            note_runs(self._runs)
+        cluster.open_dashboard(self._opened, self._pages)
+
+    @contextmanager
+    def _pages(self) -> Iterator[str]:
+        try:
+            with serving([self._runs], token=self._door.token, key=self._door.key) as address:
+                self._served = True
+                yield address
+        except ServerError as error:  # the dashboard is worth having without them too
+            print_plain(self._console, f"pages     none: {error}")
+            yield ""
+
+    def _opened(self, address: str) -> None:
+        if not self._served:
+            print_plain(self._console, dashboard_line(address))
+        elif self._console.is_terminal and not self._console.is_jupyter:
+            print_plain(self._console, f"dashboard {self._door.link(address)}")
+        else:  # a file: no key belongs there
+            print_plain(self._console, dashboard_line(f"{address}{OPEN}"))
+
+
+def dashboard_line(address: str) -> str:
+    """Where it is, and how to get in."""
+    return f"dashboard {address} (it asks for the token: ray get-auth-token)"
+
+
+def cluster_line(cluster: Cluster) -> str:
+    """The same of a cluster that runs already; it may have no pages of ours, where somebody has
+    started its Ray without."""
+    place = OPEN if _has_pages(cluster.dashboard) else ""
+    if not cluster.launched:
+        return dashboard_line(f"{cluster.dashboard}{place}")
+    port = cluster.dashboard.rpartition(":")[2]
+    return dashboard_line(f"http://localhost:{port}{place}, after `ray dashboard CLUSTER.yaml`")
+
+
+def _has_pages(dashboard: str) -> bool:
+    try:
+        direct = build_opener(ProxyHandler({}))
+        with direct.open(f"{dashboard}{OPEN}", timeout=_PATIENCE) as answer:
+            return b"<title>Rangefinder</title>" in answer.read()
+    except OSError:
+        return False

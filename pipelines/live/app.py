@@ -1,0 +1,157 @@
+"""The server's answers. They come to a browser through Ray's dashboard, which sends every request
+here first and answers itself what is not found here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from pipelines.live import metrics_tab
+from pipelines.live.addresses import (
+    ALIVE,
+    ENTER,
+    GRAFANA_HEALTH,
+    HOME,
+    METRICS,
+    NEWS,
+    OPEN,
+    PROMETHEUS_HEALTH,
+    RUN,
+)
+from pipelines.live.door import KEY_HEADER, RAY_COOKIE, Door
+from pipelines.live.gone import Gone
+
+if TYPE_CHECKING:
+    from pipelines.live.pages import Pages
+
+_ASKS = {
+    True: "Who looks needs the token that `ray get-auth-token` prints, on the machine that "
+    "searches.",
+    False: "Open the whole link that the command has printed, with what follows its #.",
+}
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def make_app(roots: Callable[[], Sequence[Path]], door: Door) -> web.Application:
+    """The runs in ``roots``, which are asked for each time. Everything but the page at the door is
+    for whoever has the token."""
+
+    @cache
+    def pages() -> Pages:
+        from pipelines.live.pages import Pages  # takes seconds, which the dashboard need not wait
+
+        return Pages(roots)
+
+    @web.middleware
+    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path in (OPEN, ENTER) or door.admits(request.headers, request.cookies):
+            return await handler(request)
+        return web.Response(status=401, text=f"The token is missing: open {OPEN}")
+
+    async def open_(request: web.Request) -> web.Response:
+        return _html(_door_page(door.cookie == RAY_COOKIE))
+
+    async def enter(request: web.Request) -> web.Response:
+        if not door.opens_with(request.headers.get(KEY_HEADER, "")):
+            return web.Response(status=403, text="That key opens no longer")
+        headers = {"Set-Cookie": door.set_cookie(), "Cache-Control": "no-store"}
+        return web.Response(text="open", headers=headers)
+
+    async def alive(request: web.Request) -> web.Response:
+        return web.Response(text="rangefinder")
+
+    async def list_page(request: web.Request) -> web.Response:
+        return _html(await asyncio.to_thread(lambda: pages().list_page()))
+
+    async def list_news(request: web.Request) -> web.Response:
+        return _json(await asyncio.to_thread(lambda: pages().list_news(_seen(request))))
+
+    async def run_page(request: web.Request) -> web.Response:
+        path = request.match_info["path"]
+        return _html(await asyncio.to_thread(lambda: pages().run_page(path)))
+
+    async def run_news(request: web.Request) -> web.Response:
+        path = request.match_info["path"]
+        return _json(await asyncio.to_thread(lambda: pages().run_news(path, _seen(request))))
+
+    async def grafana(request: web.Request) -> web.Response:
+        return web.json_response(metrics_tab.grafana_health())
+
+    async def prometheus(request: web.Request) -> web.Response:
+        return web.json_response(metrics_tab.prometheus_health())
+
+    async def small(request: web.Request) -> web.Response:
+        return _html(metrics_tab.SMALL)
+
+    app = web.Application(middlewares=[guard, _told])
+    tab = (
+        (GRAFANA_HEALTH, grafana),
+        (PROMETHEUS_HEALTH, prometheus),
+        (METRICS + "/d/{rest:.*}", list_page),
+        (METRICS + "/d-solo/{rest:.*}", small),
+    )
+    for path, handler in (
+        *(tab if metrics_tab.is_ours() else ()),
+        (OPEN, open_),
+        (ENTER, enter),
+        (ALIVE, alive),
+        (HOME, list_page),
+        (f"{HOME}/", list_page),
+        (NEWS, list_news),
+        (RUN + "/{path:.+}", run_page),
+        (NEWS + "/{path:.+}", run_news),
+    ):
+        app.router.add_get(path, handler)
+    return app
+
+
+@web.middleware
+async def _told(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """What goes wrong is said on the page: nobody reads a log of this server."""
+    try:
+        return await handler(request)
+    except Gone as error:
+        # Ray would answer a 404 itself.
+        return web.Response(status=410, text=f"{error}. All runs: {HOME}")
+    except web.HTTPException:
+        raise
+    except Exception as error:
+        return web.Response(status=500, text=f"{type(error).__name__}: {error}")
+
+
+def _seen(request: web.Request) -> int:
+    seen = request.query.get("seen", "")
+    return int(seen) if seen.isdecimal() else 0
+
+
+def _html(text: str) -> web.Response:
+    headers = {
+        "Cache-Control": "no-store",
+        "Referrer-Policy": "no-referrer",
+        "X-Frame-Options": "SAMEORIGIN",
+    }
+    return web.Response(text=text, content_type="text/html", headers=headers)
+
+
+def _json(text: str) -> web.Response:
+    headers = {"Cache-Control": "no-store"}
+    return web.Response(text=text, content_type="application/json", headers=headers)
+
+
+def _door_page(behind_ray: bool) -> str:
+    text = Path(__file__).with_name("open.html").read_text()
+    for name, value in (
+        ("ENTER", ENTER),
+        ("KEY_HEADER", KEY_HEADER),
+        ("ALIVE", ALIVE),
+        ("HOME", HOME),
+        ("ASKS", _ASKS[behind_ray]),
+        ("BEHIND_RAY", str(behind_ray).lower()),
+    ):
+        text = text.replace(name, value)
+    return text

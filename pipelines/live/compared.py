@@ -1,0 +1,76 @@
+"""The runs of a comparison side by side, while it goes on."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from pipelines.live.folders import folders_of_runs, stamp
+from pipelines.live.watched import REST
+from pipelines.record.files import RunFiles
+from pipelines.results.comparison_page import comparison_page
+from pipelines.results.page.model import Link, Page, Section, Words
+from pipelines.results.page.render import Head, as_json, joined, render_json, section_json
+from pipelines.study.runs import open_run
+
+
+class Compared:
+    """The page of the comparison in ``folder``: of its runs of which a trial has finished."""
+
+    def __init__(self, folder: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self._folder = folder
+        self._clock = clock
+        self._spec = stamp(RunFiles(folder).spec)
+        self._key: object = None
+        self._rests_until = -float("inf")
+        self._version = time.time_ns() // 1000
+        self._lock = threading.Lock()
+        self._head = Head("", "", "")
+        self._sections: list[str] = []
+
+    @property
+    def is_same(self) -> bool:
+        """Whether the folder still holds the comparison that this is the page of."""
+        return stamp(RunFiles(self._folder).spec) == self._spec
+
+    def page(self, news: str, links: Iterable[Link] = ()) -> str:
+        """As HTML; its news are at the address ``news``."""
+        with self._lock:
+            self._refresh()
+            return render_json(self._head, self._content(), live=news, links=tuple(links))
+
+    def news(self, seen: int) -> str:
+        """What is new since version ``seen``, as JSON."""
+        with self._lock:
+            self._refresh()
+            if self._version > seen:
+                return self._content()
+            known = [as_json({"id": id}) for id in self._ids]
+            return joined(self._head, known, as_json({"n": 0}), version=self._version)
+
+    def _content(self) -> str:
+        return joined(self._head, self._sections, as_json({"n": 0}), version=self._version)
+
+    def _refresh(self) -> None:
+        cells = folders_of_runs(self._folder)
+        key = [stamp(RunFiles(cell).journal) for cell in cells]
+        started = self._clock()
+        if key == self._key or started < self._rests_until:
+            return
+        page = self._made(cells)
+        self._head = Head(self._folder.name, page.subtitle, page.state)
+        self._sections = [section_json(section) for section in page.sections]
+        self._ids = [section.id for section in page.sections]
+        self._key = key
+        self._version += 1
+        now = self._clock()
+        self._rests_until = now + REST * (now - started)
+
+    def _made(self, cells: Iterable[Path]) -> Page:
+        runs = [run for cell in cells if (run := open_run(cell)).finished]
+        if runs:
+            return comparison_page(runs)
+        nothing = Section("outcome", "What came out", [Words("No trial has finished.")])
+        return Page(self._folder.name, "", "The comparison has begun.", [nothing])

@@ -1,0 +1,130 @@
+"""The runs in a folder: where they lie, and what can be said of each in a line."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.record.files import RunFiles
+from pipelines.record.header import read_header
+from pipelines.results import wording
+from pipelines.results.endings import unfinished
+from pipelines.study.runs import Run, open_run
+
+Stamp = tuple[int, int, int] | None
+
+
+@dataclass(frozen=True)
+class Row:
+    """A run in a line. ``path`` is relative to the folder of runs, ``at`` when it was last heard
+    of."""
+
+    path: str
+    at: float
+    state: str
+    what: str = ""
+    trials: str = ""
+    best: str = ""
+
+
+def stamp(path: Path) -> Stamp:
+    """What is another where a file's content is another; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def is_comparison(folder: Path) -> bool:
+    """Whether ``folder`` holds the runs of a comparison, and is none itself."""
+    if RunFiles(folder).journal.is_file():
+        return False
+    try:
+        return "compared" in read_header(folder)[0]
+    except ValueError:
+        return False
+
+
+def folders_of_runs(path: Path) -> list[Path]:
+    """The folders in ``path`` that hold a run, or a comparison."""
+    try:
+        return sorted(p for p in path.iterdir() if RunFiles(p).spec.is_file())
+    except OSError:
+        return []
+
+
+class Listing:
+    """The runs in a folder, each read again only where its files have changed."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._known: dict[str, tuple[tuple[Stamp, ...], Row]] = {}
+
+    def rows(self) -> list[Row]:
+        """The latest first; those that run before all others."""
+        rows: list[Row] = []
+        for folder in folders_of_runs(self.root):
+            if is_comparison(folder):
+                cells = [self._row(f"{folder.name}/{p.name}") for p in folders_of_runs(folder)]
+                rows += [*_of_comparison(folder, cells), *cells]
+            else:
+                rows.append(self._row(folder.name))
+        self._known = {row.path: self._known[row.path] for row in rows if row.path in self._known}
+        return sorted(rows, key=lambda row: (row.state == "running", row.at), reverse=True)
+
+    def _row(self, path: str) -> Row:
+        files = RunFiles(self.root / path)
+        stamps = tuple(map(stamp, (files.spec, files.journal, files.live, files.sessions)))
+        known = self._known.get(path)
+        if known is None or known[0] != stamps or known[1].state in ("running", "silent"):
+            known = stamps, _read(path, files)
+            self._known[path] = known
+        return known[1]
+
+
+def _of_comparison(folder: Path, cells: Sequence[Row]) -> Iterator[Row]:
+    if cells:
+        at = max(cell.at for cell in cells)
+        n = wording.count(len(cells), "run")
+        yield Row(folder.name, at, "comparison", "its runs on one page", n)
+
+
+def _read(path: str, files: RunFiles) -> Row:
+    at = max(found[0] / 1e9 for found in map(stamp, (files.spec, files.journal)) if found)
+    try:
+        run = open_run(files.folder)
+        return _row_of(run, path, at)
+    except ValueError as error:  # of another version, or no record at all
+        return Row(path, at, "not readable", what=str(error))
+
+
+def _row_of(run: Run, path: str, at: float) -> Row:
+    problem, live = run.spec.problem, run.live
+    what = f"{problem.name} with {run.spec.search.algo} on {problem.data}"
+    if live is not None and not live.is_over:
+        state = "silent" if live.is_late else "running"
+        trials = f"{live.finished} of {live.total}"
+        if live.phase == "repeats":
+            trials += " repeats"
+        return Row(path, live.at, state, what, trials, _score(run, live.best))
+    ended = "ended without a word" if live else "not complete" if unfinished(run) else "over"
+    best = run.best
+    value = None if best is None else best.value
+    return Row(path, at, ended, what, str(len(run.finished)), _score(run, value))
+
+
+def _score(run: Run, value: float | None) -> str:
+    return "" if value is None else f"{run.metric} {value:.4f}"
+
+
+def since(at: float) -> str:
+    """When, in words."""
+    gone = max(0.0, time.time() - at)
+    if gone < 60:
+        return "now"
+    if gone < 24 * 3600:
+        return f"{wording.duration(gone)} ago"
+    return time.strftime("%d %b %Y %H:%M", time.localtime(at))

@@ -1,0 +1,60 @@
+"""The server as a process of its own: ``python -m pipelines.live.serve``.
+
+The process that starts it writes a line of JSON to its standard input, :class:`Orders`, and gets a
+line with the port. The server ends when its standard input does: when the other process has ended,
+however it did.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+HOST = "127.0.0.1"
+NICENESS = 10  # whatever trains goes first
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What it is told: the folders of runs, and the token and the key of its door."""
+
+    roots: list[str]
+    token: str
+    key: str
+
+
+async def serve(orders: Orders) -> None:
+    """Answer until nobody is left who wants it."""
+    from aiohttp import web
+
+    from pipelines.live.app import make_app
+    from pipelines.live.door import Door
+
+    roots = [Path(root) for root in orders.roots]
+    app = make_app(lambda: roots, Door(orders.token, key=orders.key))
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, HOST, 0)
+    await site.start()
+    ((_, port, *_),) = runner.addresses
+    print(port, flush=True)
+    os.nice(NICENESS)
+    with Path(os.devnull).open("w") as nowhere:  # nobody reads on
+        os.dup2(nowhere.fileno(), 1)
+        os.dup2(nowhere.fileno(), 2)
+    await asyncio.to_thread(sys.stdin.read)
+
+
+def main() -> None:
+    """Serve as the line on the standard input says."""
+    orders = Orders(**json.loads(sys.stdin.readline()))
+    asyncio.run(serve(orders))
+    os._exit(0)  # a page may still be under way
+
+
+if __name__ == "__main__":
+    main()

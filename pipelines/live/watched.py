@@ -1,0 +1,131 @@
+"""A run that somebody watches: its page, and what is new on it, made anew only where something is.
+
+Some pictures take seconds, and a search may use the same processors. So a part of the page rests
+twenty times as long as it took to make, while the numbers of the moment are always those of the
+moment.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from pipelines.live.folders import Stamp, stamp
+from pipelines.record.files import RunFiles
+from pipelines.record.journal import JournalReader
+from pipelines.record.live import Live, read_live
+from pipelines.record.sessions import read_sessions
+from pipelines.record.trials import FinishedTrial
+from pipelines.results.findings import Findings
+from pipelines.results.page.model import Link, Section
+from pipelines.results.page.render import as_json, joined, render_json, section_json
+from pipelines.results.run_page import QUICK, SECTIONS, now_sections, page_head, table_of
+from pipelines.study.runs import Run, open_run
+
+REST = 20.0  # times as long as a part took to make
+
+Make = Callable[[Findings], Section | None]
+_TABLE = "table"
+
+
+class Watched:
+    """The page of the run in ``folder``.
+
+    Raises ``ValueError`` where it is no run, or its record is not to be read.
+    """
+
+    def __init__(self, folder: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._files = RunFiles(folder)
+        self._run: Run = open_run(folder)
+        self._journal = JournalReader(self._files.journal)
+        self._spec = stamp(self._files.spec), begun(self._files)
+        self._version = time.time_ns() // 1000  # greater than any of a server before this one
+        self._texts: dict[str, tuple[int, str, str]] = {}  # by part: version, id, JSON
+        self._tiers = [
+            _Tier([make for make in SECTIONS if make in QUICK]),
+            _Tier([make for make in SECTIONS if make not in QUICK]),
+        ]
+        self._lock = threading.Lock()  # a page is asked for by several at once
+
+    @property
+    def is_same(self) -> bool:
+        """Whether the folder still holds the run that this is the page of, with its settings."""
+        return (stamp(self._files.spec), begun(self._files)) == self._spec
+
+    def page(self, news: str, links: Iterable[Link] = ()) -> str:
+        """As HTML; its news are at the address ``news``."""
+        with self._lock:
+            self._refresh()
+            return render_json(
+                page_head(self._run), self._content(0), live=news, links=tuple(links)
+            )
+
+    def news(self, seen: int) -> str:
+        """What is new since version ``seen``, as JSON."""
+        with self._lock:
+            self._refresh()
+            return self._content(seen)
+
+    def _content(self, seen: int) -> str:
+        order = ["now", *(make.__name__ for make in SECTIONS)]
+        parts = [self._texts[name] for name in order if name in self._texts]
+        sections = [text if v > seen else as_json({"id": id}) for v, id, text in parts]
+        version, _, table = self._texts[_TABLE]
+        head = page_head(self._run)
+        return joined(head, sections, table if version > seen else "", version=self._version)
+
+    def _refresh(self) -> None:
+        live = self._live()
+        gone = live is None or live.is_over
+        finished = self._journal.trials()
+        self._run = self._run.with_news(finished, live)
+        record = self._record_stamp(finished)
+        self._put_section("now", next(iter(now_sections(self._run)), None))
+        keys = ((record, stamp(self._files.live), gone), (record,))
+        for tier, key in zip(self._tiers, keys, strict=True):
+            started = self._clock()
+            if tier.key == key or (started < tier.rests_until and not gone):
+                continue
+            found = Findings(self._run)
+            for make in tier.makes:
+                self._put_section(make.__name__, make(found))
+            if tier is self._tiers[0]:
+                self._put(_TABLE, "", as_json(table_of(found)))
+            tier.key = key
+            now = self._clock()
+            tier.rests_until = now + REST * (now - started)
+
+    def _live(self) -> Live | None:
+        return read_live(self._files)
+
+    def _record_stamp(self, finished: list[FinishedTrial]) -> tuple[int, *tuple[Stamp, ...]]:
+        files = self._files.repeats, self._files.winner, self._files.looks, self._files.sessions
+        return len(finished), *map(stamp, files)
+
+    def _put_section(self, name: str, section: Section | None) -> None:
+        if section is None:
+            self._texts.pop(name, None)
+        else:
+            self._put(name, section.id, section_json(section))
+
+    def _put(self, name: str, id: str, text: str) -> None:
+        if name not in self._texts or self._texts[name][2] != text:
+            self._version += 1
+            self._texts[name] = self._version, id, text
+
+
+def begun(files: RunFiles) -> int:
+    """How many drivers have worked on a run: each may have changed its settings."""
+    return len(read_sessions(files))
+
+
+class _Tier:
+    """Parts of the page that are made at the same time."""
+
+    def __init__(self, makes: list[Make]) -> None:
+        self.makes = makes
+        self.key: object = None
+        self.rests_until = -float("inf")

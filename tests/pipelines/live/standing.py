@@ -1,0 +1,59 @@
+"""How a search stands, made by hand."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pipelines.record.files import RunFiles
+from pipelines.record.live import Driver, Live, write_live
+from pipelines.record.trials import FinishedTrial, State
+from search_spaces import SPACES
+from tests.pipelines.results.made import made
+
+CONFIG = SPACES["mlp"].try_first[0]
+
+
+def running(values: list[float], trial_id: str = "r", **more: Any) -> FinishedTrial:
+    """A trial that runs."""
+    trial = made(values, config=CONFIG, trial_id=trial_id, started=1e9, seconds=3.0, **more)
+    return replace(trial, state=State.RUNNING)
+
+
+def standing(*trials: FinishedTrial, **more: Any) -> Live:
+    """Of a search of this process, a moment ago."""
+    return Live(
+        **{
+            "driver": Driver.this(),
+            "at": time.time(),
+            "every": 1.0,
+            "phase": "search",
+            "total": 40,
+            "finished": 1,
+            "running": len(trials),
+            "paused": 0,
+            "stopped": 0,
+            "diverged": 0,
+            "failed": 0,
+            "best": 0.9,
+            "best_epoch": 2,
+            "best_config": CONFIG,
+            "seconds": 12.0,
+            "seconds_left": 60.0,
+            "slots": 2,
+            "epochs": 7,
+            "epochs_per_second": 0.5,
+            "suggestion_seconds": 0.004,
+            "trials": trials,
+            **more,
+        }
+    )
+
+
+def write(folder: Path, *trials: FinishedTrial, **more: Any) -> Live:
+    """The same, in the folder of a run."""
+    live = standing(*trials, **more)
+    write_live(RunFiles(folder), live)
+    return live

@@ -1,0 +1,299 @@
+"""Who has no token sees nothing, on the server itself too; a link opens once and for all."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from io import StringIO
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from pipelines import dashboard
+from pipelines.cli.command import USAGE, main
+from pipelines.cli.watching import Watching
+from pipelines.live import process
+from pipelines.live.addresses import ENTER, OPEN
+from pipelines.live.door import KEY_HEADER, OWN_COOKIE, RAY_COOKIE, Door
+from pipelines.live.process import ServerError, serving
+from pipelines.record.files import RunFiles
+from tests.pipelines.live.standing import CONFIG
+from tests.pipelines.recorded import write_run
+from tests.pipelines.results.made import made
+
+TOKEN, KEY = "5ca1ab1e", "ba5eba11"
+ROOT = Path(__file__).parents[3]
+RUN = "/rangefinder/run/runs/it"
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    root = tmp_path_factory.mktemp("served") / "runs"
+    write_run(root / "it", [made([0.5], config=CONFIG, trial_id="a")])
+    with serving([root], token=TOKEN, key=KEY) as url:
+        yield url.removeprefix("http://")
+
+
+def ask(address: str, path: str, **headers: str) -> tuple[int, str, str]:
+    """The status, the text and the cookie of an answer."""
+    connection = HTTPConnection(address, timeout=60)
+    connection.request("GET", path, headers={k.replace("_", "-"): v for k, v in headers.items()})
+    answer = connection.getresponse()
+    return answer.status, answer.read().decode(), answer.headers.get("Set-Cookie", "")
+
+
+def answers(address: str) -> bool:
+    try:
+        ask(address, OPEN)
+    except ConnectionError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/rangefinder",
+        "/rangefinder/",
+        "/rangefinder/alive",
+        "/rangefinder/news",
+        "/rangefinder/news/runs/it",
+        RUN,
+        "/api/grafana_health",
+        "/x",
+        f"{OPEN}/../../../rangefinder",
+    ],
+)
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Authorization": "Bearer another"},
+        {"Authorization": "Bearer "},
+        {"Cookie": f"{RAY_COOKIE}="},
+        {"Cookie": f"{RAY_COOKIE}={KEY}"},
+        {"Cookie": f"{OWN_COOKIE}={TOKEN}"},
+        {KEY_HEADER: KEY},
+    ],
+    ids=lambda headers: next(iter(headers), "nothing"),
+)
+def test_who_has_no_token_sees_nothing(address: str, path: str, headers: dict[str, str]) -> None:
+    status, text, cookie = ask(address, path, **headers)
+    assert (status, text, cookie) == (401, f"The token is missing: open {OPEN}", "")
+
+
+def test_who_has_it_sees_all(address: str) -> None:
+    for headers in (
+        {"Authorization": f"Bearer {TOKEN}"},
+        {"X_Ray_Authorization": f"Bearer {TOKEN}"},
+        {"Cookie": f'{RAY_COOKIE}="{TOKEN}"'},
+    ):
+        assert ask(address, RUN, **headers)[0] == 200
+    authorised = {"Authorization": f"Bearer {TOKEN}"}
+    assert "<h1>it</h1>" in ask(address, RUN, **authorised)[1]
+    assert ask(address, "/nodes", **authorised)[0] == 404, "Ray answers what is not found here"
+    status, text, _ = ask(address, f"{RUN}x", **authorised)
+    assert (status, text) == (
+        410,
+        "no run in " + text.split()[3] + " it has no spec.json. All runs: /rangefinder",
+    )
+
+
+def test_a_key_opens_and_is_not_the_token(address: str) -> None:
+    for key in ("", "another", TOKEN):
+        assert ask(address, ENTER, **{KEY_HEADER: key}) == (403, "That key opens no longer", "")
+    status, text, cookie = ask(address, ENTER, **{KEY_HEADER: KEY})
+    assert (status, text) == (200, "open")
+    assert cookie.startswith(f"{RAY_COOKIE}={TOKEN};")
+    assert "HttpOnly; SameSite=Strict" in cookie
+    status, page, cookie = ask(address, OPEN)
+    assert (status, cookie) == (200, "")
+    assert TOKEN not in page
+    assert KEY not in page
+    assert "ray get-auth-token" in page
+
+
+def test_without_a_key_nothing_opens_it() -> None:
+    assert not Door(TOKEN).opens_with("")
+    assert Door("").admits({}, {}), "a Ray without tokens is open too"
+
+
+def test_the_server_is_of_this_machine_alone_and_hides_the_token(address: str) -> None:
+    port = int(address.rpartition(":")[2])
+    listening = [
+        line.split()[1]
+        for file in ("tcp", "tcp6")
+        for line in Path(f"/proc/net/{file}").read_text().splitlines()[1:]
+        if line.split()[3] == "0A" and int(line.split()[1].rpartition(":")[2], 16) == port
+    ]
+    assert listening == [f"0100007F:{port:04X}"]
+    servers = [p for p in Path("/proc").glob("[0-9]*") if _serves(p) and _parent(p) == os.getpid()]
+    assert servers
+    for server in servers:
+        for name in ("cmdline", "environ"):
+            assert TOKEN.encode() not in (server / name).read_bytes()
+
+
+def _serves(folder: Path) -> bool:
+    try:
+        return process.MODULE.encode() in (folder / "cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+def _parent(folder: Path) -> int:
+    return int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+
+
+def test_it_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from pipelines.live.process import serving\n"
+        "with serving([Path('.')], token='t', key='k') as url:\n"
+        "    print(url, flush=True)\n"
+        "    time.sleep(600)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout is not None
+        address = parent.stdout.readline().strip().removeprefix("http://")
+        assert ask(address, OPEN)[0] == 200
+        parent.kill()
+    while answers(address):
+        pass
+
+
+def test_why_it_does_not_start_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "MODULE", "pipelines.live.no_such_module")
+    with (
+        pytest.raises(ServerError, match=r"No module named pipelines\.live\.no_such_module$"),
+        serving([], token="t", key="k"),
+    ):
+        pass
+
+
+class LateCluster:
+    """One whose dashboard opens when it is asked to."""
+
+    started_here = True
+    asks = "nobody"
+
+    def open_dashboard(self, say: Any, pages: Any) -> None:
+        with pages() as address:
+            self.asks = address
+            say("http://127.0.0.1:8265")
+
+
+def watching(folder: Path, *, terminal: bool) -> tuple[LateCluster, list[str]]:
+    """Such a cluster, opened for a search, and what the search prints."""
+    printed, cluster = StringIO(), LateCluster()
+    console = Console(file=printed, force_terminal=terminal, width=200)
+    Watching(console, folder).open(cluster)  # type: ignore[arg-type]
+    return cluster, printed.getvalue().splitlines()
+
+
+def test_rays_dashboard_opens_without_the_pages_where_they_do_not_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "MODULE", "pipelines.live.no_such_module")
+    cluster, (pages, line) = watching(tmp_path, terminal=False)
+    assert cluster.asks == ""
+    assert pages.startswith("pages     none: ")
+    assert pages.endswith("No module named pipelines.live.no_such_module")
+    assert line == "dashboard http://127.0.0.1:8265 (it asks for the token: ray get-auth-token)"
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_where_the_output_may_be_a_log_no_key_is_printed(tmp_path: Path, terminal: bool) -> None:
+    cluster, (line,) = watching(tmp_path, terminal=terminal)
+    assert cluster.asks.startswith("http://127.0.0.1:")
+    assert line.startswith(f"dashboard http://127.0.0.1:8265{OPEN}")
+    assert ("#" in line) is terminal
+    assert ("ray get-auth-token" in line) is not terminal
+
+
+# -- dashboard.py
+
+
+@contextmanager
+def dashboard_of(runs: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    command = [sys.executable, str(ROOT / "pipelines" / "dashboard.py"), str(runs), "--port", "0"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as served:
+        assert served.stdout is not None
+        try:
+            yield served, served.stdout.readline()
+        finally:
+            served.kill()
+
+
+def test_dashboard_shows_runs_without_ray_until_ctrl_c(tmp_path: Path) -> None:
+    write_run(tmp_path / "runs" / "it", [made([0.5], config=CONFIG, trial_id="a")])
+    with dashboard_of(tmp_path / "runs") as (served, line):
+        label, link = line.split()
+        assert label == "dashboard"
+        url, _, key = link.partition("#")
+        address = url.removeprefix("http://").removesuffix(OPEN)
+        assert ask(address, RUN)[0] == 401
+        _, _, cookie = ask(address, ENTER, **{KEY_HEADER: key})
+        assert ask(address, RUN, Cookie=cookie.partition(";")[0])[0] == 200
+        served.send_signal(signal.SIGINT)
+        rest, errors = served.communicate(timeout=60)
+    assert (served.returncode, rest, errors) == (0, "", "")
+
+
+def test_a_port_in_use_and_a_folder_that_is_not_there_are_one_line(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        Path("runs").mkdir()
+        assert main(dashboard.app, ["--port", str(port)]) == USAGE
+    message = f"error: --port {port}: address already in use; 0 takes a free one\n"
+    assert capsys.readouterr() == ("", message)
+    assert main(dashboard.app, ["gone"]) == USAGE
+    assert capsys.readouterr().err == "error: 'gone' is no folder: give the one that runs are in\n"
+    assert main(dashboard.app, ["--port", "70000"]) == USAGE
+    assert "--port 70000 is above 65535" in capsys.readouterr().err
+
+
+# -- optuna-dashboard
+
+
+def test_optuna_dashboard_shows_the_record_and_changes_nothing(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With a stand-in: it is an extra."""
+    folder = write_run(elsewhere / "it", [made([0.5], config=CONFIG, trial_id="a")])
+    record = RunFiles(folder).journal.read_bytes()
+    seen = []
+
+    def wsgi(storage: Any) -> Any:
+        (study,) = storage.get_all_studies()
+        seen.append(storage.get_n_trials(study._study_id))
+        with pytest.raises(PermissionError, match="not changed"):
+            storage.delete_study(study._study_id)
+        raise ValueError("that is enough")
+
+    monkeypatch.setitem(sys.modules, "optuna_dashboard", SimpleNamespace(wsgi=wsgi))
+    assert main(dashboard.app, ["it", "--optuna", "--port", "0"]) == USAGE
+    assert seen == [1]
+    assert RunFiles(folder).journal.read_bytes() == record
+    monkeypatch.setitem(sys.modules, "optuna_dashboard", None)
+    capsys.readouterr()
+    assert main(dashboard.app, ["it", "--optuna"]) == USAGE
+    missing = "error: --optuna needs optuna-dashboard: pip install optuna-dashboard\n"
+    assert capsys.readouterr().err == missing
+    assert main(dashboard.app, ["gone", "--optuna"]) == USAGE
+    assert capsys.readouterr().err == "error: no run in gone: it has no spec.json\n"

@@ -1,0 +1,83 @@
+"""The pages on the head of a cluster: which runs they show, and what a search says of them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import ray
+
+from pipelines.cli.watching import cluster_line
+from pipelines.cluster.connect import Cluster
+from pipelines.cluster.searches import note_runs, noted_runs
+from pipelines.live import head
+from pipelines.live.addresses import OPEN
+from pipelines.live.app import _door_page
+
+
+class Node:
+    """Of Ray, on this machine."""
+
+    def __init__(self, session: Path) -> None:
+        self._session = session
+
+    def get_session_dir_path(self) -> str:
+        return str(self._session)
+
+
+def test_the_head_shows_what_searches_have_noted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = tmp_path / "ray" / "session_1"
+    session.mkdir(parents=True)
+    (tmp_path / "ray" / "session_latest").symlink_to(session)
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert head.roots() == []
+    folders = [tmp_path / "home" / "runs", tmp_path / "b", tmp_path / "a"]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    assert head.roots() == folders[:1]
+    monkeypatch.setattr(ray._private.worker, "_global_node", Node(session))
+    for folder in [*folders[1:], *folders, tmp_path / "not there"]:
+        note_runs(folder)
+    assert set(noted_runs()) == {*folders, tmp_path / "not there"}
+    assert head.roots()[0] == folders[0]
+    assert set(head.roots()) == set(folders)
+
+
+@contextmanager
+def dashboard(page: str) -> Iterator[str]:
+    """One that shows ``page`` at the door."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == OPEN else 404)
+            self.end_headers()
+            self.wfile.write(page.encode())
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_a_search_says_where_the_pages_of_its_cluster_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    asks = "it asks for the token: ray get-auth-token"
+    with dashboard(_door_page(True)) as address:
+        cluster = Cluster(address, started_here=False)
+        assert cluster_line(cluster) == f"dashboard {address}{OPEN} ({asks})"
+        monkeypatch.setattr(Cluster, "launched", True)
+        port = address.rpartition(":")[2]
+        where = f"http://localhost:{port}{OPEN}, after `ray dashboard CLUSTER.yaml`"
+        assert cluster_line(cluster) == f"dashboard {where} ({asks})"
+    monkeypatch.setattr(Cluster, "launched", False)
+    with dashboard("<title>Ray</title>") as address:
+        assert cluster_line(Cluster(address, False)) == f"dashboard {address} ({asks})"
+    assert cluster_line(Cluster(address, False)) == f"dashboard {address} ({asks})"

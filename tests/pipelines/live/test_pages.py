@@ -1,0 +1,211 @@
+"""The list of runs and the page of each, and that only what has changed is made anew."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.live import watched
+from pipelines.live.compared import Compared
+from pipelines.live.folders import Listing
+from pipelines.live.gone import Gone
+from pipelines.live.pages import Pages
+from pipelines.live.watched import Watched
+from pipelines.record.files import RunFiles
+from pipelines.record.journal import _frozen, load_study
+from pipelines.record.live import Driver
+from pipelines.record.trials import FinishedTrial
+from pipelines.results.findings import Findings
+from search_spaces import SPACES
+from tests.pipelines.live.standing import CONFIG, running, write
+from tests.pipelines.recorded import write_run
+from tests.pipelines.results.made import made, searched
+
+TRIAL = made([0.5, 0.6], config=CONFIG, trial_id="a", started=1e9, seconds=2.0)
+
+
+def news(page: Watched, seen: int = 0) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(page.news(seen))
+    return content
+
+
+def with_news(content: dict[str, Any]) -> list[str]:
+    return [section["id"] for section in content["sections"] if "html" in section]
+
+
+def append(folder: Path, trial: FinishedTrial) -> None:
+    """As the driver does, from another process."""
+    load_study(RunFiles(folder).journal).add_trial(_frozen(trial, SPACES["mlp"]))
+
+
+def test_a_page_has_only_what_is_new(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "it", [TRIAL])
+    write(folder, running([0.7]))
+    page = Watched(folder, clock=lambda: 0.0)
+    first = news(page)
+    assert with_news(first) == [section["id"] for section in first["sections"]]
+    assert with_news(first)[0] == "now"
+    assert first["trials"]["n"] == 2
+    again = news(page, first["version"])
+    assert with_news(again) == []
+    assert "trials" not in again
+    write(folder, running([0.7, 0.8]))
+    second = news(page, first["version"])
+    assert {"now", "curves"} <= set(with_news(second))
+    assert not {"importance", "parameters", "outcome"} & set(with_news(second))
+    assert second["trials"]["n"] == 2
+    RunFiles(folder).live.unlink()
+    last = news(page, second["version"])
+    assert "now" not in [section["id"] for section in last["sections"]]
+    assert last["trials"]["n"] == 1
+
+
+def test_finished_trials_come_to_every_part(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "it", searched(39))
+    page = Watched(folder)
+    first = news(page)
+    append(folder, searched(40)[-1])
+    second = news(page, first["version"])
+    assert {"outcome", "progress", "curves", "importance"} <= set(with_news(second))
+    assert second["trials"]["n"] == 40
+
+
+def test_what_takes_long_rests_and_the_moment_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_run(tmp_path / "it", [TRIAL])
+    made_anew = []
+
+    class Found(Findings):
+        def __init__(self, run: Any) -> None:
+            made_anew.append(clock.now)
+            clock.now += 1.0  # to make a tier takes a second
+            super().__init__(run)
+
+    class Clock:
+        now = 0.0
+
+        def __call__(self) -> float:
+            return self.now
+
+    clock = Clock()
+    monkeypatch.setattr(watched, "Findings", Found)
+    page = Watched(folder, clock)
+    for second in range(100):
+        clock.now = max(clock.now, second)
+        write(folder, running([0.7] * (second + 1)), epochs=second)
+        found = news(page)
+        assert f">{second}, 0.5 a second<" in found["sections"][0]["html"]
+    assert len(made_anew) <= 1 + 100 // watched.REST + 1  # one tier at once; the other has no news
+
+
+def test_the_state_says_whether_the_search_goes_on(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "it", [TRIAL])
+    page = Watched(folder)
+    dead = replace(Driver.this(), started="0")
+    now = time.time()
+    for live, words in (
+        ({}, "The search runs: 1 of 40 trials have finished, 1 run."),
+        ({"at": now - 90}, "No news of it for 1 min 30 s"),
+        ({"at": now - 90, "driver": dead}, "The search ended without a word at "),
+        ({"phase": "repeats"}, "the best configs run again: 1 of 40"),
+    ):
+        write(folder, running([0.7]), **live)
+        found = news(page)
+        assert words in found["state"]
+        over = "without a word" in words
+        assert ("now" in [section["id"] for section in found["sections"]]) is not over
+
+
+def test_the_list_has_every_run_and_the_running_first(tmp_path: Path) -> None:
+    write_run(tmp_path / "a", [TRIAL], trials=1)
+    write_run(tmp_path / "b", [TRIAL], ended=None)
+    write(write_run(tmp_path / "c", [TRIAL]), running([0.7]))
+    dead = write_run(tmp_path / "d", [TRIAL])
+    write(dead, running([0.7]), at=time.time() - 90, driver=replace(Driver.this(), started="0"))
+    (tmp_path / "e").mkdir()
+    (tmp_path / "e" / "spec.json").write_text('{"format": 99}')
+    (tmp_path / "e" / "study.journal").touch()
+    (tmp_path / "no run").mkdir()
+    for cell in ("optuna-0", "random-0"):
+        write_run(tmp_path / "compared" / cell, [TRIAL], trials=1)
+    (tmp_path / "compared" / "spec.json").write_text('{"format": 2, "compared": {}}')
+    pages = Pages(lambda: [tmp_path])
+    rows = {row.path: row for row in Listing(tmp_path).rows()}
+    assert {path: row.state for path, row in rows.items()} == {
+        "a": "over",
+        "b": "not complete",
+        "c": "running",
+        "d": "ended without a word",
+        "e": "not readable",
+        "compared": "comparison",
+        "compared/optuna-0": "over",
+        "compared/random-0": "over",
+    }
+    assert next(iter(rows)) == "c"
+    assert (rows["c"].trials, rows["c"].best) == ("1 of 40", "val_accuracy 0.9000")
+    assert rows["a"].best == "val_accuracy 0.6000"
+    content = json.loads(pages.list_news(0))
+    assert content["state"] == "7 runs, 1 of them running."
+    assert (
+        f'href="/rangefinder/run/{tmp_path.name}/compared/optuna-0"'
+        in content["sections"][0]["html"]
+    )
+    again = json.loads(pages.list_news(content["version"]))
+    assert again["sections"] == [{"id": "runs-0"}]
+
+
+@pytest.mark.parametrize(
+    "path", ["none/it", "{root}", "{root}/", "{root}/gone", "{root}/../it", "{root}/.hid", "/etc"]
+)
+def test_an_address_leads_to_no_other_folder(tmp_path: Path, path: str) -> None:
+    root = tmp_path / "runs"
+    write_run(root / "it", [TRIAL])
+    write_run(tmp_path / "it", [TRIAL])
+    write_run(root / "hid", [TRIAL]).rename(root / ".hid")
+    pages = Pages(lambda: [root])
+    with pytest.raises(Gone, match=r"^no run "):
+        pages.run_page(path.format(root="runs"))
+    assert "<h1>it</h1>" in pages.run_page("runs/it")
+
+
+def test_a_comparison_has_a_page_that_follows_it(tmp_path: Path) -> None:
+    folder = tmp_path / "compared"
+    write_run(folder / "optuna-0")
+    (folder / "spec.json").write_text('{"format": 2, "compared": {}}')
+    page = Compared(folder, clock=lambda: 0.0)
+    first = json.loads(page.news(0))
+    assert "No trial has finished." in first["sections"][0]["html"]
+    append(folder / "optuna-0", TRIAL)
+    write_run(folder / "random-0", [TRIAL], trials=1)
+    second = json.loads(page.news(first["version"]))
+    assert "<td>optuna-0</td>" in second["sections"][0]["html"]
+    assert second["state"] == "All of them are over."
+    third = json.loads(page.news(second["version"]))
+    assert third["sections"] == [{"id": section["id"]} for section in second["sections"]]
+    pages = Pages(lambda: [tmp_path])
+    assert "<h1>compared</h1>" in pages.run_page(f"{tmp_path.name}/compared")
+
+
+def test_two_folders_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    for place in "ab":
+        write_run(tmp_path / place / "runs" / f"in-{place}", [TRIAL])
+    pages = Pages(lambda: [tmp_path / "a" / "runs", tmp_path / "b" / "runs"])
+    assert "<h1>in-b</h1>" in pages.run_page("runs-2/in-b")
+    with pytest.raises(Gone):
+        pages.run_page("runs/in-b")
+
+
+def test_a_run_that_was_made_anew_is_read_anew(tmp_path: Path) -> None:
+    pages = Pages(lambda: [tmp_path])
+    folder = write_run(tmp_path / "it", [TRIAL])
+    assert json.loads(pages.run_news(f"{tmp_path.name}/it", 0))["trials"]["n"] == 1
+    shutil.rmtree(folder)
+    write_run(folder, [TRIAL, TRIAL, TRIAL])
+    assert json.loads(pages.run_news(f"{tmp_path.name}/it", 0))["trials"]["n"] == 3
