@@ -14,6 +14,13 @@ import pytest
 import ray
 
 from pipelines.cluster.connect import SETTINGS, Cluster, connect
+from pipelines.study.baseline import BaselineProcess
+
+
+class NoBaseline(BaselineProcess):
+    """Quick models beside each of the suite's small searches would take longer than these."""
+
+    def start(self) -> None: ...
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +28,8 @@ def cluster() -> Iterator[Cluster]:
     """Two CPUs and one GPU, declared and not there: Ray places fractions of it all the same."""
     os.environ.update(SETTINGS)
     ray.init("local", num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False)
-    with connect() as joined:
+    with connect() as joined, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pipelines.cli.launch.BaselineProcess", NoBaseline)
         yield joined
     ray.shutdown()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,7 +26,9 @@ from pipelines.cli.watching import Watching
 from pipelines.cluster.connect import Cluster, slot_counter
 from pipelines.cluster.preflight import preflight
 from pipelines.cluster.sharing import gpu_counter, mps_by_node
+from pipelines.record.baselines import read_baselines, write_baselines
 from pipelines.record.files import RunFiles
+from pipelines.study.baseline import PATIENCE, BaselineProcess
 from pipelines.study.estimate import estimate
 from pipelines.study.finish import finish
 from pipelines.study.fit import check_trial
@@ -47,15 +50,27 @@ def launch(study: Study, connected: Callable[[], Cluster], console: Console) -> 
     study, cluster = _ready(study, connected, console)
 
     watching = Watching(console, study.folder.parent)
-    with interruptible(), _saying_how_to_go_on(study):
+    files = RunFiles(study.folder)
+    known = read_baselines(files.baselines) if files.baselines.is_file() else {}
+    with BaselineProcess(study.data) as baseline, interruptible(), _saying_how_to_go_on(study):
+
+        def begun() -> None:
+            watching.open(cluster)
+            if study.spec.run.baseline and not known:
+                baseline.start()
+
+        started = time.monotonic()
         result = searched(study)
         if result is None:
-            with Display(console, study.metric_name, lambda: watching.open(cluster)) as display:
+            with Display(console, study.metric_name, begun) as display:
                 result = run_study(study, cluster, display)
             finish(study, result)
         repeats, ended_by = _repeat(study, cluster, result, console)
         result = replace(result, ended_by=result.ended_by or ended_by)
-        print_lines(console, summary_lines(study, result, cluster, repeats))
+        found = known or baseline.result(PATIENCE * (time.monotonic() - started))
+        if found:
+            write_baselines(files.baselines, found)
+        print_lines(console, summary_lines(study, result, cluster, repeats, found))
     return result
 
 

@@ -80,8 +80,8 @@ def _lines(subject: Subject, test: RangeTest, bounds: Bounds, folder: Path) -> I
 
 
 def _next_command(subject: Subject, bounds: Bounds) -> str:
-    """A search of the same problem up to where the loss is lowest, with the optimiser that the test
-    is of."""
+    """A search of the same problem at the learning rates that the test leaves, with the optimiser
+    that it is of."""
     fixed = None
     if "optimizer" in subject.config and "optimizer" in SPACES[subject.model].domains:
         fixed = {"optimizer": subject.config["optimizer"]}

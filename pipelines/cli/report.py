@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pipelines.cli.options import to_type
-from pipelines.cli.summary import repeats_lines, result_lines
+from pipelines.cli.summary import baseline_lines, repeats_lines, result_lines
 from pipelines.cli.text import Terminal, format_config, print_plain, shown, wrapped
 from pipelines.cli.visible import visible
 from pipelines.record.trials import ranked
@@ -46,6 +46,10 @@ def look_lines(run: Run) -> Iterator[str]:
     over = f"mean +- standard deviation of {n} seeds" if n > 1 else "one seed"
     yield f"test      {look.samples} samples, {over}"
     yield from (f"          {name} {look.told(name)}" for name in look.values)
+    name = look.searched(run.metric)
+    if look.baselines:
+        told = [f"{model} {found[name]:.4f}" for model, found in look.baselines.items()]
+        yield f"baseline  {name} of {', '.join(told)}"
     yield (
         f"search    {run.metric} {run.finished[look.trials[0]].value:.4f} on validation, the best "
         f"of {len(run.finished)} trials and of their epochs: so it flatters"
@@ -87,6 +91,7 @@ def _lines(run: Run, top: int) -> Iterator[str]:
     data = f"{run.data.name}, {run.data.train} train + {run.data.validation} validation samples"
     yield f"run       {problem.name} with {run.spec.search.algo} on {data}"
     yield from result_lines(run.result, problem.folds)
+    yield from baseline_lines(run.result, run.baselines)
     yield from look_lines(run)
     yield from _findings(run)
     best = ranked(run.finished, METRICS[run.metric])[:top]

@@ -10,6 +10,7 @@ from pipelines.cli.options import to_type
 from pipelines.cli.text import format_bytes, format_config, format_seconds, shown
 from pipelines.cli.watching import cluster_line
 from pipelines.cluster.connect import Cluster
+from pipelines.record.baselines import Baselines
 from pipelines.record.files import RunFiles
 from pipelines.results.advice import advice
 from pipelines.study.disk import checkpoint_bytes, disk_of
@@ -185,14 +186,34 @@ def _other_metrics(metric: str, found: Mapping[str, float]) -> Iterator[str]:
         yield f"there     {'  '.join(others)}"
 
 
+def baseline_lines(result: StudyResult, baselines: Baselines) -> Iterator[str]:
+    """What quick models score, the best first; and whether a network is better."""
+    name = result.metric
+    metric = METRICS[name]
+    scores = {model: found[name] for model, found in baselines.items() if name in found}
+    if not scores:
+        return
+    ordered = sorted(scores, key=lambda model: scores[model], reverse=metric.mode == "max")
+    told = ", ".join(f"{model} {scores[model]:.4f}" for model in ordered)
+    yield f"baseline  {name} of {told}"
+    best = result.best
+    if best is None or best.value is None or not metric.better(best.value, scores[ordered[0]]):
+        yield f"          no network of the search is better than {ordered[0]}"
+
+
 def summary_lines(
-    study: Study, result: StudyResult, cluster: Cluster, repeats: Sequence[Repeats] = ()
+    study: Study,
+    result: StudyResult,
+    cluster: Cluster,
+    repeats: Sequence[Repeats] = (),
+    baselines: Baselines | None = None,
 ) -> Iterator[str]:
     """What came out, and what to type next."""
     files = RunFiles(study.folder)
     if result.ended_by:
         yield f"ended     {_ENDED_BY[result.ended_by]}"
     yield from result_lines(result, study.spec.problem.folds)
+    yield from baseline_lines(result, baselines or {})
     if result.best is None and result.failed:
         yield f"error     {result.failed[0].error} (all of it in {shown(files.errors)})"
     if repeats:
@@ -208,6 +229,8 @@ def summary_lines(
     if result.ended_by and not study.scheduler.pauses:
         yield f"go on     {to_type('run', resume=shown(study.folder))}"
     yield f"next      {to_type('report', str(shown(study.folder)))}"
+    if result.best is not None:
+        yield f"then      {to_type('evaluate', str(shown(study.folder)))}"
 
 
 def repeats_lines(repeats: Sequence[Repeats]) -> Iterator[str]:

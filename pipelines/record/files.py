@@ -91,6 +91,11 @@ class RunFiles:
         return self.folder / "winner.yaml"
 
     @property
+    def baselines(self) -> Path:
+        """What quick models score on the validation samples."""
+        return self.folder / "baselines.json"
+
+    @property
     def looks(self) -> Path:
         """What the test set has shown, and how often it was asked."""
         return self.folder / "evaluation.json"

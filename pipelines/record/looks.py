@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipelines.record.baselines import Baselines
 from search_spaces import Config
 
 
@@ -28,6 +29,13 @@ class Look:
     """Of a classification: samples of each class (row) taken for each class, mean over seeds."""
     predicted: Sequence[tuple[float, float]] = ()
     """Of a regression: targets and predictions, mean over seeds, in the target's own units."""
+    baselines: Baselines = field(default_factory=dict)
+    """What quick models score there that were fitted on the same samples."""
+
+    def searched(self, metric: str) -> str:
+        """The name here of ``metric``, a search's; of another where it was not measured."""
+        name = f"test_{metric.removeprefix('val_')}"
+        return name if name in self.values else next(iter(self.values))
 
     def mean(self, metric: str) -> float:
         return statistics.fmean(self.values[metric])

@@ -42,8 +42,8 @@ def range_space(
     seed: int,
     device: torch.device,
 ) -> RangedSpace:
-    """``space`` with lr from the lowest base_lr of its optimisers to where the loss of the last of
-    them is lowest, and with base_lr / max_lr of the cyclical policies as in the test.
+    """``space`` with lr from the lowest base_lr of its optimisers to the highest rate that a search
+    should try, and with base_lr / max_lr of the cyclical policies as in the test.
 
     Each optimiser is tested with the config ``first``, else the first that the space tries or
     draws.

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines.record.baselines import Baselines, read_baselines
 from pipelines.record.checks import check_prepared, check_trial
 from pipelines.record.files import RunFiles
 from pipelines.record.header import read_header, read_json
@@ -171,6 +172,15 @@ class Run:
         """The trainings of the best configs with other seeds, where there were any."""
         path = self.files.repeats
         return self._checked(path) if path.is_file() else []
+
+    @cached_property
+    def baselines(self) -> Baselines:
+        """What quick models score, by their names; empty where none was fitted.
+
+        Raises ``ValueError`` for a file that is none of ours.
+        """
+        path = self.files.baselines
+        return read_baselines(path) if path.is_file() else {}
 
     @cached_property
     def looks(self) -> list[Look]:

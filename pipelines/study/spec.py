@@ -189,7 +189,7 @@ class ResourceSettings(Settings):
 
 
 class RunSettings(Settings):
-    """Where the run lies."""
+    """Where the run lies, and what is made beside it."""
 
     name: Annotated[str, AfterValidator(check_run_name)] | None = None
     """Of the run; by default DATA-MODEL-ALGO-TIME."""
@@ -197,6 +197,8 @@ class RunSettings(Settings):
     """Where runs are kept."""
     storage: Place | None = None
     """Where trials keep checkpoints: a shared folder or s3://...; by default the run's folder."""
+    baseline: Annotated[bool, Parameter(negative="--no-baseline")] = True
+    """Fit quick models beside the search, to compare the network with."""
 
 
 class StudySpec(Settings):

@@ -14,6 +14,7 @@ from pipelines.study.runs import Run
 from pipelines.winner.candidates import Candidate
 from pipelines.winner.one_training import Training
 from pipelines.winner.training import all_but_test, train_all, trainable_of
+from trainables.baselines import arguments_of, baselines
 from trainables.data.datasets import TestData, TrialData
 
 if TYPE_CHECKING:
@@ -39,8 +40,9 @@ def evaluate(
     done: Callable[[int], None] = lambda n: None,
 ) -> Look:
     """Train each of ``candidates`` with ``n_seeds`` seeds that the search has not used, on the
-    connected cluster; then read the test rows, once. Several candidates are an ensemble: the mean
-    of their predictions. The record gets the look.
+    connected cluster; then read the test rows, once, also for quick models that are fitted on the
+    same samples. Several candidates are an ensemble: the mean of their predictions. The record gets
+    the look.
 
     Raises ``ValueError`` where the data have changed, where the trainable yields no model, and
     where a training diverges.
@@ -85,7 +87,12 @@ def _judged(
     outputs = [_predict(models, test.x, data.task) for models in ensembles]
     scores = [objective.judge(output, y) for output in outputs]
     values = {f"test_{name}": [s.values[name] for s in scores] for name in objective.measures}
+    arrays = {"x_train": data.x_train, "y_train": data.y_train, "x_val": test.x, "y_val": test.y}
     found: dict[str, Any] = {
+        "baselines": {
+            model: {n.replace("val_", "test_"): float(v) for n, v in metrics.items()}
+            for model, metrics in baselines(arrays, **arguments_of(data))
+        },
         "samples": len(test.x),
         "values": {**values, "test_loss": [s.loss for s in scores]},
     }

@@ -49,6 +49,7 @@ MIN_POINTS = 10
 CEILING = 1.5  # times the first losses: what explodes must not outweigh what comes before it
 CERTAINTY = 5.0  # standard errors from which a slope is no noise
 RISE = 1.25  # times the first loss, within half a decade, that is a divergence
+ABOVE_LOWEST = 3.0  # times the learning rate of the lowest loss: what a search should try too
 LEAST_FALL = 0.02  # of the first loss, from which a fall is one
 
 
@@ -62,13 +63,14 @@ class Bounds:
     lowest_lr: float  # where the smoothed loss is lowest
     width: float  # of the smoothing, see :func:`smooth`
     reason: str  # what in the curve says so, in one line
+    highest_lr: float | None = None  # that a search should try
     curve: str = "training"  # the loss that they are read off: training or validation
 
     @property
     def to_search(self) -> tuple[float, float]:
-        """Between which learning rates to search: up to where the loss is lowest, for short
-        trainings are often best between max_lr and there; see docs/results.md."""
-        return self.base_lr, max(self.max_lr, self.lowest_lr)
+        """Between which learning rates to search. Short trainings are often best above max_lr, and
+        with batch normalisation above the lowest loss of the test; see docs/results.md."""
+        return self.base_lr, self.highest_lr or max(self.max_lr, self.lowest_lr)
 
 
 class Smoothed(NamedTuple):
@@ -117,6 +119,7 @@ def suggest_bounds(lrs: Sequence[float], losses: Sequence[float], divisor: float
         steepest_lr=float(curve.lrs[steepest]),
         lowest_lr=float(curve.lrs[lowest]),
         width=width,
+        highest_lr=float(min(ABOVE_LOWEST * curve.lrs[lowest], curve.lrs[-1])),
         reason=_reason(curve, steepest, end, lowest),
     )
 

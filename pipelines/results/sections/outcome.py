@@ -42,6 +42,7 @@ def _blocks(found: Findings) -> Iterator[Block]:
             yield Words(f"At its best epoch it has {others}.")
         if found.changes_configs:
             yield Words("Its config changed while it trained; this is what it ended with.", "note")
+    yield from _baselines(found)
     yield from _repeats(found)
     if found.trials and (where := time_spent(found.trials)):
         yield Words(where)
@@ -71,6 +72,22 @@ def _other_metrics(found: Findings) -> str:
     metrics = found.best.metrics if found.best else {}
     names = [name for name in METRICS if name in metrics and name != found.score]
     return ", ".join(f"{name} {metrics[name]:.4g}" for name in names)
+
+
+def _baselines(found: Findings) -> Iterator[Block]:
+    """Beside the best trial."""
+    rows = {name: f for name, f in found.run.baselines.items() if found.score in f}
+    if not rows:
+        return
+    names = [name for name in METRICS if any(name in metrics for metrics in rows.values())]
+    if found.best is not None:
+        rows = {"the best trial": found.best.metrics, **rows}
+    yield Words("Quick models of scikit-learn on the same training and validation samples:")
+    told = [
+        [model, *(f"{metrics[n]:.4f}" if n in metrics else "" for n in names)]
+        for model, metrics in rows.items()
+    ]
+    yield Table(["model", *names], told)
 
 
 def _repeats(found: Findings) -> Iterator[Block]:

@@ -30,8 +30,7 @@ def tested(found: Findings) -> Section | None:
 def test_numbers(found: Findings) -> Iterator[tuple[str, str]]:
     """What was searched for, on the test set."""
     look = found.run.looks[-1]
-    searched = f"test_{found.score.removeprefix('val_')}"
-    name = searched if searched in look.values else next(iter(look.values))
+    name = look.searched(found.score)
     yield name, look.told(name).replace("+-", "±")
 
 
@@ -46,9 +45,14 @@ def _blocks(found: Findings, look: Look) -> Iterator[Block]:
         f"({look.samples} samples). Mean and standard deviation over the seeds:"
     )
     yield Table(
-        ["metric", "test", "validation, in the search"],
+        ["metric", "test", "validation, in the search", *(f"test: {m}" for m in look.baselines)],
         [
-            [name, look.told(name).replace("+-", "±"), _promised(found, look, name)]
+            [
+                name,
+                look.told(name).replace("+-", "±"),
+                _promised(found, look, name),
+                *(f"{scores[name]:.4f}" for scores in look.baselines.values()),
+            ]
             for name in look.values
         ],
     )

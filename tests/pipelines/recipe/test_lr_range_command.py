@@ -94,7 +94,7 @@ def test_digits(model: str, capsys: pytest.CaptureFixture[str]) -> None:
     bounds = content["bounds"]
     assert 0.01 < bounds["max_lr"] < 0.5
     assert bounds["base_lr"] == pytest.approx(bounds["max_lr"] / 10)
-    span = f"{bounds['base_lr']:.3g}..{bounds['lowest_lr']:.3g}"
+    span = f"{bounds['base_lr']:.3g}..{bounds['highest_lr']:.3g}"
     assert lines["next"].endswith(f"pipelines.run --model {model} --data digits --range lr={span}")
     assert f"{bounds['max_lr']:.3g}" in lines["bounds"]
 

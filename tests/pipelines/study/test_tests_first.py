@@ -82,7 +82,7 @@ def test_two_ranges_of_lr_contradict_each_other(given: dict[str, Any]) -> None:
 def test_the_bounds_reach_the_study() -> None:
     study = resolve(spec_of(model="cnn", lr_range_test=True))
     bounds = study.lr_bounds["sgd"]
-    assert study.space.domains["lr"] == Float(bounds.base_lr, bounds.lowest_lr, log=True)
+    assert study.space.domains["lr"] == Float(*bounds.to_search, log=True)
     assert any(note.startswith("lr range  sgd") for note in study.notes)
 
 

@@ -68,5 +68,5 @@ def test_where_batches_are_too_noisy_the_bounds_are_read_off_the_validation_loss
     bounds = find_bounds(test)
     assert bounds.curve == "validation"
     assert "on validation the loss falls fastest" in bounds.reason
-    assert bounds.to_search == (bounds.base_lr, bounds.lowest_lr)
+    assert bounds.to_search == pytest.approx((bounds.base_lr, 3 * bounds.lowest_lr))
     assert 1e-4 < bounds.max_lr <= bounds.lowest_lr < 3e-2

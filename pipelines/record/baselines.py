@@ -1,0 +1,29 @@
+"""What quick models score on the samples of a run: ``baselines.json``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeAlias
+
+# By the name of a model, its metrics.
+Baselines: TypeAlias = Mapping[str, Mapping[str, float]]
+
+
+def write_baselines(path: Path, found: Baselines) -> None:
+    """Whole or not at all."""
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n")
+    part.replace(path)
+
+
+def read_baselines(path: Path) -> Baselines:
+    """Raises ``ValueError`` for a file that holds none."""
+    try:
+        content = json.loads(path.read_text())
+        return {
+            str(name): {k: float(v) for k, v in found.items()} for name, found in content.items()
+        }
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        raise ValueError(f"{path} cannot be read: {error}") from None

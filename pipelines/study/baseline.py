@@ -1,0 +1,88 @@
+"""Quick models beside a search, for a user to know whether the network is worth it.
+
+They are fitted in a process of their own that gets what the trials leave of the machine, from the
+first epoch of the search on.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+
+import trainables
+from pipelines.record.baselines import Baselines
+from trainables.baselines import arguments_of, write_arrays
+from trainables.data.datasets import TrialData
+
+PATIENCE = 0.1  # of the time that the search took, that its end waits for the last model
+# The niceness comes first: libraries take a second to import.
+_PROGRAM = "import os, sys; os.nice(19); from trainables.baselines import main; main(*sys.argv[1:])"
+
+
+class BaselineProcess:
+    """As a context manager it leaves nothing behind."""
+
+    def __init__(self, data: TrialData) -> None:
+        """Of several folds, give the first."""
+        self._data = data
+        self._process: subprocess.Popen[bytes] | None = None
+        self._starting: threading.Thread | None = None
+
+    def __enter__(self) -> BaselineProcess:
+        self._folder = tempfile.TemporaryDirectory(prefix="rangefinder-")
+        self._found = Path(self._folder.name, "found.jsonl")
+        return self
+
+    def start(self) -> None:
+        """At once, and without waiting for it."""
+        self._starting = threading.Thread(target=self._start, daemon=True)
+        self._starting.start()
+
+    def _start(self) -> None:
+        with suppress(OSError):  # no room for the data: then there are no baselines
+            arrays = Path(self._folder.name, "data.npz")
+            write_arrays(self._data, arrays)
+            place = str(Path(trainables.__file__).parents[1])
+            with self._found.open("wb") as out:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-c", _PROGRAM, arrays, json.dumps(arguments_of(self._data))],
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=subprocess.DEVNULL,
+                    cwd=self._folder.name,
+                    env={**os.environ, "PYTHONPATH": place, "OMP_NUM_THREADS": "1"},
+                    start_new_session=True,  # Ctrl-C is for the search
+                )
+
+    def result(self, patience: float) -> Baselines:
+        """The models that are done within so many seconds from now; none where it was not
+        started."""
+        if self._starting is None:
+            return {}
+        self._starting.join(patience)
+        if self._process is None:
+            return {}
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(patience)
+        lines = self._found.read_text().splitlines(keepends=True)
+        return dict(json.loads(line) for line in lines if line.endswith("\n"))
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._starting is not None:
+            self._starting.join()
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        self._folder.cleanup()

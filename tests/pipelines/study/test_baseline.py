@@ -1,0 +1,103 @@
+"""Quick models beside a search: in a process of their own, that nothing waits for long."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from pipelines import report, run
+from pipelines.cli.command import main
+from pipelines.cli.summary import baseline_lines
+from pipelines.cluster.connect import Cluster
+from pipelines.record.baselines import read_baselines, write_baselines
+from pipelines.results.run_page import report_page
+from pipelines.study.baseline import BaselineProcess
+from pipelines.study.result import StudyResult
+from pipelines.study.runs import open_run
+from tests.pipelines.recorded import write_run
+from tests.pipelines.results.made import searched
+from trainables.data.datasets import load
+
+FOUND = {"majority class": {"val_accuracy": 0.1}, "gradient boosting": {"val_accuracy": 0.97}}
+
+
+def test_the_models_are_fitted_and_the_process_gives_way_to_others() -> None:
+    with BaselineProcess(load("wine")) as baseline:
+        baseline.start()
+        found = baseline.result(60)
+        process = baseline._process
+    assert list(found) == ["majority class", "logistic regression", "gradient boosting"]
+    assert found["logistic regression"]["val_accuracy"] > 0.9
+    assert process is not None
+    assert process.returncode == 0
+
+
+def test_what_is_not_done_in_time_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "pipelines.study.baseline._PROGRAM",
+        "import os, time; os.nice(19)\n"
+        """print('["majority class", {"val_accuracy": 0.4}]', flush=True)\n"""
+        "print('[\"half', end='', flush=True); time.sleep(600)",
+    )
+    with BaselineProcess(load("wine")) as baseline:
+        baseline.start()
+        started = time.monotonic()
+        while not baseline.result(0.1) and time.monotonic() - started < 60:
+            pass
+        assert baseline.result(0.1) == {"majority class": {"val_accuracy": 0.4}}
+        assert baseline._process is not None
+        pid, folder = baseline._process.pid, Path(baseline._folder.name)
+        assert os.getpriority(os.PRIO_PROCESS, pid) == 19
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    assert not folder.exists()
+
+
+def test_nothing_is_fitted_where_the_search_trained_nothing() -> None:
+    with BaselineProcess(load("wine")) as baseline:
+        assert baseline.result(60) == {}
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_a_search_shows_them_beside_its_score(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.cli.launch.PATIENCE", 100.0)
+    monkeypatch.setattr("pipelines.cli.launch.BaselineProcess", BaselineProcess)
+    options = ["--data", "wine", "--trials", "2", "--max-epochs", "2", "--name"]
+    assert main(run.app, [*options, "it"]) == 0
+    shown = capsys.readouterr().out
+    assert "baseline  val_accuracy of " in shown
+    assert "gradient boosting" in shown
+    found = open_run("runs/it").baselines
+    assert list(found) == ["majority class", "logistic regression", "gradient boosting"]
+    assert main(report.app, ["runs/it"]) == 0
+    assert "baseline  val_accuracy" in capsys.readouterr().out
+    assert main(run.app, [*options, "without", "--no-baseline"]) == 0
+    assert "baseline" not in capsys.readouterr().out
+    assert open_run("runs/without").baselines == {}
+
+
+def test_the_best_comes_first_and_a_network_that_is_no_better_is_told() -> None:
+    trials = searched(20)
+    result = StudyResult(trials, "val_accuracy", 3)
+    (line, verdict) = baseline_lines(result, FOUND)
+    assert line == "baseline  val_accuracy of gradient boosting 0.9700, majority class 0.1000"
+    assert verdict == "          no network of the search is better than gradient boosting"
+    assert len(list(baseline_lines(result, {"majority class": {"val_accuracy": 0.1}}))) == 1
+    assert not list(baseline_lines(result, {}))
+
+
+def test_the_page_has_them_beside_the_best_trial(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "it", searched(20), max_epochs=3)
+    write_baselines(folder / "baselines.json", FOUND)
+    assert read_baselines(folder / "baselines.json") == FOUND
+    outcome = report_page(open_run(folder)).sections[0]
+    (table,) = [b for b in outcome.blocks if getattr(b, "head", [""])[0] == "model"]
+    assert [row[0] for row in table.rows] == ["the best trial", *FOUND]  # type: ignore[union-attr]
+    (folder / "baselines.json").write_text("[1]")
+    with pytest.raises(ValueError, match="cannot be read"):
+        _ = open_run(folder).baselines

@@ -1,0 +1,83 @@
+"""Quick models of scikit-learn, measured as networks are."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from trainables import baselines as quick
+from trainables.baselines import arguments_of, baselines, main, write_arrays
+from trainables.data.datasets import TrialData, load, with_balanced_classes
+from trainables.training.metrics import metrics_of
+from trainables.training.objective import objective_of
+
+
+def found(data: TrialData) -> dict[str, dict[str, float]]:
+    arrays = {name: getattr(data, name) for name in ("x_train", "y_train", "x_val", "y_val")}
+    return dict(baselines(arrays, **arguments_of(data)))
+
+
+def test_a_classification() -> None:
+    data = load("breast_cancer")
+    scores = found(data)
+    assert list(scores) == ["majority class", "logistic regression", "gradient boosting"]
+    assert all(set(metrics) == set(metrics_of("classification")) for metrics in scores.values())
+    # Outputs that are the logarithms of the classes' shares predict as the majority class does.
+    shares = np.bincount(data.y_train) / len(data.y_train)
+    outputs = torch.from_numpy(np.log(shares)).expand(len(data.y_val), 2)
+    judged = objective_of(data).judge(outputs, torch.from_numpy(data.y_val))
+    for name, value in judged.values.items():
+        assert scores["majority class"][f"val_{name}"] == pytest.approx(value), name
+    assert scores["majority class"]["val_loss"] == pytest.approx(judged.loss)
+    assert min(scores[m]["val_accuracy"] for m in list(scores)[1:]) > 0.9
+    balanced = found(with_balanced_classes(data))["logistic regression"]
+    assert balanced["val_loss"] != scores["logistic regression"]["val_loss"]
+
+
+def test_a_regression_is_in_the_units_of_the_target() -> None:
+    data = load("diabetes")
+    scores = found(data)
+    assert list(scores) == ["mean", "ridge regression", "gradient boosting"]
+    outputs = torch.zeros(len(data.y_val), 1)
+    judged = objective_of(data).judge(outputs, torch.from_numpy(data.y_val))
+    for name, value in judged.values.items():
+        assert scores["mean"][f"val_{name}"] == pytest.approx(value, rel=1e-4), name
+    assert scores["ridge regression"]["val_r2"] > 0.4
+
+
+def test_images_are_rows_and_what_takes_long_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = load("digits")
+    small = replace(data, x_train=data.x_train[:200], y_train=data.y_train[:200])
+    monkeypatch.setattr(quick, "MOST_BOOSTED", 1000)
+    assert list(found(small)) == ["majority class", "logistic regression"]
+
+
+def test_boosting_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    trees: list[int] = []
+
+    def count(model: Any, *_: object) -> dict[str, float]:
+        trees.append(getattr(model, "max_iter", None) or 0)
+        return {}
+
+    monkeypatch.setattr(quick, "_regression", count)
+    found(load("diabetes"))
+    monkeypatch.setattr(quick, "SECONDS", 0.0)
+    found(load("diabetes"))
+    assert trees[2] == 100
+    assert trees[5] == 10
+
+
+def test_the_program_prints_each_as_it_is_done(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = load("diabetes")
+    write_arrays(data, tmp_path / "data.npz")
+    main(str(tmp_path / "data.npz"), json.dumps(arguments_of(data)))
+    lines = capsys.readouterr().out.splitlines()
+    assert dict(json.loads(line) for line in lines) == found(data)

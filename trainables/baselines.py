@@ -1,0 +1,127 @@
+"""What quick models of scikit-learn score on the same split: a network that is no better is not
+worth it.
+
+:func:`main` does it in a process of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from trainables.data.datasets import TrialData
+
+SECONDS = 30.0  # of computing, after which gradient boosting adds no more trees
+# Values (samples times features) up to which a model is quick on one core.
+MOST_LINEAR, MOST_BOOSTED = 100_000_000, 20_000_000
+_TREES, _AT_ONCE = 100, 10
+_ARRAYS = ("x_train", "y_train", "x_val", "y_val")
+
+
+def baselines(
+    data: Mapping[str, np.ndarray], *, task: str, balanced: bool, target_std: float
+) -> Iterator[tuple[str, dict[str, float]]]:
+    """The name of each model and its metrics, called as in METRICS, on ``x_val``; the fastest model
+    first. The arrays of ``data`` are those of a :class:`trainables.data.datasets.TrialData`."""
+    x_train, x_val = (data[name].reshape(len(data[name]), -1) for name in ("x_train", "x_val"))
+    y_train, y_val = data["y_train"], data["y_val"]
+    judge = _classification if task == "classification" else _regression
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a linear model that has not converged will do
+        for name, model, most in _models(task, balanced):
+            if x_train.size <= most:
+                _fit(model, x_train, y_train)
+                yield name, judge(model, x_val, y_val, target_std)
+
+
+def _models(task: str, balanced: bool) -> Iterator[tuple[str, Any, float]]:
+    from sklearn.dummy import DummyClassifier, DummyRegressor
+    from sklearn.linear_model import LogisticRegression, Ridge
+
+    weights = "balanced" if balanced else None
+    if task == "classification":
+        yield "majority class", DummyClassifier(strategy="prior"), float("inf")
+        yield "logistic regression", LogisticRegression(class_weight=weights), MOST_LINEAR
+    else:
+        yield "mean", DummyRegressor(), float("inf")
+        yield "ridge regression", Ridge(), MOST_LINEAR
+
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+    options = {"random_state": 0, "max_iter": _AT_ONCE, "warm_start": True}
+    if task == "classification":
+        boosting = HistGradientBoostingClassifier(class_weight=weights, **options)
+    else:
+        boosting = HistGradientBoostingRegressor(**options)
+    yield "gradient boosting", boosting, MOST_BOOSTED
+
+
+def _fit(model: Any, x: np.ndarray, y: np.ndarray) -> None:
+    """Boosting in steps, to end in time; it ends by itself where more trees do not help."""
+    started = time.process_time()
+    model.fit(x, y)
+    if not getattr(model, "warm_start", False):
+        return
+    while model.n_iter_ == model.max_iter < _TREES and time.process_time() - started < SECONDS:
+        model.set_params(max_iter=model.max_iter + _AT_ONCE)
+        model.fit(x, y)
+
+
+def _classification(model: Any, x: np.ndarray, y: np.ndarray, _: float) -> dict[str, float]:
+    from sklearn import metrics
+
+    probabilities = model.predict_proba(x)
+    taken, truth = probabilities.argmax(1), np.eye(probabilities.shape[1])[y]
+    some = truth.any(0)  # what no sample is of has no curve
+    return {
+        "val_accuracy": metrics.accuracy_score(y, taken),
+        "val_balanced_accuracy": metrics.balanced_accuracy_score(y, taken),
+        "val_f1": metrics.f1_score(y, taken, average="macro", zero_division=0),
+        "val_auc": metrics.roc_auc_score(truth[:, some], probabilities[:, some]),
+        "val_average_precision": metrics.average_precision_score(
+            truth[:, some], probabilities[:, some]
+        ),
+        "val_loss": metrics.log_loss(y, probabilities, labels=np.arange(len(some))),
+    }
+
+
+def _regression(model: Any, x: np.ndarray, y: np.ndarray, std: float) -> dict[str, float]:
+    from sklearn import metrics
+
+    predicted = model.predict(x)
+    return {
+        "val_r2": metrics.r2_score(y, predicted),
+        "val_rmse": metrics.root_mean_squared_error(y, predicted) * std,
+        "val_mae": metrics.mean_absolute_error(y, predicted) * std,
+        "val_loss": metrics.mean_squared_error(y, predicted),
+    }
+
+
+def arguments_of(data: TrialData) -> dict[str, Any]:
+    """What :func:`baselines` takes beside the arrays, in what JSON has."""
+    return {
+        "task": data.task,
+        "balanced": bool(data.class_weights),
+        "target_std": data.target_std,
+    }
+
+
+def write_arrays(data: TrialData, path: Path) -> None:
+    """For :func:`main`."""
+    np.savez(path, **{name: getattr(data, name) for name in _ARRAYS})
+
+
+def main(path: str, arguments: str) -> None:
+    """Prints a line of JSON for each model that is done, of the arrays in the file ``path``."""
+    with np.load(path) as arrays:
+        data = {name: arrays[name] for name in _ARRAYS}
+    for name, metrics in baselines(data, **json.loads(arguments)):
+        found = {metric: float(value) for metric, value in metrics.items()}
+        print(json.dumps([name, found]), flush=True)
