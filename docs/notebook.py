@@ -5,7 +5,9 @@
 # Jupyter with jupytext), or run it: `python docs/notebook.py`.
 
 # %%
-from pipelines import StudySpec, open_run, search
+from sklearn.datasets import load_wine
+
+from pipelines import StudySpec, evaluate_run, export_model, open_run, search
 
 # %% [markdown]
 # The settings are those of `python pipelines/run.py --help`, in groups. What is left out has its
@@ -51,6 +53,19 @@ print(losses.round(3).iloc[:, :4])
 # %%
 again = open_run(run.files.folder)
 print(again.spec.search.algo, len(again.finished), again.study.trials[0].duration)
+
+# %% [markdown]
+# What the winner is worth: it is trained again with other seeds, and the test set is read, once.
+# Then the model goes into a folder, and predicts from there; see `docs/use.md`.
+
+# %%
+look = evaluate_run(run, quiet=True)
+print(look.told("test_accuracy"), look.baselines["logistic regression"]["test_accuracy"])
+
+# %%
+model = export_model(run, run.files.folder / "model")
+new = load_wine(as_frame=True).data.iloc[:3]
+print(model.predict(new).round(3))
 
 # %% [markdown]
 # Your own function and space need not be written to a file.

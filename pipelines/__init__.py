@@ -7,13 +7,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pipelines.api import search
+    from pipelines.api import evaluate_run, export_model, search
     from pipelines.study.runs import Run, open_run
     from pipelines.study.spec import StudySpec
     from pipelines.study.study_file import read_study
     from pipelines.winner.exported import load_model
 
-__all__ = ["Run", "StudySpec", "load_model", "open_run", "read_study", "search"]
+__all__ = [
+    "Run",
+    "StudySpec",
+    "evaluate_run",
+    "export_model",
+    "load_model",
+    "open_run",
+    "read_study",
+    "search",
+]
 
 # Imported when they are used: a command that shows its help must not wait for torch and Ray.
 _PLACES = {
@@ -22,6 +31,8 @@ _PLACES = {
     "load_model": "pipelines.winner.exported",
     "open_run": "pipelines.study.runs",
     "read_study": "pipelines.study.study_file",
+    "evaluate_run": "pipelines.api",
+    "export_model": "pipelines.api",
     "search": "pipelines.api",
 }
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 
+from pipelines.cli.connection import Address
+from pipelines.cli.evaluate import run_evaluation
 from pipelines.cli.launch import launch
 from pipelines.cli.report import report_line
 from pipelines.cli.text import Terminal, print_plain
 from pipelines.cluster.connect import LOCAL, check_address, connecting
 from pipelines.record.lock import holding
+from pipelines.record.looks import Look
 from pipelines.study.ahead import imports_of_trials, job_of
 from pipelines.study.fit import check_trial_here
 from pipelines.study.left import nothing_left
@@ -18,6 +21,10 @@ from pipelines.study.resuming import resume as resumed_study
 from pipelines.study.runs import Run, open_run
 from pipelines.study.spec import StudySpec
 from pipelines.tuner.trial import Trainable
+from pipelines.winner.candidates import candidate
+from pipelines.winner.exported import ExportedModel, load_model
+from pipelines.winner.exporting import check_export, export
+from pipelines.winner.settings import EvaluationSettings
 from search_spaces import SearchSpace
 
 
@@ -69,3 +76,47 @@ def search(
         launch(study, connected, console)
     print_plain(console, report_line(study.folder))
     return open_run(study.folder)
+
+
+def evaluate_run(
+    run: Run,
+    *,
+    trial: str | None = None,
+    ensemble: int | None = None,
+    seeds: int = 5,
+    again: bool = False,
+    address: str | None = None,
+    quiet: bool = False,
+) -> Look:
+    """Train the winner of a run again and read the test set, once; see ``docs/use.md``.
+
+    Args:
+        run: What :func:`search` or ``open_run`` returned.
+        trial: The number of another trial, as in the report.
+        ensemble: So many of the best configs together.
+        seeds: Trainings of each config.
+        again: Look at the test set once more.
+        address: As for :func:`search`.
+        quiet: Show nothing.
+
+    Raises:
+        ValueError: where there is nothing to evaluate, before anything is trained.
+    """
+    settings = EvaluationSettings(trial=trial, ensemble=ensemble, seeds=seeds, again=again)
+    console = Terminal(quiet=quiet)
+    return run_evaluation(run.files.folder, settings, Address(address=address), console)
+
+
+def export_model(
+    run: Run, folder: str | Path, *, trial: str | None = None, onnx: bool = False
+) -> ExportedModel:
+    """Write the winner of a run, or another trial, into a folder, and load it from there.
+
+    Raises:
+        ValueError: where there is nothing to export, before anything is written.
+    """
+    place = Path(folder).expanduser().absolute()
+    chosen = None if trial is None else candidate(run, trial)
+    check_export(place, onnx=onnx)
+    export(run, chosen, place, onnx=onnx)
+    return load_model(place)

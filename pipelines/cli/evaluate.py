@@ -9,8 +9,9 @@ from rich.console import Console
 
 from pipelines.cli.connection import Address
 from pipelines.cli.report import look_lines, report_line
-from pipelines.cli.text import format_config, print_lines, print_plain
+from pipelines.cli.text import Terminal, format_config, print_lines, print_plain
 from pipelines.cluster.connect import LOCAL, check_address, connecting
+from pipelines.record.looks import Look
 from pipelines.study.fit import check_trial, check_trial_here
 from pipelines.study.runs import Run, open_run
 from pipelines.winner.candidates import Candidate, best_candidates, candidate, winner
@@ -20,13 +21,18 @@ from pipelines.winner.settings import EvaluationSettings
 _OF_A_TRAINING = ("pipelines.winner.one_training", "trainables.training.fit")
 
 
-def run_evaluation(folder: Path, settings: EvaluationSettings, where: Address) -> None:
-    """Raises ``ValueError``, before anything is trained, where there is nothing to evaluate."""
+def run_evaluation(
+    folder: Path, settings: EvaluationSettings, where: Address, console: Console | None = None
+) -> Look:
+    """What the test set has shown, which is printed too.
+
+    Raises ``ValueError``, before anything is trained, where there is nothing to evaluate.
+    """
+    console = console or Terminal()
     run = open_run(folder)
     check_first_look(run, again=settings.again)
     chosen = _candidates(run, settings)
     resources = run.spec.resources
-    console = Console(highlight=False)
     check_address(where.address)
     if where.address == LOCAL:
         check_trial_here(resources)
@@ -38,9 +44,10 @@ def run_evaluation(folder: Path, settings: EvaluationSettings, where: Address) -
         def done(n: int) -> None:
             print_plain(console, f"trained   {n} of {total}")
 
-        evaluate(run, chosen, settings.seeds, done)
+        look = evaluate(run, chosen, settings.seeds, done)
     print_lines(console, look_lines(open_run(folder)))
     print_plain(console, report_line(folder))
+    return look
 
 
 def _candidates(run: Run, settings: EvaluationSettings) -> list[Candidate]:

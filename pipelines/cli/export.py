@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.console import Console
-
 from pipelines.cli.options import to_type
-from pipelines.cli.text import print_lines, shown
+from pipelines.cli.text import Terminal, print_lines, shown
 from pipelines.study.runs import open_run
 from pipelines.winner.candidates import candidate
 from pipelines.winner.exporting import check_export, export
@@ -25,7 +23,7 @@ def run_export(run_folder: Path, folder: Path, settings: ExportSettings) -> None
     size = sum(path.stat().st_size for path in folder.iterdir())
     source = "photo.png" if trained.data.is_image else "mine.csv"
     print_lines(
-        Console(highlight=False),
+        Terminal(),
         [
             f"model     {shown(folder)}: trained on {trained.trained_on}",
             f"files     {files} ({size / 1e6:.1f} MB)",

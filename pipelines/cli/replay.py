@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.console import Console
-
 from pipelines.cli.command import FAILURE
-from pipelines.cli.text import format_config, print_plain
+from pipelines.cli.text import Terminal, format_config, print_plain
 from pipelines.study.runs import open_run
 from pipelines.winner.candidates import find_trial
 from pipelines.winner.replaying import (
@@ -26,7 +24,7 @@ def run_replay(folder: Path, name: str) -> int:
     run = open_run(folder)
     number, trial = find_trial(run, name)
     check_replayable(run, trial)
-    console = Console(highlight=False)
+    console = Terminal()
     print_plain(console, f"trial {number:<4}seed {trial.seed}, {format_config(trial.config)}")
 
     def show(epoch: ReplayedEpoch) -> None:
