@@ -33,8 +33,8 @@ def run_predict(folder: Path, source: Path, output: Path | None) -> None:
     try:
         with part.open("wb") as out:
             for n in write_predictions(model, source, out):
-                if n >= _LEAST_SHOWN:
-                    print(f"\rpredicted {n:,}", end="", file=sys.stderr)
+                if n >= _LEAST_SHOWN and sys.stderr.isatty():
+                    print(f"\rpredicted {n:,}", end="\r", file=sys.stderr)
         part.replace(output)
     finally:
         part.unlink(missing_ok=True)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _ROWS = 1 << 16
-_BLOCK = 1 << 23  # bytes
+_BLOCK = 1 << 21  # bytes
 
 
 def stream_table(

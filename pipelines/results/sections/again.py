@@ -24,6 +24,8 @@ def again(found: Findings) -> Section:
     ]
     following = [
         typed("report", folder),
+        typed("evaluate", folder),
+        typed("export", folder, "model"),
         typed("run", "--study", str(_shown(run.files.spec)), "--name", "again"),
         typed("zoom", folder),
         typed("run", "--zoom-from", folder),

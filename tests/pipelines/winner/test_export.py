@@ -24,7 +24,7 @@ from pipelines.cli.command import main
 from pipelines.record.looks import Look, add_look
 from pipelines.record.trials import FinishedTrial, State
 from pipelines.winner import exporting
-from search_spaces import SPACES
+from search_spaces import SPACES, Float, SearchSpace
 from tests.pipelines.recorded import write_run
 from trainables.data import table_streams
 from trainables.data.datasets import TrialData, load
@@ -169,6 +169,52 @@ def test_a_folder_of_images() -> None:
     assert len(everything) == 40
     one = predicted("model", files[0])
     assert one["p_dark"].iloc[0] == pytest.approx(probabilities[0, 0], rel=1e-5)
+
+
+MINE = """
+import torch
+from torch.nn.functional import cross_entropy
+
+
+def train(config, data, *, max_epochs, seed, device):
+    torch.manual_seed(seed)
+    x, y = torch.tensor(data.x_train), torch.tensor(data.y_train)
+    model = torch.nn.Linear(x.shape[1], data.n_classes)
+    optimizer = torch.optim.SGD(model.parameters(), lr=config["lr"])
+    for _ in range(max_epochs):
+        optimizer.zero_grad()
+        loss = cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+        yield {"val_loss": loss.item()}, model
+"""
+
+
+def test_a_function_of_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(Path.cwd())
+    Path("mine_to_export.py").write_text(MINE)
+    table().drop(columns="price").to_csv("mine.csv", index=False)
+    data = load("mine.csv", target="kind")
+    weights = torch.nn.Linear(data.input_shape[0], 2)
+    folder = Path("runs/own")
+    write_run(
+        folder,
+        [FinishedTrial("a", {"lr": 0.1}, State.COMPLETE, {1: 0.5, 2: 0.4}, 0.4, 2, seed=3)],
+        space=SearchSpace({"lr": Float(0.01, 1.0)}),
+        data="mine.csv",
+        target="kind",
+        metric="val_loss",
+        trainable="mine_to_export:train",
+        fingerprint=data.fingerprint,
+        max_epochs=2,
+    )
+    torch.save(weights.state_dict(), folder / "best.pt")
+    assert main(export.app, [str(folder), "kept"]) == 0
+    x = torch.from_numpy(data.x_val)
+    with torch.no_grad():
+        assert torch.equal(torch.from_numpy(load_model("kept").of_inputs(data.x_val)), weights(x))
+    assert main(export.app, [str(folder), "again", "--trial", "0"]) == 0
+    assert load_model("again").of_inputs(data.x_val).shape == (len(x), 2)
 
 
 def test_the_folder_holds_nothing_pickled_and_says_what_it_is() -> None:
