@@ -32,7 +32,7 @@ from pipelines.study.baseline import PATIENCE, BaselineProcess
 from pipelines.study.estimate import estimate
 from pipelines.study.finish import finish
 from pipelines.study.fit import check_trial
-from pipelines.study.interrupts import EXIT_CODES, interruptible
+from pipelines.study.interrupts import EXIT_CODES, interruptible, renew
 from pipelines.study.left import searched
 from pipelines.study.repeats import Repeats, run_repeats
 from pipelines.study.result import StudyResult
@@ -47,7 +47,8 @@ def launch(study: Study, connected: Callable[[], Cluster], console: Console) -> 
 
     Raises ``ValueError`` before anything is written where the search cannot run.
     """
-    study, cluster = _ready(study, connected, console)
+    with interruptible():
+        study, cluster = _ready(study, connected, console)
 
     watching = Watching(console, study.folder.parent)
     files = RunFiles(study.folder)
@@ -125,6 +126,7 @@ def _ready(
     measured = study.spec.resources.measured
     ALGORITHMS[study.spec.search.algo](study.problem)  # refuses, before Ray, what it cannot search
     cluster = connected()
+    renew()
     check_trial(cluster.nodes_at_most(), study.spec.resources)
     if measured:
         if not dry_run:

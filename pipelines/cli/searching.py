@@ -21,12 +21,15 @@ def run_search(spec: StudySpec, where: Connection, options: RunOptions) -> int:
     if options.plot_schedule and spec.problem.trainable:
         raise ValueError(f"`plot_schedule` knows no schedule of {spec.problem.trainable}")
 
+    from pipelines.study.interrupts import interruptible
+
     if options.resume is None:
-        return _search(spec, where, options)
+        with interruptible():
+            return _search(spec, where, options)
     from pipelines.record.lock import holding
     from pipelines.study.runs import open_run
 
-    with holding(open_run(options.resume).files):
+    with interruptible(), holding(open_run(options.resume).files):
         return _search(spec, where, options)
 
 

@@ -52,17 +52,25 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     """
     if not path.is_file():
         return []
-    entries = []
     whole, _, _ = path.read_bytes().rpartition(b"\n")
-    for number, line in enumerate(whole.split(b"\n") if whole else [], 1):
-        try:
-            entry = json.loads(line)
-        except ValueError as error:
-            raise ValueError(f"{path}, line {number} cannot be read: {error}") from None
+    if not whole:
+        return []
+    try:  # at once: thrice as fast as line by line
+        entries = json.loads(b"[" + whole.replace(b"\n", b",") + b"]")
+    except ValueError:
+        entries = [_read(line, f"{path}, line {n}") for n, line in enumerate(whole.split(b"\n"), 1)]
+    for number, entry in enumerate(entries, 1):
         if not isinstance(entry, dict):
             raise ValueError(f"{path}, line {number} is no JSON object")
-        entries.append(entry)
-    return entries
+    return list(entries)
+
+
+def _read(line: bytes, where: str) -> object:
+    try:
+        entry: object = json.loads(line)
+    except ValueError as error:
+        raise ValueError(f"{where} cannot be read: {error}") from None
+    return entry
 
 
 def torn(path: Path) -> int:

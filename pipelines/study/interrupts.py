@@ -22,6 +22,8 @@ EXIT_CODES = {
 
 _asking: list[Callable[[str], None]] = []  # of what runs now, the innermost last
 
+_heard: list[tuple[list[signal.Signals], Callable[[int, FrameType | None], None]]] = []
+
 
 class Interrupted(KeyboardInterrupt):
     """There is nothing to end in good order, or it is to be left at once."""
@@ -61,12 +63,22 @@ def interruptible(ask: Callable[[str], None] | None = None) -> Iterator[None]:
         # Whoever started this with nohup does not want it to end with the terminal.
         heard = [n for n in _SIGNALS if signal.getsignal(n) is not signal.SIG_IGN]
         before = {number: signal.signal(number, handle) for number in heard}
+    _heard.append((list(before), handle))
     try:
         yield
     finally:
+        _heard.pop()
         _asking.pop()
         for number, handler in before.items():
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+
+
+def renew() -> None:
+    """Ray has started, and its own handler of SIGTERM, which prints a stack, stands before ours."""
+    if _heard and threading.current_thread() is threading.main_thread():
+        numbers, handle = _heard[-1]
+        for number in numbers:
+            signal.signal(number, handle)
 
 
 def output_closed() -> None:
