@@ -38,13 +38,14 @@ def interruptible(ask: Callable[[str], None] | None = None) -> Iterator[None]:
     """Inside, the first interruption calls ``ask`` with its reason. Any later one, and any where
     nobody is to be asked, raises :class:`Interrupted` in the main thread."""
 
-    was_asked = False
+    was_asked, left = False, ""
 
     def come(reason: str) -> None:
-        nonlocal ask, was_asked
+        nonlocal ask, was_asked, left
         asked, ask = ask, None
         was_asked = asked is not None
         if asked is None:
+            left = reason
             raise Interrupted(reason)
         asked(reason)
 
@@ -66,6 +67,10 @@ def interruptible(ask: Callable[[str], None] | None = None) -> Iterator[None]:
     _heard.append((list(before), handle))
     try:
         yield
+    except KeyboardInterrupt as error:
+        if left and not isinstance(error, Interrupted):  # Ray raises one of its own in its place
+            raise Interrupted(left) from error
+        raise
     finally:
         _heard.pop()
         _asking.pop()

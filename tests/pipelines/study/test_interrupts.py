@@ -156,3 +156,17 @@ def test_an_output_that_nobody_reads_is_asked_about_too(monkeypatch: pytest.Monk
     assert asked == ["closed output"]
     with pytest.raises(Interrupted):
         output_closed()
+
+
+def ends_as_rays(number: signal.Signals) -> None:
+    """With an interrupt of its own in the place of the one that came."""
+    with interruptible():
+        try:
+            os.kill(os.getpid(), number)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt from None
+
+
+def test_the_reason_is_not_lost_where_another_interrupt_takes_its_place() -> None:
+    with pytest.raises(Interrupted, match="SIGTERM"):
+        ends_as_rays(signal.SIGTERM)
