@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from pipelines.cli.command import FAILURE
+from pipelines.cli.command import FAILURE, leave
 from pipelines.cli.display import Display
 from pipelines.cli.options import to_type
 from pipelines.cli.share_lines import share_lines
@@ -26,6 +26,7 @@ from pipelines.cli.watching import Watching
 from pipelines.cluster.connect import Cluster, slot_counter
 from pipelines.cluster.preflight import preflight
 from pipelines.cluster.sharing import gpu_counter, mps_by_node
+from pipelines.cluster.watch import end_ray, watched
 from pipelines.record.baselines import read_baselines, write_baselines
 from pipelines.record.files import RunFiles
 from pipelines.study.baseline import PATIENCE, BaselineProcess
@@ -53,7 +54,20 @@ def launch(study: Study, connected: Callable[[], Cluster], console: Console) -> 
     watching = Watching(console, study.folder.parent)
     files = RunFiles(study.folder)
     known = read_baselines(files.baselines) if files.baselines.is_file() else {}
-    with BaselineProcess(study.data) as baseline, interruptible(), _saying_how_to_go_on(study):
+
+    def lost(reason: str) -> None:
+        """No thread of this process gets out of Ray any more."""
+        print(f"error: {reason}: the search has stopped", file=sys.stderr)
+        _say_how_to_go_on(study)
+        end_ray()
+        leave(FAILURE)
+
+    with (
+        BaselineProcess(study.data) as baseline,
+        interruptible(),
+        _saying_how_to_go_on(study),
+        watched(lost, started_here=cluster.started_here),
+    ):
 
         def begun() -> None:
             watching.open(cluster)
@@ -81,10 +95,14 @@ def _saying_how_to_go_on(study: Study) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        if RunFiles(study.folder).sessions.is_file() and not study.scheduler.pauses:
-            command = to_type("run", resume=shown(study.folder))
-            print(f"all that has ended is kept; go on with: {command}", file=sys.stderr)
+        _say_how_to_go_on(study)
         raise
+
+
+def _say_how_to_go_on(study: Study) -> None:
+    if RunFiles(study.folder).sessions.is_file() and not study.scheduler.pauses:
+        command = to_type("run", resume=shown(study.folder))
+        print(f"all that has ended is kept; go on with: {command}", file=sys.stderr)
 
 
 def show_plan(

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import ray
 
-from pipelines.cli.command import USAGE
+from pipelines.cli.command import FAILURE, USAGE
 from pipelines.cluster.connect import Cluster
 from pipelines.study.interrupts import EXIT_CODES
 from pipelines.study.runs import open_run
@@ -196,6 +196,30 @@ def test_a_local_search_opens_its_dashboard_once_it_trains(elsewhere: Path) -> N
     assert any(line.startswith("new best") for line in lines)
     assert len(listening) > 5  # Ray's control store, its raylet, its agents, workers, this driver
     assert {address for address in listening if address not in LOOPBACK} == set()
+    wait_for(lambda: not left_with("RANGEFINDER_TEST", str(elsewhere)))
+
+
+def test_a_search_whose_control_store_dies_says_so_at_once(elsewhere: Path) -> None:
+    options = ["--trials", "1000", "--scheduler", "none", "--max-epochs", "3", "--name", "it"]
+    with subprocess.Popen(
+        [*RUN, *options, "--address", "local", "--no-dashboard"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "RANGEFINDER_TEST": str(elsewhere)},
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("new best"):
+                break
+        processes = left_with("RANGEFINDER_TEST", str(elsewhere))
+        (store,) = [p for p in processes if "gcs_server" in Path(f"/proc/{p}/comm").read_text()]
+        os.kill(store, signal.SIGKILL)
+        _, errors = process.communicate(timeout=30)  # Ray itself would take a minute
+    assert process.returncode == FAILURE
+    said, advice = errors.splitlines()
+    assert said.startswith("error: Ray's control store has died")
+    assert advice.endswith("--resume runs/it")
     wait_for(lambda: not left_with("RANGEFINDER_TEST", str(elsewhere)))
 
 

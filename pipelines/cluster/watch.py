@@ -1,0 +1,95 @@
+"""Ray's control store, without which nothing goes on: Ray itself would keep silent for a minute and
+then end this process."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import ray
+
+import psutil  # type: ignore[import-untyped]  # isort: skip  # Ray brings it along
+from ray._private import worker
+
+_EVERY = 1.0  # seconds
+_SAY = 5.0  # seconds without an answer of another machine
+_GIVE_UP = 50.0  # seconds: one that is started anew goes on with its cluster, and Ray waits for 60
+
+
+@contextmanager
+def watched(lost: Callable[[str], None], *, started_here: bool) -> Iterator[None]:
+    """Inside, ``lost`` is called in a thread of its own once Ray's control store has died, with
+    what is to be said of it."""
+    left = threading.Event()
+    look = _dead_here if started_here else Knocking(ray.get_runtime_context().gcs_address).dead
+
+    def watch() -> None:
+        while not left.wait(_EVERY):
+            if reason := look():
+                lost(reason)
+                return
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        left.set()
+
+
+def end_ray() -> None:
+    """The processes that were started with this one, and theirs: without their control store they
+    would stay for a minute."""
+    node = worker._global_node
+    if node is None:
+        return
+    started = [info.process.pid for infos in node.all_processes.values() for info in infos]
+    for process in [process for pid in started for process in _with_descendants(pid)]:
+        with suppress(psutil.Error):
+            process.kill()
+
+
+def _with_descendants(pid: int) -> list[Any]:
+    try:
+        process = psutil.Process(pid)
+        return [process, *process.children(recursive=True)]
+    except psutil.Error:  # it has died
+        return []
+
+
+def _dead_here() -> str:
+    node = worker._global_node
+    started = node.all_processes.get("gcs_server", []) if node is not None else []
+    if all(info.process.poll() is None for info in started):
+        return ""
+    return "Ray's control store has died: it was killed, or the machine ran out of memory"
+
+
+class Knocking:
+    """At the door of another machine's."""
+
+    def __init__(self, address: str) -> None:
+        host, _, port = address.rpartition(":")
+        self._place = (host.strip("[]"), int(port))
+        self._answered = time.monotonic()
+        self._said = False
+
+    def dead(self) -> str:
+        try:
+            socket.create_connection(self._place, timeout=_SAY).close()
+        except OSError as error:
+            silent = time.monotonic() - self._answered
+            where = f"the head of the cluster at {self._place[0]}:{self._place[1]}"
+            if silent > _GIVE_UP:
+                return f"{where} does not answer any more: {error}"
+            if silent > _SAY and not self._said:
+                self._said = True
+                print(f"waiting   {where} does not answer: {error}", file=sys.stderr, flush=True)
+        else:
+            self._answered, self._said = time.monotonic(), False
+        return ""
