@@ -6,12 +6,15 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 
 from pipelines.record.files import RunFiles
 from pipelines.record.header import read_header
 from pipelines.results import wording
 from pipelines.results.endings import unfinished
 from pipelines.study.runs import Run, open_run
+
+_MOST_WORDS = 100  # letters of an error
 
 Stamp = tuple[int, int, int] | None
 
@@ -98,7 +101,7 @@ def _read(path: str, files: RunFiles) -> Row:
         run = open_run(files.folder)
         return _row_of(run, path, at)
     except ValueError as error:  # of another version, or no record at all
-        return Row(path, at, "not readable", what=str(error))
+        return Row(path, at, "not readable", what=shorten(str(error), _MOST_WORDS))
 
 
 def _row_of(run: Run, path: str, at: float) -> Row:
@@ -110,7 +113,12 @@ def _row_of(run: Run, path: str, at: float) -> Row:
         if live.phase == "repeats":
             trials += " repeats"
         return Row(path, live.at, state, what, trials, _score(run, live.best))
-    ended = "ended without a word" if live else "not complete" if unfinished(run) else "over"
+    if live is not None:
+        ended = "ended without a word"
+    elif not run.sessions:  # an older version does not say
+        ended = "not known"
+    else:
+        ended = "not complete" if unfinished(run) else "over"
     best = run.best
     value = None if best is None else best.value
     return Row(path, at, ended, what, str(len(run.finished)), _score(run, value))

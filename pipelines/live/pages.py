@@ -66,7 +66,7 @@ class Pages:
                 try:
                     known = Compared(folder) if is_comparison(folder) else Watched(folder)
                 except ValueError as error:
-                    raise Gone(str(error)) from None
+                    raise Gone(" ".join(str(error).split())) from None
                 self._watched[folder] = known
             self._watched.move_to_end(folder)
             if len(self._watched) > MOST_WATCHED:
@@ -95,7 +95,7 @@ class Pages:
         if sections != self._sections:
             self._sections = sections
             self._version += 1
-        state = f"{wording.count(n, 'run')}, {n_running} of them running." if n else "No run yet."
+        state = f"{wording.count(n, 'run')}, {n_running or 'none'} of them running."
         head = self._head()._replace(state=state)
         ids = [as_json({"id": json.loads(section)["id"]}) for section in sections]
         news = sections if self._version > seen else ids
@@ -111,12 +111,12 @@ def _section(id: str, title: str, name: str, rows: Sequence[Row]) -> Section:
                 row.state,
                 row.trials,
                 row.best,
-                row.what,
                 since(row.at),
+                row.what,
             ]
             for row in rows[:_MOST_ROWS]
         ]
-        blocks.append(Table(["run", "state", "trials", "best", "search", "last heard of"], lines))
+        blocks.append(Table(["run", "state", "trials", "best", "last heard of", "search"], lines))
     else:
         blocks.append(Words("A search that writes here appears by itself."))
     if len(rows) > _MOST_ROWS:

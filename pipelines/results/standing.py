@@ -29,7 +29,8 @@ def _running(live: Live) -> str:
 
 def _gone(run: Run, live: Live) -> str:
     when = time.strftime("%d %b %H:%M:%S", time.localtime(live.at))
+    command = f"python pipelines/run.py --resume {run.files.folder}"
     return (
         f"The search ended without a word at {when}: {len(run.finished)} of {live.total} trials "
-        f"have finished, {live.running} were running. To go on: python pipelines/run.py --resume {run.files.folder}"
+        f"have finished, {live.running} were running. To go on: {command}"
     )

@@ -134,7 +134,7 @@ def test_a_search_is_watched_inside_rays_dashboard(folder: Path) -> None:
         assert key not in tab.evaluate("location.href")
         row = tab.evaluate("[...document.querySelectorAll('tbody td')].map(n => n.textContent)")
         assert row[:2] == ["it", "running"]
-        assert row[4] == "mlp with optuna on digits"
+        assert row[5] == "mlp with optuna on digits"
         tab.evaluate("document.querySelector('tbody a').click()")
         tab.wait_for(f"location.pathname.startsWith('{HOME}/run/')")
         tab.wait_for("document.body?.dataset.drawn === 'yes'")
