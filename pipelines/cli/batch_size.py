@@ -16,7 +16,7 @@ from pipelines.recipe.subject import Subject, SubjectSettings, find_subject
 from pipelines.results.figures.batch_size import batch_size_figure
 from pipelines.study.folders import new_output_folder
 from search_spaces import SPACES
-from trainables.data.datasets import TrialData, describe, load
+from trainables.data.datasets import TrialData, describe
 from trainables.device.share import pick_device, set_threads
 from trainables.device.step_memory import default_bound, format_bytes
 from trainables.networks import NETWORKS
@@ -34,9 +34,7 @@ def run_batch_size(
 ) -> None:
     """Raises ``ValueError`` where the test cannot be made, or finds nothing."""
     subject = find_subject(settings)
-    data = load(
-        subject.data, target=subject.target, fraction=subject.data_fraction, seed=subject.seed
-    )
+    data = subject.load()
     folder = new_output_folder(limits.output, "batch_size", f"{data.name}-{subject.model}")
     set_threads(limits.cpus)
     device = pick_device(step.gpus)

@@ -14,7 +14,7 @@ from pipelines.recipe.subject import Subject, SubjectSettings, find_subject
 from pipelines.results.figures.lr_range import range_figure
 from pipelines.study.folders import new_output_folder
 from search_spaces import SPACES
-from trainables.data.datasets import TrialData, describe, load
+from trainables.data.datasets import TrialData, describe
 from trainables.device.share import pick_device, set_threads
 from trainables.networks import NETWORKS
 from trainables.smith.lr_range_rule import MIN_POINTS
@@ -29,9 +29,7 @@ def run_lr_range_test(
 ) -> None:
     """Raises ``ValueError`` where the test cannot be made, or finds nothing."""
     subject = find_subject(settings)
-    data = load(
-        subject.data, target=subject.target, fraction=subject.data_fraction, seed=subject.seed
-    )
+    data = subject.load()
     folder = new_output_folder(limits.output, "lr_range", f"{data.name}-{subject.model}")
     set_threads(limits.cpus)
     test = run_range_test(

@@ -16,6 +16,9 @@ def search_command(subject: Subject, **options: Any) -> str:
         model=subject.model,
         data=subject.data,
         target=subject.target,
+        drop=subject.reading.drop,
+        category=subject.reading.category,
+        task=subject.reading.task,
         seed=subject.seed or None,
         **options,
     )

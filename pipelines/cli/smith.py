@@ -20,7 +20,7 @@ from pipelines.results.figures.lr_range import range_figure
 from pipelines.results.figures.short_runs import short_runs_figure
 from pipelines.study.folders import new_output_folder
 from search_spaces import SPACES
-from trainables.data.datasets import TrialData, describe, load
+from trainables.data.datasets import TrialData, describe
 from trainables.device.share import pick_device, set_threads
 from trainables.device.step_memory import default_bound
 from trainables.networks import NETWORKS
@@ -32,9 +32,7 @@ def run_smith(settings: SubjectSettings, short: ShortRunSettings, limits: LimitS
     """Raises ``ValueError`` where a test cannot be made, or finds nothing."""
     console = Terminal()
     subject = find_subject(settings)
-    data = load(
-        subject.data, target=subject.target, fraction=subject.data_fraction, seed=subject.seed
-    )
+    data = subject.load()
     folder = new_output_folder(limits.output, "smith", f"{data.name}-{subject.model}")
     set_threads(limits.cpus)
     device = pick_device(1)

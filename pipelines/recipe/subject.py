@@ -11,12 +11,15 @@ from typing import Annotated
 from cyclopts import Parameter
 from pydantic import model_validator
 
-from pipelines.study.settings import File, NotNegative, Settings
+from pipelines.study.settings import Columns, File, NotNegative, Settings
 from pipelines.study.spec import Model, RunFolder, Source
 from pipelines.study.yaml_file import read_yaml
 from search_spaces import SPACES
 from search_spaces.policies import policy_domains
+from trainables.data.datasets import TrialData, load
+from trainables.data.reading import AS_IT_LOOKS, Reading
 from trainables.training.config import TrainingConfig
+from trainables.training.metrics import Task
 from trainables.training.schedules import POLICIES
 
 
@@ -33,6 +36,12 @@ class SubjectSettings(Settings):
     """As for run.py; digits, or the run's, where it is not given."""
     target: str | None = None
     """The column to predict, of a table file."""
+    drop: Columns = ()
+    """A column of a table file to leave out; may be repeated."""
+    category: Columns = ()
+    """A column of numbers that are names; may be repeated."""
+    task: Task | None = None
+    """What the target's numbers are: classes (classification) or a quantity (regression)."""
     seed: NotNegative | None = None
     """Of the split and the training; 0, or the run's, where it is not given."""
 
@@ -41,6 +50,11 @@ class SubjectSettings(Settings):
         if self.config is not None and self.from_ is not None:
             raise ValueError(f"`config` {self.config} and `from` {self.from_}: give one of the two")
         return self
+
+    @property
+    def reading(self) -> Reading:
+        """How a table file is read, where it is not as it looks."""
+        return Reading(self.drop, self.category, self.task)
 
 
 @dataclass(frozen=True)
@@ -53,6 +67,17 @@ class Subject:
     target: str | None
     data_fraction: float
     seed: int
+    reading: Reading = AS_IT_LOOKS
+
+    def load(self) -> TrialData:
+        """Raises ``ValueError`` for data that cannot be loaded."""
+        return load(
+            self.data,
+            target=self.target,
+            fraction=self.data_fraction,
+            seed=self.seed,
+            reading=self.reading,
+        )
 
 
 def find_subject(settings: SubjectSettings) -> Subject:
@@ -68,7 +93,9 @@ def find_subject(settings: SubjectSettings) -> Subject:
     if (policy := values.get("policy", "constant")) not in POLICIES:
         raise ValueError(f"`config` {path}: the policy {policy} is none of {', '.join(POLICIES)}")
     data = settings.data or "digits"
-    return Subject(name, _constant(values), data, settings.target, 1.0, settings.seed or 0)
+    return Subject(
+        name, _constant(values), data, settings.target, 1.0, settings.seed or 0, settings.reading
+    )
 
 
 def _of_run(folder: Path, settings: SubjectSettings) -> Subject:
@@ -83,6 +110,7 @@ def _of_run(folder: Path, settings: SubjectSettings) -> Subject:
     if run.best is None:
         raise ValueError(f"`from` {folder}: no trial of the run ended soundly")
     same_data = settings.data in (None, problem.data)
+    as_read = same_data and settings.reading == AS_IT_LOOKS
     return Subject(
         model=problem.model,
         config=_constant(run.best.config),
@@ -90,6 +118,7 @@ def _of_run(folder: Path, settings: SubjectSettings) -> Subject:
         target=settings.target or (problem.target if same_data else None),
         data_fraction=problem.data_fraction if same_data else 1.0,
         seed=run.spec.search.seed if settings.seed is None else settings.seed,
+        reading=problem.reading if as_read else settings.reading,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,15 @@ from sklearn.datasets import load_wine
 
 from pipelines import lr_range_test
 from pipelines.cli.command import main
+from pipelines.cli.search_command import search_command
 from pipelines.recipe.subject import SubjectSettings, find_subject
 from pipelines.record.trials import FinishedTrial, State
 from pipelines.results.figures.lr_range import range_figure
 from search_spaces import SPACES
 from tests.pipelines.recorded import write_run
+from tests.pipelines.results.made import searched
 from trainables.data.datasets import load
+from trainables.data.reading import Reading
 from trainables.networks import NETWORKS
 from trainables.smith.lr_range_rule import suggest_bounds
 from trainables.smith.lr_range_test import find_bounds, run_range_test
@@ -150,6 +154,18 @@ def test_the_best_trial_of_a_run_gives_config_model_data_and_seed() -> None:
     assert subject.config == {**BEST, "policy": "constant", "momentum": 0.9}
     other = find_subject(SubjectSettings(from_=folder, data="mnist", seed=0))
     assert (other.data, other.data_fraction, other.seed) == ("mnist", 1.0, 0)
+
+
+def test_a_table_is_read_as_the_run_read_it_unless_it_is_said(tmp_path: Path) -> None:
+    how: dict[str, Any] = {"target": "y", "drop": ("a",), "category": ("b",), "task": "regression"}
+    folder = write_run(tmp_path / "run", searched(6), data="mine.csv", metric="val_accuracy", **how)
+    read = find_subject(SubjectSettings.model_validate({"from_": folder}))
+    assert read.reading == Reading(("a",), ("b",), "regression")
+    other = find_subject(SubjectSettings.model_validate({"from_": folder, "drop": ["c"]}))
+    assert other.reading == Reading(("c",))
+    typed = shlex.split(search_command(read))
+    for words in ("--target y", "--drop a", "--category b", "--task regression"):
+        assert words in " ".join(typed)
 
 
 def test_a_run_is_tested(capsys: pytest.CaptureFixture[str]) -> None:
