@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeAlias
 
+from pipelines.record.header import read_json
+
 # By the name of a model, its metrics.
 Baselines: TypeAlias = Mapping[str, Mapping[str, float]]
 
@@ -21,7 +23,7 @@ def write_baselines(path: Path, found: Baselines) -> None:
 def read_baselines(path: Path) -> Baselines:
     """Raises ``ValueError`` for a file that holds none."""
     try:
-        content = json.loads(path.read_text())
+        content = read_json(path)
         return {
             str(name): {k: float(v) for k, v in found.items()} for name, found in content.items()
         }

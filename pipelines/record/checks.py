@@ -44,6 +44,7 @@ class _Prepared(BaseModel):
     lr_tests: dict[str, dict[str, Any]] = {}
     start_with: list[dict[str, Any]] = []
     versions: dict[str, str]
+    machine: dict[str, str] = {}
 
 
 _Trial = create_model("_Trial", __config__=_STRICT, **get_type_hints(FinishedTrial))

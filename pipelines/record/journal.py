@@ -218,6 +218,8 @@ def _finished(trial: FrozenTrial, path: Path) -> FinishedTrial:
 def _thawed(trial: FrozenTrial) -> FinishedTrial:
     names = {field.name for field in fields(FinishedTrial)}
     attributes: dict[str, Any] = {k: v for k, v in trial.user_attrs.items() if k in names}
+    if not isinstance(attributes["trial_id"], str):
+        raise TypeError(f"trial_id is {attributes['trial_id']!r}")
     for name in ("changes", "planned"):
         by_epoch = attributes.get(name, {})
         attributes[name] = {int(epoch): value for epoch, value in by_epoch.items()}

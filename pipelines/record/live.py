@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.record.files import RunFiles
+from pipelines.record.header import read_json
 from pipelines.record.trials import FinishedTrial, State
 
 FORMAT = 1
@@ -117,13 +118,13 @@ def remove_live(files: RunFiles) -> None:
 def read_live(files: RunFiles) -> Live | None:
     """None where no search runs, and where what is written is not to be understood."""
     try:
-        content = json.loads(files.live.read_text())
+        content = read_json(files.live)
         if content.pop("format") != FORMAT:
             return None
         content["driver"] = Driver(**content["driver"])
         content["trials"] = tuple(map(_trial, content["trials"]))
         return Live(**content)
-    except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.record.baselines import Baselines
+from pipelines.record.header import read_json
 from search_spaces import Config
 
 
@@ -59,7 +60,7 @@ def read_looks(path: Path) -> list[Look]:
     if not path.is_file():
         return []
     try:
-        return [Look(**_frozen(look)) for look in json.loads(path.read_text())["looks"]]
+        return [Look(**_frozen(look)) for look in read_json(path)["looks"]]
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} cannot be read: {error}") from None
 

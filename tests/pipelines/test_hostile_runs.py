@@ -23,8 +23,21 @@ from tests.pipelines.hostile import ESCAPE, IN_PLACE, copy_of, json_changes, put
 from tests.pipelines.recorded import write_run
 from tests.pipelines.results.made import searched
 
-FILES = ("spec.json", "study.journal", "repeats.journal", "trials.csv", "preprocessing.json")
-PAGES = 30  # of the changes that are also reported on: a page takes longer than all else
+FILES = (
+    "spec.json",
+    "study.journal",
+    "repeats.journal",
+    "trials.csv",
+    "preprocessing.json",
+    "sessions.jsonl",
+    "events.jsonl",
+    "evaluation.json",
+    "baselines.json",
+    "live.json",
+    "report.html",
+)
+SHOWN = ("bytes", "a device")  # of what lies in a file's place
+PAGES = 18  # of the changes that are also reported on: a page takes longer than all else
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +103,8 @@ def test_something_else_in_the_place_of_a_file(
     folder = copy_of(sound, tmp_path / "run")
     put(folder / file, IN_PLACE[thing])
     one_line_or_fine(lambda: read_all(folder))
-    assert_shown(report, folder, capsys)
+    if thing in SHOWN:
+        assert_shown(report, folder, capsys)
 
 
 def test_a_header_with_anything_in_it(
