@@ -16,7 +16,9 @@ from PIL import Image
 from rich.console import Console
 from rich.text import Text
 
+from pipelines.live.addresses import HOME, OPEN
 from tests.pipelines.browser import Browser, browser
+from tests.pipelines.live.test_watching import go, searching
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -55,6 +57,22 @@ def shoot(chromium: Browser, path: Path) -> None:
     Image.open(path).convert("RGB").quantize(COLOURS).save(path, optimize=True)
 
 
+def shoot_live(chromium: Browser, path: Path) -> None:
+    """The page of a search that runs, inside Ray's dashboard."""
+    ended = "parseInt(document.querySelector('#now .numbers dd')?.innerText)"
+    with (
+        tempfile.TemporaryDirectory(prefix="w") as folder,  # short, for Ray's sockets in it
+        searching(Path(folder), "--trials", "300") as search,
+    ):
+        address, key = search.link()
+        go(chromium, f"{address}{OPEN}#{key}")
+        chromium.wait_for(f"location.pathname === '{HOME}'")
+        go(chromium, f"{address}{HOME}/run/runs/it")
+        chromium.wait_for(f"{ended} > 60")
+        chromium.wait_for("document.body.dataset.drawn === 'yes' && !figures.waiting.length")
+        shoot(chromium, path)
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder, browser() as chromium:
         runs = Path(folder)
@@ -62,9 +80,9 @@ def main() -> None:
         chromium.look(1200, 900)
         chromium.open(f"file://{runs / 'first' / 'report.html'}")
         shoot(chromium, HERE / "report.png")
-        for name in ("curves", "parameters"):
-            chromium.evaluate(f"document.getElementById('{name}').scrollIntoView()")
-            shoot(chromium, HERE / f"{name}.png")
+        chromium.evaluate("document.getElementById('parameters').scrollIntoView()")
+        shoot(chromium, HERE / "parameters.png")
+        shoot_live(chromium, HERE / "live.png")
 
 
 if __name__ == "__main__":
