@@ -25,13 +25,13 @@ def confusion_figure(look: Look, classes: Sequence[str]) -> go.Figure:
     drawn.add_heatmap(
         x=names,
         y=names,
-        z=shares,
+        z=shares.tolist(),
         zmin=0,
         zmax=1,
-        customdata=counts,
+        text=[[f"{count:.3g}" if count else "" for count in row] for row in counts],
         colorscale="Blues",
-        hovertemplate="%{y} taken for %{x}: %{customdata:.4g} samples, %{z:.1%}<extra></extra>",
-        texttemplate="%{customdata:.3g}" if len(classes) <= _MOST_NUMBERS else None,
+        hovertemplate="%{y} taken for %{x}: %{text} samples, %{z:.1%}<extra></extra>",
+        texttemplate="%{text}" if len(classes) <= _MOST_NUMBERS else None,
         showscale=False,
     )
     return drawn.update_xaxes(type="category").update_yaxes(type="category")

@@ -18,9 +18,11 @@ def tested(found: Findings) -> Section | None:
         return None
     look, classes = looks[-1], found.run.data.classes
     if look.confusion:
-        size = min(700, 260 + 40 * len(classes))
+        size = min(700, 200 + 26 * len(classes))
         words = "What the classes were taken for: samples, mean over the seeds."
-        drawing = Drawing("tested", confusion_figure(look, classes), words, size, role="")
+        drawing = Drawing(
+            "tested", confusion_figure(look, classes), words, size, wide=True, role=""
+        )
     else:
         words = "What was predicted, less the target: mean over the seeds."
         drawing = Drawing("tested", residuals_figure(look), words, role="")
