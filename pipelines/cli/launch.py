@@ -68,16 +68,12 @@ def launch(study: Study, connected: Callable[[], Cluster], console: Console) -> 
         _saying_how_to_go_on(study),
         watched(lost, started_here=cluster.started_here),
     ):
-
-        def begun() -> None:
-            watching.open(cluster)
-            if study.spec.run.baseline and not known:
-                baseline.start()
-
         started = time.monotonic()
         result = searched(study)
         if result is None:
-            with Display(console, study.metric_name, begun) as display:
+            if study.spec.run.baseline and not known:
+                baseline.start()
+            with Display(console, study.metric_name, lambda: watching.open(cluster)) as display:
                 result = run_study(study, cluster, display)
             finish(study, result)
         repeats, ended_by = _repeat(study, cluster, result, console)

@@ -1,7 +1,7 @@
 """Quick models beside a search, for a user to know whether the network is worth it.
 
-They are fitted in a process of their own that gets what the trials leave of the machine, from the
-first epoch of the search on.
+They are fitted in a process of their own that gets what the trials, and their start, leave of the
+machine.
 """
 
 from __future__ import annotations
