@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
 from pipelines.results.findings import Findings
@@ -33,6 +34,8 @@ def again(found: Findings) -> Section:
     ]
     if run.files.winner.is_file():
         following.append(typed("run", "--start-with", str(_shown(run.files.winner))))
+    if find_spec("optuna_dashboard") is not None:
+        following.append(typed("dashboard", folder, "--optuna"))
     return Section(
         "again",
         "Again, and on from here",

@@ -26,6 +26,10 @@ from pipelines.live.addresses import ENTER, OPEN
 from pipelines.live.door import KEY_HEADER, OWN_COOKIE, RAY_COOKIE, Door
 from pipelines.live.process import ServerError, serving
 from pipelines.record.files import RunFiles
+from pipelines.results.findings import Findings
+from pipelines.results.page.model import Code
+from pipelines.results.sections import again
+from pipelines.study.runs import open_run
 from tests.pipelines.live.standing import CONFIG
 from tests.pipelines.recorded import write_run
 from tests.pipelines.results.made import made
@@ -297,3 +301,14 @@ def test_optuna_dashboard_shows_the_record_and_changes_nothing(
     assert capsys.readouterr().err == missing
     assert main(dashboard.app, ["gone", "--optuna"]) == USAGE
     assert capsys.readouterr().err == "error: no run in gone: it has no spec.json\n"
+
+
+@pytest.mark.parametrize("installed", [False, True])
+def test_the_page_names_it_where_it_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: bool
+) -> None:
+    monkeypatch.setattr(again, "find_spec", lambda name: SimpleNamespace() if installed else None)
+    run = open_run(write_run(tmp_path / "it", [made([0.5], config=CONFIG, trial_id="a")]))
+    *_, following = again.again(Findings(run)).blocks
+    assert isinstance(following, Code)
+    assert ("--optuna" in following.text) is installed
