@@ -31,6 +31,7 @@ from pipelines.study.interrupts import EXIT_CODES
 from pipelines.study.runs import open_run
 
 MARK = "RANGEFINDER_CHAOS"  # in the environment of a search and of all that it starts
+KILLS = int(os.environ.get("KILLS", "20"))  # of one driver after another
 PATIENCE = 10.0  # seconds for its processes to be gone
 SLOWER = ["--data", "digits", "--max-epochs", "30", "--scheduler", "none"]
 
@@ -119,8 +120,9 @@ def checked(folder: Path, asked: int, before: Sequence[str]) -> str:
     return ", ".join(wrong)
 
 
-def kill_driver(folder: Path, times: int = 20, trials: int = 120) -> str:
+def kill_driver(folder: Path) -> str:
     """One search, killed again and again at random moments of its work, and gone on with."""
+    times, trials = KILLS, 6 * KILLS
     rng = random.Random(0)
     gone, kills = [], 0
     ended: list[str] = []
@@ -135,6 +137,7 @@ def kill_driver(folder: Path, times: int = 20, trials: int = 120) -> str:
         search.process.send_signal(signal.SIGKILL)
         search.process.communicate()
         kills += 1
+        print(f"kill {kills} of {times}: {done} trials had ended", file=sys.stderr, flush=True)
         gone.append(seconds_until_gone(folder))
         now = search.trials()
         assert now[: len(ended)] == ended
@@ -239,7 +242,7 @@ IN_ORDER = "running trials saved, trials.csv written, no process left within 10 
 FAULTS = {
     "kill-driver": Fault(
         kill_driver,
-        "kill -9 of the driver at 20 random moments: no trial lost, as many as asked, no config "
+        "kill -9 of the driver at random moments: no trial lost, as many as asked, no config "
         "twice, no process left within 10 s",
     ),
     "ctrl-c": Fault(signalled(signal.SIGINT, "interrupt"), f"exit 130; {IN_ORDER}"),
