@@ -82,7 +82,7 @@ class Search:
         """Its exit code, what it printed since, and after how many seconds."""
         started = time.monotonic()
         out, errors = self.process.communicate(timeout=300)
-        return self.process.returncode, out + errors, time.monotonic() - started
+        return self.process.returncode, (out or "") + errors, time.monotonic() - started
 
 
 def left(folder: Path) -> list[int]:
