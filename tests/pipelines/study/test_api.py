@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 import pipelines
-from pipelines import StudySpec, open_run, search
+from pipelines import StudySpec, evaluate_run, export_model, open_run, search
 from pipelines.cluster.connect import Cluster
 from search_spaces import Float, SearchSpace
 from tests.pipelines.running import spec_of
+from trainables.data.datasets import load, load_test
 
 ROOT = Path(__file__).parents[3]
 SPACE = SearchSpace({"x": Float(0.0, 1.0)})
@@ -45,6 +46,15 @@ def test_a_search_returns_its_run(
     assert open_run(run.files.folder).spec == run.spec
     assert shown.splitlines()[-1] == f"report    {run.files.report.relative_to(elsewhere)}"
     assert run.files.report.is_file()
+    look = evaluate_run(run, seeds=1, quiet=True)
+    model = export_model(run, "model")
+    assert capsys.readouterr().out == ""
+    assert look.samples == len(load_test("wine").x)
+    assert model.class_names == load("wine").class_names
+    with pytest.raises(ValueError, match="has looked at its test set once"):
+        evaluate_run(run, quiet=True)
+    with pytest.raises(ValueError, match="exists and is not empty"):
+        export_model(run, "model")
 
 
 def test_an_own_function_and_space_need_no_file(cluster: Cluster, elsewhere: Path) -> None:
