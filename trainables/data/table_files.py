@@ -23,6 +23,7 @@ TABLE_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".csv.zip", ".tsv.zip", 
 SEPARATORS = ",;\t|"
 _SAMPLE = 1 << 16  # bytes that the separator and the decimal mark are found in
 _BLOCK = 1 << 23  # bytes that are parsed at once
+LARGE = 1 << 26  # bytes of a file of which Arrow is not to keep the text
 _MISSING = ("None", "<NA>")  # beside what Arrow takes for it: NA, NaN, null, ...
 # Not 01/02/2013, which is one day in America and another elsewhere.
 _DATES = ("%Y/%m/%d", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "%d.%m.%Y", "%d.%m.%Y %H:%M")
@@ -90,13 +91,26 @@ def _read_text(path: Path) -> pa.Table:
     from pyarrow import csv as arrow_csv
 
     separator, decimal = form_of(path)
-    with opened(path) as file:
-        table = arrow_csv.read_csv(
-            file,
-            read_options=arrow_csv.ReadOptions(block_size=_BLOCK),
-            parse_options=arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True),
-            convert_options=convert_options(decimal),
-        )
+    read = arrow_csv.ReadOptions(block_size=_BLOCK)
+    parse = arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True)
+
+    def table_of(kinds: Mapping[str, pa.DataType] | None) -> pa.Table:
+        with opened(path) as file:
+            return arrow_csv.read_csv(file, read, parse, convert_options(decimal, kinds))
+
+    if path.stat().st_size < LARGE:
+        table = table_of(None)
+    else:
+        # To find the types, Arrow keeps the text of the whole file beside the values. Those of the
+        # first rows hold for most files, and where they do not it says so.
+        with opened(path) as file:
+            schema = arrow_csv.open_csv(file, read, parse, convert_options(decimal)).schema
+        kinds = {field.name: field.type for field in schema if not pa.types.is_null(field.type)}
+        try:
+            table = table_of(kinds)
+        except pa.ArrowInvalid:
+            table = table_of(None)
+    pa.default_memory_pool().release_unused()
     for field in table.schema:
         if pa.types.is_binary(field.type):
             raise _Unusable(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+_PIECE = 1 << 18  # rows
 _WORDS = {
     Number: ("number", "numbers"),
     Category: ("category", "categories"),
@@ -58,6 +59,8 @@ class TableInputs:
         Raises:
             ValueError: a column is missing, or has other than what it had in training.
         """
+        import pyarrow as pa
+
         table = as_table(rows)
         missing = [name for name in self.needed if name not in table.column_names]
         if missing:
@@ -71,10 +74,14 @@ class TableInputs:
                 continue
             values = table.column(column.name)
             start, end = end, end + column.width
-            # One column at a time: a copy of all would be as large as the table.
-            encoded = column.encode(values if which is None else values.take(which))
-            np.clip(encoded, -FLOAT32_MAX, FLOAT32_MAX, out=encoded)
-            out[:, start:end] = encoded
+            # Piece by piece: a copy of all would be as large as the table, or as the inputs.
+            values = values if which is None else values.take(which)
+            for first in range(0, n, _PIECE):
+                encoded = column.encode(values.slice(first, _PIECE))
+                np.clip(encoded, -FLOAT32_MAX, FLOAT32_MAX, out=encoded)
+                out[first : first + _PIECE, start:end] = encoded
+            del values
+            pa.default_memory_pool().release_unused()
         return out
 
     def __str__(self) -> str:

@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from trainables.data import table_files
 from trainables.data.columns import MOST_VALUES, Date
 from trainables.data.datasets import load, load_test
 from trainables.data.reading import Reading
+from trainables.data.table_files import read_table
 from trainables.data.table_inputs import TableInputs
 
 
@@ -163,6 +165,21 @@ def test_target_decides_the_task(
     assert data.task == ("classification" if names else "regression")
     assert data.y_train.dtype == (np.int64 if names else np.float32)
     assert data.n_classes == (len(names) or 1)
+
+
+@pytest.mark.parametrize("late", ["", "x", "1.5", "2020-01-01 05:00:00"])
+def test_a_large_file_is_read_as_a_small_one_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, late: str
+) -> None:
+    """Also where the last rows show that a column is of another type than it looked."""
+    first = [f"{i},2020-01-{i % 28 + 1:02},,a{i % 3},{i % 2}" for i in range(2000)]
+    last = f"{late},{late},{late},{late},1"
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(["n,d,late,text,y", *first, last]) + "\n")
+    monkeypatch.setattr(table_files, "_BLOCK", 5000)
+    small = read_table(path)
+    monkeypatch.setattr(table_files, "LARGE", 0)
+    assert read_table(path).equals(small)
 
 
 def test_rows_without_a_target_are_dropped(tmp_path: Path) -> None:
