@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from pipelines.record.files import RunFiles
 from pipelines.record.sessions import read_sessions
 
@@ -37,6 +39,7 @@ def fetch_run(cluster: Path, run: str, to: Path) -> Path:
     """
     if not cluster.is_file():
         raise ValueError(f"no cluster file {cluster}")
+    _check(cluster)
     _knock(_head_address(cluster), cluster)
     remote = find(_ray("exec", str(cluster), look_command(run), patience=_LOOK), run)
     target = to / Path(remote.folder).name
@@ -100,6 +103,18 @@ def _head_address(cluster: Path) -> str:
     return lines[-1].strip() if lines else ""
 
 
+def _check(cluster: Path) -> None:
+    """Raises ``ValueError`` for what is no cluster: of YAML, Ray says no more than a "^"."""
+    try:
+        config = yaml.safe_load(cluster.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        where = getattr(error, "problem_mark", None)
+        line = "" if where is None else f", line {where.line + 1}"
+        raise ValueError(f"{cluster}{line} is no YAML") from None
+    if not isinstance(config, dict) or "provider" not in config:
+        raise ValueError(f"{cluster} is no file that `ray up` takes: it has no `provider`")
+
+
 def _knock(head: str, cluster: Path) -> None:
     """Raises ``ValueError`` where no SSH answers: Ray would try for minutes."""
     try:
@@ -131,4 +146,5 @@ def _ray(*arguments: str, patience: float) -> str:
 
 
 def _last_line(lines: Sequence[str]) -> str:
-    return next((line.strip() for line in reversed(lines) if line.strip()), "no output")
+    """That says something: a mark under another line does not."""
+    return next((line.strip() for line in reversed(lines) if line.strip("^~ \t")), "no output")

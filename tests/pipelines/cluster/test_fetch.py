@@ -47,7 +47,7 @@ def head(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def cluster(tmp_path: Path) -> Path:
     path = tmp_path / "cluster.yaml"
-    path.write_text("cluster_name: x\n")
+    path.write_text("cluster_name: x\nprovider: {type: aws}\n")
     return path
 
 
@@ -125,6 +125,21 @@ def test_answers_are_found_between_rays_own_lines() -> None:
     assert (found.folder, found.spec) == ("/home/me/runs/one", digest)
     with pytest.raises(ValueError, match="it has none in ~/runs"):
         find("Shared connection to 10.0.0.1 closed.\r\n", "one")
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("provider:\n  type: local\n bad: [1\n", r"one.yaml, line 3 is no YAML"),
+        ("just text\n", "one.yaml is no file that `ray up` takes: it has no `provider`"),
+        ("a: 1\n", "one.yaml is no file that `ray up` takes: it has no `provider`"),
+    ],
+)
+def test_a_file_that_is_no_clusters_is_refused(tmp_path: Path, text: str, error: str) -> None:
+    path = tmp_path / "one.yaml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=error):
+        fetch_run(path, "run", tmp_path)
 
 
 def test_a_cluster_that_is_not_there_is_one_line(
