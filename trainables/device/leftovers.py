@@ -94,11 +94,13 @@ def _has_children() -> bool:
 
 
 def _seconds_at_work(place: Path) -> float:
-    """Of a thread or a process so far; 0 where it has ended or the kernel does not say."""
+    """Of a thread or a process so far, with those that it has waited for a core; 0 where it has
+    ended or the kernel does not say."""
     try:
-        return int((place / "schedstat").read_text().split()[0]) / 1e9
-    except (OSError, ValueError, IndexError):
+        worked, waited, *_ = (place / "schedstat").read_text().split()
+    except (OSError, ValueError):
         return 0.0
+    return (int(worked) + int(waited)) / 1e9
 
 
 def _peak() -> int:
