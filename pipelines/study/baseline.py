@@ -21,7 +21,7 @@ from pipelines.record.baselines import Baselines
 from trainables.baselines import arguments_of, write_arrays
 from trainables.data.datasets import TrialData
 
-PATIENCE = 0.1  # of the time that the search took, that its end waits for the last model
+PATIENCE = 0.05  # of the time that the search took, that its end waits for the last model
 # The niceness comes first: libraries take a second to import.
 _PROGRAM = "import os, sys; os.nice(19); from trainables.baselines import main; main(*sys.argv[1:])"
 
