@@ -231,7 +231,7 @@ def _lines(run: Run, spec: StudySpec, resumed: Resumed) -> Iterator[str]:
     saved = sum(trial.attempt.checkpoint is not None for trial in running)
     parts = [f"{len(before.ended) + len(on)} trials have ended"]
     if running:
-        parts.append(f"{len(running)} were running, {saved} of them go on from a checkpoint")
+        parts.append(f"{len(running)} were running, {saved} of them with a checkpoint")
     if on:
         parts.append(f"the best {len(on)} are trained on")
     yield f"resumed   {run.files.folder}: {', '.join(parts)}"
