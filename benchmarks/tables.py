@@ -42,6 +42,10 @@ BENCHMARKS = {
         # Not Syne Tune, which is an extra.
         "--trials 3 --rounds 1 --sides ray --sides ray-reuse --sides hyperopt",
     ),
+    "record": Benchmark("record.py", "", "--trials 50 --epochs 3"),
+    "chaos": Benchmark("chaos.py", "", "ctrl-c-twice"),
+    "soak": Benchmark("soak.py", "", "--trials 20"),
+    "lr-bounds": Benchmark("lr_bounds.py", "", "--data wine --epochs 1 --seeds 1"),
     "quality": Benchmark(
         "search_quality.py",
         "--algos optuna --algos hyperopt --algos cmaes",
@@ -52,8 +56,6 @@ BENCHMARKS = {
         "--algos gp --trials 25",
         "--algos gp --seeds 1 --trials 5 --functions branin --concurrency 1",
     ),
-    "record": Benchmark("record.py", "", "--trials 50"),
-    "chaos": Benchmark("chaos.py", "", "ctrl-c-twice"),
     "random-or-grid": Benchmark("random_vs_grid.py", "", "--data wine --max-epochs 1"),
     "zoom-or-not": Benchmark("zoom_or_not.py", "", "--seeds 2 --trials 16 --max-epochs 1"),
     "aligned-rungs": Benchmark(

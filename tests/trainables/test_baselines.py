@@ -23,6 +23,7 @@ def found(data: TrialData) -> dict[str, dict[str, float]]:
     return dict(baselines(arrays, **arguments_of(data)))
 
 
+@pytest.mark.slow
 def test_a_classification() -> None:
     data = load("breast_cancer")
     scores = found(data)

@@ -64,7 +64,7 @@ ENDLESS = ["--trials", "1000", "--scheduler", "none", "--max-epochs", "3"]
     [
         (signal.SIGINT, "interrupt"),
         (signal.SIGTERM, "SIGTERM"),
-        pytest.param(signal.SIGHUP, "SIGHUP", marks=pytest.mark.cluster),
+        pytest.param(signal.SIGHUP, "SIGHUP", marks=pytest.mark.slow),
     ],
 )
 def test_a_signal_keeps_what_is_finished_and_says_how_to_go_on(
@@ -86,6 +86,7 @@ def test_a_signal_keeps_what_is_finished_and_says_how_to_go_on(
     assert [session.by for session in run.sessions] == [reason]
 
 
+@pytest.mark.slow
 def test_a_killed_driver_loses_nothing_and_the_search_goes_on(
     elsewhere: Path, join: list[str]
 ) -> None:
@@ -122,7 +123,7 @@ def slow(config, data, **_):
 """
 
 
-@pytest.mark.cluster
+@pytest.mark.slow
 def test_a_second_signal_stops_at_once(elsewhere: Path, join: list[str]) -> None:
     Path("mine.py").write_text(SLOW)
     options = ["--trainable", "mine:slow", "--space", "mine:SPACE", *join]
@@ -141,7 +142,7 @@ def test_a_second_signal_stops_at_once(elsewhere: Path, join: list[str]) -> None
     assert errors.splitlines()[-1] == "interrupted"
 
 
-@pytest.mark.cluster
+@pytest.mark.slow
 def test_a_closed_output_ends_a_search_in_good_order(elsewhere: Path, join: list[str]) -> None:
     with subprocess.Popen(
         [*RUN, *ENDLESS, *join], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -165,8 +166,8 @@ def test_nothing_else_is_printed_where_there_is_no_terminal(
     assert done.stderr == ""
     words = {line.split()[0] for line in done.stdout.splitlines()}
     known = (
-        "data search resources disk run waiting new trials epochs best there config next the "
-        "dashboard report"
+        "data search resources disk run waiting new trials epochs best there baseline no config "
+        "next then the dashboard report"
     )
     assert words - set(known.split()) <= {"0/2", "1/2", "2/2"}
 
@@ -199,6 +200,7 @@ def test_a_local_search_opens_its_dashboard_once_it_trains(elsewhere: Path) -> N
     wait_for(lambda: not left_with("RANGEFINDER_TEST", str(elsewhere)))
 
 
+@pytest.mark.slow
 def test_a_search_whose_control_store_dies_says_so_at_once(elsewhere: Path) -> None:
     options = ["--trials", "1000", "--scheduler", "none", "--max-epochs", "3", "--name", "it"]
     with subprocess.Popen(

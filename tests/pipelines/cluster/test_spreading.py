@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from pipelines.study.runs import open_run
 
 OWN = """
@@ -33,6 +35,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_two_trials_of_a_quarter_run_on_both_gpus(elsewhere: Path) -> None:
     Path("own.py").write_text(OWN)
     done = subprocess.run([sys.executable, "own.py"], capture_output=True, text=True)

@@ -20,7 +20,10 @@ from pipelines.live.addresses import HOME, OPEN
 from pipelines.study.interrupts import EXIT_CODES
 from tests.pipelines.browser import CHROMIUM, Browser, browser
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt install chromium")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt install chromium"),
+]
 
 RUN = [sys.executable, str(Path(__file__).parents[3] / "pipelines" / "run.py")]
 LINK = re.compile(rf"dashboard +(http://127\.0\.0\.1:\d+){OPEN}#([\w-]+)")

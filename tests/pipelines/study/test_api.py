@@ -108,6 +108,7 @@ def test_the_package_says_what_it_gives() -> None:
         _ = pipelines.nothing
 
 
+@pytest.mark.slow
 def test_the_notebook_runs(elsewhere: Path) -> None:
     done = subprocess.run(
         [sys.executable, str(ROOT / "docs" / "notebook.py")],

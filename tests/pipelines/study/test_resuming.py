@@ -172,6 +172,7 @@ def test_no_process_on_a_machine_that_is_about_to_go_gets_another_trial(
     assert len({t.metrics["process"] for t in trials}) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("saves_always")
 def test_a_lost_machine_is_not_counted_as_a_failure(
     cluster: Cluster, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -191,6 +192,7 @@ def always_dies(config: dict[str, Any], data: TrialData, **_: Any) -> Iterator[A
     yield
 
 
+@pytest.mark.slow
 def test_a_trial_whose_process_always_dies_fails(cluster: Cluster, folder: Path) -> None:
     witness = Witness()
     (trial,) = study(cluster, folder, always_dies, witness, trials=1, max_failures=9).trials

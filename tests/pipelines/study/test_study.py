@@ -112,6 +112,7 @@ def takes_a_while(config: dict[str, Any], data: TrialData, **_: Any) -> Iterator
     yield {"val_loss": config["x"]}, None
 
 
+@pytest.mark.slow
 def test_four_quarters_of_a_gpu_run_at_once(cluster: Cluster, folder: Path) -> None:
     witness = Witness()
     study(

@@ -112,7 +112,7 @@ def test_every_config_lies_in_the_space(algo: str, space: SearchSpace) -> None:
 @every_space
 def test_a_seed_decides_the_sequence(algo: str, space: SearchSpace) -> None:
     first = search(make(algo, space, seed=5))
-    assert {trial.state for trial in first} == set(State)
+    assert {trial.state for trial in first} == set(State) - {State.RUNNING}
     assert any(trial.diverged for trial in first)
     assert search(make(algo, space, seed=5)) == first
 

@@ -53,6 +53,7 @@ def test_the_dashboard_shows_every_gauge_and_no_other() -> None:
     assert shown == set(GAUGES)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(PROMETHEUS is None, reason="needs Prometheus: apt install prometheus")
 def test_grafanas_queries_find_a_search_in_a_real_prometheus(
     cluster: Cluster, tmp_path: Path

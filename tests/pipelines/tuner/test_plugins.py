@@ -29,7 +29,7 @@ TOYS = {
         ")"
     ),
     "trainables/training/metrics.py": (
-        'METRICS["val_toy"] = Metric("min", 1.0, "classification", lambda o, t: 1 - accuracy(o, t))'
+        'METRICS["val_toy"] = Metric("min", 1.0, "classification", lambda p: 1 - accuracy(p))'
     ),
     "trainables/data/datasets.py": 'DATASETS["toy_data"] = read_digits',
     "trainables/networks/__init__.py": 'NETWORKS["toy_net"] = NETWORKS["mlp"]',
@@ -66,6 +66,7 @@ def typed(sources: Path, command: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_a_toy_of_each_kind_is_everywhere(sources: Path) -> None:
     shown = typed(sources, "run.py --help")
     for name in ("toy_algo", "toy_scheduler", "toy_net", "toy_data", "val_toy"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import locale
 import os
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,6 +25,24 @@ from trainables.device.patches import Patches
 from trainables.device.process_settings import ProcessSettings, seed_generators
 from trainables.device.process_settings import settings as all_settings
 from trainables.device.reused import ReusedProcess
+
+ROOT = Path(__file__).parents[3]
+PLACE = "tests.trainables.device.test_reused"
+
+
+def in_a_new_process(test: Callable[[], None]) -> Callable[[], None]:
+    """That of the suite has threads and processes of its own, such as those of Ray."""
+
+    @functools.wraps(test)
+    def run() -> None:
+        code = f"from {PLACE} import {test.__name__} as test; test.__wrapped__()"
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+
+    return run
 
 
 def switch_off_flushing() -> None:
@@ -38,7 +58,9 @@ CHANGES: dict[str, Callable[[], object]] = {
     "deterministic algorithms": lambda: torch.use_deterministic_algorithms(True),
     "anomaly detection": lambda: torch.autograd.set_detect_anomaly(True),
     "autocasting": lambda: torch.set_autocast_enabled("cpu", True),
-    "torch.backends.cudnn.benchmark": lambda: setattr(torch.backends.cudnn, "benchmark", True),
+    "torch.backends.cudnn.benchmark": lambda: setattr(
+        torch.backends.cudnn, "benchmark", not torch.backends.cudnn.benchmark
+    ),
     "denormal numbers": switch_off_flushing,
     "hooks of all modules": lambda: hooks.register_module_forward_hook(lambda *_: None),
     "NumPy's handling of errors": lambda: np.seterr(all="raise"),
@@ -73,6 +95,7 @@ def test_a_setting_is_put_back(name: str) -> None:
     assert changed or os.cpu_count() == 1 or name == "the locale"  # which the suite may run in
 
 
+@in_a_new_process
 def test_an_inference_mode_that_stays_is_said() -> None:
     process = ReusedProcess(1.0, trusted=False)
     mode = torch.inference_mode()
@@ -151,6 +174,7 @@ assert memory.growth() == "", memory.growth()
     assert done.stderr == ""
 
 
+@in_a_new_process
 def test_a_thread_at_work_is_said_and_one_that_waits_is_not() -> None:
     workers, stop = Workers(), threading.Event()
     waiting = threading.Thread(target=stop.wait, daemon=True)
@@ -170,6 +194,7 @@ def test_a_thread_at_work_is_said_and_one_that_waits_is_not() -> None:
     assert workers.at_work() == ""
 
 
+@in_a_new_process
 def test_a_process_at_work_is_said_and_one_that_waits_is_not() -> None:
     workers = Workers()
     with subprocess.Popen(["sleep", "60"]) as waiting:
