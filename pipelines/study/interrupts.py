@@ -33,6 +33,9 @@ class Interrupted(KeyboardInterrupt):
         self.reason = reason
 
 
+_ONCE = "stopping  as soon as running trials are saved; once more to stop at once"
+
+
 @contextmanager
 def interruptible(ask: Callable[[str], None] | None = None) -> Iterator[None]:
     """Inside, the first interruption calls ``ask`` with its reason. Any later one, and any where
@@ -52,11 +55,13 @@ def interruptible(ask: Callable[[str], None] | None = None) -> Iterator[None]:
     def handle(number: int, frame: FrameType | None) -> None:
         if number == signal.SIGHUP:
             _leave_terminal()
-        elif ask is not None:
-            _say("stopping  as soon as running trials are saved; once more to stop at once")
-        elif was_asked:
-            _say("stopping  at once")
-        come(_SIGNALS[signal.Signals(number)])
+        reason, first = _SIGNALS[signal.Signals(number)], ask is not None
+        if first:
+            come(reason)  # before it is said: the next one may come while it is
+        if number != signal.SIGHUP and (first or was_asked):
+            _say(_ONCE if first else "stopping  at once")
+        if not first:
+            come(reason)
 
     _asking.append(come)
     before = {}
@@ -99,7 +104,10 @@ def output_closed() -> None:
 
 def _say(line: str) -> None:
     with suppress(OSError, ValueError):  # it may be closed
-        print(line, flush=True)
+        try:
+            print(line, flush=True)
+        except RuntimeError:  # the signal came in the middle of another line
+            os.write(1, f"{line}\n".encode())
 
 
 def _leave_terminal() -> None:
