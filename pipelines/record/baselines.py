@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from pipelines.record.header import read_json
+from pipelines.record.whole import write_whole
 
 # By the name of a model, its metrics.
 Baselines: TypeAlias = Mapping[str, Mapping[str, float]]
@@ -15,9 +16,7 @@ Baselines: TypeAlias = Mapping[str, Mapping[str, float]]
 
 def write_baselines(path: Path, found: Baselines) -> None:
     """Whole or not at all."""
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n")
-    part.replace(path)
+    write_whole(path, json.dumps(found, indent=1, allow_nan=False) + "\n")
 
 
 def read_baselines(path: Path) -> Baselines:

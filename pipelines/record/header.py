@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.record.files import RunFiles
+from pipelines.record.whole import write_whole
 from trainables.data.files import check_file
 
 FORMAT = 2
@@ -22,9 +23,7 @@ _NUMBER, _PREPARED = "format", "prepared"
 def write_header(files: RunFiles, settings: Mapping[str, Any], prepared: Mapping[str, Any]) -> None:
     """Write ``spec.json``, at once or not at all."""
     content = {_NUMBER: FORMAT, **settings, _PREPARED: prepared}
-    part = files.spec.with_suffix(".part")
-    part.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
-    part.replace(files.spec)
+    write_whole(files.spec, json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
 def read_header(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:

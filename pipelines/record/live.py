@@ -18,6 +18,7 @@ from typing import Any
 from pipelines.record.files import RunFiles
 from pipelines.record.header import read_json
 from pipelines.record.trials import FinishedTrial, State
+from pipelines.record.whole import write_whole
 
 FORMAT = 1
 LATE = 5.0  # seconds without news that are worth a word
@@ -105,9 +106,7 @@ def write_live(files: RunFiles, live: Live) -> None:
     # Not dataclasses.asdict(), which copies all of it: half of what a search pays for its page.
     content = {"format": FORMAT, **vars(live), "driver": vars(live.driver)}
     content["trials"] = [vars(trial) for trial in live.trials]
-    part = files.live.with_suffix(".part")
-    part.write_text(json.dumps(content, allow_nan=False, separators=(",", ":")))
-    part.replace(files.live)
+    write_whole(files.live, json.dumps(content, allow_nan=False, separators=(",", ":")))
 
 
 def remove_live(files: RunFiles) -> None:

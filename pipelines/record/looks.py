@@ -11,6 +11,7 @@ from typing import Any
 
 from pipelines.record.baselines import Baselines
 from pipelines.record.header import read_json
+from pipelines.record.whole import write_whole
 from search_spaces import Config
 
 
@@ -75,7 +76,5 @@ def _frozen(value: Any) -> Any:
 def add_look(path: Path, look: Look) -> int:
     """Add a look to those in ``path``, whole or not at all; how many there are then."""
     looks = [*read_looks(path), look]
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps({"looks": [asdict(entry) for entry in looks]}, indent=1) + "\n")
-    part.replace(path)
+    write_whole(path, json.dumps({"looks": [asdict(look) for look in looks]}, indent=1) + "\n")
     return len(looks)

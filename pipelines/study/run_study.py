@@ -154,7 +154,9 @@ def _run(
             going_on = (trial.attempt.checkpoint or "" for trial in before.unfinished)
             clear(place.storage, place.folder, [KEPT, *(Path(c).parent.name for c in going_on)])
         try:
-            tuner = _tuner(study, cluster, observer, part, source, ledger, scheduler, record)
+            tuner = _tuner(
+                study, cluster, observer, part, source, ledger, scheduler, record, before
+            )
             with interruptible(ledger.request), _naming_the_disk():
                 tuner.fit()
         finally:
@@ -175,6 +177,7 @@ def _tuner(
     ledger: TrialLedger,
     scheduler: Scheduler,
     record: Record,
+    before: Before | None,
 ) -> tune.Tuner:
     spec = study.spec
     storage, folder = _rays_place(study, part)
@@ -207,7 +210,6 @@ def _tuner(
     judge = Judge(rays, study.metric_name)
     checkpoints = {}
     kept = KeptStates(storage, study.folder.name if spec.run.storage else "")
-    before = None if study.resumed is None else getattr(study.resumed, part)
     if before is not None:
         tell_again(judge, before)
         for trial in before.unfinished:

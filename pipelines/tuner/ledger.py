@@ -7,7 +7,6 @@ this is a new best, this is its end, the study is over. Whoever runs trials does
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -89,6 +88,12 @@ class _Reached:
     short: dict[int, Mapping[str, float | None]] = field(default_factory=dict)  # for its curves
     best: Incumbent | None = None
     changes: dict[int, Config] = field(default_factory=dict)
+
+    def copy(self) -> _Reached:
+        """What is noted later is not in it."""
+        return _Reached(
+            dict(self.curve), dict(self.metrics), dict(self.short), self.best, dict(self.changes)
+        )
 
     def note(self, epoch: int, value: float, metrics: Mapping[str, float]) -> None:
         self.curve[epoch], self.metrics[epoch] = value, metrics
@@ -234,7 +239,7 @@ class TrialLedger:
             if self._is_better(value, reached.best):
                 trial_id = running.attempt.trial_id
                 reached.best = Incumbent(trial_id, running.config, value, epoch)
-        running.saved = copy.deepcopy(reached)
+        running.saved = reached.copy()
 
     def heard(self, trial_id: str) -> None:
         """A running trial has begun to train, or goes on after a pause."""
@@ -290,7 +295,7 @@ class TrialLedger:
             self._saved_last.add(trial_id)
         running = self._running.get(trial_id)
         if running is not None:
-            running.saved, running.saved_at = copy.deepcopy(running.reached), self._clock()
+            running.saved, running.saved_at = running.reached.copy(), self._clock()
             running.heard_at = running.saved_at
 
     def end(self, trial_id: str) -> Ended:
@@ -324,7 +329,7 @@ class TrialLedger:
             alone=alone,
         )
         if again is not None:
-            running.reached = copy.deepcopy(running.saved)
+            running.reached = running.saved.copy()
             running.attempt = again
             return running.config, again
         del self._running[trial_id]
