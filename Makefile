@@ -18,10 +18,10 @@ lint: $(VENV)/.installed
 
 bench: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,peers]'
-	$(BIN)/python benchmarks/tables.py
+	$(BIN)/python -m benchmarks.tables
 
 bench-short: $(VENV)/.installed
-	$(BIN)/python benchmarks/tables.py --short
+	$(BIN)/python -m benchmarks.tables --short
 
 # Made anew, and not only brought up to date, when pyproject.toml changes: what is no longer a
 # dependency must not linger.

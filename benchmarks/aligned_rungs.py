@@ -1,6 +1,6 @@
 """ASHA's rungs at ends of cycles against rungs at fixed epochs.
 
-    python benchmarks/aligned_rungs.py
+    python -m benchmarks.aligned_rungs
 
 Trains random CNNs with cyclical policies on an embedded data set for all their epochs, once with
 one_cycle over the whole training and once with a cycle to each rung. The curves are then fed to

@@ -1,7 +1,7 @@
 """Faults, each made for real: what should happen, and what did.
 
-    python benchmarks/chaos.py                 # all: minutes
-    python benchmarks/chaos.py kill-driver     # some
+    python -m benchmarks.chaos                 # all: minutes
+    python -m benchmarks.chaos kill-driver     # some
 
 A fault is a function from an empty folder to what was seen, entered in ``FAULTS`` with what is
 expected. A search is a command in a process of its own, with a Ray of its own.

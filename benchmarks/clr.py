@@ -1,6 +1,6 @@
 """Super-convergence: one_cycle in a third of the epochs against a constant learning rate in all.
 
-    python benchmarks/clr.py
+    python -m benchmarks.clr
 
 Smith 2018 (arXiv 1803.09820, section 5) trains to a better accuracy with one cycle, in fewer
 epochs, than with a constant or a falling learning rate. Here one CNN is trained with four policies,

@@ -1,6 +1,6 @@
 """Whether the range that an LR range test leaves for a search holds the best learning rate.
 
-    python benchmarks/lr_bounds.py --data breast_cancer --epochs 30 --seeds 3
+    python -m benchmarks.lr_bounds --data breast_cancer --epochs 30 --seeds 3
 
 The configs that the space tries first, of an MLP with each optimiser, at a constant learning rate:
 the best validation loss of any epoch of short trainings at 13 rates, beside the ranges that the

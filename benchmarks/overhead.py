@@ -1,6 +1,6 @@
 """What a trial costs beside its training: this pipeline against a stock Ray Tune script.
 
-    python benchmarks/overhead.py
+    python -m benchmarks.overhead
 
 Both sides run the same function, whose training is nothing, on the same slots, interleaved, each
 run in a fresh process with a Ray of its own. Timed is the search, from before the first trial to
@@ -102,7 +102,8 @@ SIDES = {"stock": stock, "ours": ours}
 
 def measure(side: str, trials: int) -> float:
     """Seconds per trial of one side, in a process of its own."""
-    command = [sys.executable, __file__, "--side", side, f"--{side}-trials", str(trials)]
+    command = [sys.executable, "-m", "benchmarks.overhead", "--side", side]
+    command += [f"--{side}-trials", str(trials)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return float(json.loads(done.stdout.splitlines()[-1])) / trials
 

@@ -1,6 +1,6 @@
 """Random search with 8 trials against a grid of 100 (Bergstra and Bengio 2012, section 2).
 
-    python benchmarks/random_vs_grid.py
+    python -m benchmarks.random_vs_grid
 
 Trains the whole grid and as many random configs of the same space, without early stopping and
 without Ray. From the random ones it draws experiments of 1, 2, 4, ... trials, as the paper does

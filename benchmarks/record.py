@@ -1,6 +1,6 @@
 """What the record of a large search costs: written, opened, gone on with, and on the disk.
 
-    python benchmarks/record.py
+    python -m benchmarks.record
 
 Trials of the MLP's space with made-up values are written as a search writes them, and the search is
 then prepared to go on. No trial runs.

@@ -1,6 +1,6 @@
 """What a schedule costs a training.
 
-    python benchmarks/schedules.py
+    python -m benchmarks.schedules
 
 Trains a small MLP on an embedded data set, where an optimiser step is short, with each policy in a
 random order, for many rounds; the trainings are short, so that what else runs on the machine slows

@@ -1,8 +1,8 @@
 """A search from a cold command: this pipeline beside others, on the same work.
 
-    python benchmarks/search.py --trials 40 --rounds 5
+    python -m benchmarks.search --trials 40 --rounds 5
     pip install -e '.[peers]'
-    python benchmarks/search.py --sides all
+    python -m benchmarks.search --sides all
 
 Each side searches the MLP's space on the same data with the same number of trials and epochs and
 successive halving, from the start of the command to its end. Because the sides try different
@@ -66,7 +66,8 @@ def peer(title: str, script: str, *options: str) -> Side:
 
     def command(folder: Path, trials: int, algo: str, data: str, seed: int) -> Sequence[str]:
         return [
-            *(sys.executable, str(HERE / "peers" / script), str(folder), "--trials", str(trials)),
+            *(sys.executable, "-m", f"benchmarks.peers.{script}", str(folder)),
+            *("--trials", str(trials)),
             *("--algo", algo, "--data", data, "--seed", str(seed), *options),
         ]
 
@@ -75,11 +76,11 @@ def peer(title: str, script: str, *options: str) -> Side:
 
 SIDES = {
     "ours": Side("this pipeline", ours, read_ours),
-    "optuna": peer("Optuna alone", "optuna_alone.py"),
-    "ray": peer("Ray Tune alone", "ray_alone.py"),
-    "ray-reuse": peer("Ray Tune alone, `reuse_actors`", "ray_alone.py", "--reuse-actors"),
-    "hyperopt": peer("HyperOpt alone", "hyperopt_alone.py"),
-    "syne-tune": peer("Syne Tune alone", "syne_tune_alone.py"),
+    "optuna": peer("Optuna alone", "optuna_alone"),
+    "ray": peer("Ray Tune alone", "ray_alone"),
+    "ray-reuse": peer("Ray Tune alone, `reuse_actors`", "ray_alone", "--reuse-actors"),
+    "hyperopt": peer("HyperOpt alone", "hyperopt_alone"),
+    "syne-tune": peer("Syne Tune alone", "syne_tune_alone"),
 }
 USUAL = ("ours", "optuna")
 _SIDES_HELP = f"Of {', '.join(SIDES)}, or all; without it {' and '.join(USUAL)}."

@@ -1,6 +1,6 @@
 """How good the configs are that a search finds: this project's recipes against the native loops.
 
-    python benchmarks/search_quality.py --algos optuna --algos hyperopt --seeds 20 --trials 60
+    python -m benchmarks.search_quality --algos optuna --algos hyperopt --seeds 20 --trials 60
 
 Nothing is trained: the functions are standard ones whose optimum is known. Each recipe is asked and
 told as the pipeline does it, but without Ray; on the other side stands what one writes by hand with

@@ -1,5 +1,5 @@
 """Thousands of short trials of which some raise, some diverge and some lose their process: is each
-recorded once, and does memory stay flat? ``python benchmarks/soak.py``"""
+recorded once, and does memory stay flat? ``python -m benchmarks.soak``"""
 
 from __future__ import annotations
 
@@ -153,4 +153,4 @@ def report(found: list[FinishedTrial], asked: int, saboteur: Saboteur, seconds: 
 
 if __name__ == "__main__":
     # By its name, so that the workers are sent its source.
-    sys.exit(cyclopts.run(importlib.import_module("soak").main))
+    sys.exit(cyclopts.run(importlib.import_module("benchmarks.soak").main))

@@ -1,6 +1,6 @@
 """What a suggestion costs, by algorithm and by how many trials have finished.
 
-    python benchmarks/suggestions.py
+    python -m benchmarks.suggestions
 
 Asks each algorithm of this project for configs of a network's space, as a search would: ask, tell,
 with made-up values, of which one in three was stopped early. No trial runs. Beside them Optuna's

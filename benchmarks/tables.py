@@ -2,8 +2,8 @@
 place for, and prints what the others print. ``make bench-short`` runs a short form of each script,
 which shows that it still works and nothing else.
 
-    python benchmarks/tables.py                      # all: hours on two cores
-    python benchmarks/tables.py search-40 overhead   # some
+    python -m benchmarks.tables                      # all: hours on two cores
+    python -m benchmarks.tables search-40 overhead   # some
 """
 
 from __future__ import annotations
@@ -31,38 +31,38 @@ class Benchmark:
 
 
 BENCHMARKS = {
-    "overhead": Benchmark("overhead.py", "", "--ours-trials 4 --stock-trials 2 --rounds 1"),
-    "suggestions": Benchmark("suggestions.py", "", "--sizes 20"),
-    "search-40": Benchmark("search.py", "--trials 40 --rounds 5", "--trials 3 --rounds 1"),
-    "search-300": Benchmark("search.py", "--trials 300 --rounds 3"),
-    "random-3000": Benchmark("search.py", "--algo random --trials 3000 --rounds 1"),
+    "overhead": Benchmark("overhead", "", "--ours-trials 4 --stock-trials 2 --rounds 1"),
+    "suggestions": Benchmark("suggestions", "", "--sizes 20"),
+    "search-40": Benchmark("search", "--trials 40 --rounds 5", "--trials 3 --rounds 1"),
+    "search-300": Benchmark("search", "--trials 300 --rounds 3"),
+    "random-3000": Benchmark("search", "--algo random --trials 3000 --rounds 1"),
     "peers-40": Benchmark(
-        "search.py",
+        "search",
         "--trials 40 --rounds 3 --sides all",
         # Not Syne Tune, which is an extra.
         "--trials 3 --rounds 1 --sides ray --sides ray-reuse --sides hyperopt",
     ),
-    "record": Benchmark("record.py", "", "--trials 50 --epochs 3"),
-    "chaos": Benchmark("chaos.py", "", "ctrl-c-twice"),
-    "soak": Benchmark("soak.py", "", "--trials 20"),
-    "lr-bounds": Benchmark("lr_bounds.py", "", "--data wine --epochs 1 --seeds 1"),
+    "record": Benchmark("record", "", "--trials 50 --epochs 3"),
+    "chaos": Benchmark("chaos", "", "ctrl-c-twice"),
+    "soak": Benchmark("soak", "", "--trials 20"),
+    "lr-bounds": Benchmark("lr_bounds", "", "--data wine --epochs 1 --seeds 1"),
     "quality": Benchmark(
-        "search_quality.py",
+        "search_quality",
         "--algos optuna --algos hyperopt --algos cmaes",
         "--algos optuna --seeds 1 --trials 5 --concurrency 1",
     ),
     "quality-gp": Benchmark(
-        "search_quality.py",
+        "search_quality",
         "--algos gp --trials 25",
         "--algos gp --seeds 1 --trials 5 --functions branin --concurrency 1",
     ),
-    "random-or-grid": Benchmark("random_vs_grid.py", "", "--data wine --max-epochs 1"),
-    "zoom-or-not": Benchmark("zoom_or_not.py", "", "--seeds 2 --trials 16 --max-epochs 1"),
+    "random-or-grid": Benchmark("random_vs_grid", "", "--data wine --max-epochs 1"),
+    "zoom-or-not": Benchmark("zoom_or_not", "", "--seeds 2 --trials 16 --max-epochs 1"),
     "aligned-rungs": Benchmark(
-        "aligned_rungs.py", "--configs 24 --max-epochs 12", "--configs 3 --max-epochs 3 --orders 2"
+        "aligned_rungs", "--configs 24 --max-epochs 12", "--configs 3 --max-epochs 3 --orders 2"
     ),
-    "schedules": Benchmark("schedules.py", "", "--rounds 3 --epochs 1"),
-    "clr": Benchmark("clr.py", "", "--data digits --epochs 3 --seeds 2"),
+    "schedules": Benchmark("schedules", "", "--rounds 3 --epochs 1"),
+    "clr": Benchmark("clr", "", "--data digits --epochs 3 --seeds 2"),
 }
 
 
@@ -81,9 +81,11 @@ def main(
         options = chosen.short if short else chosen.options
         if options is None:
             continue
-        print(f"== python benchmarks/{chosen.script} {options}", flush=True)
-        command = [sys.executable, str(HERE / chosen.script), *options.split()]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+        print(f"== python -m benchmarks.{chosen.script} {options}", flush=True)
+        command = [sys.executable, "-m", f"benchmarks.{chosen.script}", *options.split()]
+        done = subprocess.run(
+            command, cwd=HERE.parent, stdout=subprocess.PIPE, text=True, check=False
+        )
         print(done.stdout, flush=True)
         if done.returncode:
             failed.append(name)

@@ -1,6 +1,6 @@
 """Zoom against no zoom at the same total budget.
 
-    python benchmarks/zoom_or_not.py
+    python -m benchmarks.zoom_or_not
 
 Half of the budget goes to random search; the space is then zoomed around its best trials, and a
 Gaussian process searches that with the other half. Against it: a Gaussian process over the whole

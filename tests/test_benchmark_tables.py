@@ -14,7 +14,7 @@ def test_every_table_in_the_results_has_a_benchmark_that_writes_it() -> None:
 
 
 def test_every_script_has_a_short_form() -> None:
-    scripts = {path.name for path in HERE.glob("*.py")} - {"harness.py", "tables.py"}
+    scripts = {path.stem for path in HERE.glob("*.py")} - {"harness", "tables"}
     assert {b.script for b in tables.BENCHMARKS.values() if b.short is not None} == scripts
 
 

@@ -78,10 +78,8 @@ def main(
     if rank is not None:
         work(folder, algo, data, model, trials, epochs, seed + rank)
         return
-    others = [
-        subprocess.Popen([sys.executable, __file__, *sys.argv[1:], "--rank", str(rank)])
-        for rank in range(1, slots)
-    ]
+    again = [sys.executable, "-m", "benchmarks.peers.optuna_alone", *sys.argv[1:]]
+    others = [subprocess.Popen([*again, "--rank", str(rank)]) for rank in range(1, slots)]
     work(folder, algo, data, model, trials, epochs, seed)
     assert all(process.wait() == 0 for process in others)
     gather(folder)

@@ -14,6 +14,7 @@ from typing import Any
 
 from cyclopts import run
 
+from benchmarks.harness import HERE
 from benchmarks.peers.training import gather
 from search_spaces import SPACES, Float, Int
 from search_spaces.domains import Domain
@@ -50,6 +51,7 @@ def main(
     os.chdir(folder)  # Syne Tune leaves files where it runs
     work = {"folder": str(folder), "data": data, "model": model, "epochs": epochs, "seed": seed}
     os.environ["RANGEFINDER_PEER_WORK"] = json.dumps(work)
+    os.environ["PYTHONPATH"] = str(HERE.parent)  # for the trials, which are scripts
     os.environ["SYNETUNE_FOLDER"] = str(folder / "syne-tune")
     space = SPACES[model]
     scheduler = (ASHA if algo == "random" else BOHB)(
