@@ -7,6 +7,9 @@ worth it.
 from __future__ import annotations
 
 import json
+import os
+import sys
+import threading
 import time
 import warnings
 from collections.abc import Iterator, Mapping
@@ -119,9 +122,17 @@ def write_arrays(data: TrialData, path: Path) -> None:
 
 
 def main(path: str, arguments: str) -> None:
-    """Prints a line of JSON for each model that is done, of the arrays in the file ``path``."""
+    """Prints a line of JSON for each model that is done, of the arrays in the file ``path``, which
+    is removed. Ends when the process dies that holds the other end of its input."""
     with np.load(path) as arrays:
         data = {name: arrays[name] for name in _ARRAYS}
+    Path(path).unlink()
+    threading.Thread(target=_end_with_the_other, daemon=True).start()
     for name, metrics in baselines(data, **json.loads(arguments)):
         found = {metric: float(value) for metric, value in metrics.items()}
         print(json.dumps([name, found]), flush=True)
+
+
+def _end_with_the_other() -> None:
+    sys.stdin.read()
+    os._exit(1)

@@ -20,8 +20,9 @@ from ray.exceptions import RayError
 
 from pipelines.cluster.address import ClusterError, TokenError, knock
 from pipelines.cluster.local_ray import LOCAL as LOCAL
-from pipelines.cluster.local_ray import LateDashboard, start
+from pipelines.cluster.local_ray import LateDashboard, local_raylet, start
 from pipelines.cluster.quiet import init
+from pipelines.cluster.reaper import reaping
 from pipelines.cluster.resources import Node, TrialResources, slots_in
 
 ON_PREMISES = "local"  # Ray's word for the provider of machines that are one's own
@@ -183,17 +184,22 @@ def connect(
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     connected_before = ray.is_initialized()  # in a notebook, say: then it is not ours to shut down
     cluster = _join(address, job) or _start(dashboard, modules, job)
-    try:
-        yield cluster
-    finally:
-        if cluster.late_dashboard is not None:
-            cluster.late_dashboard.close()
-        if not connected_before:
-            ray.shutdown()
+    with reaping(local_raylet()) if cluster.started_here else nullcontext():
+        try:
+            yield cluster
+        finally:
+            if cluster.late_dashboard is not None:
+                cluster.late_dashboard.close()
+            if not connected_before:
+                ray.shutdown()
 
 
 def _start(dashboard: bool, modules: Sequence[str], job: Mapping[str, str] | None) -> Cluster:
-    start(modules, job)
+    try:
+        start(modules, job)
+    except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
+        hint = "; RAY_TMPDIR names another folder for it" if isinstance(error, OSError) else ""
+        raise ClusterError(f"Ray does not start here: {_first_line(error)}{hint}") from None
     return Cluster("", True, LateDashboard() if dashboard else None)
 
 
@@ -207,8 +213,12 @@ def _join(address: str | None, job: Mapping[str, str] | None) -> Cluster | None:
     try:
         return _joined(init(job, address=found))
     except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+        reason = _first_line(error)
         raise ClusterError(f"no Ray cluster at `address` {found}: {reason}") from None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or repr(error)).splitlines()[0]
 
 
 def _joined(context: Any) -> Cluster:

@@ -33,6 +33,12 @@ def start(modules: Sequence[str] = (), job: Mapping[str, str] | None = None) -> 
         init(job, address=LOCAL, include_dashboard=False, _metrics_export_port=export_port)
 
 
+def local_raylet() -> int:
+    """The process that starts those of the trials, once this process has started Ray."""
+    started = worker._global_node.all_processes["raylet"]
+    return int(started[0].process.pid)
+
+
 def local_node(*, count_gpus: bool = True) -> Node:
     """What Ray would declare of this machine. To count GPUs takes a second."""
     gpus = 0

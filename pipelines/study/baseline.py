@@ -34,10 +34,10 @@ class BaselineProcess:
         self._data = data
         self._process: subprocess.Popen[bytes] | None = None
         self._starting: threading.Thread | None = None
+        self._arrays: Path | None = None
 
     def __enter__(self) -> BaselineProcess:
-        self._folder = tempfile.TemporaryDirectory(prefix="rangefinder-")
-        self._found = Path(self._folder.name, "found.jsonl")
+        self._found = tempfile.TemporaryFile()
         return self
 
     def start(self) -> None:
@@ -47,19 +47,20 @@ class BaselineProcess:
 
     def _start(self) -> None:
         with suppress(OSError):  # no room for the data: then there are no baselines
-            arrays = Path(self._folder.name, "data.npz")
-            write_arrays(self._data, arrays)
+            descriptor, name = tempfile.mkstemp(prefix="rangefinder-", suffix=".npz")
+            os.close(descriptor)
+            self._arrays = Path(name)
+            write_arrays(self._data, self._arrays)
             place = str(Path(trainables.__file__).parents[1])
-            with self._found.open("wb") as out:
-                self._process = subprocess.Popen(
-                    [sys.executable, "-c", _PROGRAM, arrays, json.dumps(arguments_of(self._data))],
-                    stdin=subprocess.DEVNULL,
-                    stdout=out,
-                    stderr=subprocess.DEVNULL,
-                    cwd=self._folder.name,
-                    env={**os.environ, "PYTHONPATH": place, "OMP_NUM_THREADS": "1"},
-                    start_new_session=True,  # Ctrl-C is for the search
-                )
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", _PROGRAM, name, json.dumps(arguments_of(self._data))],
+                stdin=subprocess.PIPE,  # closes when this process dies
+                stdout=self._found,
+                stderr=subprocess.DEVNULL,
+                cwd=tempfile.gettempdir(),
+                env={**os.environ, "PYTHONPATH": place, "OMP_NUM_THREADS": "1"},
+                start_new_session=True,  # Ctrl-C is for the search
+            )
 
     def result(self, patience: float) -> Baselines:
         """The models that are done within so many seconds from now; none where it was not
@@ -71,7 +72,8 @@ class BaselineProcess:
             return {}
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(patience)
-        lines = self._found.read_text().splitlines(keepends=True)
+        written = os.pread(self._found.fileno(), os.fstat(self._found.fileno()).st_size, 0)
+        lines = written.decode().splitlines(keepends=True)
         return dict(json.loads(line) for line in lines if line.endswith("\n"))
 
     def __exit__(
@@ -84,5 +86,7 @@ class BaselineProcess:
             self._starting.join()
         if self._process is not None:
             self._process.kill()
-            self._process.wait()
-        self._folder.cleanup()
+            self._process.communicate()
+        if self._arrays is not None:
+            self._arrays.unlink(missing_ok=True)
+        self._found.close()

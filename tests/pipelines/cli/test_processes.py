@@ -201,6 +201,28 @@ def test_a_local_search_opens_its_dashboard_once_it_trains(elsewhere: Path) -> N
 
 
 @pytest.mark.slow
+def test_a_search_that_is_killed_leaves_no_process(elsewhere: Path) -> None:
+    temporary = elsewhere / "tmp"
+    temporary.mkdir()
+    options = ["--trials", "1000", "--scheduler", "none", "--max-epochs", "3", "--name", "it"]
+    environment = {"RANGEFINDER_TEST": str(elsewhere), "TMPDIR": str(temporary)}
+    environment["RAY_TMPDIR"] = "/tmp"  # its sockets must have short paths
+    with subprocess.Popen(
+        [*RUN, *options, "--address", "local"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("dashboard "):
+                break
+        process.kill()
+    wait_for(lambda: not left_with("RANGEFINDER_TEST", str(elsewhere)), 10)
+    assert not list(temporary.glob("rangefinder-*"))
+
+
+@pytest.mark.slow
 def test_a_search_whose_control_store_dies_says_so_at_once(elsewhere: Path) -> None:
     options = ["--trials", "1000", "--scheduler", "none", "--max-epochs", "3", "--name", "it"]
     with subprocess.Popen(

@@ -33,3 +33,14 @@ def test_no_thread_is_left_where_nobody_asked_for_the_cluster(cluster: Cluster) 
         _ = 1 / 0
     assert threading.active_count() == before
     assert ray.is_initialized()
+
+
+def test_ray_that_does_not_start_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(*_: object) -> None:
+        raise OSError("AF_UNIX path length cannot exceed 107 bytes\nmore")
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr("pipelines.cluster.connect.start", start)
+    says = r"^Ray does not start here: AF_UNIX .* 107 bytes; RAY_TMPDIR names another folder"
+    with connecting("local") as connected, pytest.raises(ClusterError, match=says):
+        connected()

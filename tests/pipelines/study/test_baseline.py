@@ -49,11 +49,12 @@ def test_what_is_not_done_in_time_is_left(monkeypatch: pytest.MonkeyPatch) -> No
             pass
         assert baseline.result(0.1) == {"majority class": {"val_accuracy": 0.4}}
         assert baseline._process is not None
-        pid, folder = baseline._process.pid, Path(baseline._folder.name)
+        pid, arrays = baseline._process.pid, baseline._arrays
         assert os.getpriority(os.PRIO_PROCESS, pid) == 19
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
-    assert not folder.exists()
+    assert arrays is not None
+    assert not arrays.exists()
 
 
 def test_nothing_is_fitted_where_the_search_trained_nothing() -> None:
