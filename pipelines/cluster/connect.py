@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from ray.exceptions import RayError
 
 from pipelines.cluster.address import ClusterError, TokenError, knock
 from pipelines.cluster.local_ray import LOCAL as LOCAL
-from pipelines.cluster.local_ray import LateDashboard, local_raylet, start
+from pipelines.cluster.local_ray import LateDashboard, start
 from pipelines.cluster.quiet import init
 from pipelines.cluster.reaper import reaping
 from pipelines.cluster.resources import Node, TrialResources, slots_in
@@ -183,8 +183,11 @@ def connect(
         os.environ.setdefault(name, value)
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     connected_before = ray.is_initialized()  # in a notebook, say: then it is not ours to shut down
-    cluster = _join(address, job) or _start(dashboard, modules, job)
-    with reaping(local_raylet()) if cluster.started_here else nullcontext():
+    with ExitStack() as stack:
+        cluster = _join(address, job)
+        if cluster is None:
+            marks = stack.enter_context(reaping())
+            cluster = _start(dashboard, modules, job, marks)
         try:
             yield cluster
         finally:
@@ -194,9 +197,14 @@ def connect(
                 ray.shutdown()
 
 
-def _start(dashboard: bool, modules: Sequence[str], job: Mapping[str, str] | None) -> Cluster:
+def _start(
+    dashboard: bool,
+    modules: Sequence[str],
+    job: Mapping[str, str] | None,
+    marks: Mapping[str, str],
+) -> Cluster:
     try:
-        start(modules, job)
+        start(modules, job, marks)
     except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
         hint = "; RAY_TMPDIR names another folder for it" if isinstance(error, OSError) else ""
         raise ClusterError(f"Ray does not start here: {_first_line(error)}{hint}") from None

@@ -23,20 +23,18 @@ LOOPBACK = "127.0.0.1"
 _AGENT_PORTS = ("metrics_agent_port", "runtime_env_agent_port", "dashboard_agent_listen_port")
 
 
-def start(modules: Sequence[str] = (), job: Mapping[str, str] | None = None) -> None:
+def start(
+    modules: Sequence[str] = (),
+    job: Mapping[str, str] | None = None,
+    marks: Mapping[str, str] | None = None,
+) -> None:
     """Ray without the processes that only serve people or other machines, all of which listen on
     loopback. The processes for trials import ``modules`` before these come. For ``job`` see
-    :func:`pipelines.cluster.quiet.init`."""
+    :func:`pipelines.cluster.quiet.init`. The environment of all has ``marks``."""
     export_port = _free_port()
     ports = {name: _free_port() for name in _AGENT_PORTS}
-    with _environment(modules), _bare({**ports, "metrics_export_port": export_port}):
+    with _environment(modules, marks or {}), _bare({**ports, "metrics_export_port": export_port}):
         init(job, address=LOCAL, include_dashboard=False, _metrics_export_port=export_port)
-
-
-def local_raylet() -> int:
-    """The process that starts those of the trials, once this process has started Ray."""
-    started = worker._global_node.all_processes["raylet"]
-    return int(started[0].process.pid)
 
 
 def local_node(*, count_gpus: bool = True) -> Node:
@@ -129,7 +127,7 @@ def _free_port() -> int:
 
 
 @contextmanager
-def _environment(modules: Sequence[str]) -> Iterator[None]:
+def _environment(modules: Sequence[str], marks: Mapping[str, str]) -> Iterator[None]:
     """Settings of Ray's processes, which are its own when they have started."""
     settings = {
         "RAY_preload_python_modules": ",".join(modules),
@@ -137,6 +135,9 @@ def _environment(modules: Sequence[str]) -> Iterator[None]:
         "RAY_idle_worker_killing_time_threshold_ms": "60000",
         # As any training that somebody starts: Ray would let all others go first.
         "RAY_worker_niceness": "0",
+        # The titles that processes give themselves leave their environment as it is: see the marks.
+        "SPT_NOENV": "1",
+        **marks,
     }
     before = {name: os.environ.get(name) for name in settings}
     os.environ.update({name: value for name, value in settings.items() if value})

@@ -11,38 +11,43 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-_FROM_RAYLET = "RAY_RAYLET_PID"  # in the environment of all that a raylet starts
+_TIMES, _BETWEEN = 3, 0.2  # looks, and seconds: what is found may just have started another
+_MARK = "RANGEFINDER_DRIVER"  # in the environment of what ends with this process
 
 
 @contextmanager
-def reaping(raylet: int) -> Iterator[None]:
-    """Once this process has left the block or has died, nothing is left of what that raylet has
-    started."""
+def reaping() -> Iterator[dict[str, str]]:
+    """Once this process has left the block or has died, nothing is left of what was started with
+    what is yielded in its environment."""
+    mark = f"{os.getpid()}-{time.time_ns()}"
     reaper = subprocess.Popen(
-        [sys.executable, "-I", "-S", __file__, str(raylet)],
+        [sys.executable, "-I", "-S", __file__, f"{_MARK}={mark}"],
         stdin=subprocess.PIPE,
         start_new_session=True,  # Ctrl-C is for the search
     )
     assert reaper.stdin is not None
     try:
-        yield
+        yield {_MARK: mark}
     finally:
         reaper.stdin.close()
         reaper.wait()
 
 
-def reap(raylet: int) -> None:
-    mark = f"{_FROM_RAYLET}={raylet}".encode()
+def reap(mark: str) -> None:
+    """Kill all processes with ``mark`` in their environment."""
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # it has ended, or is not ours
-            if mark in (process / "environ").read_bytes().split(b"\0"):
+            if mark.encode() in (process / "environ").read_bytes().split(b"\0"):
                 os.kill(int(process.name), signal.SIGKILL)
 
 
 if __name__ == "__main__":
     sys.stdin.buffer.read()  # until the pipe closes
-    reap(int(sys.argv[1]))
+    for _ in range(_TIMES):
+        reap(sys.argv[1])
+        time.sleep(_BETWEEN)

@@ -78,10 +78,19 @@ def thin(items: Sequence[T], most: int) -> list[T]:
     return [items[place] for place in places]
 
 
+def in_order(domain: Choice) -> list[Value]:
+    """The options as an axis has them: numbers from the smallest to the largest, whichever a search
+    tries first."""
+    options = list(domain.options)
+    if all(isinstance(option, int | float) and not isinstance(option, bool) for option in options):
+        return sorted(options)
+    return options
+
+
 def position(domain: Domain, value: Value) -> float:
-    """Where ``value`` lies in its domain, from 0 to 1; of a choice its place among the options."""
+    """Where ``value`` lies in its domain, from 0 to 1; of a choice its place :func:`in_order`."""
     if isinstance(domain, Choice):
-        place = [str(option) for option in domain.options].index(str(value))
+        place = [str(option) for option in in_order(domain)].index(str(value))
         return place / max(1, len(domain.options) - 1)
     assert not isinstance(value, str)
     if domain.single:

@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
 from pipelines.record.trials import FinishedTrial, ranked
-from pipelines.results.figures.axes import figure, label, position, thin
+from pipelines.results.figures.axes import figure, in_order, label, position, thin
 from search_spaces import Choice, SearchSpace
 from search_spaces.domains import Domain
 from trainables.training.metrics import Metric
@@ -103,5 +103,5 @@ def parallel_figure(data: Parallel, space: SearchSpace) -> go.Figure:
 
 def _ticks(domain: Domain) -> list[tuple[float, str]]:
     if isinstance(domain, Choice):
-        return [(position(domain, option), label(option, 12)) for option in domain.options]
+        return [(position(domain, option), label(option, 12)) for option in in_order(domain)]
     return [(0.0, label(domain.low)), (1.0, label(domain.high))]

@@ -12,7 +12,15 @@ import plotly.graph_objects as go
 from pipelines.record.trials import FinishedTrial, ranked
 from pipelines.results.advice import LEAST_TRIALS, threshold
 from pipelines.results.fates import BEST, COLOURS, SYMBOLS, Fate, fate, is_sound
-from pipelines.results.figures.axes import clamp, figure, label, position, score_range, thin
+from pipelines.results.figures.axes import (
+    clamp,
+    figure,
+    in_order,
+    label,
+    position,
+    score_range,
+    thin,
+)
 from pipelines.study.zoom import EDGE
 from search_spaces import Choice, Value
 from search_spaces.domains import Domain
@@ -126,7 +134,7 @@ def slice_figure(data: Slice, domain: Domain, score: str, metric: Metric) -> go.
 
 def _scale(drawn: go.Figure, domain: Domain) -> None:
     if isinstance(domain, Choice):
-        options = [label(option) for option in domain.options]
+        options = [label(option) for option in in_order(domain)]
         drawn.update_xaxes(type="category", categoryorder="array", categoryarray=options)
         drawn.update_xaxes(range=[-0.5, len(options) - 0.5])
     elif domain.log:

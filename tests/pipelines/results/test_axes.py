@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from pipelines.results.figures.axes import clamp, label, position, score_range, thin
-from search_spaces import Choice, Float, Int
+from pipelines.results.figures.axes import clamp, in_order, label, position, score_range, thin
+from search_spaces import Choice, Float, Int, Value
 
 
 def test_the_bad_side_ends_at_tukeys_fence_and_the_good_side_at_the_best() -> None:
@@ -45,3 +45,20 @@ def test_a_name_is_no_markup() -> None:
     assert label("<b>x</b>&") == "&lt;b&gt;x&lt;/b&gt;&amp;"
     assert label(0.123456) == "0.1235"
     assert len(label("x" * 100)) == 40
+
+
+@pytest.mark.parametrize(
+    ("options", "shown"),
+    [
+        ((16, 8, 64), [8, 16, 64]),
+        ((1e-4, 0.0), [0.0, 1e-4]),
+        (("relu", "gelu"), ["relu", "gelu"]),
+        ((True, False), [True, False]),
+    ],
+)
+def test_numbers_are_in_order_whichever_is_tried_first(
+    options: tuple[Value, ...], shown: list[Value]
+) -> None:
+    domain = Choice(options)
+    assert in_order(domain) == shown
+    assert [position(domain, option) for option in (shown[0], shown[-1])] == [0, 1]

@@ -159,3 +159,10 @@ def test_it_fits_a_phone_and_is_dark_where_the_reader_wants_it(
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     ink = page.evaluate(f"{PLOT.format('curves')}.layout.font.color")
     assert ink == ("#e4e8ec" if scheme == "dark" else "#1c2024")
+
+
+def test_it_fits_a_phone_that_is_turned(page: Browser) -> None:
+    page.look(844, 390)
+    page.open(page.evaluate("location.href"))
+    page.look(390, 844)
+    page.wait_for("document.documentElement.scrollWidth <= 390")
