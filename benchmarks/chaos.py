@@ -256,11 +256,9 @@ FAULTS = {
 
 def main(*names: str) -> None:
     """Make the faults of these names, or all, and print a table of what was seen."""
-    for number in (
-        signal.SIGINT,
-        signal.SIGHUP,
-    ):  # a shell has a job in the background ignore them,
-        signal.signal(number, signal.default_int_handler)  # and so would the searches
+    # A shell has a job in the background ignore them, and so would the searches.
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     rows = []
     for name in names or FAULTS:
         fault = FAULTS[name]
