@@ -137,8 +137,11 @@ def kill_driver(folder: Path) -> str:
         search.process.send_signal(signal.SIGKILL)
         search.process.communicate()
         kills += 1
-        print(f"kill {kills} of {times}: {done} trials had ended", file=sys.stderr, flush=True)
         gone.append(seconds_until_gone(folder))
+        stay = [Path(f"/proc/{process}/comm").read_text().strip() for process in left(folder)]
+        print(
+            f"kill {kills} of {times}: {done} trials had ended", *stay, file=sys.stderr, flush=True
+        )
         now = search.trials()
         assert now[: len(ended)] == ended
         ended = now

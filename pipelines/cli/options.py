@@ -87,7 +87,8 @@ class Options:
     def _where(self, place: tuple[str, ...]) -> str:
         for argument in self._arguments:
             if argument.keys and argument.keys == place[: len(argument.keys)]:
-                inside = "".join(f" {key}" for key in place[len(argument.keys) :])
+                keys = (key for key in place[len(argument.keys) :] if not key.isdecimal())
+                inside = "".join(f" {key}" for key in keys)
                 source = argument.tokens[0].source if argument.tokens else "cli"
                 if source != "cli":
                     return f"{source}: {'.'.join(place)}"

@@ -208,7 +208,7 @@ def _start(
     except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
         hint = "; RAY_TMPDIR names another folder for it" if isinstance(error, OSError) else ""
         raise ClusterError(f"Ray does not start here: {_first_line(error)}{hint}") from None
-    return Cluster("", True, LateDashboard() if dashboard else None)
+    return Cluster("", True, LateDashboard(marks) if dashboard else None)
 
 
 def _join(address: str | None, job: Mapping[str, str] | None) -> Cluster | None:

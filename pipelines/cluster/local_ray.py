@@ -31,9 +31,19 @@ def start(
     """Ray without the processes that only serve people or other machines, all of which listen on
     loopback. The processes for trials import ``modules`` before these come. For ``job`` see
     :func:`pipelines.cluster.quiet.init`. The environment of all has ``marks``."""
+    settings = {
+        "RAY_preload_python_modules": ",".join(modules),
+        # A process that waits for its first trial is not to be ended and started anew.
+        "RAY_idle_worker_killing_time_threshold_ms": "60000",
+        # As any training that somebody starts: Ray would let all others go first.
+        "RAY_worker_niceness": "0",
+        # The titles that processes give themselves leave their environment as it is: see the marks.
+        "SPT_NOENV": "1",
+        **(marks or {}),
+    }
     export_port = _free_port()
     ports = {name: _free_port() for name in _AGENT_PORTS}
-    with _environment(modules, marks or {}), _bare({**ports, "metrics_export_port": export_port}):
+    with _environment(settings), _bare({**ports, "metrics_export_port": export_port}):
         init(job, address=LOCAL, include_dashboard=False, _metrics_export_port=export_port)
 
 
@@ -50,8 +60,9 @@ def local_node(*, count_gpus: bool = True) -> Node:
 class LateDashboard:
     """Ray's dashboard, which takes seconds of CPU to start: in the background, when asked to."""
 
-    def __init__(self) -> None:
+    def __init__(self, marks: Mapping[str, str]) -> None:
         self._node = worker._global_node
+        self._marks = marks
         self._closed = threading.Event()
         self._asked = False
 
@@ -79,7 +90,8 @@ class LateDashboard:
         with pages() as address:
             self._node._ray_params.proxy_server_url = address or None
             try:
-                self._node.start_api_server(include_dashboard=True, raise_on_failure=True)
+                with _environment(self._marks):
+                    self._node.start_api_server(include_dashboard=True, raise_on_failure=True)
             except Exception:  # Ray raises Exception itself; a search goes on without a dashboard
                 return
             if not self._closed.is_set():
@@ -127,18 +139,8 @@ def _free_port() -> int:
 
 
 @contextmanager
-def _environment(modules: Sequence[str], marks: Mapping[str, str]) -> Iterator[None]:
+def _environment(settings: Mapping[str, str]) -> Iterator[None]:
     """Settings of Ray's processes, which are its own when they have started."""
-    settings = {
-        "RAY_preload_python_modules": ",".join(modules),
-        # A process that waits for its first trial is not to be ended and started anew.
-        "RAY_idle_worker_killing_time_threshold_ms": "60000",
-        # As any training that somebody starts: Ray would let all others go first.
-        "RAY_worker_niceness": "0",
-        # The titles that processes give themselves leave their environment as it is: see the marks.
-        "SPT_NOENV": "1",
-        **marks,
-    }
     before = {name: os.environ.get(name) for name in settings}
     os.environ.update({name: value for name, value in settings.items() if value})
     try:
