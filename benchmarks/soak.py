@@ -1,12 +1,15 @@
-"""Thousands of short trials of which some raise, some diverge and some lose their process: is each
-recorded once, and does memory stay flat? ``python -m benchmarks.soak``"""
+"""Thousands of short trials, of which some raise, some diverge and some lose their process, while
+the driver is killed and the search gone on with: is each recorded once, and does memory stay flat?
+
+    python -m benchmarks.soak
+"""
 
 from __future__ import annotations
 
-import importlib
 import os
 import random
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -19,16 +22,17 @@ from typing import Any
 import cyclopts
 import torch
 
+from benchmarks.harness import HERE
 from pipelines.record.files import RunFiles
-from pipelines.record.journal import load_journal
+from pipelines.record.lines import read_lines
 from pipelines.record.trials import FinishedTrial, State
-from pipelines.tuner.attempts import Cause
-from pipelines.tuner.progress import Incumbent, Progress
+from pipelines.study.runs import open_run
 from search_spaces import Float, SearchSpace
 
 RAISE, DIVERGE = 0.05, 0.25  # below the first x raises, below the second it diverges
 SPACE = SearchSpace({"x": Float(0.0, 1.0)})
 _MiB = 2**20
+_LOOK = 0.3  # seconds from one look at the record to the next
 
 
 def train(config: dict[str, Any], data: Any, *, max_epochs: int, **_: Any) -> Iterator[Any]:
@@ -47,38 +51,38 @@ def train(config: dict[str, Any], data: Any, *, max_epochs: int, **_: Any) -> It
 
 
 class Saboteur:
-    """Kills a process of a trial each time so many trials have finished, and notes memory."""
+    """Kills a process of a trial each time so many trials have ended, and the driver so many times,
+    and notes memory."""
 
-    def __init__(self, every: int, note_every: int) -> None:
-        self._every, self._note_every = every, note_every
+    def __init__(self, trials: int, workers: float, drivers: int) -> None:
+        self._every = max(1, round(1 / workers))
+        self._note_every = max(1, trials // 20)
+        self._drivers_at = [trials * n // (drivers + 1) for n in range(1, drivers + 1)]
         self._rng = random.Random(0)
         self._killed_at = self._noted_at = 0
-        self.killed = 0
-        self.again: Counter[Cause] = Counter()
+        self._started = time.monotonic()
+        self.workers = self.drivers = 0
 
-    def progress(self, progress: Progress) -> None:
-        done = progress.finished
-        if done - self._killed_at >= self._every:
-            self._killed_at = done
-            if workers := workers_of(os.getpid()):
-                os.kill(self._rng.choice(workers), signal.SIGKILL)
-                self.killed += 1
+    def look(self, driver: int, done: int) -> None:
+        """At a search of which so many trials have ended."""
         if done - self._noted_at >= self._note_every:
             self._noted_at = done
-            sizes = [resident(pid) for pid in workers_of(os.getpid())]
+            sizes = [resident(pid) for pid in workers_of(driver)]
             print(
-                f"{done:6}  driver {resident(os.getpid()) / _MiB:6.0f} MiB  "
+                f"{done:6}  driver {resident(driver) / _MiB:6.0f} MiB  "
                 f"largest worker {max(sizes, default=0) / _MiB:6.0f} MiB  "
-                f"{progress.seconds:6.0f} s  {self.killed} killed",
+                f"{time.monotonic() - self._started:6.0f} s  {self.workers} workers killed",
                 flush=True,
             )
-
-    def new_best(self, incumbent: Incumbent) -> None: ...
-
-    def failed(self, trial: FinishedTrial) -> None: ...
-
-    def tried_again(self, trial_id: str, cause: Cause, epoch: int, why: str) -> None:
-        self.again[cause] += 1
+        if done - self._killed_at >= self._every:
+            self._killed_at = done
+            if workers := workers_of(driver):
+                os.kill(self._rng.choice(workers), signal.SIGKILL)
+                self.workers += 1
+        if self.drivers < len(self._drivers_at) and done >= self._drivers_at[self.drivers]:
+            os.kill(driver, signal.SIGKILL)
+            self.drivers += 1
+            print(f"{done:6}  driver killed", flush=True)
 
 
 def workers_of(driver: int) -> list[int]:
@@ -93,7 +97,7 @@ def workers_of(driver: int) -> list[int]:
     return [
         pid
         for pid, name in names.items()
-        if "Trainable" in name or "StudyTrial" in name
+        if name.startswith("ray::") and "Agent" not in name
         if driver in _above(pid, parents)
     ]
 
@@ -111,28 +115,46 @@ def resident(pid: int) -> int:
     return 0
 
 
-def main(*, trials: int = 2000, kill: float = 0.1, seed: int = 0) -> int:
-    """Search, and say what came of it; exit code 1 where it is not as it should be."""
-    from pipelines.cluster.connect import LOCAL, connect
-    from pipelines.study.run_study import run_study
-    from pipelines.study.spec import StudySpec
-    from pipelines.study.study import Study
-    from trainables.data.datasets import load
+def start(folder: Path, *options: str) -> subprocess.Popen[bytes]:
+    script = str(HERE.parent / "pipelines" / "run.py")
+    return subprocess.Popen(
+        [sys.executable, script, *options, "--address", "local", "--no-dashboard"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(HERE.parent)},
+        stdout=subprocess.DEVNULL,
+    )
 
-    settings = {
-        "problem": {"trainable": "soak:train", "space": "soak:SPACE", "metric": "val_loss"},
-        "search": {"algo": "random", "seed": seed},
-        "budget": {"trials": trials, "max_epochs": 3},
-        "stopping": {"scheduler": "none"},
-    }
-    saboteur = Saboteur(every=max(1, round(1 / kill)), note_every=max(1, trials // 10))
-    with connect(LOCAL, dashboard=False) as cluster, tempfile.TemporaryDirectory() as folder:
-        spec = StudySpec.model_validate({**settings, "run": {"name": "soak", "runs_dir": folder}})
-        study = Study(spec, SPACE, train, (load("wine"),))
+
+def main(
+    *,
+    trials: int = 2000,
+    kill: float = 0.1,
+    kill_driver: int = 3,
+    seed: int = 0,
+    data: str = "wine",
+) -> int:
+    """Search, and say what came of it; exit code 1 where it is not as it should be."""
+    saboteur = Saboteur(trials, kill, kill_driver)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as parent:
+        folder = Path(parent)
+        files = RunFiles(folder / "runs" / "soak")
+        search = start(
+            folder,
+            *("--trainable", "benchmarks.soak:train", "--space", "benchmarks.soak:SPACE"),
+            *("--metric", "val_loss", "--data", "wine", "--algo", "random", "--seed", str(seed)),
+            *("--trials", str(trials), "--max-epochs", "3", "--scheduler", "none"),
+            *("--name", "soak"),
+        )
         started = time.monotonic()
-        run_study(study, cluster, saboteur)
+        while (code := search.poll()) is None or code == -signal.SIGKILL:
+            if code is not None:
+                search = start(folder, "--resume", "runs/soak")
+            time.sleep(_LOOK)
+            done = sum("ended" in event for event in read_lines(files.events))
+            saboteur.look(search.pid, done)
         seconds = time.monotonic() - started
-        found = load_journal(RunFiles(Path(folder, "soak")).journal)
+        found = open_run(files.folder).finished
+    print(f"exit code {code}")
     return report(found, trials, saboteur, seconds)
 
 
@@ -142,15 +164,14 @@ def report(found: list[FinishedTrial], asked: int, saboteur: Saboteur, seconds: 
     raised = sum(t.state is State.FAIL and t.error.startswith("ValueError") for t in found)
     should = sum(t.config["x"] < RAISE for t in found)  # type: ignore[operator]
     distinct = len({t.config["x"] for t in found})
-    again = ", ".join(f"{n} {cause.name}" for cause, n in saboteur.again.items()) or "none"
     print(f"asked {asked}, recorded {len(found)}, distinct {distinct}: {dict(states)}")
     if other := {t.error for t in found if t.state is State.FAIL and "no luck" not in t.error}:
         print(*other, sep="\n")
-    print(f"raised {raised} of {should} that should; killed {saboteur.killed}; again: {again}")
+    print(f"raised {raised} of {should} that should; killed {saboteur.workers} workers,", end=" ")
+    print(f"{saboteur.drivers} drivers; {sum(t.resumed > 0 for t in found)} trials tried again")
     print(f"{seconds:.0f} s, {seconds / asked * 1000:.0f} ms a trial")
-    return 0 if len(found) == distinct == asked else 1
+    return 0 if len(found) == distinct == asked and raised == should else 1
 
 
 if __name__ == "__main__":
-    # By its name, so that the workers are sent its source.
-    sys.exit(cyclopts.run(importlib.import_module("benchmarks.soak").main))
+    sys.exit(cyclopts.run(main))

@@ -44,7 +44,7 @@ BENCHMARKS = {
     ),
     "record": Benchmark("record", "", "--trials 50 --epochs 3"),
     "chaos": Benchmark("chaos", "", "ctrl-c-twice"),
-    "soak": Benchmark("soak", "", "--trials 20"),
+    "soak": Benchmark("soak", "", "--trials 20 --kill-driver 1"),
     "lr-bounds": Benchmark("lr_bounds", "", "--data wine --epochs 1 --seeds 1"),
     "quality": Benchmark(
         "search_quality",

@@ -118,7 +118,7 @@ def show_plan(
         )
         return
     print_plain(console, checkpoint_line(study))
-    at_once = min(_slots(study, cluster), study.trials)
+    at_once = max(1, min(_slots(study, cluster), study.trials_left))
     print_lines(console, estimate_lines(estimate(study, cluster, at_once), node_price))
 
 

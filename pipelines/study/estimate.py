@@ -88,7 +88,7 @@ def estimate(study: Study, cluster: Cluster, at_once: int) -> Estimate:
         measured = [seconds_of_an_epoch(study.network, configs[0], study.folds, trial)]
     kind = measured[0][1]
     return Estimate(
-        trials=study.trials,
+        trials=study.trials_left,
         least_epochs=planned_epochs(
             study.spec.rungs, budget.max_epochs, study.spec.stopping.reduction_factor
         ),

@@ -128,6 +128,12 @@ class Study:
         return self.spec.budget.trials if self.size is None else self.size
 
     @property
+    def trials_left(self) -> int:
+        """Those of them that have not ended in the search that this one goes on with."""
+        ended = 0 if self.resumed is None else len(self.resumed.search.ended)
+        return max(0, self.trials - ended)
+
+    @property
     def scheduler(self) -> Scheduler:
         return SCHEDULERS[self.spec.stopping.scheduler]
 

@@ -8,6 +8,7 @@ import pytest
 
 from pipelines import run
 from pipelines.cli.command import USAGE, main
+from pipelines.cluster.connect import Cluster
 from pipelines.tuner.schedulers import SCHEDULERS
 from search_spaces import SPACES
 from tests.pipelines.recorded import write_run
@@ -71,3 +72,11 @@ def test_a_run_that_is_complete_says_so(
     assert main(run.app, ["--resume", "it"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("complete  it: all its 1 trials have ended; ask for more")
+
+
+def test_a_dry_run_estimates_what_is_left(
+    cluster: Cluster, elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_run(elsewhere / "it", [TRIAL, TRIAL], fingerprint=load("digits").fingerprint)
+    assert main(run.app, ["--resume", "it", "--trials", "7", "--dry-run"]) == 0
+    assert "5 trials of" in capsys.readouterr().out.splitlines()[-1]
