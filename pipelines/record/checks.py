@@ -43,6 +43,7 @@ class _Prepared(BaseModel):
     lr_bounds: dict[str, dict[str, Any]]
     lr_tests: dict[str, dict[str, Any]] = {}
     start_with: list[dict[str, Any]] = []
+    algorithm: str = ""
     versions: dict[str, str]
     machine: dict[str, str] = {}
 

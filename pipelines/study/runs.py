@@ -145,6 +145,12 @@ class Run:
         return tests
 
     @property
+    def algorithm(self) -> str:
+        """What chose the configs, in words; "" where an older version wrote the record."""
+        words: str = self._prepared.get("algorithm", "")
+        return words
+
+    @property
     def versions(self) -> Mapping[str, str]:
         """Of the packages that ran it."""
         versions: Mapping[str, str] = self._prepared["versions"]

@@ -185,6 +185,7 @@ class Study:
             **({"start_with": list(map(dict, self.start_with))} if self.start_with else {}),
             "lr_bounds": {name: asdict(bounds) for name, bounds in self.lr_bounds.items()},
             "lr_tests": {name: test.as_dict() for name, test in self.lr_tests.items()},
+            "algorithm": ALGORITHMS[self.spec.search.algo].words,
             "versions": versions(),
             "machine": machine(),
         }

@@ -69,8 +69,9 @@ def sobol(problem: Problem) -> Sampler:
 
 
 def optuna(problem: Problem) -> Sampler:
-    """Tree-structured Parzen estimator (Bergstra et al. 2011), multivariate within each group of
-    parameters that are active together, with pending trials taken for bad (constant liar)."""
+    """Optuna's tree-structured Parzen estimator (Bergstra et al. 2011), multivariate within each
+    group of parameters that are active together, with pending trials taken for bad (constant liar);
+    of more than 2,500 bad trials so many are used."""
     from pipelines.tuner.fast_tpe import FastTPESampler
     from pipelines.tuner.optuna_sampler import OptunaSampler
 
@@ -142,6 +143,11 @@ class Algorithm:
 
     def __call__(self, problem: Problem) -> Sampler:
         return self.make(problem)
+
+    @property
+    def words(self) -> str:
+        """What it is, for the record."""
+        return " ".join((self.make.__doc__ or "").partition("\n\n")[0].split())
 
 
 ALGORITHMS: dict[str, Algorithm] = {

@@ -23,6 +23,8 @@ def again(found: Findings) -> Section:
         ["data", f"{run.data.name}, fingerprint {run.data.fingerprint}"],
         ["versions", versions or "not recorded"],
     ]
+    if run.algorithm:
+        facts.insert(2, ["algorithm", f"{spec.search.algo}: {run.algorithm}"])
     following = [
         typed("report", folder),
         typed("evaluate", folder),

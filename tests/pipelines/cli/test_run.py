@@ -200,6 +200,7 @@ def test_the_record_says_what_was_run(cluster: Cluster) -> None:
     assert run.space.domains["lr"] == Float(1e-3, 0.1, log=True)
     assert run.forbids == "more than 1e+06 parameters"
     assert run.versions["ray"]
+    assert run.algorithm == ALGORITHMS[run.spec.search.algo].words != ""
 
 
 def test_the_record_is_a_study_file_that_gives_the_same_search(cluster: Cluster) -> None:
