@@ -15,6 +15,7 @@ from ray.util import placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from pipelines.cluster.resources import Node, ray_gpus
+from pipelines.cluster.room import room
 from pipelines.cluster.sharing import assigned_gpus
 from search_spaces import Config
 from trainables.data.datasets import TrialData
@@ -77,7 +78,8 @@ def measure_shares(
 
     Raises ``ValueError`` where no GPU is free, and where a process dies.
     """
-    stored = ray.put((network, list(configs), list(folds)))
+    with room():
+        stored = ray.put((network, list(configs), list(folds)))
     rows: list[ShareRow] = []
     for k in SHARES:
         rows.append(_measure(k, nodes, stored, len(configs), cpus, max_epochs, seed))

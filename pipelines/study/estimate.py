@@ -14,6 +14,7 @@ from ray.exceptions import GetTimeoutError
 
 from pipelines.cluster.connect import Cluster
 from pipelines.cluster.resources import TrialResources, slots_in, slots_on
+from pipelines.cluster.room import room
 from pipelines.study.study import Study
 from search_spaces import Config
 from trainables.data.datasets import TrialData
@@ -105,7 +106,8 @@ def _measure_on_nodes(
 ) -> list[tuple[float, str]] | None:
     """A process for each list of configs, all at the same time; None where they get no room."""
     process = ray.remote(num_cpus=trial.cpus, num_gpus=trial.gpus)(_Process)
-    given = ray.put((study.network, study.folds))
+    with room():
+        given = ray.put((study.network, study.folds))
     processes = [process.remote(given, trial) for _ in configs]
     try:
         ray.get([p.is_ready.remote() for p in processes], timeout=_PATIENCE)

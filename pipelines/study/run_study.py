@@ -15,6 +15,7 @@ from ray.tune.execution import class_cache
 
 from pipelines.cluster.connect import Cluster, is_alive, slot_counter
 from pipelines.cluster.places import clear, place_in
+from pipelines.cluster.room import room
 from pipelines.cluster.sharing import gpu_counter
 from pipelines.record.files import RunFiles
 from pipelines.record.live import remove_live
@@ -154,9 +155,10 @@ def _run(
             going_on = (trial.attempt.checkpoint or "" for trial in before.unfinished)
             clear(place.storage, place.folder, [KEPT, *(Path(c).parent.name for c in going_on)])
         try:
-            tuner = _tuner(
-                study, cluster, observer, part, source, ledger, scheduler, record, before
-            )
+            with room():
+                tuner = _tuner(
+                    study, cluster, observer, part, source, ledger, scheduler, record, before
+                )
             with interruptible(ledger.request), _naming_the_disk():
                 tuner.fit()
         finally:

@@ -10,6 +10,7 @@ import numpy as np
 import ray
 
 from pipelines.cluster.resources import TrialResources
+from pipelines.cluster.room import room
 from pipelines.study.prepare import load_problem, network_of
 from pipelines.study.references import import_trainable
 from pipelines.study.runs import Run
@@ -79,7 +80,8 @@ def train_all(
     Raises ``ValueError`` where the trainable yields no model.
     """
     task = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus)(train)
-    given = ray.put((sendable(trainable), data))
+    with room():
+        given = ray.put((sendable(trainable), data))
     waiting = [task.remote(given, training, resources.cpus) for training in trainings]
     left = list(waiting)
     while left:
