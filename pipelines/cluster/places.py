@@ -14,6 +14,13 @@ def place_in(storage: str, path: str) -> str:
     return path.removeprefix(FileSystem.from_uri(storage)[1].rstrip("/") + "/")
 
 
+def inside(storage: str, place: str) -> str:
+    """The folder ``place`` of a storage, as a path or a URI. What a URI says after a "?", such as
+    the address of an S3 of one's own, stays at its end."""
+    root, mark, query = storage.partition("?") if "://" in storage else (storage, "", "")
+    return f"{root.rstrip('/')}/{place}{mark}{query}"
+
+
 def find_in(storages: Sequence[str], place: str) -> str | None:
     """The folder ``place`` in the first storage that has it, as a path or a URI."""
     for storage in storages:
@@ -23,7 +30,7 @@ def find_in(storages: Sequence[str], place: str) -> str | None:
         except (OSError, ValueError):  # it is not there any more, or not for this machine
             continue
         if found == FileType.Directory:
-            return f"{storage.rstrip('/')}/{place}"
+            return inside(storage, place)
     return None
 
 
