@@ -15,8 +15,8 @@ import numpy as np
 from cyclopts import run
 from hyperopt import hp
 
-from benchmarks.peers.training import active, gather, train
-from search_spaces import SPACES, Float, Int
+from benchmarks.peers.training import USUAL, Work, active, gather, train
+from search_spaces import Float, Int
 from search_spaces.domains import Domain
 from trainables.data.datasets import load
 
@@ -31,32 +31,20 @@ def drawn(name: str, domain: Domain) -> Any:
     return hp.choice(name, domain.options)
 
 
-def main(
-    folder: Path,
-    *,
-    trials: int = 40,
-    algo: str = "optuna",
-    data: str = "digits",
-    model: str = "mlp",
-    epochs: int = 30,
-    seed: int = 0,
-    slots: int = 2,
-) -> None:
+def main(folder: Path, work: Work = USUAL) -> None:
     """Search with TPE where ``algo`` is optuna, and leave what was trained in FOLDER/work.json."""
-    del slots  # it has one
-    space, loaded = SPACES[model], load(data)
+    loaded = load(work.data)
 
     def objective(flat: dict[str, Any]) -> float:
-        config = active(space, flat)
-        training = train(folder, config, loaded, model=model, epochs=epochs, seed=seed)
+        training = train(folder, active(work.space, flat), loaded, work)
         return -max(float(metrics["val_accuracy"]) for metrics in training)
 
     hyperopt.fmin(
         objective,
-        {name: drawn(name, domain) for name, domain in space.domains.items()},
-        algo=hyperopt.rand.suggest if algo == "random" else hyperopt.tpe.suggest,
-        max_evals=trials,
-        rstate=np.random.default_rng(seed),
+        {name: drawn(name, domain) for name, domain in work.space.domains.items()},
+        algo=hyperopt.rand.suggest if work.algo == "random" else hyperopt.tpe.suggest,
+        max_evals=work.trials,
+        rstate=np.random.default_rng(work.seed),
         show_progressbar=False,
         verbose=False,
     )

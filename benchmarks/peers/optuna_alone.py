@@ -9,6 +9,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -21,66 +22,57 @@ from optuna.study import MaxTrialsCallback
 from optuna.trial import TrialState
 
 from benchmarks.peers.suggesting import sampler, suggest
-from benchmarks.peers.training import gather, train
-from search_spaces import SPACES
+from benchmarks.peers.training import USUAL, Work, gather, train
 from trainables.data.datasets import load
 
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
-def study_in(folder: Path, algo: str, seed: int) -> optuna.Study:
+def study_in(folder: Path, work: Work) -> optuna.Study:
     return optuna.create_study(
         storage=JournalStorage(JournalFileBackend(str(folder / "journal"))),
         study_name="alone",
         load_if_exists=True,
         direction="maximize",
-        sampler=sampler(algo, seed),
+        sampler=sampler(work.algo, work.seed),
         pruner=SuccessiveHalvingPruner(min_resource=1, reduction_factor=3),
     )
 
 
-def work(
-    folder: Path, algo: str, data: str, model: str, trials: int, epochs: int, seed: int
-) -> None:
+def take_part(folder: Path, work: Work) -> None:
     """One process's part."""
-    space, loaded = SPACES[model], load(data)
+    loaded = load(work.data)
 
     def objective(trial: optuna.Trial) -> float:
-        config, best = suggest(trial, space), 0.0
-        training = train(folder, config, loaded, model=model, epochs=epochs, seed=seed)
+        config, best = suggest(trial, work.space), 0.0
+        training = train(folder, config, loaded, work)
         for epoch, metrics in enumerate(training, 1):
             best = max(best, float(metrics["val_accuracy"]))
             trial.report(float(metrics["val_accuracy"]), epoch)
-            if metrics["diverged"] or (epoch < epochs and trial.should_prune()):
+            if metrics["diverged"] or (epoch < work.epochs and trial.should_prune()):
                 raise optuna.TrialPruned
         return best
 
-    study_in(folder, algo, seed).optimize(
-        objective, callbacks=[MaxTrialsCallback(trials, states=ENDED)]
+    study_in(folder, work).optimize(
+        objective, callbacks=[MaxTrialsCallback(work.trials, states=ENDED)]
     )
 
 
 def main(
     folder: Path,
+    work: Work = USUAL,
     *,
-    trials: int = 40,
-    algo: str = "optuna",
-    data: str = "digits",
-    model: str = "mlp",
-    epochs: int = 30,
-    seed: int = 0,
-    slots: int = 2,
     rank: Annotated[int | None, Parameter(show=False)] = None,
 ) -> None:
     """Search, and leave what was trained in FOLDER/work.json."""
     warnings.simplefilter("ignore")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     if rank is not None:
-        work(folder, algo, data, model, trials, epochs, seed + rank)
+        take_part(folder, replace(work, seed=work.seed + rank))
         return
     again = [sys.executable, "-m", "benchmarks.peers.optuna_alone", *sys.argv[1:]]
-    others = [subprocess.Popen([*again, "--rank", str(rank)]) for rank in range(1, slots)]
-    work(folder, algo, data, model, trials, epochs, seed)
+    others = [subprocess.Popen([*again, "--rank", str(rank)]) for rank in range(1, work.slots)]
+    take_part(folder, work)
     assert all(process.wait() == 0 for process in others)
     gather(folder)
 

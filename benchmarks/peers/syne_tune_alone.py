@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from cyclopts import run
 
 from benchmarks.harness import HERE
-from benchmarks.peers.training import gather
-from search_spaces import SPACES, Float, Int
+from benchmarks.peers.training import USUAL, Work, gather
+from search_spaces import Float, Int
 from search_spaces.domains import Domain
 
 
@@ -30,17 +31,7 @@ def drawn(domain: Domain) -> Any:
     return cs.choice(list(domain.options))
 
 
-def main(
-    folder: Path,
-    *,
-    trials: int = 40,
-    algo: str = "optuna",
-    data: str = "digits",
-    model: str = "mlp",
-    epochs: int = 30,
-    seed: int = 0,
-    slots: int = 2,
-) -> None:
+def main(folder: Path, work: Work = USUAL) -> None:
     """Search with BOHB where ``algo`` is optuna, else with ASHA; leave what was trained in
     FOLDER/work.json."""
     from syne_tune import StoppingCriterion, Tuner
@@ -49,24 +40,22 @@ def main(
 
     folder = folder.absolute()
     os.chdir(folder)  # Syne Tune leaves files where it runs
-    work = {"folder": str(folder), "data": data, "model": model, "epochs": epochs, "seed": seed}
-    os.environ["RANGEFINDER_PEER_WORK"] = json.dumps(work)
+    os.environ["RANGEFINDER_PEER_WORK"] = json.dumps({"folder": str(folder), **asdict(work)})
     os.environ["PYTHONPATH"] = str(HERE.parent)  # for the trials, which are scripts
     os.environ["SYNETUNE_FOLDER"] = str(folder / "syne-tune")
-    space = SPACES[model]
-    scheduler = (ASHA if algo == "random" else BOHB)(
-        {name: drawn(domain) for name, domain in space.domains.items()},
+    scheduler = (ASHA if work.algo == "random" else BOHB)(
+        {name: drawn(domain) for name, domain in work.space.domains.items()},
         metric="val_accuracy",
         time_attr="epoch",
-        max_t=epochs,
+        max_t=work.epochs,
         do_minimize=False,
-        random_seed=seed,
+        random_seed=work.seed,
     )
     Tuner(
         LocalBackend(str(Path(__file__).with_name("syne_tune_trial.py")), pass_args_as_json=True),
         scheduler,
-        StoppingCriterion(max_num_trials_started=trials),
-        n_workers=slots,
+        StoppingCriterion(max_num_trials_started=work.trials),
+        n_workers=work.slots,
         sleep_time=0.1,  # seconds between looks; 5 as it comes
         results_update_interval=60.0,
         wait_trial_completion_when_stopping=True,

@@ -9,18 +9,15 @@ from pathlib import Path
 
 from syne_tune import Reporter
 
-from benchmarks.peers.training import active, train
-from search_spaces import SPACES
+from benchmarks.peers.training import Work, active, train
 from trainables.data.datasets import load
 
 
 def main(config_file: Path) -> None:
-    work, report = json.loads(os.environ["RANGEFINDER_PEER_WORK"]), Reporter()
-    config = active(SPACES[work["model"]], json.loads(config_file.read_text()))
-    training = train(
-        *(Path(work["folder"]), config, load(work["data"])),
-        **{key: work[key] for key in ("model", "epochs", "seed")},
-    )
+    given, report = json.loads(os.environ["RANGEFINDER_PEER_WORK"]), Reporter()
+    folder, work = Path(given.pop("folder")), Work(**given)
+    config = active(work.space, json.loads(config_file.read_text()))
+    training = train(folder, config, load(work.data), work)
     for epoch, metrics in enumerate(training, 1):
         report(epoch=epoch, val_accuracy=float(metrics["val_accuracy"]))
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from cyclopts import Parameter
+
 from benchmarks.harness import Trained, write_work
-from search_spaces import Choice, Config, SearchSpace, Value
+from search_spaces import SPACES, Choice, Config, SearchSpace, Value
 from search_spaces.domains import Domain
 from trainables.data.datasets import TrialData
 from trainables.networks import NETWORKS
@@ -21,18 +24,38 @@ from trainables.networks import NETWORKS
 NOTES = "trials"
 
 
-def train(
-    folder: Path, config: Config, data: TrialData, *, model: str, epochs: int, seed: int
-) -> Iterator[dict[str, Any]]:
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Work:
+    """What a peer is to search, as this pipeline does beside it."""
+
+    trials: int = 40
+    algo: str = "optuna"
+    data: str = "digits"
+    model: str = "mlp"
+    epochs: int = 30
+    seed: int = 0
+    slots: int = 2  # trials at once
+
+    @property
+    def space(self) -> SearchSpace:
+        return SPACES[self.model]
+
+
+USUAL = Work()
+
+
+def train(folder: Path, config: Config, data: TrialData, work: Work) -> Iterator[dict[str, Any]]:
     """The metrics of each epoch, until the last or until the training diverges."""
     import torch
 
     torch.set_num_threads(1)
-    note = {"config": config, "max_epochs": epochs, "seed": seed, "start": time.time()}
+    note = {"config": config, "max_epochs": work.epochs, "seed": work.seed, "start": time.time()}
     (folder / NOTES).mkdir(exist_ok=True)
     with (folder / NOTES / f"{uuid4().hex}.jsonl").open("w") as file:
-        training = NETWORKS[model](
-            config, data, max_epochs=epochs, seed=seed, device=torch.device("cpu")
+        device = torch.device("cpu")
+        training = NETWORKS[work.model](
+            config, data, max_epochs=work.epochs, seed=work.seed, device=device
         )
         for epoch, (metrics, _) in enumerate(training, 1):
             print(json.dumps({**note, "epoch": epoch, "end": time.time()}), file=file, flush=True)
