@@ -41,7 +41,8 @@ def main(folder: Path, work: Work = USUAL) -> None:
     folder = folder.absolute()
     os.chdir(folder)  # Syne Tune leaves files where it runs
     os.environ["RANGEFINDER_PEER_WORK"] = json.dumps({"folder": str(folder), **asdict(work)})
-    os.environ["PYTHONPATH"] = str(HERE.parent)  # for the trials, which are scripts
+    path = [str(HERE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    os.environ["PYTHONPATH"] = os.pathsep.join(path)  # for the trials, which are scripts
     os.environ["SYNETUNE_FOLDER"] = str(folder / "syne-tune")
     scheduler = (ASHA if work.algo == "random" else BOHB)(
         {name: drawn(domain) for name, domain in work.space.domains.items()},
