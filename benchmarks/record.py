@@ -18,6 +18,7 @@ import numpy as np
 
 from benchmarks.harness import table
 from pipelines.record.files import RunFiles
+from pipelines.record.goals import Aim, Goals
 from pipelines.record.journal import load_journal
 from pipelines.record.trials import FinishedTrial, State
 from pipelines.record.writing import Record, start_run
@@ -32,6 +33,7 @@ from search_spaces import SPACES, Config
 from trainables.data.datasets import load
 from trainables.networks import NETWORKS
 
+GOALS = Goals((Aim("val_accuracy", "max"),))
 LOSSES = ("train_loss", "val_loss", "train_accuracy", "val_accuracy", "lr", "momentum", "seconds")
 
 
@@ -70,7 +72,7 @@ def write(folder: Path, trials: int, epochs: int) -> float:
     sampler = make_sampler("random", study.problem, 0.0)
     configs = [sampler.ask(str(number)) for number in range(trials + 10)]
     made_up = [made(n, config, epochs, rng) for n, config in enumerate(configs) if config]
-    record = Record(files, files.journal, SPACES["mlp"], "max", events=files.events)
+    record = Record(files, files.journal, SPACES["mlp"], GOALS, events=files.events)
     assert record.events is not None
     started = time.perf_counter()
     for number, trial in enumerate(made_up):
@@ -121,7 +123,7 @@ def measure(trials: int, epochs: int) -> list[list[str]]:
             words = "asked again" if same else "primed"
             rows.append([f"resume: {algo}, {words}", f"{built:.2f} s, then {first:.2f} s"])
         started = time.perf_counter()
-        Record(files, files.journal, study.space, "max", events=files.events)
+        Record(files, files.journal, study.space, GOALS, events=files.events)
         timed("resume: the journal is appended to", time.perf_counter() - started)
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
     return [*rows, ["memory, at most", f"{most:.0f} MiB"]]

@@ -47,7 +47,7 @@ def judged(trial_id: str, config: Config, rng: np.random.Generator) -> FinishedT
 def optunas_own(problem: Problem) -> Sampler:
     """Its TPE as it comes."""
     sampler = TPESampler(multivariate=True, group=True, constant_liar=True, seed=problem.seed)
-    return OptunaSampler(problem.space, problem.mode, sampler, problem.history)
+    return OptunaSampler(problem.space, problem.goals, sampler, problem.history)
 
 
 def seconds_per_suggestion(algo: str, space: SearchSpace, history: list[FinishedTrial]) -> float:

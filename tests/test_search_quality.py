@@ -27,6 +27,7 @@ from benchmarks.search_quality import (
     search,
 )
 from pipelines.cli.command import main as run
+from pipelines.record.goals import Aim, Goals
 from pipelines.record.trials import FinishedTrial, State
 from pipelines.tuner.optuna_sampler import OptunaSampler
 from search_spaces import Config
@@ -169,7 +170,7 @@ def test_a_diverged_trial_stays_just_below_the_worst(
     trials = [diverged[0], sound[0], diverged[1], sound[1]]
     history, told = (trials[:3], trials[3:]) if as_history else ([], trials)
     inner = optuna.samplers.RandomSampler(seed=0)
-    sampler = OptunaSampler(space, mode, inner, history, knows_pruned=False)
+    sampler = OptunaSampler(space, Goals((Aim("value", mode),)), inner, history, knows_pruned=False)
     for trial in told:
         sampler.ask(trial.trial_id)
         sampler.tell(trial)

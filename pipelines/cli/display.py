@@ -95,6 +95,7 @@ def progress_line(progress: Progress, width: int | None = None) -> str:
         f"{progress.stopped} stopped",
         f"{progress.diverged} diverged",
         *([f"{progress.failed} failed"] if progress.failed else []),
+        *([f"{progress.infeasible} infeasible"] if progress.infeasible else []),
     ]
     first = f"{progress.finished}/{progress.total} done"
     last = [

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pipelines.cli.options import to_type
-from pipelines.cli.summary import baseline_lines, repeats_lines, result_lines
+from pipelines.cli.summary import baseline_lines, front_lines, repeats_lines, result_lines
 from pipelines.cli.text import Terminal, format_config, print_plain, shown, wrapped
 from pipelines.cli.visible import visible
 from pipelines.record.trials import ranked
@@ -30,7 +30,7 @@ def print_report(folder: Path, top: int, *, plot_schedule: bool) -> None:
     console = Terminal()
     for line in _lines(run, top):
         console.print(wrapped(visible(line), console.width), markup=False, soft_wrap=True)
-    print_plain(console, f"table     {shown(write_table(run.files, run.finished))}")
+    print_plain(console, f"table     {shown(write_table(run.files, run.finished, run.goals))}")
     print_plain(console, f"report    {shown(write_report(run))}")
     if plot_schedule:
         print_plain(console, f"schedule  {write_schedule(folder)}")
@@ -91,6 +91,7 @@ def _lines(run: Run, top: int) -> Iterator[str]:
     data = f"{run.data.name}, {run.data.train} train + {run.data.validation} validation samples"
     yield f"run       {problem.name} with {run.spec.search.algo} on {data}"
     yield from result_lines(run.result, problem.folds)
+    yield from front_lines(run.finished, run.goals)
     yield from baseline_lines(run.result, run.baselines)
     yield from look_lines(run)
     yield from _findings(run)

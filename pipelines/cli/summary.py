@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -12,6 +13,10 @@ from pipelines.cli.watching import cluster_line
 from pipelines.cluster.connect import Cluster
 from pipelines.record.baselines import Baselines
 from pipelines.record.files import RunFiles
+from pipelines.record.front import pareto_front
+from pipelines.record.goals import Goals
+from pipelines.record.trials import NOT_TRAINED, FinishedTrial
+from pipelines.results import wording
 from pipelines.results.advice import advice
 from pipelines.study.disk import checkpoint_bytes, disk_of
 from pipelines.study.estimate import Estimate
@@ -24,6 +29,7 @@ from trainables.data.datasets import TrialData, describe
 from trainables.data.reading import Reading
 from trainables.training.metrics import ACCURACY, FOR_LARGE_CLASSES, METRICS
 
+MOST_OF_FRONT = 10  # trials in a terminal
 _LARGE = 0.7  # of a class, from which accuracy says little
 _KEPT = "every finished trial is kept, and what the rest had reached"
 MOST_CLASSES = 100  # that whole numbers are likely to be
@@ -57,6 +63,7 @@ def plan_lines(study: Study, cluster: Cluster, at_once: int) -> Iterator[str]:
         f"{spec.budget.max_epochs} epochs, {study.metric_name} ({study.metric.mode}), "
         f"{study.scheduler.plan(study.stopping)}"
     )
+    yield from _goal_lines(study)
     nodes = cluster.nodes()
     gpus, trial = sum(node.gpus for node in nodes), spec.resources.trial
     yield (
@@ -74,6 +81,21 @@ def plan_lines(study: Study, cluster: Cluster, at_once: int) -> Iterator[str]:
         f"{disk.checkpoints} checkpoints at a time"
     )
     yield f"run       {shown(study.folder)}"
+
+
+def _goal_lines(study: Study) -> Iterator[str]:
+    """Further objectives, and what is required."""
+    goals = study.goals
+    if goals.several:
+        told = ", ".join(f"{aim.name} ({aim.mode})" for aim in goals.aims[1:])
+        yield f"also      {told}: a Pareto front"
+        if study.spec.stopping.scheduler != "none":
+            yield (
+                f"note      trials are stopped by {study.metric_name} alone, and only those that "
+                "train to the end can be on the front: --scheduler none stops none"
+            )
+    if goals.requirements:
+        yield f"require   {', '.join(map(str, goals.requirements))}"
 
 
 def _class_lines(study: Study) -> Iterator[str]:
@@ -161,8 +183,11 @@ def result_lines(result: StudyResult, folds: int | None) -> Iterator[str]:
         "diverged": len(result.diverged),
         "failed": len(result.failed),
         "cut short": len(result.cut_short),
+        "infeasible": len(result.infeasible),
     }
     fates = ", ".join(f"{count} {ending}" for ending, count in counts.items() if count)
+    untrained = sum(trial.stopped_by == NOT_TRAINED for trial in result.trials)
+    fates += f" ({untrained} of them not trained)" if untrained else ""
     yield f"trials    {len(result.trials)}: {fates}" if fates else "trials    none has finished"
     yield (
         f"epochs    {result.epochs} trained, "
@@ -175,8 +200,37 @@ def result_lines(result: StudyResult, folds: int | None) -> Iterator[str]:
         yield f"best      {result.metric} {best.value:.4f}{over} at epoch {best.best_epoch}"
         yield from _other_metrics(result.metric, best.metrics)
         yield f"config    {format_config(best.config)}"
+    elif result.infeasible:
+        yield f"best      none: no trial meets {_nearest(result.infeasible)}"
     if hint := advice(result.trials):
         yield f"advice    {hint}"
+
+
+def _nearest(trials: Sequence[FinishedTrial]) -> str:
+    """What trials break, and how often each."""
+    counts = Counter(name for trial in trials for name in trial.broken.split(", "))
+    return ", ".join(f"{name} ({n} do not)" for name, n in counts.most_common())
+
+
+def front_lines(trials: Sequence[FinishedTrial], goals: Goals) -> Iterator[str]:
+    """The Pareto front; nothing where there is one objective."""
+    if not goals.several:
+        return
+    front = pareto_front(trials, goals)
+    if not front:
+        yield "front     none: no trial has trained to the end and meets what is required"
+        return
+    numbers = {id(trial): number for number, trial in enumerate(trials)}
+    n = f"{len(front)} trials" if len(front) > 1 else "1 trial"
+    names = ", ".join(f"{aim.name} ({aim.mode})" for aim in goals.aims)
+    yield f"front     {n} that no other beats in all of {names}"
+    rows = [[wording.objective(v) for v in goals.values(trial)] for trial in front]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for trial, row in list(zip(front, rows, strict=True))[:MOST_OF_FRONT]:
+        values = "  ".join(f"{text:>{w}}" for text, w in zip(row, widths, strict=True))
+        yield f"{numbers[id(trial)]:>7}   {values}  {format_config(trial.config)}"
+    if len(front) > MOST_OF_FRONT:
+        yield f"          and {len(front) - MOST_OF_FRONT} more: the report has all"
 
 
 def _other_metrics(metric: str, found: Mapping[str, float]) -> Iterator[str]:
@@ -213,6 +267,7 @@ def summary_lines(
     if result.ended_by:
         yield f"ended     {_ENDED_BY[result.ended_by]}"
     yield from result_lines(result, study.spec.problem.folds)
+    yield from front_lines(result.trials, study.goals)
     yield from baseline_lines(result, baselines or {})
     if result.best is None and result.failed:
         yield f"error     {result.failed[0].error} (all of it in {shown(files.errors)})"

@@ -70,6 +70,11 @@ class RunFiles:
         return self.folder / "trials.csv"
 
     @property
+    def front(self) -> Path:
+        """The Pareto front of several objectives as a table."""
+        return self.folder / "front.csv"
+
+    @property
     def weights(self) -> Path:
         """Of the run's winner: see ``docs/results.md``."""
         return self.folder / "best.pt"

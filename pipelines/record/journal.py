@@ -30,11 +30,11 @@ from optuna.storages.journal._file import BaseJournalFileLock
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from pipelines.record.goals import Goals
 from pipelines.record.patience import patient
 from pipelines.record.trials import FinishedTrial, State, latest
 from search_spaces import Float, Int, SearchSpace
 from search_spaces.domains import Domain
-from trainables.training.metrics import Mode
 
 STUDY = "rangefinder"
 DIRECTIONS = {"min": StudyDirection.MINIMIZE, "max": StudyDirection.MAXIMIZE}
@@ -61,20 +61,21 @@ def distribution(domain: Domain) -> BaseDistribution:
 class Journal:
     """Appends finished trials to the file ``path``, which it makes where it is not there."""
 
-    def __init__(self, path: Path, space: SearchSpace, mode: Mode) -> None:
+    def __init__(self, path: Path, space: SearchSpace, goals: Goals) -> None:
         self._space = space
+        self._goals = goals
         self._path = path
         self._study = optuna.create_study(
             study_name=STUDY,
             storage=JournalStorage(_Appending(path)),
-            direction=DIRECTIONS[mode],
+            directions=[DIRECTIONS[aim.mode] for aim in goals.aims],
             load_if_exists=True,
         )
 
     @patient
     def append(self, trial: FinishedTrial) -> None:
         """On disk when this returns."""
-        frozen, size = _frozen(trial, self._space), self._path.stat().st_size
+        frozen, size = _frozen(trial, self._space, self._goals), self._path.stat().st_size
         try:
             self._study.add_trial(frozen)
         except OSError as error:
@@ -138,7 +139,7 @@ def load_latest(path: Path) -> optuna.Study:
     latest = {entry.user_attrs.get("trial_id", entry.number): entry for entry in entries}
     if len(latest) == len(entries):
         return study
-    one_each = optuna.create_study(study_name=STUDY, direction=study.direction)
+    one_each = optuna.create_study(study_name=STUDY, directions=study.directions)
     one_each.add_trials(latest.values())
     return one_each
 
@@ -173,24 +174,31 @@ def _storage(path: Path) -> JournalStorage:
     return JournalStorage(JournalFileBackend(str(path), lock_obj=_NoLock()))
 
 
-def _frozen(trial: FinishedTrial, space: SearchSpace) -> FrozenTrial:
-    """As Optuna would have recorded it: a pruned trial has its last value, a failed one none."""
-    value = trial.value if trial.state is State.COMPLETE else _last_value(trial)
+def _frozen(trial: FinishedTrial, space: SearchSpace, goals: Goals) -> FrozenTrial:
+    """As Optuna would have recorded it: a pruned trial has its last value, where there is one
+    objective, and a failed one none."""
     frozen = create_trial(
         state=STATES[trial.state],
-        value=None if trial.state is State.FAIL else value,
+        values=_values(trial, goals),
         params=dict(trial.config),
         distributions={name: distribution(space.domains[name]) for name in trial.config},
         intermediate_values=dict(trial.curve),
         user_attrs=_attributes(trial),
+        constraints=None if trial.state is State.FAIL else goals.violations(trial),
     )
     frozen.datetime_start = datetime.fromtimestamp(trial.started)
     frozen.datetime_complete = datetime.fromtimestamp(trial.started + trial.seconds)
     return frozen
 
 
-def _last_value(trial: FinishedTrial) -> float | None:
-    return trial.curve[max(trial.curve)] if trial.curve else None
+def _values(trial: FinishedTrial, goals: Goals) -> list[float] | None:
+    if trial.state is State.COMPLETE:
+        assert trial.value is not None  # of a training that has ended by itself
+        others = [value for value in goals.values(trial)[1:] if value is not None]
+        return [trial.value, *others]
+    if trial.state is State.FAIL or goals.several or not trial.curve:
+        return None
+    return [trial.curve[max(trial.curve)]]
 
 
 def _attributes(trial: FinishedTrial) -> dict[str, Any]:

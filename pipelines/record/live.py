@@ -82,6 +82,7 @@ class Live:
     epochs_per_second: float | None  # lately
     suggestion_seconds: float | None  # that the algorithm took for each of the latest suggestions
     trials: tuple[FinishedTrial, ...]  # that run, as far as they are; their state is RUNNING
+    infeasible: int = 0  # break a requirement
 
     @property
     def age(self) -> float:

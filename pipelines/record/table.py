@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
+from pipelines.record.front import pareto_front
+from pipelines.record.goals import Goals
 from pipelines.record.trials import FinishedTrial
 
 if TYPE_CHECKING:
@@ -33,6 +35,24 @@ def trials_table(trials: Iterable[FinishedTrial]) -> pd.DataFrame:
         for trial in trials
     ]
     return pd.DataFrame(rows, columns=None if rows else [*names, "epochs", "diverged"])
+
+
+def front_table(trials: Sequence[FinishedTrial], goals: Goals) -> pd.DataFrame:
+    """One row per trial of the Pareto front: its place among all trials, its name, the objectives,
+    and a column for each parameter."""
+    import pandas as pd
+
+    numbers = {id(trial): number for number, trial in enumerate(trials)}
+    rows = [
+        {
+            "number": numbers[id(trial)],
+            "trial_id": trial.trial_id,
+            **dict(zip((aim.name for aim in goals.aims), goals.values(trial), strict=True)),
+            **{f"param.{name}": value for name, value in trial.config.items()},
+        }
+        for trial in pareto_front(trials, goals)
+    ]
+    return pd.DataFrame(rows, columns=None if rows else ["number", "trial_id"])
 
 
 def curves_table(trials: Iterable[FinishedTrial]) -> pd.DataFrame:

@@ -9,7 +9,8 @@ from enum import StrEnum
 from search_spaces import Config
 from trainables.training.metrics import Metric
 
-_BY_ITSELF = ("", "scheduler", "divergence")
+NOT_TRAINED = "requirement"  # why a trial ended that its network's size alone rules out
+_BY_ITSELF = ("", "scheduler", "divergence", NOT_TRAINED)
 
 
 class State(StrEnum):
@@ -55,10 +56,17 @@ class FinishedTrial:
     resumed: int = 0  # times that it went on after its driver had ended
     planned: Mapping[int, int] = field(default_factory=dict)
     """Where it was made longer while it trained: from which epoch on for how many it planned."""
+    n_parameters: int | None = None  # of its network, where the search asks for it
+    broken: str = ""  # the requirements that it does not meet: it is never the best
 
     @property
     def diverged(self) -> bool:
         return self.stopped_by == "divergence"
+
+    @property
+    def infeasible(self) -> bool:
+        """Whether it breaks a requirement, and neither diverged nor failed."""
+        return bool(self.broken) and not self.diverged and self.state is not State.FAIL
 
     @property
     def cut_short(self) -> bool:
@@ -81,8 +89,8 @@ def latest(entries: Iterable[FinishedTrial]) -> list[FinishedTrial]:
 
 def ranked(trials: Iterable[FinishedTrial], metric: Metric) -> list[FinishedTrial]:
     """Trials from the best value to the worst, the earlier first where two are equal. Diverged and
-    failed ones are left out: they have no value to compare."""
-    sound = [t for t in trials if not t.diverged and t.state is not State.FAIL]
+    failed ones are left out, as they have no value to compare, and so are infeasible ones."""
+    sound = [t for t in trials if not t.diverged and not t.broken and t.state is not State.FAIL]
     valued = [(t.value, t) for t in sound if t.value is not None]
     valued.sort(key=lambda pair: pair[0], reverse=metric.mode == "max")  # stable in both directions
     return [trial for _, trial in valued]

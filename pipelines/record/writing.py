@@ -10,6 +10,7 @@ from typing import Any
 
 from pipelines.record.events import Events
 from pipelines.record.files import RunFiles
+from pipelines.record.goals import Goals
 from pipelines.record.header import write_header
 from pipelines.record.journal import Journal
 from pipelines.record.lines import repair
@@ -17,7 +18,6 @@ from pipelines.record.patience import patient
 from pipelines.record.sessions import note_killed, read_sessions
 from pipelines.record.trials import FinishedTrial
 from search_spaces import SearchSpace
-from trainables.training.metrics import Mode
 
 
 class Record:
@@ -29,7 +29,7 @@ class Record:
         files: RunFiles,
         journal: Path,
         space: SearchSpace,
-        mode: Mode,
+        goals: Goals,
         *,
         events: Path | None = None,
         before: Iterable[FinishedTrial] = (),
@@ -38,7 +38,7 @@ class Record:
         self.files = files
         self.events = None if events is None else Events(events)
         self._trials = {trial.trial_id: trial for trial in before}
-        self._journal = Journal(journal, space, mode)
+        self._journal = Journal(journal, space, goals)
 
     @property
     def trials(self) -> list[FinishedTrial]:

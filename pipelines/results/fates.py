@@ -17,6 +17,7 @@ class Fate(StrEnum):
     DIVERGED = "diverged"
     FAILED = "failed"
     CUT_SHORT = "cut short"
+    INFEASIBLE = "infeasible"
 
 
 # Of Okabe and Ito, which the colour-blind can tell apart; all can be read on white and on black.
@@ -27,6 +28,7 @@ COLOURS = {
     Fate.DIVERGED: "#d55e00",
     Fate.FAILED: "#cc79a7",
     Fate.CUT_SHORT: "#e69f00",
+    Fate.INFEASIBLE: "#9467bd",  # of none of them
 }
 SYMBOLS = {
     Fate.RUNNING: "triangle-right",
@@ -35,6 +37,7 @@ SYMBOLS = {
     Fate.DIVERGED: "x",
     Fate.FAILED: "cross",
     Fate.CUT_SHORT: "diamond",
+    Fate.INFEASIBLE: "square-open",
 }
 BEST = "#009e73"
 
@@ -47,6 +50,8 @@ def fate(trial: FinishedTrial) -> Fate:
         return Fate.DIVERGED
     if trial.state is State.RUNNING:
         return Fate.RUNNING
+    if trial.infeasible:
+        return Fate.INFEASIBLE
     if trial.state is State.COMPLETE:
         return Fate.COMPLETE
     return Fate.STOPPED if trial.stopped_by == "scheduler" else Fate.CUT_SHORT
@@ -54,7 +59,8 @@ def fate(trial: FinishedTrial) -> Fate:
 
 def is_sound(trial: FinishedTrial) -> bool:
     """Whether it has a value to compare with others."""
-    return fate(trial) not in (Fate.DIVERGED, Fate.FAILED) and trial.value is not None
+    unsound = (Fate.DIVERGED, Fate.FAILED, Fate.INFEASIBLE)
+    return fate(trial) not in unsound and trial.value is not None
 
 
 def fates(trials: Iterable[FinishedTrial]) -> dict[Fate, int]:

@@ -12,6 +12,7 @@ from pipelines.results.page.trials import trials_data
 from pipelines.results.sections.again import again
 from pipelines.results.sections.curves import curves
 from pipelines.results.sections.data import data
+from pipelines.results.sections.front import front
 from pipelines.results.sections.importance import importance
 from pipelines.results.sections.learning_rate import learning_rate
 from pipelines.results.sections.now import now
@@ -41,6 +42,7 @@ def all_trials(found: Findings) -> Section:
 SECTIONS: tuple[Callable[[Findings], Section | None], ...] = (
     outcome,
     tested,
+    front,
     progress,
     curves,
     importance,
@@ -53,7 +55,7 @@ SECTIONS: tuple[Callable[[Findings], Section | None], ...] = (
     all_trials,
     again,
 )
-QUICK = (outcome, progress, curves, stopping, remarks, places, all_trials)
+QUICK = (outcome, front, progress, curves, stopping, remarks, places, all_trials)
 """Those that take hundredths of a second, among them all that show trials that still run."""
 
 
@@ -88,5 +90,11 @@ def now_sections(run: Run) -> list[Section]:
 def table_of(found: Findings) -> dict[str, Any]:
     """All trials, column by column."""
     return trials_data(
-        found.shown, found.space, found.score, found.metric, found.stops, found.run.files
+        found.shown,
+        found.space,
+        found.score,
+        found.metric,
+        found.stops,
+        found.run.files,
+        found.run.goals,
     )

@@ -19,6 +19,13 @@ def value(thing: object) -> str:
     return f"{thing:.4g}" if isinstance(thing, float) else str(thing)
 
 
+def objective(number: float | None) -> str:
+    """A whole number with its thousands apart, any other in four decimals."""
+    if number is None:
+        return ""
+    return f"{number:,.0f}" if float(number).is_integer() and abs(number) >= 10 else f"{number:.4f}"
+
+
 def config(values: Mapping[str, object]) -> str:
     """As ``lr=0.1 n_layers=2``."""
     return " ".join(f"{name}={value(entry)}" for name, entry in values.items())

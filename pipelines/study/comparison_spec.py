@@ -66,6 +66,11 @@ class ComparisonSpec(Settings):
     def _fits_together(self) -> ComparisonSpec:
         if self.budget.repeats:
             raise ValueError(f"`repeats` {self.budget.repeats} is for a single search: use `seeds`")
+        if self.problem.also:
+            raise ValueError(
+                f"`also` {self.problem.also[0]}: a comparison goes by `metric` alone; search for "
+                "several objectives with run.py"
+            )
         if self.resources.measured:
             raise ValueError("`gpus_per_trial=auto` is for a single search: give a share")
         self.cell(self.rows[0], 0)  # what does not fit together in a search does not here

@@ -4,32 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipelines.record.files import RunFiles
-from pipelines.record.table import trials_table
+from pipelines.record.goals import Goals
+from pipelines.record.table import front_table, trials_table
 from pipelines.record.trials import FinishedTrial
 from pipelines.study.repeats import write_winner
 from pipelines.study.result import StudyResult
 from pipelines.study.study import Study
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 def finish(study: Study, result: StudyResult) -> None:
     """Write the table of the trials, and the winner's config: that of the best trial, for now."""
     files = RunFiles(study.folder)
-    write_table(files, result.trials)
+    write_table(files, result.trials, study.goals)
     if result.best is not None:
         write_winner(files, result.best.config)
 
 
-def write_table(files: RunFiles, trials: Sequence[FinishedTrial]) -> Path:
-    """Write the table of the trials, whole or not at all; returns its path.
+def write_table(files: RunFiles, trials: Sequence[FinishedTrial], goals: Goals) -> Path:
+    """Write the table of the trials, whole or not at all; returns its path. Of several objectives
+    the table of their front lies beside it.
 
     Raises ``ValueError`` where something else is in its place.
     """
-    part = files.table.with_suffix(".part")
+    if goals.several:
+        _write(front_table(trials, goals), files.front)
+    return _write(trials_table(trials), files.table)
+
+
+def _write(table: pd.DataFrame, path: Path) -> Path:
+    part = path.with_suffix(".part")
     try:
-        trials_table(trials).to_csv(part, index=False, errors="backslashreplace")
-        part.replace(files.table)
+        table.to_csv(part, index=False, errors="backslashreplace")
+        part.replace(path)
     except OSError as error:
-        raise ValueError(f"{files.table} cannot be written: {error.strerror}") from None
-    return files.table
+        raise ValueError(f"{path} cannot be written: {error.strerror}") from None
+    return path

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipelines.record.trials import FinishedTrial
-from pipelines.study.repeats import top_trials
+from pipelines.study.repeats import to_repeat
 from pipelines.study.result import StudyResult
 from pipelines.study.study import Study
 
@@ -54,7 +54,7 @@ def _repeats_left(study: Study, trials: Sequence[FinishedTrial]) -> bool:
     first = study.spec.search.seed + 1
     wanted = [
         (trial.trial_id, seed)
-        for trial in top_trials(trials, study.metric)
+        for trial in to_repeat(trials, study.goals)
         for seed in range(first, first + seeds)
     ]
     return bool(repeats.unfinished) or any(pair not in done for pair in wanted)

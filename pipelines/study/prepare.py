@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from pipelines.record.trials import FinishedTrial
 from pipelines.study.folders import check_no_run_in, new_run_folder, resolve_storage
 from pipelines.study.narrowing import bound_parameters, check_sizes, narrow
+from pipelines.study.objectives import check_names, check_objectives, check_reachable
 from pipelines.study.references import import_space, import_trainable
 from pipelines.study.runs import Run, open_run, recorded_space
 from pipelines.study.seeding import load_configs, load_history
@@ -76,6 +78,10 @@ def resolve(
     data = folds[0]
     metric = _resolve_metric(spec.problem, data)
     spec = spec.but(problem={"metric": metric})
+    goals = spec.problem.goals
+    check_objectives(metric, spec.problem.also, spec.search.algo)  # the metric may be the default
+    if spec.problem.trainable is None:
+        check_names(goals, data)
     notes: list[str] = []
     if zoomed is not None:
         _check_same_search(zoomed, spec.problem)
@@ -92,6 +98,7 @@ def resolve(
         if spec.space.max_parameters:
             check_sizes(space, network, data, spec.space.max_parameters, spec.search.seed)
             space = bound_parameters(space, network, data, spec.space.max_parameters)
+        check_reachable(goals, space, network, data, spec.search.seed)
     start_with = load_configs(spec.space.start_with, space) if spec.space.start_with else ()
     tested = AfterTests(space, start_with)
     if network is not None and (spec.space.batch_size_test or spec.space.lr_range_test):
@@ -99,7 +106,10 @@ def resolve(
         notes += tested.notes
     history: tuple[FinishedTrial, ...] = ()
     if spec.space.seed_from:
-        history, lines = load_history(spec.space.seed_from, tested.space, metric, data.fingerprint)
+        size = None if network is None else partial(network.size, data=data)
+        history, lines = load_history(
+            spec.space.seed_from, tested.space, goals, data.fingerprint, size
+        )
         notes += lines
     if len(folds) > 1:
         notes.append(f"folds     {len(folds)}: each sample of train and validation validates once")

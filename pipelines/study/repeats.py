@@ -11,6 +11,8 @@ import yaml
 
 from pipelines.cluster.connect import Cluster
 from pipelines.record.files import RunFiles
+from pipelines.record.front import pareto_front
+from pipelines.record.goals import Goals
 from pipelines.record.trials import FinishedTrial, State, ranked
 from pipelines.record.writing import replace_file
 from pipelines.study.result import StudyResult
@@ -18,7 +20,7 @@ from pipelines.study.run_study import run_again
 from pipelines.study.study import Study
 from pipelines.tuner.progress import Observer
 from search_spaces import Config
-from trainables.training.metrics import Metric
+from trainables.training.metrics import METRICS, Metric
 
 TOP = 5  # configs that are trained again
 
@@ -56,15 +58,27 @@ def top_trials(
     return top[:n]
 
 
+def to_repeat(trials: Iterable[FinishedTrial], goals: Goals) -> list[FinishedTrial]:
+    """The trials that are trained again: the best few; of several objectives those of the front
+    that come first in the first."""
+    trials = list(trials)
+    if goals.several:
+        trials = pareto_front(trials, goals)
+    return top_trials(trials, METRICS[goals.first.name])
+
+
 def by_config(trials: Iterable[FinishedTrial], metric: Metric) -> list[Repeats]:
     """The repeats of each config, the best lower bound first. A config of which a repeat failed or
-    was cut short is left out; one that diverged counts with the metric's worst score."""
+    was cut short, or breaks a requirement, is left out; one that diverged counts with the metric's
+    worst score."""
     groups: dict[str, list[FinishedTrial]] = {}
     for trial in trials:
         groups.setdefault(trial.repeat_of, []).append(trial)
     repeats = []
     for trial_id, group in groups.items():
-        whole = [t.value for t in group if t.state is State.COMPLETE or t.diverged]
+        whole = [
+            t.value for t in group if t.diverged or (t.state is State.COMPLETE and not t.broken)
+        ]
         values = tuple(value for value in whole if value is not None)
         if len(values) == len(group) > 1:
             repeats.append(Repeats(trial_id, dict(group[0].config), values))
@@ -78,7 +92,7 @@ def run_repeats(
     the run: its config, and the weights of its best repeat. Also why that ended before all were
     trained, "" where they were."""
     files = RunFiles(study.folder)
-    best = top_trials(result.trials, study.metric)
+    best = to_repeat(result.trials, study.goals)
     again = run_again(study, best, cluster, observer)
     repeats = by_config(again.trials, study.metric)
     if repeats:

@@ -28,12 +28,12 @@ class StudyResult:
 
     @property
     def complete(self) -> list[FinishedTrial]:
-        return [t for t in self.trials if t.state is State.COMPLETE]
+        return [t for t in self.trials if t.state is State.COMPLETE and not t.infeasible]
 
     @property
     def stopped(self) -> list[FinishedTrial]:
         """By the scheduler."""
-        return [t for t in self.trials if t.stopped_by == "scheduler"]
+        return [t for t in self.trials if t.stopped_by == "scheduler" and not t.infeasible]
 
     @property
     def diverged(self) -> list[FinishedTrial]:
@@ -46,7 +46,12 @@ class StudyResult:
     @property
     def cut_short(self) -> list[FinishedTrial]:
         """Those that were running when the study ended."""
-        return [t for t in self.trials if t.cut_short]
+        return [t for t in self.trials if t.cut_short and not t.infeasible]
+
+    @property
+    def infeasible(self) -> list[FinishedTrial]:
+        """Those that break a requirement, trained or not."""
+        return [t for t in self.trials if t.infeasible]
 
     @property
     def epochs(self) -> int:
@@ -56,4 +61,5 @@ class StudyResult:
     @property
     def epochs_saved(self) -> int:
         """Epochs that the scheduler and the divergence guard did not let run."""
-        return sum(self.max_epochs - t.epochs for t in [*self.stopped, *self.diverged])
+        stopped = [t for t in self.trials if t.stopped_by == "scheduler"]
+        return sum(self.max_epochs - t.epochs for t in [*stopped, *self.diverged])

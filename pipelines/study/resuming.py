@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,10 @@ def resume(
     history: tuple[FinishedTrial, ...] = ()
     if seed_from := spec.space.seed_from:
         try:
-            history, _ = load_history(seed_from, space, run.metric, run.data.fingerprint)
+            size = None if network is None else partial(network.size, data=folds[0])
+            history, _ = load_history(
+                seed_from, space, spec.problem.goals, run.data.fingerprint, size
+            )
         except ValueError as error:
             notes.append(f"warning   the algorithm goes on without `seed_from`: {error}")
     before = resumed(run, spec)

@@ -41,7 +41,14 @@ from pipelines.tuner.progress import Observer
 from pipelines.tuner.rebuilding import resumed_sampler, tell_again
 from pipelines.tuner.schedulers import SCHEDULERS, Scheduler
 from pipelines.tuner.searcher import StudySearcher
-from pipelines.tuner.sources import NotedTrials, Once, RepeatedTrials, SampledTrials, Source
+from pipelines.tuner.sources import (
+    NotedTrials,
+    Once,
+    RepeatedTrials,
+    SampledTrials,
+    ScreenedTrials,
+    Source,
+)
 from pipelines.tuner.stopper import StudyStopper
 from pipelines.tuner.trial import StudyTrial, TrialSettings
 
@@ -78,6 +85,8 @@ def run_study(study: Study, cluster: Cluster, observer: Observer) -> StudyResult
         best_before=study.best_before,
         keep=0 if study.scheduler.pauses else spec.budget.keep,
         saves_last=not study.scheduler.pauses,
+        requirements=study.goals.requirements,
+        size=study.network_size,
     )
     with holding(files):
         return _run(
@@ -110,6 +119,8 @@ def run_again(
         trial_timeout=spec.resources.trial_timeout,
         chance_loss=study.chance_loss,
         saves_last=True,
+        requirements=study.goals.requirements,
+        size=study.network_size,
     )
     with holding(RunFiles(study.folder)):
         return _run(
@@ -146,7 +157,7 @@ def _run(
             files,
             files.journal if search else files.repeats,
             study.space,
-            study.metric.mode,
+            study.goals,
             events=None if scheduler.pauses else files.events if search else files.repeats_events,
             before=before.trials if before else (),
         )
@@ -195,15 +206,20 @@ def _tuner(
         target_value=spec.budget.target_value,
         label=f"{study.folder.name} {spec.problem.name}",
         worst=study.metric.worst,
+        also=study.yielded,
+        requirements=study.goals.requirements,
     )
     total = ledger.progress().total
     each = spec.resources.trial
     slots = slot_counter(cluster, each, spec.resources.max_concurrent)
     gpus = gpu_counter(cluster, each, slots, total)
     # Where configs change in mid-training, the whole population takes turns.
-    searcher = StudySearcher(
-        NotedTrials(source, record.events), (lambda: total) if scheduler.changes_configs else slots
+    screened = ScreenedTrials(
+        NotedTrials(source, record.events),
+        lambda config, attempt: callback.ends_at_once(config, attempt),  # it is made below
+        over=lambda: bool(ledger.reason),
     )
+    searcher = StudySearcher(screened, (lambda: total) if scheduler.changes_configs else slots)
     gauges = Gauges(study.folder.name, study.metric_name)
     live = LiveState(record.files, ledger, searcher, part, also=gauges.show)
     live.step()
@@ -215,7 +231,6 @@ def _tuner(
     if before is not None:
         tell_again(judge, before)
         for trial in before.unfinished:
-            searcher.try_again(trial.config, trial.attempt)
             if trial.attempt.checkpoint is not None:
                 checkpoints[trial.attempt.trial_id] = trial.attempt.checkpoint_in(storage)
         _note_longer(record, before, kept)
@@ -232,6 +247,9 @@ def _tuner(
         place=partial(place_in, storage),
         kept=kept,
     )
+    for trial in before.unfinished if before else ():
+        if not callback.ends_at_once(trial.config, trial.attempt):
+            searcher.try_again(trial.config, trial.attempt)
     return tune.Tuner(
         tune.with_resources(
             tune.with_parameters(StudyTrial, settings=settings, data=study.trial_data),

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from pipelines.record.baselines import Baselines, read_baselines
 from pipelines.record.checks import check_prepared, check_trial
 from pipelines.record.files import RunFiles
+from pipelines.record.front import pareto_front
+from pipelines.record.goals import Goals
 from pipelines.record.header import read_header, read_json
 from pipelines.record.journal import load_journal, load_latest
 from pipelines.record.live import Live, read_live
@@ -167,6 +169,17 @@ class Run:
         """A name in METRICS."""
         assert self.spec.problem.metric is not None
         return self.spec.problem.metric
+
+    @property
+    def goals(self) -> Goals:
+        """All that is searched for and required."""
+        return self.spec.problem.goals
+
+    @property
+    def front(self) -> list[FinishedTrial]:
+        """The Pareto front of several objectives: see
+        :func:`pipelines.record.front.pareto_front`."""
+        return pareto_front(self.finished, self.goals)
 
     @cached_property
     def finished(self) -> list[FinishedTrial]:

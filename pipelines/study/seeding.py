@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+from pipelines.record.goals import SIZE, Goals
 from pipelines.record.trials import FinishedTrial
 from pipelines.study.runs import open_run
 from pipelines.study.yaml_file import read_yaml
@@ -11,19 +14,27 @@ from search_spaces import Config, SearchSpace
 
 
 def load_history(
-    folder: Path, space: SearchSpace, metric: str, fingerprint: str
+    folder: Path,
+    space: SearchSpace,
+    goals: Goals,
+    fingerprint: str,
+    size: Callable[[Config], int] | None = None,
 ) -> tuple[tuple[FinishedTrial, ...], list[str]]:
     """The finished trials of the run in ``folder`` that ``space`` contains, and lines for the user:
-    how many they are, and a warning where they were trained on other data.
+    how many they are, and a warning where they were trained on other data. They are judged by
+    what is required now; ``size`` counts the parameters of a config's network.
 
     Raises ``ValueError`` where ``folder`` is no run, or the run searched for another metric.
     """
     run = open_run(folder)
-    theirs = run.spec.problem.metric
-    if theirs != metric:
-        raise ValueError(f"`seed_from` {folder} searched for {theirs}, not for {metric}")
+    theirs, ours = run.spec.problem.metric, goals.first.name
+    if theirs != ours:
+        raise ValueError(f"`seed_from` {folder} searched for {theirs}, not for {ours}")
     trials = run.finished
-    fitting = tuple(trial for trial in trials if space.contains(trial.config))
+    inside = [trial for trial in trials if space.contains(trial.config)]
+    if size is not None and SIZE in goals.names:
+        inside = [replace(trial, n_parameters=size(trial.config)) for trial in inside]
+    fitting = tuple(map(goals.judged, inside))
     dropped = len(trials) - len(fitting)
     lines = [
         f"history   {len(fitting)} trials of {folder}"

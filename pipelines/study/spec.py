@@ -14,7 +14,9 @@ from cyclopts import Parameter
 from pydantic import AfterValidator, Field, model_validator
 
 from pipelines.cluster.resources import AUTO, TrialResources
+from pipelines.record.goals import Goals, read_aim, read_requirement
 from pipelines.study.folders import check_run_name
+from pipelines.study.objectives import Objectives, Requirements, check_objectives
 from pipelines.study.settings import (
     AtLeastTwo,
     Columns,
@@ -69,6 +71,10 @@ class ProblemSettings(Settings):
     """Your own search space: package.module:space."""
     metric: MetricName | None = None
     """What to optimise; val_accuracy, or val_r2, where it is not given."""
+    also: Objectives = ()
+    """Another objective: n_parameters, seconds, a metric; may be repeated."""
+    require: Requirements = ()
+    """What a trial must meet to count, such as n_parameters<1e5; may be repeated."""
     data: Source = Field(
         default="digits",
         description=f"{', '.join(DATASETS)}; a .csv or .parquet file; or a folder of images with "
@@ -93,6 +99,15 @@ class ProblemSettings(Settings):
     def name(self) -> str:
         """The model, or the user's own function."""
         return self.trainable or self.model
+
+    @property
+    def goals(self) -> Goals:
+        """All that is searched for and required; the metric is known."""
+        assert self.metric is not None  # prepare() has found it
+        return Goals(
+            (read_aim(self.metric), *map(read_aim, self.also)),
+            tuple(map(read_requirement, self.require)),
+        )
 
     @property
     def reading(self) -> Reading:
@@ -235,6 +250,7 @@ class StudySpec(Settings):
     def _fits_together(self) -> StudySpec:
         for rule in (_epochs, _tests, _own_function):
             rule(self)
+        check_objectives(self.problem.metric, self.problem.also, self.search.algo)
         return self
 
 

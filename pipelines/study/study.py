@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines.record.goals import SIZE, Goals
 from pipelines.record.trials import FinishedTrial, best_trial
 from pipelines.study.circumstances import machine, versions
 from pipelines.study.spec import StudySpec
@@ -89,6 +90,24 @@ class Study:
         return METRICS[self.metric_name].in_units_of(self.data.target_std)
 
     @property
+    def goals(self) -> Goals:
+        """All that is searched for and required."""
+        return self.spec.problem.goals
+
+    @property
+    def network_size(self) -> Callable[[Config], int] | None:
+        """Counts the parameters of a config's network, where somebody asks for them."""
+        if self.network is None or SIZE not in self.goals.names:
+            return None
+        return partial(self.network.size, data=self.data)
+
+    @property
+    def yielded(self) -> tuple[str, ...]:
+        """What the trainable must yield beside the metric."""
+        own = (SIZE,) if self.network_size is None and SIZE in self.goals.names else ()
+        return (*(name for name in self.goals.reported if name != self.metric_name), *own)
+
+    @property
     def largest_class(self) -> tuple[str, float] | None:
         """The most frequent class and its share of the training samples; None for a regression."""
         if self.data.task == "regression":
@@ -114,6 +133,9 @@ class Study:
             grid_levels=self.spec.search.levels,
             history=self.history,
             start_with=self.start_with,
+            also=self.goals.aims[1:],
+            requirements=self.goals.requirements,
+            metric=self.metric_name,
         )
 
     @cached_property

@@ -9,13 +9,15 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from pipelines.record.goals import Goals
 from pipelines.tuner.samplers import (
     GuidedSampler,
     Problem,
     Sampler,
     SequenceSampler,
+    as_diverged,
     random_configs,
     sobol_configs,
 )
@@ -71,29 +73,34 @@ def sobol(problem: Problem) -> Sampler:
 def optuna(problem: Problem) -> Sampler:
     """Optuna's tree-structured Parzen estimator (Bergstra et al. 2011), multivariate within each
     group of parameters that are active together, with pending trials taken for bad (constant liar);
-    of more than 2,500 bad trials so many are used."""
-    from pipelines.tuner.fast_tpe import FastTPESampler
+    of more than 2,500 bad trials so many are used. Of several objectives it is the multi-objective
+    one (Ozaki et al. 2022)."""
+    from pipelines.tuner.fast_tpe import FastTPESampler, plain_tpe
     from pipelines.tuner.optuna_sampler import OptunaSampler
 
-    tpe = FastTPESampler(problem.sampler_seed)
-    return OptunaSampler(problem.space, problem.mode, tpe, problem.history)
+    seed = problem.sampler_seed
+    tpe = plain_tpe(seed) if problem.also else FastTPESampler(seed)
+    return OptunaSampler(problem.space, problem.goals, tpe, problem.history)
 
 
 def gp(problem: Problem) -> Sampler:
     """Gaussian process with expected improvement (Jones et al. 1998) over the parameters that are
-    always active, which takes pending trials into account; TPE for the others."""
+    always active, which takes pending trials into account; TPE for the others. Of several
+    objectives it is the expected improvement of the hypervolume."""
     import torch
     from optuna.samplers import GPSampler
 
-    from pipelines.tuner.fast_tpe import FastTPESampler
+    from pipelines.tuner.fast_tpe import FastTPESampler, plain_tpe
     from pipelines.tuner.optuna_sampler import OptunaSampler
 
     torch.set_num_threads(1)  # its matrices are small: threads would only wait for each other
     seed = problem.sampler_seed
     sampler = GPSampler(
-        seed=seed, independent_sampler=FastTPESampler(seed), warn_independent_sampling=False
+        seed=seed,
+        independent_sampler=plain_tpe(seed) if problem.also else FastTPESampler(seed),
+        warn_independent_sampling=False,
     )
-    return OptunaSampler(problem.space, problem.mode, sampler, problem.history, knows_pruned=False)
+    return OptunaSampler(problem.space, problem.goals, sampler, problem.history, knows_pruned=False)
 
 
 def cmaes(problem: Problem) -> Sampler:
@@ -108,19 +115,22 @@ def cmaes(problem: Problem) -> Sampler:
     sampler = CmaEsSampler(
         seed=seed, independent_sampler=FastTPESampler(seed), warn_independent_sampling=False
     )
-    return OptunaSampler(problem.space, problem.mode, sampler, problem.history, knows_pruned=False)
+    return OptunaSampler(
+        problem.space, Goals((problem.goals.first,)), sampler, problem.history, knows_pruned=False
+    )
 
 
 def genetic(problem: Problem) -> Sampler:
-    """NSGA-II (Deb et al. 2002) with one objective: crossover and mutation of the best. With fewer
-    than four generations in the budget the generations are made smaller."""
+    """NSGA-II (Deb et al. 2002): crossover and mutation of the best, and of the first fronts where
+    there are several objectives. With fewer than four generations in the budget the generations are
+    made smaller."""
     from optuna.samplers import NSGAIISampler
 
     from pipelines.tuner.optuna_sampler import OptunaSampler
 
     population = min(50, max(4, problem.max_trials // 4))
     sampler = NSGAIISampler(population_size=population, seed=problem.sampler_seed)
-    return OptunaSampler(problem.space, problem.mode, sampler, problem.history, knows_pruned=False)
+    return OptunaSampler(problem.space, problem.goals, sampler, problem.history, knows_pruned=False)
 
 
 def hyperopt(problem: Problem) -> Sampler:
@@ -136,6 +146,7 @@ class Algorithm:
 
     make: Callable[[Problem], Sampler]
     learns: bool = True  # from results
+    several: bool = False  # takes several objectives, and requirements, as such
     # A search that goes on asks it for all trials again, where they are no more than that: it is
     # then as it was, to the last random number. Where they are more it is primed with results.
     asked_again: int = 1000
@@ -154,11 +165,11 @@ ALGORITHMS: dict[str, Algorithm] = {
     "grid": Algorithm(grid, learns=False, asked_again=sys.maxsize, size=grid_size),
     "random": Algorithm(random, learns=False, asked_again=sys.maxsize),
     "sobol": Algorithm(sobol, learns=False, asked_again=sys.maxsize),
-    "optuna": Algorithm(optuna),
-    "gp": Algorithm(gp, asked_again=100),  # seconds each, where there are many
+    "optuna": Algorithm(optuna, several=True),
+    "gp": Algorithm(gp, several=True, asked_again=100),  # seconds each, where there are many
     # The libraries keep the state of these two in no trial: primed they would begin anew.
     "cmaes": Algorithm(cmaes, asked_again=10_000),
-    "genetic": Algorithm(genetic, asked_again=10_000),
+    "genetic": Algorithm(genetic, several=True, asked_again=10_000),
     "hyperopt": Algorithm(hyperopt),
 }
 
@@ -173,12 +184,16 @@ def make_sampler(
     """
     algorithm = ALGORITHMS[name]
     first = [*problem.start_with, *(() if algorithm.size else problem.space.try_first)]
+    if not algorithm.several:
+        learned = (as_diverged(t, worst) if t.infeasible else t for t in problem.history)
+        problem = replace(problem, history=tuple(learned))
     done = [trial.config for trial in problem.history] + [config for _, config in pending]
     sampler = GuidedSampler(
         algorithm(problem),
         first=[config for config in first if config not in done],
         forbid=problem.space.forbid,
         worst=worst,
+        knows_requirements=algorithm.several,
     )
     for trial_id, config in pending:
         sampler.ask(trial_id, config)

@@ -124,6 +124,14 @@ class StudyCallback(Callback):
             epoch = self._ledger.epochs_of(trial_id)
             self._observer.tried_again(trial_id, failure.cause, epoch, failure.error)
 
+    def ends_at_once(self, config: Config, attempt: Attempt) -> bool:
+        """Whether a trial that is about to start has ended: see
+        :meth:`pipelines.tuner.ledger.TrialLedger.not_trained`."""
+        ended = self._ledger.not_trained(attempt, config)
+        if ended is not None:
+            self._conclude(ended)
+        return ended is not None
+
     def on_step_begin(self, iteration: int, trials: list[Trial], **_: Any) -> None:
         """End the processes of trials that hang: Ray then says that they have died."""
         if time.monotonic() - self._looked < _LOOK_EVERY:

@@ -118,6 +118,13 @@ class FastTPESampler(TPESampler):
         return _Mixture(weights / weights.sum(), kernels)
 
 
+def plain_tpe(seed: int | None = None) -> TPESampler:
+    """Optuna's own, with the same settings: of several objectives."""
+    with warnings.catch_warnings():  # `group`, there since Optuna 2.8
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        return TPESampler(multivariate=True, group=True, constant_liar=True, seed=seed)
+
+
 class _Seen:
     """What TPE needs of the trials so far, a row each, by their numbers."""
 
@@ -189,7 +196,10 @@ class _Seen:
 
 
 def _order(trial: FrozenTrial, direction: StudyDirection) -> tuple[float, float, float]:
-    """Complete trials come first, then pruned ones by how far they came, then by value."""
+    """Complete trials come first, then pruned ones by how far they came, then by value; last come
+    infeasible ones, by how far from feasible they are."""
+    if (violation := sum(value for value in trial.constraints.values() if value > 0)) > 0:
+        return 2.0, violation, 0.0
     sign = -1.0 if direction == StudyDirection.MAXIMIZE else 1.0
     if trial.state is TrialState.COMPLETE:
         return 0.0, 0.0, sign * cast(float, trial.value)

@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from pipelines.record.trials import FinishedTrial, State, ranked
+from pipelines.record.goals import SECONDS, SIZE, Requirement, told
+from pipelines.record.trials import NOT_TRAINED, FinishedTrial, State, ranked
 from pipelines.tuner.attempts import Attempt, Cause
 from pipelines.tuner.before import Before, Unfinished
 from pipelines.tuner.progress import Incumbent, Progress
@@ -42,6 +43,12 @@ class Rules:
     best_before: float | None = None  # of the history: what is no better is no new best
     keep: int = 0  # of how many of the best trials the state is kept, to be trained on
     saves_last: bool = False  # trials that run when the study is to end, to go on from there
+    requirements: tuple[Requirement, ...] = ()  # what breaks one is never the best
+    size: Callable[[Config], int] | None = None  # of a config's network, where somebody asks
+
+    def broken(self, known: Mapping[str, float]) -> tuple[Requirement, ...]:
+        """The requirements that do not hold of what is ``known``; others are left aside."""
+        return tuple(r for r in self.requirements if r.name in known and not r.holds(known[r.name]))
 
 
 @dataclass(frozen=True)
@@ -87,12 +94,18 @@ class _Reached:
     metrics: dict[int, Mapping[str, float]] = field(default_factory=dict)
     short: dict[int, Mapping[str, float | None]] = field(default_factory=dict)  # for its curves
     best: Incumbent | None = None
+    fits: bool = False  # whether that breaks no requirement
     changes: dict[int, Config] = field(default_factory=dict)
 
     def copy(self) -> _Reached:
         """What is noted later is not in it."""
         return _Reached(
-            dict(self.curve), dict(self.metrics), dict(self.short), self.best, dict(self.changes)
+            dict(self.curve),
+            dict(self.metrics),
+            dict(self.short),
+            self.best,
+            self.fits,
+            dict(self.changes),
         )
 
     def note(self, epoch: int, value: float, metrics: Mapping[str, float]) -> None:
@@ -116,6 +129,7 @@ class _Running:
     resumed: int = 0
     planned: Mapping[int, int] = field(default_factory=dict)
     has_state: bool = False
+    n_parameters: int | None = None
 
 
 class TrialLedger:
@@ -222,6 +236,7 @@ class TrialLedger:
             _Running(attempt, config, now, time.time(), saved_at=now, heard_at=now),
         )
         running.attempt, running.gpus, running.heard_at = attempt, gpus, now
+        running.n_parameters = self._size(config)
         before = self._waiting.pop(attempt.trial_id, None)
         if before is not None:
             self._go_on(running, before)
@@ -236,9 +251,11 @@ class TrialLedger:
         for epoch, metrics in before.metrics.items():
             value = metrics[self._rules.metric]
             reached.note(epoch, value, metrics)
-            if self._is_better(value, reached.best):
+            fits = not self._broken(running, metrics)
+            if self._is_ahead(value, reached, fits=fits):
                 trial_id = running.attempt.trial_id
                 reached.best = Incumbent(trial_id, running.config, value, epoch)
+                reached.fits = fits
         running.saved = reached.copy()
 
     def heard(self, trial_id: str) -> None:
@@ -273,16 +290,64 @@ class TrialLedger:
             self._forget(trial_id)
             return Decision()
         save = self._is_due(running, report)
-        if self._is_better(report.value, reached.best):
-            reached.best = incumbent
+        fits = not self._broken(running, report.metrics)
+        if reached.fits and not fits and self._is_too_slow(running):
+            reached.fits = False  # no earlier epoch counts either
+            self._forget(trial_id)
+        if self._is_ahead(report.value, reached, fits=fits):
+            reached.best, reached.fits = incumbent, fits
             best_ended = self._best_ended.get(running.attempt.repeat_of)
-            save |= report.has_weights and self._is_better(report.value, best_ended)
+            save |= fits and report.has_weights and self._is_better(report.value, best_ended)
         running.has_state = report.has_state
-        save |= report.last and report.has_state and self._is_kept(reached.best)
+        is_kept = reached.fits and self._is_kept(reached.best)
+        save |= report.last and report.has_state and is_kept
         if save:
             self._saving.add(trial_id)
+        if not fits:
+            return Decision(save)
         self._note_target(report.value)
         return Decision(save, incumbent if self._is_new_best(incumbent) else None)
+
+    def not_trained(self, attempt: Attempt, config: Config) -> Ended | None:
+        """The end of a trial that is about to start, where its network's size alone breaks a
+        requirement; None where it does not."""
+        size = self._size(config)
+        broken = () if size is None else self._rules.broken({SIZE: size})
+        if not broken:
+            return None
+        trial = FinishedTrial(
+            trial_id=attempt.trial_id,
+            config=config,
+            state=State.PRUNED,
+            stopped_by=NOT_TRAINED,
+            seed=attempt.seed,
+            repeat_of=attempt.repeat_of,
+            started=time.time(),
+            n_parameters=size,
+            broken=told(broken),
+        )
+        self._count(trial)
+        self._waiting.pop(attempt.trial_id, None)
+        return Ended(trial)
+
+    def _size(self, config: Config) -> int | None:
+        return None if self._rules.size is None else self._rules.size(config)
+
+    def _broken(self, running: _Running, metrics: Mapping[str, float]) -> tuple[Requirement, ...]:
+        """The requirements that a trial breaks with what it has now."""
+        known = {**metrics, SECONDS: self._clock() - running.started}
+        if running.n_parameters is not None:
+            known[SIZE] = running.n_parameters
+        return self._rules.broken(known) if self._rules.requirements else ()
+
+    def _is_too_slow(self, running: _Running) -> bool:
+        return bool(self._rules.broken({SECONDS: self._clock() - running.started}))
+
+    def _is_ahead(self, value: float, reached: _Reached, *, fits: bool) -> bool:
+        """Whether an epoch is the best of its trial: what breaks no requirement comes first."""
+        return fits > reached.fits or (
+            fits == reached.fits and self._is_better(value, reached.best)
+        )
 
     def stopped(self, trial_id: str) -> None:
         """A scheduler stops a trial that would have gone on."""
@@ -371,7 +436,7 @@ class TrialLedger:
         """Population based training changes a trial's config: its value is that of the latest."""
         running.config = config
         running.reached.changes[epoch] = config
-        running.reached.best = None
+        running.reached.best, running.reached.fits = None, False
         self._forget(running.attempt.trial_id)
 
     def _is_due(self, running: _Running, report: Report) -> bool:
@@ -401,7 +466,10 @@ class TrialLedger:
         if self._incumbent is None or self._incumbent.trial_id != trial_id:
             return
         sound = [r for r in self._running.values() if r.stopped_by != "divergence"]
-        candidates = [*self._best_ended.values(), *(r.reached.best for r in sound)]
+        candidates = [
+            *self._best_ended.values(),
+            *(r.reached.best for r in sound if r.reached.fits),
+        ]
         self._incumbent = None
         for candidate in candidates:
             if candidate is not None and self._is_better(candidate.value, self._incumbent):
@@ -435,6 +503,8 @@ class TrialLedger:
             changes=reached.changes,
             resumed=running.resumed,
             planned=running.planned,
+            n_parameters=running.n_parameters,
+            broken=told(self._broken(running, reached.metrics[best.epoch])) if best else "",
         )
 
     def _finish(self, running: _Running, state: State, error: str = "") -> Ended:
@@ -442,7 +512,8 @@ class TrialLedger:
         trial = self._as_trial(running, state, error)
         self._count(trial)
         self._failed_here += state is State.FAIL
-        if state is State.FAIL or trial.diverged:
+        if state is State.FAIL or trial.diverged or trial.broken:
+            running.reached.fits = False
             self._forget(trial.trial_id)
             return Ended(trial)
         keep_weights = self._note_best(trial)
@@ -471,14 +542,16 @@ class TrialLedger:
         self._counts = replace(
             self._counts,
             finished=self._counts.finished + 1,
-            stopped=self._counts.stopped + (trial.stopped_by == "scheduler"),
+            stopped=self._counts.stopped
+            + (trial.stopped_by == "scheduler" and not trial.infeasible),
             diverged=self._counts.diverged + trial.diverged,
+            infeasible=self._counts.infeasible + trial.infeasible,
             failed=self._counts.failed + (trial.state is State.FAIL),
         )
 
     def _note_best(self, trial: FinishedTrial) -> bool:
         """Whether a trial that has ended is the best of its group that has."""
-        sound = not trial.diverged and trial.state is not State.FAIL
+        sound = not trial.diverged and not trial.broken and trial.state is not State.FAIL
         if not sound or trial.value is None or trial.best_epoch is None:
             return False
         found = Incumbent(trial.trial_id, trial.config, trial.value, trial.best_epoch)

@@ -81,6 +81,7 @@ class LiveState:
             stopped=progress.stopped,
             diverged=progress.diverged,
             failed=progress.failed,
+            infeasible=progress.infeasible,
             best=progress.best,
             best_epoch=None if best is None else best.epoch,
             best_config={} if best is None else best.config,

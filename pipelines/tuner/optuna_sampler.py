@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 import optuna
 from optuna.trial import FrozenTrial, create_trial
 from threadpoolctl import ThreadpoolController
 
+from pipelines.record.goals import Goals
 from pipelines.record.journal import DIRECTIONS, STATES, distribution
-from pipelines.record.trials import FinishedTrial, State
+from pipelines.record.trials import NOT_TRAINED, FinishedTrial, State
 from search_spaces import Config, Float, Int, SearchSpace, Value
 from search_spaces.domains import Domain
-from trainables.training.metrics import Mode
-
-
-def as_optuna(trial: FinishedTrial, space: SearchSpace) -> FrozenTrial:
-    """A finished trial as a sampler of Optuna is told of it."""
-    return create_trial(
-        state=STATES[trial.state],
-        value=trial.value if trial.state is State.COMPLETE else None,
-        params=dict(trial.config),
-        distributions={name: distribution(space.domains[name]) for name in trial.config},
-        intermediate_values=dict(trial.curve),
-    )
 
 
 class OptunaSampler:
@@ -36,32 +25,41 @@ class OptunaSampler:
     COMPLETE the value of a few epochs would count like that of a whole training. A sampler that
     would leave PRUNED trials out altogether is told the best value that they reached; for one that
     diverged that is just below every sound trial's, so far.
+
+    Of several objectives a trial that was stopped is told the first that it reached, and just below
+    every whole trial's in the others: to have been stopped must not make it look quick. How far a
+    trial is from the requirements is told as Optuna's constraints.
     """
 
     def __init__(
         self,
         space: SearchSpace,
-        mode: Mode,
+        goals: Goals,
         sampler: optuna.samplers.BaseSampler,
         history: Iterable[FinishedTrial] = (),
         *,
         knows_pruned: bool = True,
     ) -> None:
         self._space = space
-        self._mode = mode
-        self._knows_pruned = knows_pruned
-        self._study = optuna.create_study(sampler=sampler, direction=DIRECTIONS[mode])
+        self._goals = goals
+        self._knows_pruned = knows_pruned and not goals.several
+        directions = [DIRECTIONS[aim.mode] for aim in goals.aims]
+        self._study = optuna.create_study(sampler=sampler, directions=directions)
         self._pending: dict[str, optuna.Trial] = {}
         self._threads = ThreadpoolController()
         known = [trial for trial in history if space.contains(trial.config)]
-        self._sound_values = [t.value for t in known if t.value is not None and not t.diverged]
-        learned = [self._as_learned(trial) for trial in known]
-        self._study.add_trials([as_optuna(trial, space) for trial in learned])
-        self._penalised = [
-            number
-            for number, (trial, told) in enumerate(zip(known, learned, strict=True))
-            if trial.diverged and told.state is State.COMPLETE
-        ]
+        self._sound_values: list[list[float]] = [[] for _ in goals.aims]
+        for trial in known:
+            self._note_sound(trial)
+        told = [self._as_learned(trial) for trial in known]
+        self._study.add_trials(
+            [self._as_optuna(t, learned) for t, learned in zip(known, told, strict=True)]
+        )
+        self._penalised = {
+            number: trial
+            for number, (trial, learned) in enumerate(zip(known, told, strict=True))
+            if learned.state is State.COMPLETE and self._is_penalised(trial)
+        }
 
     def ask(self, trial_id: str, given: Config | None = None) -> Config | None:
         if given is not None:
@@ -73,46 +71,96 @@ class OptunaSampler:
 
     def tell(self, trial: FinishedTrial) -> None:
         pending = self._pending.pop(trial.trial_id)
-        if trial.value is not None and not trial.diverged:
-            self._sound_values.append(trial.value)
+        self._note_sound(trial)
         learned = self._as_learned(trial)
         for epoch, value in learned.curve.items():
             pending.report(value, epoch)
-        self._study.tell(
-            pending,
-            values=learned.value if learned.state is State.COMPLETE else None,
+        if learned.state is not State.FAIL:
+            for name, violation in self._goals.violations(trial).items():
+                pending.set_constraint(name, violation)
+        self._study.tell(pending, values=learned.values, state=STATES[learned.state])
+        if learned.state is State.COMPLETE and self._is_penalised(trial):
+            self._penalised[pending.number] = trial
+        self._keep_penalised_last()
+
+    def _as_optuna(self, trial: FinishedTrial, learned: _Learned) -> FrozenTrial:
+        """A trial of the history."""
+        return create_trial(
             state=STATES[learned.state],
+            values=learned.values,
+            params=dict(trial.config),
+            distributions={name: distribution(self._space.domains[name]) for name in trial.config},
+            intermediate_values=dict(learned.curve),
+            constraints=self._goals.violations(trial),
         )
-        if trial.diverged and learned.state is State.COMPLETE:
-            self._penalised.append(pending.number)
-        self._keep_diverged_last()
 
-    def _keep_diverged_last(self) -> None:
-        """A sound trial may be worse than what the diverged ones were told: left at that they would
-        look better than it, and differ among themselves."""
+    def _keep_penalised_last(self) -> None:
+        """A sound trial may be worse than what the others were told: left at that they would look
+        better than it, and differ among themselves."""
         trials = self._study.get_trials(deepcopy=False)  # the study's own: it is in memory
-        for number in self._penalised:
-            trials[number].value = self._below_sound(trials[number].value)
+        for number, trial in self._penalised.items():
+            trials[number].values = self._values(trial)
 
-    def _as_learned(self, trial: FinishedTrial) -> FinishedTrial:
+    def _as_learned(self, trial: FinishedTrial) -> _Learned:
         """What the sampler is told of a trial."""
-        if trial.state is State.FAIL or trial.value is None:
-            return replace(trial, state=State.FAIL)
-        if self._knows_pruned:
+        untrained = trial.stopped_by == NOT_TRAINED
+        if trial.state is State.FAIL or (trial.value is None and not untrained):
+            return _Learned(State.FAIL)
+        if not self._knows_pruned:
+            return _Learned(State.COMPLETE, self._values(trial))
+        if trial.diverged:
             # TPE ranks pruned trials by how far they came. One that diverged must be last, however
             # late it did, so it is told at step 0.
-            return replace(trial, curve={0: trial.value}) if trial.diverged else trial
-        value = self._below_sound(trial.value) if trial.diverged else trial.value
-        return replace(trial, state=State.COMPLETE, value=value, curve={})
+            assert trial.value is not None
+            return _Learned(State.PRUNED, curve={0: trial.value})
+        values = self._values(trial) if trial.state is State.COMPLETE else None
+        return _Learned(trial.state, values, trial.curve)
 
-    def _below_sound(self, otherwise: float | None) -> float | None:
+    def _is_penalised(self, trial: FinishedTrial) -> bool:
+        """Whether some of the values that the sampler is told are not the trial's own."""
+        stopped = self._goals.several and trial.state is not State.COMPLETE
+        return trial.diverged or trial.value is None or stopped
+
+    def _values(self, trial: FinishedTrial) -> list[float]:
+        """Of each objective."""
+        reached = [trial.value, *self._goals.values(trial)[1:]]
+        if trial.diverged:
+            own = [False] * len(reached)
+        else:
+            own = [True] + [trial.state is State.COMPLETE] * (len(reached) - 1)
+        return [
+            value if keeps and value is not None else self._below_sound(place, value)
+            for place, (value, keeps) in enumerate(zip(reached, own, strict=True))
+        ]
+
+    def _note_sound(self, trial: FinishedTrial) -> None:
+        if trial.diverged or trial.value is None:
+            return
+        self._sound_values[0].append(trial.value)
+        if trial.state is State.COMPLETE:
+            others = zip(self._sound_values[1:], self._goals.values(trial)[1:], strict=True)
+            for values, value in others:
+                if value is not None:
+                    values.append(value)
+
+    def _below_sound(self, place: int, otherwise: float | None) -> float:
         """Just worse than every sound value: a model of values must not see the penalty itself, for
         beside it all others look alike, and one of ranks must see no tie."""
-        if not self._sound_values:
-            return otherwise
-        if self._mode == "min":
-            return math.nextafter(max(self._sound_values), math.inf)
-        return math.nextafter(min(self._sound_values), -math.inf)
+        sound = self._sound_values[place]
+        if not sound:
+            return otherwise or 0.0
+        if self._goals.aims[place].mode == "min":
+            return math.nextafter(max(sound), math.inf)
+        return math.nextafter(min(sound), -math.inf)
+
+
+@dataclass(frozen=True)
+class _Learned:
+    """What the sampler is told."""
+
+    state: State
+    values: list[float] | None = None  # of each objective, where it is COMPLETE
+    curve: Mapping[int, float] = field(default_factory=dict)
 
 
 def _suggest(trial: optuna.Trial, name: str, domain: Domain) -> Value:

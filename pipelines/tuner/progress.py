@@ -20,6 +20,7 @@ class Progress:
     stopped: int = 0  # by the scheduler
     diverged: int = 0
     failed: int = 0
+    infeasible: int = 0  # break a requirement; those among them that were not trained too
     best: float | None = None
     seconds: float = 0.0
     time_budget: float | None = None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
 
+from pipelines.record.goals import Aim, Goals, Requirement
 from pipelines.record.trials import FinishedTrial, State
 from search_spaces import Config, SearchSpace
 from trainables.training.metrics import Mode
@@ -27,6 +28,14 @@ class Problem:
     grid_levels: Mapping[str, int] = field(default_factory=dict)
     history: tuple[FinishedTrial, ...] = ()
     start_with: tuple[Config, ...] = ()  # before those that the space itself tries first
+    also: tuple[Aim, ...] = ()  # objectives beside the first
+    requirements: tuple[Requirement, ...] = ()
+    metric: str = "value"  # the name of the first objective
+
+    @property
+    def goals(self) -> Goals:
+        """The metric and the other objectives, and what is required."""
+        return Goals((Aim(self.metric, self.mode), *self.also), self.requirements)
 
     @property
     def sampler_seed(self) -> int:
@@ -82,8 +91,12 @@ class GuidedSampler:
         first: Iterable[Config] = (),
         forbid: Callable[[Config], bool] | None = None,
         worst: float = 0.0,
+        knows_requirements: bool = True,
     ) -> None:
+        """One that knows no requirements learns of a trial that breaks one what it learns of one
+        that diverged."""
         self._sampler = sampler
+        self._knows_requirements = knows_requirements
         self._first = iter(first)
         self._forbid = forbid
         self._worst = worst
@@ -101,7 +114,13 @@ class GuidedSampler:
         raise ValueError(f"{PATIENCE} configs in a row are forbidden: widen the space")
 
     def tell(self, trial: FinishedTrial) -> None:
-        self._sampler.tell(trial)
+        hidden = trial.infeasible and not self._knows_requirements
+        self._sampler.tell(as_diverged(trial, self._worst) if hidden else trial)
+
+
+def as_diverged(trial: FinishedTrial, worst: float) -> FinishedTrial:
+    """For a sampler that knows no requirements."""
+    return replace(trial, state=State.PRUNED, value=worst, stopped_by="divergence")
 
 
 def random_configs(space: SearchSpace, seed: int) -> Iterator[Config]:

@@ -55,6 +55,35 @@ class NotedTrials:
         self._source.tell(trial)
 
 
+class ScreenedTrials:
+    """Those of ``source``, but for the ones that ``end`` says have ended before they start: they
+    count, and cost nothing."""
+
+    def __init__(
+        self,
+        source: Source,
+        end: Callable[[Config, Attempt], bool],
+        over: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """``over`` says whether the study is to end."""
+        self._source = source
+        self._end = end
+        self._over = over
+        self._n = 0
+
+    def ask(self, trial_id: str) -> tuple[Config, Attempt] | None:
+        name = trial_id
+        while not self._over() and (asked := self._source.ask(name)) is not None:
+            if not self._end(*asked):
+                return asked
+            self._n += 1
+            name = f"{trial_id}x{self._n}"  # Ray's own name is for one that trains
+        return None
+
+    def tell(self, trial: FinishedTrial) -> None:
+        self._source.tell(trial)
+
+
 class SampledTrials:
     """So many ``trials``, each with a config of the ``sampler`` and the ``seed`` of the study."""
 

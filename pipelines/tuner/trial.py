@@ -16,6 +16,7 @@ from ray.tune.result import DONE, RESULT_DUPLICATE
 
 from pipelines.cluster import notice
 from pipelines.cluster.sharing import assigned_gpus
+from pipelines.record.goals import Requirement
 from pipelines.record.patience import StorageError, patient
 from pipelines.tuner.attempts import AttemptError, Cause, unpack
 from pipelines.tuner.own_data import OwnData
@@ -84,6 +85,8 @@ class TrialSettings:
     decides: Callable[[Config, int], bool] = always  # whether somebody does after an epoch
     target_value: float | None = None
     worst: float | None = None  # what a diverged trial scores, where the metric has a unit
+    also: tuple[str, ...] = ()  # what else the trainable must yield
+    requirements: tuple[Requirement, ...] = ()  # an epoch that breaks one is not the best
     trusted: bool = False  # the trainable is one of ours: it leaves nothing in its process
     label: str = ""  # of the search, on Ray's own pages
 
@@ -147,6 +150,7 @@ class StudyTrial(tune.Trainable):
         self._trial_id = attempt.trial_id
         self._epoch = 0
         self._best: float | None = None
+        self._best_fits = False
         self._process.begin(attempt.seed)
         with in_words():
             self._epochs = settings.trainable(
@@ -209,7 +213,7 @@ class StudyTrial(tune.Trainable):
             self._epoch, self._model = found.epoch, model
             reports.append(found)
             print(epoch_line(self._trial_id, found, settings.max_epochs), flush=True)
-            self._keep_best(found.value)
+            self._keep_best(found)
             if found.diverged or found.epoch >= settings.max_epochs:
                 return reports, True
             if (
@@ -235,10 +239,18 @@ class StudyTrial(tune.Trainable):
             return False
         return value == target or METRICS[self._settings.metric].better(value, target)
 
-    def _keep_best(self, value: float) -> None:
-        """A later epoch may be saved to go on from, but the best one's weights are the result."""
-        if self._best is None or METRICS[self._settings.metric].better(value, self._best):
-            self._best = value
+    def _keep_best(self, found: EpochReport) -> None:
+        """A later epoch may be saved to go on from, but the best one's weights are the result: one
+        that breaks no requirement, where there is any."""
+        fits = all(
+            r.name not in found.metrics or r.holds(found.metrics[r.name])
+            for r in self._settings.requirements
+        )
+        better = self._best is None or METRICS[self._settings.metric].better(
+            found.value, self._best
+        )
+        if fits > self._best_fits or (fits == self._best_fits and better):
+            self._best, self._best_fits = found.value, fits
             weights = {} if self._model is None else self._model.state_dict()
             self._best_weights = {name: t.detach().clone() for name, t in weights.items()}
 
@@ -261,6 +273,7 @@ class StudyTrial(tune.Trainable):
                 "config": self._config,
                 "epoch": self._epoch,
                 "best": self._best,
+                "best_fits": self._best_fits,
                 "training": self._epochs.state_dict(),
             }
             torch.save(state, folder / TRAINING)
@@ -278,6 +291,7 @@ class StudyTrial(tune.Trainable):
         self._epoch = state["epoch"]
         if state["config"] == self._config:  # otherwise it is another trial's, taken over
             self._best = state["best"]
+            self._best_fits = state.get("best_fits", True)
             self._best_weights = torch.load(folder / WEIGHTS, weights_only=True)
 
     def cleanup(self) -> None:
@@ -299,14 +313,18 @@ def report(metrics: Metrics, epoch: int, settings: TrialSettings) -> EpochReport
 
     Raises ``ValueError`` where the metric searched for is missing.
     """
-    if settings.metric not in metrics:
-        raise ValueError(
-            f"the trainable yields no '{settings.metric}', but `metric` asks for it: "
-            f"it yields {', '.join(metrics) or 'nothing'}"
-        )
+    said = bool(metrics.get("diverged", False))
+    for name in (settings.metric, *(() if said else settings.also)):
+        if name not in metrics:
+            option = "metric" if name == settings.metric else "also` or `require"
+            raise ValueError(
+                f"the trainable yields no '{name}', but `{option}` asks for it: "
+                f"it yields {', '.join(metrics) or 'nothing'}"
+            )
     numbers = {k: v if isinstance(v, bool | int) else float(v) for k, v in metrics.items()}
     finite = {k: v for k, v in numbers.items() if math.isfinite(v)}
-    diverged = bool(metrics.get("diverged", False)) or settings.metric not in finite
+    unknown = any(name not in finite for name in (settings.metric, *settings.also))
+    diverged = said or unknown
     if diverged:
         worst = settings.worst
         finite[settings.metric] = METRICS[settings.metric].worst if worst is None else worst

@@ -38,11 +38,12 @@ def winner(run: Run) -> Candidate:
 def candidate(run: Run, name: str) -> Candidate:
     """The trial of ``run`` with the number, or the identifier, ``name``.
 
-    Raises ``ValueError`` where there is none, and for one that diverged or failed.
+    Raises ``ValueError`` where there is none, and for one that diverged, failed or is infeasible.
     """
     number, trial = find_trial(run, name)
     if not ranked([trial], METRICS[run.metric]):
-        ended = "diverged" if trial.diverged else "failed"
+        breaks = f"breaks {trial.broken}" if trial.infeasible else "failed"
+        ended = "diverged" if trial.diverged else breaks
         raise ValueError(f"`trial` {name} of {run.files.folder} {ended}: choose a sound one")
     trainings = [trial, *(t for t in run.repeated if t.repeat_of == trial.trial_id)]
     best_epochs = [t.best_epoch for t in trainings if t.best_epoch and not t.diverged]

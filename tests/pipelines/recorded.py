@@ -13,7 +13,6 @@ from pipelines.record.trials import FinishedTrial
 from pipelines.record.writing import Record, start_run
 from search_spaces import SPACES, SearchSpace
 from tests.pipelines.running import spec_of
-from trainables.training.metrics import METRICS
 
 
 def write_run(
@@ -44,7 +43,7 @@ def write_run(
     files = RunFiles(folder)
     start_run(files, spec.model_dump(mode="json"), prepared, preprocessing)
     assert spec.problem.metric is not None
-    record = Record(files, files.journal, space, METRICS[spec.problem.metric].mode)
+    record = Record(files, files.journal, space, spec.problem.goals)
     names: set[str] = set()
     for n, trial in enumerate(trials):
         again = trial.trial_id in names  # it would take the place of the one before

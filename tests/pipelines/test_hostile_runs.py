@@ -50,7 +50,7 @@ def read_all(folder: Path) -> None:
     """Whatever reads a run but its page, in the order of what is read."""
     run = open_run(folder)
     _ = run.trials, run.curves, run.result, run.lr_bounds, run.lr_tests, run.versions, run.forbids
-    load_history(folder, SPACES["mlp"], run.metric, "none")
+    load_history(folder, SPACES["mlp"], run.goals, "none")
     find_subject(SubjectSettings.model_validate({"from_": folder}))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from pipelines.record.files import RunFiles
+from pipelines.record.goals import SECONDS, Goals, reached
 from pipelines.record.trials import FinishedTrial, ranked
 from pipelines.results import wording
 from pipelines.results.fates import Fate, fate, is_sound
@@ -32,6 +33,7 @@ def trials_data(
     metric: Metric,
     stops: Mapping[int, Stop],
     files: RunFiles,
+    goals: Goals | None = None,
 ) -> dict[str, Any]:
     """Plain JSON; arrays as Plotly writes them. ``best`` is the row of the best trial."""
     if not trials:
@@ -43,7 +45,7 @@ def trials_data(
         "metric": name,
         "best": best[0] if best else None,
         "ids": [trial.trial_id for trial in trials],
-        "columns": [*_facts(trials, name), *_parameters(trials, space)],
+        "columns": [*_facts(trials, name), *_goals(trials, goals), *_parameters(trials, space)],
         "why": [_why(trial, stops.get(row)) for row, trial in enumerate(trials)],
         "errors": _errors(trials, files),
         **_curves(trials, {*best[: MOST_CURVES // 2], *thin(range(len(trials)), MOST_CURVES // 2)}),
@@ -58,6 +60,12 @@ def _facts(trials: Sequence[FinishedTrial], name: str) -> list[dict[str, Any]]:
         _numbers("epochs", [trial.epochs for trial in trials]),
         _numbers("seconds", [trial.seconds for trial in trials]),
     ]
+
+
+def _goals(trials: Sequence[FinishedTrial], goals: Goals | None) -> list[dict[str, Any]]:
+    """What else is searched for or required, but for what has a column already."""
+    names = [] if goals is None else [n for n in goals.names[1:] if n != SECONDS]
+    return [_numbers(name, [reached(trial, name) for trial in trials]) for name in names]
 
 
 def _parameters(trials: Sequence[FinishedTrial], space: SearchSpace) -> list[dict[str, Any]]:
@@ -91,6 +99,7 @@ def _why(trial: FinishedTrial, stop: Stop | None) -> str:
         Fate.DIVERGED: f"diverged in epoch {trial.epochs}",
         Fate.FAILED: trial.error or "failed",
         Fate.CUT_SHORT: f"cut short: {trial.stopped_by}",
+        Fate.INFEASIBLE: f"breaks {trial.broken}",
         Fate.COMPLETE: "",
         Fate.RUNNING: f"trains since {wording.duration(trial.seconds)}",
     }[fate(trial)]

@@ -43,7 +43,7 @@ def _numbers(live: Live, score: str) -> Iterator[tuple[str, str]]:
     yield "running", f"{live.running} in {wording.count(live.slots, 'slot')}"
     if live.paused:
         yield "paused", str(live.paused)
-    for name in ("stopped", "diverged", "failed"):
+    for name in ("stopped", "diverged", "failed", "infeasible"):
         if n := getattr(live, name):
             yield name, str(n)
     rate = live.epochs_per_second

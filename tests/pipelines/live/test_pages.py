@@ -18,6 +18,7 @@ from pipelines.live.gone import Gone
 from pipelines.live.pages import Pages
 from pipelines.live.watched import Watched
 from pipelines.record.files import RunFiles
+from pipelines.record.goals import Aim, Goals
 from pipelines.record.journal import _frozen, load_study
 from pipelines.record.live import Driver
 from pipelines.record.trials import FinishedTrial
@@ -27,6 +28,7 @@ from tests.pipelines.live.standing import CONFIG, running, write
 from tests.pipelines.recorded import write_run
 from tests.pipelines.results.made import made, searched
 
+HIGHEST = Goals((Aim("value", "max"),))
 TRIAL = made([0.5, 0.6], config=CONFIG, trial_id="a", started=1e9, seconds=2.0)
 
 
@@ -41,7 +43,7 @@ def with_news(content: dict[str, Any]) -> list[str]:
 
 def append(folder: Path, trial: FinishedTrial) -> None:
     """As the driver does, from another process."""
-    load_study(RunFiles(folder).journal).add_trial(_frozen(trial, SPACES["mlp"]))
+    load_study(RunFiles(folder).journal).add_trial(_frozen(trial, SPACES["mlp"], HIGHEST))
 
 
 def test_a_page_has_only_what_is_new(tmp_path: Path) -> None:

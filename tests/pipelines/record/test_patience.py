@@ -11,6 +11,7 @@ import pytest
 
 import pipelines.record.patience as waiting
 from pipelines.cli.command import FAILURE, command, main
+from pipelines.record.goals import Aim, Goals
 from pipelines.record.journal import Journal, load_journal
 from pipelines.record.lines import Lines, read_lines
 from pipelines.record.patience import StorageError, patient, storage_reason
@@ -73,7 +74,7 @@ def test_a_trial_of_which_half_a_line_was_written_is_recorded_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "study.journal"
-    journal = Journal(path, SearchSpace({"x": Float(0.0, 1.0)}), "min")
+    journal = Journal(path, SearchSpace({"x": Float(0.0, 1.0)}), Goals((Aim("value", "min"),)))
     sound, refused = os.fsync, [FULL]
 
     def full_once(descriptor: int) -> None:

@@ -15,6 +15,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from pipelines.record.files import RunFiles
+from pipelines.record.goals import Aim, Goals
 from pipelines.record.header import FORMAT, read_header
 from pipelines.record.journal import STUDY, Journal, load_journal
 from pipelines.record.trials import FinishedTrial, State
@@ -24,6 +25,7 @@ from pipelines.study.runs import open_run
 from search_spaces import AtLeast, Choice, Config, Float, Int, SearchSpace
 from tests.pipelines.recorded import write_run
 
+HIGHEST = Goals((Aim("value", "max"),))
 SPACE = SearchSpace(
     {
         "n_layers": Int(1, 2),
@@ -63,6 +65,7 @@ COMPLETE = FinishedTrial(
     changes={2: {"lr": 0.5, "n_layers": 1}},
     resumed=2,
     planned={1: 2, 3: 3},
+    n_parameters=1234,
 )
 SHALLOW: Config = {
     "n_layers": 1,
@@ -101,6 +104,7 @@ FAILED = FinishedTrial(
     best_epoch=1,
     seconds=0.125,
     error='RuntimeError: "out", of\nmemory',
+    broken="val_loss<1",
 )
 TRIALS = [COMPLETE, PRUNED, DIVERGED, FAILED]
 
@@ -158,7 +162,7 @@ def test_curves_are_a_long_table(folder: Path) -> None:
 
 def test_a_trial_is_on_disk_as_soon_as_it_is_appended(tmp_path: Path) -> None:
     path = tmp_path / "study.journal"
-    journal = Journal(path, SPACE, "max")
+    journal = Journal(path, SPACE, HIGHEST)
     assert load_journal(path) == []
     for n, trial in enumerate(TRIALS, start=1):
         journal.append(trial)
@@ -196,7 +200,7 @@ def test_optunas_own_pictures_have_something_to_show(folder: Path) -> None:
 
 @pytest.mark.parametrize(("mode", "best"), [("min", 0.25), ("max", 0.75)])
 def test_optuna_knows_which_way_is_better(tmp_path: Path, mode: Any, best: float) -> None:
-    journal = Journal(tmp_path / "study.journal", SPACE, mode)
+    journal = Journal(tmp_path / "study.journal", SPACE, Goals((Aim("value", mode),)))
     for value in (0.5, 0.25, 0.75):
         journal.append(
             FinishedTrial(str(value), SHALLOW, State.COMPLETE, {1: value}, value, best_epoch=1)
@@ -207,11 +211,12 @@ def test_optuna_knows_which_way_is_better(tmp_path: Path, mode: Any, best: float
 def test_the_table_has_a_row_per_trial_and_a_column_per_parameter_and_metric(
     folder: Path,
 ) -> None:
-    with write_table(RunFiles(folder), TRIALS).open(newline="") as file:
+    with write_table(RunFiles(folder), TRIALS, HIGHEST).open(newline="") as file:
         rows = list(csv.DictReader(file))
     attributes = {
         "trial_id", "state", "stopped_by", "value", "best_epoch", "epochs", "seed", "repeat_of",
         "started", "seconds", "node", "gpus", "error", "machines_lost", "failures",
+        "n_parameters", "broken",
         "processes_lost", "out_of_memory", "clue", "resumed", "diverged",
     }  # fmt: skip
     params = {f"param.{name}" for name in SPACE.domains}

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipelines.record.goals import Aim, Goals
 from pipelines.record.trials import FinishedTrial
 from pipelines.results.page.model import Code, Page, Section, Table, Words
 from pipelines.results.page.render import Head, page_json, render, render_json
@@ -142,7 +143,7 @@ def test_repeats_are_told_with_their_spread(tmp_path: Path) -> None:
 
     folder = write_run(tmp_path / "run", [made([0.5], config=LENET)], repeats=2)
     files = RunFiles(folder)
-    record = Record(files, files.repeats, SPACES["mlp"], "max")
+    record = Record(files, files.repeats, SPACES["mlp"], Goals((Aim("value", "max"),)))
     for value in (0.4, 0.6):
         record.append(made([value], config=LENET, repeat_of="t", trial_id=str(value)))
     table = section(report_page(open_run(folder)), "outcome").blocks[-1]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.record.goals import Aim, Goals
 from pipelines.record.trials import FinishedTrial, State
 from pipelines.study.seeding import load_configs, load_history
 from pipelines.tuner.algorithms import ALGORITHMS, make_sampler
@@ -14,6 +15,7 @@ from search_spaces import Choice, Config, Float, SearchSpace
 from tests.pipelines.recorded import write_run
 
 LEARNING = [name for name in ALGORITHMS if name != "grid"]
+ACCURACY = Goals((Aim("val_accuracy", "max"),))
 SPACE = SearchSpace(
     {"x": Float(0.0, 1.0), "kind": Choice(("a", "b"))}, try_first=({"x": 0.25, "kind": "b"},)
 )
@@ -74,16 +76,16 @@ def test_the_trials_of_another_run_that_still_fit(tmp_path: Path) -> None:
     trials = [finished("0", {"x": 0.1, "kind": "a"}), finished("1", {"x": 0.9, "kind": "a"})]
     run = write_run(tmp_path / "run", trials, space=SPACE, fingerprint="abc")
     narrower = SearchSpace({"x": Float(0.0, 0.5), "kind": Choice(("a", "b"))})
-    fitting, lines = load_history(run, narrower, "val_accuracy", "abc")
+    fitting, lines = load_history(run, narrower, ACCURACY, "abc")
     assert [trial.trial_id for trial in fitting] == ["0"]
     assert lines == [f"history   1 trials of {run}; 1 dropped: the space does not contain them"]
     with pytest.raises(ValueError, match="searched for val_accuracy, not for val_loss"):
-        load_history(run, SPACE, "val_loss", "abc")
+        load_history(run, SPACE, Goals((Aim("val_loss", "min"),)), "abc")
 
 
 def test_a_run_on_other_data_is_a_warning_that_names_both(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", space=SPACE, data="wine", fingerprint="0123456789abc")
-    _, lines = load_history(run, SPACE, "val_accuracy", "fedcba9876543")
+    _, lines = load_history(run, SPACE, ACCURACY, "fedcba9876543")
     assert lines[1] == (
         f"warning   {run} searched other data: wine, fingerprint 01234567, here fedcba98"
     )

@@ -10,6 +10,7 @@ import optuna
 import pytest
 from optuna.trial import FrozenTrial, TrialState
 
+from pipelines.record.goals import Aim, Goals
 from pipelines.record.trials import FinishedTrial, State
 from pipelines.tuner.algorithms import ALGORITHMS
 from pipelines.tuner.optuna_sampler import OptunaSampler
@@ -18,6 +19,7 @@ from search_spaces import SPACES, AtLeast, Choice, Config, Float, Int, OneOf, Se
 from trainables.training.metrics import METRICS, Mode
 
 ASKS = 20  # twice the random trials that the models begin with
+HIGHEST = Goals((Aim("value", "max"),))
 NASTY = SearchSpace(
     {
         "kind": Choice(("none", "tree", "net")),
@@ -244,7 +246,7 @@ def test_a_grid_that_the_space_forbids_is_refused() -> None:
 def told_to_optuna(trial: FinishedTrial, *, as_history: bool) -> FrozenTrial:
     space = SearchSpace({"lr": Float(1e-4, 1.0, log=True)})
     inner = optuna.samplers.RandomSampler(seed=0)
-    sampler = OptunaSampler(space, "max", inner, [trial] if as_history else [])
+    sampler = OptunaSampler(space, HIGHEST, inner, [trial] if as_history else [])
     if not as_history:
         sampler.ask(trial.trial_id)
         sampler.tell(trial)
@@ -290,5 +292,5 @@ def test_optuna_is_told_a_failed_trial_as_failed(as_history: bool) -> None:
 def test_optuna_is_not_told_history_from_outside_the_space() -> None:
     space = SearchSpace({"lr": Float(1e-4, 1.0, log=True)})
     history = [complete("0", {"lr": 5.0}, 0.5), complete("1", {"momentum": 0.9}, 0.5)]
-    sampler = OptunaSampler(space, "max", optuna.samplers.RandomSampler(seed=0), history)
+    sampler = OptunaSampler(space, HIGHEST, optuna.samplers.RandomSampler(seed=0), history)
     assert sampler._study.trials == []

@@ -10,6 +10,7 @@ import optuna
 import pytest
 from optuna.samplers import BaseSampler, TPESampler
 
+from pipelines.record.goals import Aim, Goals
 from pipelines.record.trials import FinishedTrial, State
 from pipelines.tuner.fast_tpe import FastTPESampler
 from pipelines.tuner.optuna_sampler import OptunaSampler
@@ -33,7 +34,7 @@ def asked(
     sampler: BaseSampler, space: SearchSpace, history: tuple[FinishedTrial, ...] = ()
 ) -> Iterator[Config]:
     """Configs of a search with four pending trials, which end out of order and in all ways."""
-    study = OptunaSampler(space, "min", sampler, history)
+    study = OptunaSampler(space, Goals((Aim("value", "min"),)), sampler, history)
     rng = np.random.default_rng(0)
     pending: deque[tuple[str, Config]] = deque()
     for i in range(1000):
@@ -109,7 +110,7 @@ def test_with_thinned_bad_trials_it_still_finds_the_good_region() -> None:
     def value(config: Config) -> float:
         return float(config["option"] != 3) + abs(float(config["x"]) - 0.7)
 
-    study = OptunaSampler(space, "min", FastTPESampler(0, max_kernels=50))
+    study = OptunaSampler(space, Goals((Aim("value", "min"),)), FastTPESampler(0, max_kernels=50))
     values = []
     for i in range(300):
         config = study.ask(str(i))

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.record.trials import FinishedTrial, State
+from pipelines.record.goals import Requirement
+from pipelines.record.trials import NOT_TRAINED, FinishedTrial, State
 from pipelines.tuner.attempts import Attempt, Cause
 from pipelines.tuner.before import Before, Unfinished
 from pipelines.tuner.ledger import (
@@ -484,3 +485,57 @@ def test_the_state_of_the_best_is_kept_to_train_on() -> None:
         dropped.append([trial.trial_id for trial in ended.drop_states])
     assert kept == [True, True, True, False]
     assert dropped == [[], [], ["a"], ["d"]]
+
+
+def test_an_epoch_that_breaks_a_requirement_is_not_the_best() -> None:
+    told = Told(requirements=(Requirement("val_loss", "<", 1.0),))
+    told.start("a")
+    assert told.best("a", 1, 0.9, metrics={"val_loss": 2.0}) is None
+    assert told.ledger.progress().best is None
+    assert told.best("a", 2, 0.5, metrics={"val_loss": 0.5}) == 0.5
+    assert told.best("a", 3, 0.95, metrics={"val_loss": 1.0}) is None
+    trial = told.end("a")
+    assert (trial.value, trial.best_epoch, trial.broken) == (0.5, 2, "")
+    told.start("b")
+    told.report("b", 1, 0.99, metrics={"val_loss": 3.0}, has_weights=True)
+    ended = told.ledger.end("b")
+    assert (ended.trial.value, ended.trial.broken) == (0.99, "val_loss<1")
+    assert not ended.keep_weights
+    assert told.ledger.progress().best == 0.5
+    assert told.ledger.progress().infeasible == 1
+
+
+def test_a_target_that_is_reached_by_breaking_a_requirement_is_not() -> None:
+    told = Told(requirements=(Requirement("val_loss", "<", 1.0),), target_value=0.9)
+    told.start("a")
+    told.report("a", 1, 0.95, metrics={"val_loss": 2.0})
+    assert not told.ledger.is_over()
+    told.report("a", 2, 0.91, metrics={"val_loss": 0.2})
+    assert told.ledger.is_over()
+
+
+def test_a_trial_that_takes_too_long_is_no_longer_the_best() -> None:
+    told = Told(requirements=(Requirement("seconds", "<", 10.0),))
+    told.start("a")
+    told.start("b")
+    told.clock.now = 5.0
+    assert told.best("a", 1, 0.9) == 0.9
+    assert told.best("b", 1, 0.8) is None
+    told.clock.now = 12.0
+    told.end("b")  # too slow as well
+    told.report("a", 2, 0.95)
+    assert told.ledger.progress().best is None
+    assert told.end("a").broken == "seconds<10"
+
+
+def test_a_network_that_is_too_large_is_counted_and_not_trained() -> None:
+    told = Told(requirements=(Requirement("n_parameters", "<", 100.0),), size=lambda config: 100)
+    ended = told.ledger.not_trained(Attempt("a"), {"lr": 0.1})
+    assert ended is not None
+    assert (ended.trial.state, ended.trial.stopped_by) == (State.PRUNED, NOT_TRAINED)
+    assert (ended.trial.n_parameters, ended.trial.broken) == (100, "n_parameters<100")
+    assert not ended.trial.cut_short
+    progress = told.ledger.progress()
+    assert (progress.finished, progress.infeasible, progress.best) == (1, 1, None)
+    small = Told(requirements=(Requirement("n_parameters", "<", 101.0),), size=lambda config: 100)
+    assert small.ledger.not_trained(Attempt("a"), {"lr": 0.1}) is None

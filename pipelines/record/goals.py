@@ -1,0 +1,154 @@
+"""What a search is after: the metric that it goes by first, other objectives, and what it requires
+of a trial."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from pipelines.record.trials import FinishedTrial
+from trainables.training.metrics import METRICS, Mode
+
+SIZE, SECONDS = "n_parameters", "seconds"
+BESIDE: dict[str, Mode] = {SIZE: "min", SECONDS: "min"}
+"""What is known of a trial beside its metrics, and which way is better."""
+_NAME = re.compile(r"[A-Za-z_]\w*")
+_REQUIREMENT = re.compile(r"\s*([A-Za-z_]\w*)\s*(<=|>=|<|>)\s*(\S+)\s*")
+_SLIGHTLY = 1e-12  # where a value lies on a bound that it may not reach
+
+
+@dataclass(frozen=True)
+class Aim:
+    """One objective: a metric, or one of ``BESIDE``, and which way is better."""
+
+    name: str
+    mode: Mode
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.mode}"
+
+    def better(self, a: float, b: float) -> bool:
+        """Whether ``a`` is strictly better than ``b``."""
+        return a < b if self.mode == "min" else a > b
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """A bound on a metric, or on one of ``BESIDE``."""
+
+    name: str
+    sign: str  # < <= > >=
+    bound: float
+
+    def __str__(self) -> str:
+        return f"{self.name}{self.sign}{self.bound:g}"
+
+    def holds(self, value: float) -> bool:
+        return {
+            "<": value < self.bound,
+            "<=": value <= self.bound,
+            ">": value > self.bound,
+            ">=": value >= self.bound,
+        }[self.sign]
+
+    def violation(self, value: float) -> float:
+        """How far ``value`` is from the bound, as a share of it; at most 0 where it holds."""
+        distance = value - self.bound if self.sign[0] == "<" else self.bound - value
+        share = distance / (abs(self.bound) or 1.0)
+        return min(share, 0.0) if self.holds(value) else max(share, _SLIGHTLY)
+
+
+def read_aim(text: str) -> Aim:
+    """The objective in ``n_parameters:min``; the direction may be left out where it is known.
+
+    Raises ``ValueError`` for anything else.
+    """
+    name, colon, mode = text.partition(":")
+    if not _NAME.fullmatch(name) or (colon and mode not in ("min", "max")):
+        raise ValueError(f"'{text}' is not of the form NAME, NAME:min or NAME:max")
+    known = METRICS[name].mode if name in METRICS else BESIDE.get(name)
+    if known is None and not colon:
+        one_of = ", ".join([*METRICS, *BESIDE])
+        raise ValueError(
+            f"'{text}' is none of {one_of}; what your own function yields needs its direction, "
+            f"{name}:min or {name}:max"
+        )
+    if known is not None and mode not in ("", known):
+        raise ValueError(f"'{text}' is the wrong way round: {name}:{known}")
+    return Aim(name, known or ("min" if mode == "min" else "max"))
+
+
+def read_requirement(text: str) -> Requirement:
+    """The bound in ``n_parameters<1e5``. Raises ``ValueError`` for anything else."""
+    match = _REQUIREMENT.fullmatch(text)
+    try:
+        bound = float(match[3]) if match else math.nan
+    except ValueError:
+        bound = math.nan
+    if match is None or not math.isfinite(bound):
+        raise ValueError(f"'{text}' is not of the form NAME<NUMBER, with one of < <= > >=")
+    return Requirement(match[1], match[2], bound)
+
+
+def reached(trial: FinishedTrial, name: str) -> float | None:
+    """What ``trial`` has of an objective, at its best epoch where that is a metric; None where it
+    is not known."""
+    if name == SECONDS:
+        return trial.seconds if trial.curve else None
+    if name == SIZE and trial.n_parameters is not None:
+        return trial.n_parameters
+    return trial.metrics.get(name)
+
+
+@dataclass(frozen=True)
+class Goals:
+    """All that a search goes by; ``aims`` begin with the metric that it goes by first."""
+
+    aims: tuple[Aim, ...]
+    requirements: tuple[Requirement, ...] = ()
+
+    @property
+    def first(self) -> Aim:
+        return self.aims[0]
+
+    @property
+    def several(self) -> bool:
+        """Whether there is more than one objective."""
+        return len(self.aims) > 1
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of everything that must be known of a trial."""
+        names = [aim.name for aim in self.aims] + [bound.name for bound in self.requirements]
+        return tuple(dict.fromkeys(names))
+
+    @property
+    def reported(self) -> tuple[str, ...]:
+        """Those that a trainable yields, but for the number of parameters, which it may."""
+        return tuple(name for name in self.names if name not in BESIDE)
+
+    def values(self, trial: FinishedTrial) -> list[float | None]:
+        """What ``trial`` has of each objective."""
+        return [reached(trial, aim.name) for aim in self.aims]
+
+    def broken(self, known: Mapping[str, float]) -> tuple[Requirement, ...]:
+        """The requirements that do not hold of what is ``known``; others are left aside."""
+        return tuple(r for r in self.requirements if r.name in known and not r.holds(known[r.name]))
+
+    def violations(self, trial: FinishedTrial) -> dict[str, float]:
+        """Of each requirement how far ``trial`` is from it, as Optuna has it; 0 where that is not
+        known, as of a trial that was not trained."""
+        values = {r: reached(trial, r.name) for r in self.requirements}
+        return {str(r): 0.0 if v is None else r.violation(v) for r, v in values.items()}
+
+    def judged(self, trial: FinishedTrial) -> FinishedTrial:
+        """A trial of another search, as this one's requirements have it."""
+        known = {r.name: v for r in self.requirements if (v := reached(trial, r.name)) is not None}
+        return replace(trial, broken=told(self.broken(known)))
+
+
+def told(requirements: Iterable[Requirement]) -> str:
+    """As the record has those that a trial breaks."""
+    return ", ".join(map(str, requirements))

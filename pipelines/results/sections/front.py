@@ -1,0 +1,50 @@
+"""The Pareto front."""
+
+from __future__ import annotations
+
+from pipelines.record.front import pareto_front
+from pipelines.results import wording
+from pipelines.results.figures.front import MOST_POINTS, front_data, front_figure
+from pipelines.results.findings import Findings
+from pipelines.results.page.model import Block, Drawing, Section, Table, Words
+
+MOST_ROWS = 50
+_TITLE = "The Pareto front"
+
+
+def front(found: Findings) -> Section | None:
+    """As a table, and the first objective against each other one; None where there is one alone."""
+    goals, trials = found.run.goals, found.trials
+    if not goals.several:
+        return None
+    best = pareto_front(trials, goals)
+    told = wording.listed([f"{aim.name} ({aim.mode})" for aim in goals.aims])
+    rule = (
+        "Only trials that trained to the end, and meet what is required, can be on it: to have "
+        "been stopped would make a trial look quick. Values are those of the trial's best epoch by "
+        f"{found.score}."
+    )
+    if not best:
+        return Section("front", _TITLE, [Words(f"None yet, of {told}."), Words(rule, "note")])
+    numbers = {id(trial): number for number, trial in enumerate(trials)}
+    rows = [
+        [
+            str(numbers[id(trial)]),
+            *(wording.objective(value) for value in goals.values(trial)),
+            wording.config(trial.config),
+        ]
+        for trial in best[:MOST_ROWS]
+    ]
+    blocks: list[Block] = [
+        Words(f"{wording.count(len(best), 'trial')} that no other beats in all of {told}:"),
+        Table(["trial", *(aim.name for aim in goals.aims), "config"], rows),
+    ]
+    if len(best) > MOST_ROWS:
+        blocks.append(Words(f"And {len(best) - MOST_ROWS} more, in front.csv.", "note"))
+    blocks.append(Words(rule, "note"))
+    if len(trials) > MOST_POINTS:
+        blocks.append(Words("Of the trials off the front some are drawn.", "note"))
+    alone = len(goals.aims) == 2
+    figures = [front_figure(front_data(trials, goals, aim), joined=alone) for aim in goals.aims[1:]]
+    drawings = [Drawing(f"front-{n}", figure, wide=alone) for n, figure in enumerate(figures)]
+    return Section("front", _TITLE, blocks, drawings)

@@ -1,0 +1,89 @@
+"""The options ``--also`` and ``--require``: what may stand there, and what goes together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, TypeAlias
+
+import numpy as np
+from cyclopts import Parameter
+from pydantic import AfterValidator
+
+from pipelines.record.goals import BESIDE, SIZE, Goals, read_aim, read_requirement
+from pipelines.study.settings import one_of
+from pipelines.tuner.algorithms import ALGORITHMS
+from search_spaces import SearchSpace
+from trainables.data.datasets import TrialData
+from trainables.networks import Network
+from trainables.training.metrics import METRICS, metrics_of
+
+_DRAWN = 1000
+
+
+def _aim(text: str) -> str:
+    return str(read_aim(text))
+
+
+def _requirement(text: str) -> str:
+    return str(read_requirement(text))
+
+
+Objectives: TypeAlias = Annotated[
+    tuple[Annotated[str, AfterValidator(_aim)], ...], Parameter(metavar="NAME[:min|max]")
+]
+Requirements: TypeAlias = Annotated[
+    tuple[Annotated[str, AfterValidator(_requirement)], ...], Parameter(metavar="NAME<NUMBER")
+]
+
+
+def check_objectives(metric: str | None, also: Sequence[str], algo: str) -> None:
+    """Raises ``ValueError`` for an objective that is given twice, and an algorithm that takes one
+    alone."""
+    names = [read_aim(text).name for text in also]
+    for name in names:
+        if name == metric or names.count(name) > 1:
+            raise ValueError(f"`also` {name}: it is an objective already")
+    algorithm = ALGORITHMS[algo]
+    if also and algorithm.learns and not algorithm.several:
+        able = [name for name, each in ALGORITHMS.items() if each.several or not each.learns]
+        raise ValueError(
+            f"`also` {also[0]}: `algo={algo}` searches for one objective; {', '.join(able)} take "
+            "several"
+        )
+
+
+def check_names(goals: Goals, data: TrialData) -> None:
+    """Raises ``ValueError`` for what a network of ours does not report of this task. A function of
+    the user's reports what it likes."""
+    allowed = [*metrics_of(data.task), *BESIDE]
+    further = [("also", aim.name) for aim in goals.aims[1:]]
+    for option, name in (*further, *(("require", r.name) for r in goals.requirements)):
+        try:
+            one_of([*METRICS, *BESIDE])(name)
+        except ValueError as error:
+            raise ValueError(f"`{option}` {error}") from None
+        if name not in allowed:
+            raise ValueError(
+                f"`{option}` {name} does not fit '{data.name}', a {data.task}: "
+                f"choose {' or '.join(allowed)}"
+            )
+
+
+def check_reachable(
+    goals: Goals, space: SearchSpace, network: Network, data: TrialData, seed: int
+) -> None:
+    """Raises ``ValueError`` where none of many networks drawn at random has a size that is allowed:
+    no trial would be trained."""
+    bounds = [r for r in goals.requirements if r.name == SIZE]
+    if not bounds:
+        return
+    rng = np.random.default_rng(seed)
+    sizes = []
+    for _ in range(_DRAWN):
+        sizes.append(network.size(space.sample(rng), data))
+        if all(bound.holds(sizes[-1]) for bound in bounds):
+            return
+    raise ValueError(
+        f"`require` {', '.join(map(str, bounds))}: the {_DRAWN:,} networks drawn at random have "
+        f"{min(sizes):,} to {max(sizes):,} parameters"
+    )
