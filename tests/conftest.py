@@ -7,20 +7,21 @@ import os
 # Torch's threads would wait for each other where Ray's workers use the cores too.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import ray
 
 from pipelines.cluster.connect import SETTINGS, Cluster, connect
+from pipelines.record.baselines import Baselines
 from pipelines.study.baseline import BaselineProcess
 
 
 class NoBaseline(BaselineProcess):
     """Quick models beside each of the suite's small searches would take longer than these."""
 
-    def start(self) -> None: ...
+    def start(self, show: Callable[[Baselines], None] = lambda found: None) -> None: ...
 
 
 @pytest.fixture(scope="session")

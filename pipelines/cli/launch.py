@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 from rich.console import Console
 
@@ -40,6 +41,7 @@ from pipelines.study.result import StudyResult
 from pipelines.study.run_study import run_study
 from pipelines.study.study import Study
 from pipelines.tuner.algorithms import ALGORITHMS
+from trainables.baselines import N_MODELS
 
 
 def launch(study: Study, connected: Callable[[], Cluster], console: Console) -> StudyResult:
@@ -71,14 +73,14 @@ def launch(study: Study, connected: Callable[[], Cluster], console: Console) -> 
         started = time.monotonic()
         result = searched(study)
         if result is None:
-            if study.spec.run.baseline and not known:
-                baseline.start()
+            if study.spec.run.baseline and len(known) < N_MODELS:  # a killed search has a few
+                baseline.start(partial(write_baselines, files.baselines))
             with Display(console, study.metric_name, lambda: watching.open(cluster)) as display:
                 result = run_study(study, cluster, display)
             finish(study, result)
         repeats, ended_by = _repeat(study, cluster, result, console)
         result = replace(result, ended_by=result.ended_by or ended_by)
-        found = known or baseline.result(PATIENCE * (time.monotonic() - started))
+        found = {**known, **baseline.result(PATIENCE * (time.monotonic() - started))}
         if found:
             write_baselines(files.baselines, found)
         print_lines(console, summary_lines(study, result, cluster, repeats, found))

@@ -25,6 +25,7 @@ from pipelines.study.repeats import Repeats
 from pipelines.study.result import StudyResult
 from pipelines.study.study import Study
 from search_spaces import SearchSpace
+from trainables.baselines import guess
 from trainables.data.datasets import TrialData, describe
 from trainables.data.reading import Reading
 from trainables.training.metrics import ACCURACY, FOR_LARGE_CLASSES, METRICS
@@ -54,6 +55,10 @@ def plan_lines(study: Study, cluster: Cluster, at_once: int) -> Iterator[str]:
     yield from column_lines(study.data)
     yield from quantity_lines(study.data, spec.problem.reading)
     yield from _class_lines(study)
+    if spec.run.baseline:
+        model, found = guess(study.data)
+        if study.metric_name in found:
+            yield f"baseline  always {model} has {study.metric_name} {found[study.metric_name]:.4f}"
     algo = spec.search.algo
     trials = f"{study.trials} trials" if study.size is None else f"a {algo} of {study.size} configs"
     if study.size is not None and study.history:

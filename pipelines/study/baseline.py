@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +22,7 @@ from pipelines.record.baselines import Baselines
 from trainables.baselines import arguments_of, write_arrays
 from trainables.data.datasets import TrialData
 
+_LOOK_EVERY = 1.0  # seconds
 PATIENCE = 0.05  # of the time that the search took, that its end waits for the last model
 # The niceness comes first: libraries take a second to import.
 _PROGRAM = "import os, sys; os.nice(19); from trainables.baselines import main; main(*sys.argv[1:])"
@@ -35,13 +37,17 @@ class BaselineProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._starting: threading.Thread | None = None
         self._arrays: Path | None = None
+        self._watching: threading.Thread | None = None
+        self._asked = threading.Event()
 
     def __enter__(self) -> BaselineProcess:
         self._found = tempfile.TemporaryFile()
         return self
 
-    def start(self) -> None:
-        """At once, and without waiting for it."""
+    def start(self, show: Callable[[Baselines], None] = lambda found: None) -> None:
+        """At once, and without waiting for it. ``show`` gets what is done whenever that is more,
+        until somebody asks for the :meth:`result`."""
+        self._show = show
         self._starting = threading.Thread(target=self._start, daemon=True)
         self._starting.start()
 
@@ -61,10 +67,23 @@ class BaselineProcess:
                 env={**os.environ, "PYTHONPATH": place, "OMP_NUM_THREADS": "1"},
                 start_new_session=True,  # Ctrl-C is for the search
             )
+            self._watching = threading.Thread(target=self._watch, daemon=True)
+            self._watching.start()
+
+    def _watch(self) -> None:
+        assert self._process is not None
+        shown = 0
+        while not self._asked.wait(_LOOK_EVERY) and self._process.poll() is None:
+            found = self._done()
+            if len(found) > shown:
+                shown = len(found)
+                with suppress(OSError):  # the search itself says what is wrong with the disk
+                    self._show(found)
 
     def result(self, patience: float) -> Baselines:
         """The models that are done within so many seconds from now; none where it was not
         started."""
+        self._asked.set()
         if self._starting is None:
             return {}
         self._starting.join(patience)
@@ -72,6 +91,11 @@ class BaselineProcess:
             return {}
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(patience)
+        if self._watching is not None:
+            self._watching.join()
+        return self._done()
+
+    def _done(self) -> Baselines:
         written = os.pread(self._found.fileno(), os.fstat(self._found.fileno()).st_size, 0)
         lines = written.decode().splitlines(keepends=True)
         return dict(json.loads(line) for line in lines if line.endswith("\n"))
@@ -82,8 +106,11 @@ class BaselineProcess:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._asked.set()
         if self._starting is not None:
             self._starting.join()
+        if self._watching is not None:
+            self._watching.join()
         if self._process is not None:
             self._process.kill()
             self._process.communicate()

@@ -79,7 +79,7 @@ class Run:
     def with_news(self, finished: list[FinishedTrial], live: Live | None) -> Run:
         """The same run with what has been read of it since."""
         run = copy(self)
-        for name in ("repeated", "looks"):
+        for name in ("repeated", "looks", "baselines"):
             run.__dict__.pop(name, None)
         run.finished, run.live = finished, live
         run.sessions = read_sessions(run.files)

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from trainables import baselines as quick
-from trainables.baselines import arguments_of, baselines, main, write_arrays
+from trainables.baselines import N_MODELS, arguments_of, baselines, guess, main, write_arrays
 from trainables.data.datasets import TrialData, load, with_balanced_classes
 from trainables.training.metrics import metrics_of
 from trainables.training.objective import objective_of
@@ -28,6 +28,7 @@ def test_a_classification() -> None:
     data = load("breast_cancer")
     scores = found(data)
     assert list(scores) == ["majority class", "logistic regression", "gradient boosting"]
+    assert len(scores) == N_MODELS
     assert all(set(metrics) == set(metrics_of("classification")) for metrics in scores.values())
     # Outputs that are the logarithms of the classes' shares predict as the majority class does.
     shares = np.bincount(data.y_train) / len(data.y_train)
@@ -82,3 +83,16 @@ def test_the_program_prints_each_as_it_is_done(
     main(str(tmp_path / "data.npz"), json.dumps(arguments_of(data)))
     lines = capsys.readouterr().out.splitlines()
     assert dict(json.loads(line) for line in lines) == found(data)
+
+
+@pytest.mark.parametrize("name", ["wine", "breast_cancer", "diabetes"])
+def test_what_is_known_at_once_is_the_first_of_them(name: str) -> None:
+    data = load(name)
+    data = replace(data, y_val=data.y_val[data.y_val != 2])  # a class that nothing validates
+    data = replace(data, x_val=data.x_val[: len(data.y_val)])
+    arrays = {part: getattr(data, part) for part in ("x_train", "y_train", "x_val", "y_val")}
+    _, measured = next(baselines(arrays, **arguments_of(data)))
+    words, at_once = guess(data)
+    largest = np.bincount(data.y_train).argmax() if data.task == "classification" else None
+    assert words == ("the mean" if largest is None else f"'{data.class_names[largest]}'")
+    assert at_once == pytest.approx(measured, rel=1e-4)

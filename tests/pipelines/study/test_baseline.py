@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from queue import Queue
 
 import pytest
 
@@ -12,7 +13,7 @@ from pipelines import report, run
 from pipelines.cli.command import main
 from pipelines.cli.summary import baseline_lines
 from pipelines.cluster.connect import Cluster
-from pipelines.record.baselines import read_baselines, write_baselines
+from pipelines.record.baselines import Baselines, read_baselines, write_baselines
 from pipelines.results.run_page import report_page
 from pipelines.study.baseline import BaselineProcess
 from pipelines.study.result import StudyResult
@@ -57,6 +58,20 @@ def test_what_is_not_done_in_time_is_left(monkeypatch: pytest.MonkeyPatch) -> No
     assert not arrays.exists()
 
 
+def test_what_is_done_is_shown_while_the_rest_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.study.baseline._LOOK_EVERY", 0.01)
+    monkeypatch.setattr(
+        "pipelines.study.baseline._PROGRAM",
+        """print('["majority class", {"val_accuracy": 0.4}]', flush=True)\n"""
+        "import time; time.sleep(600)",
+    )
+    shown: Queue[Baselines] = Queue()
+    with BaselineProcess(load("wine")) as baseline:
+        baseline.start(shown.put)
+        assert shown.get(timeout=60) == {"majority class": {"val_accuracy": 0.4}}
+    assert shown.empty()
+
+
 def test_nothing_is_fitted_where_the_search_trained_nothing() -> None:
     with BaselineProcess(load("wine")) as baseline:
         assert baseline.result(60) == {}
@@ -71,6 +86,7 @@ def test_a_search_shows_them_beside_its_score(
     options = ["--data", "wine", "--trials", "2", "--max-epochs", "2", "--name"]
     assert main(run.app, [*options, "it"]) == 0
     shown = capsys.readouterr().out
+    assert "baseline  always '1' has val_accuracy 0." in shown  # before it starts
     assert "baseline  val_accuracy of " in shown
     assert "gradient boosting" in shown
     found = open_run("runs/it").baselines

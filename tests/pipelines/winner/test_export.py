@@ -47,7 +47,7 @@ class Searched:
     folder: Path
     data: TrialData
     outputs: np.ndarray
-    rows: np.ndarray  # of the validation samples in the source
+    rows: np.ndarray  # of the validation samples in the source, where that is a file or folder
 
 
 def searched(
@@ -85,8 +85,11 @@ def searched(
     content["prepared"]["data"] |= {"task": data.task, "classes": list(data.class_names)}
     spec.write_text(json.dumps(content))
     torch.save(best, folder / "best.pt")
-    raw = read_folder(Path(source)) if target is None else read_file(Path(source), target)
-    return Searched(folder, data, outputs.numpy(), split_rows(raw, source, 0).val)
+    path, rows = Path(source), np.empty(0, int)
+    if path.exists():
+        raw = read_folder(path) if target is None else read_file(path, target)
+        rows = split_rows(raw, source, 0).val
+    return Searched(folder, data, outputs.numpy(), rows)
 
 
 def table(rows: int = 300) -> pd.DataFrame:
@@ -328,6 +331,27 @@ def test_what_cannot_be_predicted_is_one_line(
     assert Path("there.csv").read_text() == "mine"
 
 
+@pytest.mark.parametrize(("source", "model"), [("digits", "cnn"), ("wine", "mlp")])
+def test_onnx_gives_what_the_network_gives_for_any_number_of_samples(
+    source: str, model: str
+) -> None:
+    onnx = pytest.importorskip("onnx", reason="needs the extra: pip install 'rangefinder[onnx]'")
+    pytest.importorskip("onnxscript", reason="needs the extra: pip install 'rangefinder[onnx]'")
+    from onnx.reference import ReferenceEvaluator
+
+    run = searched(source, model)
+    assert main(export.app, [str(run.folder), "new", "--onnx"]) == 0
+    program = onnx.load("new/model.onnx")
+    onnx.checker.check_model(program)
+    assert [entry.name for entry in program.graph.input] == ["inputs"]
+    evaluator = ReferenceEvaluator(program)
+    for n in (1, 5):
+        (found,) = evaluator.run(["outputs"], {"inputs": run.data.x_val[:n]})
+        assert np.abs(found - run.outputs[:n]).max() < 1e-4
+    # It stands beside what needs no ONNX.
+    assert load_model("new").of_inputs(run.data.x_val[:5]).shape == (5, run.data.n_classes)
+
+
 def test_what_cannot_be_exported_is_one_line(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -341,9 +365,8 @@ def test_what_cannot_be_exported_is_one_line(
         (["nowhere", "new"], "no run in nowhere"),
         ([str(run.folder), "/proc/none"], "cannot be written"),
     ]
-    if "onnxscript" not in sys.modules:
-        monkeypatch.setitem(sys.modules, "onnxscript", None)
-        cases.append(([str(run.folder), "new", "--onnx"], "pip install 'rangefinder[onnx]'"))
+    monkeypatch.setitem(sys.modules, "onnxscript", None)  # as where it is not installed
+    cases.append(([str(run.folder), "new", "--onnx"], "pip install 'rangefinder[onnx]'"))
     for arguments, rule in cases:
         capsys.readouterr()
         assert main(export.app, arguments) == 2
