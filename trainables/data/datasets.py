@@ -20,7 +20,7 @@ from trainables.data.preprocessing import Preprocessing
 from trainables.data.published import read_published
 from trainables.data.reading import AS_IT_LOOKS, Reading
 from trainables.data.splits import Raw, Split, fold_rows, split_rows, subset
-from trainables.data.table_files import table_suffix
+from trainables.data.table_files import lean, table_suffix
 from trainables.data.tables import read_embedded, read_file
 from trainables.training.metrics import Task
 
@@ -121,8 +121,11 @@ def load(
     Raises:
         ValueError: with a message of one line which names the bad value and the rule.
     """
-    name, raw, split = _read_split(source, target, fraction, seed, reading)
-    return _trial_data(name, raw, source, split, fraction, seed)
+    with lean():
+        name, raw, split = _read_split(source, target, fraction, seed, reading)
+        found = _trial_data(name, raw, source, split, fraction, seed)
+        del raw
+    return found
 
 
 def load_folds(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+import ctypes
 import gzip
 import io
 import re
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -27,6 +28,30 @@ LARGE = 1 << 26  # bytes of a file of which Arrow is not to keep the text
 _MISSING = ("None", "<NA>")  # beside what Arrow takes for it: NA, NaN, null, ...
 # Not 01/02/2013, which is one day in America and another elsewhere.
 _DATES = ("%Y/%m/%d", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "%d.%m.%Y", "%d.%m.%Y %H:%M")
+
+
+@contextmanager
+def lean() -> Iterator[None]:
+    """Inside, Arrow takes memory from the system and gives it back: its own allocator keeps what it
+    has once had, which for a large table is as much as the table."""
+    import pyarrow as pa
+
+    before = pa.default_memory_pool()
+    pa.set_memory_pool(pa.system_memory_pool())
+    try:
+        yield
+    finally:
+        pa.set_memory_pool(before)
+        give_back()
+
+
+def give_back() -> None:
+    """What is free of this process's memory goes back to the system."""
+    import pyarrow as pa
+
+    pa.default_memory_pool().release_unused()
+    with suppress(OSError, AttributeError):  # the C library may be another than glibc
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def table_suffix(path: Path) -> str | None:
@@ -110,7 +135,7 @@ def _read_text(path: Path) -> pa.Table:
             table = table_of(kinds)
         except pa.ArrowInvalid:
             table = table_of(None)
-    pa.default_memory_pool().release_unused()
+    give_back()
     for field in table.schema:
         if pa.types.is_binary(field.type):
             raise _Unusable(

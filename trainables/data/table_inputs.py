@@ -19,7 +19,7 @@ from trainables.data.columns import (
     Number,
     fit_column,
 )
-from trainables.data.table_files import read_table, table_suffix
+from trainables.data.table_files import give_back, read_table, table_suffix
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,8 +59,6 @@ class TableInputs:
         Raises:
             ValueError: a column is missing, or has other than what it had in training.
         """
-        import pyarrow as pa
-
         table = as_table(rows)
         missing = [name for name in self.needed if name not in table.column_names]
         if missing:
@@ -81,7 +79,7 @@ class TableInputs:
                 np.clip(encoded, -FLOAT32_MAX, FLOAT32_MAX, out=encoded)
                 out[first : first + _PIECE, start:end] = encoded
             del values
-            pa.default_memory_pool().release_unused()
+            give_back()
         return out
 
     def __str__(self) -> str:
