@@ -130,7 +130,14 @@ def _read_text(path: Path) -> pa.Table:
         # first rows hold for most files, and where they do not it says so.
         with opened(path) as file:
             schema = arrow_csv.open_csv(file, read, parse, convert_options(decimal)).schema
-        kinds = {field.name: field.type for field in schema if not pa.types.is_null(field.type)}
+        kinds = {
+            # Of a text that occurs often the place in a dictionary is kept.
+            field.name: pa.dictionary(pa.int32(), field.type)
+            if pa.types.is_string(field.type)
+            else field.type
+            for field in schema
+            if not pa.types.is_null(field.type)
+        }
         try:
             table = table_of(kinds)
         except pa.ArrowInvalid:

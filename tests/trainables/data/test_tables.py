@@ -179,7 +179,7 @@ def test_a_large_file_is_read_as_a_small_one_is(
     monkeypatch.setattr(table_files, "_BLOCK", 5000)
     small = read_table(path)
     monkeypatch.setattr(table_files, "LARGE", 0)
-    assert read_table(path).equals(small)
+    assert read_table(path).cast(small.schema).equals(small)  # texts may be in a dictionary
 
 
 def test_rows_without_a_target_are_dropped(tmp_path: Path) -> None:
