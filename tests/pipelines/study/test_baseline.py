@@ -86,7 +86,7 @@ def test_a_search_shows_them_beside_its_score(
     options = ["--data", "wine", "--trials", "2", "--max-epochs", "2", "--name"]
     assert main(run.app, [*options, "it"]) == 0
     shown = capsys.readouterr().out
-    assert "baseline  always '1' has val_accuracy 0." in shown  # before it starts
+    assert "baseline  always 'class_1' has val_accuracy 0." in shown  # before it starts
     assert "baseline  val_accuracy of " in shown
     assert "gradient boosting" in shown
     found = open_run("runs/it").baselines
