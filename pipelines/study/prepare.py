@@ -9,7 +9,7 @@ import numpy as np
 
 from pipelines.record.trials import FinishedTrial
 from pipelines.study.folders import check_no_run_in, new_run_folder, resolve_storage
-from pipelines.study.narrowing import bound_parameters, check_sizes, narrow
+from pipelines.study.narrowing import bound_parameters, check_sizes, for_data, narrow
 from pipelines.study.objectives import check_names, check_objectives, check_reachable
 from pipelines.study.references import import_space, import_trainable
 from pipelines.study.runs import Run, open_run, recorded_space
@@ -89,9 +89,11 @@ def resolve(
             replace(zoomed.space, forbid=space.forbid), zoomed.finished, METRICS[metric]
         )
         notes += [f"zoom      from {spec.space.zoom_from}", *zoom_lines(changes)]
+    network = None if trainable is not None else network_of(spec)
+    if network is not None:
+        space = for_data(space, network, data)
     space = narrow(space, spec.space.fix, spec.space.range)
     space.resolve_levels(spec.search.levels)  # refuses a name that the space does not have
-    network = None if trainable is not None else network_of(spec)
     if network is not None:
         network.check(data)
         _check_space(network, space)

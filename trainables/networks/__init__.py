@@ -13,6 +13,11 @@ from trainables.networks.network import Module, Network, NetworkTraining
 __all__ = ["NETWORKS", "Network", "NetworkTraining"]
 
 NETWORKS: dict[str, Network] = {
-    "mlp": Network(MLPConfig, Module("trainables.networks.mlp:MLP")),
+    "mlp": Network(
+        MLPConfig,
+        Module("trainables.networks.mlp:MLP"),
+        sees_data=True,
+        without_tables={"num_embedding": "none"},
+    ),
     "cnn": Network(CNNConfig, Module("trainables.networks.cnn:CNN"), needs_images=True),
 }

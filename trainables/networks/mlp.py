@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from torch import Tensor, nn
 
 from trainables.networks.dropout import Dropout
+from trainables.networks.embedded_inputs import embed_inputs
 from trainables.networks.mlp_config import Activation, MLPConfig
+
+if TYPE_CHECKING:
+    from trainables.data.datasets import TrialData
 
 ACTIVATIONS: dict[Activation, type[nn.Module]] = {
     "relu": nn.ReLU,
@@ -23,18 +27,29 @@ ACTIVATIONS: dict[Activation, type[nn.Module]] = {
 class MLP(nn.Module):
     """Maps a batch ``(n, *input_shape)`` to ``(n, n_outputs)``: logits, or regression values.
 
-    ``input_shape`` is the shape of one sample; an image is flattened.
+    ``input_shape`` is the shape of one sample; an image is flattened. Of a table's ``data`` the
+    inputs are embedded as ``config`` says; without them, and of images, they are taken as they are.
     """
 
-    def __init__(self, config: MLPConfig, input_shape: tuple[int, ...], n_outputs: int) -> None:
+    def __init__(
+        self,
+        config: MLPConfig,
+        input_shape: tuple[int, ...],
+        n_outputs: int,
+        data: TrialData | None = None,
+    ) -> None:
         super().__init__()
-        sizes = (math.prod(input_shape), *config.widths)
+        inputs = None if data is None else embed_inputs(config, data)
+        n_inputs = math.prod(input_shape) if inputs is None else inputs.width
+        sizes = (n_inputs, *config.widths)
         hidden = [
             module
             for n_in, n_out in pairwise(sizes)
             for module in _hidden_layer(config, n_in, n_out)
         ]
-        self.layers = nn.Sequential(nn.Flatten(), *hidden, nn.Linear(sizes[-1], n_outputs))
+        self.layers = nn.Sequential(
+            inputs or nn.Flatten(), *hidden, nn.Linear(sizes[-1], n_outputs)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return cast(Tensor, self.layers(x))

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias, cast, get_args
 from trainables.training.config import TrainingConfig, check_choice, check_integer, check_number
 
 Activation: TypeAlias = Literal["relu", "tanh", "gelu", "silu"]
+NumEmbedding: TypeAlias = Literal["none", "piecewise_linear", "periodic"]
 
 MAX_LAYERS = 5
 
@@ -28,6 +29,10 @@ class MLPConfig(TrainingConfig):
     activation: Activation = "relu"
     dropout: float = 0.0  # probability of dropping a hidden unit
     batch_norm: bool = False  # between each hidden layer and its activation
+    num_embedding: NumEmbedding = "none"  # of a table's numbers; an image has none
+    num_embedding_size: int = 8  # of the vector that each of them becomes
+    n_bins: int = 32  # of piecewise_linear, at most
+    frequency_scale: float = 0.1  # of periodic: standard deviation of the frequencies at the start
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -44,6 +49,12 @@ class MLPConfig(TrainingConfig):
                 )
         check_choice("activation", self.activation, get_args(Activation))
         check_number("dropout", self.dropout, "in [0, 1)", lambda v: 0 <= v < 1)
+        check_choice("num_embedding", self.num_embedding, get_args(NumEmbedding))
+        check_integer(
+            "num_embedding_size", self.num_embedding_size, "of at least 2", lambda v: v >= 2
+        )
+        check_integer("n_bins", self.n_bins, "of at least 1", lambda v: v >= 1)
+        check_number("frequency_scale", self.frequency_scale, "above 0", lambda v: v > 0)
         if self.batch_norm and self.batch_size == 1:
             raise ValueError("batch_size must be at least 2 with batch_norm, not 1")
 

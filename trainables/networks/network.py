@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from trainables.training.config import TrainingConfig
@@ -24,8 +24,10 @@ class Module:
 
     place: str
 
-    def __call__(self, config: Any, input_shape: tuple[int, ...], n_outputs: int) -> nn.Module:
-        module: nn.Module = pkgutil.resolve_name(self.place)(config, input_shape, n_outputs)
+    def __call__(
+        self, config: Any, input_shape: tuple[int, ...], n_outputs: int, **more: Any
+    ) -> nn.Module:
+        module: nn.Module = pkgutil.resolve_name(self.place)(config, input_shape, n_outputs, **more)
         return module
 
 
@@ -33,13 +35,17 @@ class Module:
 class Network:
     """A network and the hyperparameters that it takes; calling it trains one.
 
-    ``module`` is called with a config, the shape of one sample and the number of outputs. For
+    ``module`` is called with a config, the shape of one sample and the number of outputs, and where
+    it ``sees_data`` with the data, of which it may keep statistics in its buffers. For
     ``cycle_ends`` see :func:`trainables.training.fit.fit`.
     """
 
     config: type[TrainingConfig]
-    module: Callable[[Any, tuple[int, ...], int], nn.Module]
+    module: Callable[..., nn.Module]
     needs_images: bool = False
+    sees_data: bool = False
+    without_tables: Mapping[str, str] = field(default_factory=dict)
+    """Hyperparameters that only a table has use for, with the value that images have."""
     cycle_ends: tuple[int, ...] = ()
 
     @property
@@ -69,7 +75,8 @@ class Network:
         from trainables.networks.prior import start_at_prior
 
         checked = self.config.from_dict(config)
-        model = self.module(checked, data.input_shape, data.n_classes)
+        more = {"data": data} if self.sees_data else {}
+        model = self.module(checked, data.input_shape, data.n_classes, **more)
         start_at_prior(model, data)
         return checked, model
 

@@ -18,7 +18,7 @@ from tests.pipelines.recorded import write_run
 from trainables.training.config import TrainingConfig
 from trainables.training.schedules import POLICIES
 
-LENET, TABULAR = SPACES["mlp"].try_first
+LENET, TABULAR = SPACES["mlp"].try_first[:2]
 ONE_CYCLE: Config = {
     **{name: value for name, value in LENET.items() if name != "momentum"},
     "policy": "one_cycle",

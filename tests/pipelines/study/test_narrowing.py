@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from pipelines.study.narrowing import bound_parameters, narrow
+from pipelines.study.narrowing import bound_parameters, for_data, narrow
 from pipelines.study.spec import SpaceSettings
 from search_spaces import SPACES, Choice, Config, Float, Int, SearchSpace
 from trainables.data.datasets import load
@@ -53,7 +53,7 @@ def test_a_range_keeps_the_kind_of_domain() -> None:
 
 
 def test_configs_to_try_first_that_no_longer_fit_are_left_out() -> None:
-    assert len(MLP.try_first) == 2
+    assert [c["optimizer"] for c in MLP.try_first] == ["adamw", "sgd", "adamw", "adamw"]
     assert [c["optimizer"] for c in narrowed(["optimizer=sgd"], []).try_first] == ["sgd"]
 
 
@@ -119,3 +119,12 @@ def test_bounds_of_both_kinds_count() -> None:
 
 def test_a_choice_stays_a_choice() -> None:
     assert narrowed(["batch_size=32"], []).domains["batch_size"] == Choice((32,))
+
+
+def test_images_have_no_numbers_to_embed() -> None:
+    network = NETWORKS["mlp"]
+    assert for_data(MLP, network, load("wine")) == MLP
+    space = for_data(MLP, network, load("digits"))
+    assert space.domains["num_embedding"] == Choice(("none",))
+    assert "frequency_scale" not in space.domains
+    assert [c["num_embedding"] for c in space.try_first] == ["none", "none"]

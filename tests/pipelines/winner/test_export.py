@@ -8,8 +8,10 @@ import json
 import subprocess
 import sys
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -51,12 +53,16 @@ class Searched:
 
 
 def searched(
-    source: str, model: str = "mlp", target: str | None = None, **settings: Any
+    source: str,
+    model: str = "mlp",
+    target: str | None = None,
+    changes: Mapping[str, Any] = MappingProxyType({}),
+    **settings: Any,
 ) -> Searched:
     """A run as a search would have left it: its second epoch was the best."""
     torch.set_num_threads(1)
     data = load(source, target=target)
-    config = {**SPACES[model].try_first[0], **SMALL[model]}
+    config = {**SPACES[model].try_first[0], **SMALL[model], **changes}
     best, epochs = {}, []
     training = NETWORKS[model](config, data, max_epochs=3, seed=5, device=CPU)
     for metrics, network in training:
@@ -118,10 +124,23 @@ def predicted(*arguments: object) -> pd.DataFrame:
     return found
 
 
-def test_a_classification_of_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+EMBEDDED = {"num_embedding_size": 4}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {**EMBEDDED, "num_embedding": "piecewise_linear", "n_bins": 16},
+        {**EMBEDDED, "num_embedding": "periodic", "frequency_scale": 1.0},
+    ],
+)
+def test_a_classification_of_a_table(
+    changes: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
     frame = table().drop(columns="price")
     frame.to_csv("mine.csv", index=False)
-    run = searched("mine.csv", target="kind")
+    run = searched("mine.csv", target="kind", changes=changes)
     assert main(export.app, [str(run.folder), "model"]) == 0
     probabilities = torch.from_numpy(run.outputs).softmax(1).numpy()
     rows = pd.read_csv("mine.csv").iloc[run.rows]

@@ -1,0 +1,1 @@
+"""What benchmarks/panel.py is made of."""

@@ -1,0 +1,131 @@
+"""What a network or a model of scikit-learn scores on a table of the panel."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from search_spaces import Config
+from trainables.data.datasets import TestData, TrialData
+from trainables.networks import NETWORKS
+from trainables.training.batches import EVALUATION_BATCH
+from trainables.training.objective import objective_of
+
+MOST_EPOCHS = 100
+CPU = torch.device("cpu")
+PEERS = ("linear", "random forest", "gradient boosting")
+
+
+@dataclass(frozen=True)
+class Score:
+    """Of one training: AUC of a classification (the mean over the classes), R2 of a regression."""
+
+    table: str
+    side: str
+    seed: int
+    test: float
+    val: float
+    seconds: float  # of CPU, all in
+    epochs: int = 0
+    epoch_seconds: float = 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def measure_of(data: TrialData) -> str:
+    return "auc" if data.task == "classification" else "r2"
+
+
+def score_network(
+    config: Config, data: TrialData, test: TestData, *, seconds: float, seed: int
+) -> dict[str, Any]:
+    """Trained for ``seconds`` of CPU, or 100 epochs where that is less, and judged in the epoch
+    with the best validation score.
+
+    How many epochs that is, which the learning rate policy has to know, is measured first.
+    """
+    measure = f"val_{measure_of(data)}"
+    each = _epoch_seconds(config, data)
+    epochs = int(min(max(seconds / each, 1), MOST_EPOCHS))
+    started = time.process_time()
+    best, best_state, best_model = -np.inf, {}, None
+    for metrics, model in NETWORKS["mlp"](config, data, max_epochs=epochs, seed=seed, device=CPU):
+        best_model = best_model or model
+        if not metrics["diverged"] and metrics[measure] > best:
+            best = float(metrics[measure])
+            best_state = {name: t.clone() for name, t in model.state_dict().items()}
+    used = time.process_time() - started
+    assert best_model is not None
+    best_model.load_state_dict(best_state)
+    tested = _judged(best_model, data, test)
+    return {
+        "test": tested,
+        "val": best,
+        "seconds": used,
+        "epochs": epochs,
+        "epoch_seconds": used / epochs,
+    }
+
+
+def _epoch_seconds(config: Config, data: TrialData) -> float:
+    training = NETWORKS["mlp"](config, data, max_epochs=MOST_EPOCHS, seed=0, device=CPU)
+    if len(data.x_train) < 50_000:
+        next(training)  # warm
+    started = time.process_time()
+    next(training)
+    return time.process_time() - started
+
+
+@torch.no_grad()
+def _judged(model: torch.nn.Module, data: TrialData, test: TestData) -> float:
+    model.eval()
+    outputs = torch.cat([model(x) for x in torch.split(torch.from_numpy(test.x), EVALUATION_BATCH)])
+    scores = objective_of(data).judge(outputs, torch.from_numpy(test.y))
+    return scores.values[measure_of(data)]
+
+
+def score_peer(name: str, data: TrialData, test: TestData, *, seed: int) -> dict[str, Any]:
+    """A model of scikit-learn with its defaults, on the inputs that the network has."""
+    from threadpoolctl import threadpool_limits
+
+    started = time.process_time()
+    model = _peer(name, data.task, seed)
+    with threadpool_limits(1):
+        model.fit(data.x_train, data.y_train)
+        found = [
+            _peer_score(model, data, x, y) for x, y in ((test.x, test.y), (data.x_val, data.y_val))
+        ]
+    return {"test": found[0], "val": found[1], "seconds": time.process_time() - started}
+
+
+def _peer(name: str, task: str, seed: int) -> Any:
+    from sklearn import ensemble, linear_model
+
+    classifies = task == "classification"
+    if name == "linear":
+        if classifies:
+            return linear_model.LogisticRegression(max_iter=300)
+        return linear_model.Ridge()
+    if name == "random forest":
+        kind = ensemble.RandomForestClassifier if classifies else ensemble.RandomForestRegressor
+        return kind(random_state=seed, max_features="sqrt" if classifies else 1 / 3)
+    kind = (
+        ensemble.HistGradientBoostingClassifier
+        if classifies
+        else ensemble.HistGradientBoostingRegressor
+    )
+    return kind(random_state=seed)
+
+
+def _peer_score(model: Any, data: TrialData, x: np.ndarray, y: np.ndarray) -> float:
+    from sklearn import metrics
+
+    if data.task == "regression":
+        return float(metrics.r2_score(y, model.predict(x)))
+    truth = np.eye(data.n_classes)[y]
+    return float(metrics.roc_auc_score(truth, model.predict_proba(x)))

