@@ -29,6 +29,7 @@ TABLE_INPUTS: dict[str, Domain] = {
     ),
     "n_bins": Int(8, 128, log=True, when=OneOf("num_embedding", ("piecewise_linear",))),
     "frequency_scale": Float(0.05, 10.0, log=True, when=OneOf("num_embedding", ("periodic",))),
+    "cat_embedding": Choice((False, True)),
 }
 
 _EMBEDDED: Config = {
@@ -47,6 +48,7 @@ _EMBEDDED: Config = {
     "max_momentum": 0.95,
     "weight_decay": 1e-2,
     "batch_size": 256,
+    "cat_embedding": True,
 }
 
 MLP_SPACE = SearchSpace(
@@ -73,6 +75,7 @@ MLP_SPACE = SearchSpace(
             "width_1": 300,
             "width_2": 100,
             "num_embedding": "none",
+            "cat_embedding": False,
             "activation": "relu",
             "dropout": 0.0,
             "batch_norm": False,
@@ -89,6 +92,7 @@ MLP_SPACE = SearchSpace(
             "width_2": 256,
             "width_3": 256,
             "num_embedding": "none",
+            "cat_embedding": False,
             "activation": "relu",
             "dropout": 0.1,
             "batch_norm": True,

@@ -31,8 +31,13 @@ PIECEWISE: Config = {
     "n_bins": 32,
 }
 
+CATEGORIES: Config = {"cat_embedding": True}
+
 CONFIGS: dict[str, Config] = {
     "plain": PLAIN,
     "periodic": {**PLAIN, **PERIODIC},
     "piecewise": {**PLAIN, **PIECEWISE},
+    "categories": {**PLAIN, **CATEGORIES},
+    "periodic, categories": {**PLAIN, **PERIODIC, **CATEGORIES},
+    "piecewise, categories": {**PLAIN, **PIECEWISE, **CATEGORIES},
 }

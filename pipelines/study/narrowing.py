@@ -39,15 +39,16 @@ def narrow(
 
 
 def for_data(space: SearchSpace, network: Network, data: TrialData) -> SearchSpace:
-    """The space without a choice where ``data`` have none: images have no columns."""
-    if not data.is_image:
-        return space
-    fixed: dict[str, Domain] = {
-        name: Choice((value,))
-        for name, value in network.without_tables.items()
+    """The space without a choice where ``data`` have nothing to choose for; what it tries first
+    follows where it can."""
+    fixed = {
+        name: value
+        for name, value in network.without_use(data).items()
         if name in space.domains and space.domains[name].contains(value)
     }
-    return space.replace(fixed) if fixed else space
+    narrowed = space.replace({name: Choice((value,)) for name, value in fixed.items()})
+    first = [{**config, **fixed} for config in space.try_first]
+    return replace(narrowed, try_first=tuple(c for c in first if narrowed.contains(c)))
 
 
 @dataclass(frozen=True)

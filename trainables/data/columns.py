@@ -13,6 +13,7 @@ Each kind is a frozen value, fitted on the train rows alone, that JSON can hold:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -69,6 +70,7 @@ class Category:
     mean: float = 0.0  # of the logarithm of the counts
     std: float = 1.0
     missing: float = 0.0  # share of the train rows
+    apart: bool = False  # values that occur equally often differ there too, by less than a tenth
 
     @property
     def becomes(self) -> str:
@@ -95,9 +97,17 @@ class Category:
         known = np.flatnonzero(place >= 0)
         out[known, place[known]] = 1
         if self.counts is not None:
-            often = np.array([0 if text is None else self.counts.get(text, 0) for text in texts])
-            out[:, -1] = ((np.log1p(often) - self.mean) / self.std)[codes]
+            logs = _logs(self.counts, self.apart)
+            often = np.array([0.0 if text is None else logs.get(text, 0.0) for text in texts])
+            out[:, -1] = ((often - self.mean) / self.std)[codes]
         return out
+
+    @property
+    def steps(self) -> np.ndarray:
+        """What its last input can be, in increasing order, float32: that of all values without a
+        count, and, where they are told ``apart``, that of each value with one."""
+        logs = np.array([0.0, *_logs(self.counts or {}, self.apart).values()])
+        return np.unique(((logs - self.mean) / self.std).astype(np.float32))
 
 
 @dataclass(frozen=True)
@@ -214,10 +224,25 @@ def _fit_category(name: str, column: pa.ChunkedArray) -> Column:
     if len(often) <= MOST_VALUES:
         return Category(name, known, other, of_numbers)
     counts = {text: totals[text] for text in often[:MOST_COUNTED] if text is not None}
-    often_of = np.array([0 if text is None else counts.get(text, 0) for text in texts])
-    logs = np.log1p(often_of)[codes]
+    log_of = _logs(counts, apart=True)
+    logs = np.array([0.0 if text is None else log_of.get(text, 0.0) for text in texts])[codes]
     mean, std = float(logs.mean()), float(logs.std()) or 1.0
-    return Category(name, known, other, of_numbers, counts, mean, std)
+    return Category(name, known, other, of_numbers, counts, mean, std, apart=True)
+
+
+def _logs(counts: Mapping[str, int], apart: bool) -> dict[str, float]:
+    """The logarithm of one more than each count. With ``apart`` each of the values with the same
+    count has its own, so that a network can have an embedding of each."""
+    if not apart:
+        return {text: math.log1p(count) for text, count in counts.items()}
+    same: dict[int, list[str]] = {}
+    for text, count in counts.items():
+        same.setdefault(count, []).append(text)
+    return {
+        text: math.log1p(count + 0.1 * place / len(texts))
+        for count, texts in same.items()
+        for place, text in enumerate(reversed(texts))
+    }
 
 
 def _fit_date(name: str, column: pa.ChunkedArray) -> Column:
@@ -353,7 +378,7 @@ def _is_sound(field: str, value: object) -> bool:
         return _is_number(value) and 0 <= value <= 1  # type: ignore[operator]
     if field == "std":
         return _is_number(value) and value > 0  # type: ignore[operator]
-    if field in ("other", "of_numbers"):
+    if field in ("other", "of_numbers", "apart"):
         return isinstance(value, bool)
     if field == "values":
         return isinstance(value, tuple) and all(isinstance(v, str | None) for v in value)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from trainables.networks.cnn_config import CNNConfig
 from trainables.networks.mlp_config import MLPConfig
 from trainables.networks.network import Module, Network, NetworkTraining
+from trainables.networks.table_columns import without_use
 
 __all__ = ["NETWORKS", "Network", "NetworkTraining"]
 
@@ -17,7 +18,7 @@ NETWORKS: dict[str, Network] = {
         MLPConfig,
         Module("trainables.networks.mlp:MLP"),
         sees_data=True,
-        without_tables={"num_embedding": "none"},
+        without_use=without_use,
     ),
     "cnn": Network(CNNConfig, Module("trainables.networks.cnn:CNN"), needs_images=True),
 }

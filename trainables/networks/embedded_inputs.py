@@ -1,25 +1,26 @@
-"""A table's inputs before the first layer: its numbers as embeddings, the rest as it is."""
+"""A table's inputs before the first layer: numbers and large categories become vectors."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from trainables.networks.numeric_embeddings import Periodic, PiecewiseLinear
+from trainables.networks.table_columns import large_categories, numbers_of, sample_of
 
 if TYPE_CHECKING:
     from trainables.data.datasets import TrialData
     from trainables.networks.mlp_config import MLPConfig
 
-SAMPLE = 10_000  # train samples by which numbers and their quantiles are known
+MOST_OF_A_CATEGORY = 32  # numbers of a vector
 
 
-class EmbeddedInputs(nn.Module):
+class EmbeddedNumbers(nn.Module):
     """From inputs (n, n_inputs) to (n, width): ``numbers``, the places of some of them, each become
-    a vector of ``size``."""
+    a vector of ``size``, and the others stay."""
 
     numbers: Tensor
     others: Tensor
@@ -38,25 +39,69 @@ class EmbeddedInputs(nn.Module):
         return torch.cat([x.index_select(1, self.others), embedded.flatten(1)], 1)
 
 
+class CategoryEmbedding(nn.Module):
+    """From inputs (n, n_inputs) to (n, width): a learnt vector for each value of a category, known
+    by the input at ``place``, which can be one of ``steps``.
+
+    The vector has 1.6 n^0.56 numbers for n values, the rule of fastai (Howard and Gugger 2020,
+    arXiv 2002.04688), but at most 32: what it adds to the first layer costs time in every step.
+    """
+
+    between: Tensor
+
+    def __init__(self, place: int, steps: np.ndarray) -> None:
+        super().__init__()
+        self.place = place
+        self.width = min(MOST_OF_A_CATEGORY, round(1.6 * len(steps) ** 0.56))
+        between = torch.tensor((steps[1:] + steps[:-1]) / 2)
+        self.register_buffer("between", between, persistent=False)
+        self.vectors = nn.Embedding(len(steps), self.width)
+        nn.init.normal_(self.vectors.weight, std=0.1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        value = torch.bucketize(x[:, self.place].contiguous(), self.between)
+        return cast(Tensor, self.vectors(value))
+
+
+class EmbeddedInputs(nn.Module):
+    """From inputs (n, n_inputs) to (n, width): all that ``parts`` make of them, side by side."""
+
+    def __init__(self, parts: list[nn.Module], width: int) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList(parts)
+        self.width = width
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([part(x) for part in self.parts], 1)
+
+
 def embed_inputs(config: MLPConfig, data: TrialData) -> EmbeddedInputs | None:
-    """What ``config`` says of the numbers of ``data``: of all inputs with more than two values
-    among the train samples. None where there are none, where it says nothing, and of images."""
-    if data.is_image or config.num_embedding == "none":
+    """What ``config`` says of the numbers and the large categories of ``data``. None where there
+    are none, where it says nothing, and of images."""
+    n_inputs = data.input_shape[0]
+    numbers = None if config.num_embedding == "none" else _embedded_numbers(config, data)
+    categories = large_categories(data) if config.cat_embedding else {}
+    if numbers is None and not categories:
         return None
-    # The same samples every time, and enough: a network is built for every trial.
-    x = data.x_train[:: -(-len(data.x_train) // SAMPLE)]
-    values = {place: np.unique(x[:, place]) for place in range(x.shape[1])}
-    numbers = [place for place, seen in values.items() if len(seen) > 2]
+    of_categories = [CategoryEmbedding(place, c.steps) for place, c in categories.items()]
+    width = sum(part.width for part in of_categories)
+    if numbers is None:
+        return EmbeddedInputs([nn.Identity(), *of_categories], n_inputs + width)
+    return EmbeddedInputs([numbers, *of_categories], numbers.width + width)
+
+
+def _embedded_numbers(config: MLPConfig, data: TrialData) -> EmbeddedNumbers | None:
+    numbers, size = numbers_of(data), config.num_embedding_size
     if not numbers:
         return None
-    size = config.num_embedding_size
     embedding: nn.Module
     if config.num_embedding == "periodic":
         embedding = Periodic(len(numbers), size, config.frequency_scale)
     else:
-        edges = [_edges(x[:, place], values[place], config.n_bins) for place in numbers]
+        x = sample_of(data)
+        edges = [_edges(x[:, place], seen, config.n_bins) for place, seen in numbers.items()]
         embedding = PiecewiseLinear(edges, size)
-    return EmbeddedInputs(x.shape[1], numbers, embedding, size)
+    return EmbeddedNumbers(data.input_shape[0], list(numbers), embedding, size)
 
 
 def _edges(x: np.ndarray, seen: np.ndarray, n_bins: int) -> list[float]:

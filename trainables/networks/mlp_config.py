@@ -33,6 +33,7 @@ class MLPConfig(TrainingConfig):
     num_embedding_size: int = 8  # of the vector that each of them becomes
     n_bins: int = 32  # of piecewise_linear, at most
     frequency_scale: float = 0.1  # of periodic: standard deviation of the frequencies at the start
+    cat_embedding: bool = False  # of each value of a table's categories with more than 32
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from trainables.training.config import TrainingConfig
@@ -44,8 +44,8 @@ class Network:
     module: Callable[..., nn.Module]
     needs_images: bool = False
     sees_data: bool = False
-    without_tables: Mapping[str, str] = field(default_factory=dict)
-    """Hyperparameters that only a table has use for, with the value that images have."""
+    without_use: Callable[[TrialData], Mapping[str, Any]] = lambda data: {}
+    """The hyperparameters that do nothing on some data, and the value that they then have."""
     cycle_ends: tuple[int, ...] = ()
 
     @property

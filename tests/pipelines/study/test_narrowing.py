@@ -121,10 +121,13 @@ def test_a_choice_stays_a_choice() -> None:
     assert narrowed(["batch_size=32"], []).domains["batch_size"] == Choice((32,))
 
 
-def test_images_have_no_numbers_to_embed() -> None:
+def test_there_is_nothing_to_choose_for_what_the_data_do_not_have() -> None:
     network = NETWORKS["mlp"]
-    assert for_data(MLP, network, load("wine")) == MLP
-    space = for_data(MLP, network, load("digits"))
-    assert space.domains["num_embedding"] == Choice(("none",))
-    assert "frequency_scale" not in space.domains
-    assert [c["num_embedding"] for c in space.try_first] == ["none", "none"]
+    table = for_data(MLP, network, load("wine"))
+    assert table.domains["cat_embedding"] == Choice((False,))
+    assert {**table.domains, "cat_embedding": 0} == {**MLP.domains, "cat_embedding": 0}
+    assert table.try_first == tuple({**c, "cat_embedding": False} for c in MLP.try_first)
+    images = for_data(MLP, network, load("digits"))
+    assert images.domains["num_embedding"] == Choice(("none",))
+    assert "frequency_scale" not in images.domains
+    assert images.try_first == MLP.try_first[:2]

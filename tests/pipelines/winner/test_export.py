@@ -124,7 +124,7 @@ def predicted(*arguments: object) -> pd.DataFrame:
     return found
 
 
-EMBEDDED = {"num_embedding_size": 4}
+EMBEDDED = {"cat_embedding": True, "num_embedding_size": 4}
 
 
 @pytest.mark.parametrize(
@@ -139,6 +139,7 @@ def test_a_classification_of_a_table(
     changes: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     frame = table().drop(columns="price")
+    frame["buyer"] = [f"b{n % 60}" for n in range(len(frame))]
     frame.to_csv("mine.csv", index=False)
     run = searched("mine.csv", target="kind", changes=changes)
     assert main(export.app, [str(run.folder), "model"]) == 0

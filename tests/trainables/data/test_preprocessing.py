@@ -166,6 +166,7 @@ def contents() -> list[tuple[str, dict[str, Any]]]:
                 "mean": 0.0,
                 "std": 1.0,
                 "missing": 0.0,
+                "apart": True,
             },
             {
                 "kind": "date",

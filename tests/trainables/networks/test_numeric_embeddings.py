@@ -11,7 +11,7 @@ import torch
 
 from trainables.data.datasets import TrialData, load
 from trainables.networks import NETWORKS, NetworkTraining
-from trainables.networks.embedded_inputs import EmbeddedInputs
+from trainables.networks.embedded_inputs import EmbeddedInputs, EmbeddedNumbers
 from trainables.networks.numeric_embeddings import Periodic, PiecewiseLinear
 
 CPU = torch.device("cpu")
@@ -35,8 +35,14 @@ def waves(n: int = 1500) -> TrialData:
 
 def embedding_of(data: TrialData, **values: object) -> EmbeddedInputs | None:
     _, model = NETWORKS["mlp"].build({**VALUES, **values}, data)
-    first = next(iter(model.children()))[0]  # type: ignore[index]
-    return first if isinstance(first, EmbeddedInputs) else None
+    return next((m for m in model.modules() if isinstance(m, EmbeddedInputs)), None)
+
+
+def embedded_numbers(data: TrialData, **values: object) -> EmbeddedNumbers:
+    inputs = embedding_of(data, **values)
+    assert inputs is not None
+    (numbers,) = [part for part in inputs.parts if isinstance(part, EmbeddedNumbers)]
+    return numbers
 
 
 def score(data: TrialData, **values: object) -> float:
@@ -69,8 +75,7 @@ def test_a_periodic_embedding_keeps_the_number() -> None:
 
 @pytest.mark.parametrize("embedding", EMBEDDINGS)
 def test_numbers_are_inputs_of_more_than_two_values(embedding: str) -> None:
-    found = embedding_of(waves(), num_embedding=embedding, num_embedding_size=4)
-    assert found is not None
+    found = embedded_numbers(waves(), num_embedding=embedding, num_embedding_size=4)
     assert found.numbers.tolist() == [0, 2]
     assert found.others.tolist() == [1]
     assert found.width == 2 * 4 + 1
@@ -78,8 +83,7 @@ def test_numbers_are_inputs_of_more_than_two_values(embedding: str) -> None:
 
 
 def test_few_values_have_a_bin_between_each_two() -> None:
-    found = embedding_of(waves(), num_embedding="piecewise_linear", n_bins=8)
-    assert found is not None
+    found = embedded_numbers(waves(), num_embedding="piecewise_linear", n_bins=8)
     assert isinstance(found.embedding, PiecewiseLinear)
     assert (found.embedding.per_width > 0).sum(1).tolist() == [8, 2]
     assert found.embedding.lower[1, :2].tolist() == [0, 1]
