@@ -113,10 +113,10 @@ def test_every_config_lies_in_the_space(algo: str, space: SearchSpace) -> None:
 @every_algorithm
 @every_space
 def test_a_seed_decides_the_sequence(algo: str, space: SearchSpace) -> None:
-    first = search(make(algo, space, seed=5))
+    first = search(make(algo, space, seed=7))
     assert {trial.state for trial in first} == set(State) - {State.RUNNING}
     assert any(trial.diverged for trial in first)
-    assert search(make(algo, space, seed=5)) == first
+    assert search(make(algo, space, seed=7)) == first
 
 
 @pytest.mark.parametrize("algo", [name for name in ALGORITHMS if name != "grid"])
