@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-_TIMES, _BETWEEN = 3, 0.2  # looks, and seconds: what is found may just have started another
+_DONE = b"done"
+_MORE, _BETWEEN = 2, 0.2  # looks, and seconds: what was killed may just have started another
 _MARK = "RANGEFINDER_DRIVER"  # in the environment of what ends with this process
 
 
@@ -34,8 +35,7 @@ def reaping() -> Iterator[dict[str, str]]:
     try:
         yield {_MARK: mark}
     finally:
-        reaper.stdin.close()
-        reaper.wait()
+        reaper.communicate(_DONE)
 
 
 def reap(mark: str) -> None:
@@ -47,7 +47,8 @@ def reap(mark: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.stdin.buffer.read()  # until the pipe closes
-    for _ in range(_TIMES):
-        reap(sys.argv[1])
+    killed = sys.stdin.buffer.read() != _DONE  # it reads until the pipe closes
+    reap(sys.argv[1])
+    for _ in range(_MORE if killed else 0):
         time.sleep(_BETWEEN)
+        reap(sys.argv[1])

@@ -87,12 +87,17 @@ def parallel_figure(data: Parallel, space: SearchSpace) -> go.Figure:
             line={"color": colour, "width": 0.8 + 1.6 * band / _BANDS},
             opacity=0.25 + 0.6 * band / _BANDS,
         )
-    for place, name in enumerate(data.names):
-        drawn.add_vline(x=place, line={"color": "rgba(128,128,128,0.8)", "width": 1})
-        for at, text in _ticks(space.domains[name]):
-            drawn.add_annotation(
-                x=place, y=at, text=text, showarrow=False, font={"size": 10}, xanchor="left"
-            )
+    line = {"type": "line", "y0": 0, "y1": 1, "yref": "y domain"}
+    line["line"] = {"color": "rgba(128,128,128,0.8)", "width": 1}
+    text = {"showarrow": False, "font": {"size": 10}, "xanchor": "left"}
+    drawn.update_layout(  # at once: to add one to others, Plotly copies those
+        shapes=[{**line, "x0": place, "x1": place} for place in range(len(data.names))],
+        annotations=[
+            {**text, "x": place, "y": at, "text": words}
+            for place, name in enumerate(data.names)
+            for at, words in _ticks(space.domains[name])
+        ],
+    )
     ticks = {"tickvals": list(range(len(data.names))), "ticktext": list(map(label, data.names))}
     drawn.update_xaxes(**ticks, range=[-0.2, len(data.names) - 0.4], showgrid=False, tickangle=30)
     drawn.update_yaxes(

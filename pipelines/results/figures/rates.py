@@ -11,6 +11,7 @@ from plotly.colors import qualitative
 from plotly.subplots import make_subplots
 
 from pipelines.record.trials import FinishedTrial
+from pipelines.results.figures.axes import figure
 from pipelines.results.figures.schedule import schedule_data
 
 
@@ -55,10 +56,11 @@ def rates_figure(data: Rates, score: str, best_epoch: int | None) -> go.Figure:
     rows = [("learning rate", data.steps, data.lr), (score, data.epochs, data.values)]
     if data.momentum:
         rows.insert(1, ("momentum", data.steps, data.momentum))
-    figure = make_subplots(rows=len(rows), shared_xaxes=True, vertical_spacing=0.06)
+    base = figure("", "", showlegend=False)  # Plotly's own would bring a large template along
+    drawn = make_subplots(rows=len(rows), shared_xaxes=True, vertical_spacing=0.06, figure=base)
     for row, (name, x, y) in enumerate(rows, start=1):
         single = len(y) == 1
-        figure.add_scatter(
+        drawn.add_scatter(
             x=np.array(x),
             y=np.array(y),
             name=name,
@@ -68,11 +70,10 @@ def rates_figure(data: Rates, score: str, best_epoch: int | None) -> go.Figure:
             row=row,
             col=1,
         )
-        figure.update_yaxes(title_text=name, row=row, col=1)
+        drawn.update_yaxes(title_text=name, row=row, col=1)
         if max(y) - min(y) < 1e-9:  # left to itself such an axis shows what rounding left
-            figure.update_yaxes(range=[0, 2 * max(y) or 1], row=row, col=1)
-    figure.update_xaxes(title_text="epoch", row=len(rows), col=1)
+            drawn.update_yaxes(range=[0, 2 * max(y) or 1], row=row, col=1)
+    drawn.update_xaxes(title_text="epoch", row=len(rows), col=1)
     if best_epoch is not None:
-        figure.add_vline(x=best_epoch, line={"color": "grey", "dash": "dot"}, row="all", col=1)
-    margin = {"l": 60, "r": 16, "t": 16, "b": 44}
-    return figure.update_layout(template="plotly_white", showlegend=False, margin=margin)
+        drawn.add_vline(x=best_epoch, line={"color": "grey", "dash": "dot"}, row="all", col=1)
+    return drawn
