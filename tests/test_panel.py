@@ -1,0 +1,61 @@
+"""The panel of real tables: what its table says, and that no two halves share a table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.panel import main, read, rows
+from benchmarks.tabular.configs import CONFIGS
+from benchmarks.tabular.scores import Score
+from benchmarks.tabular.tables import IN_USE, SET_ASIDE
+from search_spaces import SPACES
+
+
+def score(table: str, side: str, test: float, seed: int = 0) -> Score:
+    return Score(table, side, seed, test, 0.0, 1.0)
+
+
+def test_a_row_has_the_mean_over_seeds_and_the_last_rows_rank_the_sides() -> None:
+    scores = [
+        score("one", "a", 0.9),
+        score("one", "b", 0.7),
+        score("one", "b", 0.8, seed=1),
+        score("two", "a", 0.5),
+        score("two", "b", 0.75),
+    ]
+    assert list(rows(scores, ["one", "two"], ["a", "b", "c"])) == [
+        ["one", "0.9000", "0.7500 +- 0.0707", ""],
+        ["two", "0.5000", "0.7500", ""],
+        ["mean rank", "1.50", "1.50", ""],
+        ["behind the best, on average", "0.1250", "0.0750", ""],
+    ]
+
+
+def test_what_is_set_aside_is_not_in_use() -> None:
+    assert not IN_USE.keys() & SET_ASIDE.keys()
+    assert not {t.source for t in IN_USE.values()} & {t.source for t in SET_ASIDE.values()}
+    assert len(IN_USE) == len(SET_ASIDE)
+
+
+def test_the_best_configs_are_tried_first() -> None:
+    """Each with what the space needs beside."""
+    first = SPACES["mlp"].try_first
+    for name in ("piecewise, categories", "periodic"):
+        assert any(CONFIGS[name].items() <= config.items() for config in first)
+
+
+def test_what_was_done_is_not_done_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = tmp_path / "results.jsonl"
+    for _ in range(2):
+        main(tables=("diabetes",), sides=("linear",), seeds=1, processes=1, results=results)
+    (done,) = read(results)
+    assert f"| diabetes | {done.test:.4f} |" in capsys.readouterr().out
+
+
+def test_an_unknown_side_is_named() -> None:
+    with pytest.raises(ValueError, match="no table and no side is called 'forest'"):
+        main(tables=("diabetes",), sides=("forest",))
