@@ -31,7 +31,6 @@ def reaping() -> Iterator[dict[str, str]]:
         stdin=subprocess.PIPE,
         start_new_session=True,  # Ctrl-C is for the search
     )
-    assert reaper.stdin is not None
     try:
         yield {_MARK: mark}
     finally:
