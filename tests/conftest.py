@@ -5,9 +5,6 @@ from __future__ import annotations
 import os
 import signal
 
-# A shell has a job in the background ignore Ctrl-C, and with it the searches that tests start.
-signal.signal(signal.SIGINT, signal.default_int_handler)
-
 # Torch's threads would wait for each other where Ray's workers use the cores too.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -20,6 +17,9 @@ import ray
 from pipelines.cluster.connect import SETTINGS, Cluster, connect
 from pipelines.record.baselines import Baselines
 from pipelines.study.baseline import BaselineProcess
+
+# A shell has a job in the background ignore Ctrl-C, and with it the searches that tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class NoBaseline(BaselineProcess):
