@@ -32,7 +32,7 @@ TABLE_INPUTS: dict[str, Domain] = {
     "cat_embedding": Choice((False, True)),
 }
 
-_EMBEDDED: Config = {
+THREE_LAYERS: Config = {
     "n_layers": 3,
     "width_1": 256,
     "width_2": 256,
@@ -108,14 +108,14 @@ MLP_SPACE = SearchSpace(
         # numbers of TabM (Gorishniy et al. 2025), and with its own: what did best on the large
         # tables of benchmarks/panel.py.
         {
-            **_EMBEDDED,
+            **THREE_LAYERS,
             "num_embedding": "piecewise_linear",
             "num_embedding_size": 8,
             "n_bins": 32,
             "cat_embedding": True,
         },
         {
-            **_EMBEDDED,
+            **THREE_LAYERS,
             "num_embedding": "periodic",
             "num_embedding_size": 4,
             "frequency_scale": 1.0,

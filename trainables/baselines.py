@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -151,18 +151,23 @@ def write_arrays(data: TrialData, path: Path) -> None:
     np.savez(path, **{name: getattr(data, name) for name in _ARRAYS})
 
 
-def main(path: str, arguments: str) -> None:
+def main(path: str, arguments: str, loaded: Callable[[], None] = lambda: None) -> None:
     """Prints a line of JSON for each model that is done, of the arrays in the file ``path``, which
-    is removed. Ends when the process dies that holds the other end of its input."""
+    is removed; then ``loaded`` is called."""
     with np.load(path) as arrays:
         data = {name: arrays[name] for name in _ARRAYS}
     Path(path).unlink()
-    threading.Thread(target=_end_with_the_other, daemon=True).start()
+    loaded()
     for name, metrics in baselines(data, **json.loads(arguments)):
         found = {metric: float(value) for metric, value in metrics.items()}
         print(json.dumps([name, found]), flush=True)
 
 
-def _end_with_the_other() -> None:
-    sys.stdin.read()
-    os._exit(1)
+def end_with_parent() -> None:
+    """From now on this process ends when the one dies that holds the other end of its input."""
+
+    def wait() -> None:
+        sys.stdin.read()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()

@@ -25,7 +25,12 @@ from trainables.data.datasets import TrialData
 _LOOK_EVERY = 1.0  # seconds
 PATIENCE = 0.05  # of the time that the search took, that its end waits for the last model
 # The niceness comes first: libraries take a second to import.
-_PROGRAM = "import os, sys; os.nice(19); from trainables.baselines import main; main(*sys.argv[1:])"
+_PROGRAM = """
+import os, sys
+os.nice(19)
+from trainables.baselines import end_with_parent, main
+main(*sys.argv[1:], loaded=end_with_parent)
+"""
 
 
 class BaselineProcess:
