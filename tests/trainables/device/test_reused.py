@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -197,7 +198,14 @@ def test_a_thread_at_work_is_said_and_one_that_waits_is_not() -> None:
 @in_a_new_process
 def test_a_process_at_work_is_said_and_one_that_waits_is_not() -> None:
     workers = Workers()
-    with subprocess.Popen(["sleep", "60"]) as waiting:
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as waiting:
+        assert waiting.stdin is not None
+        assert waiting.stdout is not None
+        waiting.stdin.write(b"started\n")
+        waiting.stdin.flush()
+        assert waiting.stdout.readline() == b"started\n"
+        while " S " not in Path(f"/proc/{waiting.pid}/stat").read_text():
+            time.sleep(0.01)  # until it waits for the next line
         try:
             assert workers.at_work() == ""
         finally:
