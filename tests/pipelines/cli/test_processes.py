@@ -33,6 +33,7 @@ def join(cluster: Cluster) -> list[str]:
     return ["--address", ray.get_runtime_context().gcs_address, "--name", "it"]
 
 
+@pytest.mark.slow
 def test_the_example_of_a_users_own_trainable(elsewhere: Path, join: list[str]) -> None:
     page = (ROOT / "docs" / "own_trainable.md").read_text()
     (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
@@ -63,7 +64,7 @@ ENDLESS = ["--trials", "1000", "--scheduler", "none", "--max-epochs", "3"]
     ("number", "reason"),
     [
         (signal.SIGINT, "interrupt"),
-        (signal.SIGTERM, "SIGTERM"),
+        pytest.param(signal.SIGTERM, "SIGTERM", marks=pytest.mark.slow),
         pytest.param(signal.SIGHUP, "SIGHUP", marks=pytest.mark.slow),
     ],
 )
@@ -172,6 +173,7 @@ def test_nothing_else_is_printed_where_there_is_no_terminal(
     assert words - set(known.split()) <= {"0/2", "1/2", "2/2"}
 
 
+@pytest.mark.slow
 def test_a_local_search_opens_its_dashboard_once_it_trains(elsewhere: Path) -> None:
     """No process of it is in reach of other machines, and none is left of them."""
     options = ["--trials", "1000", "--scheduler", "none", "--max-epochs", "3", "--name", "it"]

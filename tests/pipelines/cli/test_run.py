@@ -59,9 +59,16 @@ def validation_accuracy(folder: Path) -> float:
     return objective_of(data).quality(outputs, to_tensor(data.y_val, cpu))
 
 
-@pytest.mark.parametrize("algo", ALGORITHMS)
-@pytest.mark.parametrize("model", SPACES)
-def test_every_algorithm_searches_every_network(cluster: Cluster, algo: str, model: str) -> None:
+@pytest.mark.parametrize(
+    ("model", "algo"),
+    [
+        pytest.param(model, algo, marks=pytest.mark.slow if covered else ())
+        for model in SPACES
+        for algo in ALGORITHMS
+        for covered in [model != "mlp" and algo != "optuna"]
+    ],
+)
+def test_every_algorithm_searches_every_network(cluster: Cluster, model: str, algo: str) -> None:
     levels = [f"--levels={name}=1" for name in SPACES[model].grid_levels if name != "lr"]
     one = ["--max-concurrent", "1"]  # a process less to start; others test two at a time
     folder = search("--algo", algo, "--model", model, *levels, "--levels", "lr=4", *one)
@@ -266,7 +273,7 @@ def test_a_target_value_ends_the_search(
 def test_a_time_budget_ends_the_search_and_keeps_what_was_reached(
     cluster: Cluster, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    search("--trials", "100000", "--time-budget", "12s", "--max-epochs", "100000")
+    search("--trials", "100000", "--time-budget", "8s", "--max-epochs", "100000")
     assert "stopped at the time budget" in capsys.readouterr().out
     assert any(t.stopped_by == "time budget" for t in open_run("runs/it").finished)
 

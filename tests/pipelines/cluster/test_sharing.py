@@ -82,6 +82,7 @@ def memory_is_always_short(config: dict[str, Any], data: TrialData, **_: Any) ->
     yield {"val_loss": config["x"]}, None
 
 
+@pytest.mark.slow
 def test_a_trial_that_never_fits_fails_and_has_no_score(
     cluster: Cluster, folder: Path, told: list[FinishedTrial]
 ) -> None:
