@@ -69,6 +69,14 @@ class SearchSpace:
             condition.parent in config and condition.holds(config[condition.parent])
         )
 
+    def active_part(self, config: Config) -> Config:
+        """``config`` without the parameters that the space does not have or that are not active."""
+        active: Config = {}
+        for name in self.domains:
+            if name in config and self.is_active(name, active):
+                active[name] = config[name]
+        return active
+
     def walk(self, choose: Callable[[str, Domain], Value]) -> Config:
         """A config that holds the active parameters only, each as ``choose(name, domain)``."""
         config: Config = {}

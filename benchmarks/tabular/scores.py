@@ -42,16 +42,22 @@ def measure_of(data: TrialData) -> str:
 
 
 def score_network(
-    config: Config, data: TrialData, test: TestData, *, seconds: float, seed: int
+    config: Config,
+    data: TrialData,
+    test: TestData,
+    *,
+    seconds: float,
+    seed: int,
+    most_epochs: int = MOST_EPOCHS,
 ) -> dict[str, Any]:
-    """Trained for ``seconds`` of CPU, or 100 epochs where that is less, and judged in the epoch
+    """Trained for ``seconds`` of CPU, or ``most_epochs`` where that is less, and judged in the epoch
     with the best validation score.
 
     How many epochs that is, which the learning rate policy has to know, is measured first.
     """
     measure = f"val_{measure_of(data)}"
     each = _epoch_seconds(config, data)
-    epochs = int(min(max(seconds / each, 1), MOST_EPOCHS))
+    epochs = int(min(max(seconds / each, 1), most_epochs))
     started = time.process_time()
     best, best_state, best_model = -np.inf, {}, None
     for metrics, model in NETWORKS["mlp"](config, data, max_epochs=epochs, seed=seed, device=CPU):

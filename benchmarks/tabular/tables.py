@@ -31,12 +31,16 @@ class PanelTable:
     task: Literal["classification", "regression"] | None = None
     changes: Callable[[Any], Any] = field(default=lambda frame: frame)
 
+    def path(self, folder: Path) -> Path:
+        """Of the file; a table of scikit-learn has none."""
+        return folder / f"{self.source.replace('/', '_')}.parquet"
+
     def load(self, folder: Path) -> tuple[TrialData, TestData]:
         """Train and validation, and the test rows; the file is made in ``folder`` where it is not
         there yet."""
         if "/" not in self.source:
             return load(self.source, seed=SPLIT_SEED), load_test(self.source, seed=SPLIT_SEED)
-        path = folder / f"{self.source.replace('/', '_')}.parquet"
+        path = self.path(folder)
         if not path.exists():
             self._write(path)
         reading = Reading(category=self.category, task=self.task)

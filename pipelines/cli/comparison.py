@@ -11,6 +11,7 @@ from rich.console import Console
 
 from pipelines.cli.connection import Connection
 from pipelines.cli.display import Display
+from pipelines.cli.summary import first_lines
 from pipelines.cli.text import Terminal, format_seconds, print_lines, print_plain, shown
 from pipelines.cli.watching import Watching
 from pipelines.cluster.connect import Cluster, check_address, connect
@@ -54,6 +55,7 @@ def run_comparison(spec: ComparisonSpec, where: Connection) -> int:
         check_fit(cluster.nodes_at_most(), spec.resources.trial)
         comparison.claim(spec.model_dump(mode="json"), study.prepared())
         Watching(console, comparison.folder.parent).open(cluster)
+        print_lines(console, first_lines(study.space))
         missing = list(comparison.missing(spec.rows, spec.seeds))
         total = len(spec.rows) * len(spec.seeds)
         for number, (row, seed) in enumerate(missing, total - len(missing) + 1):

@@ -68,6 +68,8 @@ def plan_lines(study: Study, cluster: Cluster, at_once: int) -> Iterator[str]:
         f"{spec.budget.max_epochs} epochs, {study.metric_name} ({study.metric.mode}), "
         f"{study.scheduler.plan(study.stopping)}"
     )
+    if study.size is None:
+        yield from first_lines(study.space)
     yield from _goal_lines(study)
     nodes = cluster.nodes()
     gpus, trial = sum(node.gpus for node in nodes), spec.resources.trial
@@ -86,6 +88,15 @@ def plan_lines(study: Study, cluster: Cluster, at_once: int) -> Iterator[str]:
         f"{disk.checkpoints} checkpoints at a time"
     )
     yield f"run       {shown(study.folder)}"
+
+
+def first_lines(space: SearchSpace) -> Iterator[str]:
+    """What every algorithm but a grid begins with."""
+    if first := len(space.try_first):
+        yield (
+            f"first     {first} config{'s' if first > 1 else ''} of the space's portfolio; "
+            "--no-portfolio leaves them out"
+        )
 
 
 def _goal_lines(study: Study) -> Iterator[str]:

@@ -35,20 +35,30 @@ def narrow(
         if name in changes:
             raise ValueError(f"{where}: {name} is given twice")
         changes[name] = _ranged(_find(space, name, where), low, high, where)
-    return space.replace(changes) if changes else space
+    if not changes:
+        return space
+    # A config with another optimiser or policy is another config; with another number it is near.
+    numbers = {n: d.at(0.0) for n, d in changes.items() if d.single and type(d.at(0.0)) is not str}
+    return _with_values(space, space.replace(changes), numbers)
 
 
 def for_data(space: SearchSpace, network: Network, data: TrialData) -> SearchSpace:
-    """The space without a choice where ``data`` have nothing to choose for; what it tries first
-    follows where it can."""
+    """The space without a choice where ``data`` have nothing to choose for."""
     fixed = {
         name: value
         for name, value in network.without_use(data).items()
         if name in space.domains and space.domains[name].contains(value)
     }
     narrowed = space.replace({name: Choice((value,)) for name, value in fixed.items()})
-    first = [{**config, **fixed} for config in space.try_first]
-    return replace(narrowed, try_first=tuple(c for c in first if narrowed.contains(c)))
+    return _with_values(space, narrowed, fixed)
+
+
+def _with_values(space: SearchSpace, narrowed: SearchSpace, fixed: Config) -> SearchSpace:
+    """``narrowed`` with what ``space`` tries first, each with what is ``fixed`` in it where it can
+    have that."""
+    first = [narrowed.active_part({**config, **fixed}) for config in space.try_first]
+    different = [config for i, config in enumerate(first) if config not in first[:i]]
+    return replace(narrowed, try_first=tuple(c for c in different if narrowed.contains(c)))
 
 
 @dataclass(frozen=True)

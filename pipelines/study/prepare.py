@@ -93,6 +93,8 @@ def resolve(
     if network is not None:
         space = for_data(space, network, data)
     space = narrow(space, spec.space.fix, spec.space.range)
+    if not spec.space.portfolio:
+        space = replace(space, try_first=())
     space.resolve_levels(spec.search.levels)  # refuses a name that the space does not have
     if network is not None:
         network.check(data)

@@ -57,6 +57,15 @@ def test_configs_to_try_first_that_no_longer_fit_are_left_out() -> None:
     assert [c["optimizer"] for c in narrowed(["optimizer=sgd"], []).try_first] == ["sgd"]
 
 
+def test_configs_to_try_first_take_a_number_that_is_fixed() -> None:
+    of_64 = narrowed(["batch_size=64"], []).try_first
+    assert of_64 == tuple({**c, "batch_size": 64} for c in MLP.try_first)
+    momentum = narrowed(["momentum=0.5"], []).try_first  # which not every policy has
+    assert [c.get("momentum") for c in momentum] == [
+        0.5 if "momentum" in c else None for c in MLP.try_first
+    ]
+
+
 @pytest.mark.parametrize(
     ("fix", "ranges", "message"),
     [
@@ -130,4 +139,7 @@ def test_there_is_nothing_to_choose_for_what_the_data_do_not_have() -> None:
     images = for_data(MLP, network, load("digits"))
     assert images.domains["num_embedding"] == Choice(("none",))
     assert "frequency_scale" not in images.domains
-    assert images.try_first == MLP.try_first[:2]
+    without = {"num_embedding": "none", "cat_embedding": False}
+    gone = {name for name in MLP.domains if name not in images.domains}
+    assert list(images.try_first[:2]) == list(MLP.try_first[:2])
+    assert all(c.items() >= without.items() and not gone & set(c) for c in images.try_first)

@@ -1,0 +1,194 @@
+"""The portfolio of ``MLP_SPACE``: eight configs that together do well on many tables.
+
+    python -m benchmarks.portfolio --folder portfolio
+
+1. Each table that is in use is searched twice for a fixed time: with TPE, whose best trials are
+   candidates, and at random without a portfolio, which is what eight configs must beat.
+2. Each candidate is trained on each table.
+3. Eight are chosen greedily: at each step the one that lowers the regret most (Wistuba et al. 2015,
+   "Sequential model-free hyperparameter tuning"; Feurer et al. 2022, auto-sklearn 2.0, section
+   3.1). For the figures of a table that table is left out: neither its scores nor the winners of
+   its own searches are looked at.
+
+What is done lies in ``--folder``: the same command goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import yaml
+from cyclopts import Parameter
+
+from benchmarks.harness import table as table_of
+from benchmarks.tabular.scores import measure_of, score_network
+from benchmarks.tabular.tables import IN_USE, SPLIT_SEED
+from pipelines.cli.command import command
+from pipelines.cli.command import main as run
+from pipelines.study.runs import open_run
+from search_spaces import SPACES, Config
+
+ROOT = Path(__file__).parents[1]
+SIZE = 8
+RANDOM = 40  # trials that the portfolio is measured against
+EPOCHS = 30  # as many as a search has where nothing is said
+_BEST = 2  # trials of a search that become candidates
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A config, and the table whose search found it; "" where it is from the literature."""
+
+    config: Config
+    origin: str = ""
+
+
+def search(name: str, algo: str, folder: Path, seconds: float) -> Path:
+    """The run of a search, which is made where it is not there yet."""
+    place = folder / "runs" / f"{name}-{algo}"
+    if (place / "report.html").exists():
+        return place
+    panel_table = IN_USE[name]
+    data, _ = panel_table.load(folder)
+    options = ["--data", panel_table.source]
+    if "/" in panel_table.source:
+        options = ["--data", str(panel_table.path(folder)), "--target", panel_table.target]
+        options += [word for column in panel_table.category for word in ("--category", column)]
+    if panel_table.task:
+        options += ["--task", panel_table.task]
+    options += ["--no-portfolio"] if algo == "random" else []
+    trials = RANDOM if algo == "random" else 10_000
+    subprocess.run(
+        [sys.executable, ROOT / "pipelines" / "run.py", *options, "--algo", algo]
+        + ["--metric", f"val_{measure_of(data)}", "--seed", str(SPLIT_SEED)]
+        + ["--trials", str(trials), "--time-budget", f"{seconds}s", "--max-epochs", str(EPOCHS)]
+        + ["--runs-dir", str(place.parent), "--name", place.name, "--no-baseline"]
+        + ["--no-dashboard"],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    return place
+
+
+def candidates(runs: Mapping[str, Sequence[Path]]) -> list[Candidate]:
+    """Those of the literature, and the best trials of each table's searches."""
+    found = [Candidate(dict(config)) for config in SPACES["mlp"].try_first]
+    for name, places in runs.items():
+        for place in places:
+            best = sorted(
+                (trial for trial in open_run(place).finished if trial.value is not None),
+                key=lambda trial: -(trial.value or 0.0),
+            )
+            found += [Candidate(dict(trial.config), name) for trial in best[:_BEST]]
+    return [c for i, c in enumerate(found) if c.config not in [d.config for d in found[:i]]]
+
+
+def score(name: str, config: Config, folder: Path, seconds: float) -> dict[str, Any]:
+    """In a process of its own: a network without what the table has nothing to choose for."""
+    import torch
+
+    torch.set_num_threads(1)
+    data, test = IN_USE[name].load(folder)
+    return score_network(config, data, test, seconds=seconds, seed=0, most_epochs=EPOCHS)
+
+
+def choose(regret: np.ndarray, allowed: Sequence[int], size: int = SIZE) -> list[int]:
+    """Of ``regret``, (candidate, table), the rows that together leave the least on average."""
+    chosen: list[int] = []
+    reached = np.full(regret.shape[1], np.inf)
+    for _ in range(min(size, len(allowed))):
+        left = [i for i in allowed if i not in chosen]
+        best = min(left, key=lambda i: float(np.minimum(reached, regret[i]).mean()))
+        chosen.append(best)
+        reached = np.minimum(reached, regret[best])
+    return chosen
+
+
+def regrets(scores: np.ndarray) -> np.ndarray:
+    """How far behind the best of a table each is, as a share of how far the median is; at most
+    1: how bad a bad one is does not matter."""
+    best, middle = scores.max(axis=0), np.median(scores, axis=0)
+    return np.clip((best - scores) / np.maximum(best - middle, 1e-9), 0.0, 1.0)
+
+
+def rows(
+    pool: Sequence[Candidate], val: np.ndarray, test: np.ndarray, runs: Mapping[str, Path]
+) -> Iterator[list[str]]:
+    """Of each table: what eight configs reach that were chosen without it, and what the trials of
+    a random search reach."""
+    names = list(IN_USE)
+    regret = regrets(val)
+    for j, name in enumerate(names):
+        others = [k for k in range(len(names)) if k != j]
+        allowed = [i for i, candidate in enumerate(pool) if candidate.origin != name]
+        chosen = choose(regret[:, others], allowed)
+        first = chosen[int(np.argmax(val[chosen, j]))]
+        trials = [t for t in open_run(runs[name]).finished if t.value is not None]
+        best = max((t.value or 0.0) for t in trials)
+        won = "yes" if val[first, j] > best else "no"
+        row = [name, f"{val[first, j]:.4f}", f"{best:.4f}", str(len(trials)), won]
+        yield [*row, f"{test[first, j]:.4f}"]
+
+
+def main(
+    *,
+    folder: Annotated[Path, Parameter(help="Where what is done lies.")],
+    search_seconds: Annotated[float, Parameter(help="Of each search, on all cores.")] = 75.0,
+    seconds: Annotated[float, Parameter(help="Of CPU, for each training of a candidate.")] = 10.0,
+    processes: Annotated[int, Parameter(help="At once, with one thread each.")] = 2,
+) -> None:
+    """Choose eight configs, and print what such a choice is worth on data it was not made on."""
+    folder.mkdir(parents=True, exist_ok=True)
+    runs: dict[str, dict[str, Path]] = {}
+    for name in IN_USE:
+        runs[name] = {}
+        for algo in ("optuna", "random"):
+            runs[name][algo] = search(name, algo, folder, search_seconds)
+            print(f"searched {name} with {algo}", file=sys.stderr, flush=True)
+    kept = folder / "candidates.json"
+    if not kept.exists():
+        found = candidates({name: list(places.values()) for name, places in runs.items()})
+        kept.write_text(json.dumps([vars(c) for c in found]))
+    pool = [Candidate(**entry) for entry in json.loads(kept.read_text())]
+    results = folder / "scores.jsonl"
+    lines = results.read_text().splitlines() if results.exists() else []
+    done = {(d["table"], d["candidate"]): d for d in map(json.loads, lines)}
+    jobs = [(name, i) for i in range(len(pool)) for name in IN_USE if (name, i) not in done]
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as executor:
+        futures = {
+            executor.submit(score, name, pool[i].config, folder, seconds): (name, i)
+            for name, i in jobs
+        }
+        for future in as_completed(futures):
+            name, i = futures[future]
+            entry = {"table": name, "candidate": i, **future.result()}
+            done[name, i] = entry
+            with results.open("a") as file:
+                file.write(json.dumps(entry) + "\n")
+    val, test = (
+        np.array([[done[name, i][which] for name in IN_USE] for i in range(len(pool))])
+        for which in ("val", "test")
+    )
+    print(
+        table_of(
+            ["table", "8 chosen without it", "random", "its trials", "beaten", "test of the 8"],
+            rows(pool, val, test, {name: places["random"] for name, places in runs.items()}),
+        )
+    )
+    chosen = choose(regrets(val), range(len(pool)))
+    print(yaml.safe_dump([pool[i].config for i in chosen], sort_keys=False))
+
+
+app = command(main)
+
+if __name__ == "__main__":
+    sys.exit(run(app))
