@@ -67,15 +67,12 @@ def search(name: str, algo: str, folder: Path, seconds: float) -> Path:
         options += ["--task", panel_table.task]
     options += ["--no-portfolio"] if algo == "random" else []
     trials = RANDOM if algo == "random" else 10_000
-    subprocess.run(
-        [sys.executable, ROOT / "pipelines" / "run.py", *options, "--algo", algo]
-        + ["--metric", f"val_{measure_of(data)}", "--seed", str(SPLIT_SEED)]
-        + ["--trials", str(trials), "--time-budget", f"{seconds}s", "--max-epochs", str(EPOCHS)]
-        + ["--runs-dir", str(place.parent), "--name", place.name, "--no-baseline"]
-        + ["--no-dashboard"],
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
+    options += ["--algo", algo, "--metric", f"val_{measure_of(data)}", "--seed", str(SPLIT_SEED)]
+    options += ["--trials", str(trials), "--max-epochs", str(EPOCHS), "--no-baseline"]
+    options += ["--time-budget", f"{seconds}s", "--no-dashboard"]
+    options += ["--runs-dir", str(place.parent), "--name", place.name]
+    run_py = [sys.executable, str(ROOT / "pipelines" / "run.py")]
+    subprocess.run([*run_py, *options], check=True, stdout=subprocess.DEVNULL)
     return place
 
 
@@ -117,7 +114,8 @@ def regrets(scores: np.ndarray) -> np.ndarray:
     """How far behind the best of a table each is, as a share of how far the median is; at most
     1: how bad a bad one is does not matter."""
     best, middle = scores.max(axis=0), np.median(scores, axis=0)
-    return np.clip((best - scores) / np.maximum(best - middle, 1e-9), 0.0, 1.0)
+    shares: np.ndarray = np.clip((best - scores) / np.maximum(best - middle, 1e-9), 0.0, 1.0)
+    return shares
 
 
 def rows(

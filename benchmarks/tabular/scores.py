@@ -50,8 +50,8 @@ def score_network(
     seed: int,
     most_epochs: int = MOST_EPOCHS,
 ) -> dict[str, Any]:
-    """Trained for ``seconds`` of CPU, or ``most_epochs`` where that is less, and judged in the epoch
-    with the best validation score.
+    """Trained for ``seconds`` of CPU, or ``most_epochs`` where that is less, and judged in the
+    epoch with the best validation score.
 
     How many epochs that is, which the learning rate policy has to know, is measured first.
     """

@@ -167,8 +167,8 @@ def test_nothing_else_is_printed_where_there_is_no_terminal(
     assert done.stderr == ""
     words = {line.split()[0] for line in done.stdout.splitlines()}
     known = (
-        "data search first resources disk run waiting new trials epochs best there baseline no config "
-        "next then the dashboard report"
+        "data search first resources disk run waiting new trials epochs best there baseline no "
+        "config next then the dashboard report"
     )
     assert words - set(known.split()) <= {"0/2", "1/2", "2/2"}
 
