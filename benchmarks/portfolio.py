@@ -41,7 +41,7 @@ ROOT = Path(__file__).parents[1]
 SIZE = 8
 RANDOM = 40  # trials that the portfolio is measured against
 EPOCHS = 30  # as many as a search has where nothing is said
-_BEST = 2  # trials of a search that become candidates
+_BEST = 1  # trials of a search that become candidates
 
 
 @dataclass(frozen=True)
@@ -140,8 +140,8 @@ def rows(
 def main(
     *,
     folder: Annotated[Path, Parameter(help="Where what is done lies.")],
-    search_seconds: Annotated[float, Parameter(help="Of each search, on all cores.")] = 75.0,
-    seconds: Annotated[float, Parameter(help="Of CPU, for each training of a candidate.")] = 10.0,
+    search_seconds: Annotated[float, Parameter(help="Of each search, on all cores.")] = 45.0,
+    seconds: Annotated[float, Parameter(help="Of CPU, for each training of a candidate.")] = 8.0,
     processes: Annotated[int, Parameter(help="At once, with one thread each.")] = 2,
 ) -> None:
     """Choose eight configs, and print what such a choice is worth on data it was not made on."""
