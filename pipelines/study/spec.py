@@ -141,7 +141,7 @@ class SpaceSettings(Settings):
     """A run whose trials the algorithm learns from first."""
     start_with: File | None = None
     """A YAML list of configs to try first."""
-    portfolio: bool = True
+    portfolio: Annotated[bool, Parameter(negative="--no-portfolio")] = True
     """Try the configs of the space's portfolio before the algorithm's own."""
     lr_range_test: bool = False
     """First find the range of lr with an LR range test."""

@@ -1,0 +1,1 @@
+"""A package, so that another that is called "tests" cannot stand in its place."""
