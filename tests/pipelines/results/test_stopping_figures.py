@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from pipelines.record.trials import NOT_TRAINED
 from pipelines.results.fates import Fate
 from pipelines.results.figures.rungs import rungs_data, rungs_figure
 from pipelines.results.figures.timeline import timeline_data, timeline_figure
@@ -82,6 +85,14 @@ def test_each_trial_has_the_first_free_place_of_its_node() -> None:
     assert data.minutes == 2.0
     assert data.busy == pytest.approx((1 + 2 + 1.5 + 1) / 6)
     assert len(timeline_figure(data).data) == 3
+
+
+def test_what_was_not_trained_had_no_place() -> None:
+    trials = [
+        made([0.1], started=1000.0, seconds=60.0, node="a"),
+        replace(made([0.1], started=1010.0), stopped_by=NOT_TRAINED, node=""),
+    ]
+    assert timeline_data(trials).places == ["a"]
 
 
 def test_the_timeline_of_nothing_is_empty() -> None:
