@@ -51,6 +51,13 @@ def _check_bounds(low: float, high: float, log: bool) -> None:
         raise ValueError(f"a log domain needs low > 0, not {low}")
 
 
+def _share(value: float, low: float, high: float, log: bool) -> float:
+    """Of the way from ``low`` to ``high`` (in the logarithm where ``log``)."""
+    if low == high:
+        return 0.5
+    return math.log(value / low, high / low) if log else (value - low) / (high - low)
+
+
 def _spaced(low: float, high: float, log: bool, n: int) -> list[float]:
     """``n`` values from ``low`` to ``high``, equally spaced (in the logarithm where ``log``); the
     middle for ``n`` = 1."""
@@ -81,6 +88,10 @@ class Float:
         if self.log:
             return self.clip(self.low * (self.high / self.low) ** quantile)
         return self.clip(self.low + (self.high - self.low) * quantile)
+
+    def quantile(self, value: float) -> float:
+        """The share of draws below ``value``."""
+        return _share(value, self.low, self.high, self.log)
 
     def clip(self, value: float) -> float:
         return float(min(max(value, self.low), self.high))
@@ -125,6 +136,10 @@ class Int:
         if self.log:
             return self.clip(low * (high / low) ** quantile)
         return self.clip(low + (high - low) * quantile)
+
+    def quantile(self, value: float) -> float:
+        """The share of draws below ``value``, with half of those that are equal."""
+        return _share(value, self.low - 0.5, self.high + 0.5, self.log)
 
     def clip(self, value: float) -> int:
         return int(min(max(round(value), self.low), self.high))

@@ -141,6 +141,8 @@ class SpaceSettings(Settings):
     """A run whose trials the algorithm learns from first."""
     start_with: File | None = None
     """A YAML list of configs to try first."""
+    prior: bool = False
+    """Draw some suggestions around the configs of `start_with`, fewer as trials come in."""
     portfolio: Annotated[bool, Parameter(negative="--no-portfolio")] = True
     """Try the configs of the space's portfolio before the algorithm's own."""
     lr_range_test: bool = False
@@ -268,6 +270,10 @@ def _tests(spec: StudySpec) -> None:
         raise ValueError(
             f"`memory` {space.memory:g} bounds `batch_size_test`, which is not asked for"
         )
+    if space.prior and space.start_with is None:
+        raise ValueError("`prior` draws around the configs of `start_with`: give a file of them")
+    if space.prior and ALGORITHMS[spec.search.algo].size:
+        raise ValueError(f"`prior` is for an algorithm that draws: {spec.search.algo} does not")
     if space.lr_range_test and ("lr" in space.fix or "lr" in space.range):
         raise ValueError("`lr_range_test` sets the range of lr: leave lr out of `range`, `fix`")
 

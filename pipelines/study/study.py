@@ -133,6 +133,7 @@ class Study:
             grid_levels=self.spec.search.levels,
             history=self.history,
             start_with=self.start_with,
+            prior=self.spec.space.prior,
             also=self.goals.aims[1:],
             requirements=self.goals.requirements,
             metric=self.metric_name,

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from pipelines.record.goals import Goals
+from pipelines.tuner.prior import Prior
 from pipelines.tuner.samplers import (
     GuidedSampler,
     Problem,
@@ -191,6 +192,8 @@ def make_sampler(
     sampler = GuidedSampler(
         algorithm(problem),
         first=[config for config in first if config not in done],
+        prior=Prior(problem.space, problem.start_with, problem.seed) if problem.prior else None,
+        asked=len(problem.history),
         forbid=problem.space.forbid,
         worst=worst,
         knows_requirements=algorithm.several,

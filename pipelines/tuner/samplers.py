@@ -11,6 +11,7 @@ import numpy as np
 
 from pipelines.record.goals import Aim, Goals, Requirement
 from pipelines.record.trials import FinishedTrial, State
+from pipelines.tuner.prior import Prior
 from search_spaces import Config, SearchSpace
 from trainables.training.metrics import Mode
 
@@ -28,6 +29,7 @@ class Problem:
     grid_levels: Mapping[str, int] = field(default_factory=dict)
     history: tuple[FinishedTrial, ...] = ()
     start_with: tuple[Config, ...] = ()  # before those that the space itself tries first
+    prior: bool = False  # draw around start_with too
     also: tuple[Aim, ...] = ()  # objectives beside the first
     requirements: tuple[Requirement, ...] = ()
     metric: str = "value"  # the name of the first objective
@@ -77,7 +79,8 @@ class SequenceSampler:
 
 
 class GuidedSampler:
-    """Puts ``first`` before what ``sampler`` has to say, and never lets a forbidden config out.
+    """Puts ``first`` before what ``sampler`` has to say and draws of ``prior`` between, and never
+    lets a forbidden config out.
 
     A sampler learns of a forbidden config what it learns of one that diverged.
 
@@ -89,22 +92,31 @@ class GuidedSampler:
         sampler: Sampler,
         *,
         first: Iterable[Config] = (),
+        prior: Prior | None = None,
+        asked: int = 0,
         forbid: Callable[[Config], bool] | None = None,
         worst: float = 0.0,
         knows_requirements: bool = True,
     ) -> None:
         """One that knows no requirements learns of a trial that breaks one what it learns of one
-        that diverged."""
+        that diverged. ``asked`` trials were asked for before."""
         self._sampler = sampler
         self._knows_requirements = knows_requirements
         self._first = iter(first)
+        self._prior = prior
+        self._asked = asked
         self._forbid = forbid
         self._worst = worst
 
     def ask(self, trial_id: str, given: Config | None = None) -> Config | None:
+        drawn = None if self._prior is None else self._prior.draw(self._asked)
         for _ in range(PATIENCE):
-            config = self._sampler.ask(trial_id, given or next(self._first, None))
+            believed = given or next(self._first, None)
+            if believed is None:
+                believed, drawn = drawn, None
+            config = self._sampler.ask(trial_id, believed)
             if config is None or self._forbid is None or not self._forbid(config):
+                self._asked += 1
                 return config
             self._sampler.tell(
                 FinishedTrial(
