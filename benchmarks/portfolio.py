@@ -1,6 +1,6 @@
 """The portfolio of ``MLP_SPACE``: eight configs that together do well on many tables.
 
-    python -m benchmarks.portfolio --folder portfolio
+    python -m benchmarks.portfolio --folder runs/portfolio
 
 1. Each table that is in use is searched twice for a fixed time: with TPE, whose best trials are
    candidates, and at random without a portfolio, which is what eight configs must beat.
@@ -18,6 +18,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ from cyclopts import Parameter
 
 from benchmarks.harness import table as table_of
 from benchmarks.tabular.scores import measure_of, score_network
-from benchmarks.tabular.tables import IN_USE, SPLIT_SEED
+from benchmarks.tabular.tables import IN_USE, PANEL, SPLIT_SEED
 from pipelines.cli.command import command
 from pipelines.cli.command import main as run
 from pipelines.study.runs import open_run
@@ -57,7 +58,7 @@ def search(name: str, algo: str, folder: Path, seconds: float) -> Path:
     place = folder / "runs" / f"{name}-{algo}"
     if (place / "report.html").exists():
         return place
-    panel_table = IN_USE[name]
+    panel_table = PANEL[name]
     data, _ = panel_table.load(folder)
     options = ["--data", panel_table.source]
     if "/" in panel_table.source:
@@ -94,7 +95,7 @@ def score(name: str, config: Config, folder: Path, seconds: float) -> dict[str, 
     import torch
 
     torch.set_num_threads(1)
-    data, test = IN_USE[name].load(folder)
+    data, test = PANEL[name].load(folder)
     return score_network(config, data, test, seconds=seconds, seed=0, most_epochs=EPOCHS)
 
 
@@ -123,7 +124,7 @@ def rows(
 ) -> Iterator[list[str]]:
     """Of each table: what eight configs reach that were chosen without it, and what the trials of
     a random search reach."""
-    names = list(IN_USE)
+    names = list(runs)
     regret = regrets(val)
     for j, name in enumerate(names):
         others = [k for k in range(len(names)) if k != j]
@@ -139,15 +140,25 @@ def rows(
 
 def main(
     *,
-    folder: Annotated[Path, Parameter(help="Where what is done lies.")],
+    folder: Annotated[Path | None, Parameter(help="Where what is done is kept.")] = None,
+    tables: Annotated[tuple[str, ...], Parameter(help="Of the panel.")] = tuple(IN_USE),
     search_seconds: Annotated[float, Parameter(help="Of each search, on all cores.")] = 45.0,
     seconds: Annotated[float, Parameter(help="Of CPU, for each training of a candidate.")] = 8.0,
     processes: Annotated[int, Parameter(help="At once, with one thread each.")] = 2,
 ) -> None:
     """Choose eight configs, and print what such a choice is worth on data it was not made on."""
-    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) if folder is None else folder
+        folder.mkdir(parents=True, exist_ok=True)
+        print(chosen_in(folder, tables, search_seconds, seconds, processes))
+
+
+def chosen_in(
+    folder: Path, tables: Sequence[str], search_seconds: float, seconds: float, processes: int
+) -> str:
+    """The table of what a choice is worth, and the configs that are chosen from all tables."""
     runs: dict[str, dict[str, Path]] = {}
-    for name in IN_USE:
+    for name in tables:
         runs[name] = {}
         for algo in ("optuna", "random"):
             runs[name][algo] = search(name, algo, folder, search_seconds)
@@ -160,7 +171,7 @@ def main(
     results = folder / "scores.jsonl"
     lines = results.read_text().splitlines() if results.exists() else []
     done = {(d["table"], d["candidate"]): d for d in map(json.loads, lines)}
-    jobs = [(name, i) for i in range(len(pool)) for name in IN_USE if (name, i) not in done]
+    jobs = [(name, i) for i in range(len(pool)) for name in tables if (name, i) not in done]
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as executor:
         futures = {
             executor.submit(score, name, pool[i].config, folder, seconds): (name, i)
@@ -173,17 +184,15 @@ def main(
             with results.open("a") as file:
                 file.write(json.dumps(entry) + "\n")
     val, test = (
-        np.array([[done[name, i][which] for name in IN_USE] for i in range(len(pool))])
+        np.array([[done[name, i][which] for name in tables] for i in range(len(pool))])
         for which in ("val", "test")
     )
-    print(
-        table_of(
-            ["table", "8 chosen without it", "random", "its trials", "beaten", "test of the 8"],
-            rows(pool, val, test, {name: places["random"] for name, places in runs.items()}),
-        )
+    worth = table_of(
+        ["table", "8 chosen without it", "random", "its trials", "beaten", "test of the 8"],
+        rows(pool, val, test, {name: places["random"] for name, places in runs.items()}),
     )
     chosen = choose(regrets(val), range(len(pool)))
-    print(yaml.safe_dump([pool[i].config for i in chosen], sort_keys=False))
+    return f"{worth}\n{yaml.safe_dump([pool[i].config for i in chosen], sort_keys=False)}"
 
 
 app = command(main)

@@ -67,6 +67,12 @@ BENCHMARKS = {
         "--seeds 1 --seconds 15",
         "--tables diabetes --tables cancer --sides plain --sides linear --seconds 1 --seeds 1",
     ),
+    "portfolio": Benchmark(
+        "portfolio",
+        "--folder runs/portfolio",
+        "--tables diabetes --tables cancer --search-seconds 3 --seconds 0.3",
+    ),
+    "prior": Benchmark("prior", "", "--algos random --seeds 1 --epochs 1"),
     "schedules": Benchmark("schedules", "", "--rounds 3 --epochs 1"),
     "clr": Benchmark("clr", "", "--data digits --epochs 3 --seeds 2"),
 }

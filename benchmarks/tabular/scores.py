@@ -53,7 +53,8 @@ def score_network(
     """Trained for ``seconds`` of CPU, or ``most_epochs`` where that is less, and judged in the
     epoch with the best validation score.
 
-    How many epochs that is, which the learning rate policy has to know, is measured first.
+    How many epochs that is, which the learning rate policy has to know, is measured first. One
+    that diverges in its first epoch has 0, as a guess has in R2.
     """
     measure = f"val_{measure_of(data)}"
     each = _epoch_seconds(config, data)
@@ -66,12 +67,13 @@ def score_network(
             best = float(metrics[measure])
             best_state = {name: t.clone() for name, t in model.state_dict().items()}
     used = time.process_time() - started
-    assert best_model is not None
-    best_model.load_state_dict(best_state)
-    tested = _judged(best_model, data, test)
+    tested = 0.0
+    if best_model is not None and best_state:
+        best_model.load_state_dict(best_state)
+        tested = _judged(best_model, data, test)
     return {
         "test": tested,
-        "val": best,
+        "val": best if best_state else 0.0,
         "seconds": used,
         "epochs": epochs,
         "epoch_seconds": used / epochs,
@@ -83,7 +85,7 @@ def _epoch_seconds(config: Config, data: TrialData) -> float:
     if len(data.x_train) < 50_000:
         next(training)  # warm
     started = time.process_time()
-    next(training)
+    next(training, None)  # it may have diverged
     return time.process_time() - started
 
 

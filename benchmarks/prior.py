@@ -1,0 +1,125 @@
+"""Draws around configs that are believed to be good, where they are and where they are not.
+
+    python -m benchmarks.prior
+
+Each algorithm searches MLPs without a prior, with what Smith's tests find as a prior, and with a
+belief that is wrong: the best so far after some trials, as the mean over seeds. The config itself
+is tried first in both. No portfolio, no early stopping, no Ray.
+"""
+
+from __future__ import annotations
+
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
+from statistics import fmean, stdev
+from typing import Annotated, NamedTuple
+
+import torch
+from cyclopts import Parameter
+
+from benchmarks.harness import table
+from benchmarks.zoom_or_not import METRIC, train
+from pipelines.cli.command import command
+from pipelines.cli.command import main as run
+from pipelines.recipe.steps import run_recipe
+from pipelines.study.narrowing import for_data
+from pipelines.tuner.algorithms import make_sampler
+from pipelines.tuner.samplers import Problem
+from search_spaces import SPACES, Config
+from trainables.data.datasets import load
+from trainables.networks import NETWORKS
+
+# Nothing about it is sensible: 8 units, hardly a learning rate, half of them dropped.
+WRONG: Config = {
+    "n_layers": 1,
+    "width_1": 8,
+    "num_embedding": "none",
+    "cat_embedding": False,
+    "activation": "tanh",
+    "dropout": 0.5,
+    "batch_norm": False,
+    "optimizer": "sgd",
+    "lr": 1e-4,
+    "policy": "constant",
+    "momentum": 0.8,
+    "weight_decay": 1e-2,
+    "batch_size": 256,
+}
+AFTER = (5, 10, 20, 40)  # trials
+
+
+class Cell(NamedTuple):
+    data: str
+    algo: str
+    belief: str
+    seed: int
+
+
+def best_so_far(cell: Cell, epochs: int) -> list[float]:
+    """The best accuracy after each of AFTER. In a process of its own."""
+    torch.set_num_threads(1)
+    data, network = load(cell.data), NETWORKS["mlp"]
+    space = for_data(SPACES["mlp"], network, data)
+    beliefs: dict[str, tuple[Config, ...]] = {"no prior": (), "a wrong one": (WRONG,)}
+    if cell.belief not in beliefs:
+        cpu = torch.device("cpu")
+        found = run_recipe(network, space.try_first[0], space, data, seed=cell.seed, device=cpu)
+        beliefs[cell.belief] = (found.config,)
+    believed = beliefs[cell.belief]
+    problem = Problem(
+        replace(space, try_first=()),
+        METRIC.mode,
+        cell.seed,
+        AFTER[-1],
+        start_with=believed,
+        prior=bool(believed),
+    )
+    sampler = make_sampler(cell.algo, problem, METRIC.worst)
+    values: list[float] = []
+    for n in range(AFTER[-1]):
+        config = sampler.ask(str(n))
+        assert config is not None
+        trial = train(str(n), config, data, epochs)
+        sampler.tell(trial)
+        values.append(METRIC.worst if trial.value is None else trial.value)
+    return [max(values[:n]) for n in AFTER]
+
+
+def main(
+    *,
+    data: Annotated[tuple[str, ...], Parameter(help="Embedded classifications.")] = ("digits",),
+    algos: Annotated[tuple[str, ...], Parameter(help="To draw between.")] = ("random", "optuna"),
+    seeds: Annotated[int, Parameter(help="Searches of each.")] = 5,
+    epochs: Annotated[int, Parameter(help="Of a training.")] = 10,
+    processes: Annotated[int, Parameter(help="At once, with one thread each.")] = 2,
+) -> None:
+    """Print the best so far, mean and standard error over seeds."""
+    beliefs = ("no prior", "Smith's tests", "a wrong one")
+    cells = [Cell(*key, seed) for key in _keys(data, algos, beliefs) for seed in range(seeds)]
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as executor:
+        results = list(executor.map(best_so_far, cells, [epochs] * len(cells)))
+    found = dict(zip(cells, results, strict=True))
+    rows = []
+    for key in _keys(data, algos, beliefs):
+        curves = [found[Cell(*key, seed)] for seed in range(seeds)]
+        rows.append([*key, *(_shown([curve[i] for curve in curves]) for i in range(len(AFTER)))])
+    print(table(["data", "algorithm", "prior", *(f"after {n}" for n in AFTER)], rows))
+
+
+def _keys(
+    data: tuple[str, ...], algos: tuple[str, ...], beliefs: tuple[str, ...]
+) -> list[tuple[str, str, str]]:
+    return [(name, algo, belief) for name in data for algo in algos for belief in beliefs]
+
+
+def _shown(values: list[float]) -> str:
+    error = stdev(values) / len(values) ** 0.5 if len(values) > 1 else 0.0
+    return f"{fmean(values):.4f} +- {error:.4f}"
+
+
+app = command(main)
+
+if __name__ == "__main__":
+    sys.exit(run(app))
