@@ -10,6 +10,8 @@ from filelock import FileLock, Timeout
 from pipelines.record.files import RunFiles
 from pipelines.record.sessions import read_sessions
 
+_GLANCE = 1.0  # seconds: to see whether it is held, a page holds it for an instant
+
 
 @contextmanager
 def holding(files: RunFiles) -> Iterator[None]:
@@ -20,7 +22,7 @@ def holding(files: RunFiles) -> Iterator[None]:
     """
     lock = _lock(files)
     try:
-        lock.acquire(blocking=False)
+        lock.acquire(timeout=_GLANCE)
     except Timeout:
         raise ValueError(f"{files.folder} is in the hands of another process{_whose(files)}") from (
             None

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from pipelines.record.events import (
     Asked,
@@ -132,6 +134,15 @@ with holding(RunFiles(Path(sys.argv[1]))):
     print("held", flush=True)
     time.sleep(60)
 """
+
+
+def test_one_that_only_looks_is_waited_for(tmp_path: Path) -> None:
+    files = RunFiles(tmp_path)
+    looking = FileLock(files.lock.absolute(), thread_local=False)
+    looking.acquire()
+    threading.Timer(0.2, looking.release).start()
+    with holding(files):
+        assert not looking.is_locked
 
 
 def test_one_process_at_a_time_and_the_lock_dies_with_it(tmp_path: Path) -> None:
