@@ -68,6 +68,7 @@ MLP_SPACE = SearchSpace(
         "batch_size": Choice((32, 64, 128, 256)),
     },
     grid_levels={"n_layers": 3, "lr": 6, "batch_norm": 2},
+    if_missing={"num_embedding": "none", "cat_embedding": False},
     try_first=(
         {  # LeNet-300-100 (LeCun et al. 1998), with AdamW at its authors' learning rate and decay
             "n_layers": 2,

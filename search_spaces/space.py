@@ -9,7 +9,7 @@ values.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -39,14 +39,19 @@ class SearchSpace:
     Every algorithm but a grid tries the configs in ``try_first`` before its own. A config for which
     ``forbid`` is true gets no trial.
 
+    ``if_missing`` belongs to parameters that the space has not always had: the value that stands
+    for what was done before, for configs that were saved then (see :meth:`completed`).
+
     Raises ``ValueError`` for a condition whose parent is not an earlier parameter, or can never
-    hold, and for a config in ``try_first`` that is not in the space.
+    hold, for a config in ``try_first`` that is not in the space, and for a name in ``if_missing``
+    that it does not have.
     """
 
     domains: Mapping[str, Domain]
     grid_levels: Mapping[str, int] = field(default_factory=dict)
     try_first: tuple[Config, ...] = ()
     forbid: Callable[[Config], bool] | None = None
+    if_missing: Config = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.domains:
@@ -56,7 +61,7 @@ class SearchSpace:
             if domain.when is not None:
                 _check_condition(name, domain.when, seen)
             seen[name] = domain
-        for name in self.grid_levels:
+        for name in (*self.grid_levels, *self.if_missing):
             self._check_name(name)
         for config in self.try_first:
             if problem := self.problem_with(config):
@@ -111,6 +116,26 @@ class SearchSpace:
         unknown = [name for name in config if name not in self.domains]
         return f"the space has no parameter '{unknown[0]}'" if unknown else ""
 
+    def completed(self, config: Mapping[str, Value]) -> Config:
+        """``config`` with what ``if_missing`` says of active parameters that it does not have."""
+        whole = dict(config)
+        for name in self.domains:
+            if name not in whole and name in self.if_missing and self.is_active(name, whole):
+                whole[name] = self.if_missing[name]
+        return whole
+
+    @property
+    def idle(self) -> set[str]:
+        """The parameters that have one value, and a config without them would have the same: not
+        worth a word to a reader."""
+        fixed = {name: domain for name, domain in self.domains.items() if domain.single}
+        return {n for n, v in self.if_missing.items() if n in fixed and fixed[n].contains(v)}
+
+    def without_idle(self, config: Mapping[str, Any]) -> Config:
+        """``config`` as it is shown, without what is :attr:`idle`."""
+        idle = self.idle
+        return {name: value for name, value in config.items() if name not in idle}
+
     def replace(self, changes: Mapping[str, Domain]) -> SearchSpace:
         """The space with other domains for some parameters, without those that can then never be
         active. Raises ``ValueError`` for a name that it does not have."""
@@ -121,9 +146,10 @@ class SearchSpace:
             if domain.when is None or _can_hold(domain.when, domains):
                 domains[name] = domain
         grid_levels = {name: n for name, n in self.grid_levels.items() if name in domains}
-        space = SearchSpace(domains, grid_levels, forbid=self.forbid)
+        if_missing = {name: v for name, v in self.if_missing.items() if name in domains}
+        space = SearchSpace(domains, grid_levels, forbid=self.forbid, if_missing=if_missing)
         try_first = tuple(config for config in self.try_first if space.contains(config))
-        return SearchSpace(domains, grid_levels, try_first, self.forbid)
+        return replace(space, try_first=try_first)
 
     def to_dict(self) -> dict[str, Any]:
         """The whole space in what JSON has, exactly; of ``forbid`` the name."""
@@ -132,6 +158,7 @@ class SearchSpace:
             "grid_levels": dict(self.grid_levels),
             "try_first": [dict(config) for config in self.try_first],
             "forbid": None if self.forbid is None else name_of(self.forbid),
+            "if_missing": dict(self.if_missing),
         }
 
     @classmethod
@@ -151,6 +178,7 @@ class SearchSpace:
                 levels,
                 tuple(dict(config) for config in content["try_first"]),
                 forbid,
+                dict(content.get("if_missing", {})),  # older records do not have it
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"no search space: {type(error).__name__}: {error}") from error

@@ -69,7 +69,7 @@ def _lines(
     folder: Path,
 ) -> Iterator[str]:
     """The table, what to read off it, and what to type next."""
-    unused = ("lr", "policy", "batch_size")
+    unused = ("lr", "policy", "batch_size", *NETWORKS[subject.model].without_use(data))
     values = {name: value for name, value in subject.config.items() if name not in unused}
     within = "" if bound is None else f", at most {format_bytes(bound)} a step"
     yield f"data      {describe(data)}"

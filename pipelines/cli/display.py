@@ -14,6 +14,7 @@ from pipelines.cli.text import format_config, format_seconds, print_plain
 from pipelines.record.trials import FinishedTrial
 from pipelines.tuner.attempts import Cause
 from pipelines.tuner.progress import Incumbent, Progress
+from search_spaces import SearchSpace
 
 _PLAIN_EVERY = 10.0  # seconds between progress lines where there is no terminal
 
@@ -22,12 +23,18 @@ class Display:
     """An observer of a study, as a context manager around it."""
 
     def __init__(
-        self, console: Console, metric: str, begun: Callable[[], None] = lambda: None
+        self,
+        console: Console,
+        metric: str,
+        space: SearchSpace | None = None,
+        begun: Callable[[], None] = lambda: None,
     ) -> None:
-        """``begun`` is called when the first trial has reported."""
+        """``begun`` is called when the first trial has reported; what is idle in ``space`` is not
+        shown."""
         self._begun: Callable[[], None] | None = begun
         self._console = console
         self._metric = metric
+        self._space = space
         self._live = Live(console=console, refresh_per_second=4, transient=True)
         self._printed = time.monotonic()
         self._best_trial = ""
@@ -70,12 +77,13 @@ class Display:
     def new_best(self, incumbent: Incumbent) -> None:
         same = incumbent.trial_id == self._best_trial
         self._best_trial = incumbent.trial_id
-        config = "(same trial)" if same else format_config(incumbent.config)
+        config = "(same trial)" if same else format_config(incumbent.config, self._space)
         value = f"{self._metric} {incumbent.value:.4f}"
         print_plain(self._console, f"new best  {value}  epoch {incumbent.epoch}  {config}")
 
     def failed(self, trial: FinishedTrial) -> None:
-        print_plain(self._console, f"failed    {trial.error}  {format_config(trial.config)}")
+        config = format_config(trial.config, self._space)
+        print_plain(self._console, f"failed    {trial.error}  {config}")
 
     def tried_again(self, trial_id: str, cause: Cause, epoch: int, why: str) -> None:
         if cause is Cause.SPOILED:  # it may be so after each trial

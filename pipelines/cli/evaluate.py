@@ -60,7 +60,7 @@ def _plan(run: Run, chosen: list[Candidate], seeds: int) -> Iterator[str]:
     for c in chosen:
         at = f"{c.epochs} of {run.spec.budget.max_epochs} epochs, as in the search"
         yield f"trial {c.number:<4}{run.metric} {c.trial.value:.4f}, {at}: " + format_config(
-            c.trial.config
+            c.trial.config, run.space
         )
     together = ", an ensemble of them" if len(chosen) > 1 else ""
     yield f"training  on train + validation with {seeds} other seeds{together}"

@@ -75,7 +75,9 @@ def launch(study: Study, connected: Callable[[], Cluster], console: Console) -> 
         if result is None:
             if study.spec.run.baseline and len(known) < N_MODELS:  # a killed search has a few
                 baseline.start(partial(write_baselines, files.baselines))
-            with Display(console, study.metric_name, lambda: watching.open(cluster)) as display:
+            with Display(
+                console, study.metric_name, study.space, lambda: watching.open(cluster)
+            ) as display:
                 result = run_study(study, cluster, display)
             finish(study, result)
         repeats, ended_by = _repeat(study, cluster, result, console)
@@ -179,7 +181,7 @@ def _repeat(
     asked = study.spec.budget.repeats
     if not asked or result.best is None or result.ended_by in EXIT_CODES:
         return [], ""
-    with Display(console, study.metric_name) as display:
+    with Display(console, study.metric_name, study.space) as display:
         return run_repeats(study, result, cluster, display)
 
 

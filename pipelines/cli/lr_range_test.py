@@ -48,7 +48,7 @@ def run_lr_range_test(
     save_test(folder, RECORD, subject, data, found, {FIGURE: range_figure(test, bounds)})
     console = Terminal()
     print_plain(console, f"data      {describe(data)}")
-    print_lines(console, _lines(subject, test, bounds, folder))
+    print_lines(console, _lines(subject, data, test, bounds, folder))
 
 
 def _iterations(sweep: SweepSettings, subject: Subject, data: TrialData) -> int | None:
@@ -59,8 +59,10 @@ def _iterations(sweep: SweepSettings, subject: Subject, data: TrialData) -> int 
     return max(MIN_POINTS, round(sweep.epochs * per_epoch))
 
 
-def _lines(subject: Subject, test: RangeTest, bounds: Bounds, folder: Path) -> Iterator[str]:
-    unused = ("lr", "policy")
+def _lines(
+    subject: Subject, data: TrialData, test: RangeTest, bounds: Bounds, folder: Path
+) -> Iterator[str]:
+    unused = ("lr", "policy", *NETWORKS[subject.model].without_use(data))
     values = {name: value for name, value in subject.config.items() if name not in unused}
     yield f"config    {format_config(values)}"
     epochs = test.iterations / test.iterations_per_epoch

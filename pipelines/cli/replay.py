@@ -25,7 +25,8 @@ def run_replay(folder: Path, name: str) -> int:
     number, trial = find_trial(run, name)
     check_replayable(run, trial)
     console = Terminal()
-    print_plain(console, f"trial {number:<4}seed {trial.seed}, {format_config(trial.config)}")
+    config = format_config(trial.config, run.space)
+    print_plain(console, f"trial {number:<4}seed {trial.seed}, {config}")
 
     def show(epoch: ReplayedEpoch) -> None:
         value = epoch.metrics.get(run.metric)

@@ -90,8 +90,8 @@ def _lines(run: Run, top: int) -> Iterator[str]:
     problem, budget = run.spec.problem, run.spec.budget
     data = f"{run.data.name}, {run.data.train} train + {run.data.validation} validation samples"
     yield f"run       {problem.name} with {run.spec.search.algo} on {data}"
-    yield from result_lines(run.result, problem.folds)
-    yield from front_lines(run.finished, run.goals)
+    yield from result_lines(run.result, problem.folds, run.space)
+    yield from front_lines(run.finished, run.goals, run.space)
     yield from baseline_lines(run.result, run.baselines)
     yield from look_lines(run)
     yield from _findings(run)
@@ -101,10 +101,10 @@ def _lines(run: Run, top: int) -> Iterator[str]:
     for n, trial in enumerate(best, 1):
         ended = trial.stopped_by or trial.state.value.lower()
         at = f"epoch {trial.best_epoch} of {trial.epochs}"
-        yield f"{n:>7}   {trial.value:.4f}  {at}, {ended}: {format_config(trial.config)}"
+        yield f"{n:>7}   {trial.value:.4f}  {at}, {ended}: {format_config(trial.config, run.space)}"
     if run.repeated:
         yield f"repeats   {run.metric} with {budget.repeats} other seeds each"
-        yield from repeats_lines(by_config(run.repeated, METRICS[run.metric]))
+        yield from repeats_lines(by_config(run.repeated, METRICS[run.metric]), run.space)
 
 
 def _findings(run: Run) -> Iterator[str]:

@@ -19,6 +19,7 @@ from pipelines.results.figures.batch_size import batch_size_figure
 from pipelines.results.figures.lr_range import range_figure
 from pipelines.results.figures.short_runs import short_runs_figure
 from pipelines.study.folders import new_output_folder
+from pipelines.study.narrowing import for_data
 from search_spaces import SPACES
 from trainables.data.datasets import TrialData, describe
 from trainables.device.share import pick_device, set_threads
@@ -49,7 +50,7 @@ def run_smith(settings: SubjectSettings, short: ShortRunSettings, limits: LimitS
         say=lambda line: print_plain(console, line),
     )
     _save(folder, subject, data, recipe, device)
-    print_lines(console, _closing_lines(folder, subject, recipe))
+    print_lines(console, _closing_lines(folder, subject, data, recipe))
 
 
 def _save(
@@ -74,9 +75,12 @@ def _save(
     (folder / CONFIG).write_text(yaml.safe_dump([recipe.config], sort_keys=False))
 
 
-def _closing_lines(folder: Path, subject: Subject, recipe: Recipe) -> Iterator[str]:
+def _closing_lines(
+    folder: Path, subject: Subject, data: TrialData, recipe: Recipe
+) -> Iterator[str]:
     """The config, where everything lies, and what to type next."""
-    yield f"config    {format_config(recipe.config)}"
+    space = for_data(SPACES[subject.model], NETWORKS[subject.model], data)
+    yield f"config    {format_config(recipe.config, space)}"
     where = shown(folder)
     yield f"figures   {where}/batch_size.html, lr_range.html, momentum.html, weight_decay.html"
     yield f"numbers   {shown(folder / RECORD)}"

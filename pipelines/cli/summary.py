@@ -154,6 +154,8 @@ def space_lines(space: SearchSpace, levels: Mapping[str, int] | None) -> Iterato
     width = max(map(len, space.domains))
     yield "space"
     for name, domain in space.domains.items():
+        if name in space.idle:
+            continue
         line = f"  {name:{width}}  {domain}"
         if domain.when is not None:
             line += f"  when {domain.when}"
@@ -191,7 +193,7 @@ def checkpoint_line(study: Study) -> str:
     return f"disk      a checkpoint has about {size} at most, by networks drawn from the space"
 
 
-def result_lines(result: StudyResult, folds: int | None) -> Iterator[str]:
+def result_lines(result: StudyResult, folds: int | None, space: SearchSpace) -> Iterator[str]:
     """How the trials ended, the best of them, and what they advise."""
     counts = {
         "trained to the end": len(result.complete),
@@ -215,7 +217,7 @@ def result_lines(result: StudyResult, folds: int | None) -> Iterator[str]:
         over = "" if spread is None else f" +- {spread:.4f} over {folds} folds"
         yield f"best      {result.metric} {best.value:.4f}{over} at epoch {best.best_epoch}"
         yield from _other_metrics(result.metric, best.metrics)
-        yield f"config    {format_config(best.config)}"
+        yield f"config    {format_config(best.config, space)}"
     elif result.infeasible:
         yield f"best      none: no trial meets {_nearest(result.infeasible)}"
     if hint := advice(result.trials):
@@ -228,7 +230,7 @@ def _nearest(trials: Sequence[FinishedTrial]) -> str:
     return ", ".join(f"{name} ({n} do not)" for name, n in counts.most_common())
 
 
-def front_lines(trials: Sequence[FinishedTrial], goals: Goals) -> Iterator[str]:
+def front_lines(trials: Sequence[FinishedTrial], goals: Goals, space: SearchSpace) -> Iterator[str]:
     """The Pareto front; nothing where there is one objective."""
     if not goals.several:
         return
@@ -244,7 +246,7 @@ def front_lines(trials: Sequence[FinishedTrial], goals: Goals) -> Iterator[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for trial, row in list(zip(front, rows, strict=True))[:MOST_OF_FRONT]:
         values = "  ".join(f"{text:>{w}}" for text, w in zip(row, widths, strict=True))
-        yield f"{numbers[id(trial)]:>7}   {values}  {format_config(trial.config)}"
+        yield f"{numbers[id(trial)]:>7}   {values}  {format_config(trial.config, space)}"
     if len(front) > MOST_OF_FRONT:
         yield f"          and {len(front) - MOST_OF_FRONT} more: the report has all"
 
@@ -282,8 +284,8 @@ def summary_lines(
     files = RunFiles(study.folder)
     if result.ended_by:
         yield f"ended     {_ENDED_BY[result.ended_by]}"
-    yield from result_lines(result, study.spec.problem.folds)
-    yield from front_lines(result.trials, study.goals)
+    yield from result_lines(result, study.spec.problem.folds, study.space)
+    yield from front_lines(result.trials, study.goals, study.space)
     yield from baseline_lines(result, baselines or {})
     if result.best is None and result.failed:
         yield f"error     {result.failed[0].error} (all of it in {shown(files.errors)})"
@@ -292,7 +294,7 @@ def summary_lines(
             f"repeats   {study.metric_name} of the best configs, "
             f"with {study.spec.budget.repeats} other seeds each"
         )
-        yield from repeats_lines(repeats)
+        yield from repeats_lines(repeats, study.space)
         yield f"winner    the first, by mean less one standard error: {shown(files.winner)}"
     yield f"run       {shown(study.folder)}"
     if cluster.dashboard and not cluster.started_here:
@@ -304,7 +306,7 @@ def summary_lines(
         yield f"then      {to_type('evaluate', str(shown(study.folder)))}"
 
 
-def repeats_lines(repeats: Sequence[Repeats]) -> Iterator[str]:
+def repeats_lines(repeats: Sequence[Repeats], space: SearchSpace) -> Iterator[str]:
     """A line for each config, the best lower bound first."""
     for r in repeats:
-        yield f"          {r.mean:.4f} +- {r.error:.4f}  {format_config(r.config)}"
+        yield f"          {r.mean:.4f} +- {r.error:.4f}  {format_config(r.config, space)}"

@@ -5,12 +5,14 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
 from pipelines.cli.visible import visible
 from pipelines.study.interrupts import output_closed
+from search_spaces import SearchSpace
 
 LABEL = 10  # columns of the word that a line begins with
 
@@ -74,11 +76,12 @@ def format_bytes(n: float) -> str:
     return f"{n:.3g} GB"
 
 
-def format_config(config: Mapping[str, object]) -> str:
-    """As ``lr=0.1 n_layers=2``."""
+def format_config(config: Mapping[str, Any], space: SearchSpace | None = None) -> str:
+    """As ``lr=0.1 n_layers=2``, without what is idle in ``space``."""
+    shown = config if space is None else space.without_idle(config)
     return " ".join(
         f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
-        for name, value in config.items()
+        for name, value in shown.items()
     )
 
 

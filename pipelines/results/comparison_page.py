@@ -74,7 +74,7 @@ def _row(name: str, run: Run) -> list[str]:
     if best is None:
         return [name, "none", "", *counts, wording.duration(seconds), ""]
     value = f"{best.value:.4f}"
-    rest = [wording.duration(seconds), wording.config(best.config)]
+    rest = [wording.duration(seconds), wording.config(run.space.without_idle(best.config))]
     return [name, value, str(best.best_epoch), *counts, *rest]
 
 

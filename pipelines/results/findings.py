@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Findings:
-    """A run, read once."""
+    """A run, read once; its configs are without what is idle in the space."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -30,9 +31,9 @@ class Findings:
         self.space: SearchSpace = run.space
         self.score: str = run.metric
         self.metric: Metric = METRICS[run.metric]
-        self.trials: Sequence[FinishedTrial] = in_working_time(run)
+        self.trials: Sequence[FinishedTrial] = _without_idle(run.space, in_working_time(run))
         self.live: Live | None = run.live
-        self.running: Sequence[FinishedTrial] = _running(run)
+        self.running: Sequence[FinishedTrial] = _without_idle(run.space, _running(run))
         self.shown: Sequence[FinishedTrial] = [*self.trials, *self.running]
         self.best: FinishedTrial | None = best_trial(self.trials, self.metric)
         self.rungs: tuple[int, ...] = run.spec.rungs
@@ -87,6 +88,12 @@ class Findings:
     def changes_configs(self) -> bool:
         """Whether the scheduler changed configs in mid-training."""
         return SCHEDULERS[self.spec.stopping.scheduler].changes_configs
+
+
+def _without_idle(space: SearchSpace, trials: Sequence[FinishedTrial]) -> Sequence[FinishedTrial]:
+    if not space.idle:
+        return trials
+    return [replace(trial, config=space.without_idle(trial.config)) for trial in trials]
 
 
 def _running(run: Run) -> Sequence[FinishedTrial]:

@@ -84,7 +84,7 @@ def now_sections(run: Run) -> list[Section]:
     """How the search stands, where it runs."""
     if run.live is None or run.live.is_over:
         return []
-    return [now(run.live, run.metric, run.spec.budget.max_epochs)]
+    return [now(run.live, run.metric, run.spec.budget.max_epochs, run.space)]
 
 
 def table_of(found: Findings) -> dict[str, Any]:

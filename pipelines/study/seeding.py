@@ -31,7 +31,8 @@ def load_history(
     if theirs != ours:
         raise ValueError(f"`seed_from` {folder} searched for {theirs}, not for {ours}")
     trials = run.finished
-    inside = [trial for trial in trials if space.contains(trial.config)]
+    whole = [replace(trial, config=space.completed(trial.config)) for trial in trials]
+    inside = [trial for trial in whole if space.contains(trial.config)]
     if size is not None and SIZE in goals.names:
         inside = [replace(trial, n_parameters=size(trial.config)) for trial in inside]
     fitting = tuple(map(goals.judged, inside))
@@ -68,6 +69,7 @@ def _config(entry: dict[str, object], space: SearchSpace, where: str) -> Config:
             config[name] = space.domains[name].parse(str(value))
         except ValueError as error:
             raise ValueError(f"`start_with` {where}: {name}: {error}") from None
-    if problem := space.problem_with(config):
+    whole = space.completed(config)
+    if problem := space.problem_with(whole):
         raise ValueError(f"`start_with` {where}: {problem}")
-    return config
+    return whole

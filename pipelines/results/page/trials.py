@@ -69,8 +69,9 @@ def _goals(trials: Sequence[FinishedTrial], goals: Goals | None) -> list[dict[st
 
 
 def _parameters(trials: Sequence[FinishedTrial], space: SearchSpace) -> list[dict[str, Any]]:
-    """Those that vary first."""
-    columns = {name: _parameter(name, domain, trials) for name, domain in space.domains.items()}
+    """Those that vary first; not those that are idle."""
+    domains = {name: domain for name, domain in space.domains.items() if name not in space.idle}
+    columns = {name: _parameter(name, domain, trials) for name, domain in domains.items()}
     return sorted(columns.values(), key=lambda column: space.domains[column["name"]].single)
 
 

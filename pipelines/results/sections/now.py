@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from pipelines.record.live import Live
 from pipelines.record.trials import FinishedTrial
 from pipelines.results import wording
 from pipelines.results.page.model import Block, Numbers, Section, Table, Words
+from search_spaces import SearchSpace
 
 MOST_ROWS = 20
 
 
-def now(live: Live, score: str, max_epochs: int) -> Section:
+def now(live: Live, score: str, max_epochs: int, space: SearchSpace) -> Section:
     """In numbers, and what runs."""
-    return Section("now", "Now", list(_blocks(live, score, max_epochs)))
+    return Section("now", "Now", list(_blocks(live, score, max_epochs, space)))
 
 
-def _blocks(live: Live, score: str, max_epochs: int) -> Iterator[Block]:
+def _blocks(live: Live, score: str, max_epochs: int, space: SearchSpace) -> Iterator[Block]:
     if live.phase == "repeats":
         yield Words("The search is over. The best configs train again, with other seeds.")
     yield Numbers(list(_numbers(live, score)))
     if live.best_config:
-        yield Words(f"Config of the best: {wording.config(live.best_config)}")
+        yield Words(f"Config of the best: {wording.config(space.without_idle(live.best_config))}")
     if not live.trials:
         yield Words("No trial runs.", "note")
         return
     rows = live.trials[:MOST_ROWS]
-    shared = _shared(rows)
+    shared = {*_shared(rows), *space.idle}
     yield Table(
         ["running", "epoch", score, "best", "since", "config"],
         [_row(trial, max_epochs, shared) for trial in rows],
@@ -67,7 +68,7 @@ def _shared(trials: tuple[FinishedTrial, ...]) -> Mapping[str, object]:
     }
 
 
-def _row(trial: FinishedTrial, max_epochs: int, shared: Mapping[str, object]) -> list[str]:
+def _row(trial: FinishedTrial, max_epochs: int, shared: Collection[str]) -> list[str]:
     last = trial.curve[trial.epochs] if trial.curve else None
     config = {name: value for name, value in trial.config.items() if name not in shared}
     return [

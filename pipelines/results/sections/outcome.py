@@ -103,7 +103,12 @@ def _repeats(found: Findings) -> Iterator[Block]:
     yield Table(
         ["mean", "standard error", "seeds", "config"],
         [
-            [f"{r.mean:.4f}", f"{r.error:.4f}", f"{len(r.values)}", wording.config(r.config)]
+            [
+                f"{r.mean:.4f}",
+                f"{r.error:.4f}",
+                f"{len(r.values)}",
+                wording.config(found.space.without_idle(r.config)),
+            ]
             for r in repeats
         ],
     )

@@ -300,6 +300,9 @@ def test_the_report_of_a_search_that_was_killed_makes_its_table(
     (folder / "trials.csv").unlink()
     assert main(report.app, [str(folder)]) == 0
     assert (folder / "trials.csv").read_text() == table
+    # Nobody asks whether an image's numbers are embedded.
+    assert "param.num_embedding" in table
+    assert "embedding" not in capsys.readouterr().out + (folder / "report.html").read_text()
 
 
 def test_a_dry_run_prints_the_plan_and_writes_nothing(
@@ -309,7 +312,7 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(
     shown = capsys.readouterr().out
     assert f"a grid of {SPACES['mlp'].grid_size({'lr': 5})} configs" in shown
     space = for_data(SPACES["mlp"], NETWORKS["mlp"], load("digits"))
-    assert [name for name in space.domains if f"\n  {name} " not in shown] == []
+    assert {name for name in space.domains if f"\n  {name} " not in shown} == space.idle
     assert not list(Path().iterdir())
 
 

@@ -143,3 +143,8 @@ def test_there_is_nothing_to_choose_for_what_the_data_do_not_have() -> None:
     gone = {name for name in MLP.domains if name not in images.domains}
     assert list(images.try_first[:2]) == list(MLP.try_first[:2])
     assert all(c.items() >= without.items() and not gone & set(c) for c in images.try_first)
+    assert table.idle == {"cat_embedding"}
+    assert images.idle == {"num_embedding", "cat_embedding"}
+    first = images.try_first[0]
+    assert {**images.without_idle(first), "num_embedding": "none", "cat_embedding": False} == first
+    assert not narrowed(["num_embedding=periodic", "batch_size=32"], []).idle

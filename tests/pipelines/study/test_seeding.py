@@ -11,7 +11,8 @@ from pipelines.record.trials import FinishedTrial, State
 from pipelines.study.seeding import load_configs, load_history
 from pipelines.tuner.algorithms import ALGORITHMS, make_sampler
 from pipelines.tuner.samplers import Problem
-from search_spaces import Choice, Config, Float, SearchSpace
+from search_spaces import SPACES, Choice, Config, Float, Int, OneOf, SearchSpace
+from search_spaces.mlp import THREE_LAYERS
 from tests.pipelines.recorded import write_run
 
 LEARNING = [name for name in ALGORITHMS if name != "grid"]
@@ -81,6 +82,38 @@ def test_the_trials_of_another_run_that_still_fit(tmp_path: Path) -> None:
     assert lines == [f"history   1 trials of {run}; 1 dropped: the space does not contain them"]
     with pytest.raises(ValueError, match="searched for val_accuracy, not for val_loss"):
         load_history(run, SPACE, Goals((Aim("val_loss", "min"),)), "abc")
+
+
+GREW = SearchSpace(
+    {
+        **SPACE.domains,
+        "late": Choice(("none", "some")),
+        "size": Int(1, 9, when=OneOf("late", ("some",))),
+    },
+    if_missing={"late": "none"},
+)
+
+
+def test_what_was_saved_before_a_parameter_was_in_the_space_is_what_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "configs.yaml"
+    path.write_text("- {x: 0.5, kind: a}\n- {x: 0.5, kind: a, late: some, size: 2}\n")
+    before, now = load_configs(path, GREW)
+    assert before == {"x": 0.5, "kind": "a", "late": "none"}
+    assert now["late"] == "some"
+    run = write_run(tmp_path / "run", [finished("0", {"x": 0.1, "kind": "a"})], space=SPACE)
+    fitting, _ = load_history(run, GREW, ACCURACY, "abc")
+    assert [trial.config for trial in fitting] == [{"x": 0.1, "kind": "a", "late": "none"}]
+
+
+def test_a_config_of_an_mlp_from_before_its_embeddings_is_one_without() -> None:
+    config = {**THREE_LAYERS}
+    space = SPACES["mlp"]
+    assert "num_embedding is missing" in space.problem_with(config)
+    assert space.completed(config) == {**config, "num_embedding": "none", "cat_embedding": False}
+    assert space.contains(space.completed(config))
+    assert "lr is missing" in space.problem_with(
+        space.completed({name: value for name, value in config.items() if name != "lr"})
+    )
 
 
 def test_a_run_on_other_data_is_a_warning_that_names_both(tmp_path: Path) -> None:
