@@ -22,6 +22,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated, Any
@@ -37,6 +38,7 @@ from pipelines.cli.command import command
 from pipelines.cli.command import main as run
 from pipelines.study.runs import open_run
 from search_spaces import SPACES, Config
+from trainables.data.datasets import TestData, TrialData
 
 ROOT = Path(__file__).parents[1]
 SIZE = 8
@@ -95,8 +97,13 @@ def score(name: str, config: Config, folder: Path, seconds: float) -> dict[str, 
     import torch
 
     torch.set_num_threads(1)
-    data, test = PANEL[name].load(folder)
+    data, test = _loaded(name, folder)
     return score_network(config, data, test, seconds=seconds, seed=0, most_epochs=EPOCHS)
+
+
+@cache
+def _loaded(name: str, folder: Path) -> tuple[TrialData, TestData]:
+    return PANEL[name].load(folder)
 
 
 def choose(regret: np.ndarray, allowed: Sequence[int], size: int = SIZE) -> list[int]:

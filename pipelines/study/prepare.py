@@ -90,19 +90,7 @@ def resolve(
         )
         notes += [f"zoom      from {spec.space.zoom_from}", *zoom_lines(changes)]
     network = None if trainable is not None else network_of(spec)
-    if network is not None:
-        space = for_data(space, network, data)
-    space = narrow(space, spec.space.fix, spec.space.range)
-    if not spec.space.portfolio:
-        space = replace(space, try_first=())
-    space.resolve_levels(spec.search.levels)  # refuses a name that the space does not have
-    if network is not None:
-        network.check(data)
-        _check_space(network, space)
-        if spec.space.max_parameters:
-            check_sizes(space, network, data, spec.space.max_parameters, spec.search.seed)
-            space = bound_parameters(space, network, data, spec.space.max_parameters)
-        check_reachable(goals, space, network, data, spec.search.seed)
+    space = _as_set(spec, space, network, data)
     start_with = load_configs(spec.space.start_with, space) if spec.space.start_with else ()
     tested = AfterTests(space, start_with)
     if network is not None and (spec.space.batch_size_test or spec.space.lr_range_test):
@@ -131,6 +119,31 @@ def resolve(
         lr_tests=tested.lr_tests,
         notes=tuple(notes),
     )
+
+
+def _as_set(
+    spec: StudySpec, space: SearchSpace, network: Network | None, data: TrialData
+) -> SearchSpace:
+    """The space as the settings leave it.
+
+    Raises ``ValueError`` where they do not fit it, or the network or the data do not.
+    """
+    settings, seed = spec.space, spec.search.seed
+    if network is not None:
+        space = for_data(space, network, data)
+    space = narrow(space, settings.fix, settings.range)
+    if not settings.portfolio:
+        space = replace(space, try_first=())
+    space.resolve_levels(spec.search.levels)  # refuses a name that the space does not have
+    if network is None:
+        return space
+    network.check(data)
+    _check_space(network, space)
+    if settings.max_parameters:
+        check_sizes(space, network, data, settings.max_parameters, seed)
+        space = bound_parameters(space, network, data, settings.max_parameters)
+    check_reachable(spec.problem.goals, space, network, data, seed)
+    return space
 
 
 def load_problem(spec: StudySpec) -> tuple[TrialData, ...]:
