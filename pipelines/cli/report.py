@@ -9,7 +9,7 @@ from pipelines.cli.options import to_type
 from pipelines.cli.summary import baseline_lines, front_lines, repeats_lines, result_lines
 from pipelines.cli.text import Terminal, format_config, print_plain, shown, wrapped
 from pipelines.cli.visible import visible
-from pipelines.record.trials import ranked
+from pipelines.record.front import ranked_by
 from pipelines.results.schedule import write_schedule
 from pipelines.study.finish import write_table
 from pipelines.study.repeats import by_config
@@ -95,7 +95,7 @@ def _lines(run: Run, top: int) -> Iterator[str]:
     yield from baseline_lines(run.result, run.baselines)
     yield from look_lines(run)
     yield from _findings(run)
-    best = ranked(run.finished, METRICS[run.metric])[:top]
+    best = ranked_by(run.finished, METRICS[run.metric], run.goals.aims[1:])[:top]
     if best:
         yield f"top {len(best):<6}{run.metric}, its epoch, how the trial ended, its config"
     for n, trial in enumerate(best, 1):

@@ -15,7 +15,7 @@ from pipelines.record.baselines import Baselines
 from pipelines.record.files import RunFiles
 from pipelines.record.front import pareto_front
 from pipelines.record.goals import Goals
-from pipelines.record.trials import NOT_TRAINED, FinishedTrial
+from pipelines.record.trials import FinishedTrial
 from pipelines.results import wording
 from pipelines.results.advice import advice
 from pipelines.study.disk import checkpoint_bytes, disk_of
@@ -204,7 +204,7 @@ def result_lines(result: StudyResult, folds: int | None, space: SearchSpace) -> 
         "infeasible": len(result.infeasible),
     }
     fates = ", ".join(f"{count} {ending}" for ending, count in counts.items() if count)
-    untrained = sum(trial.stopped_by == NOT_TRAINED for trial in result.trials)
+    untrained = sum(trial.untrained for trial in result.trials)
     fates += f" ({untrained} of them not trained)" if untrained else ""
     yield f"trials    {len(result.trials)}: {fates}" if fates else "trials    none has finished"
     yield (

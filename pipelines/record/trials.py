@@ -9,8 +9,8 @@ from enum import StrEnum
 from search_spaces import Config
 from trainables.training.metrics import Metric
 
-NOT_TRAINED = "requirement"  # why a trial ended that its network's size alone rules out
-_BY_ITSELF = ("", "scheduler", "divergence", NOT_TRAINED)
+REQUIREMENT = "requirement"  # why a trial ended that can meet it no more, trained or not
+_BY_ITSELF = ("", "scheduler", "divergence", REQUIREMENT)
 
 
 class State(StrEnum):
@@ -67,6 +67,11 @@ class FinishedTrial:
     def infeasible(self) -> bool:
         """Whether it breaks a requirement, and neither diverged nor failed."""
         return bool(self.broken) and not self.diverged and self.state is not State.FAIL
+
+    @property
+    def untrained(self) -> bool:
+        """Whether its network's size alone ruled it out."""
+        return self.stopped_by == REQUIREMENT and not self.curve
 
     @property
     def cut_short(self) -> bool:

@@ -7,8 +7,9 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from pipelines.record.front import ranked_by
 from pipelines.record.live import Live
-from pipelines.record.trials import FinishedTrial, best_trial
+from pipelines.record.trials import FinishedTrial
 from pipelines.results.stops import Stop, stops_data
 from pipelines.results.working_time import in_working_time
 from pipelines.study.runs import Run
@@ -35,7 +36,9 @@ class Findings:
         self.live: Live | None = run.live
         self.running: Sequence[FinishedTrial] = _without_idle(run.space, _running(run))
         self.shown: Sequence[FinishedTrial] = [*self.trials, *self.running]
-        self.best: FinishedTrial | None = best_trial(self.trials, self.metric)
+        self.best: FinishedTrial | None = next(
+            iter(ranked_by(self.trials, self.metric, run.goals.aims[1:])), None
+        )
         self.rungs: tuple[int, ...] = run.spec.rungs
 
     @cached_property

@@ -15,7 +15,8 @@ def searched(study: Study) -> StudyResult | None:
     if study.resumed is None or not _search_is_over(study):
         return None
     trials = study.resumed.search.trials
-    return StudyResult(trials, study.metric_name, study.spec.budget.max_epochs)
+    most = study.spec.budget.max_epochs
+    return StudyResult(trials, study.metric_name, most, also=study.goals.aims[1:])
 
 
 def nothing_left(study: Study) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipelines.record.trials import FinishedTrial, State, best_trial
+from pipelines.record.front import ranked_by
+from pipelines.record.goals import Aim
+from pipelines.record.trials import FinishedTrial, State
 from trainables.training.metrics import METRICS
 
 
@@ -17,6 +19,7 @@ class StudyResult:
     metric: str  # a name in METRICS
     max_epochs: int
     ended_by: str = ""  # "" where it did all that it was asked for
+    also: tuple[Aim, ...] = ()  # the further objectives, which decide where values are equal
 
     @property
     def best(self) -> FinishedTrial | None:
@@ -24,7 +27,7 @@ class StudyResult:
 
         A stopped trial may be the best: its value was reached, and its weights are kept.
         """
-        return best_trial(self.trials, METRICS[self.metric])
+        return next(iter(ranked_by(self.trials, METRICS[self.metric], self.also)), None)
 
     @property
     def complete(self) -> list[FinishedTrial]:

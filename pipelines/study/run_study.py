@@ -85,6 +85,7 @@ def run_study(study: Study, cluster: Cluster, observer: Observer) -> StudyResult
         best_before=study.best_before,
         keep=0 if study.scheduler.pauses else spec.budget.keep,
         saves_last=not study.scheduler.pauses,
+        also=study.goals.aims[1:],
         requirements=study.goals.requirements,
         size=study.network_size,
     )
@@ -178,7 +179,8 @@ def _run(
         if not ledger.reason:  # all is done: what Ray left is of no more use
             clear(place.storage, place.folder, [KEPT])
         session.by = ledger.reason
-    return StudyResult(record.trials, study.metric_name, spec.budget.max_epochs, ledger.reason)
+    most, also = spec.budget.max_epochs, study.goals.aims[1:]
+    return StudyResult(record.trials, study.metric_name, most, ledger.reason, also)
 
 
 def _tuner(

@@ -223,7 +223,8 @@ class Run:
     @property
     def result(self) -> StudyResult:
         """The trials by fate, and their epochs."""
-        return StudyResult(self.finished, self.metric, self.spec.budget.max_epochs)
+        most = self.spec.budget.max_epochs
+        return StudyResult(self.finished, self.metric, most, also=self.goals.aims[1:])
 
     @property
     def best(self) -> FinishedTrial | None:

@@ -14,12 +14,12 @@ from ray.tune.experiment import Trial
 from ray.tune.result import DONE, SHOULD_CHECKPOINT
 
 from pipelines.cluster.events import tell
-from pipelines.record.trials import FinishedTrial, State
+from pipelines.record.trials import REQUIREMENT, FinishedTrial, State
 from pipelines.record.writing import Record
 from pipelines.tuner.attempts import Attempt, Cause, pack, unpack
 from pipelines.tuner.judge import Judge
 from pipelines.tuner.kept import KeptStates
-from pipelines.tuner.ledger import Ended, Report, TrialLedger
+from pipelines.tuner.ledger import Decision, Ended, Report, TrialLedger
 from pipelines.tuner.live import LiveState
 from pipelines.tuner.outcome import Failure, failure_of, gpus_of
 from pipelines.tuner.progress import Observer
@@ -171,8 +171,8 @@ class StudyCallback(Callback):
 
     def _report(
         self, trial_id: str, result: dict[str, Any], found: EpochReport, config: Config | None
-    ) -> bool:
-        """Whether to save, after an epoch."""
+    ) -> Decision:
+        """What follows from an epoch."""
         report = Report(
             epoch=found.epoch,
             value=found.value,
@@ -188,7 +188,7 @@ class StudyCallback(Callback):
         if decision.new_best:
             self._observer.new_best(decision.new_best)
             tell(f"{self._record.files.folder.name}: new best {decision.new_best}")
-        return decision.save
+        return decision
 
     def _conclude(self, ended: Ended) -> None:
         trial = ended.trial
@@ -230,7 +230,7 @@ class OneByOne(StudyCallback):
         (found,) = result[REPORTS]
         if result.get(DONE) and not result[FINISHED]:
             self._ledger.stopped(trial_id)
-        if self._report(trial_id, result, found, unpack(trial.config)[0]):
+        if self._report(trial_id, result, found, unpack(trial.config)[0]).save:
             result[SHOULD_CHECKPOINT] = True
         self._show()
 
@@ -266,17 +266,21 @@ class InSequence(StudyCallback):
         if not self._trains(trial):  # there was nothing more to train
             return
         trial_id, save, stopped, diverged = self._current[trial.trial_id], False, False, False
+        by = "scheduler"
         if self._record.events is not None:
             sound = [found for found in result[REPORTS] if not found.diverged]
             self._record.events.reported(trial_id, [(found.epoch, found.value) for found in sound])
         for found in result[REPORTS]:
-            save |= self._report(trial_id, result, found, None)
+            decision = self._report(trial_id, result, found, None)
+            save |= decision.save
             diverged = found.diverged
             stopped = not diverged and self._judge.stops(trial_id, found.epoch, found.value)
+            if decision.hopeless and not stopped:
+                stopped, by = True, REQUIREMENT
             if stopped:
                 break
         if stopped and not result[FINISHED]:
-            self._ledger.stopped(trial_id)
+            self._ledger.stopped(trial_id, by)
         ends = stopped or result[FINISHED]
         if save and not diverged:
             result[SHOULD_CHECKPOINT] = True

@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from pipelines.record.goals import SECONDS, SIZE, Requirement, told
-from pipelines.record.trials import NOT_TRAINED, FinishedTrial, State, ranked
+from pipelines.record.front import ranked_by
+from pipelines.record.goals import SECONDS, SIZE, Aim, Requirement, told
+from pipelines.record.trials import REQUIREMENT, FinishedTrial, State, ranked
 from pipelines.tuner.attempts import Attempt, Cause
 from pipelines.tuner.before import Before, Unfinished
 from pipelines.tuner.progress import Incumbent, Progress
@@ -43,6 +44,7 @@ class Rules:
     best_before: float | None = None  # of the history: what is no better is no new best
     keep: int = 0  # of how many of the best trials the state is kept, to be trained on
     saves_last: bool = False  # trials that run when the study is to end, to go on from there
+    also: tuple[Aim, ...] = ()  # further objectives: they decide where values are equal
     requirements: tuple[Requirement, ...] = ()  # what breaks one is never the best
     size: Callable[[Config], int] | None = None  # of a config's network, where somebody asks
 
@@ -72,6 +74,7 @@ class Decision:
 
     save: bool = False
     new_best: Incumbent | None = None
+    hopeless: bool = False  # whatever it reaches, the trial will break a requirement
 
 
 @dataclass(frozen=True)
@@ -157,7 +160,7 @@ class TrialLedger:
         self._longest = 0.0  # seconds that a trial has needed for an epoch, its start included
         self._saved_last: set[str] = set()  # since the study is to end
         self._requested = 0.0  # that it ends
-        self._best_ended: dict[str, Incumbent] = {}  # by group
+        self._best_ended: dict[str, FinishedTrial] = {}  # by group
         self._incumbent: Incumbent | None = None  # may still be running
         self._kept: list[FinishedTrial] = []  # trials that may be trained on, the best first
         self._epochs = 0  # of trials that have ended
@@ -291,20 +294,21 @@ class TrialLedger:
             return Decision()
         save = self._is_due(running, report)
         fits = not self._broken(running, report.metrics)
-        if reached.fits and not fits and self._is_too_slow(running):
+        hopeless = self._is_too_slow(running)
+        if reached.fits and hopeless:
             reached.fits = False  # no earlier epoch counts either
             self._forget(trial_id)
         if self._is_ahead(report.value, reached, fits=fits):
             reached.best, reached.fits = incumbent, fits
             best_ended = self._best_ended.get(running.attempt.repeat_of)
-            save |= fits and report.has_weights and self._is_better(report.value, best_ended)
+            save |= fits and report.has_weights and self._may_be_best(report.value, best_ended)
         running.has_state = report.has_state
         is_kept = reached.fits and self._is_kept(reached.best)
         save |= report.last and report.has_state and is_kept
         if save:
             self._saving.add(trial_id)
         if not fits:
-            return Decision(save)
+            return Decision(save, hopeless=hopeless)
         self._note_target(report.value)
         return Decision(save, incumbent if self._is_new_best(incumbent) else None)
 
@@ -319,7 +323,7 @@ class TrialLedger:
             trial_id=attempt.trial_id,
             config=config,
             state=State.PRUNED,
-            stopped_by=NOT_TRAINED,
+            stopped_by=REQUIREMENT,
             seed=attempt.seed,
             repeat_of=attempt.repeat_of,
             started=time.time(),
@@ -341,7 +345,9 @@ class TrialLedger:
         return self._rules.broken(known) if self._rules.requirements else ()
 
     def _is_too_slow(self, running: _Running) -> bool:
-        return bool(self._rules.broken({SECONDS: self._clock() - running.started}))
+        """It does not get quicker: a bound from below may hold later."""
+        broken = self._rules.broken({SECONDS: self._clock() - running.started})
+        return any(requirement.sign in ("<", "<=") for requirement in broken)
 
     def _is_ahead(self, value: float, reached: _Reached, *, fits: bool) -> bool:
         """Whether an epoch is the best of its trial: what breaks no requirement comes first."""
@@ -349,9 +355,9 @@ class TrialLedger:
             fits == reached.fits and self._is_better(value, reached.best)
         )
 
-    def stopped(self, trial_id: str) -> None:
-        """A scheduler stops a trial that would have gone on."""
-        self._running[trial_id].stopped_by = "scheduler"
+    def stopped(self, trial_id: str, by: str = "scheduler") -> None:
+        """A trial that would have gone on is stopped."""
+        self._running[trial_id].stopped_by = by
 
     def saved(self, trial_id: str) -> None:
         """A checkpoint of what the trial has reached is written."""
@@ -461,13 +467,19 @@ class TrialLedger:
     def _is_better(self, value: float, than: Incumbent | None) -> bool:
         return than is None or self._metric.better(value, than.value)
 
+    def _may_be_best(self, value: float, than: FinishedTrial | None) -> bool:
+        if than is None or than.value is None:
+            return True
+        level = bool(self._rules.also) and value == than.value
+        return level or self._metric.better(value, than.value)
+
     def _forget(self, trial_id: str) -> None:
         """What the trial has reached no longer counts: the best of the others stands."""
         if self._incumbent is None or self._incumbent.trial_id != trial_id:
             return
         sound = [r for r in self._running.values() if r.stopped_by != "divergence"]
         candidates = [
-            *self._best_ended.values(),
+            *map(_incumbent_of, self._best_ended.values()),
             *(r.reached.best for r in sound if r.reached.fits),
         ]
         self._incumbent = None
@@ -554,12 +566,14 @@ class TrialLedger:
         sound = not trial.diverged and not trial.broken and trial.state is not State.FAIL
         if not sound or trial.value is None or trial.best_epoch is None:
             return False
-        found = Incumbent(trial.trial_id, trial.config, trial.value, trial.best_epoch)
-        if not self._is_better(found.value, self._best_ended.get(trial.repeat_of)):
+        before, shown = self._best_ended.get(trial.repeat_of), self._incumbent
+        rivals = [trial] if before is None else [before, trial]
+        if ranked_by(rivals, self._metric, self._rules.also)[0] is before:
             return False
-        self._best_ended[trial.repeat_of] = found
-        if self._is_better(found.value, self._incumbent):
-            self._incumbent = found
+        self._best_ended[trial.repeat_of] = trial
+        replaced = before and shown and before.trial_id == shown.trial_id
+        if replaced or self._is_better(trial.value, shown):
+            self._incumbent = _incumbent_of(trial)
         return True
 
     def _clue(self, running: _Running) -> str:
@@ -572,6 +586,13 @@ class TrialLedger:
         diverged = running.stopped_by == "divergence"
         found = clue(train, val, chance_loss=self._rules.chance_loss, diverged=diverged)
         return found.kind if found else ""
+
+
+def _incumbent_of(trial: FinishedTrial) -> Incumbent:
+    """Of a sound trial."""
+    assert trial.value is not None
+    assert trial.best_epoch is not None
+    return Incumbent(trial.trial_id, trial.config, trial.value, trial.best_epoch)
 
 
 def _curves(

@@ -12,7 +12,7 @@ from threadpoolctl import ThreadpoolController
 
 from pipelines.record.goals import Goals
 from pipelines.record.journal import DIRECTIONS, STATES, distribution
-from pipelines.record.trials import NOT_TRAINED, FinishedTrial, State
+from pipelines.record.trials import FinishedTrial, State
 from search_spaces import Config, Float, Int, SearchSpace, Value
 from search_spaces.domains import Domain
 
@@ -103,8 +103,7 @@ class OptunaSampler:
 
     def _as_learned(self, trial: FinishedTrial) -> _Learned:
         """What the sampler is told of a trial."""
-        untrained = trial.stopped_by == NOT_TRAINED
-        if trial.state is State.FAIL or (trial.value is None and not untrained):
+        if trial.state is State.FAIL or (trial.value is None and not trial.untrained):
             return _Learned(State.FAIL)
         if not self._knows_pruned:
             return _Learned(State.COMPLETE, self._values(trial))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from pipelines.record.trials import NOT_TRAINED, FinishedTrial
+from pipelines.record.trials import FinishedTrial
 from pipelines.results.fates import COLOURS, Fate, fate
 from pipelines.results.figures.axes import figure, label
 from pipelines.results.wording import duration
@@ -45,7 +45,7 @@ def timeline_data(trials: Sequence[FinishedTrial], gaps: Sequence[Gap] = ()) -> 
     rows = [
         (number, trial)
         for number, trial in enumerate(trials)
-        if trial.started and trial.stopped_by != NOT_TRAINED
+        if trial.started and not trial.untrained
     ]
     rows.sort(key=lambda row: row[1].started)
     zero = rows[0][1].started if rows else 0.0

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from pipelines.record.files import RunFiles
+from pipelines.record.front import ranked_by
 from pipelines.record.goals import SECONDS, Goals, reached
-from pipelines.record.trials import FinishedTrial, ranked
+from pipelines.record.trials import FinishedTrial
 from pipelines.results import wording
 from pipelines.results.fates import Fate, fate, is_sound
 from pipelines.results.figures.axes import thin
@@ -39,7 +40,8 @@ def trials_data(
     if not trials:
         return {"n": 0}
     rows = {id(trial): row for row, trial in enumerate(trials)}
-    best = [rows[id(trial)] for trial in ranked(trials, metric)]
+    also = () if goals is None else goals.aims[1:]
+    best = [rows[id(trial)] for trial in ranked_by(trials, metric, also)]
     return {
         "n": len(trials),
         "metric": name,

@@ -11,7 +11,7 @@ import pytest
 
 from pipelines.record.events import Events
 from pipelines.record.files import RunFiles
-from pipelines.record.trials import NOT_TRAINED, State
+from pipelines.record.trials import REQUIREMENT, State
 from pipelines.record.writing import Record
 from pipelines.results.findings import Findings
 from pipelines.results.report import write_report
@@ -60,7 +60,7 @@ def test_what_is_too_large_is_a_trial_that_is_not_trained(
     large = [t for t in result.trials if round(100 * float(t.config["x"])) >= 50]
     assert len(result.trials) == 12
     assert result.infeasible == large != []
-    assert {t.stopped_by for t in large} == {NOT_TRAINED}
+    assert {t.stopped_by for t in large} == {REQUIREMENT}
     assert {t.epochs for t in large} == {0}
     assert all(t.n_parameters is not None for t in result.trials)
     run = open_run(tmp_path / "run")
@@ -70,6 +70,33 @@ def test_what_is_too_large_is_a_trial_that_is_not_trained(
     number = run.finished.index(large[0])
     with pytest.raises(ValueError, match=f"`trial` {number} of .* breaks n_parameters<50"):
         candidate(run, str(number))
+
+
+def test_what_is_too_slow_is_stopped_there(without_ray: None, tmp_path: Path) -> None:
+    study = study_of(
+        tmp_path / "run", falls, algo="optuna", trials=4, max_epochs=5, require=["seconds<1e-9"]
+    )
+    result = search(study)
+    assert result.best is None
+    assert [(t.epochs, t.stopped_by, t.broken) for t in result.trials] == [
+        (1, REQUIREMENT, "seconds<1e-09")
+    ] * 4
+    assert not any(t.untrained for t in open_run(tmp_path / "run").finished)
+
+
+def test_of_equal_scores_the_best_is_one_that_no_other_beats(tmp_path: Path) -> None:
+    level: dict[str, Any] = {"value": 0.9, "metrics": {"val_accuracy": 0.9}, "n_parameters": 9}
+    made = [replace(trial, **level) for trial in searched(4, stopped=False)]
+    stopped = replace(made[1], n_parameters=1, state=State.PRUNED, stopped_by="scheduler")
+    small, large = replace(made[2], n_parameters=5), replace(made[3], n_parameters=7)
+    trials = [made[0], stopped, small, large]
+    run = open_run(write_run(tmp_path / "run", trials, also=["n_parameters"]))
+    assert run.best is not None
+    assert run.best.trial_id == run.front[0].trial_id == small.trial_id
+    assert report_page(run).trials["best"] == Findings(run).best_number == 2
+    one = open_run(write_run(tmp_path / "one", trials))
+    assert one.best is not None
+    assert one.best.trial_id == made[0].trial_id
 
 
 @pytest.mark.parametrize(("what", "step"), [((Events, "_add"), 6), ((Record, "append"), 1)])

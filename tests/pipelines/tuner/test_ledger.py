@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.record.goals import Requirement
-from pipelines.record.trials import NOT_TRAINED, FinishedTrial, State
+from pipelines.record.goals import Aim, Requirement
+from pipelines.record.trials import REQUIREMENT, FinishedTrial, State
 from pipelines.tuner.attempts import Attempt, Cause
 from pipelines.tuner.before import Before, Unfinished
 from pipelines.tuner.ledger import (
@@ -528,11 +528,49 @@ def test_a_trial_that_takes_too_long_is_no_longer_the_best() -> None:
     assert told.end("a").broken == "seconds<10"
 
 
+def test_a_trial_that_takes_too_long_is_hopeless_and_one_that_may_take_longer_is_not() -> None:
+    told = Told(requirements=(Requirement("seconds", "<=", 10.0),))
+    told.start("a")
+    assert not told.report("a", 1, 0.9).hopeless
+    told.clock.now = 10.5
+    assert told.report("a", 2, 0.9).hopeless
+    told.ledger.stopped("a", REQUIREMENT)
+    trial = told.end("a")
+    assert (trial.state, trial.stopped_by, trial.broken) == (
+        State.PRUNED,
+        "requirement",
+        "seconds<=10",
+    )
+    assert not trial.untrained
+    assert not trial.cut_short
+    longer = Told(requirements=(Requirement("seconds", ">", 10.0),))
+    longer.start("a")
+    assert not longer.report("a", 1, 0.9).hopeless
+
+
+def test_of_equal_scores_the_better_in_the_further_objectives_is_kept() -> None:
+    sizes = {0.1: 300, 0.2: 200, 0.3: 400}
+    told = Told(also=(Aim("n_parameters", "min"),), size=lambda config: sizes[float(config["lr"])])
+    kept = []
+    for name, lr in (("a", 0.1), ("b", 0.2), ("c", 0.3)):
+        told.ledger.start(Attempt(name), {"lr": lr})
+        assert told.report(
+            name, 1, 0.5, has_weights=True
+        ).save  # its weights may be the ones to keep
+        told.ledger.saved(name)
+        kept.append(told.ledger.end(name).keep_weights)
+    assert kept == [True, True, False]
+    assert told.ledger.incumbent is not None
+    assert told.ledger.incumbent.trial_id == "b"
+    told.ledger.start(Attempt("d"), {"lr": 0.3})
+    assert not told.report("d", 1, 0.4, has_weights=True).save
+
+
 def test_a_network_that_is_too_large_is_counted_and_not_trained() -> None:
     told = Told(requirements=(Requirement("n_parameters", "<", 100.0),), size=lambda config: 100)
     ended = told.ledger.not_trained(Attempt("a"), {"lr": 0.1})
     assert ended is not None
-    assert (ended.trial.state, ended.trial.stopped_by) == (State.PRUNED, NOT_TRAINED)
+    assert (ended.trial.state, ended.trial.stopped_by) == (State.PRUNED, REQUIREMENT)
     assert (ended.trial.n_parameters, ended.trial.broken) == (100, "n_parameters<100")
     assert not ended.trial.cut_short
     progress = told.ledger.progress()

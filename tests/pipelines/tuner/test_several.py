@@ -11,7 +11,7 @@ import pytest
 
 from pipelines.record.front import pareto_front
 from pipelines.record.goals import Aim, Goals, Requirement
-from pipelines.record.trials import NOT_TRAINED, FinishedTrial, State
+from pipelines.record.trials import REQUIREMENT, FinishedTrial, State
 from pipelines.tuner.algorithms import ALGORITHMS, make_sampler
 from pipelines.tuner.optuna_sampler import OptunaSampler
 from pipelines.tuner.samplers import Problem
@@ -33,7 +33,7 @@ def ended(trial_id: str, config: Config, *, required: bool = False, **more: Any)
             config,
             State.PRUNED,
             n_parameters=n,
-            stopped_by=NOT_TRAINED,
+            stopped_by=REQUIREMENT,
             broken=str(SMALL),
         )
     value = 1 - (float(config["x"]) - 0.7) ** 2 - (0 if required else 0.3 / n)
