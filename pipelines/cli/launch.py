@@ -22,7 +22,7 @@ from pipelines.cli.summary import (
     space_lines,
     summary_lines,
 )
-from pipelines.cli.text import print_lines, print_plain, shown
+from pipelines.cli.text import format_seconds, print_lines, print_plain, shown
 from pipelines.cli.watching import Watching
 from pipelines.cluster.connect import Cluster, slot_counter
 from pipelines.cluster.preflight import preflight
@@ -42,6 +42,8 @@ from pipelines.study.run_study import run_study
 from pipelines.study.study import Study
 from pipelines.tuner.algorithms import ALGORITHMS
 from trainables.baselines import N_MODELS
+
+_SHORT = 2.0  # seconds that one waits for without a word
 
 
 def launch(study: Study, connected: Callable[[], Cluster], console: Console) -> StudyResult:
@@ -82,7 +84,11 @@ def launch(study: Study, connected: Callable[[], Cluster], console: Console) -> 
             finish(study, result)
         repeats, ended_by = _repeat(study, cluster, result, console)
         result = replace(result, ended_by=result.ended_by or ended_by)
-        found = {**known, **baseline.result(PATIENCE * (time.monotonic() - started))}
+        patience = PATIENCE * (time.monotonic() - started)
+        if baseline.works and patience > _SHORT:
+            most = format_seconds(patience)
+            print_plain(console, f"waiting   at most {most} for the quick models beside the search")
+        found = {**known, **baseline.result(patience)}
         if found:
             write_baselines(files.baselines, found)
         print_lines(console, summary_lines(study, result, cluster, repeats, found))

@@ -299,8 +299,10 @@ def summary_lines(
     yield f"run       {shown(study.folder)}"
     if cluster.dashboard and not cluster.started_here:
         yield cluster_line(cluster)
-    if result.ended_by and not study.scheduler.pauses:
-        yield f"go on     {to_type('run', resume=shown(study.folder))}"
+    if result.ended_by not in ("", "target value") and not study.scheduler.pauses:
+        budget = study.spec.budget.time_budget or 0.0
+        more = f"{2 * budget:g}" if result.ended_by == "time budget" else None
+        yield f"go on     {to_type('run', resume=shown(study.folder), time_budget=more)}"
     yield f"next      {to_type('report', str(shown(study.folder)))}"
     if result.best is not None:
         yield f"then      {to_type('evaluate', str(shown(study.folder)))}"

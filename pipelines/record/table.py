@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from pipelines.record.front import pareto_front
-from pipelines.record.goals import Goals
+from pipelines.record.goals import Goals, Requirement
 from pipelines.record.trials import FinishedTrial
 
 if TYPE_CHECKING:
@@ -17,12 +17,21 @@ _SPREAD = ("config", "metrics")  # one column for each of their entries
 _ELSEWHERE = ("curve", "curves", "changes", "planned")  # of a trial by epoch: see curves_table()
 
 
-def trials_table(trials: Iterable[FinishedTrial]) -> pd.DataFrame:
+def trials_table(
+    trials: Sequence[FinishedTrial], requirements: Sequence[Requirement] = ()
+) -> pd.DataFrame:
     """One row per trial in the order given: its fields, ``epochs`` and ``diverged``, and a column
-    for each parameter (``param.lr``) and each metric of its best epoch (``metric.val_loss``)."""
+    for each parameter (``param.lr``) and each metric of its best epoch (``metric.val_loss``). What
+    only some searches ask for is a column there alone: ``n_parameters``, and with ``requirements``
+    ``broken``."""
     import pandas as pd
 
-    names = [f.name for f in fields(FinishedTrial) if f.name not in _SPREAD + _ELSEWHERE]
+    unasked = {
+        "broken": not requirements,
+        "n_parameters": all(trial.n_parameters is None for trial in trials),
+    }
+    told = [f.name for f in fields(FinishedTrial) if f.name not in _SPREAD + _ELSEWHERE]
+    names = [name for name in told if not unasked.get(name)]
     rows = [
         {
             **{name: getattr(trial, name) for name in names},

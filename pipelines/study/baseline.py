@@ -100,6 +100,11 @@ class BaselineProcess:
             self._watching.join()
         return self._done()
 
+    @property
+    def works(self) -> bool:
+        """Whether a model is still to come."""
+        return self._process is not None and self._process.poll() is None
+
     def _done(self) -> Baselines:
         written = os.pread(self._found.fileno(), os.fstat(self._found.fileno()).st_size, 0)
         lines = written.decode().splitlines(keepends=True)

@@ -34,7 +34,7 @@ def write_table(files: RunFiles, trials: Sequence[FinishedTrial], goals: Goals) 
     """
     if goals.several:
         _write(front_table(trials, goals), files.front)
-    return _write(trials_table(trials), files.table)
+    return _write(trials_table(trials, goals.requirements), files.table)
 
 
 def _write(table: pd.DataFrame, path: Path) -> Path:

@@ -238,7 +238,7 @@ class Run:
     @property
     def trials(self) -> pd.DataFrame:
         """One row per finished trial: see :func:`pipelines.record.table.trials_table`."""
-        return trials_table(self.finished)
+        return trials_table(self.finished, self.goals.requirements)
 
     @property
     def curves(self) -> pd.DataFrame:

@@ -274,7 +274,9 @@ def test_a_time_budget_ends_the_search_and_keeps_what_was_reached(
     cluster: Cluster, capsys: pytest.CaptureFixture[str]
 ) -> None:
     search("--trials", "100000", "--time-budget", "8s", "--max-epochs", "100000")
-    assert "stopped at the time budget" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "stopped at the time budget" in shown
+    assert "--time-budget" in next(line for line in shown.splitlines() if line.startswith("go on"))
     assert any(t.stopped_by == "time budget" for t in open_run("runs/it").finished)
 
 

@@ -215,8 +215,7 @@ def test_the_table_has_a_row_per_trial_and_a_column_per_parameter_and_metric(
         rows = list(csv.DictReader(file))
     attributes = {
         "trial_id", "state", "stopped_by", "value", "best_epoch", "epochs", "seed", "repeat_of",
-        "started", "seconds", "node", "gpus", "error", "machines_lost", "failures",
-        "n_parameters", "broken",
+        "started", "seconds", "node", "gpus", "error", "machines_lost", "failures", "n_parameters",
         "processes_lost", "out_of_memory", "clue", "resumed", "diverged",
     }  # fmt: skip
     params = {f"param.{name}" for name in SPACE.domains}

@@ -90,7 +90,7 @@ def test_each_trial_has_the_first_free_place_of_its_node() -> None:
 def test_what_was_not_trained_had_no_place() -> None:
     trials = [
         made([0.1], started=1000.0, seconds=60.0, node="a"),
-        replace(made([0.1], started=1010.0), stopped_by=REQUIREMENT, node=""),
+        replace(made([0.1], started=1010.0), curve={}, stopped_by=REQUIREMENT, node=""),
     ]
     assert timeline_data(trials).places == ["a"]
 

@@ -139,6 +139,9 @@ def test_the_front_in_record_and_page(run_folder: Path) -> None:
     assert all(t.state is State.COMPLETE and not t.broken for t in front)
     assert front[0] == run.best
     write_table(RunFiles(run_folder), run.finished, run.goals)
+    trials = pd.read_csv(run_folder / "trials.csv")
+    assert list(trials["n_parameters"]) == [t.n_parameters for t in run.finished]
+    assert list(trials["broken"].fillna("")) == [t.broken for t in run.finished]
     table = pd.read_csv(run_folder / "front.csv")
     assert list(table["number"]) == [run.finished.index(t) for t in front]
     assert list(table["n_parameters"]) == [t.n_parameters for t in front]
