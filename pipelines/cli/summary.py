@@ -105,7 +105,7 @@ def _goal_lines(study: Study) -> Iterator[str]:
     if goals.several:
         told = ", ".join(f"{aim.name} ({aim.mode})" for aim in goals.aims[1:])
         yield f"also      {told}: a Pareto front"
-        if study.spec.stopping.scheduler != "none":
+        if study.spec.stopping.scheduler != "none" and not study.scheduler.changes_configs:
             yield (
                 f"note      trials are stopped by {study.metric_name} alone, and only those that "
                 "train to the end can be on the front: --scheduler none stops none"

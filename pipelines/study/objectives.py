@@ -9,9 +9,10 @@ import numpy as np
 from cyclopts import Parameter
 from pydantic import AfterValidator
 
-from pipelines.record.goals import BESIDE, SIZE, Goals, read_aim, read_requirement
+from pipelines.record.goals import BESIDE, SECONDS, SIZE, Goals, read_aim, read_requirement
 from pipelines.study.settings import one_of
 from pipelines.tuner.algorithms import ALGORITHMS
+from pipelines.tuner.schedulers import SCHEDULERS
 from search_spaces import SearchSpace
 from trainables.data.datasets import TrialData
 from trainables.networks import Network
@@ -49,6 +50,17 @@ def check_objectives(metric: str | None, also: Sequence[str], algo: str) -> None
         raise ValueError(
             f"`also` {also[0]}: `algo={algo}` searches for one objective; {', '.join(able)} take "
             "several"
+        )
+
+
+def check_seconds(goals: Goals, scheduler: str) -> None:
+    """Raises ``ValueError`` where the scheduler makes trials wait, and their seconds count."""
+    if SCHEDULERS[scheduler].pauses and SECONDS in goals.names:
+        option = "also" if SECONDS in [aim.name for aim in goals.aims] else "require"
+        others = [name for name, each in SCHEDULERS.items() if not each.pauses]
+        raise ValueError(
+            f"`{option}` {SECONDS}: `scheduler={scheduler}` lets trials pause, and their seconds "
+            f"would count that; {', '.join(others)} do not"
         )
 
 

@@ -10,7 +10,12 @@ import numpy as np
 from pipelines.record.trials import FinishedTrial
 from pipelines.study.folders import check_no_run_in, new_run_folder, resolve_storage
 from pipelines.study.narrowing import bound_parameters, check_sizes, for_data, narrow
-from pipelines.study.objectives import check_names, check_objectives, check_reachable
+from pipelines.study.objectives import (
+    check_names,
+    check_objectives,
+    check_reachable,
+    check_seconds,
+)
 from pipelines.study.references import import_space, import_trainable
 from pipelines.study.runs import Run, open_run, recorded_space
 from pipelines.study.seeding import load_configs, load_history
@@ -80,6 +85,7 @@ def resolve(
     spec = spec.but(problem={"metric": metric})
     goals = spec.problem.goals
     check_objectives(metric, spec.problem.also, spec.search.algo)  # the metric may be the default
+    check_seconds(goals, spec.stopping.scheduler)
     if spec.problem.trainable is None:
         check_names(goals, data)
     notes: list[str] = []

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pipelines.record.front import ranked_by
 from pipelines.record.goals import Aim
-from pipelines.record.trials import FinishedTrial, State
+from pipelines.record.trials import REQUIREMENT, FinishedTrial, State
 from trainables.training.metrics import METRICS
 
 
@@ -63,6 +63,7 @@ class StudyResult:
 
     @property
     def epochs_saved(self) -> int:
-        """Epochs that the scheduler and the divergence guard did not let run."""
-        stopped = [t for t in self.trials if t.stopped_by == "scheduler"]
+        """Epochs that the scheduler, a requirement and the divergence guard did not let run."""
+        by = ("scheduler", REQUIREMENT)
+        stopped = [t for t in self.trials if t.stopped_by in by and not t.untrained]
         return sum(self.max_epochs - t.epochs for t in [*stopped, *self.diverged])

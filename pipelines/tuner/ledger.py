@@ -440,7 +440,7 @@ class TrialLedger:
 
     def _change(self, running: _Running, epoch: int, config: Config) -> None:
         """Population based training changes a trial's config: its value is that of the latest."""
-        running.config = config
+        running.config, running.n_parameters = config, self._size(config)
         running.reached.changes[epoch] = config
         running.reached.best, running.reached.fits = None, False
         self._forget(running.attempt.trial_id)

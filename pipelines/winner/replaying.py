@@ -48,7 +48,10 @@ def check_replayable(run: Run, trial: FinishedTrial) -> None:
             "mid-training: by itself it cannot be trained again"
         )
     if not trial.curve:
-        raise ValueError(f"`trial` {trial.trial_id} of {run.files.folder} has reported no epoch")
+        why = f", as it breaks {trial.broken}" if trial.untrained else ""
+        raise ValueError(
+            f"`trial` {trial.trial_id} of {run.files.folder} has reported no epoch{why}"
+        )
 
 
 def replay(

@@ -17,13 +17,14 @@ from pipelines.results.findings import Findings
 from pipelines.results.report import write_report
 from pipelines.results.run_page import report_page
 from pipelines.study.finish import write_table
+from pipelines.study.prepare import resolve
 from pipelines.study.runs import open_run
 from pipelines.study.study import Study
 from pipelines.winner.candidates import candidate
 from search_spaces import SPACES
 from tests.pipelines.recorded import write_run
 from tests.pipelines.results.made import searched
-from tests.pipelines.running import study_of
+from tests.pipelines.running import spec_of, study_of
 from tests.pipelines.study.without_ray import Curve, going_on, search, search_until, without_ray
 
 __all__ = ["without_ray"]
@@ -70,6 +71,18 @@ def test_what_is_too_large_is_a_trial_that_is_not_trained(
     number = run.finished.index(large[0])
     with pytest.raises(ValueError, match=f"`trial` {number} of .* breaks n_parameters<50"):
         candidate(run, str(number))
+
+
+@pytest.mark.parametrize(
+    ("goals", "option"),
+    [({"also": ["seconds"]}, "also"), ({"require": ["seconds<9"]}, "require")],
+)
+def test_seconds_in_which_a_trial_waits_are_no_objective(
+    goals: dict[str, Any], option: str
+) -> None:
+    spec = spec_of(scheduler="hyperband", **goals)
+    with pytest.raises(ValueError, match=f"`{option}` seconds: `scheduler=hyperband` lets trials"):
+        resolve(spec)
 
 
 def test_what_is_too_slow_is_stopped_there(without_ray: None, tmp_path: Path) -> None:

@@ -152,12 +152,13 @@ def test_where_less_is_better() -> None:
 
 
 def test_a_change_of_the_config_begins_a_new_value() -> None:
-    told = Told()
+    told = Told(size=lambda config: round(1000 * float(config["lr"])))
     told.start("a")
     told.report("a", 1, 0.9)
     changed = Report(2, 0.5, {"val_accuracy": 0.5})
     told.ledger.report("a", changed, {"lr": 0.2})
     trial = told.end("a")
+    assert trial.n_parameters == 200
     assert (trial.config, trial.changes) == ({"lr": 0.2}, {2: {"lr": 0.2}})
     assert (trial.value, trial.best_epoch) == (0.5, 2)
 
