@@ -21,8 +21,8 @@ def predict(
     ] = None,
 ) -> None:
     """Write a prediction for each row of a table, or for each image, as CSV."""
-    # Before torch is there. Where others use the processors too, threads that wait for each other
-    # by turning round take 40 times as long: 78 s for 327,000 rows, and 9 s so.
+    # Before torch is there. Where others use the processors too, threads that turn round while they
+    # wait for each other take 40 times as long: 7.3 s and not 0.18 s for 27,644 rows on two cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from pipelines.cli.predict import run_predict
 

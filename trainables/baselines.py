@@ -21,7 +21,7 @@ import numpy as np
 if TYPE_CHECKING:
     from trainables.data.datasets import TrialData
 
-SECONDS = 30.0  # of computing, after which gradient boosting adds no more trees
+SECONDS = 30.0  # of computing that gradient boosting takes, about
 # Values (samples times features) up to which a model is quick on one core.
 MOST_LINEAR, MOST_BOOSTED = 100_000_000, 50_000_000
 # The values are sorted into bins again for each: a dozen steps would take three times as long.
@@ -104,8 +104,8 @@ def _fit(model: Any, x: np.ndarray, y: np.ndarray) -> None:
     if not getattr(model, "warm_start", False):
         return
     for trees in _TREES[1:]:
-        # A step takes about as long as all before it.
-        if model.n_iter_ < model.max_iter or time.process_time() - started >= SECONDS / 2:
+        # A step takes about as long as all before it: from two thirds on it would be too long.
+        if model.n_iter_ < model.max_iter or time.process_time() - started >= SECONDS * 2 / 3:
             return
         model.set_params(max_iter=trees)
         model.fit(x, y)
