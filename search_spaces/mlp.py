@@ -1,7 +1,8 @@
 """The space of multi-layer perceptrons: how many layers, how wide each, and how to train them."""
 
-from search_spaces.domains import AtLeast, Choice, Config, Domain, Float, Int, OneOf
+from search_spaces.domains import AtLeast, Choice, Domain, Float, Int, OneOf
 from search_spaces.policies import policy_domains
+from search_spaces.portfolio import MLP_PORTFOLIO
 from search_spaces.space import SearchSpace
 from trainables.training.optimizers import OPTIMIZERS
 
@@ -32,24 +33,6 @@ TABLE_INPUTS: dict[str, Domain] = {
     "cat_embedding": Choice((False, True)),
 }
 
-THREE_LAYERS: Config = {
-    "n_layers": 3,
-    "width_1": 256,
-    "width_2": 256,
-    "width_3": 256,
-    "activation": "relu",
-    "dropout": 0.1,
-    "batch_norm": False,
-    "optimizer": "adamw",
-    "lr": 2e-3,
-    "policy": "one_cycle",
-    "base_lr_ratio": 0.1,
-    "base_momentum": 0.85,
-    "max_momentum": 0.95,
-    "weight_decay": 1e-2,
-    "batch_size": 256,
-}
-
 MLP_SPACE = SearchSpace(
     {
         "n_layers": Int(1, MAX_LAYERS),
@@ -69,58 +52,5 @@ MLP_SPACE = SearchSpace(
     },
     grid_levels={"n_layers": 3, "lr": 6, "batch_norm": 2},
     if_missing={"num_embedding": "none", "cat_embedding": False},
-    try_first=(
-        {  # LeNet-300-100 (LeCun et al. 1998), with AdamW at its authors' learning rate and decay
-            "n_layers": 2,
-            "width_1": 300,
-            "width_2": 100,
-            "num_embedding": "none",
-            "cat_embedding": False,
-            "activation": "relu",
-            "dropout": 0.0,
-            "batch_norm": False,
-            "optimizer": "adamw",
-            "lr": 1e-3,
-            "policy": "constant",
-            "momentum": 0.9,
-            "weight_decay": 1e-2,
-            "batch_size": 128,
-        },
-        {  # the tabular MLP of Gorishniy et al. (2021), in SGD's terms of He et al. (2016)
-            "n_layers": 3,
-            "width_1": 256,
-            "width_2": 256,
-            "width_3": 256,
-            "num_embedding": "none",
-            "cat_embedding": False,
-            "activation": "relu",
-            "dropout": 0.1,
-            "batch_norm": True,
-            "optimizer": "sgd",
-            "lr": 0.1,
-            "policy": "step",
-            "momentum": 0.9,
-            "decay_rate": 0.1,
-            "n_drops": 2,
-            "weight_decay": 1e-4,
-            "batch_size": 128,
-        },
-        # RealMLP's three layers of 256 (Holzmueller et al. 2024, table A.1) with the embedding of
-        # numbers of TabM (Gorishniy et al. 2025), and with its own: what did best on the large
-        # tables of benchmarks/panel.py.
-        {
-            **THREE_LAYERS,
-            "num_embedding": "piecewise_linear",
-            "num_embedding_size": 8,
-            "n_bins": 32,
-            "cat_embedding": True,
-        },
-        {
-            **THREE_LAYERS,
-            "num_embedding": "periodic",
-            "num_embedding_size": 4,
-            "frequency_scale": 1.0,
-            "cat_embedding": False,
-        },
-    ),
+    try_first=MLP_PORTFOLIO,
 )

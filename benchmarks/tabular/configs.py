@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from search_spaces import Config
-from search_spaces.mlp import THREE_LAYERS
+from search_spaces.portfolio import THREE_LAYERS
 
 # What each network of the comparison shares: RealMLP's three layers of 256 (Holzmueller et al.
 # 2024, arXiv 2407.04491, table A.1), with what MLP_SPACE had before.

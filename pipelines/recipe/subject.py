@@ -14,7 +14,7 @@ from pydantic import model_validator
 from pipelines.study.settings import Columns, File, NotNegative, Settings
 from pipelines.study.spec import Model, RunFolder, Source
 from pipelines.study.yaml_file import read_yaml
-from search_spaces import SPACES
+from search_spaces import SPACES, Config, SearchSpace
 from search_spaces.policies import policy_domains
 from trainables.data.datasets import TrialData, load
 from trainables.data.reading import AS_IT_LOOKS, Reading
@@ -89,13 +89,18 @@ def find_subject(settings: SubjectSettings) -> Subject:
     if settings.from_ is not None:
         return _of_run(settings.from_, settings)
     name, path = settings.model or "mlp", settings.config
-    values = SPACES[name].try_first[0] if path is None else _read(path)
+    values = _of_space(SPACES[name]) if path is None else _read(path)
     if (policy := values.get("policy", "constant")) not in POLICIES:
         raise ValueError(f"`config` {path}: the policy {policy} is none of {', '.join(POLICIES)}")
     data = settings.data or "digits"
     return Subject(
         name, _constant(values), data, settings.target, 1.0, settings.seed or 0, settings.reading
     )
+
+
+def _of_space(space: SearchSpace) -> Config:
+    """The first that it tries, without what only some data have a use for."""
+    return space.active_part({**space.try_first[0], **space.if_missing})
 
 
 def _of_run(folder: Path, settings: SubjectSettings) -> Subject:

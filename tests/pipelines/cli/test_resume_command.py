@@ -10,12 +10,12 @@ from pipelines import run
 from pipelines.cli.command import USAGE, main
 from pipelines.cluster.connect import Cluster
 from pipelines.tuner.schedulers import SCHEDULERS
-from search_spaces import SPACES
+from tests.configs import LENET
 from tests.pipelines.recorded import write_run
 from tests.pipelines.results.made import made
 from trainables.data.datasets import load
 
-TRIAL = made([0.5, 0.6], config=SPACES["mlp"].try_first[0])
+TRIAL = made([0.5, 0.6], config=LENET)
 
 
 def refused(capsys: pytest.CaptureFixture[str], *options: str) -> str:

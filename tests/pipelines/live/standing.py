@@ -10,10 +10,10 @@ from typing import Any
 from pipelines.record.files import RunFiles
 from pipelines.record.live import Driver, Live, write_live
 from pipelines.record.trials import FinishedTrial, State
-from search_spaces import SPACES
+from tests.configs import LENET
 from tests.pipelines.results.made import made
 
-CONFIG = SPACES["mlp"].try_first[0]
+CONFIG = LENET
 
 
 def running(values: list[float], trial_id: str = "r", **more: Any) -> FinishedTrial:

@@ -178,7 +178,7 @@ def test_a_run_is_tested(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("model", SPACES)
 def test_without_a_config_the_first_of_the_space_is_tested(model: str) -> None:
     subject = find_subject(SubjectSettings(model=model))
-    first = SPACES[model].try_first[0]
+    first = {**SPACES[model].try_first[0], **SPACES[model].if_missing}
     config = NETWORKS[model].config.from_dict(subject.config)
     assert config.policy == "constant"
     assert subject.config["momentum"] == 0.9

@@ -19,6 +19,7 @@ from pipelines.results.page.render import Head, page_json, render, render_json
 from pipelines.results.run_page import report_page
 from pipelines.study.runs import open_run
 from search_spaces import SPACES, Choice, Float, SearchSpace
+from tests.configs import LENET
 from tests.pipelines.recorded import write_run
 from tests.pipelines.results.made import DIVERGED, FAILED, STOPPED, made, searched
 
@@ -35,7 +36,6 @@ ORDER = [
     "trials",
     "again",
 ]
-LENET = SPACES["mlp"].try_first[0]
 ONE = SearchSpace({"lr": Float(1e-4, 1.0, log=True)})
 HOSTILE = '</script><script>alert("x")</script><img src=x onerror=alert(1)>'
 

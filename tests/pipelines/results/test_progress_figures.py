@@ -12,7 +12,7 @@ from pipelines.results.figures.best_so_far import best_so_far_data, best_so_far_
 from pipelines.results.figures.curves import curves_data, curves_figure
 from pipelines.results.figures.rates import rates_data
 from pipelines.results.figures.side_by_side import side_by_side_figure
-from search_spaces import SPACES
+from tests.configs import LENET
 from tests.pipelines.results.made import COMPLETE, DIVERGED, FAILED, STOPPED, made
 from trainables.training.metrics import METRICS
 
@@ -93,7 +93,7 @@ def test_runs_side_by_side_begin_with_their_first_value_and_step_at_each_best() 
 
 
 def test_rates_of_our_own_network_are_those_of_each_step() -> None:
-    config = {**SPACES["mlp"].try_first[0], "batch_size": 10}
+    config = {**LENET, "batch_size": 10}
     trial = made([0.1, 0.2], config=config)
     data = rates_data(trial, "mlp", n_train=20, max_epochs=3)
     assert data is not None
@@ -111,7 +111,7 @@ def test_rates_that_are_not_known_are_those_that_were_reported() -> None:
 
 
 def test_rates_of_a_config_that_changed_are_those_that_were_reported() -> None:
-    config = SPACES["mlp"].try_first[0]
+    config = LENET
     changed = made([0.1], config=config, changes={1: {"lr": 0.5}}, curves={"lr": [0.5]})
     data = rates_data(changed, "mlp", 20, 3)
     assert data is not None

@@ -17,11 +17,10 @@ from pipelines.results.comparison_page import comparison_page
 from pipelines.results.endings import unfinished
 from pipelines.results.page.model import Table, Words
 from pipelines.study.runs import open_run
-from search_spaces import SPACES
+from tests.configs import LENET
 from tests.pipelines.recorded import write_run
 from tests.pipelines.results.made import made, searched
 
-LENET = SPACES["mlp"].try_first[0]
 TRIAL = made([0.5, 0.6], config=LENET)
 
 

@@ -13,12 +13,12 @@ from pipelines.cli.command import main
 from pipelines.record.trials import FinishedTrial, State
 from pipelines.results.figures.schedule import schedule_data, schedule_figure
 from pipelines.results.schedule import write_schedule
-from search_spaces import SPACES, Config
+from search_spaces import Config
+from tests.configs import LENET, STEPPED
 from tests.pipelines.recorded import write_run
 from trainables.training.config import TrainingConfig
 from trainables.training.schedules import POLICIES
 
-LENET, TABULAR = SPACES["mlp"].try_first[:2]
 ONE_CYCLE: Config = {
     **{name: value for name, value in LENET.items() if name != "momentum"},
     "policy": "one_cycle",
@@ -96,7 +96,7 @@ def test_the_picture_shows_the_data(policy: str) -> None:
 
 
 def test_a_run_has_the_schedule_of_its_best_trial(tmp_path: Path, drawn: list[Figure]) -> None:
-    diverged = trial(2, TABULAR, 0.99, state=State.PRUNED, stopped_by="divergence")
+    diverged = trial(2, STEPPED, 0.99, state=State.PRUNED, stopped_by="divergence")
     run = write(tmp_path / "run", trial(0, LENET, 0.8), trial(1, ONE_CYCLE, 0.9), diverged)
     assert write_schedule(run) == run / "schedule.html"
     rate = drawn[0].data[0]

@@ -11,11 +11,10 @@ from pipelines.results.findings import Findings
 from pipelines.results.sections.places import places
 from pipelines.results.working_time import gaps, in_working_time
 from pipelines.study.runs import Run, open_run
-from search_spaces import SPACES
+from tests.configs import LENET
 from tests.pipelines.recorded import write_run
 from tests.pipelines.results.made import made
 
-LENET = SPACES["mlp"].try_first[0]
 BEGUN, HOURS = 1_700_000_000.0, 7200.0
 
 

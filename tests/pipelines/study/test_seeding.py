@@ -12,7 +12,7 @@ from pipelines.study.seeding import load_configs, load_history
 from pipelines.tuner.algorithms import ALGORITHMS, make_sampler
 from pipelines.tuner.samplers import Problem
 from search_spaces import SPACES, Choice, Config, Float, Int, OneOf, SearchSpace
-from search_spaces.mlp import THREE_LAYERS
+from search_spaces.portfolio import THREE_LAYERS
 from tests.pipelines.recorded import write_run
 
 LEARNING = [name for name in ALGORITHMS if name != "grid"]

@@ -13,6 +13,7 @@ from pipelines.study.prepare import resolve
 from pipelines.study.range_first import range_space
 from pipelines.study.tests_first import run_tests_first
 from search_spaces import SPACES, Choice, Float, SearchSpace
+from tests.configs import LENET, STEPPED
 from tests.pipelines.running import spec_of
 from trainables.data.datasets import TrialData, load
 from trainables.networks import NETWORKS
@@ -63,7 +64,7 @@ def test_batches_that_do_not_fit_are_left_out(digits: TrialData) -> None:
 
 
 def test_no_batch_that_fits_is_one_clear_error(digits: TrialData) -> None:
-    first = SPACES["mlp"].try_first[0]
+    first = LENET
     space = SPACES["mlp"].replace({"batch_size": Choice((512,))})
     rows = bound_batch_size(
         SPACES["mlp"], MLP, digits, first=first, memory=None, seed=0, device=CPU
@@ -92,9 +93,7 @@ def test_memory_alone_bounds_nothing() -> None:
 
 
 def test_configs_that_the_tests_leave_out_are_counted_aloud(digits: TrialData) -> None:
-    low, inside = (
-        {**c, "lr": lr} for c, lr in zip(SPACES["mlp"].try_first[:2], (1e-4, 0.01), strict=True)
-    )
+    low, inside = ({**c, "lr": lr} for c, lr in zip((LENET, STEPPED), (1e-4, 0.01), strict=True))
     space = replace(SPACES["mlp"], try_first=(inside, low))
     after = run_tests_first(spec_of(lr_range_test=True), space, MLP, digits, (low, inside))
     assert after.start_with == (inside,)

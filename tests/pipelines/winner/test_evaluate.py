@@ -20,14 +20,14 @@ from pipelines.results.run_page import report_page
 from pipelines.study.runs import open_run
 from pipelines.winner import evaluation
 from pipelines.winner.candidates import best_candidates, candidate, winner
-from search_spaces import SPACES
+from tests.configs import LENET
 from tests.pipelines.recorded import write_run
 from trainables.data.datasets import TestData, load, load_test
 from trainables.training.metrics import metrics_of
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
 
-CONFIG = {**SPACES["mlp"].try_first[0], "width_1": 16, "width_2": 16, "lr": 0.01}
+CONFIG = {**LENET, "width_1": 16, "width_2": 16, "lr": 0.01}
 
 
 def trial(name: str, value: float, **more: object) -> FinishedTrial:

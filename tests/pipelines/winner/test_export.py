@@ -27,6 +27,7 @@ from pipelines.record.looks import Look, add_look
 from pipelines.record.trials import FinishedTrial, State
 from pipelines.winner import exporting
 from search_spaces import SPACES, Float, SearchSpace
+from tests.configs import LENET
 from tests.pipelines.recorded import write_run
 from trainables.data import table_streams
 from trainables.data.datasets import TrialData, load
@@ -62,7 +63,11 @@ def searched(
     """A run as a search would have left it: its second epoch was the best."""
     torch.set_num_threads(1)
     data = load(source, target=target)
-    config = {**SPACES[model].try_first[0], **SMALL[model], **changes}
+    config = {
+        **(LENET if model == "mlp" else SPACES[model].try_first[0]),
+        **SMALL[model],
+        **changes,
+    }
     best, epochs = {}, []
     training = NETWORKS[model](config, data, max_epochs=3, seed=5, device=CPU)
     for metrics, network in training:

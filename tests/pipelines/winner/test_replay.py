@@ -17,6 +17,7 @@ from pipelines.study.circumstances import machine, versions
 from pipelines.tuner.attempts import Attempt
 from pipelines.tuner.ledger import Report, Rules, TrialLedger
 from search_spaces import SPACES, Float
+from tests.configs import STEPPED
 from tests.pipelines.recorded import write_run
 from trainables.data.datasets import load, load_folds
 from trainables.networks import NETWORKS
@@ -24,7 +25,7 @@ from trainables.training.cross_validation import CrossValidated
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
 
-CONFIG = {**SPACES["mlp"].try_first[1], "width_1": 12, "width_2": 12, "width_3": 8}
+CONFIG = {**STEPPED, "width_1": 12, "width_2": 12, "width_3": 8}
 
 
 def trained(metric: str, epochs: int, data: Any, trainable: Any, **config: Any) -> FinishedTrial:

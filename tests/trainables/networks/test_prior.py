@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from search_spaces import SPACES
+from tests.configs import LENET
 from trainables.data.datasets import TrialData, load, with_balanced_classes
 from trainables.networks import NETWORKS
 from trainables.smith.lr_range_rule import suggest_bounds
@@ -50,7 +51,7 @@ def test_a_regression_begins_at_the_mean() -> None:
 
 def test_a_size_is_counted_without_making_the_network() -> None:
     data = load("wine")
-    config = {**SPACES["mlp"].try_first[0], "width_1": 3, "width_2": 2}
+    config = {**LENET, "width_1": 3, "width_2": 2}
     assert NETWORKS["mlp"].size(config, data) == 13 * 3 + 3 + 3 * 2 + 2 + 2 * 3 + 3
 
 
@@ -61,7 +62,7 @@ def test_where_batches_are_too_noisy_the_bounds_are_read_off_the_validation_loss
     data = TrialData(
         "weak", "classification", x[:4000], y[:4000], x[4000:], y[4000:], 2, ("a", "b"), ""
     )
-    config = {**SPACES["mlp"].try_first[0], "batch_size": 64}
+    config = {**LENET, "batch_size": 64}
     test = run_range_test(NETWORKS["mlp"], config, data, device=CPU)
     with pytest.raises(ValueError, match="no usable slope"):
         suggest_bounds(test.lrs, test.train_losses)
