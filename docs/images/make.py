@@ -1,6 +1,6 @@
 """Makes the pictures of the README from a real search: needs Chromium.
 
-python docs/images/make.py
+python -m docs.images.make
 """
 
 from __future__ import annotations
