@@ -136,6 +136,11 @@ def _as_set(
     """
     settings, seed = spec.space, spec.search.seed
     if network is not None:
+        for name, only in network.without_use(data).items():
+            if name in space.domains and settings.fix.get(name, only) != only:
+                raise ValueError(
+                    f"`fix` {name}={settings.fix[name]}: '{data.name}' has no column for it"
+                )
         space = for_data(space, network, data)
     space = narrow(space, settings.fix, settings.range)
     if not settings.portfolio:
