@@ -62,7 +62,10 @@ def sabotages_the_first_time(marker: Path, name: str) -> Any:
     return trainable
 
 
-@pytest.mark.parametrize("name", SABOTAGE)
+@pytest.mark.parametrize(
+    "name",
+    ["trained_in_float64", pytest.param("a_thread_that_spins", marks=pytest.mark.slow)],
+)
 def test_a_trial_after_a_saboteur_is_as_in_a_fresh_process(
     cluster: Cluster, folder: Path, tmp_path: Path, name: str
 ) -> None:
