@@ -35,10 +35,11 @@ from pipelines.tuner.callback import InSequence, OneByOne
 from pipelines.tuner.gauges import Gauges
 from pipelines.tuner.judge import Judge
 from pipelines.tuner.kept import KEPT, KeptStates
-from pipelines.tuner.ledger import Rules, TrialLedger
+from pipelines.tuner.ledger import TrialLedger
 from pipelines.tuner.live import LiveState
 from pipelines.tuner.progress import Observer
 from pipelines.tuner.rebuilding import resumed_sampler, tell_again
+from pipelines.tuner.reports import Rules
 from pipelines.tuner.schedulers import SCHEDULERS, Scheduler
 from pipelines.tuner.searcher import StudySearcher
 from pipelines.tuner.sources import (

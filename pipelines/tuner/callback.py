@@ -19,10 +19,11 @@ from pipelines.record.writing import Record
 from pipelines.tuner.attempts import Attempt, Cause, pack, unpack
 from pipelines.tuner.judge import Judge
 from pipelines.tuner.kept import KeptStates
-from pipelines.tuner.ledger import Decision, Ended, Report, TrialLedger
+from pipelines.tuner.ledger import TrialLedger
 from pipelines.tuner.live import LiveState
 from pipelines.tuner.outcome import Failure, failure_of, gpus_of
 from pipelines.tuner.progress import Observer
+from pipelines.tuner.reports import Decision, Ended, Report
 from pipelines.tuner.searcher import StudySearcher
 from pipelines.tuner.trial import (
     FINISHED,

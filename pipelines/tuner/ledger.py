@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from pipelines.record.front import ranked_by
-from pipelines.record.goals import SECONDS, SIZE, Aim, Requirement, told
+from pipelines.record.goals import SECONDS, SIZE, Requirement, told
 from pipelines.record.trials import REQUIREMENT, FinishedTrial, State, ranked
 from pipelines.tuner.attempts import Attempt, Cause
 from pipelines.tuner.before import Before, Unfinished
 from pipelines.tuner.progress import Incumbent, Progress
+from pipelines.tuner.reports import Decision, Ended, Report, Rules
+from pipelines.tuner.running import Reached, Running, curves_of
 from search_spaces import Config
 from trainables.training.clues import clue
 from trainables.training.metrics import METRICS
@@ -27,112 +29,6 @@ LAST_SAVE = 5.0  # seconds that a study which is to end waits for them
 FAILURES_IN_A_ROW = 3  # from the start: the trainable is broken, not one config
 SILENT = 300.0  # seconds without an epoch at which a trial may count as hung
 SILENT_TIMES = 20  # the longest that any trial of the study has needed for one
-_DIGITS = 6  # of what a curve keeps of a number
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What the ledger goes by."""
-
-    metric: str  # a name in METRICS
-    trials: int  # that are asked for
-    max_failures: int = 0  # times that a trial which fails is tried again
-    trial_timeout: float | None = None  # seconds without an epoch; None: as the others' epochs say
-    time_budget: float | None = None  # seconds
-    target_value: float | None = None
-    chance_loss: float | None = None  # of a model that has learnt nothing, where it is known
-    best_before: float | None = None  # of the history: what is no better is no new best
-    keep: int = 0  # of how many of the best trials the state is kept, to be trained on
-    saves_last: bool = False  # trials that run when the study is to end, to go on from there
-    also: tuple[Aim, ...] = ()  # further objectives: they decide where values are equal
-    requirements: tuple[Requirement, ...] = ()  # what breaks one is never the best
-    size: Callable[[Config], int] | None = None  # of a config's network, where somebody asks
-
-    def broken(self, known: Mapping[str, float]) -> tuple[Requirement, ...]:
-        """The requirements that do not hold of what is ``known``; others are left aside."""
-        return tuple(r for r in self.requirements if r.name in known and not r.holds(known[r.name]))
-
-
-@dataclass(frozen=True)
-class Report:
-    """What a trial says of an epoch; every number is finite."""
-
-    epoch: int  # counted from 1
-    value: float  # the metric searched for; of a diverged trial its worst score
-    metrics: Mapping[str, float]  # all of them
-    diverged: bool = False
-    has_weights: bool = False  # there is a model to save
-    has_state: bool = False  # the training can go on from a checkpoint
-    last: bool = False  # no epoch comes after it
-    node: str = ""  # the address of its machine
-    leaving: bool = False  # which is about to be taken away
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What follows from a report."""
-
-    save: bool = False
-    new_best: Incumbent | None = None
-    hopeless: bool = False  # whatever it reaches, the trial will break a requirement
-
-
-@dataclass(frozen=True)
-class Ended:
-    """The end of a trial, and whether its weights are those to keep of its group: of all trials, or
-    of all repeats of one config. ``keep_state`` where it may be trained on, and of which trials the
-    state is then wanted no more."""
-
-    trial: FinishedTrial
-    keep_weights: bool = False
-    keep_state: bool = False
-    drop_states: tuple[FinishedTrial, ...] = ()
-
-
-@dataclass
-class _Reached:
-    """What a trial has reached, up to an epoch."""
-
-    curve: dict[int, float] = field(default_factory=dict)
-    metrics: dict[int, Mapping[str, float]] = field(default_factory=dict)
-    short: dict[int, Mapping[str, float | None]] = field(default_factory=dict)  # for its curves
-    best: Incumbent | None = None
-    fits: bool = False  # whether that breaks no requirement
-    changes: dict[int, Config] = field(default_factory=dict)
-
-    def copy(self) -> _Reached:
-        """What is noted later is not in it."""
-        return _Reached(
-            dict(self.curve),
-            dict(self.metrics),
-            dict(self.short),
-            self.best,
-            self.fits,
-            dict(self.changes),
-        )
-
-    def note(self, epoch: int, value: float, metrics: Mapping[str, float]) -> None:
-        self.curve[epoch], self.metrics[epoch] = value, metrics
-        self.short[epoch] = {name: shortened(number) for name, number in metrics.items()}
-
-
-@dataclass
-class _Running:
-    attempt: Attempt
-    config: Config
-    started: float
-    started_at: float  # by the clock on the wall
-    saved_at: float
-    heard_at: float
-    gpus: float = 0.0
-    reached: _Reached = field(default_factory=_Reached)
-    saved: _Reached = field(default_factory=_Reached)  # at the last checkpoint
-    nodes: list[str] = field(default_factory=list)
-    stopped_by: str = ""
-    resumed: int = 0
-    planned: Mapping[int, int] = field(default_factory=dict)
-    has_state: bool = False
-    n_parameters: int | None = None
 
 
 class TrialLedger:
@@ -155,7 +51,7 @@ class TrialLedger:
         self._metric = METRICS[rules.metric]
         self._clock = clock
         self._started = clock()
-        self._running: dict[str, _Running] = {}
+        self._running: dict[str, Running] = {}
         self._saving: set[str] = set()
         self._longest = 0.0  # seconds that a trial has needed for an epoch, its start included
         self._saved_last: set[str] = set()  # since the study is to end
@@ -236,7 +132,7 @@ class TrialLedger:
         now = self._clock()
         running = self._running.setdefault(
             attempt.trial_id,
-            _Running(attempt, config, now, time.time(), saved_at=now, heard_at=now),
+            Running(attempt, config, now, time.time(), saved_at=now, heard_at=now),
         )
         running.attempt, running.gpus, running.heard_at = attempt, gpus, now
         running.n_parameters = self._size(config)
@@ -244,7 +140,7 @@ class TrialLedger:
         if before is not None:
             self._go_on(running, before)
 
-    def _go_on(self, running: _Running, before: Unfinished) -> None:
+    def _go_on(self, running: Running, before: Unfinished) -> None:
         """Of a trial that ran when a driver before this one ended."""
         running.started -= before.seconds
         running.started_at = before.started
@@ -337,19 +233,19 @@ class TrialLedger:
     def _size(self, config: Config) -> int | None:
         return None if self._rules.size is None else self._rules.size(config)
 
-    def _broken(self, running: _Running, metrics: Mapping[str, float]) -> tuple[Requirement, ...]:
+    def _broken(self, running: Running, metrics: Mapping[str, float]) -> tuple[Requirement, ...]:
         """The requirements that a trial breaks with what it has now."""
         known = {**metrics, SECONDS: self._clock() - running.started}
         if running.n_parameters is not None:
             known[SIZE] = running.n_parameters
         return self._rules.broken(known) if self._rules.requirements else ()
 
-    def _is_too_slow(self, running: _Running) -> bool:
+    def _is_too_slow(self, running: Running) -> bool:
         """It does not get quicker: a bound from below may hold later."""
         broken = self._rules.broken({SECONDS: self._clock() - running.started})
         return any(requirement.sign in ("<", "<=") for requirement in broken)
 
-    def _is_ahead(self, value: float, reached: _Reached, *, fits: bool) -> bool:
+    def _is_ahead(self, value: float, reached: Reached, *, fits: bool) -> bool:
         """Whether an epoch is the best of its trial: what breaks no requirement comes first."""
         return fits > reached.fits or (
             fits == reached.fits and self._is_better(value, reached.best)
@@ -438,14 +334,14 @@ class TrialLedger:
         nodes = self._running[trial_id].nodes
         return nodes[-1] if nodes else ""
 
-    def _change(self, running: _Running, epoch: int, config: Config) -> None:
+    def _change(self, running: Running, epoch: int, config: Config) -> None:
         """Population based training changes a trial's config: its value is that of the latest."""
         running.config, running.n_parameters = config, self._size(config)
         running.reached.changes[epoch] = config
         running.reached.best, running.reached.fits = None, False
         self._forget(running.attempt.trial_id)
 
-    def _is_due(self, running: _Running, report: Report) -> bool:
+    def _is_due(self, running: Running, report: Report) -> bool:
         if self.reason and self._rules.saves_last:
             return running.attempt.trial_id not in self._saved_last and not report.last
         most = SAVE_EVERY_LEAVING if report.leaving else SAVE_EVERY
@@ -487,7 +383,7 @@ class TrialLedger:
             if candidate is not None and self._is_better(candidate.value, self._incumbent):
                 self._incumbent = candidate
 
-    def _as_trial(self, running: _Running, state: State, error: str = "") -> FinishedTrial:
+    def _as_trial(self, running: Running, state: State, error: str = "") -> FinishedTrial:
         reached, attempt = running.reached, running.attempt
         best = reached.best
         return FinishedTrial(
@@ -499,7 +395,7 @@ class TrialLedger:
             best_epoch=best.epoch if best else None,
             stopped_by=running.stopped_by,
             metrics=reached.metrics[best.epoch] if best else {},
-            curves=_curves(reached.short),
+            curves=curves_of(reached.short),
             seed=attempt.seed,
             repeat_of=attempt.repeat_of,
             started=running.started_at,
@@ -519,7 +415,7 @@ class TrialLedger:
             broken=told(self._broken(running, reached.metrics[best.epoch])) if best else "",
         )
 
-    def _finish(self, running: _Running, state: State, error: str = "") -> Ended:
+    def _finish(self, running: Running, state: State, error: str = "") -> Ended:
         best = running.reached.best
         trial = self._as_trial(running, state, error)
         self._count(trial)
@@ -576,7 +472,7 @@ class TrialLedger:
             self._incumbent = _incumbent_of(trial)
         return True
 
-    def _clue(self, running: _Running) -> str:
+    def _clue(self, running: Running) -> str:
         """What the curves of both losses tell; nothing where they were not reported."""
         reported = [metrics for _, metrics in sorted(running.reached.metrics.items())]
         train = [m["train_loss"] for m in reported if "train_loss" in m]
@@ -593,17 +489,3 @@ def _incumbent_of(trial: FinishedTrial) -> Incumbent:
     assert trial.value is not None
     assert trial.best_epoch is not None
     return Incumbent(trial.trial_id, trial.config, trial.value, trial.best_epoch)
-
-
-def _curves(
-    metrics: Mapping[int, Mapping[str, float | None]],
-) -> dict[str, tuple[float | None, ...]]:
-    """By metric, a number for each epoch; None where it was not reported in one."""
-    names = dict.fromkeys(name for reported in metrics.values() for name in reported)
-    epochs = sorted(metrics)
-    return {name: tuple(metrics[epoch].get(name) for epoch in epochs) for name in names}
-
-
-def shortened(value: float | None) -> float | None:
-    """As curves keep it."""
-    return None if value is None else float(f"{value:.{_DIGITS}g}")

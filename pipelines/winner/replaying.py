@@ -9,7 +9,7 @@ from itertools import islice
 from pipelines.record.trials import FinishedTrial
 from pipelines.study.circumstances import machine, versions
 from pipelines.study.runs import Run
-from pipelines.tuner.ledger import shortened
+from pipelines.tuner.running import shortened
 from pipelines.tuner.trial import Metrics, Trainable, TrialSettings, report
 from pipelines.winner.training import search_data, trainable_of
 from trainables.device.process_settings import seed_generators

@@ -15,12 +15,9 @@ from pipelines.tuner.ledger import (
     LAST_SAVE,
     SAVE_EVERY,
     SAVE_EVERY_LEAVING,
-    Decision,
-    Ended,
-    Report,
-    Rules,
     TrialLedger,
 )
+from pipelines.tuner.reports import Decision, Ended, Report, Rules
 from trainables.training.metrics import METRICS
 
 WORST = METRICS["val_accuracy"].worst

@@ -11,7 +11,8 @@ from pipelines.record.live import Live, read_live, remove_live
 from pipelines.record.trials import State
 from pipelines.tuner import live
 from pipelines.tuner.attempts import Attempt
-from pipelines.tuner.ledger import Report, Rules, TrialLedger
+from pipelines.tuner.ledger import TrialLedger
+from pipelines.tuner.reports import Report, Rules
 
 
 class Searcher:

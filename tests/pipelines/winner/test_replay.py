@@ -15,7 +15,8 @@ from pipelines.cli.command import main
 from pipelines.record.trials import FinishedTrial, State
 from pipelines.study.circumstances import machine, versions
 from pipelines.tuner.attempts import Attempt
-from pipelines.tuner.ledger import Report, Rules, TrialLedger
+from pipelines.tuner.ledger import TrialLedger
+from pipelines.tuner.reports import Report, Rules
 from search_spaces import SPACES, Float
 from tests.configs import STEPPED
 from tests.pipelines.recorded import write_run
