@@ -2,7 +2,7 @@
 
     python -m benchmarks.lr_bounds --data breast_cancer --epochs 30 --seeds 3
 
-The first two configs of the space, of an MLP with each optimiser, at a constant learning rate:
+Configs of the literature, of an MLP with each optimiser, at a constant learning rate:
 the best validation loss of any epoch of short trainings at 13 rates, beside the ranges that the
 test suggests.
 """
@@ -17,6 +17,7 @@ import torch
 from cyclopts import Parameter, run
 
 from benchmarks.harness import table
+from benchmarks.tabular.configs import LENET, STEPPED
 from search_spaces import SPACES
 from search_spaces.policies import policy_domains
 from trainables.data.datasets import TrialData, load
@@ -31,7 +32,7 @@ CPU = torch.device("cpu")
 
 
 def settings(model: str) -> Iterator[dict[str, Any]]:
-    for config in SPACES[model].try_first[:2]:
+    for config in (LENET, STEPPED) if model == "mlp" else SPACES[model].try_first:
         kept = {name: value for name, value in config.items() if name not in policy_domains()}
         for optimizer in OPTIMIZERS if "optimizer" in SPACES[model].domains else (None,):
             chosen = {} if optimizer is None else {"optimizer": optimizer}

@@ -2,8 +2,9 @@
 
     python -m benchmarks.portfolio --folder runs/portfolio
 
-1. Each table that is in use is searched twice for a fixed time: with TPE, whose best trials are
-   candidates, and at random without a portfolio, which is what eight configs must beat.
+1. Each table that is in use is searched twice for a fixed time, without a portfolio: with TPE, and
+   at random, which is what eight configs must beat. The best trials are candidates, beside configs
+   of the literature. No config that an earlier choice made is, for it would know all tables.
 2. Each candidate is trained on each table.
 3. Eight are chosen greedily: at each step the one that lowers the regret most (Wistuba et al. 2015,
    "Sequential model-free hyperparameter tuning"; Feurer et al. 2022, auto-sklearn 2.0, section
@@ -32,19 +33,19 @@ import yaml
 from cyclopts import Parameter
 
 from benchmarks.harness import table as table_of
+from benchmarks.tabular.configs import LITERATURE
 from benchmarks.tabular.scores import measure_of, score_network
 from benchmarks.tabular.tables import IN_USE, PANEL, SPLIT_SEED
 from pipelines.cli.command import command
 from pipelines.cli.command import main as run
 from pipelines.study.runs import open_run
-from search_spaces import SPACES, Config
+from search_spaces import Config
 from trainables.data.datasets import TestData, TrialData
 
 ROOT = Path(__file__).parents[1]
 SIZE = 8
 RANDOM = 40  # trials that the portfolio is measured against
 EPOCHS = 30  # as many as a search has where nothing is said
-_BEST = 1  # trials of a search that become candidates
 
 
 @dataclass(frozen=True)
@@ -68,11 +69,10 @@ def search(name: str, algo: str, folder: Path, seconds: float) -> Path:
         options += [word for column in panel_table.category for word in ("--category", column)]
     if panel_table.task:
         options += ["--task", panel_table.task]
-    options += ["--no-portfolio"] if algo == "random" else []
     trials = RANDOM if algo == "random" else 10_000
     options += ["--algo", algo, "--metric", f"val_{measure_of(data)}", "--seed", str(SPLIT_SEED)]
     options += ["--trials", str(trials), "--max-epochs", str(EPOCHS), "--no-baseline"]
-    options += ["--time-budget", f"{seconds}s", "--no-dashboard"]
+    options += ["--time-budget", f"{seconds}s", "--no-dashboard", "--no-portfolio"]
     options += ["--runs-dir", str(place.parent), "--name", place.name]
     run_py = [sys.executable, str(ROOT / "pipelines" / "run.py")]
     subprocess.run([*run_py, *options], check=True, stdout=subprocess.DEVNULL)
@@ -80,15 +80,11 @@ def search(name: str, algo: str, folder: Path, seconds: float) -> Path:
 
 
 def candidates(runs: Mapping[str, Sequence[Path]]) -> list[Candidate]:
-    """Those of the literature, and the best trials of each table's searches."""
-    found = [Candidate(dict(config)) for config in SPACES["mlp"].try_first]
+    """Those of the literature, and the best trial of each table's searches."""
+    found = [Candidate(config) for config in LITERATURE]
     for name, places in runs.items():
-        for place in places:
-            best = sorted(
-                (trial for trial in open_run(place).finished if trial.value is not None),
-                key=lambda trial: -(trial.value or 0.0),
-            )
-            found += [Candidate(dict(trial.config), name) for trial in best[:_BEST]]
+        best = [open_run(place).best for place in places]
+        found += [Candidate(dict(trial.config), name) for trial in best if trial is not None]
     return [c for i, c in enumerate(found) if c.config not in [d.config for d in found[:i]]]
 
 
@@ -138,10 +134,10 @@ def rows(
         allowed = [i for i, candidate in enumerate(pool) if candidate.origin != name]
         chosen = choose(regret[:, others], allowed)
         first = chosen[int(np.argmax(val[chosen, j]))]
-        trials = [t for t in open_run(runs[name]).finished if t.value is not None]
-        best = max((t.value or 0.0) for t in trials)
+        searched = open_run(runs[name])
+        best = -np.inf if searched.best is None else searched.best.value or 0.0
         won = "yes" if val[first, j] > best else "no"
-        row = [name, f"{val[first, j]:.4f}", f"{best:.4f}", str(len(trials)), won]
+        row = [name, f"{val[first, j]:.4f}", f"{best:.4f}", str(len(searched.finished)), won]
         yield [*row, f"{test[first, j]:.4f}"]
 
 

@@ -1,4 +1,4 @@
-"""The MLP with and without each of its ingredients, for trainings of a fixed time."""
+"""Configs of an MLP: with and without each of its ingredients, and those of the literature."""
 
 from __future__ import annotations
 
@@ -26,3 +26,50 @@ CONFIGS: dict[str, Config] = {
     "periodic, categories": {**PLAIN, **PERIODIC, **CATEGORIES},
     "piecewise, categories": {**PLAIN, **PIECEWISE, **CATEGORIES},
 }
+
+# LeNet-300-100 (LeCun et al. 1998), with AdamW at its authors' learning rate and decay.
+LENET: Config = {
+    "n_layers": 2,
+    "width_1": 300,
+    "width_2": 100,
+    "num_embedding": "none",
+    "cat_embedding": False,
+    "activation": "relu",
+    "dropout": 0.0,
+    "batch_norm": False,
+    "optimizer": "adamw",
+    "lr": 1e-3,
+    "policy": "constant",
+    "momentum": 0.9,
+    "weight_decay": 1e-2,
+    "batch_size": 128,
+}
+
+# The tabular MLP of Gorishniy et al. (2021), in SGD's terms of He et al. (2016).
+STEPPED: Config = {
+    "n_layers": 3,
+    "width_1": 256,
+    "width_2": 256,
+    "width_3": 256,
+    "num_embedding": "none",
+    "cat_embedding": False,
+    "activation": "relu",
+    "dropout": 0.1,
+    "batch_norm": True,
+    "optimizer": "sgd",
+    "lr": 0.1,
+    "policy": "step",
+    "momentum": 0.9,
+    "decay_rate": 0.1,
+    "n_drops": 2,
+    "weight_decay": 1e-4,
+    "batch_size": 128,
+}
+
+# What the choice of a portfolio starts from.
+LITERATURE: tuple[Config, ...] = (
+    LENET,
+    STEPPED,
+    CONFIGS["piecewise, categories"],
+    {**CONFIGS["periodic"], "cat_embedding": False},
+)

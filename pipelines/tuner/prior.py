@@ -1,7 +1,7 @@
 """Configs that are believed to be good, as a prior: a share of suggestions is drawn around them.
 
-The draws are those of PriorBand (Mallik et al. 2023, arXiv 2306.12370), for any algorithm. The
-share halves every ten trials, so that a belief that is wrong costs no more than seven of them.
+After PriorBand (Mallik et al. 2023, arXiv 2306.12370), but for any algorithm, and the share simply
+halves every ten trials: a belief that is wrong costs about seven of them.
 """
 
 from __future__ import annotations

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.tabular.configs import LENET
 from pipelines import run
 from pipelines.cli.command import USAGE, main
 from pipelines.cluster.connect import Cluster
 from pipelines.tuner.schedulers import SCHEDULERS
-from tests.configs import LENET
 from tests.pipelines.recorded import write_run
 from tests.pipelines.results.made import made
 from trainables.data.datasets import load

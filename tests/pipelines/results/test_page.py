@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.tabular.configs import LENET
 from pipelines.record.goals import Aim, Goals
 from pipelines.record.trials import FinishedTrial
 from pipelines.results.page.model import Code, Page, Section, Table, Words
@@ -19,7 +20,6 @@ from pipelines.results.page.render import Head, page_json, render, render_json
 from pipelines.results.run_page import report_page
 from pipelines.study.runs import open_run
 from search_spaces import SPACES, Choice, Float, SearchSpace
-from tests.configs import LENET
 from tests.pipelines.recorded import write_run
 from tests.pipelines.results.made import DIVERGED, FAILED, STOPPED, made, searched
 

@@ -7,12 +7,12 @@ import math
 import numpy as np
 import pytest
 
+from benchmarks.tabular.configs import LENET
 from pipelines.results.fates import Fate
 from pipelines.results.figures.best_so_far import best_so_far_data, best_so_far_figure
 from pipelines.results.figures.curves import curves_data, curves_figure
 from pipelines.results.figures.rates import rates_data
 from pipelines.results.figures.side_by_side import side_by_side_figure
-from tests.configs import LENET
 from tests.pipelines.results.made import COMPLETE, DIVERGED, FAILED, STOPPED, made
 from trainables.training.metrics import METRICS
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.tabular.configs import LENET
 from pipelines import report
 from pipelines.cli.command import USAGE, main
 from pipelines.cli.report import report_line
@@ -17,7 +18,6 @@ from pipelines.results.comparison_page import comparison_page
 from pipelines.results.endings import unfinished
 from pipelines.results.page.model import Table, Words
 from pipelines.study.runs import open_run
-from tests.configs import LENET
 from tests.pipelines.recorded import write_run
 from tests.pipelines.results.made import made, searched
 

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from plotly.graph_objects import Figure
 
+from benchmarks.tabular.configs import LENET, STEPPED
 from pipelines import report
 from pipelines.cli.command import main
 from pipelines.record.trials import FinishedTrial, State
 from pipelines.results.figures.schedule import schedule_data, schedule_figure
 from pipelines.results.schedule import write_schedule
 from search_spaces import Config
-from tests.configs import LENET, STEPPED
 from tests.pipelines.recorded import write_run
 from trainables.training.config import TrainingConfig
 from trainables.training.schedules import POLICIES

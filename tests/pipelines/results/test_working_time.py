@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from benchmarks.tabular.configs import LENET
 from pipelines.record.files import RunFiles
 from pipelines.results.figures.timeline import timeline_data, timeline_figure
 from pipelines.results.findings import Findings
 from pipelines.results.sections.places import places
 from pipelines.results.working_time import gaps, in_working_time
 from pipelines.study.runs import Run, open_run
-from tests.configs import LENET
 from tests.pipelines.recorded import write_run
 from tests.pipelines.results.made import made
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import torch
 
+from benchmarks.tabular.configs import LENET, STEPPED
 from pipelines.study.batch_first import bound_batch_size
 from pipelines.study.prepare import resolve
 from pipelines.study.range_first import range_space
 from pipelines.study.tests_first import run_tests_first
 from search_spaces import SPACES, Choice, Float, SearchSpace
-from tests.configs import LENET, STEPPED
 from tests.pipelines.running import spec_of
 from trainables.data.datasets import TrialData, load
 from trainables.networks import NETWORKS

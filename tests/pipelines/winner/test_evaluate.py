@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.tabular.configs import LENET
 from pipelines import evaluate, report
 from pipelines.cli.command import main
 from pipelines.cluster.connect import Cluster
@@ -20,7 +21,6 @@ from pipelines.results.run_page import report_page
 from pipelines.study.runs import open_run
 from pipelines.winner import evaluation
 from pipelines.winner.candidates import best_candidates, candidate, winner
-from tests.configs import LENET
 from tests.pipelines.recorded import write_run
 from trainables.data.datasets import TestData, load, load_test
 from trainables.training.metrics import metrics_of

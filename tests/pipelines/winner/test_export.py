@@ -21,13 +21,13 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
+from benchmarks.tabular.configs import LENET
 from pipelines import export, load_model, predict
 from pipelines.cli.command import main
 from pipelines.record.looks import Look, add_look
 from pipelines.record.trials import FinishedTrial, State
 from pipelines.winner import exporting
 from search_spaces import SPACES, Float, SearchSpace
-from tests.configs import LENET
 from tests.pipelines.recorded import write_run
 from trainables.data import table_streams
 from trainables.data.datasets import TrialData, load

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+from benchmarks.tabular.configs import STEPPED
 from pipelines import replay
 from pipelines.cli.command import main
 from pipelines.record.trials import FinishedTrial, State
@@ -18,7 +19,6 @@ from pipelines.tuner.attempts import Attempt
 from pipelines.tuner.ledger import TrialLedger
 from pipelines.tuner.reports import Report, Rules
 from search_spaces import SPACES, Float
-from tests.configs import STEPPED
 from tests.pipelines.recorded import write_run
 from trainables.data.datasets import load, load_folds
 from trainables.networks import NETWORKS

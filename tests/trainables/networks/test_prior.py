@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.tabular.configs import LENET
 from search_spaces import SPACES
-from tests.configs import LENET
 from trainables.data.datasets import TrialData, load, with_balanced_classes
 from trainables.networks import NETWORKS
 from trainables.smith.lr_range_rule import suggest_bounds
