@@ -14,6 +14,7 @@ from aiohttp import web
 from pipelines.live.app import make_app
 from pipelines.live.door import Door
 from pipelines.record.files import RunFiles
+from pipelines.results.extras import has_optuna_dashboard
 
 HOST = "127.0.0.1"
 
@@ -29,7 +30,7 @@ def show_runs(runs: Path, port: int) -> int:
     if RunFiles(root).journal.is_file():  # it is a run itself: among those beside it
         root = root.parent
     door = Door.own()
-    app = make_app(lambda: [root], door)
+    app = make_app(lambda: [root], door, optuna=has_optuna_dashboard())
     with suppress(KeyboardInterrupt):
         asyncio.run(_serve(app, port, partial(_say, door)))
     return 0

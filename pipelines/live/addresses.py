@@ -6,6 +6,7 @@ HOME = "/rangefinder"
 RUN = f"{HOME}/run"
 NEWS = f"{HOME}/news"
 ALIVE = f"{HOME}/alive"
+OPTUNA = f"{HOME}/optuna"
 # Ray shows what lies under /static to everybody: to those that have no token yet too.
 OPEN = "/static/rangefinder/open"
 ENTER = "/static/rangefinder/enter"

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import cache
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from pipelines.live.addresses import (
     METRICS,
     NEWS,
     OPEN,
+    OPTUNA,
     PROMETHEUS_HEALTH,
     RUN,
 )
@@ -34,18 +36,26 @@ _ASKS = {
     "searches.",
     False: "Open the whole link that the command has printed, with what follows its #.",
 }
+# A redirection would be followed by Ray's dashboard itself.
+_ONWARD = (
+    '<!DOCTYPE html><meta http-equiv="refresh" content="0; url={address}">'
+    '<title>optuna-dashboard</title><a href="{address}">optuna-dashboard</a>'
+)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def make_app(roots: Callable[[], Sequence[Path]], door: Door) -> web.Application:
+def make_app(
+    roots: Callable[[], Sequence[Path]], door: Door, *, optuna: bool = False
+) -> web.Application:
     """The runs in ``roots``, which are asked for each time. Everything but the page at the door is
-    for whoever has the token."""
+    for whoever has the token. ``optuna`` says whether the browser is on this machine, and
+    optuna-dashboard is installed: then the page of a run leads to it."""
 
     @cache
     def pages() -> Pages:
         from pipelines.live.pages import Pages  # takes seconds, which the dashboard need not wait
 
-        return Pages(roots)
+        return Pages(roots, optuna=optuna)
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -79,6 +89,11 @@ def make_app(roots: Callable[[], Sequence[Path]], door: Door) -> web.Application
         path = request.match_info["path"]
         return _json(await asyncio.to_thread(lambda: pages().run_news(path, _seen(request))))
 
+    async def optuna_page(request: web.Request) -> web.Response:
+        path = request.match_info["path"]
+        address = await asyncio.to_thread(lambda: pages().optuna_address(path))
+        return _html(_ONWARD.format(address=escape(address)))
+
     async def grafana(request: web.Request) -> web.Response:
         return web.json_response(metrics_tab.grafana_health())
 
@@ -105,6 +120,7 @@ def make_app(roots: Callable[[], Sequence[Path]], door: Door) -> web.Application
         (NEWS, list_news),
         (RUN + "/{path:.+}", run_page),
         (NEWS + "/{path:.+}", run_news),
+        *([(OPTUNA + "/{path:.+}", optuna_page)] if optuna else []),
     ):
         app.router.add_get(path, handler)
     return app

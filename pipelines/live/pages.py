@@ -10,10 +10,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from pipelines.live.addresses import HOME, NEWS, RUN
+from pipelines.live.addresses import HOME, NEWS, OPTUNA, RUN
 from pipelines.live.compared import Compared
 from pipelines.live.folders import Listing, Row, is_comparison, since
 from pipelines.live.gone import Gone
+from pipelines.live.optuna_pages import OptunaPages
 from pipelines.live.watched import Watched
 from pipelines.results import wording
 from pipelines.results.page.model import Block, Link, Section, Table, Words
@@ -25,10 +26,12 @@ _MOST_ROWS = 500
 
 class Pages:
     """``roots`` gives the folders of runs, asked each time: more may come. They are called by their
-    own names, which no address can leave."""
+    own names, which no address can leave. With ``optuna`` the page of a run leads to
+    optuna-dashboard."""
 
-    def __init__(self, roots: Callable[[], Sequence[Path]]) -> None:
+    def __init__(self, roots: Callable[[], Sequence[Path]], *, optuna: bool = False) -> None:
         self._roots = roots
+        self._optuna = OptunaPages() if optuna else None
         self._listings: dict[Path, Listing] = {}
         self._watched: OrderedDict[Path, Watched | Compared] = OrderedDict()
         self._lock = threading.Lock()
@@ -47,11 +50,21 @@ class Pages:
 
     def run_page(self, path: str) -> str:
         """The run at ``path``, as HTML. Raises :class:`Gone`."""
-        return self._find(path).page(f"{NEWS}/{quote(path)}", [Link("All runs", HOME)])
+        found, links = self._find(path), [Link("All runs", HOME)]
+        if self._optuna is not None and isinstance(found, Watched):
+            links.append(Link("optuna-dashboard", f"{OPTUNA}/{quote(path)}"))
+        return found.page(f"{NEWS}/{quote(path)}", links)
 
     def run_news(self, path: str, seen: int) -> str:
         """What is new in it since version ``seen``, as JSON. Raises :class:`Gone`."""
         return self._find(path).news(seen)
+
+    def optuna_address(self, path: str) -> str:
+        """What opens optuna-dashboard on the run at ``path``. Raises :class:`Gone`."""
+        found = self._find(path)
+        if self._optuna is None or not isinstance(found, Watched):
+            raise Gone(f"no optuna-dashboard on {path}")
+        return self._optuna.address(found.journal)
 
     def _find(self, path: str) -> Watched | Compared:
         name, _, below = path.partition("/")

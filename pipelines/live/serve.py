@@ -33,9 +33,11 @@ async def serve(orders: Orders) -> None:
 
     from pipelines.live.app import make_app
     from pipelines.live.door import Door
+    from pipelines.results.extras import has_optuna_dashboard
 
     roots = [Path(root) for root in orders.roots]
-    app = make_app(lambda: roots, Door(orders.token, key=orders.key))
+    door = Door(orders.token, key=orders.key)
+    app = make_app(lambda: roots, door, optuna=has_optuna_dashboard())
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, HOST, 0)

@@ -51,6 +51,11 @@ class Watched:
         self._lock = threading.Lock()  # a page is asked for by several at once
 
     @property
+    def journal(self) -> Path:
+        """Its finished trials, in Optuna's format."""
+        return self._files.journal
+
+    @property
     def is_same(self) -> bool:
         """Whether the folder still holds the run that this is the page of, with its settings."""
         return (stamp(self._files.spec), begun(self._files)) == self._spec

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
-from importlib.util import find_spec
 from pathlib import Path
 
+from pipelines.results.extras import has_optuna_dashboard
 from pipelines.results.findings import Findings
 from pipelines.results.page.model import Code, Section, Table, Words
 from pipelines.study.spec import StudySpec
@@ -36,7 +36,7 @@ def again(found: Findings) -> Section:
     ]
     if run.files.winner.is_file():
         following.append(typed("run", "--start-with", str(_shown(run.files.winner))))
-    if find_spec("optuna_dashboard") is not None:
+    if has_optuna_dashboard():
         following.append(typed("dashboard", folder, "--optuna"))
     return Section(
         "again",

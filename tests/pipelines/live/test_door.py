@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -22,7 +23,7 @@ from pipelines import dashboard
 from pipelines.cli.command import USAGE, main
 from pipelines.cli.watching import Watching
 from pipelines.live import process
-from pipelines.live.addresses import ENTER, OPEN
+from pipelines.live.addresses import ENTER, OPEN, OPTUNA
 from pipelines.live.door import KEY_HEADER, OWN_COOKIE, RAY_COOKIE, Door
 from pipelines.live.process import ServerError, serving
 from pipelines.record.files import RunFiles
@@ -303,11 +304,44 @@ def test_optuna_dashboard_shows_the_record_and_changes_nothing(
     assert capsys.readouterr().err == "error: no run in gone: it has no spec.json\n"
 
 
+def test_the_page_of_a_run_leads_to_it_and_nobody_else_gets_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a stand-in that tells how many trials it is given."""
+    (tmp_path / "optuna_dashboard.py").write_text(
+        "def wsgi(storage):\n"
+        "    def app(environ, respond):\n"
+        "        (study,) = storage.get_all_studies()\n"
+        "        respond('200 OK', [])\n"
+        "        return [f'trials: {storage.get_n_trials(study._study_id)}'.encode()]\n"
+        "    return app\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    write_run(tmp_path / "runs" / "it", [made([0.5], config=CONFIG, trial_id="a")])
+    token = {"X-Ray-Authorization": f"Bearer {TOKEN}"}
+    onward = f"{OPTUNA}/runs/it"
+    with serving([tmp_path / "runs"], token=TOKEN, key=KEY) as url:
+        served = url.removeprefix("http://")
+        assert ask(served, onward)[0] == 401
+        assert f'href="{onward}"' in ask(served, RUN, **token)[1]
+        assert ask(served, f"{OPTUNA}/runs/gone", **token)[0] == 410
+        _, page, _ = ask(served, onward, **token)
+        found = re.search(r'href="http://([^/]+)(/[^"]+)"', page)
+        assert found is not None
+        address, enter = found.groups()
+        assert ask(address, "/dashboard/")[0] == 401
+        assert ask(address, enter.partition("?")[0] + "?key=guessed")[0] == 401
+        status, _, cookie = ask(address, enter)
+        assert status == 303
+        assert ask(address, "/", Cookie=cookie.partition(";")[0])[:2] == (200, "trials: 1")
+        assert ask(served, onward, **token)[1] == page
+
+
 @pytest.mark.parametrize("installed", [False, True])
 def test_the_page_names_it_where_it_is_installed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: bool
 ) -> None:
-    monkeypatch.setattr(again, "find_spec", lambda name: SimpleNamespace() if installed else None)
+    monkeypatch.setattr(again, "has_optuna_dashboard", lambda: installed)
     run = open_run(write_run(tmp_path / "it", [made([0.5], config=CONFIG, trial_id="a")]))
     *_, following = again.again(Findings(run)).blocks
     assert isinstance(following, Code)
