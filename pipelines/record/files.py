@@ -116,6 +116,11 @@ class RunFiles:
         return self.folder / "errors"
 
     @property
+    def printed(self) -> Path:
+        """What trials printed, a file for each that did."""
+        return self.folder / "printed"
+
+    @property
     def ray(self) -> Path:
         """Ray's own working files."""
         return self.folder / "ray"

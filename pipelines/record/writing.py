@@ -65,6 +65,13 @@ class Record:
         (self.files.errors / f"{trial_id}.txt").write_text(text)
 
     @patient
+    def write_printed(self, trial_id: str, text: str) -> None:
+        """Keep what a trial has printed since the last call."""
+        self.files.printed.mkdir(exist_ok=True)
+        with (self.files.printed / f"{trial_id}.txt").open("a", errors="replace") as file:
+            file.write(text)
+
+    @patient
     def keep_weights(self, trial: FinishedTrial, path: Path) -> None:
         """Those in ``path`` are of the best trial so far; of a repeat, of the best with its
         config."""

@@ -30,6 +30,7 @@ from pipelines.tuner.trial import (
     HAS_STATE,
     HAS_WEIGHTS,
     NOTICE,
+    PRINTED,
     REPORTS,
     WEIGHTS,
     EpochReport,
@@ -170,6 +171,10 @@ class StudyCallback(Callback):
         self._current[trial.trial_id] = attempt.trial_id
         self._ledger.start(attempt, config, gpus_of(trial))
 
+    def _keep_printed(self, trial_id: str, result: Mapping[str, Any]) -> None:
+        if text := result.get(PRINTED):
+            self._record.write_printed(trial_id, text)
+
     def _report(
         self, trial_id: str, result: dict[str, Any], found: EpochReport, config: Config | None
     ) -> Decision:
@@ -228,6 +233,7 @@ class OneByOne(StudyCallback):
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **_: Any
     ) -> None:
         trial_id = self._current[trial.trial_id]
+        self._keep_printed(trial_id, result)
         (found,) = result[REPORTS]
         if result.get(DONE) and not result[FINISHED]:
             self._ledger.stopped(trial_id)
@@ -268,6 +274,7 @@ class InSequence(StudyCallback):
             return
         trial_id, save, stopped, diverged = self._current[trial.trial_id], False, False, False
         by = "scheduler"
+        self._keep_printed(trial_id, result)
         if self._record.events is not None:
             sound = [found for found in result[REPORTS] if not found.diverged]
             self._record.events.reported(trial_id, [(found.epoch, found.value) for found in sound])

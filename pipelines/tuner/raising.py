@@ -11,15 +11,16 @@ import ray
 
 from pipelines.tuner.attempts import AttemptError
 from pipelines.tuner.outcome import cause_of, cut, shortened
+from pipelines.tuner.printed import Printed
 
 _OURS = str(Path(__file__).parents[1])
 _RAYS = str(Path(ray.__file__).parent)
 
 
 @contextmanager
-def in_words() -> Iterator[None]:
+def in_words(printed: Printed) -> Iterator[None]:
     """Inside, whatever is raised leaves as an ``AttemptError``; ``sys.exit`` and Ctrl-C too, with
-    which a trainable would end its process."""
+    which a trainable would end its process. What was ``printed`` before goes with it."""
     try:
         yield
     except AttemptError:
@@ -28,10 +29,10 @@ def in_words() -> Iterator[None]:
         frames = traceback.extract_tb(error.__traceback__)
         if isinstance(error, SystemExit) and frames[-1].filename.startswith(_RAYS):
             raise  # Ray ends this process
-        raise _described(error, frames) from None
+        raise _described(error, frames, printed.take()) from None
 
 
-def _described(error: BaseException, frames: traceback.StackSummary) -> AttemptError:
+def _described(error: BaseException, frames: traceback.StackSummary, printed: str) -> AttemptError:
     """Its frames from the first that is neither ours nor Ray's."""
     theirs_begin = (n for n, f in enumerate(frames) if not f.filename.startswith((_OURS, _RAYS)))
     first = next(theirs_begin, len(frames))
@@ -41,7 +42,8 @@ def _described(error: BaseException, frames: traceback.StackSummary) -> AttemptE
     text = f"{called}{name}: {message}"
     where = f" ({Path(theirs[-1].filename).name}, line {theirs[-1].lineno})" if theirs else ""
     line = shortened(f"{name}: {message}" if message else name)
-    return AttemptError(cause_of(message), f"{line}{where}", cut(text))
+    before = f"\n\nIt had printed:\n{printed}" if printed else ""
+    return AttemptError(cause_of(message), f"{line}{where}", f"{cut(text)}{before}")
 
 
 def _message(error: BaseException) -> str:

@@ -20,6 +20,7 @@ from pipelines.record.goals import Requirement
 from pipelines.record.patience import StorageError, patient
 from pipelines.tuner.attempts import AttemptError, Cause, unpack
 from pipelines.tuner.own_data import OwnData
+from pipelines.tuner.printed import Printed
 from pipelines.tuner.raising import in_words
 from pipelines.tuner.spans import span
 from search_spaces import Config
@@ -43,6 +44,7 @@ REPORTS = "reports"  # the epochs since the last result
 FINISHED = "finished"  # the trainable ended by itself; Ray's own "done" is also set by schedulers
 HAS_WEIGHTS = "has_weights"
 HAS_STATE = "has_state"  # its training can go on from a checkpoint
+PRINTED = "printed"  # by the trainable since the last result, where it has
 NOTICE = "notice"  # the trial's machine is about to be taken away
 BATCH_SECONDS = 0.5  # after so long the epochs are reported, whether anybody decides or not
 
@@ -111,6 +113,7 @@ class StudyTrial(tune.Trainable):
         self._epochs: Iterator[tuple[Metrics, nn.Module | None]] = iter(())
         self._trains = False
         self._failed: AttemptError | None = None
+        self._printed = Printed()
         share = settings.cpus / (os.cpu_count() or 1)
         claim_device(assigned_gpus())  # before the process is remembered: it sets its environment
         self._process = ReusedProcess(share, trusted=settings.trusted)
@@ -152,7 +155,8 @@ class StudyTrial(tune.Trainable):
         self._best: float | None = None
         self._best_fits = False
         self._process.begin(attempt.seed)
-        with in_words():
+        self._printed.begin()
+        with in_words(self._printed), self._printed.listening():
             self._epochs = settings.trainable(
                 self._config,
                 self._data.fresh(),
@@ -190,7 +194,7 @@ class StudyTrial(tune.Trainable):
             self._begin(packed)
         if not self._trains:
             return {REPORTS: [], DONE: True}  # there is no next trial
-        with in_words(), span(f"{self._trial_id} from epoch {self._epoch + 1}"):
+        with in_words(self._printed), span(f"{self._trial_id} from epoch {self._epoch + 1}"):
             reports, finished = self._train()
             if not reports and self._epoch == 0:
                 raise RuntimeError("the trainable ended without yielding an epoch")
@@ -202,13 +206,15 @@ class StudyTrial(tune.Trainable):
             HAS_STATE: isinstance(self._epochs, Resumable),
             NOTICE: notice.is_given(),
         }
+        if printed := self._printed.take():
+            result[PRINTED] = printed
         return self._for_ray(result) if self._settings.must_resume else result
 
     def _train(self) -> tuple[list[EpochReport], bool]:
         """The epochs up to the next decision, and whether they were the last."""
         settings, started = self._settings, time.monotonic()
         reports: list[EpochReport] = []
-        for metrics, model in self._epochs:
+        for metrics, model in self._heard():
             found = report(metrics, self._epoch + 1, settings)
             self._epoch, self._model = found.epoch, model
             reports.append(found)
@@ -224,6 +230,16 @@ class StudyTrial(tune.Trainable):
             ):
                 return reports, False
         return reports, True
+
+    def _heard(self) -> Iterator[tuple[Metrics, nn.Module | None]]:
+        """The trainable's epochs; what it prints on the way to one is kept."""
+        while True:
+            with self._printed.listening():
+                try:
+                    trained = next(self._epochs)
+                except StopIteration:
+                    return
+            yield trained
 
     def _for_ray(self, result: dict[str, Any]) -> dict[str, Any]:
         """With what Ray's own scheduler goes by: the only epoch, as it decides after each."""

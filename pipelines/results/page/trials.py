@@ -22,8 +22,8 @@ from search_spaces.domains import Domain
 from trainables.training.metrics import Metric
 
 MOST_CURVES = 2000  # trials whose curves are kept: the best, and as many of the rest as fit
-MOST_ERRORS = 50
-_ERROR_LENGTH = 20_000  # of a traceback; its end says what was raised
+MOST_TOLD = 50  # trials of which it is shown what they raised, and as many of what they printed
+_TOLD_LENGTH = 20_000  # its end says what was raised
 _WITHOUT = ("epoch",)
 
 
@@ -49,7 +49,7 @@ def trials_data(
         "ids": [trial.trial_id for trial in trials],
         "columns": [*_facts(trials, name), *_goals(trials, goals), *_parameters(trials, space)],
         "why": [_why(trial, stops.get(row)) for row, trial in enumerate(trials)],
-        "errors": _errors(trials, files),
+        "told": _told(trials, best, files),
         **_curves(trials, {*best[: MOST_CURVES // 2], *thin(range(len(trials)), MOST_CURVES // 2)}),
     }
 
@@ -111,15 +111,22 @@ def _why(trial: FinishedTrial, stop: Stop | None) -> str:
     return "; ".join(part for part in (how, clue, lost) if part)
 
 
-def _errors(trials: Sequence[FinishedTrial], files: RunFiles) -> dict[int, str]:
-    """The tracebacks of the first failed trials, by row."""
-    failed = [row for row, trial in enumerate(trials) if trial.error][:MOST_ERRORS]
-    found = {}
-    for row in failed:
-        path = files.errors / f"{trials[row].trial_id}.txt"
-        text = path.read_text(errors="replace") if path.is_file() else trials[row].error
-        found[row] = text[-_ERROR_LENGTH:]
-    return found
+def _told(trials: Sequence[FinishedTrial], best: Sequence[int], files: RunFiles) -> dict[int, str]:
+    """What trials printed and raised, by row: the first that failed, and the best that printed."""
+    failed = [row for row, trial in enumerate(trials) if trial.error][:MOST_TOLD]
+    printed = {path.stem for path in files.printed.glob("*.txt")}
+    others = range(len(trials)) if printed else ()
+    told = [row for row in dict.fromkeys([*best, *others]) if trials[row].trial_id in printed]
+    return {row: _text(trials[row], files) for row in {*failed, *told[:MOST_TOLD]}}
+
+
+def _text(trial: FinishedTrial, files: RunFiles) -> str:
+    printed, raised = (
+        path.read_text(errors="replace") if path.is_file() else ""
+        for path in (folder / f"{trial.trial_id}.txt" for folder in (files.printed, files.errors))
+    )
+    parts = [f"Printed:\n{printed.rstrip()}" if printed else "", raised or trial.error]
+    return "\n\n".join(filter(None, parts))[-_TOLD_LENGTH:]
 
 
 def _curves(trials: Sequence[FinishedTrial], kept: set[int]) -> dict[str, Any]:

@@ -172,7 +172,7 @@ def test_the_trials_are_there_column_by_column(tmp_path: Path) -> None:
     assert unpacked(content["lengths"]) == [2, 1, 0]
     assert unpacked(content["curves"]["val_accuracy"]) == pytest.approx([0.5, 0.75, 0.9])
     assert content["why"] == ["", "diverged in epoch 1", "RuntimeError: no"]
-    assert content["errors"] == {2: "RuntimeError: no"}
+    assert content["told"] == {2: "RuntimeError: no"}
 
 
 def unpacked(packed: dict[str, str]) -> list[Any]:
@@ -184,9 +184,29 @@ def test_the_traceback_of_a_failed_trial_is_on_the_page(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "run", [made([], FAILED, LENET, trial_id="f")])
     (folder / "errors").mkdir()
     (folder / "errors" / "f.txt").write_text("x" * 30_000 + "\nValueError: the end")
-    text = report_page(open_run(folder)).trials["errors"][0]
+    text = report_page(open_run(folder)).trials["told"][0]
     assert text.endswith("ValueError: the end")
     assert len(text) == 20_000
+
+
+def test_what_trials_printed_is_on_the_page(tmp_path: Path) -> None:
+    """Of the best and the first that failed; nothing that lies there and is of no trial."""
+    trials = [
+        made([0.5], config=LENET, trial_id="quiet"),
+        made([0.7], config=LENET, trial_id="loud"),
+        made([], FAILED, LENET, trial_id="f"),
+    ]
+    folder = write_run(tmp_path / "run", trials)
+    for folder_of, name, text in (
+        ("printed", "loud", "batch 1\n"),
+        ("printed", "f", "careful\n"),
+        ("errors", "f", "ValueError: no"),
+        ("printed", "stranger", "me"),
+    ):
+        (folder / folder_of).mkdir(exist_ok=True)
+        (folder / folder_of / f"{name}.txt").write_text(text)
+    told = report_page(open_run(folder)).trials["told"]
+    assert told == {1: "Printed:\nbatch 1", 2: "Printed:\ncareful\n\nValueError: no"}
 
 
 def test_nothing_a_user_named_breaks_out(tmp_path: Path) -> None:

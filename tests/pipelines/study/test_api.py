@@ -24,6 +24,7 @@ SPACE = SearchSpace({"x": Float(0.0, 1.0)})
 
 def squares(config: dict[str, Any], data: Any, **_: Any) -> Iterator[Any]:
     for epoch in (1, 2):
+        print(f"epoch {epoch} of mine")
         yield {"val_loss": config["x"] ** 2 + 1 / epoch, "epochs": epoch}, None
 
 
@@ -67,6 +68,9 @@ def test_an_own_function_and_space_need_no_file(cluster: Cluster, elsewhere: Pat
     assert run.space == SPACE
     assert run.spec.problem.trainable == f"{__name__}:squares"
     assert set(run.curves["metric"]) == {"val_loss", "epochs"}
+    printed = {path.stem: path.read_text() for path in run.files.printed.iterdir()}
+    said = "epoch 1 of mine\n", "epoch 1 of mine\nepoch 2 of mine\n"
+    assert printed == {trial.trial_id: said[trial.epochs - 1] for trial in run.finished}
 
 
 def test_quiet_is_quiet(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 import time
@@ -113,6 +114,7 @@ def say_a_megabyte() -> None:
 
 
 def fails_in_each_way(config: dict[str, Any], data: TrialData, **_: Any) -> Iterator[Any]:
+    print(f"n is {config['n']}")
     (raise_its_own, leave, say_a_megabyte)[int(config["n"])]()
     yield
 
@@ -132,6 +134,7 @@ def test_what_a_trainable_raises_is_a_line_and_its_own_traceback(
     assert max(map(len, texts)) < 25_000
     for text in texts:
         assert text.splitlines()[1].endswith("in fails_in_each_way")  # its frame comes first
+        assert re.search(r"\n\nIt had printed:\nn is \d\n$", text)
 
 
 def hangs_above_half(config: dict[str, Any], data: TrialData, **_: Any) -> Iterator[Any]:

@@ -7,6 +7,7 @@ import pickle
 import pytest
 
 from pipelines.tuner.attempts import AttemptError, Cause
+from pipelines.tuner.printed import Printed
 from pipelines.tuner.raising import in_words
 
 
@@ -30,7 +31,7 @@ class MuteError(Exception):
     ],
 )
 def test_whatever_is_raised_is_said(error: BaseException, cause: Cause, line: str) -> None:
-    with pytest.raises(AttemptError) as caught, in_words():
+    with pytest.raises(AttemptError) as caught, in_words(Printed()):
         raise error
     said = pickle.loads(pickle.dumps(caught.value))
     assert said.cause is cause
@@ -40,6 +41,6 @@ def test_whatever_is_raised_is_said(error: BaseException, cause: Cause, line: st
 
 def test_what_is_said_already_is_not_said_again() -> None:
     told = AttemptError(Cause.LEAVING)
-    with pytest.raises(AttemptError) as caught, in_words():
+    with pytest.raises(AttemptError) as caught, in_words(Printed()):
         raise told
     assert caught.value is told

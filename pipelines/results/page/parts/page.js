@@ -95,7 +95,7 @@ function showChosen() {
     element("div", { class: "inside" },
       element("p", {}, content.why[row] || ""),
       element("dl", { class: "facts" }, ...facts.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value)))),
-      content.errors[row] ? element("pre", {}, content.errors[row]) : null,
+      content.told[row] ? element("pre", {}, content.told[row]) : null,
       epochs.length ? element("div", { class: "scroll" }, element("table", {},
         element("thead", {}, element("tr", {}, ...["epoch", ...names].map((name) => element("th", {}, name)))),
         element("tbody", {}, ...epochs.map((epoch, i) => element("tr", {}, element("td", {}, String(epoch)),
