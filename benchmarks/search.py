@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter, run
 
@@ -52,6 +52,11 @@ def ours(folder: Path, trials: int, algo: str, data: str, seed: int) -> Sequence
     ]
 
 
+def without_models(*arguments: Any) -> Sequence[str]:
+    """The same work as the other sides: they fit no quick models beside."""
+    return [*ours(*arguments), "--no-baseline"]
+
+
 def read_ours(folder: Path) -> tuple[list[Trained], float, float, float]:
     opened = open_run(folder / "run")
     done, epochs = opened.finished, opened.spec.budget.max_epochs
@@ -75,7 +80,8 @@ def peer(title: str, script: str, *options: str) -> Side:
 
 
 SIDES = {
-    "ours": Side("this pipeline", ours, read_ours),
+    "ours": Side("this pipeline", without_models, read_ours),
+    "ours-models": Side("this pipeline, with its quick models", ours, read_ours),
     "optuna": peer("Optuna alone", "optuna_alone"),
     "ray": peer("Ray Tune alone", "ray_alone"),
     "ray-reuse": peer("Ray Tune alone, `reuse_actors`", "ray_alone", "--reuse-actors"),

@@ -118,6 +118,8 @@ def test_no_file_beside_the_commands_hides_a_module_of_python(name: str) -> None
         ("pipelines.cli.launch", {"torch"}),
         ("pipelines.study.prepare", {"torch"}),
         ("pipelines.cli.launch", {"aiohttp", "jinja2", "plotly"}),
+        ("pipelines.cli.report", {"torch", "aiohttp", "jinja2", "plotly"}),
+        ("pipelines.results.report", {"torch"}),
         ("pipelines.live.serve", SEARCH | {"torch", "aiohttp", "plotly", "pandas"}),
         ("pipelines.live.app", SEARCH | {"torch", "plotly", "pandas"}),
         ("pipelines.live.pages", {"ray", "hyperopt"}),

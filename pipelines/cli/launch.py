@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
+from threading import Thread
 
 from rich.console import Console
 
@@ -30,7 +32,7 @@ from pipelines.cluster.sharing import gpu_counter, mps_by_node
 from pipelines.cluster.watch import end_ray, watched
 from pipelines.record.baselines import read_baselines, write_baselines
 from pipelines.record.files import RunFiles
-from pipelines.study.baseline import PATIENCE, BaselineProcess
+from pipelines.study.baseline import LEAST_PATIENCE, PATIENCE, BaselineProcess
 from pipelines.study.estimate import estimate
 from pipelines.study.finish import finish
 from pipelines.study.fit import check_trial
@@ -84,10 +86,12 @@ def launch(study: Study, connected: Callable[[], Cluster], console: Console) -> 
             finish(study, result)
         repeats, ended_by = _repeat(study, cluster, result, console)
         result = replace(result, ended_by=result.ended_by or ended_by)
-        patience = PATIENCE * (time.monotonic() - started)
+        patience = max(PATIENCE * (time.monotonic() - started), LEAST_PATIENCE)
         if baseline.works and patience > _SHORT:
             most = format_seconds(patience)
             print_plain(console, f"waiting   at most {most} for the quick models beside the search")
+        if baseline.works:  # what the report takes is imported meanwhile
+            Thread(target=import_module, args=["pipelines.results.report"], daemon=True).start()
         found = {**known, **baseline.result(patience)}
         if found:
             write_baselines(files.baselines, found)

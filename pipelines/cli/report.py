@@ -10,7 +10,6 @@ from pipelines.cli.summary import baseline_lines, front_lines, repeats_lines, re
 from pipelines.cli.text import Terminal, format_config, print_plain, shown, wrapped
 from pipelines.cli.visible import visible
 from pipelines.record.front import ranked_by
-from pipelines.results.schedule import write_schedule
 from pipelines.study.finish import write_table
 from pipelines.study.repeats import by_config
 from pipelines.study.runs import Run, open_run
@@ -33,6 +32,8 @@ def print_report(folder: Path, top: int, *, plot_schedule: bool) -> None:
     print_plain(console, f"table     {shown(write_table(run.files, run.finished, run.goals))}")
     print_plain(console, f"report    {shown(write_report(run))}")
     if plot_schedule:
+        from pipelines.results.schedule import write_schedule
+
         print_plain(console, f"schedule  {write_schedule(folder)}")
 
 

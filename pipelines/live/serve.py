@@ -34,6 +34,7 @@ async def serve(orders: Orders) -> None:
     from pipelines.live.app import make_app
     from pipelines.live.door import Door
     from pipelines.results.extras import has_optuna_dashboard
+    from trainables.device.give_way import give_way
 
     roots = [Path(root) for root in orders.roots]
     door = Door(orders.token, key=orders.key)
@@ -44,7 +45,7 @@ async def serve(orders: Orders) -> None:
     await site.start()
     ((_, port, *_),) = runner.addresses
     print(port, flush=True)
-    os.nice(NICENESS)
+    give_way(NICENESS)
     with Path(os.devnull).open("w") as nowhere:  # nobody reads on
         os.dup2(nowhere.fileno(), 1)
         os.dup2(nowhere.fileno(), 2)

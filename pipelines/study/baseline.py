@@ -23,11 +23,14 @@ from trainables.baselines import arguments_of, write_arrays
 from trainables.data.datasets import TrialData
 
 _LOOK_EVERY = 1.0  # seconds
-PATIENCE = 0.05  # of the time that the search took, that its end waits for the last model
+# How long the end of a search waits for the last model: a share of the time that it took, or so
+# many seconds. A search of seconds that keeps all processors busy leaves nothing for them before.
+PATIENCE, LEAST_PATIENCE = 0.05, 3.0
 # The niceness comes first: libraries take a second to import.
 _PROGRAM = """
-import os, sys
-os.nice(19)
+import sys
+from trainables.device.give_way import give_way
+give_way(10)
 from trainables.baselines import end_with_parent, main
 main(*sys.argv[1:], loaded=end_with_parent)
 """

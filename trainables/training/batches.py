@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
+
+if TYPE_CHECKING:  # what draws a schedule takes the bounds alone, and is spared torch
+    import torch
+    from torch import Tensor
 
 EVALUATION_BATCH = 512  # bounds the memory of the activations, and is large enough to be fast
 
@@ -26,6 +29,8 @@ def batch_bounds(n_samples: int, batch_size: int) -> list[tuple[int, int]]:
 
 def to_tensor(array: np.ndarray, device: torch.device) -> Tensor:
     """``array`` on ``device``: on the CPU the same memory, which may be read-only."""
+    import torch
+
     with warnings.catch_warnings():
         # Nothing writes to it: batches are copies.
         warnings.filterwarnings("ignore", "The given NumPy array is not writable")
