@@ -34,16 +34,19 @@ def baselines(
     data: Mapping[str, np.ndarray], *, task: str, balanced: bool, target_std: float
 ) -> Iterator[tuple[str, dict[str, float]]]:
     """The name of each model and its metrics, called as in METRICS, on ``x_val``; the fastest model
-    first. The arrays of ``data`` are those of a :class:`trainables.data.datasets.TrialData`."""
+    first. One that takes long on so many values is left out: it has no metrics. The arrays of
+    ``data`` are those of a :class:`trainables.data.datasets.TrialData`."""
     x_train, x_val = (data[name].reshape(len(data[name]), -1) for name in ("x_train", "x_val"))
     y_train, y_val = data["y_train"], data["y_val"]
     judge = _classification if task == "classification" else _regression
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a linear model that has not converged will do
         for name, model, most in _models(task, balanced):
-            if x_train.size <= most:
-                _fit(model, x_train, y_train)
-                yield name, judge(model, x_val, y_val, target_std)
+            if x_train.size > most:
+                yield name, {}
+                continue
+            _fit(model, x_train, y_train)
+            yield name, judge(model, x_val, y_val, target_std)
 
 
 def guess(data: TrialData) -> tuple[str, dict[str, float]]:

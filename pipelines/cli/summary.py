@@ -11,7 +11,7 @@ from pipelines.cli.options import to_type
 from pipelines.cli.text import format_bytes, format_config, format_seconds, shown
 from pipelines.cli.watching import cluster_line
 from pipelines.cluster.connect import Cluster
-from pipelines.record.baselines import Baselines
+from pipelines.record.baselines import Baselines, left_out
 from pipelines.record.files import RunFiles
 from pipelines.record.front import pareto_front
 from pipelines.record.goals import Goals
@@ -271,6 +271,8 @@ def baseline_lines(result: StudyResult, baselines: Baselines) -> Iterator[str]:
     best = result.best
     if best is None or best.value is None or not metric.better(best.value, scores[ordered[0]]):
         yield f"          no network of the search is better than {ordered[0]}"
+    if missing := left_out(baselines):
+        yield f"          {missing}"
 
 
 def summary_lines(

@@ -10,8 +10,14 @@ from typing import TypeAlias
 from pipelines.record.header import read_json
 from pipelines.record.whole import write_whole
 
-# By the name of a model, its metrics.
+# By the name of a model, its metrics; none where it was left out, as it is not quick on so much.
 Baselines: TypeAlias = Mapping[str, Mapping[str, float]]
+
+
+def left_out(baselines: Baselines) -> str:
+    """Which models were, in words; "" where none was."""
+    names = [name for name, metrics in baselines.items() if not metrics]
+    return f"{' and '.join(names)} left out: not quick on data as large as these" * bool(names)
 
 
 def write_baselines(path: Path, found: Baselines) -> None:

@@ -92,6 +92,7 @@ def _judged(
         "baselines": {
             model: {n.replace("val_", "test_"): float(v) for n, v in metrics.items()}
             for model, metrics in baselines(arrays, **arguments_of(data))
+            if metrics
         },
         "samples": len(test.x),
         "values": {**values, "test_loss": [s.loss for s in scores]},

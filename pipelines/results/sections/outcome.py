@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from pipelines.record.baselines import left_out
 from pipelines.record.trials import FinishedTrial
 from pipelines.results import wording
 from pipelines.results.fates import fates
@@ -88,6 +89,8 @@ def _baselines(found: Findings) -> Iterator[Block]:
         for model, metrics in rows.items()
     ]
     yield Table(["model", *names], told)
+    if missing := left_out(found.run.baselines):
+        yield Words(f"{missing.capitalize()}.", "note")
 
 
 def _repeats(found: Findings) -> Iterator[Block]:
