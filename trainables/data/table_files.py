@@ -6,13 +6,14 @@ import csv
 import ctypes
 import gzip
 import io
+import os
 import re
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from trainables.data.files import check_file
 
@@ -119,9 +120,13 @@ def _read_text(path: Path) -> pa.Table:
     read = arrow_csv.ReadOptions(block_size=_BLOCK)
     parse = arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True)
 
+    most = memory()
+
     def table_of(kinds: Mapping[str, pa.DataType] | None) -> pa.Table:
         with opened(path) as file:
-            return arrow_csv.read_csv(file, read, parse, convert_options(decimal, kinds))
+            return arrow_csv.read_csv(
+                _Bounded(file, path, most), read, parse, convert_options(decimal, kinds)
+            )
 
     if path.stat().st_size < LARGE:
         table = table_of(None)
@@ -164,6 +169,35 @@ def convert_options(
         timestamp_parsers=[arrow_csv.ISO8601, *_DATES],
         column_types=kinds,
     )
+
+
+def memory() -> float:
+    """Bytes that this machine has."""
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, ValueError, OSError):  # another system
+        return float("inf")
+
+
+class _Bounded:
+    """A file of which no more is read than ``most`` bytes: a small packed file may hold any number."""
+
+    def __init__(self, file: IO[bytes], path: Path, most: float) -> None:
+        self._file, self._path, self._most = file, path, most
+        self._read = 0
+
+    def read(self, size: int = -1) -> bytes:
+        content = self._file.read(size)
+        self._read += len(content)
+        if self._read > self._most:
+            raise _Unusable(
+                f"'{self._path}' holds more text than this machine has memory, "
+                f"{self._most / 1e9:.3g} GB"
+            )
+        return content
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
 
 
 @contextmanager

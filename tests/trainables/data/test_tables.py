@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import re
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -254,3 +257,24 @@ def test_unusable_table(
         with pytest.raises(ValueError, match=message) as caught:
             function(source, target=target)
         assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".csv.gz", ".csv.zip"])
+def test_no_more_is_read_than_fits_into_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    """A few kilobytes may unpack to a hundred gigabytes."""
+    content = "a,b\n" + "1,2\n" * 2_500_000
+    path = tmp_path / f"t{suffix}"
+    if suffix == ".csv.gz":
+        path.write_bytes(gzip.compress(content.encode()))
+    elif suffix == ".csv.zip":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("t.csv", content)
+    else:
+        path.write_text(content)
+    assert len(read_table(path)) == 2_500_000
+    monkeypatch.setattr(table_files, "memory", lambda: 9e6)
+    message = f"'{path}' holds more text than this machine has memory, 0.009 GB"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        read_table(path)
