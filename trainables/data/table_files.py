@@ -180,7 +180,7 @@ def memory() -> float:
 
 
 class _Bounded:
-    """A file of which no more is read than ``most`` bytes: a small packed file may hold any number."""
+    """Reads ``most`` bytes of a file and no more: a small packed one may hold any number."""
 
     def __init__(self, file: IO[bytes], path: Path, most: float) -> None:
         self._file, self._path, self._most = file, path, most
