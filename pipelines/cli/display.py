@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -17,6 +18,7 @@ from pipelines.tuner.progress import Incumbent, Progress
 from search_spaces import SearchSpace
 
 _PLAIN_EVERY = 10.0  # seconds between progress lines where there is no terminal
+_SILENT = 300.0  # seconds without an epoch of any trial, after which that is said
 
 
 class Display:
@@ -39,8 +41,11 @@ class Display:
         self._printed = time.monotonic()
         self._best_trial = ""
         self._said: set[str] = set()
+        self._silence = threading.Timer(_SILENT, self._say_silence)
+        self._silence.daemon = True
 
     def __enter__(self) -> Display:
+        self._silence.start()
         if self._is_live:
             self._live.start()
             self._live.update(Text("waiting for the first epoch: processes start"))
@@ -54,6 +59,7 @@ class Display:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._silence.cancel()
         if self._is_live:
             self._live.stop()
 
@@ -66,6 +72,7 @@ class Display:
         if not progress.seconds or (progress.best is None and not progress.finished):
             return
         if self._begun is not None:
+            self._silence.cancel()
             self._begun()
             self._begun = None
         if self._is_live:
@@ -73,6 +80,15 @@ class Display:
         elif time.monotonic() - self._printed >= _PLAIN_EVERY:
             self._printed = time.monotonic()
             print_plain(self._console, progress_line(progress))
+
+    def _say_silence(self) -> None:
+        """Nobody knows yet how long an epoch takes, so no trial is ended for it."""
+        minutes = f"{_SILENT / 60:g} minutes"
+        print_plain(
+            self._console,
+            f"waiting   no trial has ended an epoch in {minutes}: the first may take longer, or "
+            "hang; with --trial-timeout 10m one that takes longer than that is ended",
+        )
 
     def new_best(self, incumbent: Incumbent) -> None:
         same = incumbent.trial_id == self._best_trial
