@@ -12,6 +12,9 @@ CNN_SPACE = SearchSpace(
         "n_blocks": Int(1, 4),
         "channels": Choice((16, 8, 32, 64)),
         "kernel_size": Choice((3, 5)),
+        "residual": Choice((False, True)),
+        "augmentation": Choice(("none", "shift", "flip_shift")),
+        "label_smoothing": Choice((0.0, 0.1)),
         "dropout": Float(0.0, 0.5),
         "batch_size": Choice((64, 32, 128, 256)),
         "lr": Float(1e-3, 1.0, log=True),  # max_lr where the policy moves it
@@ -19,11 +22,15 @@ CNN_SPACE = SearchSpace(
         "weight_decay": Choice((1e-4, 0.0, 1e-5, 1e-3)),
     },
     grid_levels={"n_blocks": 2, "lr": 4, "policy": 3},
+    if_missing={"residual": False, "augmentation": "none", "label_smoothing": 0.0},
     try_first=(
         {  # 1cycle as in Smith 2018, section 5: max_lr / 10, momentum 0.95 to 0.85
             "n_blocks": 3,
             "channels": 32,
             "kernel_size": 3,
+            "residual": False,
+            "augmentation": "none",
+            "label_smoothing": 0.0,
             "dropout": 0.0,
             "batch_size": 128,
             "lr": 0.1,

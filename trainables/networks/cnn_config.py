@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
 
-from trainables.training.config import TrainingConfig, check_integer, check_number
+from trainables.training.config import (
+    TrainingConfig,
+    check_bool,
+    check_choice,
+    check_integer,
+    check_number,
+)
+
+Augmentation: TypeAlias = Literal["none", "shift", "flip_shift"]
 
 MAX_CHANNELS = 256
 
@@ -16,6 +25,8 @@ class CNNConfig(TrainingConfig):
     n_blocks: int  # convolution blocks
     channels: int  # of the first block; doubles with each block, up to 256
     kernel_size: int = 3  # side of every kernel, odd
+    residual: bool = False  # two convolutions a block, whose output is added to the input
+    augmentation: Augmentation = "none"  # how images are changed each time that they are shown
     dropout: float = 0.0  # probability of dropping a feature before the output layer
 
     def __post_init__(self) -> None:
@@ -33,6 +44,8 @@ class CNNConfig(TrainingConfig):
             "that is odd and at least 1",
             lambda v: v >= 1 and v % 2 == 1,
         )
+        check_bool("residual", self.residual)
+        check_choice("augmentation", self.augmentation, get_args(Augmentation))
         check_number("dropout", self.dropout, "in [0, 1)", lambda v: 0 <= v < 1)
 
     @property

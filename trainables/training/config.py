@@ -34,6 +34,12 @@ def check_choice(name: str, value: object, options: Collection[str]) -> None:
         raise ValueError(f"{name} must be one of {', '.join(options)}, not {value!r}")
 
 
+def check_bool(name: str, value: object) -> None:
+    """Raises ``ValueError`` unless ``value`` is true or false."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} must be true or false, not {value!r}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainingConfig:
     """Hyperparameters of the optimiser and of its learning rate policy.
@@ -45,6 +51,7 @@ class TrainingConfig:
     optimizer: str = "sgd"  # a name in OPTIMIZERS
     lr: float  # the learning rate; where the policy moves it, its upper bound (max_lr)
     weight_decay: float = 0.0  # L2 penalty of SGD, decoupled decay of AdamW
+    label_smoothing: float = 0.0  # of a classification: the share of all classes in a target
     momentum: float = 0.9  # of constant, cosine and step; betas[0] of AdamW
     policy: str = "constant"  # a name in POLICIES: how learning rate and momentum move
     base_lr_ratio: float = 0.1  # base_lr / max_lr
@@ -60,6 +67,7 @@ class TrainingConfig:
         check_choice("optimizer", self.optimizer, OPTIMIZERS)
         check_number("lr", self.lr, "above 0", lambda v: v > 0)
         check_number("weight_decay", self.weight_decay, "at least 0", lambda v: v >= 0)
+        check_number("label_smoothing", self.label_smoothing, "in [0, 1)", lambda v: 0 <= v < 1)
         check_number("momentum", self.momentum, "in [0, 1)", lambda v: 0 <= v < 1)
         check_choice("policy", self.policy, POLICIES)
         check_number("base_lr_ratio", self.base_lr_ratio, "in (0, 1]", lambda v: 0 < v <= 1)

@@ -104,7 +104,7 @@ class Training(Iterator[EpochMetrics]):
         self._optimizer = make_optimizer(model, config)
         steps = len(self._bounds)
         self._schedule = make_schedule(config, steps, max_epochs * steps, cycle_ends)
-        self._objective = objective_of(data)
+        self._objective = objective_of(data, config.label_smoothing)
         self._x_train = to_tensor(data.x_train, device)
         self._y_train = to_tensor(data.y_train, device)
         self._x_val = to_tensor(data.x_val, device)
@@ -195,7 +195,7 @@ class Training(Iterator[EpochMetrics]):
         """One optimiser step on the samples of ``batch``; their outputs from before it."""
         self._rates = self._schedule(self._step)
         output: Tensor = self.model(self._x_train[batch])
-        loss = self._objective.loss(output, self._y_train[batch])
+        loss = self._objective.train_loss(output, self._y_train[batch])
         if self._guard.explodes(loss):
             return None
         zero_grad(self._optimizer)

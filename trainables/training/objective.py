@@ -35,6 +35,7 @@ class Objective:
     """What a task minimises and how its predictions are judged."""
 
     loss: Callable[[Tensor, Tensor], Tensor]  # of outputs (n, n_outputs) and targets (n,)
+    train_loss: Callable[[Tensor, Tensor], Tensor]  # what the optimiser gets: smoothed, or the same
     chance_loss: float  # of a model that knows the targets' distribution and nothing else
     measures: Mapping[str, Metric]  # by name: accuracy, r2; the loss is none of them
     target_std: float = 1.0  # of a regression, in the target's own units
@@ -85,23 +86,29 @@ class Objective:
         return min(DIVERGED_LOSS, EXPLOSION * max(self.chance_loss, first_loss))
 
 
-def objective_of(data: TrialData) -> Objective:
+def objective_of(data: TrialData, label_smoothing: float = 0.0) -> Objective:
     """Cross entropy, with the data's class weights, for a classification, mean squared error for a
-    regression; and what METRICS has for it."""
+    regression; and what METRICS has for it. ``label_smoothing`` is that of Szegedy et al. 2016
+    (arXiv 1512.00567, section 7), of a classification alone, and of what is trained alone: whatever
+    is measured is measured without it."""
     measures = {
         name.removeprefix("val_"): metric
         for name, metric in metrics_of(data.task).items()
         if metric.measure is not None
     }
     if data.task == "regression":
-        return Objective(_mean_squared_error, 1.0, measures, data.target_std)
+        error = _mean_squared_error
+        return Objective(error, error, 1.0, measures, data.target_std)
     shares = data.class_shares
     chance_loss = -float((shares * np.log(shares)).sum())
-    return Objective(_CrossEntropy(data.class_weights), chance_loss, measures)
+    loss = _CrossEntropy(data.class_weights)
+    smoothed = _CrossEntropy(data.class_weights, label_smoothing) if label_smoothing else loss
+    return Objective(loss, smoothed, chance_loss, measures)
 
 
 class _CrossEntropy:
-    def __init__(self, class_weights: Sequence[float]) -> None:
+    def __init__(self, class_weights: Sequence[float], smoothing: float = 0.0) -> None:
+        self._smoothing = smoothing
         self._class_weights = class_weights
         self._weight: Tensor | None = None  # where the outputs lie
 
@@ -110,7 +117,9 @@ class _CrossEntropy:
 
         if self._class_weights and self._weight is None:
             self._weight = outputs.new_tensor(self._class_weights)
-        return functional.cross_entropy(outputs, targets, self._weight)
+        return functional.cross_entropy(
+            outputs, targets, self._weight, label_smoothing=self._smoothing
+        )
 
 
 def _mean_squared_error(outputs: Tensor, targets: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 
 from trainables.data.datasets import TrialData, load
 from trainables.networks import NETWORKS
-from trainables.networks.cnn import CNN
+from trainables.networks.cnn import CNN, ResidualBlock
 from trainables.networks.cnn_config import CNNConfig
 from trainables.networks.mlp import MLP
 from trainables.networks.mlp_config import MLPConfig
@@ -66,12 +66,31 @@ def test_each_epoch_comes_with_the_model_as_it_stands(digits: TrialData) -> None
 @pytest.mark.parametrize("size", [(8, 8), (28, 28), (32, 32), (9, 13)])
 @pytest.mark.parametrize("n_blocks", [1, 4])
 @pytest.mark.parametrize("kernel_size", [3, 5])
+@pytest.mark.parametrize("residual", [False, True])
 def test_a_cnn_takes_any_image(
-    channels: int, size: tuple[int, int], n_blocks: int, kernel_size: int
+    channels: int, size: tuple[int, int], n_blocks: int, kernel_size: int, residual: bool
 ) -> None:
-    config = CNNConfig(n_blocks=n_blocks, channels=8, kernel_size=kernel_size, lr=0.1)
+    config = CNNConfig(
+        n_blocks=n_blocks,
+        channels=8,
+        kernel_size=kernel_size,
+        residual=residual,
+        augmentation="flip_shift",
+        lr=0.1,
+    )
     model = CNN(config, (channels, *size), 10)
     assert model(torch.zeros(2, channels, *size)).shape == (2, 10)
+
+
+@pytest.mark.parametrize("n_in", [4, 6])
+def test_a_residual_block_begins_as_its_shortcut(n_in: int) -> None:
+    torch.manual_seed(0)
+    block, x = ResidualBlock(n_in, 6, 3), torch.randn(5, n_in, 7, 9)
+    assert torch.equal(block(x), block.shortcut(x).relu())
+    last = block.layers[-1]
+    assert isinstance(last, torch.nn.BatchNorm2d)
+    torch.nn.init.ones_(last.weight)
+    assert not torch.equal(block(x), block.shortcut(x).relu())
 
 
 def test_an_mlp_flattens_images() -> None:
@@ -123,6 +142,12 @@ def test_a_missing_hyperparameter_is_named() -> None:
     [
         ({"kernel_size": 4}, "kernel_size must be an integer that is odd and at least 1, not 4"),
         ({"n_blocks": 0}, "n_blocks must be an integer of at least 1, not 0"),
+        ({"residual": 1}, "residual must be true or false, not 1"),
+        (
+            {"augmentation": "flip"},
+            "augmentation must be one of none, shift, flip_shift, not 'flip'",
+        ),
+        ({"label_smoothing": 1.0}, r"label_smoothing must be in \[0, 1\), not 1.0"),
         ({"channels": 512}, "channels must be an integer from 1 to 256, not 512"),
     ],
 )

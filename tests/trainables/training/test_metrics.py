@@ -117,6 +117,22 @@ def test_the_loss_weighs_the_classes() -> None:
     assert objective_of(data).chance_loss == pytest.approx(math.log(2))
 
 
+def test_labels_are_smoothed_where_the_optimiser_looks_and_nowhere_else() -> None:
+    """By hand: a tenth of each target is spread over all classes."""
+    data = load("wine")
+    torch.manual_seed(0)
+    outputs, targets = torch.randn(len(data.y_val), 3), torch.tensor(data.y_val)
+    objective = objective_of(data, label_smoothing=0.1)
+    log = outputs.log_softmax(1)
+    aimed = torch.eye(3)[targets] * 0.9 + 0.1 / 3
+    smoothed = -(aimed * log).sum(1).mean()
+    assert float(objective.train_loss(outputs, targets)) == pytest.approx(float(smoothed))
+    plain = -log[torch.arange(len(targets)), targets].mean()
+    assert objective.judge(outputs, targets).loss == pytest.approx(float(plain))
+    unsmoothed = objective_of(data).train_loss(outputs, targets)
+    assert float(unsmoothed) == pytest.approx(float(plain))
+
+
 def test_chance_knows_the_shares_of_the_classes() -> None:
     data = load("breast_cancer")
     shares = np.bincount(data.y_train) / len(data.y_train)
