@@ -72,6 +72,9 @@ BENCHMARKS = {
         "--seeds 3 --seconds 45",
         "--tables diabetes --sides search --sides linear --seconds 3 --seeds 1",
     ),
+    "image-panel": Benchmark(
+        "image_panel", "", "--images digits --sides plain --sides shift --seconds 1 --seeds 1"
+    ),
     "portfolio": Benchmark(
         "portfolio",
         "--folder runs/portfolio",

