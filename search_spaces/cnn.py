@@ -5,6 +5,7 @@ Weight decay takes the values that Smith 2018 tries (arXiv 1803.09820, section 4
 
 from search_spaces.domains import Choice, Float, Int
 from search_spaces.policies import policy_domains
+from search_spaces.portfolio import CNN_PORTFOLIO
 from search_spaces.space import SearchSpace
 
 CNN_SPACE = SearchSpace(
@@ -23,22 +24,5 @@ CNN_SPACE = SearchSpace(
     },
     grid_levels={"n_blocks": 2, "lr": 4, "policy": 3},
     if_missing={"residual": False, "augmentation": "none", "label_smoothing": 0.0},
-    try_first=(
-        {  # 1cycle as in Smith 2018, section 5: max_lr / 10, momentum 0.95 to 0.85
-            "n_blocks": 3,
-            "channels": 32,
-            "kernel_size": 3,
-            "residual": False,
-            "augmentation": "none",
-            "label_smoothing": 0.0,
-            "dropout": 0.0,
-            "batch_size": 128,
-            "lr": 0.1,
-            "policy": "one_cycle",
-            "base_lr_ratio": 0.1,
-            "base_momentum": 0.85,
-            "max_momentum": 0.95,
-            "weight_decay": 1e-4,
-        },
-    ),
+    try_first=CNN_PORTFOLIO,
 )
