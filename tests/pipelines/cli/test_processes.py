@@ -159,6 +159,7 @@ def test_a_closed_output_ends_a_search_in_good_order(elsewhere: Path, join: list
     assert len(Path("runs/it/trials.csv").read_text().splitlines()) == len(run.finished) + 1
 
 
+@pytest.mark.slow
 def test_nothing_else_is_printed_where_there_is_no_terminal(
     elsewhere: Path, join: list[str]
 ) -> None:

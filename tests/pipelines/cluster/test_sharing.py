@@ -53,6 +53,7 @@ def memory_is_short(config: dict[str, Any], data: TrialData, **_: Any) -> Iterat
     yield {"val_loss": config["x"], "gpus": gpus}, None
 
 
+@pytest.mark.slow
 def test_a_trial_out_of_memory_gets_twice_the_share_once(
     cluster: Cluster, folder: Path, told: list[FinishedTrial]
 ) -> None:

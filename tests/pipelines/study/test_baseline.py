@@ -78,6 +78,7 @@ def test_nothing_is_fitted_where_the_search_trained_nothing() -> None:
 
 
 @pytest.mark.usefixtures("elsewhere")
+@pytest.mark.slow
 def test_a_search_shows_them_beside_its_score(
     cluster: Cluster, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

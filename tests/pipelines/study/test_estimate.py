@@ -60,6 +60,7 @@ def test_the_epochs_that_a_scheduler_plans(rungs: tuple[int, ...], epochs: float
     assert planned_epochs(rungs, 9, 3) == pytest.approx(epochs)
 
 
+@pytest.mark.slow
 def test_an_epoch_of_all_folds_is_measured_and_threads_stay_as_they_were() -> None:
     data, threads = load("digits"), torch.get_num_threads()
     configs = SPACES["mlp"].try_first

@@ -87,6 +87,7 @@ def grows(config: dict[str, Any], data: TrialData, **_: Any) -> Iterator[Any]:
     yield {"val_loss": config["x"], "process": os.getpid()}, None
 
 
+@pytest.mark.slow
 def test_a_process_that_has_grown_too_large_is_replaced(cluster: Cluster, folder: Path) -> None:
     witness = Witness()
     trials = study(cluster, folder, grows, witness, trials=4, max_concurrent=1).trials
