@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from filelock import FileLock, Timeout
 
 from pipelines.record.files import RunFiles
+from pipelines.record.live import GONE, Driver, read_live
 from pipelines.record.sessions import read_sessions
 
 _GLANCE = 1.0  # seconds: to see whether it is held, a page holds it for an instant
+_MARGIN = 1.0  # seconds, beside those in which a driver writes twice
+_LONGEST = 10.0  # seconds that one listens for a driver
 
 
 @contextmanager
@@ -28,6 +32,8 @@ def holding(files: RunFiles) -> Iterator[None]:
             None
         )
     try:
+        if _is_heard(files):
+            raise ValueError(f"{files.folder} is in the hands of another process{_whose(files)}")
         yield
     finally:
         lock.release()
@@ -47,6 +53,26 @@ def is_held(files: RunFiles) -> bool:
     except OSError:  # a folder that only may be read: nobody can say
         return False
     lock.release()
+    return False
+
+
+def _is_heard(files: RunFiles) -> bool:
+    """Whether a driver writes how its search stands, though nothing holds the lock: in some shared
+    folders (FUSE, NFS without locks) a lock holds on one machine alone. Clocks of machines differ,
+    so one listens for its next word."""
+    before = read_live(files)
+    if before is None or before.driver == Driver.this():
+        return False
+    if before.driver.is_here:
+        return before.driver.runs
+    if before.age > GONE + 2 * before.every:
+        return False
+    until = time.monotonic() + min(2 * before.every + _MARGIN, _LONGEST)
+    while time.monotonic() < until:
+        time.sleep(0.05)
+        now = read_live(files)
+        if now is not None and now.at != before.at:
+            return True
     return False
 
 

@@ -40,7 +40,7 @@ from trainables.training.batches import EVALUATION_BATCH
 pytestmark = pytest.mark.usefixtures("elsewhere")
 
 CPU = torch.device("cpu")
-SMALL = {
+SMALL: dict[str, dict[str, Any]] = {
     "mlp": {"width_1": 12, "width_2": 12},
     "cnn": {"n_blocks": 1, "channels": 8, "residual": True, "augmentation": "shift"},
 }
