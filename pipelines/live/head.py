@@ -8,11 +8,11 @@ cluster that run on this machine have theirs.
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 from pipelines.cluster.searches import noted_runs
 from pipelines.live.serve import HOST, NICENESS
-from trainables.device.give_way import give_way
 
 PORT = 8269  # as in cluster.yaml, cluster-onprem.yaml and deploy/raycluster.yaml
 
@@ -38,5 +38,5 @@ async def serve() -> None:
 
 
 if __name__ == "__main__":
-    give_way(NICENESS)
+    os.nice(NICENESS)
     asyncio.run(serve())

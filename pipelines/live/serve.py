@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HOST = "127.0.0.1"
-NICENESS = 10  # whatever trains goes first
+NICENESS = 10  # in its session, and no more: somebody waits for a page
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,6 @@ async def serve(orders: Orders) -> None:
     from pipelines.live.app import make_app
     from pipelines.live.door import Door
     from pipelines.results.extras import has_optuna_dashboard
-    from trainables.device.give_way import give_way
 
     roots = [Path(root) for root in orders.roots]
     door = Door(orders.token, key=orders.key)
@@ -45,7 +44,7 @@ async def serve(orders: Orders) -> None:
     await site.start()
     ((_, port, *_),) = runner.addresses
     print(port, flush=True)
-    give_way(NICENESS)
+    os.nice(NICENESS)
     with Path(os.devnull).open("w") as nowhere:  # nobody reads on
         os.dup2(nowhere.fileno(), 1)
         os.dup2(nowhere.fileno(), 2)
