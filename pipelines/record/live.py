@@ -23,6 +23,7 @@ from pipelines.record.whole import write_whole
 FORMAT = 1
 LATE = 5.0  # seconds without news that are worth a word
 GONE = 60.0  # seconds without news after which a driver on another machine is given up
+_READS, _PAUSE = 5, 0.05  # tries to read it, seconds between two
 _BY_EPOCH = ("curve", "changes")  # fields whose keys are numbers, which JSON does not have
 
 
@@ -118,7 +119,7 @@ def remove_live(files: RunFiles) -> None:
 def read_live(files: RunFiles) -> Live | None:
     """None where no search runs, and where what is written is not to be understood."""
     try:
-        content = read_json(files.live)
+        content = _content(files.live)
         if content.pop("format") != FORMAT:
             return None
         content["driver"] = Driver(**content["driver"])
@@ -126,6 +127,19 @@ def read_live(files: RunFiles) -> Live | None:
         return Live(**content)
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def _content(path: Path) -> Any:
+    """A shared folder may fail, or give a part, when another machine puts a new file in the place
+    of the one that is read. Raises ``ValueError`` where that is so each time."""
+    for _ in range(_READS - 1):
+        try:
+            return read_json(path)
+        except ValueError:
+            if not path.exists():
+                raise
+            time.sleep(_PAUSE)
+    return read_json(path)
 
 
 def _trial(content: dict[str, Any]) -> FinishedTrial:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,10 +23,13 @@ from pipelines.record.events import (
     read_events,
 )
 from pipelines.record.files import RunFiles
+from pipelines.record.goals import Aim, Goals
+from pipelines.record.journal import Journal, JournalReader, load_journal
 from pipelines.record.lines import Lines, read_lines, repair, torn
 from pipelines.record.lock import holding, is_held
 from pipelines.record.sessions import FAILED, KILLED, note_killed, read_sessions, working
-from search_spaces import Config
+from search_spaces import Config, Float, SearchSpace
+from tests.pipelines.results.made import made
 
 
 def test_what_happened_comes_back(tmp_path: Path) -> None:
@@ -72,6 +76,48 @@ def test_a_last_line_that_was_cut_short_is_left_out_and_taken_away(
     lines.append({"n": 9})
     lines.close()
     assert read_lines(path) == [*whole, {"n": 9}]
+
+
+def parts_of_a_last_line(whole: bytes, last: bytes, step: int = 1) -> Iterator[bytes]:
+    """What a reader may see of ``whole + last`` on NFS: a part of it, its size before the bytes, or
+    its end before its middle."""
+    for seen in range(0, len(last), step):
+        yield whole + last[:seen]
+        yield (whole + last[:seen]).ljust(len(whole + last), b"\0")
+        yield whole + last[:seen] + b"\0" + last[seen + 1 :]
+
+
+def test_a_last_line_that_is_not_all_there_yet_is_left_out_and_taken_away(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    whole, last = b'{"n":0}\n{"n":1}\n', b'{"n":2,"text":"a longer one"}\n'
+    for content in parts_of_a_last_line(whole, last):
+        path.write_bytes(content)
+        assert read_lines(path) == [{"n": 0}, {"n": 1}], content
+        repair(path)
+        assert path.read_bytes() == whole, content
+
+
+def test_lines_after_bytes_that_are_not_there_wait_for_them(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(b'{"n":0}\n{"n"\0\0\0\0\0\0\0\0\0\0:2}\n{"n":3}\n')
+    assert (read_lines(path), torn(path)) == ([{"n": 0}], 26)
+
+
+def test_a_reader_of_a_journal_meets_no_trial_that_is_not_all_there(tmp_path: Path) -> None:
+    trials = [made([0.5, 0.6], config={"x": 0.5}, trial_id=name) for name in "abc"]
+    path, space = tmp_path / "study.journal", SearchSpace({"x": Float(0.0, 1.0)})
+    journal = Journal(path, space, Goals((Aim("value", "max"),)))
+    for trial in trials[:2]:
+        journal.append(trial)
+    whole = path.read_bytes()
+    journal.append(trials[2])
+    all_of_it = path.read_bytes()
+    growing = JournalReader(path)
+    for content in parts_of_a_last_line(whole, all_of_it[len(whole) :], step=5):
+        path.write_bytes(content)
+        assert load_journal(path) == growing.trials() == trials[:2], content
+    path.write_bytes(all_of_it)
+    assert load_journal(path) == growing.trials() == trials
 
 
 def test_a_file_of_half_a_line_and_one_that_is_not_there(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 import time
@@ -29,6 +30,22 @@ def test_what_is_not_to_be_understood_is_nothing(tmp_path: Path, content: str | 
     if content is not None:
         (tmp_path / "live.json").write_text(content)
     assert read_live(RunFiles(tmp_path)) is None
+
+
+@pytest.mark.parametrize("part", [OSError(errno.ESTALE, "Stale file handle"), '{"format": 1, "dr'])
+def test_one_that_is_replaced_while_it_is_read_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: OSError | str
+) -> None:
+    live, read, seen = write(tmp_path), Path.read_text, iter([part])
+
+    def as_on_nfs(path: Path) -> str:
+        first = next(seen, None)
+        if isinstance(first, OSError):
+            raise first
+        return first or read(path)
+
+    monkeypatch.setattr(Path, "read_text", as_on_nfs)
+    assert read_live(RunFiles(tmp_path)) == live
 
 
 def test_a_driver_that_was_killed_is_gone_and_its_zombie_too() -> None:
