@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import functools
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from filelock import FileLock, Timeout
 
@@ -15,6 +19,7 @@ from pipelines.record.sessions import read_sessions
 _GLANCE = 1.0  # seconds: to see whether it is held, a page holds it for an instant
 _MARGIN = 1.0  # seconds, beside those in which a driver writes twice
 _LONGEST = 10.0  # seconds that one listens for a driver
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # NFS without a lock service, FUSE
 
 
 @contextmanager
@@ -31,6 +36,10 @@ def holding(files: RunFiles) -> Iterator[None]:
         raise ValueError(f"{files.folder} is in the hands of another process{_whose(files)}") from (
             None
         )
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        _warn(files.lock, str(error.strerror))
     try:
         if _is_heard(files):
             raise ValueError(f"{files.folder} is in the hands of another process{_whose(files)}")
@@ -50,8 +59,9 @@ def is_held(files: RunFiles) -> bool:
         lock.acquire(blocking=False)
     except Timeout:
         return True
-    except OSError:  # a folder that only may be read: nobody can say
-        return False
+    except OSError:  # a folder that only may be read, or that has no locks
+        live = read_live(files)
+        return live is not None and not live.is_over
     lock.release()
     return False
 
@@ -77,7 +87,19 @@ def _is_heard(files: RunFiles) -> bool:
 
 
 def _lock(files: RunFiles) -> FileLock:
-    return FileLock(files.lock.absolute(), is_singleton=True, thread_local=False)
+    # No file in the place of a lock: a driver that is killed would leave it.
+    return FileLock(
+        files.lock.absolute(), is_singleton=True, thread_local=False, fallback_to_soft=False
+    )
+
+
+@functools.cache  # once for a run
+def _warn(path: Path, reason: str) -> None:
+    print(
+        f"warning   {path}: {reason}: a second driver is kept away only while this one is heard",
+        file=sys.stderr,
+        flush=True,
+    )
 
 
 def _whose(files: RunFiles) -> str:

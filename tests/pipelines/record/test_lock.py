@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import os
+import socket
 import threading
 import time
 from dataclasses import replace
@@ -11,8 +15,8 @@ import pytest
 
 from pipelines.record import lock
 from pipelines.record.files import RunFiles
-from pipelines.record.live import GONE, Driver, write_live
-from pipelines.record.lock import holding
+from pipelines.record.live import GONE, Driver, _started, write_live
+from pipelines.record.lock import holding, is_held
 from tests.pipelines.live.standing import standing
 
 ELSEWHERE = replace(Driver.this(), host="elsewhere")
@@ -51,4 +55,39 @@ def test_nor_does_one_that_was_killed_here(tmp_path: Path) -> None:
     files = RunFiles(tmp_path)
     write_live(files, standing(driver=replace(Driver.this(), started="0")))
     with holding(files):
+        pass
+
+
+def no_locks(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    def flock(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS])
+def test_a_folder_without_locks_is_said_once_and_a_driver_there_is_heard(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    number: int,
+) -> None:
+    no_locks(monkeypatch, number)
+    files = RunFiles(tmp_path)
+    with holding(files), holding(files):
+        write_live(files, standing())
+        assert is_held(files)
+    assert capsys.readouterr().err.count(f"{files.lock}: {os.strerror(number)}") == 1
+    write_live(files, standing(driver=Driver(socket.gethostname(), 1, _started(1))))
+    with pytest.raises(ValueError, match="is in the hands of another process"), holding(files):
+        pass
+    write_live(files, standing(driver=ELSEWHERE, at=time.time() - 2 * GONE))
+    assert not is_held(files)
+
+
+def test_another_error_of_a_lock_is_none_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    no_locks(monkeypatch, errno.EIO)
+    with pytest.raises(OSError, match="Input/output error"), holding(RunFiles(tmp_path)):
         pass
