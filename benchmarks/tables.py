@@ -69,7 +69,7 @@ BENCHMARKS = {
     ),
     "panel-searched": Benchmark(
         "searched_panel",
-        "--seeds 3 --seconds 45",
+        "--seeds 2 --seconds 45",
         "--tables diabetes --sides search --sides linear --seconds 3 --seeds 1",
     ),
     "image-panel": Benchmark(
