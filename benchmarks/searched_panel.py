@@ -31,7 +31,8 @@ from cyclopts import Parameter
 
 from benchmarks.harness import HERE, table
 from benchmarks.panel import read, rows
-from benchmarks.tabular.scores import Score, measure_of
+from benchmarks.tabular.scores import PEERS as UNTUNED
+from benchmarks.tabular.scores import Score, measure_of, peer_model, peer_score
 from benchmarks.tabular.tables import IN_USE, PANEL, SET_ASIDE
 from pipelines.cli.command import command
 from pipelines.cli.command import main as run
@@ -43,7 +44,8 @@ SEARCHES: Mapping[str, Sequence[str]] = {
     "no embeddings": ("--fix", "num_embedding=none", "--fix", "cat_embedding=False"),
     "no portfolio": ("--no-portfolio",),
 }
-PEERS = ("linear", "random forest", "gradient boosting", "tuned boosting")
+_BOOSTING = "gradient boosting"
+PEERS = (*UNTUNED, "tuned boosting")
 MOST_CONFIGS = 20
 _MOST_TRIALS = 1000
 _SEEDS = 2  # trainings of a winner: as many as there are cores
@@ -82,20 +84,29 @@ def _typed(words: Sequence[str]) -> None:
 def fitted(name: str, data: TrialData, test: TestData, *, seed: int, seconds: float) -> float:
     """What a model of scikit-learn scores."""
     if name == "tuned boosting":
-        return _judged(_tuned(data, seed, seconds), data, test)
-    return _judged(_all_rows(_model(name, data, seed), data), data, test)
+        model = _tuned(data, seed, seconds)
+    else:
+        untrained = peer_model(name, data.task, seed)
+        if name == "random forest":
+            untrained.set_params(n_jobs=-1)
+        model = _all_rows(untrained, data)
+    return peer_score(model, data, test.x, test.y)
 
 
 def _tuned(data: TrialData, seed: int, seconds: float) -> Any:
     started, best, chosen = time.monotonic(), -np.inf, None
     for options in _boosting_options(seed):
-        model = _boosting(data, seed, options).fit(data.x_train, data.y_train)
-        found = _judged(model, data, TestData(data.x_val, data.y_val))
+        model = (
+            peer_model(_BOOSTING, data.task, seed)
+            .set_params(**options)
+            .fit(data.x_train, data.y_train)
+        )
+        found = peer_score(model, data, data.x_val, data.y_val)
         if found > best:
             best, chosen = found, options
         if time.monotonic() - started > seconds:
             break
-    return _all_rows(_boosting(data, seed, chosen or {}), data)
+    return _all_rows(peer_model(_BOOSTING, data.task, seed).set_params(**chosen or {}), data)
 
 
 def _boosting_options(seed: int) -> Iterator[dict[str, Any]]:
@@ -112,39 +123,9 @@ def _boosting_options(seed: int) -> Iterator[dict[str, Any]]:
         }
 
 
-def _boosting(data: TrialData, seed: int, options: Mapping[str, Any]) -> Any:
-    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-
-    classifies = data.task == "classification"
-    kind = HistGradientBoostingClassifier if classifies else HistGradientBoostingRegressor
-    return kind(random_state=seed, **options)
-
-
-def _model(name: str, data: TrialData, seed: int) -> Any:
-    from sklearn import ensemble, linear_model
-
-    classifies = data.task == "classification"
-    if name == "linear":
-        return linear_model.LogisticRegression(max_iter=300) if classifies else linear_model.Ridge()
-    if name == "random forest":
-        kind = ensemble.RandomForestClassifier if classifies else ensemble.RandomForestRegressor
-        share = "sqrt" if classifies else 1 / 3
-        return kind(random_state=seed, max_features=share, n_jobs=-1)
-    return _boosting(data, seed, {})
-
-
 def _all_rows(model: Any, data: TrialData) -> Any:
     x = np.concatenate([data.x_train, data.x_val])
     return model.fit(x, np.concatenate([data.y_train, data.y_val]))
-
-
-def _judged(model: Any, data: TrialData, test: TestData) -> float:
-    from sklearn import metrics
-
-    if data.task == "regression":
-        return float(metrics.r2_score(test.y, model.predict(test.x)))
-    truth = np.eye(data.n_classes)[test.y]
-    return float(metrics.roc_auc_score(truth, model.predict_proba(test.x)))
 
 
 def ahead(scores: Sequence[Score], sides: Sequence[str]) -> Iterator[str]:

@@ -104,16 +104,17 @@ def score_peer(name: str, data: TrialData, test: TestData, *, seed: int) -> dict
     from threadpoolctl import threadpool_limits
 
     started = time.process_time()
-    model = _peer(name, data.task, seed)
+    model = peer_model(name, data.task, seed)
     with threadpool_limits(1):
         model.fit(data.x_train, data.y_train)
         found = [
-            _peer_score(model, data, x, y) for x, y in ((test.x, test.y), (data.x_val, data.y_val))
+            peer_score(model, data, x, y) for x, y in ((test.x, test.y), (data.x_val, data.y_val))
         ]
     return {"test": found[0], "val": found[1], "seconds": time.process_time() - started}
 
 
-def _peer(name: str, task: str, seed: int) -> Any:
+def peer_model(name: str, task: str, seed: int) -> Any:
+    """One of PEERS, to be fitted."""
     from sklearn import ensemble, linear_model
 
     classifies = task == "classification"
@@ -132,7 +133,8 @@ def _peer(name: str, task: str, seed: int) -> Any:
     return kind(random_state=seed)
 
 
-def _peer_score(model: Any, data: TrialData, x: np.ndarray, y: np.ndarray) -> float:
+def peer_score(model: Any, data: TrialData, x: np.ndarray, y: np.ndarray) -> float:
+    """AUC of a classification, R2 of a regression, of rows of ``data``'s table."""
     from sklearn import metrics
 
     if data.task == "regression":
