@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipelines.cli.connection import Address
 from pipelines.cli.evaluate import run_evaluation
+from pipelines.cli.export import run_export
 from pipelines.cli.launch import launch
 from pipelines.cli.report import report_line
 from pipelines.cli.text import Terminal, print_plain
@@ -21,10 +22,8 @@ from pipelines.study.resuming import resume as resumed_study
 from pipelines.study.runs import Run, open_run
 from pipelines.study.spec import StudySpec
 from pipelines.tuner.trial import Trainable
-from pipelines.winner.candidates import candidate
 from pipelines.winner.exported import ExportedModel, load_model
-from pipelines.winner.exporting import check_export, export
-from pipelines.winner.settings import EvaluationSettings
+from pipelines.winner.settings import EvaluationSettings, ExportSettings
 from search_spaces import SearchSpace
 
 
@@ -108,15 +107,33 @@ def evaluate_run(
 
 
 def export_model(
-    run: Run, folder: str | Path, *, trial: str | None = None, onnx: bool = False
+    run: Run,
+    folder: str | Path,
+    *,
+    trial: str | None = None,
+    ensemble: int | None = None,
+    seeds: int | None = None,
+    onnx: bool = False,
+    address: str | None = None,
+    quiet: bool = True,
 ) -> ExportedModel:
-    """Write the winner of a run, or another trial, into a folder, and load it from there.
+    """Write the winner of a run into a folder, and load it from there; see ``docs/use.md``.
+
+    Args:
+        run: What :func:`search` or ``open_run`` returned.
+        folder: One that does not exist yet.
+        trial: The number of another trial, as in the report.
+        ensemble: So many of the best configs together.
+        seeds: So many trainings of each config on train and validation; by default the weights
+            that the search kept, and of an ensemble one.
+        onnx: Write ``model.onnx`` too.
+        address: As for :func:`search`, where something is trained again.
+        quiet: Show nothing.
 
     Raises:
         ValueError: where there is nothing to export, before anything is written.
     """
-    place = Path(folder).expanduser().absolute()
-    chosen = None if trial is None else candidate(run, trial)
-    check_export(place, onnx=onnx)
-    export(run, chosen, place, onnx=onnx)
-    return load_model(place)
+    settings = ExportSettings(trial=trial, ensemble=ensemble, seeds=seeds, onnx=onnx)
+    console = Terminal(quiet=quiet)
+    run_export(run.files.folder, Path(folder), settings, Address(address=address), console)
+    return load_model(Path(folder).expanduser())

@@ -8,6 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from pipelines.cli.command import command, leave, main
+from pipelines.cli.connection import Address
 from pipelines.study.settings import panel
 from pipelines.study.spec import RunFolder
 from pipelines.winner.settings import ExportSettings
@@ -19,11 +20,12 @@ def export(
     /,
     *,
     settings: Annotated[ExportSettings, panel("Options", 1)] = ExportSettings(),
+    where: Annotated[Address, panel("Resources", 2)] = Address(),
 ) -> None:
     """Write the winner of a run, with all that its use needs, into a folder."""
     from pipelines.cli.export import run_export
 
-    run_export(run, folder, settings)
+    run_export(run, folder, settings, where)
 
 
 app = command(export)

@@ -4,26 +4,45 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rich.console import Console
+
+from pipelines.cli.connection import Address
 from pipelines.cli.options import to_type
 from pipelines.cli.text import Terminal, print_lines, shown
+from pipelines.cli.training import counted, for_training
 from pipelines.study.runs import open_run
-from pipelines.winner.candidates import candidate
+from pipelines.winner.candidates import chosen_of
 from pipelines.winner.exporting import check_export, export
 from pipelines.winner.settings import ExportSettings
+from pipelines.winner.trained import trained_alone, trained_together
 
 
-def run_export(run_folder: Path, folder: Path, settings: ExportSettings) -> None:
+def run_export(
+    run_folder: Path,
+    folder: Path,
+    settings: ExportSettings,
+    where: Address,
+    console: Console | None = None,
+) -> None:
     """Raises ``ValueError``, before anything is written, where there is nothing to export."""
+    console = console or Terminal()
     run = open_run(run_folder)
     folder = folder.expanduser().absolute()
-    chosen = None if settings.trial is None else candidate(run, settings.trial)
+    chosen = chosen_of(run, settings)
     check_export(folder, onnx=settings.onnx)
-    trained = export(run, chosen, folder, onnx=settings.onnx)
+    if settings.n_seeds:
+        total = len(chosen) * settings.n_seeds
+        with for_training(run, where) as check:
+            check()
+            trained = trained_together(run, chosen, settings.n_seeds, counted(console, total))
+    else:
+        trained = trained_alone(run, None if settings.trial is None else chosen[0])
+    export(run, trained, folder, onnx=settings.onnx)
     files = ", ".join(sorted(path.name for path in folder.iterdir()))
     size = sum(path.stat().st_size for path in folder.iterdir())
     source = "photo.png" if trained.data.is_image else "mine.csv"
     print_lines(
-        Terminal(),
+        console,
         [
             f"model     {shown(folder)}: trained on {trained.trained_on}",
             f"files     {files} ({size / 1e6:.1f} MB)",

@@ -47,6 +47,9 @@ def look_lines(run: Run) -> Iterator[str]:
     over = f"mean +- standard deviation of {n} seeds" if n > 1 else "one seed"
     yield f"test      {look.samples} samples, {over}"
     yield from (f"          {name} {look.told(name)}" for name in look.values)
+    if n > 1 and look.together:
+        scores = ", ".join(f"{name} {value:.4f}" for name, value in look.together.items())
+        yield f"together  the mean prediction of all {look.n_networks} networks: {scores}"
     name = look.searched(run.metric)
     if look.baselines:
         told = [f"{model} {found[name]:.4f}" for model, found in look.baselines.items()]

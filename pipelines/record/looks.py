@@ -31,8 +31,14 @@ class Look:
     """Of a classification: samples of each class (row) taken for each class, mean over seeds."""
     predicted: Sequence[tuple[float, float]] = ()
     """Of a regression: targets and predictions, mean over seeds, in the target's own units."""
+    together: Mapping[str, float] = field(default_factory=dict)
+    """The same metrics of the mean prediction of all networks, of each config and seed."""
     baselines: Baselines = field(default_factory=dict)
     """What quick models score there that were fitted on the same samples."""
+
+    @property
+    def n_networks(self) -> int:
+        return len(self.configs) * len(self.seeds)
 
     def searched(self, metric: str) -> str:
         """The name here of ``metric``, a search's; of another where it was not measured."""

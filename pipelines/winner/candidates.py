@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipelines.record.trials import FinishedTrial, ranked
 from pipelines.study.repeats import by_config, top_trials
 from pipelines.study.runs import Run
+from pipelines.winner.settings import Chosen
 from trainables.training.metrics import METRICS
 
 
@@ -20,6 +20,16 @@ class Candidate:
     trial: FinishedTrial
     epochs: int
     """Where its validation was best; of several trainings of the config their median."""
+
+
+def chosen_of(run: Run, settings: Chosen) -> list[Candidate]:
+    """The trials that ``settings`` mean: by default the winner.
+
+    Raises ``ValueError`` where there are none such.
+    """
+    if settings.ensemble is not None:
+        return _best(run, settings.ensemble)
+    return [winner(run) if settings.trial is None else candidate(run, settings.trial)]
 
 
 def winner(run: Run) -> Candidate:
@@ -66,11 +76,8 @@ def find_trial(run: Run, name: str) -> tuple[int, FinishedTrial]:
     return number, run.finished[number]
 
 
-def best_candidates(run: Run, n: int) -> Sequence[Candidate]:
-    """The ``n`` best trials of ``run``, each with a config of its own.
-
-    Raises ``ValueError`` where it has fewer.
-    """
+def _best(run: Run, n: int) -> list[Candidate]:
+    """The ``n`` best trials of ``run``, each with a config of its own."""
     best = top_trials(run.finished, METRICS[run.metric], n)
     if len(best) < n:
         raise ValueError(f"`ensemble` {n}: {run.files.folder} has {len(best)} sound configs")

@@ -16,7 +16,9 @@ def model_card(about: Mapping[str, Any], preprocessing: Preprocessing, name: str
 def _lines(about: Mapping[str, Any], preprocessing: Preprocessing, name: str) -> Iterator[str]:
     data, search, test = about["data"], about["search"], about["test"]
     yield from (f"# {name}", "")
-    yield from (f"A {about['task']} by a network of the kind `{about['model']}`.", "")
+    n = len(about["trials"]) * max(1, len(about["seeds"]))
+    by = "a network" if n == 1 else f"{n} networks, the mean of what they predict,"
+    yield from (f"A {about['task']} by {by} of the kind `{about['model']}`.", "")
     yield from ("## Use", "", "```python", "from pipelines import load_model", "")
     yield from (f'load_model("{name}").predict(rows)  # {_rows(preprocessing)}', "```", "")
     yield from (f"    python pipelines/predict.py {name} {_file(preprocessing)}", "")
@@ -27,20 +29,29 @@ def _lines(about: Mapping[str, Any], preprocessing: Preprocessing, name: str) ->
     else:
         of = f"`{preprocessing.target}`" if preprocessing.target else "the target"
         yield from (f"It answers with a value of {of}, in its own units.", "")
+    together = test["together"] if test and n > 1 else {}
     yield from ("## What it is worth", "")
     if test is None:
         yield "Not tested: the scores below are on the validation set, which chose the model and"
         yield "its epoch, so they flatter. `python pipelines/evaluate.py RUN` tests it."
+        if n > 1:
+            yield f"They are those of trial {about['trials'][0]['trial']} alone."
     else:
         yield f"On a test set of {test['samples']} samples that no choice was made by (look"
         yield f"{test['looks']} at it), trained again on train and validation "
         yield f"({test['trained_on']} samples) with {test['seeds']} seeds; mean +- standard"
-        yield "deviation:"
-    scores = about["validation"] if test is None else test["metrics"]
-    yield from ("", "| metric | |", "|---|---|")
+        yield "deviation" + (", and what all these networks reach together:" if together else ":")
+    scores = about["trials"][0]["validation"] if test is None else test["metrics"]
+    yield from (
+        "",
+        "| metric | |" + " together |" * bool(together),
+        "|---|---|" + "---|" * bool(together),
+    )
     for metric, value in scores.items():
         if metric.startswith(("val_", "test_")):
-            yield f"| {metric} | {value if isinstance(value, str) else f'{value:.4f}'} |"
+            told = [value if isinstance(value, str) else f"{value:.4f}"]
+            told += [f"{together[metric]:.4f}"] if metric in together else []
+            yield f"| {metric} | {' | '.join(told)} |"
     yield from ("", "## Data", "")
     yield f"- `{data['source']}`: {data['train']} samples to train and"
     yield f"  {data['validation']} to validate"
@@ -51,8 +62,12 @@ def _lines(about: Mapping[str, Any], preprocessing: Preprocessing, name: str) ->
     yield f"- {search['algorithm']} with {search['scheduler']}: {search['trials']} trials of at"
     yield f"  most {search['max_epochs']} epochs, {search['epochs']} in all, for the best"
     yield f"  {about['metric']}; seed {search['seed']}"
-    yield f"- this is trial {about['trial']} of run `{about['run']}`, after epoch {about['epoch']}"
-    yield "- config: " + ", ".join(f"`{k}={v}`" for k, v in about["config"].items())
+    for trial in about["trials"]:
+        yield f"- trial {trial['trial']} of run `{about['run']}`, after epoch {trial['epochs']}: "
+        yield "  " + ", ".join(f"`{k}={v}`" for k, v in trial["config"].items())
+    if about["seeds"]:
+        seeds = ", ".join(str(seed) for seed in about["seeds"])
+        yield f"- trained with each of the seeds {seeds}"
     yield from ("", "## Limits", "")
     yield "- It knows what its training data show, and does not say where new samples are unlike"
     yield "  them. A value of a category that was not in them counts as one of the others."

@@ -12,13 +12,12 @@ from pipelines.record.looks import Look, add_look
 from pipelines.study.prepare import load_test_rows
 from pipelines.study.runs import Run
 from pipelines.winner.candidates import Candidate
-from pipelines.winner.one_training import Training
-from pipelines.winner.training import all_but_test, train_all, trainable_of
+from pipelines.winner.training import all_but_test, train_again, unused_seeds
 from trainables.baselines import arguments_of, baselines
 from trainables.data.datasets import TestData, TrialData
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
 _MOST_POINTS = 2000  # of a regression's predictions that the record keeps
 
@@ -47,21 +46,9 @@ def evaluate(
     Raises ``ValueError`` where the data have changed, where the trainable yields no model, and
     where a training diverges.
     """
-    spec = run.spec
     data = all_but_test(run)
-    first = spec.search.seed + 1 + (spec.budget.repeats or 0)
-    seeds = tuple(range(first, first + n_seeds))
-    trainings = [
-        Training(c.trial.config, c.epochs, spec.budget.max_epochs, seed)
-        for seed in seeds
-        for c in candidates
-    ]
-    models = train_all(trainable_of(run), data, trainings, spec.resources.trial, done)
-    if None in models:
-        seed = trainings[models.index(None)].seed
-        raise ValueError(f"the training with seed {seed} diverged: choose another `trial`")
-    n = len(candidates)
-    ensembles = [models[i : i + n] for i in range(0, len(models), n)]
+    seeds = unused_seeds(run, n_seeds)
+    ensembles = train_again(run, data, candidates, seeds, done)
     look = Look(
         when=round(time.time(), 3),
         trials=tuple(c.number for c in candidates),
@@ -69,23 +56,28 @@ def evaluate(
         epochs=tuple(c.epochs for c in candidates),
         seeds=seeds,
         trained_on=len(data.x_train),
-        **_judged(data, load_test_rows(spec), ensembles),
+        **_judged(data, load_test_rows(run.spec), ensembles),
     )
     add_look(run.files.looks, look)
     return look
 
 
 def _judged(
-    data: TrialData, test: TestData, ensembles: Sequence[Sequence[nn.Module | None]]
+    data: TrialData, test: TestData, ensembles: Sequence[Sequence[nn.Module]]
 ) -> dict[str, Any]:
     import torch
 
+    from trainables.networks.ensemble import Ensemble, mean_prediction
+    from trainables.training.batches import outputs_of
     from trainables.training.objective import objective_of
     from trainables.training.predictions import Predictions
 
     objective, y = objective_of(data), torch.from_numpy(test.y)
-    outputs = [_predict(models, test.x, data.task) for models in ensembles]
+    networks = [m[0] if len(m) == 1 else Ensemble(m, data.task) for m in ensembles]
+    outputs = [outputs_of(network.eval(), test.x) for network in networks]
     scores = [objective.judge(output, y) for output in outputs]
+    mean = mean_prediction(outputs, data.task)
+    together = objective.judge(mean, y)
     values = {f"test_{name}": [s.values[name] for s in scores] for name in objective.measures}
     arrays = {"x_train": data.x_train, "y_train": data.y_train, "x_val": test.x, "y_val": test.y}
     found: dict[str, Any] = {
@@ -96,30 +88,13 @@ def _judged(
         },
         "samples": len(test.x),
         "values": {**values, "test_loss": [s.loss for s in scores]},
+        "together": {
+            **{f"test_{name}": together.values[name] for name in objective.measures},
+            "test_loss": together.loss,
+        },
     }
     if data.task == "classification":
         counts = torch.stack([Predictions(output, y).confusion for output in outputs])
         return {**found, "confusion": counts.mean(0).tolist()}
-    mean = torch.stack(outputs).mean(0).squeeze(1).numpy()
-    pairs = np.stack([test.y, mean], 1) * data.target_std + data.target_mean
+    pairs = np.stack([test.y, mean.squeeze(1).numpy()], 1) * data.target_std + data.target_mean
     return {**found, "predicted": pairs[:_MOST_POINTS].round(6).tolist()}
-
-
-def _predict(models: Sequence[nn.Module | None], x: np.ndarray, task: str) -> Tensor:
-    """The outputs of one network; of several the logarithm of their mean probabilities, or the mean
-    of their values."""
-    import torch
-
-    from trainables.training.batches import EVALUATION_BATCH
-
-    outputs = []
-    with torch.no_grad():
-        for model in models:
-            assert model is not None
-            batches = torch.split(torch.from_numpy(x), EVALUATION_BATCH)
-            outputs.append(torch.cat([model(batch) for batch in batches]))
-    if len(outputs) == 1:
-        return outputs[0]
-    if task == "regression":
-        return torch.stack(outputs).mean(0)
-    return torch.stack([output.softmax(1) for output in outputs]).mean(0).log()

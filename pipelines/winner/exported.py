@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trainables.data.preprocessing import Preprocessing
-from trainables.training.batches import EVALUATION_BATCH
+from trainables.training.batches import outputs_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,11 +92,7 @@ class ExportedModel:
 
     def of_inputs(self, inputs: np.ndarray) -> np.ndarray:
         """The same of encoded inputs."""
-        import torch
-
-        with torch.no_grad():
-            batches = torch.split(torch.from_numpy(inputs), EVALUATION_BATCH)
-            return np.asarray(torch.cat([self._module(batch) for batch in batches]).numpy())
+        return np.asarray(outputs_of(self._module, inputs).numpy())
 
 
 def load_model(folder: str | Path) -> ExportedModel:

@@ -4,39 +4,21 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from pipelines.study.circumstances import versions
 from pipelines.study.folders import check_writable
 from pipelines.study.runs import Run
-from pipelines.winner.candidates import Candidate, winner
 from pipelines.winner.card import model_card
 from pipelines.winner.exported import ABOUT, FORMAT, MODEL, PREPROCESSING, ExportedModel
-from pipelines.winner.one_training import Training, train_here
-from pipelines.winner.training import all_but_test, search_data, trainable_of
-from trainables.data.datasets import TrialData
-from trainables.device.share import pick_device, set_threads
-from trainables.networks import Network
-
-if TYPE_CHECKING:
-    from torch import nn
+from pipelines.winner.trained import Trained
 
 WEIGHTS, CARD, ONNX = "weights.safetensors", "README.md", "model.onnx"
 TOLERANCE = 1e-5  # of the outputs of the exported program, relative to the largest
 _CHECKED = 300  # validation samples, in a batch of one and one of all others
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A network, the data that it was trained on, and where its weights come from."""
-
-    model: nn.Module
-    data: TrialData
-    trained_on: str
 
 
 def check_export(folder: Path, *, onnx: bool) -> None:
@@ -53,21 +35,18 @@ def check_export(folder: Path, *, onnx: bool) -> None:
             ) from None
 
 
-def export(run: Run, chosen: Candidate | None, folder: Path, *, onnx: bool = False) -> Trained:
-    """Write the model of ``chosen``, or of the winner, into ``folder``, whole or not at all.
+def export(run: Run, trained: Trained, folder: Path, *, onnx: bool = False) -> None:
+    """Write ``trained`` into ``folder``, whole or not at all.
 
-    Raises ``ValueError`` where the data or the trainable are not what they were, and where torch
-    cannot export the network.
+    Raises ``ValueError`` where torch cannot export the network.
     """
-    candidate = chosen or winner(run)
-    trained = trained_model(run, chosen)
     if trained.data.preprocessing is None:
         raise ValueError(f"'{trained.data.name}' was made by hand: how is not known")
     part = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     try:
-        about = _about(run, candidate, trained)
+        about = _about(run, trained)
         _write_model(trained, part, onnx=onnx)
         _write_json(part / ABOUT, about)
         _write_json(part / PREPROCESSING, trained.data.preprocessing.to_dict())
@@ -78,53 +57,6 @@ def export(run: Run, chosen: Candidate | None, folder: Path, *, onnx: bool = Fal
         part.replace(folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    return trained
-
-
-def trained_model(run: Run, chosen: Candidate | None) -> Trained:
-    """The network of ``chosen``, or of the winner, whose weights the run has kept.
-
-    Weights of another trial are not kept: it is trained again, as in the search. After
-    cross-validation there is one for each fold, with an encoding of its own: the config is trained
-    on all of them together.
-    """
-    trainable, spec = trainable_of(run), run.spec
-    set_threads(spec.resources.trial.cpus)
-    candidate = chosen or winner(run)
-    max_epochs, device = spec.budget.max_epochs, pick_device(spec.resources.trial.gpus)
-    config = candidate.trial.config
-    if spec.problem.folds:
-        data = all_but_test(run)
-        training = Training(config, candidate.epochs, max_epochs, spec.search.seed)
-        model = train_here(trainable, data, training, device)
-        return Trained(_sound(model), data, "train and validation")
-    (data,) = search_data(run)
-    if chosen is None and run.files.weights.is_file():
-        return Trained(_with_weights(run, trainable, config, data), data, "train")
-    epochs = candidate.trial.best_epoch or 1
-    training = Training(config, epochs, max_epochs, candidate.trial.seed)
-    return Trained(_sound(train_here(trainable, data, training, device)), data, "train")
-
-
-def _sound(model: nn.Module | None) -> nn.Module:
-    if model is None:
-        raise ValueError("the training diverged: choose another `trial`")
-    return model
-
-
-def _with_weights(run: Run, trainable: Any, config: Any, data: TrialData) -> nn.Module:
-    import torch
-
-    if isinstance(trainable, Network):
-        _, model = trainable.build(config, data)
-    else:  # the function alone knows what its network is: its first epoch has one
-        once = Training(config, 1, run.spec.budget.max_epochs, run.spec.search.seed)
-        model = _sound(train_here(trainable, data, once, torch.device("cpu")))
-    try:
-        model.load_state_dict(torch.load(run.files.weights, weights_only=True))
-    except RuntimeError as error:
-        raise ValueError(f"{run.files.weights} does not fit the network: {error}") from None
-    return model.eval()
 
 
 def _write_model(trained: Trained, folder: Path, *, onnx: bool) -> None:
@@ -170,24 +102,31 @@ def _check(folder: Path, trained: Trained) -> None:
             raise ValueError(f"the exported program is off by {off:.3g} from the network")
 
 
-def _about(run: Run, candidate: Candidate, trained: Trained) -> dict[str, Any]:
+def _about(run: Run, trained: Trained) -> dict[str, Any]:
     """What the card says too, for programs."""
-    spec, data, trial = run.spec, run.data, candidate.trial
-    alone = [look for look in run.looks if look.trials == (candidate.number,)]
-    look = alone[-1] if alone else None
+    spec, data, candidates = run.spec, run.data, trained.candidates
+    looks = [look for look in run.looks if look.trials == tuple(c.number for c in candidates)]
+    look = looks[-1] if looks else None
+    kept = not trained.seeds and not spec.problem.folds
     return {
         "format": FORMAT,
         "task": data.task,
         "model": spec.problem.name,
-        "config": dict(trial.config),
         "input_shape": list(trained.data.input_shape),
         "outputs": trained.data.n_classes,
         "metric": run.metric,
         "trained_on": trained.trained_on,
         "run": run.files.folder.name,
-        "trial": candidate.number,
-        "epoch": candidate.epochs if spec.problem.folds else trial.best_epoch,
-        "validation": dict(trial.metrics),
+        "trials": [
+            {
+                "trial": c.number,
+                "config": dict(c.trial.config),
+                "epochs": c.trial.best_epoch if kept else c.epochs,
+                "validation": dict(c.trial.metrics),
+            }
+            for c in candidates
+        ],
+        "seeds": list(trained.seeds),
         "test": None
         if look is None
         else {
@@ -197,6 +136,7 @@ def _about(run: Run, candidate: Candidate, trained: Trained) -> dict[str, Any]:
             "trained_on": look.trained_on,
             "looks": len(run.looks),
             "metrics": {name: look.told(name) for name in look.values},
+            "together": dict(look.together) if look.seeds == trained.seeds else {},
         },
         "search": {
             "algorithm": spec.search.algo,

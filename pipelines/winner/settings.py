@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
 from cyclopts import Parameter
 from pydantic import model_validator
@@ -10,29 +10,41 @@ from pydantic import model_validator
 from pipelines.study.settings import AtLeastTwo, Count, Settings
 
 
-class EvaluationSettings(Settings):
-    """What is tested, and how often it is trained."""
+class Chosen(Settings):
+    """Which configs of a run are meant."""
 
     trial: Annotated[str, Parameter(metavar="N")] | None = None
     """The number of a trial, as in the report; by default the winner."""
     ensemble: Annotated[AtLeastTwo, Parameter(metavar="K")] | None = None
     """The K best configs together, by the mean of their predictions."""
-    seeds: Count = 5
-    """Trainings of each config."""
-    again: bool = False
-    """Look at the test set once more: the record counts the looks."""
 
     @model_validator(mode="after")
-    def _fits_together(self) -> EvaluationSettings:
+    def _fits_together(self) -> Self:
         if self.trial is not None and self.ensemble is not None:
             raise ValueError(f"`trial` {self.trial} and `ensemble` {self.ensemble}: give one")
         return self
 
 
-class ExportSettings(Settings):
+class EvaluationSettings(Chosen):
+    """What is tested, and how often it is trained."""
+
+    seeds: Count = 5
+    """Trainings of each config."""
+    again: bool = False
+    """Look at the test set once more: the record counts the looks."""
+
+
+class ExportSettings(Chosen):
     """What is exported."""
 
-    trial: Annotated[str, Parameter(metavar="N")] | None = None
-    """The number of a trial, as in the report; by default the winner."""
+    seeds: Annotated[Count, Parameter(metavar="N")] | None = None
+    """Train each config again on train and validation, with N seeds, and export the mean prediction
+    of all networks, as evaluate.py tests it. By default the weights that the search kept; of an
+    ensemble 1."""
     onnx: bool = False
     """Write model.onnx too."""
+
+    @property
+    def n_seeds(self) -> int:
+        """Trainings of each config; 0 for the weights that the search kept."""
+        return self.seeds or (1 if self.ensemble else 0)

@@ -16,6 +16,7 @@ from pipelines.study.references import import_trainable
 from pipelines.study.runs import Run
 from pipelines.tuner.sent_code import sendable
 from pipelines.tuner.trial import Trainable
+from pipelines.winner.candidates import Candidate
 from pipelines.winner.one_training import Training, train
 from trainables.data.datasets import TrialData
 
@@ -67,18 +68,49 @@ def _check_same(run: Run, data: TrialData) -> None:
         )
 
 
-def train_all(
+def unused_seeds(run: Run, n: int) -> tuple[int, ...]:
+    """The first ``n`` that the search has not used."""
+    first = run.spec.search.seed + 1 + (run.spec.budget.repeats or 0)
+    return tuple(range(first, first + n))
+
+
+def train_again(
+    run: Run,
+    data: TrialData,
+    candidates: Sequence[Candidate],
+    seeds: Sequence[int],
+    done: Callable[[int], None] = lambda n: None,
+) -> list[list[nn.Module]]:
+    """For each of ``seeds`` the networks of ``candidates``, trained on ``data`` on the connected
+    cluster, and brought to the CPU. ``done`` is told how many are.
+
+    Raises ``ValueError`` where the trainable yields no model, and where a training diverges.
+    """
+    spec, n = run.spec, len(candidates)
+    trainings = [
+        Training(c.trial.config, c.epochs, spec.budget.max_epochs, seed)
+        for seed in seeds
+        for c in candidates
+    ]
+    models: list[nn.Module] = []
+    trained = _train_all(trainable_of(run), data, trainings, spec.resources.trial, done)
+    for training, model in zip(trainings, trained, strict=True):
+        if model is None:
+            raise ValueError(
+                f"the training with seed {training.seed} diverged: choose another `trial`"
+            )
+        models.append(model)
+    return [models[i : i + n] for i in range(0, len(models), n)]
+
+
+def _train_all(
     trainable: Trainable,
     data: TrialData,
     trainings: Sequence[Training],
     resources: TrialResources,
-    done: Callable[[int], None] = lambda n: None,
+    done: Callable[[int], None],
 ) -> list[nn.Module | None]:
-    """The trained networks on the CPU, as many at once as the connected cluster has room for; None
-    for one that diverged. ``done`` is told how many are.
-
-    Raises ``ValueError`` where the trainable yields no model.
-    """
+    """As many at once as there is room for; None for one that diverged."""
     task = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus)(train)
     with room():
         given = ray.put((sendable(trainable), data))

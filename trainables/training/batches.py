@@ -9,7 +9,7 @@ import numpy as np
 
 if TYPE_CHECKING:  # what draws a schedule takes the bounds alone, and is spared torch
     import torch
-    from torch import Tensor
+    from torch import Tensor, nn
 
 EVALUATION_BATCH = 512  # bounds the memory of the activations, and is large enough to be fast
 
@@ -35,3 +35,12 @@ def to_tensor(array: np.ndarray, device: torch.device) -> Tensor:
         # Nothing writes to it: batches are copies.
         warnings.filterwarnings("ignore", "The given NumPy array is not writable")
         return torch.from_numpy(array).to(device)
+
+
+def outputs_of(network: nn.Module, inputs: np.ndarray) -> Tensor:
+    """What ``network`` gives for ``inputs`` (n, ...), a batch at a time: (n, n_outputs)."""
+    import torch
+
+    with torch.no_grad():
+        batches = torch.split(torch.from_numpy(inputs), EVALUATION_BATCH)
+        return torch.cat([network(batch) for batch in batches])

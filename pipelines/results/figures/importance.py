@@ -126,6 +126,10 @@ def _study(rows: Sequence[Scored], space: SearchSpace) -> optuna.Study:
                 distributions={name: distributions[name] for name in row.config},
             )
         )
+    for trial in study.get_trials(deepcopy=False):
+        # The study has a copy for each trial, which PED-ANOVA compares with each other: quick where
+        # they are the same object.
+        trial.distributions = {name: distributions[name] for name in trial.distributions}
     return study
 
 

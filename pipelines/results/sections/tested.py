@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from pipelines.record.looks import Look
@@ -46,12 +47,20 @@ def _blocks(found: Findings, look: Look) -> Iterator[Block]:
         f"with {wording.count(len(look.seeds), 'seed')}; then the test set was read "
         f"({look.samples} samples). Mean and standard deviation over the seeds:"
     )
+    several = len(look.seeds) > 1 and bool(look.together)
     yield Table(
-        ["metric", "test", "validation, in the search", *(f"test: {m}" for m in look.baselines)],
+        [
+            "metric",
+            "test",
+            *([f"test: all {look.n_networks} together"] * several),
+            "validation, in the search",
+            *(f"test: {m}" for m in look.baselines),
+        ],
         [
             [
                 name,
                 look.told(name).replace("+-", "±"),
+                *([f"{look.together.get(name, math.nan):.4f}"] * several),
                 _promised(found, look, name),
                 *(f"{scores[name]:.4f}" for scores in look.baselines.values()),
             ]
@@ -62,6 +71,13 @@ def _blocks(found: Findings, look: Look) -> Iterator[Block]:
         "The score on validation is the best of all trials and of their epochs, so it flatters.",
         "note",
     )
+    if several:
+        yield Words(
+            f"Together: the mean prediction of all {look.n_networks} networks, which export.py "
+            f"writes as one model with --seeds {len(look.seeds)}"
+            + (f" --ensemble {len(look.trials)}." if len(look.trials) > 1 else "."),
+            "note",
+        )
     if len(found.run.looks) > 1:
         yield Words(
             f"This was look {len(found.run.looks)} at the test set. What is chosen by what it "

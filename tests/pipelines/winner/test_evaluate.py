@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from benchmarks.tabular.configs import LENET
-from pipelines import evaluate, report
+from pipelines import evaluate, export, load_model, report
 from pipelines.cli.command import main
 from pipelines.cluster.connect import Cluster
 from pipelines.record.looks import Look, add_look, read_looks
@@ -20,7 +20,8 @@ from pipelines.record.trials import FinishedTrial, State
 from pipelines.results.run_page import report_page
 from pipelines.study.runs import open_run
 from pipelines.winner import evaluation
-from pipelines.winner.candidates import best_candidates, candidate, winner
+from pipelines.winner.candidates import candidate, chosen_of, winner
+from pipelines.winner.settings import Chosen
 from tests.pipelines.recorded import write_run
 from trainables.data.datasets import TestData, load, load_test
 from trainables.training.metrics import metrics_of
@@ -106,6 +107,42 @@ def test_a_second_look_is_refused_unless_it_is_asked_for_and_counted(
     data, test = load("diabetes"), load_test("diabetes")
     assert pairs[:, 0] == pytest.approx(test.y * data.target_std + data.target_mean, rel=1e-4)
     assert 30 < second.mean("test_rmse") < 200
+    # The mean of several predictions is no further from the targets than they are on average.
+    assert (first.n_networks, second.n_networks) == (1, 4)
+    assert first.together["test_r2"] == first.mean("test_r2")
+    assert second.together["test_rmse"] <= second.mean("test_rmse")
+
+
+@pytest.mark.parametrize(
+    ("data", "options"),
+    [("wine", "--seeds 2"), ("wine", "--trial 0 --seeds 1"), ("diabetes", "--ensemble 2")],
+)
+def test_what_was_tested_together_is_exported_as_one_model(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str], data: str, options: str
+) -> None:
+    regression = data == "diabetes"
+    folder = searched(data, metric="val_r2" if regression else "val_loss")
+    seeds = [] if "--seeds" in options else ["--seeds", "1"]  # as an ensemble is exported
+    assert main(evaluate.app, [str(folder), *options.split(), *seeds]) == 0
+    (look,) = open_run(folder).looks
+    capsys.readouterr()
+    assert main(export.app, [str(folder), "model", *options.split()]) == 0
+    assert "trained on train and validation" in capsys.readouterr().out
+    model, test = load_model("model"), load_test(data)
+    outputs = model.of_inputs(test.x).astype(float)
+    if regression:
+        found = 1 - ((outputs[:, 0] - test.y) ** 2).mean() / test.y.var()
+        wanted = look.together["test_r2"]
+    else:
+        log_p = outputs - np.log(np.exp(outputs).sum(1, keepdims=True))
+        found = -log_p[np.arange(len(test.y)), test.y].mean()
+        wanted = look.together["test_loss"]
+    assert found == pytest.approx(wanted, rel=1e-4)
+    numbers = tuple(trial["trial"] for trial in model.about["trials"])
+    assert (numbers, tuple(model.about["seeds"])) == (look.trials, look.seeds)
+    card = Path("model/README.md").read_text()
+    assert ("together" in card) == (look.n_networks > 1)
+    assert f"| {look.together['test_loss']:.4f} |" in card
 
 
 def test_the_winner_after_repeats_is_theirs_and_trains_as_long_as_they_did_best() -> None:
@@ -115,7 +152,7 @@ def test_the_winner_after_repeats_is_theirs_and_trains_as_long_as_they_did_best(
         trial(f"r{n}", 0.95, repeat_of="c", best_epoch=epoch) for n, epoch in enumerate((1, 1, 3))
     ]
     assert (winner(run).number, winner(run).epochs) == (2, 2)  # the median of 2, 1, 1, 3
-    assert [c.number for c in best_candidates(run, 2)] == [1, 0]
+    assert [c.number for c in chosen_of(run, Chosen(ensemble=2))] == [1, 0]
     assert candidate(run, "a").number == 0
 
 

@@ -268,7 +268,8 @@ def test_the_folder_holds_nothing_pickled_and_says_what_it_is() -> None:
     for words in ("test_accuracy | 0.6000 +- 0.1414", run.data.fingerprint, "`high`, `low`"):
         assert words in card
     about = load_model("model").about
-    assert (about["trial"], about["epoch"], about["model"]) == (0, 2, "mlp")
+    (trial,) = about["trials"]
+    assert (trial["trial"], trial["epochs"], about["model"]) == (0, 2, "mlp")
 
 
 def test_another_trial_is_trained_again_as_in_the_search() -> None:

@@ -1,0 +1,35 @@
+"""Trainings for good, for ``evaluate.py`` and ``export.py``: the cluster, and how far they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+
+from pipelines.cli.connection import Address
+from pipelines.cli.text import print_plain
+from pipelines.cluster.connect import LOCAL, check_address, connecting
+from pipelines.study.fit import check_trial, check_trial_here
+from pipelines.study.runs import Run
+
+_OF_A_TRAINING = ("pipelines.winner.one_training", "trainables.training.fit")
+
+
+@contextmanager
+def for_training(run: Run, where: Address) -> Iterator[Callable[[], None]]:
+    """The cluster for trainings of ``run``; gives what waits for it and checks that it has room.
+
+    Raises ``ValueError`` where it has none.
+    """
+    resources = run.spec.resources
+    check_address(where.address)
+    if where.address == LOCAL:
+        check_trial_here(resources)
+    with connecting(where.address, dashboard=False, modules=_OF_A_TRAINING) as connected:
+        yield lambda: check_trial(connected().nodes_at_most(), resources)
+
+
+def counted(console: Console, total: int) -> Callable[[int], None]:
+    """What shows how many of ``total`` trainings are done."""
+    return lambda n: print_plain(console, f"trained   {n} of {total}")
