@@ -4,6 +4,7 @@
 
 Each side gets the same table with the same split; a seed has its own split. The search is the
 command with the defaults, its winner is trained again on train and validation by ``evaluate.py``.
+"ensemble" is the same search, and the mean prediction of its five best configs with two seeds each.
 The others are fitted on train and validation too. "tuned boosting" tries as many as 20 random
 configs (the defaults come first) in the time that the search has, with as many threads, and takes
 what is best on validation. The score is the AUC of the test rows (of several classes the mean), or
@@ -44,6 +45,7 @@ SEARCHES: Mapping[str, Sequence[str]] = {
     "no embeddings": ("--fix", "num_embedding=none", "--fix", "cat_embedding=False"),
     "no portfolio": ("--no-portfolio",),
 }
+ENSEMBLE = "ensemble"
 _BOOSTING = "gradient boosting"
 PEERS = (*UNTUNED, "tuned boosting")
 MOST_CONFIGS = 20
@@ -54,7 +56,10 @@ _SEEDS = 2  # trainings of a winner: as many as there are cores
 def searched(
     name: str, side: str, *, split: int, seconds: float, folder: Path, runs: Path
 ) -> float:
-    """What the winner of a search scores, by the commands that a user types."""
+    """What the winner of a search scores, or the ensemble of its best, by the commands that a user
+    types."""
+    ensemble = side == ENSEMBLE
+    side = "search" if ensemble else side
     panel = PANEL[name]
     data, _ = panel.load(folder, split)
     at = panel.source if "/" not in panel.source else str(panel.path(folder))
@@ -67,12 +72,16 @@ def searched(
     other = ["--seed", str(split), "--trials", str(_MOST_TRIALS), "--no-baseline"]
     ray = ["--address", "local", "--no-dashboard"]
     script = HERE.parent / "pipelines"
-    _typed([str(script / "run.py"), "--data", at, *options, *place, *other, *ray, *SEARCHES[side]])
     run_folder = runs / called
-    here = ["--address", "local"]
-    _typed([str(script / "evaluate.py"), str(run_folder), "--seeds", str(_SEEDS), *here])
+    if not run_folder.exists():
+        words = [*options, *place, *other, *ray, *SEARCHES[side]]
+        _typed([str(script / "run.py"), "--data", at, *words])
+    tested = ["--seeds", str(_SEEDS), "--again", "--address", "local"]
+    tested += ["--ensemble", "5"] if ensemble else []
+    _typed([str(script / "evaluate.py"), str(run_folder), *tested])
     look = read_looks(run_folder / "evaluation.json")[-1]
-    return fmean(look.values[f"test_{measure_of(data)}"])
+    metric = f"test_{measure_of(data)}"
+    return look.together[metric] if ensemble else fmean(look.values[metric])
 
 
 def _typed(words: Sequence[str]) -> None:
@@ -166,8 +175,8 @@ def main(
 ) -> None:
     """Print AUC or R2 of the test rows, table by table and side by side."""
     chosen = tables or tuple(SET_ASIDE if set_aside else IN_USE)
-    sides = sides or ("search", *PEERS)
-    known = (*SEARCHES, *PEERS)
+    sides = sides or ("search", ENSEMBLE, *PEERS)
+    known = (*SEARCHES, ENSEMBLE, *PEERS)
     for name, among in (*((t, tuple(PANEL)) for t in chosen), *((s, known) for s in sides)):
         if name not in among:
             raise ValueError(f"'{name}' is none of {', '.join(among)}")
@@ -194,7 +203,7 @@ def main(
 
 def _scored(name: str, side: str, split: int, seconds: float, folder: Path) -> Score:
     started = time.monotonic()
-    if side in SEARCHES:
+    if side in SEARCHES or side == ENSEMBLE:
         runs = folder / "runs"
         test = searched(name, side, split=split, seconds=seconds, folder=folder, runs=runs)
     else:

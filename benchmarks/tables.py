@@ -43,6 +43,7 @@ BENCHMARKS = {
         "--trials 3 --rounds 1 --sides ray --sides ray-reuse --sides hyperopt",
     ),
     "record": Benchmark("record", "", "--trials 50 --epochs 3"),
+    "width": Benchmark("width", "--slots 8 --slots 32", "--slots 2 --rounds 2"),
     "chaos": Benchmark("chaos", "", "ctrl-c-twice"),
     "soak": Benchmark("soak", "", "--trials 20 --kill-driver 1"),
     "lr-bounds": Benchmark("lr_bounds", "", "--data wine --epochs 1 --seeds 1"),
