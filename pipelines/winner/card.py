@@ -38,7 +38,7 @@ def _lines(about: Mapping[str, Any], preprocessing: Preprocessing, name: str) ->
             yield f"They are those of trial {about['trials'][0]['trial']} alone."
     else:
         yield f"On a test set of {test['samples']} samples that no choice was made by (look"
-        yield f"{test['looks']} at it), trained again on train and validation "
+        yield f"{test['looks']} at it), trained again on train and validation"
         yield f"({test['trained_on']} samples) with {test['seeds']} seeds; mean +- standard"
         yield "deviation" + (", and what all these networks reach together:" if together else ":")
     scores = about["trials"][0]["validation"] if test is None else test["metrics"]
@@ -63,7 +63,7 @@ def _lines(about: Mapping[str, Any], preprocessing: Preprocessing, name: str) ->
     yield f"  most {search['max_epochs']} epochs, {search['epochs']} in all, for the best"
     yield f"  {about['metric']}; seed {search['seed']}"
     for trial in about["trials"]:
-        yield f"- trial {trial['trial']} of run `{about['run']}`, after epoch {trial['epochs']}: "
+        yield f"- trial {trial['trial']} of run `{about['run']}`, after epoch {trial['epochs']}:"
         yield "  " + ", ".join(f"`{k}={v}`" for k, v in trial["config"].items())
     if about["seeds"]:
         seeds = ", ".join(str(seed) for seed in about["seeds"])

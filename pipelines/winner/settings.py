@@ -38,9 +38,7 @@ class ExportSettings(Chosen):
     """What is exported."""
 
     seeds: Annotated[Count, Parameter(metavar="N")] | None = None
-    """Train each config again on train and validation, with N seeds, and export the mean prediction
-    of all networks, as evaluate.py tests it. By default the weights that the search kept; of an
-    ensemble 1."""
+    """Train again on train and validation, with N seeds, and export the networks together."""
     onnx: bool = False
     """Write model.onnx too."""
 
