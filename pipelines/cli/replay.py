@@ -23,7 +23,7 @@ def run_replay(folder: Path, name: str) -> int:
     """
     run = open_run(folder)
     number, trial = find_trial(run, name)
-    check_replayable(run, trial)
+    check_replayable(run, number, trial)
     console = Terminal()
     config = format_config(trial.config, run.space)
     print_plain(console, f"trial {number:<4}seed {trial.seed}, {config}")

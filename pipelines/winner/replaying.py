@@ -40,18 +40,16 @@ class ReplayedEpoch:
     differences: tuple[Difference, ...]
 
 
-def check_replayable(run: Run, trial: FinishedTrial) -> None:
+def check_replayable(run: Run, number: int, trial: FinishedTrial) -> None:
     """Raises ``ValueError`` for a trial that cannot be trained again by itself."""
     if trial.changes:
         raise ValueError(
-            f"`trial` {trial.trial_id} of {run.files.folder} took over weights of another trial in "
+            f"`trial` {number} of {run.files.folder} took over weights of another trial in "
             "mid-training: by itself it cannot be trained again"
         )
     if not trial.curve:
         why = f", as it breaks {trial.broken}" if trial.untrained else ""
-        raise ValueError(
-            f"`trial` {trial.trial_id} of {run.files.folder} has reported no epoch{why}"
-        )
+        raise ValueError(f"`trial` {number} of {run.files.folder} has reported no epoch{why}")
 
 
 def replay(

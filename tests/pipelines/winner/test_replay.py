@@ -100,8 +100,8 @@ def test_what_differs_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     ("more", "name", "rule"),
     [
         ({}, "7", "the trials 0 to 0"),
-        ({"changes": {2: CONFIG}}, "0", "took over weights of another trial"),
-        ({"curve": {}, "state": State.FAIL}, "0", "has reported no epoch"),
+        ({"changes": {2: CONFIG}}, "0", "trial` 0 of runs/it took over weights of another trial"),
+        ({"curve": {}, "state": State.FAIL}, "0", "trial` 0 of runs/it has reported no epoch"),
     ],
 )
 def test_what_cannot_be_replayed_is_refused(
