@@ -17,7 +17,7 @@ from trainables.baselines import arguments_of, baselines
 from trainables.data.datasets import TestData, TrialData
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 _MOST_POINTS = 2000  # of a regression's predictions that the record keeps
 
@@ -75,10 +75,14 @@ def _judged(
     objective, y = objective_of(data), torch.from_numpy(test.y)
     networks = [m[0] if len(m) == 1 else Ensemble(m, data.task) for m in ensembles]
     outputs = [outputs_of(network.eval(), test.x) for network in networks]
-    scores = [objective.judge(output, y) for output in outputs]
     mean = mean_prediction(outputs, data.task)
-    together = objective.judge(mean, y)
-    values = {f"test_{name}": [s.values[name] for s in scores] for name in objective.measures}
+
+    def scores(output: Tensor) -> dict[str, float]:
+        found = objective.judge(output, y)
+        values = {f"test_{name}": found.values[name] for name in objective.measures}
+        return {**values, "test_loss": found.loss}
+
+    alone, together = [scores(output) for output in outputs], scores(mean)
     arrays = {"x_train": data.x_train, "y_train": data.y_train, "x_val": test.x, "y_val": test.y}
     found: dict[str, Any] = {
         "baselines": {
@@ -87,11 +91,8 @@ def _judged(
             if metrics
         },
         "samples": len(test.x),
-        "values": {**values, "test_loss": [s.loss for s in scores]},
-        "together": {
-            **{f"test_{name}": together.values[name] for name in objective.measures},
-            "test_loss": together.loss,
-        },
+        "values": {name: [found[name] for found in alone] for name in together},
+        "together": together,
     }
     if data.task == "classification":
         counts = torch.stack([Predictions(output, y).confusion for output in outputs])
