@@ -9,7 +9,7 @@ test suggests.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from search_spaces import SPACES
 from search_spaces.policies import policy_domains
 from trainables.data.datasets import TrialData, load
 from trainables.networks import NETWORKS
-from trainables.smith.lr_range_test import find_bounds, run_range_test
+from trainables.smith.lr_range_test import RangeTest, bounds_to_search, run_range_test
 from trainables.training.optimizers import OPTIMIZERS
 
 RATES = [float(rate) for rate in 10 ** np.arange(-5, 1.01, 0.5)]
@@ -71,10 +71,12 @@ def main(
         best = min(losses.values())
         good = [lr for lr, loss in losses.items() if loss <= GOOD * best + GOOD_LEAST]
         for seed in range(seeds):
-            test = run_range_test(
-                NETWORKS[model], {**config, "lr": 1.0}, loaded, seed=seed, device=CPU
-            )
-            bounds = find_bounds(test)
+
+            def test(seed: int, config: Mapping[str, Any] = config) -> RangeTest:
+                tested = {**config, "lr": 1.0}
+                return run_range_test(NETWORKS[model], tested, loaded, seed=seed, device=CPU)
+
+            _, bounds = bounds_to_search(test, seed)
             low, high = bounds.to_search
             for place, end in enumerate((bounds.max_lr, bounds.lowest_lr, high)):
                 held[place] += any(low / NEAR <= lr <= end * NEAR for lr in good)

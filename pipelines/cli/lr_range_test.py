@@ -18,7 +18,7 @@ from trainables.data.datasets import TrialData, describe
 from trainables.device.share import pick_device, set_threads
 from trainables.networks import NETWORKS
 from trainables.smith.lr_range_rule import MIN_POINTS
-from trainables.smith.lr_range_test import Bounds, RangeTest, find_bounds, run_range_test
+from trainables.smith.lr_range_test import Bounds, RangeTest, bounds_to_search, run_range_test
 from trainables.training.batches import batch_bounds
 
 FIGURE, RECORD = "lr_range.html", "lr_range.json"
@@ -32,18 +32,21 @@ def run_lr_range_test(
     data = subject.load()
     folder = new_output_folder(limits.output, "lr_range", f"{data.name}-{subject.model}")
     set_threads(limits.cpus)
-    test = run_range_test(
-        NETWORKS[subject.model],
-        subject.config,
-        data,
-        growth=sweep.growth,
-        low=sweep.low,
-        high=sweep.high,
-        iterations=_iterations(sweep, subject, data),
-        seed=subject.seed,
-        device=pick_device(1),
-    )
-    bounds = find_bounds(test, sweep.divisor)
+
+    def run(seed: int) -> RangeTest:
+        return run_range_test(
+            NETWORKS[subject.model],
+            subject.config,
+            data,
+            growth=sweep.growth,
+            low=sweep.low,
+            high=sweep.high,
+            iterations=_iterations(sweep, subject, data),
+            seed=seed,
+            device=pick_device(1),
+        )
+
+    test, bounds = bounds_to_search(run, subject.seed, sweep.divisor)
     found = {"bounds": asdict(bounds), "test": test.as_dict()}
     save_test(folder, RECORD, subject, data, found, {FIGURE: range_figure(test, bounds)})
     console = Terminal()

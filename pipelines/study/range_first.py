@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ import torch
 from search_spaces import Choice, Config, Float, SearchSpace
 from trainables.data.datasets import TrialData
 from trainables.networks import Network
-from trainables.smith.lr_range_test import Bounds, RangeTest, find_bounds, run_range_test
+from trainables.smith.lr_range_test import Bounds, RangeTest, bounds_to_search, run_range_test
 
 _RATIO = "base_lr_ratio"
 
@@ -60,9 +61,9 @@ def range_space(
     for name in names:
         choice = {} if name is None else {"optimizer": name}
         tested = {**config, **choice, "policy": "constant"}
-        test = run_range_test(network, tested, data, seed=seed, device=device)
+        run = partial(_run, network, tested, data, device)
         try:
-            found = find_bounds(test)
+            test, found = bounds_to_search(run, seed)
         except ValueError as error:
             raise ValueError(f"`lr_range_test`: {error}") from None
         optimizer = str(name or network.config.from_dict(tested).optimizer)
@@ -75,3 +76,9 @@ def range_space(
         share = ratio.base_lr / ratio.max_lr
         changes[_RATIO] = Float(share, share, when=space.domains[_RATIO].when)
     return RangedSpace(space.replace(changes), bounds, tests)
+
+
+def _run(
+    network: Network, config: Config, data: TrialData, device: torch.device, seed: int
+) -> RangeTest:
+    return run_range_test(network, config, data, seed=seed, device=device)

@@ -7,7 +7,8 @@ off the curve.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, get_args
 
@@ -23,11 +24,20 @@ if TYPE_CHECKING:
     from trainables.data.datasets import TrialData
     from trainables.networks.network import Network
 
-__all__ = ["Bounds", "Growth", "RangeTest", "Validation", "find_bounds", "run_range_test"]
+__all__ = [
+    "Bounds",
+    "Growth",
+    "RangeTest",
+    "Validation",
+    "bounds_to_search",
+    "find_bounds",
+    "run_range_test",
+]
 
 LOW = 1e-5
 HIGH = 10.0
 EPOCHS = 4
+TESTS = 3  # by which the highest rate to search is found
 # Between these: a longer sweep shows less, because the network has learnt before lr is high.
 MIN_ITERATIONS, MAX_ITERATIONS = 150, 400
 
@@ -84,6 +94,24 @@ def find_bounds(test: RangeTest, divisor: float = 10.0) -> Bounds:
             raise error from None
     reason = f"the loss of a batch is too noisy; on validation {found.reason}"
     return replace(found, curve="validation", reason=reason)
+
+
+def bounds_to_search(
+    run: Callable[[int], RangeTest], seed: int, divisor: float = 10.0
+) -> tuple[RangeTest, Bounds]:
+    """The test that ``run`` makes with ``seed``, and its bounds; but the highest rate that a search
+    should try is the highest of this test and two with other seeds: on a few hundred samples the
+    learning rate of the lowest loss differs tenfold between seeds (docs/results.md).
+
+    Raises ``ValueError`` where the first test has no bounds.
+    """
+    test = run(seed)
+    found = find_bounds(test, divisor)
+    highest = [found.to_search[1]]
+    for other in range(seed + 1, seed + TESTS):
+        with suppress(ValueError):  # one that shows nothing
+            highest.append(find_bounds(run(other), divisor).to_search[1])
+    return test, replace(found, highest_lr=max(highest))
 
 
 def default_iterations(n_samples: int, batch_size: int) -> int:

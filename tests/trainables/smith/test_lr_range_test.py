@@ -18,6 +18,7 @@ from trainables.networks import NETWORKS
 from trainables.smith import lr_sweep
 from trainables.smith.lr_range_test import (
     RangeTest,
+    bounds_to_search,
     default_iterations,
     find_bounds,
     learning_rates,
@@ -274,3 +275,25 @@ def test_a_sweep_from_too_high_diverges_at_once(digits: TrialData, optimizer: st
     test = ranged(digits, config=config, low=20, high=100)
     with pytest.raises(ValueError, match=r"diverged at once: .*: begin at a lower learning rate"):
         find_bounds(test)
+
+
+def test_the_highest_rate_to_search_is_that_of_three_tests(digits: TrialData) -> None:
+    made = {seed: ranged(digits, seed=seed) for seed in (5, 6, 7)}
+    test, bounds = bounds_to_search(made.__getitem__, 5)
+    assert test is made[5]
+    alone = [find_bounds(test) for test in made.values()]
+    highest = max(b.to_search[1] for b in alone)
+    assert highest > min(b.to_search[1] for b in alone)
+    assert bounds == replace(alone[0], highest_lr=highest)
+
+
+def test_a_further_test_that_shows_nothing_is_left_out(digits: TrialData) -> None:
+    blank = ranged(
+        replace(digits, x_train=np.zeros_like(digits.x_train)),
+        config={"batch_norm": False, "dropout": 0.0},
+        high=1e-2,
+    )
+    made = {5: ranged(digits), 6: blank, 7: blank}
+    assert bounds_to_search(made.__getitem__, 5)[1] == find_bounds(made[5])
+    with pytest.raises(ValueError, match="no usable slope"):
+        bounds_to_search({5: blank}.__getitem__, 5)
