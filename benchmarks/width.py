@@ -142,7 +142,8 @@ def main(
             done = subprocess.run(command, capture_output=True, text=True)
             if done.returncode:
                 raise RuntimeError(done.stderr[-2000:])
-            found = Width(*json.loads(done.stdout.splitlines()[-1]))
+            lines = done.stdout.splitlines()  # among warnings of Ray's
+            found = Width(*json.loads(next(line for line in lines if line.startswith("["))))
             per_trial = found.driver / found.trials
             full = EPOCHS * EPOCH_SECONDS / per_trial
             rows.append(
