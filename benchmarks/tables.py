@@ -43,7 +43,7 @@ BENCHMARKS = {
         "--trials 3 --rounds 1 --sides ray --sides ray-reuse --sides hyperopt",
     ),
     "record": Benchmark("record", "", "--trials 50 --epochs 3"),
-    "width": Benchmark("width", "--slots 8 --slots 32", "--slots 2 --rounds 2"),
+    "width": Benchmark("width", "--slots 8 --slots 32 --rounds 4", "--slots 2 --rounds 2"),
     "chaos": Benchmark("chaos", "", "ctrl-c-twice"),
     "soak": Benchmark("soak", "", "--trials 20 --kill-driver 1"),
     "lr-bounds": Benchmark("lr_bounds", "", "--data wine --epochs 1 --seeds 1"),
@@ -71,7 +71,7 @@ BENCHMARKS = {
     "panel-searched": Benchmark(
         "searched_panel",
         "--seeds 2 --seconds 45",
-        "--tables diabetes --sides search --sides linear --seconds 3 --seeds 1",
+        "--tables diabetes --sides search --sides ensemble --sides linear --seconds 3 --seeds 1",
     ),
     "image-panel": Benchmark(
         "image_panel", "", "--images digits --sides plain --sides shift --seconds 1 --seeds 1"
