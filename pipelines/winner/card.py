@@ -14,7 +14,7 @@ def model_card(about: Mapping[str, Any], preprocessing: Preprocessing, name: str
 
 
 def _lines(about: Mapping[str, Any], preprocessing: Preprocessing, name: str) -> Iterator[str]:
-    data, search, test = about["data"], about["search"], about["test"]
+    data = about["data"]
     yield from (f"# {name}", "")
     n = len(about["trials"]) * max(1, len(about["seeds"]))
     by = "a network" if n == 1 else f"{n} networks, the mean of what they predict,"
@@ -29,6 +29,28 @@ def _lines(about: Mapping[str, Any], preprocessing: Preprocessing, name: str) ->
     else:
         of = f"`{preprocessing.target}`" if preprocessing.target else "the target"
         yield from (f"It answers with a value of {of}, in its own units.", "")
+    yield from _worth(about, n)
+    yield from ("", "## Data", "")
+    yield f"- `{data['source']}`: {data['train']} samples to train and"
+    yield f"  {data['validation']} to validate"
+    yield f"- fingerprint `{data['fingerprint']}`"
+    yield f"- the weights were trained on {about['trained_on']}"
+    yield f"- inputs: {preprocessing.inputs}"
+    yield from _found(about)
+    yield from ("", "## Limits", "")
+    yield "- It knows what its training data show, and does not say where new samples are unlike"
+    yield "  them. A value of a category that was not in them counts as one of the others."
+    yield "- Its probabilities were not calibrated."
+    yield from ("", "## Versions", "")
+    yield ", ".join(f"{package} {number}" for package, number in about["versions"].items())
+    yield ""
+    yield "Files: `model.pt2` (torch.export, any number of samples at a time),"
+    yield "`weights.safetensors`, `preprocessing.json`, `model.json`. None is pickled."
+
+
+def _worth(about: Mapping[str, Any], n: int) -> Iterator[str]:
+    """The scores of a model of ``n`` networks, and what they are worth."""
+    test = about["test"]
     together = test["together"] if test and n > 1 else {}
     yield from ("## What it is worth", "")
     if test is None:
@@ -52,12 +74,10 @@ def _lines(about: Mapping[str, Any], preprocessing: Preprocessing, name: str) ->
             told = [value if isinstance(value, str) else f"{value:.4f}"]
             told += [f"{together[metric]:.4f}"] if metric in together else []
             yield f"| {metric} | {' | '.join(told)} |"
-    yield from ("", "## Data", "")
-    yield f"- `{data['source']}`: {data['train']} samples to train and"
-    yield f"  {data['validation']} to validate"
-    yield f"- fingerprint `{data['fingerprint']}`"
-    yield f"- the weights were trained on {about['trained_on']}"
-    yield f"- inputs: {preprocessing.inputs}"
+
+
+def _found(about: Mapping[str, Any]) -> Iterator[str]:
+    search = about["search"]
     yield from ("", "## How it was found", "")
     yield f"- {search['algorithm']} with {search['scheduler']}: {search['trials']} trials of at"
     yield f"  most {search['max_epochs']} epochs, {search['epochs']} in all, for the best"
@@ -68,15 +88,6 @@ def _lines(about: Mapping[str, Any], preprocessing: Preprocessing, name: str) ->
     if about["seeds"]:
         seeds = ", ".join(str(seed) for seed in about["seeds"])
         yield f"- trained with each of the seeds {seeds}"
-    yield from ("", "## Limits", "")
-    yield "- It knows what its training data show, and does not say where new samples are unlike"
-    yield "  them. A value of a category that was not in them counts as one of the others."
-    yield "- Its probabilities were not calibrated."
-    yield from ("", "## Versions", "")
-    yield ", ".join(f"{package} {number}" for package, number in about["versions"].items())
-    yield ""
-    yield "Files: `model.pt2` (torch.export, any number of samples at a time),"
-    yield "`weights.safetensors`, `preprocessing.json`, `model.json`. None is pickled."
 
 
 def _rows(preprocessing: Preprocessing) -> str:
