@@ -1,10 +1,10 @@
 """Many slots on one machine: whether the driver keeps them all busy.
 
-    python -m benchmarks.width --slots 64 --slots 256
+    python -m benchmarks.width --slots 8 --slots 32
 
 Each trial sleeps, so that slots need no processors. Counted is the time from when all slots have
 begun until no trial is left to begin: the share of it in which slots sleep, and what the driver's
-process computes in it for each trial and each epoch that is reported. From that follows the number
+process computes in it for each trial, each epoch of which is reported. From that follows the number
 of slots of such trials at which one driver has no time left.
 """
 
@@ -123,7 +123,7 @@ def width(slots: int, begun: float, slept: list[Slept], used: list[tuple[float, 
 
 
 def main(
-    slots: Annotated[tuple[int, ...], Parameter(help="How many trials at once.")] = (64, 256),
+    slots: Annotated[tuple[int, ...], Parameter(help="How many trials at once.")] = (8, 32),
     algos: Annotated[tuple[str, ...], Parameter(help="The search algorithms.")] = ("random",),
     rounds: Annotated[int, Parameter(help="Trials of each slot.")] = 6,
     inside: Annotated[bool, Parameter(show=False)] = False,
