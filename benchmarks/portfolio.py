@@ -63,12 +63,7 @@ def search(name: str, algo: str, folder: Path, seconds: float) -> Path:
         return place
     panel_table = PANEL[name]
     data, _ = panel_table.load(folder)
-    options = ["--data", panel_table.source]
-    if "/" in panel_table.source:
-        options = ["--data", str(panel_table.path(folder)), "--target", panel_table.target]
-        options += [word for column in panel_table.category for word in ("--category", column)]
-    if panel_table.task:
-        options += ["--task", panel_table.task]
+    options = ["--data", panel_table.at(folder), *panel_table.options]
     trials = RANDOM if algo == "random" else 10_000
     options += ["--algo", algo, "--metric", f"val_{measure_of(data)}", "--seed", str(SPLIT_SEED)]
     options += ["--trials", str(trials), "--max-epochs", str(EPOCHS), "--no-baseline"]

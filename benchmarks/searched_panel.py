@@ -8,7 +8,7 @@ command with the defaults, its winner is trained again on train and validation b
 The others are fitted on train and validation too. "tuned boosting" tries as many as 20 random
 configs (the defaults come first) in the time that the search has, with as many threads, and takes
 what is best on validation. The score is the AUC of the test rows (of several classes the mean), or
-R2.
+R2; of images (``--tables digits``, mnist, fashion), which a CNN is searched for, the accuracy.
 
 What is done is kept in a file where ``--results`` names one: the same command then goes on.
 """
@@ -31,10 +31,11 @@ import numpy as np
 from cyclopts import Parameter
 
 from benchmarks.harness import HERE, table
+from benchmarks.images import IMAGES, PanelImages
 from benchmarks.panel import read, rows
 from benchmarks.tabular.scores import PEERS as UNTUNED
-from benchmarks.tabular.scores import Score, measure_of, peer_model, peer_score
-from benchmarks.tabular.tables import IN_USE, PANEL, SET_ASIDE
+from benchmarks.tabular.scores import Score, flat, measure_of, peer_model, peer_score
+from benchmarks.tabular.tables import IN_USE, PANEL, SET_ASIDE, PanelTable
 from pipelines.cli.command import command
 from pipelines.cli.command import main as run
 from pipelines.record.looks import read_looks
@@ -48,6 +49,7 @@ SEARCHES: Mapping[str, Sequence[str]] = {
 ENSEMBLE = "ensemble"
 _BOOSTING = "gradient boosting"
 PEERS = (*UNTUNED, "tuned boosting")
+SETS: Mapping[str, PanelTable | PanelImages] = {**PANEL, **IMAGES}
 MOST_CONFIGS = 20
 _MOST_TRIALS = 1000
 _SEEDS = 2  # trainings of a winner: as many as there are cores
@@ -60,13 +62,9 @@ def searched(
     types."""
     ensemble = side == ENSEMBLE
     side = "search" if ensemble else side
-    panel = PANEL[name]
-    data, _ = panel.load(folder, split)
-    at = panel.source if "/" not in panel.source else str(panel.path(folder))
-    options = [*("--target", panel.target)] if panel.target else []
-    options += [word for column in panel.category for word in ("--category", column)]
-    options += ["--task", panel.task] if panel.task else []
-    options += ["--metric", f"val_{measure_of(data)}", "--time-budget", f"{seconds:g}s"]
+    panel = SETS[name]
+    measure = panel.measure or measure_of(panel.load(folder, split)[0])
+    options = [*panel.options, "--metric", f"val_{measure}", "--time-budget", f"{seconds:g}s"]
     called = f"{name}-{side.replace(' ', '-')}-{split}"
     place = ["--name", called, "--runs-dir", str(runs)]
     other = ["--seed", str(split), "--trials", str(_MOST_TRIALS), "--no-baseline"]
@@ -75,12 +73,12 @@ def searched(
     run_folder = runs / called
     if not run_folder.exists():
         words = [*options, *place, *other, *ray, *SEARCHES[side]]
-        _typed([str(script / "run.py"), "--data", at, *words])
+        _typed([str(script / "run.py"), "--data", panel.at(folder), *words])
     tested = ["--seeds", str(_SEEDS), "--again", "--address", "local"]
     tested += ["--ensemble", "5"] if ensemble else []
     _typed([str(script / "evaluate.py"), str(run_folder), *tested])
     look = read_looks(run_folder / "evaluation.json")[-1]
-    metric = f"test_{measure_of(data)}"
+    metric = f"test_{measure}"
     return look.together[metric] if ensemble else fmean(look.values[metric])
 
 
@@ -90,27 +88,29 @@ def _typed(words: Sequence[str]) -> None:
         raise RuntimeError(f"{' '.join(words)}: {(done.stdout + done.stderr)[-2000:]}")
 
 
-def fitted(name: str, data: TrialData, test: TestData, *, seed: int, seconds: float) -> float:
+def fitted(
+    name: str, data: TrialData, test: TestData, measure: str, *, seed: int, seconds: float
+) -> float:
     """What a model of scikit-learn scores."""
     if name == "tuned boosting":
-        model = _tuned(data, seed, seconds)
+        model = _tuned(data, measure, seed, seconds)
     else:
         untrained = peer_model(name, data.task, seed)
         if name == "random forest":
             untrained.set_params(n_jobs=-1)
         model = _all_rows(untrained, data)
-    return peer_score(model, data, test.x, test.y)
+    return peer_score(model, data, flat(test.x), test.y, measure)
 
 
-def _tuned(data: TrialData, seed: int, seconds: float) -> Any:
+def _tuned(data: TrialData, measure: str, seed: int, seconds: float) -> Any:
     started, best, chosen = time.monotonic(), -np.inf, None
     for options in _boosting_options(seed):
         model = (
             peer_model(_BOOSTING, data.task, seed)
             .set_params(**options)
-            .fit(data.x_train, data.y_train)
+            .fit(flat(data.x_train), data.y_train)
         )
-        found = peer_score(model, data, data.x_val, data.y_val)
+        found = peer_score(model, data, flat(data.x_val), data.y_val, measure)
         if found > best:
             best, chosen = found, options
         if time.monotonic() - started > seconds:
@@ -133,7 +133,7 @@ def _boosting_options(seed: int) -> Iterator[dict[str, Any]]:
 
 
 def _all_rows(model: Any, data: TrialData) -> Any:
-    x = np.concatenate([data.x_train, data.x_val])
+    x = flat(np.concatenate([data.x_train, data.x_val]))
     return model.fit(x, np.concatenate([data.y_train, data.y_val]))
 
 
@@ -165,7 +165,7 @@ def ahead(scores: Sequence[Score], sides: Sequence[str]) -> Iterator[str]:
 
 def main(
     *,
-    tables: Annotated[tuple[str, ...], Parameter(help="Of the panel; all that are in use.")] = (),
+    tables: Annotated[tuple[str, ...], Parameter(help="Of the panel; all tables in use.")] = (),
     sides: Annotated[tuple[str, ...], Parameter(help="Of the searches and models; all.")] = (),
     set_aside: Annotated[bool, Parameter(help="The tables that were set aside.")] = False,
     seeds: Annotated[int, Parameter(help="Splits, each with a search.")] = 3,
@@ -177,7 +177,7 @@ def main(
     chosen = tables or tuple(SET_ASIDE if set_aside else IN_USE)
     sides = sides or ("search", ENSEMBLE, *PEERS)
     known = (*SEARCHES, ENSEMBLE, *PEERS)
-    for name, among in (*((t, tuple(PANEL)) for t in chosen), *((s, known) for s in sides)):
+    for name, among in (*((t, tuple(SETS)) for t in chosen), *((s, known) for s in sides)):
         if name not in among:
             raise ValueError(f"'{name}' is none of {', '.join(among)}")
     scores = read(results)
@@ -209,8 +209,9 @@ def _scored(name: str, side: str, split: int, seconds: float, folder: Path) -> S
     else:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            data, tested = PANEL[name].load(folder, split)
-            test = fitted(side, data, tested, seed=split, seconds=seconds)
+            data, tested = SETS[name].load(folder, split)
+            measure = SETS[name].measure or measure_of(data)
+            test = fitted(side, data, tested, measure, seed=split, seconds=seconds)
     return Score(name, side, split, test, 0.0, time.monotonic() - started)
 
 

@@ -92,7 +92,7 @@ def evaluate_run(
     Args:
         run: What :func:`search` or ``open_run`` returned.
         trial: The number of another trial, as in the report.
-        ensemble: So many of the best configs together.
+        ensemble: Select among so many of the best configs, and take their mean prediction.
         seeds: Trainings of each config.
         again: Look at the test set once more.
         address: As for :func:`search`.
@@ -123,7 +123,7 @@ def export_model(
         run: What :func:`search` or ``open_run`` returned.
         folder: One that does not exist yet.
         trial: The number of another trial, as in the report.
-        ensemble: So many of the best configs together.
+        ensemble: Select among so many of the best configs, and take their mean prediction.
         seeds: So many trainings of each config on train and validation; by default the weights
             that the search kept, and of an ensemble one.
         onnx: Write ``model.onnx`` too.

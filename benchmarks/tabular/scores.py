@@ -133,10 +133,20 @@ def peer_model(name: str, task: str, seed: int) -> Any:
     return kind(random_state=seed)
 
 
-def peer_score(model: Any, data: TrialData, x: np.ndarray, y: np.ndarray) -> float:
-    """AUC of a classification, R2 of a regression, of rows of ``data``'s table."""
+def flat(x: np.ndarray) -> np.ndarray:
+    """Rows (n, ...) as scikit-learn takes them: (n, n_features)."""
+    return x.reshape(len(x), -1)
+
+
+def peer_score(
+    model: Any, data: TrialData, x: np.ndarray, y: np.ndarray, measure: str = ""
+) -> float:
+    """AUC of a classification unless ``measure`` is accuracy, R2 of a regression, of rows of
+    ``data``'s table."""
     from sklearn import metrics
 
+    if measure == "accuracy":
+        return float(metrics.accuracy_score(y, model.predict(x)))
     if data.task == "regression":
         return float(metrics.r2_score(y, model.predict(x)))
     truth = np.eye(data.n_classes)[y]

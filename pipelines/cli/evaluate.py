@@ -11,7 +11,7 @@ from pipelines.cli.connection import Address
 from pipelines.cli.options import to_type
 from pipelines.cli.report import look_lines, report_line
 from pipelines.cli.text import Terminal, format_config, print_lines, print_plain, shown
-from pipelines.cli.training import counted, for_training
+from pipelines.cli.training import counted, for_training, select_among
 from pipelines.record.looks import Look
 from pipelines.study.runs import Run, open_run
 from pipelines.winner.candidates import Candidate, chosen_of
@@ -31,10 +31,12 @@ def run_evaluation(
     check_first_look(run, again=settings.again)
     chosen = chosen_of(run, settings)
     with for_training(run, where) as check:
-        print_lines(console, _plan(run, chosen, settings.seeds))
+        print_lines(console, _configs(run, chosen))
         check()
-        done = counted(console, len(chosen) * settings.seeds)
-        look = evaluate(run, chosen, settings.seeds, done)
+        taken = select_among(run, chosen, console)
+        print_plain(console, _plan(taken, settings.seeds))
+        done = counted(console, len(taken) * settings.seeds)
+        look = evaluate(run, taken, settings.seeds, done, among=len(chosen))
     print_lines(console, look_lines(open_run(folder)))
     print_plain(console, report_line(folder))
     as_tested = {"trial": settings.trial, "ensemble": settings.ensemble, "seeds": settings.seeds}
@@ -43,11 +45,14 @@ def run_evaluation(
     return look
 
 
-def _plan(run: Run, chosen: list[Candidate], seeds: int) -> Iterator[str]:
+def _configs(run: Run, chosen: list[Candidate]) -> Iterator[str]:
     for c in chosen:
         at = f"{c.epochs} of {run.spec.budget.max_epochs} epochs, as in the search"
         yield f"trial {c.number:<4}{run.metric} {c.trial.value:.4f}, {at}: " + format_config(
             c.trial.config, run.space
         )
-    together = ", an ensemble of them" if len(chosen) > 1 else ""
-    yield f"training  on train + validation with {seeds} other seeds{together}"
+
+
+def _plan(taken: list[Candidate], seeds: int) -> str:
+    together = ", an ensemble of them" if len(taken) > 1 else ""
+    return f"training  on train + validation with {seeds} other seeds{together}"

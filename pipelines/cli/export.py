@@ -9,7 +9,7 @@ from rich.console import Console
 from pipelines.cli.connection import Address
 from pipelines.cli.options import to_type
 from pipelines.cli.text import Terminal, print_lines, shown
-from pipelines.cli.training import counted, for_training
+from pipelines.cli.training import counted, for_training, select_among
 from pipelines.study.runs import open_run
 from pipelines.winner.candidates import chosen_of
 from pipelines.winner.exporting import check_export, export
@@ -31,9 +31,10 @@ def run_export(
     chosen = chosen_of(run, settings)
     check_export(folder, onnx=settings.onnx)
     if settings.n_seeds:
-        total = len(chosen) * settings.n_seeds
         with for_training(run, where) as check:
             check()
+            chosen = select_among(run, chosen, console)
+            total = len(chosen) * settings.n_seeds
             trained = trained_together(run, chosen, settings.n_seeds, counted(console, total))
     else:
         trained = trained_alone(run, None if settings.trial is None else chosen[0])

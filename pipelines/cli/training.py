@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -12,6 +12,8 @@ from pipelines.cli.text import print_plain
 from pipelines.cluster.connect import LOCAL, check_address, connecting
 from pipelines.study.fit import check_trial, check_trial_here
 from pipelines.study.runs import Run
+from pipelines.winner.candidates import Candidate
+from pipelines.winner.selection import selected
 
 _OF_A_TRAINING = ("pipelines.winner.one_training", "trainables.training.fit")
 
@@ -33,3 +35,20 @@ def for_training(run: Run, where: Address) -> Iterator[Callable[[], None]]:
 def counted(console: Console, total: int) -> Callable[[int], None]:
     """What shows how many of ``total`` trainings are done."""
     return lambda n: print_plain(console, f"trained   {n} of {total}")
+
+
+def select_among(run: Run, candidates: Sequence[Candidate], console: Console) -> list[Candidate]:
+    """Those of ``candidates`` that make an ensemble, with their weights; one alone stays as it is.
+
+    Raises ``ValueError`` where they cannot be trained.
+    """
+    if len(candidates) == 1:
+        return list(candidates)
+    print_plain(console, "selecting by what each predicts on validation, trained as in the search")
+    n_folds = run.spec.problem.folds or 1
+    selection = selected(run, candidates, counted(console, len(candidates) * n_folds))
+    total = sum(c.weight for c in selection.candidates)
+    shares = [f"trial {c.number} {c.weight / total:.0%}" for c in selection.candidates]
+    losses = f"validation loss {selection.loss:.4f}, of the best one {selection.loss_alone:.4f}"
+    print_plain(console, f"selected  {', '.join(shares)}: {losses}")
+    return list(selection.candidates)

@@ -35,6 +35,15 @@ class Look:
     """The same metrics of the mean prediction of all networks, of each config and seed."""
     baselines: Baselines = field(default_factory=dict)
     """What quick models score there that were fitted on the same samples."""
+    weights: tuple[int, ...] = ()
+    """Of each config in their mean prediction; none where all count the same."""
+    among: int | None = None
+    """The ensemble was selected among so many best configs; None where all were taken."""
+
+    @property
+    def members(self) -> dict[int, int]:
+        """Each trial's weight in the mean prediction."""
+        return dict(zip(self.trials, self.weights or [1] * len(self.trials), strict=True))
 
     @property
     def n_networks(self) -> int:

@@ -20,6 +20,8 @@ class Candidate:
     trial: FinishedTrial
     epochs: int
     """Where its validation was best; of several trainings of the config their median."""
+    weight: int = 1
+    """In an ensemble: how often its prediction counts."""
 
 
 def chosen_of(run: Run, settings: Chosen) -> list[Candidate]:

@@ -37,11 +37,12 @@ def evaluate(
     candidates: Sequence[Candidate],
     n_seeds: int,
     done: Callable[[int], None] = lambda n: None,
+    among: int = 1,
 ) -> Look:
     """Train each of ``candidates`` with ``n_seeds`` seeds that the search has not used, on the
     connected cluster; then read the test rows, once, also for quick models that are fitted on the
-    same samples. Several candidates are an ensemble: the mean of their predictions. The record gets
-    the look.
+    same samples. Several candidates are an ensemble: the weighted mean of their predictions; they
+    were selected ``among`` so many. The record gets the look.
 
     Raises ``ValueError`` where the data have changed, where the trainable yields no model, and
     where a training diverges.
@@ -54,16 +55,21 @@ def evaluate(
         trials=tuple(c.number for c in candidates),
         configs=tuple(dict(c.trial.config) for c in candidates),
         epochs=tuple(c.epochs for c in candidates),
+        weights=tuple(c.weight for c in candidates),
+        among=among,
         seeds=seeds,
         trained_on=len(data.x_train),
-        **_judged(data, load_test_rows(run.spec), ensembles),
+        **_judged(data, load_test_rows(run.spec), ensembles, [c.weight for c in candidates]),
     )
     add_look(run.files.looks, look)
     return look
 
 
 def _judged(
-    data: TrialData, test: TestData, ensembles: Sequence[Sequence[nn.Module]]
+    data: TrialData,
+    test: TestData,
+    ensembles: Sequence[Sequence[nn.Module]],
+    weights: Sequence[int],
 ) -> dict[str, Any]:
     import torch
 
@@ -73,7 +79,7 @@ def _judged(
     from trainables.training.predictions import Predictions
 
     objective, y = objective_of(data), torch.from_numpy(test.y)
-    networks = [m[0] if len(m) == 1 else Ensemble(m, data.task) for m in ensembles]
+    networks = [m[0] if len(m) == 1 else Ensemble(m, data.task, weights) for m in ensembles]
     outputs = [outputs_of(network.eval(), test.x) for network in networks]
     mean = mean_prediction(outputs, data.task)
 

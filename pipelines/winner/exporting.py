@@ -105,7 +105,7 @@ def _check(folder: Path, trained: Trained) -> None:
 def _about(run: Run, trained: Trained) -> dict[str, Any]:
     """What the card says too, for programs."""
     spec, data, candidates = run.spec, run.data, trained.candidates
-    looks = [look for look in run.looks if look.trials == tuple(c.number for c in candidates)]
+    looks = [look for look in run.looks if look.members == {c.number: c.weight for c in candidates}]
     look = looks[-1] if looks else None
     kept = not trained.seeds and not spec.problem.folds
     return {
@@ -120,6 +120,7 @@ def _about(run: Run, trained: Trained) -> dict[str, Any]:
         "trials": [
             {
                 "trial": c.number,
+                "weight": c.weight,
                 "config": dict(c.trial.config),
                 "epochs": c.trial.best_epoch if kept else c.epochs,
                 "validation": dict(c.trial.metrics),

@@ -16,7 +16,7 @@ class Chosen(Settings):
     trial: Annotated[str, Parameter(metavar="N")] | None = None
     """The number of a trial, as in the report; by default the winner."""
     ensemble: Annotated[AtLeastTwo, Parameter(metavar="K")] | None = None
-    """The K best configs together, by the mean of their predictions."""
+    """The mean prediction of several: selected among the K best by what helps on validation."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -53,7 +53,8 @@ def trained_together(
     data, seeds = all_but_test(run), unused_seeds(run, n_seeds)
     by_seed = train_again(run, data, candidates, seeds, done)
     networks = [network for ensemble in by_seed for network in ensemble]
-    model = networks[0] if len(networks) == 1 else Ensemble(networks, data.task).eval()
+    weights = [c.weight for c in candidates] * n_seeds
+    model = networks[0] if len(networks) == 1 else Ensemble(networks, data.task, weights).eval()
     return Trained(model, data, _ALL, tuple(candidates), seeds)
 
 

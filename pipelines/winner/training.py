@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import ray
 
-from pipelines.cluster.resources import TrialResources
 from pipelines.cluster.room import room
 from pipelines.study.prepare import load_problem, network_of
 from pipelines.study.references import import_trainable
@@ -86,15 +85,14 @@ def train_again(
 
     Raises ``ValueError`` where the trainable yields no model, and where a training diverges.
     """
-    spec, n = run.spec, len(candidates)
+    n = len(candidates)
     trainings = [
-        Training(c.trial.config, c.epochs, spec.budget.max_epochs, seed)
+        Training(c.trial.config, c.epochs, run.spec.budget.max_epochs, seed)
         for seed in seeds
         for c in candidates
     ]
     models: list[nn.Module] = []
-    trained = _train_all(trainable_of(run), data, trainings, spec.resources.trial, done)
-    for training, model in zip(trainings, trained, strict=True):
+    for training, model in zip(trainings, train_all(run, data, trainings, done), strict=True):
         if model is None:
             raise ValueError(
                 f"the training with seed {training.seed} diverged: choose another `trial`"
@@ -103,17 +101,21 @@ def train_again(
     return [models[i : i + n] for i in range(0, len(models), n)]
 
 
-def _train_all(
-    trainable: Trainable,
+def train_all(
+    run: Run,
     data: TrialData,
     trainings: Sequence[Training],
-    resources: TrialResources,
-    done: Callable[[int], None],
+    done: Callable[[int], None] = lambda n: None,
 ) -> list[nn.Module | None]:
-    """As many at once as there is room for; None for one that diverged."""
+    """``trainings`` of what ``run`` searched with on ``data``, on the connected cluster: as many at
+    once as there is room for; None for one that diverged. ``done`` is told how many are done.
+
+    Raises ``ValueError`` where the trainable yields no model.
+    """
+    resources = run.spec.resources.trial
     task = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus)(train)
     with room():
-        given = ray.put((sendable(trainable), data))
+        given = ray.put((sendable(trainable_of(run)), data))
     waiting = [task.remote(given, training, resources.cpus) for training in trainings]
     left = list(waiting)
     while left:

@@ -38,7 +38,7 @@ def test_numbers(found: Findings) -> Iterator[tuple[str, str]]:
 
 
 def _blocks(found: Findings, look: Look) -> Iterator[Block]:
-    n = len(look.trials)
+    n, among = len(look.trials), look.among or len(look.trials)
     who = f"trial {look.trials[0]}" if n == 1 else f"an ensemble of trials {_listed(look)}"
     epochs = wording.listed([str(e) for e in dict.fromkeys(look.epochs)])
     yield Words(
@@ -75,7 +75,7 @@ def _blocks(found: Findings, look: Look) -> Iterator[Block]:
         yield Words(
             f"Together: the mean prediction of all {look.n_networks} networks, which export.py "
             f"writes as one model with --seeds {len(look.seeds)}"
-            + (f" --ensemble {len(look.trials)}." if len(look.trials) > 1 else "."),
+            + (f" --ensemble {among}." if among > 1 else "."),
             "note",
         )
     if len(found.run.looks) > 1:
@@ -87,7 +87,8 @@ def _blocks(found: Findings, look: Look) -> Iterator[Block]:
 
 
 def _listed(look: Look) -> str:
-    return wording.listed([str(number) for number in look.trials])
+    total = sum(look.members.values())
+    return wording.listed([f"{n} ({w / total:.0%})" for n, w in look.members.items()])
 
 
 def _promised(found: Findings, look: Look, name: str) -> str:

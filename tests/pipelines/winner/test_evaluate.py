@@ -99,23 +99,23 @@ def test_a_second_look_is_refused_unless_it_is_asked_for_and_counted(
     assert "has looked at its test set once" in shown.err
     assert "--again" in shown.err
     assert (folder / "evaluation.json").read_text() == before
-    assert main(evaluate.app, [str(folder), "--again", "--ensemble", "2", "--seeds", "2"]) == 0
+    assert main(evaluate.app, [str(folder), "--again", "--ensemble", "3", "--seeds", "2"]) == 0
     assert "looks     2 at this test set" in capsys.readouterr().out
     first, second = open_run(folder).looks
-    assert (first.seeds, second.trials, second.seeds) == ((1,), (1, 0), (1, 2))
+    assert (first.seeds, second.seeds, second.among) == ((1,), (1, 2), 3)
     pairs = np.array(second.predicted)
     data, test = load("diabetes"), load_test("diabetes")
     assert pairs[:, 0] == pytest.approx(test.y * data.target_std + data.target_mean, rel=1e-4)
     assert 30 < second.mean("test_rmse") < 200
     # The mean of several predictions is no further from the targets than they are on average.
-    assert (first.n_networks, second.n_networks) == (1, 4)
+    assert (first.n_networks, second.n_networks) == (1, 2 * len(second.trials))
     assert first.together["test_r2"] == first.mean("test_r2")
     assert second.together["test_rmse"] <= second.mean("test_rmse")
 
 
 @pytest.mark.parametrize(
     ("data", "options"),
-    [("wine", "--seeds 2"), ("wine", "--trial 0 --seeds 1"), ("diabetes", "--ensemble 2")],
+    [("wine", "--seeds 2"), ("wine", "--trial 0 --seeds 1"), ("diabetes", "--ensemble 3")],
 )
 def test_what_was_tested_together_is_exported_as_one_model(
     cluster: Cluster, capsys: pytest.CaptureFixture[str], data: str, options: str
@@ -140,9 +140,27 @@ def test_what_was_tested_together_is_exported_as_one_model(
     assert found == pytest.approx(wanted, rel=1e-4)
     numbers = tuple(trial["trial"] for trial in model.about["trials"])
     assert (numbers, tuple(model.about["seeds"])) == (look.trials, look.seeds)
+    assert {t["trial"]: t["weight"] for t in model.about["trials"]} == look.members
     card = Path("model/README.md").read_text()
     assert ("together" in card) == (look.n_networks > 1)
     assert f"| {look.together['test_loss']:.4f} |" in card
+
+
+@pytest.mark.parametrize("folds", [None, 2])
+def test_an_ensemble_leaves_out_what_does_harm(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str], folds: int | None
+) -> None:
+    lucky = trial("z", 0.99, config={**CONFIG, "lr": 1e-4})  # best in the record, and it is chance
+    folder = searched("wine", trial("a", 0.8), lucky, trial("b", 0.9), folds=folds)
+    capsys.readouterr()
+    assert main(evaluate.app, [str(folder), "--ensemble", "3", "--seeds", "1"]) == 0
+    (look,) = open_run(folder).looks
+    assert set(look.trials) <= {0, 2}
+    shown = capsys.readouterr().out
+    assert f"trained   {3 * (folds or 1)} of {3 * (folds or 1)}" in shown
+    total = sum(look.members.values())
+    told = ", ".join(f"trial {n} {w / total:.0%}" for n, w in look.members.items())
+    assert f"selected  {told}: validation loss" in shown
 
 
 def test_the_winner_after_repeats_is_theirs_and_trains_as_long_as_they_did_best() -> None:
@@ -214,3 +232,16 @@ def test_the_page_shows_the_last_look_after_what_came_out() -> None:
     (heatmap,) = drawing.figure.data
     assert np.array(heatmap.z).tolist() == [[0.5, 0.5], [1 / 3, 2 / 3]]
     assert np.array(heatmap.text).tolist() == [["1", "1"], ["0.5", "1"]]
+
+
+def test_the_page_shows_the_weights_of_an_ensemble_and_how_to_export_it() -> None:
+    folder = searched()
+    together = {"test_accuracy": 0.65}
+    values = {"test_accuracy": [0.5, 0.7]}
+    many = {"confusion": ((1, 1), (0.5, 1)), "together": together, "weights": (3, 1), "among": 5}
+    look = Look(1.0, (1, 0), (CONFIG, CONFIG), (2, 2), (1, 2), 9, 4, values, **many)  # type: ignore[arg-type]
+    add_look(folder / "evaluation.json", look)
+    assert main(report.app, [str(folder)]) == 0
+    page = (folder / "report.html").read_text()
+    assert "An ensemble of trials 1 (75%) and 0 (25%) was trained again" in page
+    assert "--seeds 2 --ensemble 5" in page
