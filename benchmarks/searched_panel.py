@@ -75,7 +75,7 @@ def searched(
         words = [*options, *place, *other, *ray, *SEARCHES[side]]
         _typed([str(script / "run.py"), "--data", panel.at(folder), *words])
     tested = ["--seeds", str(_SEEDS), "--again", "--address", "local"]
-    tested += ["--ensemble", "5"] if ensemble else []
+    tested += ["--ensemble", "8"] if ensemble else []
     _typed([str(script / "evaluate.py"), str(run_folder), *tested])
     look = read_looks(run_folder / "evaluation.json")[-1]
     metric = f"test_{measure}"

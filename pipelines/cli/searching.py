@@ -34,9 +34,12 @@ def run_search(spec: StudySpec, where: Connection, options: RunOptions) -> int:
 
 
 def _search(spec: StudySpec, where: Connection, options: RunOptions) -> int:
-    from pipelines.cluster.connect import LOCAL, check_address, connecting
-    from pipelines.study.ahead import imports_of_trials, job_of
-    from pipelines.study.fit import check_trial_here
+    from pipelines.cluster.preload import importing
+
+    with importing():
+        from pipelines.cluster.connect import LOCAL, check_address, connecting
+        from pipelines.study.ahead import imports_of_trials, job_of
+        from pipelines.study.fit import check_trial_here
 
     console = Terminal()
     check_address(where.address)
@@ -55,9 +58,10 @@ def _search(spec: StudySpec, where: Connection, options: RunOptions) -> int:
     modules, job = imports_of_trials(spec), job_of(spec)
     with connecting(where.address, dashboard=dashboard, modules=modules, job=job) as connected:
         # While Ray starts: the libraries and the data take as long.
-        from pipelines.cli.launch import exit_code, launch, show_plan
-        from pipelines.cli.report import report_line
-        from pipelines.study.prepare import prepare
+        with importing():
+            from pipelines.cli.launch import exit_code, launch, show_plan
+            from pipelines.cli.report import report_line
+            from pipelines.study.prepare import prepare
 
         study = study or prepare(spec)
         if options.dry_run:

@@ -139,14 +139,18 @@ def connecting(
     modules: Sequence[str] = (),
     job: Mapping[str, str] | None = None,
 ) -> Iterator[Callable[[], Cluster]]:
-    """:func:`connect` in a thread of its own, while this one goes on. What is yielded waits for
-    the cluster, and raises what ``connect`` raises."""
+    """:func:`connect` in a thread of its own, while this one goes on: once Ray's processes are on
+    their way, for imports here would hold them up. What is yielded waits for the cluster, and
+    raises what ``connect`` raises."""
     found: Future[Cluster] = Future()
-    done = threading.Event()
+    launched, done = threading.Event(), threading.Event()
+    found.add_done_callback(lambda _: launched.set())
 
     def hold() -> None:
         try:
-            with connect(address, dashboard=dashboard, modules=modules, job=job) as cluster:
+            with connect(
+                address, dashboard=dashboard, modules=modules, job=job, launched=launched.set
+            ) as cluster:
                 found.set_result(cluster)
                 done.wait()  # Linux ends Ray's processes with the thread that started them
         except Exception as error:
@@ -157,6 +161,7 @@ def connecting(
     thread = threading.Thread(target=hold, daemon=True)
     thread.start()
     try:
+        launched.wait()
         yield found.result
     finally:
         done.set()
@@ -170,11 +175,13 @@ def connect(
     dashboard: bool = True,
     modules: Sequence[str] = (),
     job: Mapping[str, str] | None = None,
+    launched: Callable[[], None] = lambda: None,
 ) -> Iterator[Cluster]:
     """Use the cluster that this process is connected to, or join the one at ``address``. Without
     an address, join the one that runs on this machine, or start Ray here; ``"local"`` starts Ray
     here in any case, with a dashboard that waits for :meth:`Cluster.open_dashboard`; the processes
     of trials then import ``modules`` ahead. The Jobs page of the dashboard shows what ``job`` says.
+    ``launched`` is called once the processes of a Ray that starts here are on their way.
 
     Raises:
         ClusterError: no cluster answers at ``address``.
@@ -187,7 +194,7 @@ def connect(
         cluster = _join(address, job)
         if cluster is None:
             marks = stack.enter_context(reaping())
-            cluster = _start(dashboard, modules, job, marks)
+            cluster = _start(dashboard, modules, job, marks, launched)
         try:
             yield cluster
         finally:
@@ -202,9 +209,10 @@ def _start(
     modules: Sequence[str],
     job: Mapping[str, str] | None,
     marks: Mapping[str, str],
+    launched: Callable[[], None],
 ) -> Cluster:
     try:
-        start(modules, job, marks)
+        start(modules, job, marks, launched)
     except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
         hint = "; RAY_TMPDIR names another folder for it" if isinstance(error, OSError) else ""
         raise ClusterError(f"Ray does not start here: {_first_line(error)}{hint}") from None

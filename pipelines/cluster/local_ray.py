@@ -7,18 +7,24 @@ import os
 import random
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 
 from ray import _raylet
-from ray._private import node, parameter, worker
+from ray._private import node, parameter, services, utils, worker
 
+from pipelines.cluster import preload
+from pipelines.cluster.late_agent import with_late_agents
 from pipelines.cluster.quiet import init
 from pipelines.cluster.resources import Node
 
 LOCAL = "local"
 LOOPBACK = "127.0.0.1"
+
+_PATIENCE, _BETWEEN = 5.0, 0.02  # seconds, for the node to register, and between two looks
 
 _AGENT_PORTS = ("metrics_agent_port", "runtime_env_agent_port", "dashboard_agent_listen_port")
 
@@ -27,14 +33,20 @@ def start(
     modules: Sequence[str] = (),
     job: Mapping[str, str] | None = None,
     marks: Mapping[str, str] | None = None,
+    launched: Callable[[], None] = lambda: None,
 ) -> None:
     """Ray without the processes that only serve people or other machines, all of which listen on
     loopback. The processes for trials import ``modules`` before these come. For ``job`` see
-    :func:`pipelines.cluster.quiet.init`. The environment of all has ``marks``."""
+    :func:`pipelines.cluster.quiet.init`. The environment of all has ``marks``. ``launched`` is
+    called once the last of the processes has been started, and before they answer."""
     settings = {
-        "RAY_preload_python_modules": ",".join(modules),
+        "RAY_preload_python_modules": preload.__name__ if modules else "",
+        preload.MODULES: ",".join(modules),
         # A process that waits for its first trial is not to be ended and started anew.
         "RAY_idle_worker_killing_time_threshold_ms": "60000",
+        # What does not answer at once is asked again after 20 ms, for 10 s: not after a second.
+        "RAY_raylet_client_connect_timeout_milliseconds": "20",
+        "RAY_raylet_client_num_connect_attempts": "500",
         # As any training that somebody starts: Ray would let all others go first.
         "RAY_worker_niceness": "0",
         # The titles that processes give themselves leave their environment as it is: see the marks.
@@ -43,7 +55,8 @@ def start(
     }
     export_port = _free_port()
     ports = {name: _free_port() for name in _AGENT_PORTS}
-    with _environment(settings), _bare({**ports, "metrics_export_port": export_port}):
+    ports["metrics_export_port"] = export_port
+    with _environment(settings), _bare(ports, launched):
         init(job, address=LOCAL, include_dashboard=False, _metrics_export_port=export_port)
 
 
@@ -90,6 +103,7 @@ class LateDashboard:
         with pages() as address:
             self._node._ray_params.proxy_server_url = address or None
             try:
+                Path(_flag(self._node)).touch()
                 with _environment(self._marks):
                     self._node.start_api_server(include_dashboard=True, raise_on_failure=True)
             except Exception:  # Ray raises Exception itself; a search goes on without a dashboard
@@ -100,33 +114,69 @@ class LateDashboard:
 
 
 @contextmanager
-def _bare(ports: Mapping[str, int]) -> Iterator[None]:
+def _bare(ports: Mapping[str, int], launched: Callable[[], None]) -> Iterator[None]:
     """Inside, ``ray.init`` starts no API server, which the dashboard is part of, no monitor of an
     autoscaler, and no process that forwards what workers print. It does not wait for the agents of
-    the node, which take a second to start: they get ports that are known before.
+    the node, which start with the dashboard: they get ports that are known before.
 
     All listen where the node has its address: ``ray.init`` itself takes loopback for a mistake."""
-    make_parameters, start_api_server = parameter.RayParams, node.Node.start_api_server
-    start_raylet = node.Node.start_raylet
+    make_parameters, start_raylet = parameter.RayParams, node.Node.start_raylet
+    start_process = services.start_ray_process
 
     def start_with_ports(self: Any, *arguments: Any, **more: Any) -> None:
         for name, port in ports.items():
             folder = self.get_session_dir_path()
             _raylet.persist_port(folder, self._node_id, name, port)  # type: ignore[attr-defined]
-        start_raylet(self, *arguments, **more)
+
+        def start_with_late_agents(command: list[str], *arguments: Any, **more: Any) -> Any:
+            return start_process(with_late_agents(command, _flag(self)), *arguments, **more)
+
+        with (
+            _replaced(services, start_ray_process=start_with_late_agents),
+            # Whether `ray[default]` is there, which it is, Ray finds out by importing it.
+            _replaced(utils, get_dashboard_dependency_error=lambda: None),
+        ):
+            start_raylet(self, *arguments, **more)
+        launched()
+        _await_registration(self)
 
     def parameters(**given: Any) -> Any:
         ours = {"node_ip_address": LOOPBACK, "no_monitor": True, "include_log_monitor": False}
         return make_parameters(**given | ours | {name: ports[name] for name in _AGENT_PORTS})
 
-    parameter.RayParams = parameters
-    node.Node.start_api_server = lambda self, **_: None
-    node.Node.start_raylet = start_with_ports
+    with (
+        _replaced(parameter, RayParams=parameters),
+        _replaced(
+            node.Node, start_api_server=lambda self, **_: None, start_raylet=start_with_ports
+        ),
+    ):
+        yield
+
+
+@contextmanager
+def _replaced(owner: Any, **attributes: Any) -> Iterator[None]:
+    """Inside, ``owner`` has ``attributes`` in the place of its own."""
+    before = {name: getattr(owner, name) for name in attributes}
+    for name, value in attributes.items():
+        setattr(owner, name, value)
     try:
         yield
     finally:
-        parameter.RayParams, node.Node.start_api_server = make_parameters, start_api_server
-        node.Node.start_raylet = start_raylet
+        for name, value in before.items():
+            setattr(owner, name, value)
+
+
+def _await_registration(started: node.Node) -> None:
+    """Ray itself looks once, and then again after a second."""
+    control_store = started.get_gcs_client()
+    give_up = time.monotonic() + _PATIENCE
+    while not control_store.get_all_node_info() and time.monotonic() < give_up:
+        time.sleep(_BETWEEN)
+
+
+def _flag(started: node.Node) -> str:
+    """The file that the agents of the node wait for."""
+    return f"{started.get_session_dir_path()}/agents_may_start"
 
 
 def _free_port() -> int:
