@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ray import tune
 from ray.tune.execution import class_cache
@@ -29,7 +29,6 @@ from pipelines.study.result import StudyResult
 from pipelines.study.study import Study
 from pipelines.tuner import deaths
 from pipelines.tuner.algorithms import make_sampler
-from pipelines.tuner.attempts import unpack
 from pipelines.tuner.before import Before
 from pipelines.tuner.callback import InSequence, OneByOne
 from pipelines.tuner.gauges import Gauges
@@ -40,6 +39,7 @@ from pipelines.tuner.live import LiveState
 from pipelines.tuner.progress import Observer
 from pipelines.tuner.rebuilding import resumed_sampler, tell_again
 from pipelines.tuner.reports import Rules
+from pipelines.tuner.reserved import reserved
 from pipelines.tuner.schedulers import SCHEDULERS, Scheduler
 from pipelines.tuner.searcher import StudySearcher
 from pipelines.tuner.sources import (
@@ -256,7 +256,7 @@ def _tuner(
     return tune.Tuner(
         tune.with_resources(
             tune.with_parameters(StudyTrial, settings=settings, data=study.trial_data),
-            partial(_resources, each.cpus, gpus),
+            partial(reserved, each.cpus, gpus),
         ),
         tune_config=tune.TuneConfig(
             search_alg=searcher,
@@ -315,11 +315,3 @@ def _naming_the_disk() -> Iterator[None]:
         if not (reason := storage_reason(error)):
             raise
         raise StorageError(f"the search has stopped, as it cannot write: {reason}") from error
-
-
-def _resources(
-    cpus: float, gpus: Callable[[], float], config: dict[str, Any]
-) -> tune.PlacementGroupFactory:
-    """What Ray reserves for a trial; an attempt may need a larger share of a GPU."""
-    share = max(gpus(), unpack(config)[1].gpus or 0.0)
-    return tune.PlacementGroupFactory([{"CPU": cpus, "GPU": share}])
