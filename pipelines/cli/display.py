@@ -30,10 +30,12 @@ class Display:
         metric: str,
         space: SearchSpace | None = None,
         begun: Callable[[], None] = lambda: None,
+        ending: Callable[[], None] = lambda: None,
     ) -> None:
-        """``begun`` is called when the first trial has reported; what is idle in ``space`` is not
-        shown."""
+        """``begun`` is called when the first trial has reported, ``ending`` when the search ends
+        soon; what is idle in ``space`` is not shown."""
         self._begun: Callable[[], None] | None = begun
+        self._ending: Callable[[], None] | None = ending
         self._console = console
         self._metric = metric
         self._space = space
@@ -75,6 +77,9 @@ class Display:
             self._silence.cancel()
             self._begun()
             self._begun = None
+        if self._ending is not None and progress.ends_soon:
+            self._ending()
+            self._ending = None
         if self._is_live:
             self._live.update(Text(progress_line(progress, self._console.width), no_wrap=True))
         elif time.monotonic() - self._printed >= _PLAIN_EVERY:

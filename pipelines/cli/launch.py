@@ -80,7 +80,7 @@ def launch(study: Study, connected: Callable[[], Cluster], console: Console) -> 
             if study.spec.run.baseline and len(known) < N_MODELS:  # a killed search has a few
                 baseline.start(partial(write_baselines, files.baselines))
             with Display(
-                console, study.metric_name, study.space, lambda: watching.open(cluster)
+                console, study.metric_name, study.space, lambda: watching.open(cluster), _get_ready
             ) as display:
                 result = run_study(study, cluster, display)
             finish(study, result)
@@ -90,13 +90,16 @@ def launch(study: Study, connected: Callable[[], Cluster], console: Console) -> 
         if baseline.works and patience > _SHORT:
             most = format_seconds(patience)
             print_plain(console, f"waiting   at most {most} for the quick models beside the search")
-        if baseline.works:  # what the report takes is imported meanwhile
-            Thread(target=import_module, args=["pipelines.results.report"], daemon=True).start()
         found = {**known, **baseline.result(patience)}
         if found:
             write_baselines(files.baselines, found)
         print_lines(console, summary_lines(study, result, cluster, repeats, found))
     return result
+
+
+def _get_ready() -> None:
+    """Import what the report takes while the last trials train and slots are idle."""
+    Thread(target=import_module, args=["pipelines.results.report"], daemon=True).start()
 
 
 @contextmanager

@@ -9,6 +9,8 @@ from pipelines.record.trials import FinishedTrial
 from pipelines.tuner.attempts import Cause
 from search_spaces import Config
 
+_SOON = 2.0  # seconds
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -33,6 +35,12 @@ class Progress:
             return budget
         pace = self.seconds / self.finished * (self.total - self.finished)
         return pace if budget is None else min(pace, budget)
+
+    @property
+    def ends_soon(self) -> bool:
+        """Whether no trial is left to begin, or hardly any time."""
+        soon = self.time_budget is not None and self.time_budget - self.seconds < _SOON
+        return soon or self.finished + self.running >= self.total
 
 
 @dataclass(frozen=True)
