@@ -4,7 +4,7 @@
     python -m benchmarks.image_panel
 
 Fixed configs are trained for a fixed time of CPU, on one thread, without a search; the epoch with
-the best validation accuracy is the one that is tested. For the images see ``benchmarks/images.py``.
+the best validation accuracy is the one that is tested. The images: ``benchmarks/sets/images.py``.
 
 What is done is kept in a file where ``--results`` names one: the same command then goes on.
 """
@@ -24,9 +24,9 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from benchmarks.harness import table
-from benchmarks.images import IMAGES
 from benchmarks.panel import Job, read, rows
-from benchmarks.tabular.scores import Score, score_network
+from benchmarks.sets.images import IMAGES
+from benchmarks.sets.scores import Score, score_network
 from pipelines.cli.command import command
 from pipelines.cli.command import main as run
 from search_spaces import Config

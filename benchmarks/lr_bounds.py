@@ -17,7 +17,7 @@ import torch
 from cyclopts import Parameter, run
 
 from benchmarks.harness import table
-from benchmarks.tabular.configs import LENET, STEPPED
+from benchmarks.sets.configs import LENET, STEPPED
 from search_spaces import SPACES
 from search_spaces.policies import policy_domains
 from trainables.data.datasets import TrialData, load

@@ -29,9 +29,9 @@ from typing import Annotated, NamedTuple
 from cyclopts import Parameter
 
 from benchmarks.harness import table
-from benchmarks.tabular.configs import CONFIGS
-from benchmarks.tabular.scores import PEERS, Score, score_network, score_peer
-from benchmarks.tabular.tables import IN_USE, PANEL, SET_ASIDE
+from benchmarks.sets.configs import CONFIGS
+from benchmarks.sets.scores import PEERS, Score, score_network, score_peer
+from benchmarks.sets.tables import IN_USE, PANEL, SET_ASIDE
 from pipelines.cli.command import command
 from pipelines.cli.command import main as run
 

@@ -33,9 +33,9 @@ import yaml
 from cyclopts import Parameter
 
 from benchmarks.harness import table as table_of
-from benchmarks.tabular.configs import LITERATURE
-from benchmarks.tabular.scores import measure_of, score_network
-from benchmarks.tabular.tables import IN_USE, PANEL, SPLIT_SEED
+from benchmarks.sets.configs import LITERATURE
+from benchmarks.sets.scores import measure_of, score_network
+from benchmarks.sets.tables import IN_USE, PANEL, SPLIT_SEED
 from pipelines.cli.command import command
 from pipelines.cli.command import main as run
 from pipelines.study.runs import open_run

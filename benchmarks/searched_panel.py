@@ -31,11 +31,11 @@ import numpy as np
 from cyclopts import Parameter
 
 from benchmarks.harness import HERE, table
-from benchmarks.images import IMAGES, PanelImages
 from benchmarks.panel import read, rows
-from benchmarks.tabular.scores import PEERS as UNTUNED
-from benchmarks.tabular.scores import Score, flat, measure_of, peer_model, peer_score
-from benchmarks.tabular.tables import IN_USE, PANEL, SET_ASIDE, PanelTable
+from benchmarks.sets.images import IMAGES, PanelImages
+from benchmarks.sets.scores import PEERS as UNTUNED
+from benchmarks.sets.scores import Score, flat, measure_of, peer_model, peer_score
+from benchmarks.sets.tables import IN_USE, PANEL, SET_ASIDE, PanelTable
 from pipelines.cli.command import command
 from pipelines.cli.command import main as run
 from pipelines.record.looks import read_looks

@@ -8,9 +8,9 @@ import pytest
 
 from benchmarks.panel import main, read, rows
 from benchmarks.searched_panel import ahead
-from benchmarks.tabular.configs import CONFIGS
-from benchmarks.tabular.scores import Score
-from benchmarks.tabular.tables import IN_USE, SET_ASIDE
+from benchmarks.sets.configs import CONFIGS
+from benchmarks.sets.scores import Score
+from benchmarks.sets.tables import IN_USE, SET_ASIDE
 from search_spaces import SPACES
 
 

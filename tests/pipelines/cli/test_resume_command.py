@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.tabular.configs import LENET
+from benchmarks.sets.configs import LENET
 from pipelines import run
 from pipelines.cli.command import USAGE, main
 from pipelines.cluster.connect import Cluster

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.tabular.configs import LENET
+from benchmarks.sets.configs import LENET
 from pipelines.record.files import RunFiles
 from pipelines.record.live import Driver, Live, write_live
 from pipelines.record.trials import FinishedTrial, State

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.tabular.configs import LENET
+from benchmarks.sets.configs import LENET
 from pipelines.record.goals import Aim, Goals
 from pipelines.record.trials import FinishedTrial
 from pipelines.results.page.model import Code, Page, Section, Table, Words

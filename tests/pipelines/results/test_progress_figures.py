@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from benchmarks.tabular.configs import LENET
+from benchmarks.sets.configs import LENET
 from pipelines.results.fates import Fate
 from pipelines.results.figures.best_so_far import best_so_far_data, best_so_far_figure
 from pipelines.results.figures.curves import curves_data, curves_figure

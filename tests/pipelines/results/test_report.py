@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.tabular.configs import LENET
+from benchmarks.sets.configs import LENET
 from pipelines import report
 from pipelines.cli.command import USAGE, main
 from pipelines.cli.report import report_line

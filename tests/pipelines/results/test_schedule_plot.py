@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from plotly.graph_objects import Figure
 
-from benchmarks.tabular.configs import LENET, STEPPED
+from benchmarks.sets.configs import LENET, STEPPED
 from pipelines import report
 from pipelines.cli.command import main
 from pipelines.record.trials import FinishedTrial, State

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from benchmarks.tabular.configs import LENET
+from benchmarks.sets.configs import LENET
 from pipelines.record.files import RunFiles
 from pipelines.results.figures.timeline import timeline_data, timeline_figure
 from pipelines.results.findings import Findings

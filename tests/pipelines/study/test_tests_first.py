@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks.tabular.configs import LENET, STEPPED
+from benchmarks.sets.configs import LENET, STEPPED
 from pipelines.study.batch_first import bound_batch_size
 from pipelines.study.prepare import resolve
 from pipelines.study.range_first import range_space

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.tabular.configs import LENET
+from benchmarks.sets.configs import LENET
 from pipelines import evaluate, export, load_model, report
 from pipelines.cli.command import main
 from pipelines.cluster.connect import Cluster

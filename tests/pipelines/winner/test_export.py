@@ -21,7 +21,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from benchmarks.tabular.configs import LENET
+from benchmarks.sets.configs import LENET
 from pipelines import export, load_model, predict
 from pipelines.cli.command import main
 from pipelines.record.looks import Look, add_look

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks.tabular.configs import STEPPED
+from benchmarks.sets.configs import STEPPED
 from pipelines import replay
 from pipelines.cli.command import main
 from pipelines.record.trials import FinishedTrial, State

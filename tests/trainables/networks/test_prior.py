@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.tabular.configs import LENET
+from benchmarks.sets.configs import LENET
 from search_spaces import SPACES
 from trainables.data.datasets import TrialData, load, with_balanced_classes
 from trainables.networks import NETWORKS

@@ -1,1 +1,0 @@
-"""What benchmarks/panel.py is made of."""
