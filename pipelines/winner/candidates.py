@@ -79,8 +79,12 @@ def find_trial(run: Run, name: str) -> tuple[int, FinishedTrial]:
 
 
 def _best(run: Run, n: int) -> list[Candidate]:
-    """The ``n`` best trials of ``run``, each with a config of its own."""
+    """The ``n`` best trials of ``run``, each with a config of its own; fewer where there are no
+    more that are sound.
+
+    Raises ``ValueError`` where there is none.
+    """
     best = top_trials(run.finished, METRICS[run.metric], n)
-    if len(best) < n:
-        raise ValueError(f"`ensemble` {n}: {run.files.folder} has {len(best)} sound configs")
+    if not best:
+        raise ValueError(f"`ensemble` {n}: no trial of {run.files.folder} ended soundly")
     return [candidate(run, trial.trial_id) for trial in best]
