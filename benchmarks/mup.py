@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 BASE = 64  # the width at which the rule changes nothing
 WIDTHS = (16, 64, 256, 512)
-RATES = tuple(10 ** (k / 2) for k in range(-8, -1))  # 1e-4 to 10^-1.5
+RATES = tuple(10 ** (k / 2) for k in range(-8, -1))  # 1e-4 to 0.1
 RULES = ("one rate", "muP")
 TABLES = ("ames", "cells", "churn", "credit", "attrition", "diabetes", "hotels")
 _DRAWS = (4, 8, 16)
