@@ -82,8 +82,11 @@ def _found(about: Mapping[str, Any]) -> Iterator[str]:
     yield f"- {search['algorithm']} with {search['scheduler']}: {search['trials']} trials of at"
     yield f"  most {search['max_epochs']} epochs, {search['epochs']} in all, for the best"
     yield f"  {about['metric']}; seed {search['seed']}"
+    total = sum(trial["weight"] for trial in about["trials"])
     for trial in about["trials"]:
-        yield f"- trial {trial['trial']} of run `{about['run']}`, after epoch {trial['epochs']}:"
+        share = "" if trial["weight"] == total else f", {trial['weight'] / total:.0%} of the mean"
+        place = f"trial {trial['trial']} of run `{about['run']}`, after epoch {trial['epochs']}"
+        yield f"- {place}{share}:"
         yield "  " + ", ".join(f"`{k}={v}`" for k, v in trial["config"].items())
     if about["seeds"]:
         seeds = ", ".join(str(seed) for seed in about["seeds"])

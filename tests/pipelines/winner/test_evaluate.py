@@ -14,6 +14,7 @@ import pytest
 from benchmarks.sets.configs import LENET
 from pipelines import evaluate, export, load_model, report
 from pipelines.cli.command import main
+from pipelines.cli.report import look_lines
 from pipelines.cluster.connect import Cluster
 from pipelines.record.looks import Look, add_look, read_looks
 from pipelines.record.trials import FinishedTrial, State
@@ -245,3 +246,22 @@ def test_the_page_shows_the_weights_of_an_ensemble_and_how_to_export_it() -> Non
     page = (folder / "report.html").read_text()
     assert "An ensemble of trials 1 (75%) and 0 (25%) was trained again" in page
     assert "--seeds 2 --ensemble 5" in page
+
+
+@pytest.mark.parametrize(
+    ("trials", "told"),
+    [
+        ((1,), "0.9000 on validation, the best of 3 trials and of their epochs"),
+        ((0, 2), "0.9000 on validation, the best of 3 trials and of their epochs"),
+        ((2,), "0.7000 on validation, the best epoch of trial 2"),
+    ],
+)
+def test_what_the_search_had_promised_is_of_what_was_tested(
+    trials: tuple[int, ...], told: str
+) -> None:
+    folder = searched()
+    n = len(trials)
+    values = {"test_accuracy": [0.5]}
+    look = Look(1.0, trials, (CONFIG,) * n, (2,) * n, (1,), 9, 4, values, ((1, 1), (0.5, 1)))
+    add_look(folder / "evaluation.json", look)
+    assert f"search    val_accuracy {told}: so it flatters" in list(look_lines(open_run(folder)))
