@@ -65,7 +65,7 @@ def do(job: Job, folder: Path, seconds: float) -> float:
 
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    make = _make_optimizer if job.rule == "muP" else _make_plain
+    make = _make_mup if job.rule == "muP" else _make_plain
     vars(fit).update(make_optimizer=make, set_rates=_set_rates)
     data, test = PANEL[job.table].load(folder)
     config = {**LENET, "width_1": job.width, "width_2": job.width, "lr": job.rate}
@@ -76,7 +76,7 @@ def _make_plain(model: nn.Module, config: Any) -> Optimizer:
     return _adamw([{"params": list(model.parameters()), "scale": 1.0}], config)
 
 
-def _make_optimizer(model: nn.Module, config: Any) -> Optimizer:
+def _make_mup(model: nn.Module, config: Any) -> Optimizer:
     import torch
     from torch import nn
 

@@ -4,7 +4,7 @@
 
 Each side gets the same table with the same split; a seed has its own split. The search is the
 command with the defaults, its winner is trained again on train and validation by ``evaluate.py``.
-"ensemble" is the same search, and the mean prediction of its five best configs with two seeds each.
+"ensemble" is the same search, and what is selected among its eight best configs, two seeds each.
 The others are fitted on train and validation too. "tuned boosting" tries as many as 20 random
 configs (the defaults come first) in the time that the search has, with as many threads, and takes
 what is best on validation. The score is the AUC of the test rows (of several classes the mean), or

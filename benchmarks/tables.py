@@ -81,7 +81,7 @@ BENCHMARKS = {
         "--folder runs/portfolio",
         "--tables diabetes --tables cancer --search-seconds 3 --seconds 0.3",
     ),
-    "mup": Benchmark("mup", "", "--tables diabetes --seconds 0.1"),
+    "mup": Benchmark("mup", "--seconds 3", "--tables diabetes --seconds 0.1"),
     "prior": Benchmark("prior", "", "--algos random --seeds 1 --epochs 1"),
     "schedules": Benchmark("schedules", "", "--rounds 3 --epochs 1"),
     "clr": Benchmark("clr", "", "--data digits --epochs 3 --seeds 2"),

@@ -80,7 +80,11 @@ def launch(study: Study, connected: Callable[[], Cluster], console: Console) -> 
             if study.spec.run.baseline and len(known) < N_MODELS:  # a killed search has a few
                 baseline.start(partial(write_baselines, files.baselines))
             with Display(
-                console, study.metric_name, study.space, lambda: watching.open(cluster), _get_ready
+                console,
+                study.metric_name,
+                study.space,
+                lambda: watching.open(cluster),
+                _import_report,
             ) as display:
                 result = run_study(study, cluster, display)
             finish(study, result)
@@ -97,8 +101,8 @@ def launch(study: Study, connected: Callable[[], Cluster], console: Console) -> 
     return result
 
 
-def _get_ready() -> None:
-    """Import what the report takes while the last trials train and slots are idle."""
+def _import_report() -> None:
+    """In the background: while the last trials train, slots are idle."""
     Thread(target=import_module, args=["pipelines.results.report"], daemon=True).start()
 
 
