@@ -25,28 +25,13 @@ from cyclopts import Parameter
 
 from benchmarks.harness import table
 from benchmarks.panel import Job, read, rows
+from benchmarks.sets.configs import CNN_CONFIGS
 from benchmarks.sets.images import IMAGES
 from benchmarks.sets.scores import Score, score_network
 from pipelines.cli.command import command
 from pipelines.cli.command import main as run
-from search_spaces import Config
-from search_spaces.portfolio import ONE_CYCLE
 
-# The config of the literature, half as wide: the time is for epochs.
-PLAIN: Config = {**ONE_CYCLE, "channels": 16}
-SIDES: dict[str, Config] = {
-    "plain": PLAIN,
-    "residual": {**PLAIN, "residual": True},
-    "shift": {**PLAIN, "augmentation": "shift"},
-    "flip, shift": {**PLAIN, "augmentation": "flip_shift"},
-    "smoothing": {**PLAIN, "label_smoothing": 0.1},
-    "residual, shift, smoothing": {
-        **PLAIN,
-        "residual": True,
-        "augmentation": "shift",
-        "label_smoothing": 0.1,
-    },
-}
+SIDES = CNN_CONFIGS
 
 
 def do(job: Job, source: str, seconds: float) -> Score:

@@ -32,10 +32,10 @@ from cyclopts import Parameter
 
 from benchmarks.harness import HERE, table
 from benchmarks.panel import read, rows
-from benchmarks.sets.images import IMAGES, PanelImages
+from benchmarks.sets import SETS
 from benchmarks.sets.scores import PEERS as UNTUNED
 from benchmarks.sets.scores import Score, flat, measure_of, peer_model, peer_score
-from benchmarks.sets.tables import IN_USE, PANEL, SET_ASIDE, PanelTable
+from benchmarks.sets.tables import IN_USE, SET_ASIDE
 from pipelines.cli.command import command
 from pipelines.cli.command import main as run
 from pipelines.record.looks import read_looks
@@ -49,7 +49,6 @@ SEARCHES: Mapping[str, Sequence[str]] = {
 ENSEMBLE = "ensemble"
 _BOOSTING = "gradient boosting"
 PEERS = (*UNTUNED, "tuned boosting")
-SETS: Mapping[str, PanelTable | PanelImages] = {**PANEL, **IMAGES}
 MOST_CONFIGS = 20
 _MOST_TRIALS = 1000
 _SEEDS = 2  # trainings of a winner: as many as there are cores

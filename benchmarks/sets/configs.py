@@ -1,9 +1,9 @@
-"""Configs of an MLP: with and without each of its ingredients, and those of the literature."""
+"""Configs with and without each of a network's ingredients, and those of the literature."""
 
 from __future__ import annotations
 
 from search_spaces import Config
-from search_spaces.portfolio import THREE_LAYERS
+from search_spaces.portfolio import ONE_CYCLE, THREE_LAYERS
 
 # What each network of the comparison shares: RealMLP's three layers of 256 (Holzmueller et al.
 # 2024, arXiv 2407.04491, table A.1), with what MLP_SPACE had before.
@@ -66,10 +66,75 @@ STEPPED: Config = {
     "batch_size": 128,
 }
 
+# The one-cycle policy, half as wide: where the time is short it is for epochs.
+NARROW: Config = {**ONE_CYCLE, "channels": 16}
+
+CNN_CONFIGS: dict[str, Config] = {
+    "plain": NARROW,
+    "residual": {**NARROW, "residual": True},
+    "shift": {**NARROW, "augmentation": "shift"},
+    "flip, shift": {**NARROW, "augmentation": "flip_shift"},
+    "smoothing": {**NARROW, "label_smoothing": 0.1},
+    "residual, shift, smoothing": {
+        **NARROW,
+        "residual": True,
+        "augmentation": "shift",
+        "label_smoothing": 0.1,
+    },
+}
+
+# He et al. 2016 (arXiv 1512.03385, section 4.2).
+RESNET: Config = {
+    "n_blocks": 3,
+    "channels": 16,
+    "kernel_size": 3,
+    "residual": True,
+    "augmentation": "flip_shift",
+    "label_smoothing": 0.0,
+    "dropout": 0.0,
+    "batch_size": 128,
+    "lr": 0.1,
+    "policy": "step",
+    "momentum": 0.9,
+    "decay_rate": 0.1,
+    "n_drops": 2,
+    "weight_decay": 1e-4,
+}
+
+# Smith 2017 (arXiv 1506.01186, sections 3.2 and 3.3): base_lr a quarter of max_lr, a step of four
+# epochs, halved after each cycle.
+CYCLES: Config = {
+    "n_blocks": 3,
+    "channels": 32,
+    "kernel_size": 3,
+    "residual": False,
+    "augmentation": "none",
+    "label_smoothing": 0.0,
+    "dropout": 0.0,
+    "batch_size": 128,
+    "lr": 0.1,
+    "policy": "triangular2",
+    "base_lr_ratio": 0.25,
+    "step_size": 4,
+    "base_momentum": 0.85,
+    "max_momentum": 0.95,
+    "weight_decay": 1e-4,
+}
+
 # What the choice of a portfolio starts from.
-LITERATURE: tuple[Config, ...] = (
-    LENET,
-    STEPPED,
-    CONFIGS["piecewise, categories"],
-    {**CONFIGS["periodic"], "cat_embedding": False},
-)
+LITERATURE: dict[str, tuple[Config, ...]] = {
+    "mlp": (
+        LENET,
+        STEPPED,
+        CONFIGS["piecewise, categories"],
+        {**CONFIGS["periodic"], "cat_embedding": False},
+    ),
+    "cnn": (
+        ONE_CYCLE,
+        {**ONE_CYCLE, "label_smoothing": 0.1},
+        CNN_CONFIGS["smoothing"],
+        CNN_CONFIGS["residual, shift, smoothing"],
+        RESNET,
+        CYCLES,
+    ),
+}
