@@ -15,7 +15,7 @@ from pipelines.record.baselines import Baselines, left_out
 from pipelines.record.files import RunFiles
 from pipelines.record.front import pareto_front
 from pipelines.record.goals import Goals
-from pipelines.record.trials import FinishedTrial
+from pipelines.record.trials import TIME_BUDGET, FinishedTrial
 from pipelines.results import wording
 from pipelines.results.advice import advice
 from pipelines.study.disk import checkpoint_bytes, disk_of
@@ -31,6 +31,7 @@ from trainables.data.reading import Reading
 from trainables.training.metrics import ACCURACY, FOR_LARGE_CLASSES, METRICS
 
 MOST_OF_FRONT = 10  # trials in a terminal
+FEW_SAMPLES = 100  # of validation, below which five folds found better configs on a real table
 _LARGE = 0.7  # of a class, from which accuracy says little
 _KEPT = "every finished trial is kept, and what the rest had reached"
 MOST_CLASSES = 100  # that whole numbers are likely to be
@@ -40,7 +41,7 @@ _ENDED_BY = {
     "SIGTERM": f"stopped by SIGTERM: {_KEPT}",
     "SIGHUP": f"stopped by SIGHUP, as its terminal closed: {_KEPT}",
     OUTPUT: f"stopped, as nobody reads its output: {_KEPT}",
-    "time budget": "stopped at the time budget",
+    TIME_BUDGET: "stopped at the time budget",
     "target value": "stopped at the target value",
     "storage": "stopped: checkpoints could not be written (`error` in trials.csv says why)",
     "failures": "stopped: the first trials all failed",
@@ -55,6 +56,7 @@ def plan_lines(study: Study, cluster: Cluster, at_once: int) -> Iterator[str]:
     yield from column_lines(study.data)
     yield from quantity_lines(study.data, spec.problem.reading)
     yield from _class_lines(study)
+    yield from _few_samples_lines(study)
     if spec.run.baseline:
         model, found = guess(study.data)
         if study.metric_name in found:
@@ -124,6 +126,16 @@ def _class_lines(study: Study) -> Iterator[str]:
         f"classes   {share:.0%} of the training samples are '{name}', and so accurate is a model "
         f"that always says so: --metric {' or '.join(FOR_LARGE_CLASSES)} tells more"
     )
+
+
+def _few_samples_lines(study: Study) -> Iterator[str]:
+    """Where luck decides which config scores best on so few samples."""
+    n_val = len(study.data.x_val)
+    if study.spec.problem.folds is None and n_val < FEW_SAMPLES:
+        yield (
+            f"note      {n_val} validation samples tell configs hardly apart: "
+            f"--folds 5 judges each by all {n_val + len(study.data.x_train)}"
+        )
 
 
 def column_lines(data: TrialData) -> Iterator[str]:
@@ -303,7 +315,7 @@ def summary_lines(
         yield cluster_line(cluster)
     if result.ended_by not in ("", "target value") and not study.scheduler.pauses:
         budget = study.spec.budget.time_budget or 0.0
-        more = f"{2 * budget:g}" if result.ended_by == "time budget" else None
+        more = f"{2 * budget:g}" if result.ended_by == TIME_BUDGET else None
         yield f"go on     {to_type('run', resume=shown(study.folder), time_budget=more)}"
     yield f"next      {to_type('report', str(shown(study.folder)))}"
     if result.best is not None:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from search_spaces import Config
 from trainables.training.metrics import Metric
 
+TIME_BUDGET = "time budget"  # of the search, why a trial ended
 REQUIREMENT = "requirement"  # why a trial ended that can meet it no more, trained or not
 _BY_ITSELF = ("", "scheduler", "divergence", REQUIREMENT)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 
-from pipelines.record.trials import FinishedTrial, State
+from pipelines.record.trials import TIME_BUDGET, FinishedTrial, State
 
 LEAST_TRIALS = 3  # fewer are chance
 NOTABLE = 0.2  # share of the trials from which a kind is worth a word
@@ -29,7 +29,8 @@ def advice(trials: Sequence[FinishedTrial]) -> str:
     learning rate, where it explains them; the rest by the clue in their curves, where there is one.
     """
     ran = [trial for trial in trials if trial.state is not State.FAIL]
-    parts = [part for part in (_diverged(ran), _clues(ran), _to_the_end(ran)) if part]
+    told = (_diverged(ran), _clues(ran), _to_the_end(ran), _cut_short(ran))
+    parts = [part for part in told if part]
     return "; ".join(parts)
 
 
@@ -119,6 +120,16 @@ def _to_the_end(trials: Sequence[FinishedTrial]) -> str:
         if _is_notable(n, len(ended)):
             parts.append(f"{n / len(ended):.0%} were {kind}: {remedy}")
     return f"of {len(ended)} trained to the end, {', '.join(parts)}" if parts else ""
+
+
+def _cut_short(trials: Sequence[FinishedTrial]) -> str:
+    """Where the time budget let none train for as long as its schedule was planned."""
+    most = max((trial.epochs for trial in trials if trial.stopped_by == TIME_BUDGET), default=0)
+    if not most or any(trial.state is State.COMPLETE for trial in trials):
+        return ""
+    return (
+        f"no trial came to its last epoch, where schedules end: --max-epochs {most} fits the time"
+    )
 
 
 def _is_notable(n: int, of: int) -> bool:

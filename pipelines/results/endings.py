@@ -6,10 +6,11 @@ import socket
 
 from pipelines.record.lock import is_held
 from pipelines.record.sessions import FAILED, KILLED
+from pipelines.record.trials import TIME_BUDGET
 from pipelines.study.interrupts import OUTPUT
 from pipelines.study.runs import Run
 
-_AS_ASKED = ("", "time budget", "target value")
+_AS_ASKED = ("", TIME_BUDGET, "target value")
 _ENDED_BY = {
     "interrupt": "It was interrupted",
     "SIGTERM": "It was ended by SIGTERM",

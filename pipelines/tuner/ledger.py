@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from pipelines.record.front import ranked_by
 from pipelines.record.goals import SECONDS, SIZE, Requirement, told
-from pipelines.record.trials import REQUIREMENT, FinishedTrial, State, ranked
+from pipelines.record.trials import REQUIREMENT, TIME_BUDGET, FinishedTrial, State, ranked
 from pipelines.tuner.attempts import Attempt, Cause
 from pipelines.tuner.before import Before, Unfinished
 from pipelines.tuner.progress import Incumbent, Progress
@@ -90,7 +90,7 @@ class TrialLedger:
         """Whether the study is to stop its trials now: see ``reason``. Not while one is saved."""
         budget = self._rules.time_budget
         if budget and self._clock() - self._started > budget:
-            self.request("time budget")
+            self.request(TIME_BUDGET)
         return bool(self.reason) and not self._saving and self._has_saved_last()
 
     def request(self, reason: str) -> None:

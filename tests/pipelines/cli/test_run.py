@@ -168,6 +168,16 @@ def test_where_one_class_is_large_the_plan_names_a_better_metric(cluster: Cluste
     assert "classes   " not in plan(metric="val_auc", class_weights="balanced")
 
 
+def test_where_few_samples_validate_the_plan_offers_folds(cluster: Cluster) -> None:
+    def plan(**settings: object) -> str:
+        return "\n".join(plan_lines(prepare(spec_of(**settings)), cluster, 2))
+
+    offered = "88 validation samples tell configs hardly apart: --folds 5 judges each by all 353"
+    assert offered in plan(data="diabetes")
+    assert "--folds" not in plan(data="diabetes", folds=5)
+    assert "--folds" not in plan(data="breast_cancer")
+
+
 def test_a_table_of_the_users_with_categories_and_holes(cluster: Cluster) -> None:
     rng = np.random.default_rng(0)
     lines = ["size,colour,kind"]

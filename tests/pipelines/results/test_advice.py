@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
 import pytest
 
-from pipelines.record.trials import FinishedTrial, State
+from pipelines.record.trials import TIME_BUDGET, FinishedTrial, State
 from pipelines.results.advice import advice, lr_threshold
 from trainables.training.clues import Kind
 
@@ -51,6 +52,17 @@ def test_divergence_at_every_learning_rate_is_told_without_one() -> None:
     lrs = [0.001, 0.01, 0.1, 1.0]
     text = advice([*trials_at(lrs), *trials_at(lrs, diverged=True)])
     assert text == "50% of 8 trials diverged"
+
+
+def test_a_time_budget_that_lets_no_trial_end_is_told_with_what_fits_it() -> None:
+    cut = FinishedTrial(
+        "t", {}, State.PRUNED, curve={i: 0.5 for i in range(1, 8)}, stopped_by=TIME_BUDGET
+    )
+    told = "no trial came to its last epoch, where schedules end: --max-epochs 7 fits the time"
+    assert advice([cut, *trials_at(LOW)]) == told
+    assert advice([cut, *trials_at(LOW, ended=True)]) == ""
+    assert advice([FinishedTrial("t", {}, State.PRUNED, stopped_by=TIME_BUDGET)]) == ""
+    assert advice([replace(cut, stopped_by="interrupt")]) == ""
 
 
 def test_where_all_diverge_no_learning_rate_tells_them_apart() -> None:
