@@ -56,7 +56,7 @@ def test_divergence_at_every_learning_rate_is_told_without_one() -> None:
 
 def test_a_time_budget_that_lets_no_trial_end_is_told_with_what_fits_it() -> None:
     cut = FinishedTrial(
-        "t", {}, State.PRUNED, curve={i: 0.5 for i in range(1, 8)}, stopped_by=TIME_BUDGET
+        "t", {}, State.PRUNED, curve=dict.fromkeys(range(1, 8), 0.5), stopped_by=TIME_BUDGET
     )
     told = "no trial came to its last epoch, where schedules end: --max-epochs 7 fits the time"
     assert advice([cut, *trials_at(LOW)]) == told
