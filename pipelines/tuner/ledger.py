@@ -11,16 +11,15 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from pipelines.record.front import ranked_by
 from pipelines.record.goals import SECONDS, SIZE, Requirement, told
-from pipelines.record.trials import REQUIREMENT, TIME_BUDGET, FinishedTrial, State, ranked
+from pipelines.record.trials import REQUIREMENT, TIME_BUDGET, FinishedTrial, State
 from pipelines.tuner.attempts import Attempt, Cause
 from pipelines.tuner.before import Before, Unfinished
+from pipelines.tuner.leaders import Leaders
 from pipelines.tuner.progress import Incumbent, Progress
 from pipelines.tuner.reports import Decision, Ended, Report, Rules
-from pipelines.tuner.running import Reached, Running, curves_of
+from pipelines.tuner.running import Running
 from search_spaces import Config
-from trainables.training.clues import clue
 from trainables.training.metrics import METRICS
 
 SAVE_EVERY = 60.0  # seconds of a trial that are lost at most with its machine
@@ -56,9 +55,7 @@ class TrialLedger:
         self._longest = 0.0  # seconds that a trial has needed for an epoch, its start included
         self._saved_last: set[str] = set()  # since the study is to end
         self._requested = 0.0  # that it ends
-        self._best_ended: dict[str, FinishedTrial] = {}  # by group
-        self._incumbent: Incumbent | None = None  # may still be running
-        self._kept: list[FinishedTrial] = []  # trials that may be trained on, the best first
+        self._leaders = Leaders(rules)
         self._epochs = 0  # of trials that have ended
         self._counts = Progress(total=rules.trials, time_budget=rules.time_budget)
         self._waiting: dict[str, Unfinished] = {}  # ran before, and have not started again
@@ -70,9 +67,9 @@ class TrialLedger:
         self._started -= before.seconds
         for trial in before.ended:
             self._count(trial)
-            self._note_best(trial)
+            self._leaders.note_ended(trial)
             if trial.trial_id in before.kept:
-                self._note_kept(trial)
+                self._leaders.keep(trial)
         self._ended_before = self._counts.finished
         self._waiting = {trial.attempt.trial_id: trial for trial in before.unfinished}
 
@@ -107,7 +104,7 @@ class TrialLedger:
     @property
     def incumbent(self) -> Incumbent | None:
         """The best so far; its trial may still be running."""
-        return self._incumbent
+        return self._leaders.incumbent
 
     @property
     def epochs(self) -> int:
@@ -123,7 +120,7 @@ class TrialLedger:
         return replace(
             self._counts,
             running=len(self._running) - paused,
-            best=self._incumbent.value if self._incumbent else None,
+            best=self.incumbent.value if self.incumbent else None,
             seconds=self._clock() - self._started,
         )
 
@@ -151,7 +148,7 @@ class TrialLedger:
             value = metrics[self._rules.metric]
             reached.note(epoch, value, metrics)
             fits = not self._broken(running, metrics)
-            if self._is_ahead(value, reached, fits=fits):
+            if self._leaders.is_ahead(value, reached, fits=fits):
                 trial_id = running.attempt.trial_id
                 reached.best = Incumbent(trial_id, running.config, value, epoch)
                 reached.fits = fits
@@ -186,27 +183,27 @@ class TrialLedger:
             running.stopped_by = "divergence"
             reached.best = incumbent
             self._saving.discard(trial_id)  # what an epoch before it asked for
-            self._forget(trial_id)
+            self._leaders.forget(trial_id, self._running.values())
             return Decision()
         save = self._is_due(running, report)
         fits = not self._broken(running, report.metrics)
         hopeless = self._is_too_slow(running)
         if reached.fits and hopeless:
             reached.fits = False  # no earlier epoch counts either
-            self._forget(trial_id)
-        if self._is_ahead(report.value, reached, fits=fits):
+            self._leaders.forget(trial_id, self._running.values())
+        if self._leaders.is_ahead(report.value, reached, fits=fits):
             reached.best, reached.fits = incumbent, fits
-            best_ended = self._best_ended.get(running.attempt.repeat_of)
-            save |= fits and report.has_weights and self._may_be_best(report.value, best_ended)
+            group = running.attempt.repeat_of
+            save |= fits and report.has_weights and self._leaders.may_be_best(report.value, group)
         running.has_state = report.has_state
-        is_kept = reached.fits and self._is_kept(reached.best)
+        is_kept = reached.fits and self._leaders.is_kept(reached.best)
         save |= report.last and report.has_state and is_kept
         if save:
             self._saving.add(trial_id)
         if not fits:
             return Decision(save, hopeless=hopeless)
         self._note_target(report.value)
-        return Decision(save, incumbent if self._is_new_best(incumbent) else None)
+        return Decision(save, incumbent if self._leaders.note(incumbent) else None)
 
     def not_trained(self, attempt: Attempt, config: Config) -> Ended | None:
         """The end of a trial that is about to start, where its network's size alone breaks a
@@ -244,12 +241,6 @@ class TrialLedger:
         """It does not get quicker: a bound from below may hold later."""
         broken = self._rules.broken({SECONDS: self._clock() - running.started})
         return any(requirement.sign in ("<", "<=") for requirement in broken)
-
-    def _is_ahead(self, value: float, reached: Reached, *, fits: bool) -> bool:
-        """Whether an epoch is the best of its trial: what breaks no requirement comes first."""
-        return fits > reached.fits or (
-            fits == reached.fits and self._is_better(value, reached.best)
-        )
 
     def stopped(self, trial_id: str, by: str = "scheduler") -> None:
         """A trial that would have gone on is stopped."""
@@ -339,7 +330,7 @@ class TrialLedger:
         running.config, running.n_parameters = config, self._size(config)
         running.reached.changes[epoch] = config
         running.reached.best, running.reached.fits = None, False
-        self._forget(running.attempt.trial_id)
+        self._leaders.forget(running.attempt.trial_id, self._running.values())
 
     def _is_due(self, running: Running, report: Report) -> bool:
         if self.reason and self._rules.saves_last:
@@ -352,67 +343,15 @@ class TrialLedger:
         if target is not None and (value == target or self._metric.better(value, target)):
             self.request("target value")
 
-    def _is_new_best(self, incumbent: Incumbent) -> bool:
-        """Notes it where it is the best of this run; true where the history has none so good."""
-        if not self._is_better(incumbent.value, self._incumbent):
-            return False
-        self._incumbent = incumbent
-        before = self._rules.best_before
-        return before is None or self._metric.better(incumbent.value, before)
-
-    def _is_better(self, value: float, than: Incumbent | None) -> bool:
-        return than is None or self._metric.better(value, than.value)
-
-    def _may_be_best(self, value: float, than: FinishedTrial | None) -> bool:
-        if than is None or than.value is None:
-            return True
-        level = bool(self._rules.also) and value == than.value
-        return level or self._metric.better(value, than.value)
-
-    def _forget(self, trial_id: str) -> None:
-        """What the trial has reached no longer counts: the best of the others stands."""
-        if self._incumbent is None or self._incumbent.trial_id != trial_id:
-            return
-        sound = [r for r in self._running.values() if r.stopped_by != "divergence"]
-        candidates = [
-            *map(_incumbent_of, self._best_ended.values()),
-            *(r.reached.best for r in sound if r.reached.fits),
-        ]
-        self._incumbent = None
-        for candidate in candidates:
-            if candidate is not None and self._is_better(candidate.value, self._incumbent):
-                self._incumbent = candidate
-
     def _as_trial(self, running: Running, state: State, error: str = "") -> FinishedTrial:
-        reached, attempt = running.reached, running.attempt
-        best = reached.best
-        return FinishedTrial(
-            trial_id=attempt.trial_id,
-            config=running.config,
-            state=state,
-            curve=reached.curve,
-            value=best.value if best else None,
-            best_epoch=best.epoch if best else None,
-            stopped_by=running.stopped_by,
-            metrics=reached.metrics[best.epoch] if best else {},
-            curves=curves_of(reached.short),
-            seed=attempt.seed,
-            repeat_of=attempt.repeat_of,
-            started=running.started_at,
+        best = running.reached.best
+        broken = self._broken(running, running.reached.metrics[best.epoch]) if best else ()
+        return running.as_trial(
+            state,
             seconds=round(self._clock() - running.started, 3),
-            node=" ".join(running.nodes),
-            gpus=running.gpus,
+            clue="" if state is State.RUNNING else running.clue(self._rules.chance_loss),
+            broken=told(broken),
             error=error,
-            machines_lost=attempt.machines_lost,
-            failures=attempt.failures,
-            processes_lost=attempt.processes_lost,
-            out_of_memory=attempt.out_of_memory,
-            clue="" if state is State.RUNNING else self._clue(running),
-            changes=reached.changes,
-            resumed=running.resumed,
-            planned=running.planned,
-            n_parameters=running.n_parameters,
-            broken=told(self._broken(running, reached.metrics[best.epoch])) if best else "",
         )
 
     def _finish(self, running: Running, state: State, error: str = "") -> Ended:
@@ -422,28 +361,13 @@ class TrialLedger:
         self._failed_here += state is State.FAIL
         if state is State.FAIL or trial.diverged or trial.broken:
             running.reached.fits = False
-            self._forget(trial.trial_id)
+            self._leaders.forget(trial.trial_id, self._running.values())
             return Ended(trial)
-        keep_weights = self._note_best(trial)
+        keep_weights = self._leaders.note_ended(trial)
         if state is State.PRUNED or not running.has_state:
             return Ended(trial, keep_weights)
-        keep_state = self._is_kept(best)
-        return Ended(trial, keep_weights, keep_state, self._note_kept(trial))
-
-    def _is_kept(self, best: Incumbent | None) -> bool:
-        """Whether a trial that has trained to its end is among those that may be trained on."""
-        most = self._rules.keep
-        if best is None or not most:
-            return False
-        last = self._kept[-1].value if len(self._kept) == most else None
-        return last is None or self._metric.better(best.value, last)
-
-    def _note_kept(self, trial: FinishedTrial) -> tuple[FinishedTrial, ...]:
-        """The trials whose state is wanted no more."""
-        self._kept = ranked([*self._kept, trial], self._metric)
-        dropped = self._kept[self._rules.keep :]
-        del self._kept[self._rules.keep :]
-        return tuple(dropped)
+        keep_state = self._leaders.is_kept(best)
+        return Ended(trial, keep_weights, keep_state, self._leaders.keep(trial))
 
     def _count(self, trial: FinishedTrial) -> None:
         self._epochs += trial.epochs
@@ -456,36 +380,3 @@ class TrialLedger:
             infeasible=self._counts.infeasible + trial.infeasible,
             failed=self._counts.failed + (trial.state is State.FAIL),
         )
-
-    def _note_best(self, trial: FinishedTrial) -> bool:
-        """Whether a trial that has ended is the best of its group that has."""
-        sound = not trial.diverged and not trial.broken and trial.state is not State.FAIL
-        if not sound or trial.value is None or trial.best_epoch is None:
-            return False
-        before, shown = self._best_ended.get(trial.repeat_of), self._incumbent
-        rivals = [trial] if before is None else [before, trial]
-        if ranked_by(rivals, self._metric, self._rules.also)[0] is before:
-            return False
-        self._best_ended[trial.repeat_of] = trial
-        replaced = before and shown and before.trial_id == shown.trial_id
-        if replaced or self._is_better(trial.value, shown):
-            self._incumbent = _incumbent_of(trial)
-        return True
-
-    def _clue(self, running: Running) -> str:
-        """What the curves of both losses tell; nothing where they were not reported."""
-        reported = [metrics for _, metrics in sorted(running.reached.metrics.items())]
-        train = [m["train_loss"] for m in reported if "train_loss" in m]
-        val = [m["val_loss"] for m in reported if "val_loss" in m]
-        if not train or not len(train) == len(val) == len(reported):
-            return ""
-        diverged = running.stopped_by == "divergence"
-        found = clue(train, val, chance_loss=self._rules.chance_loss, diverged=diverged)
-        return found.kind if found else ""
-
-
-def _incumbent_of(trial: FinishedTrial) -> Incumbent:
-    """Of a sound trial."""
-    assert trial.value is not None
-    assert trial.best_epoch is not None
-    return Incumbent(trial.trial_id, trial.config, trial.value, trial.best_epoch)

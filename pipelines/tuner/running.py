@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pipelines.record.trials import FinishedTrial, State
 from pipelines.tuner.attempts import Attempt
 from pipelines.tuner.progress import Incumbent
 from search_spaces import Config
+from trainables.training.clues import clue
 
 _DIGITS = 6  # of what a curve keeps of a number
 
@@ -56,6 +58,52 @@ class Running:
     planned: Mapping[int, int] = field(default_factory=dict)
     has_state: bool = False
     n_parameters: int | None = None
+
+    def as_trial(
+        self, state: State, *, seconds: float, clue: str, broken: str, error: str
+    ) -> FinishedTrial:
+        """As the record has it."""
+        reached, attempt = self.reached, self.attempt
+        best = reached.best
+        return FinishedTrial(
+            trial_id=attempt.trial_id,
+            config=self.config,
+            state=state,
+            curve=reached.curve,
+            value=best.value if best else None,
+            best_epoch=best.epoch if best else None,
+            stopped_by=self.stopped_by,
+            metrics=reached.metrics[best.epoch] if best else {},
+            curves=curves_of(reached.short),
+            seed=attempt.seed,
+            repeat_of=attempt.repeat_of,
+            started=self.started_at,
+            seconds=seconds,
+            node=" ".join(self.nodes),
+            gpus=self.gpus,
+            error=error,
+            machines_lost=attempt.machines_lost,
+            failures=attempt.failures,
+            processes_lost=attempt.processes_lost,
+            out_of_memory=attempt.out_of_memory,
+            clue=clue,
+            changes=reached.changes,
+            resumed=self.resumed,
+            planned=self.planned,
+            n_parameters=self.n_parameters,
+            broken=broken,
+        )
+
+    def clue(self, chance_loss: float | None) -> str:
+        """What the curves of both losses tell; nothing where they were not reported."""
+        reported = [metrics for _, metrics in sorted(self.reached.metrics.items())]
+        train = [m["train_loss"] for m in reported if "train_loss" in m]
+        val = [m["val_loss"] for m in reported if "val_loss" in m]
+        if not train or not len(train) == len(val) == len(reported):
+            return ""
+        diverged = self.stopped_by == "divergence"
+        found = clue(train, val, chance_loss=chance_loss, diverged=diverged)
+        return found.kind if found else ""
 
 
 def curves_of(

@@ -1,0 +1,99 @@
+"""The best trials of a study: the best so far, which may still be running, the best that has ended
+of each group, and those that may be trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pipelines.record.front import ranked_by
+from pipelines.record.trials import FinishedTrial, State, ranked
+from pipelines.tuner.progress import Incumbent
+from pipelines.tuner.reports import Rules
+from pipelines.tuner.running import Reached, Running
+from trainables.training.metrics import METRICS
+
+
+class Leaders:
+    """Who leads by ``rules``; a trial that diverged, failed or breaks a requirement never does."""
+
+    def __init__(self, rules: Rules) -> None:
+        self.incumbent: Incumbent | None = None  # may still be running
+        self._rules = rules
+        self._metric = METRICS[rules.metric]
+        self._best_ended: dict[str, FinishedTrial] = {}  # by group
+        self._kept: list[FinishedTrial] = []  # trials that may be trained on, the best first
+
+    def is_better(self, value: float, than: Incumbent | None) -> bool:
+        return than is None or self._metric.better(value, than.value)
+
+    def is_ahead(self, value: float, reached: Reached, *, fits: bool) -> bool:
+        """Whether an epoch is the best of its trial: what breaks no requirement comes first."""
+        return fits > reached.fits or (fits == reached.fits and self.is_better(value, reached.best))
+
+    def may_be_best(self, value: float, group: str) -> bool:
+        """Whether an epoch may be the best of its group, where its trial ends with it."""
+        than = self._best_ended.get(group)
+        if than is None or than.value is None:
+            return True
+        level = bool(self._rules.also) and value == than.value
+        return level or self._metric.better(value, than.value)
+
+    def is_kept(self, best: Incumbent | None) -> bool:
+        """Whether a trial that has trained to its end is among those that may be trained on."""
+        most = self._rules.keep
+        if best is None or not most:
+            return False
+        last = self._kept[-1].value if len(self._kept) == most else None
+        return last is None or self._metric.better(best.value, last)
+
+    def note(self, incumbent: Incumbent) -> bool:
+        """An epoch of a running trial. True where it is the best of this run, and the history has
+        none so good."""
+        if not self.is_better(incumbent.value, self.incumbent):
+            return False
+        self.incumbent = incumbent
+        before = self._rules.best_before
+        return before is None or self._metric.better(incumbent.value, before)
+
+    def forget(self, trial_id: str, running: Iterable[Running]) -> None:
+        """What the trial has reached no longer counts: the best of the others stands."""
+        if self.incumbent is None or self.incumbent.trial_id != trial_id:
+            return
+        sound = [r for r in running if r.stopped_by != "divergence"]
+        candidates = [
+            *map(_incumbent_of, self._best_ended.values()),
+            *(r.reached.best for r in sound if r.reached.fits),
+        ]
+        self.incumbent = None
+        for candidate in candidates:
+            if candidate is not None and self.is_better(candidate.value, self.incumbent):
+                self.incumbent = candidate
+
+    def note_ended(self, trial: FinishedTrial) -> bool:
+        """Whether a trial that has ended is the best of its group that has."""
+        sound = not trial.diverged and not trial.broken and trial.state is not State.FAIL
+        if not sound or trial.value is None or trial.best_epoch is None:
+            return False
+        before, shown = self._best_ended.get(trial.repeat_of), self.incumbent
+        rivals = [trial] if before is None else [before, trial]
+        if ranked_by(rivals, self._metric, self._rules.also)[0] is before:
+            return False
+        self._best_ended[trial.repeat_of] = trial
+        replaced = before and shown and before.trial_id == shown.trial_id
+        if replaced or self.is_better(trial.value, shown):
+            self.incumbent = _incumbent_of(trial)
+        return True
+
+    def keep(self, trial: FinishedTrial) -> tuple[FinishedTrial, ...]:
+        """A trial may be trained on; those whose state is wanted no more."""
+        self._kept = ranked([*self._kept, trial], self._metric)
+        dropped = self._kept[self._rules.keep :]
+        del self._kept[self._rules.keep :]
+        return tuple(dropped)
+
+
+def _incumbent_of(trial: FinishedTrial) -> Incumbent:
+    """Of a sound trial."""
+    assert trial.value is not None
+    assert trial.best_epoch is not None
+    return Incumbent(trial.trial_id, trial.config, trial.value, trial.best_epoch)
