@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
-from ray import tune
 from ray.tune.execution import class_cache
 
-from pipelines.cluster.connect import Cluster, is_alive, slot_counter
-from pipelines.cluster.places import clear, place_in
+from pipelines.cluster.connect import Cluster
+from pipelines.cluster.places import clear
 from pipelines.cluster.room import room
-from pipelines.cluster.sharing import gpu_counter
 from pipelines.record.files import RunFiles
 from pipelines.record.live import remove_live
 from pipelines.record.lock import holding
@@ -27,31 +21,16 @@ from pipelines.record.writing import Record, mend, start_run
 from pipelines.study.interrupts import interruptible
 from pipelines.study.result import StudyResult
 from pipelines.study.study import Study
+from pipelines.study.wiring import Part, make_tuner
 from pipelines.tuner import deaths
 from pipelines.tuner.algorithms import make_sampler
-from pipelines.tuner.before import Before
-from pipelines.tuner.callback import InSequence, OneByOne
-from pipelines.tuner.gauges import Gauges
-from pipelines.tuner.judge import Judge
-from pipelines.tuner.kept import KEPT, KeptStates
+from pipelines.tuner.kept import KEPT
 from pipelines.tuner.ledger import TrialLedger
-from pipelines.tuner.live import LiveState
 from pipelines.tuner.progress import Observer
-from pipelines.tuner.rebuilding import resumed_sampler, tell_again
+from pipelines.tuner.rebuilding import resumed_sampler
 from pipelines.tuner.reports import Rules
-from pipelines.tuner.reserved import reserved
-from pipelines.tuner.schedulers import SCHEDULERS, Scheduler
-from pipelines.tuner.searcher import StudySearcher
-from pipelines.tuner.sources import (
-    NotedTrials,
-    Once,
-    RepeatedTrials,
-    SampledTrials,
-    ScreenedTrials,
-    Source,
-)
-from pipelines.tuner.stopper import StudyStopper
-from pipelines.tuner.trial import StudyTrial, TrialSettings
+from pipelines.tuner.schedulers import SCHEDULERS
+from pipelines.tuner.sources import RepeatedTrials, SampledTrials
 
 # Ray would start other processes than those that it has ready for a setting of PyTorch Lightning.
 class_cache.DEFAULT_ENV_VARS.clear()
@@ -91,15 +70,9 @@ def run_study(study: Study, cluster: Cluster, observer: Observer) -> StudyResult
         size=study.network_size,
     )
     with holding(files):
+        source = SampledTrials(sampler, spec.budget.trials - asked, spec.search.seed)
         return _run(
-            study,
-            cluster,
-            observer,
-            part="search",
-            source=SampledTrials(sampler, spec.budget.trials - asked, spec.search.seed),
-            rules=rules,
-            scheduler=study.scheduler,
-            before=before,
+            study, cluster, observer, Part("search", source, study.scheduler, before), rules
         )
 
 
@@ -125,53 +98,40 @@ def run_again(
         size=study.network_size,
     )
     with holding(RunFiles(study.folder)):
-        return _run(
-            study,
-            cluster,
-            observer,
-            part="repeats",
-            source=RepeatedTrials(best, seeds, done),
-            rules=rules,
-            scheduler=SCHEDULERS["none"],
-            before=before,
-        )
+        source = RepeatedTrials(best, seeds, done)
+        part = Part("repeats", source, SCHEDULERS["none"], before)
+        return _run(study, cluster, observer, part, rules)
 
 
 def _run(
-    study: Study,
-    cluster: Cluster,
-    observer: Observer,
-    *,
-    part: str,
-    source: Source,
-    rules: Rules,
-    scheduler: Scheduler,
-    before: Before | None,
+    study: Study, cluster: Cluster, observer: Observer, part: Part, rules: Rules
 ) -> StudyResult:
-    spec, files = study.spec, RunFiles(study.folder)
-    search = part == "search"
+    files, before = RunFiles(study.folder), part.before
+    search = part.name == "search"
     if study.resumed is not None:
         mend(files, study.resumed.killed_at)
     changes = study.resumed.changes if study.resumed else {}
-    with working(files, part, changes) as session:
+    with working(files, part.name, changes) as session:
         ledger = TrialLedger(rules, before=before)
         record = Record(
             files,
             files.journal if search else files.repeats,
             study.space,
             study.goals,
-            events=None if scheduler.pauses else files.events if search else files.repeats_events,
+            events=None
+            if part.scheduler.pauses
+            else files.events
+            if search
+            else files.repeats_events,
             before=before.trials if before else (),
         )
-        place = _rays_place(study, part)
+        place = part.place(study)
         if before is not None:
             going_on = (trial.attempt.checkpoint or "" for trial in before.unfinished)
             clear(place.storage, place.folder, [KEPT, *(Path(c).parent.name for c in going_on)])
         try:
             with room():
-                tuner = _tuner(
-                    study, cluster, observer, part, source, ledger, scheduler, record, before
-                )
+                tuner = make_tuner(study, cluster, observer, part, ledger, record)
             with interruptible(ledger.request), _naming_the_disk():
                 tuner.fit()
         finally:
@@ -180,130 +140,8 @@ def _run(
         if not ledger.reason:  # all is done: what Ray left is of no more use
             clear(place.storage, place.folder, [KEPT])
         session.by = ledger.reason
-    most, also = spec.budget.max_epochs, study.goals.aims[1:]
+    most, also = study.spec.budget.max_epochs, study.goals.aims[1:]
     return StudyResult(record.trials, study.metric_name, most, ledger.reason, also)
-
-
-def _tuner(
-    study: Study,
-    cluster: Cluster,
-    observer: Observer,
-    part: str,
-    source: Source,
-    ledger: TrialLedger,
-    scheduler: Scheduler,
-    record: Record,
-    before: Before | None,
-) -> tune.Tuner:
-    spec = study.spec
-    storage, folder = _rays_place(study, part)
-    settings = TrialSettings(
-        study.trial_trainable,
-        study.metric_name,
-        spec.budget.max_epochs,
-        spec.resources.cpus_per_trial,
-        storage,
-        data_key=secrets.token_hex(8),
-        must_resume=scheduler.pauses,
-        decides=partial(scheduler.decides, replace(study.stopping, space=None)),
-        target_value=spec.budget.target_value,
-        label=f"{study.folder.name} {spec.problem.name}",
-        worst=study.metric.worst,
-        also=study.yielded,
-        requirements=study.goals.requirements,
-    )
-    total = ledger.progress().total
-    each = spec.resources.trial
-    slots = slot_counter(cluster, each, spec.resources.max_concurrent)
-    gpus = gpu_counter(cluster, each, slots, total)
-    # Where configs change in mid-training, the whole population takes turns.
-    screened = ScreenedTrials(
-        NotedTrials(source, record.events),
-        lambda config, attempt: callback.ends_at_once(config, attempt),  # it is made below
-        over=lambda: bool(ledger.reason),
-    )
-    searcher = StudySearcher(screened, (lambda: total) if scheduler.changes_configs else slots)
-    gauges = Gauges(study.folder.name, study.metric_name)
-    live = LiveState(record.files, ledger, searcher, part, also=gauges.show)
-    live.step()
-    stopper = StudyStopper(ledger)
-    rays = scheduler.make(study.stopping)
-    judge = Judge(rays, study.metric_name)
-    checkpoints = {}
-    kept = KeptStates(storage, study.folder.name if spec.run.storage else "")
-    if before is not None:
-        tell_again(judge, before)
-        for trial in before.unfinished:
-            if trial.attempt.checkpoint is not None:
-                checkpoints[trial.attempt.trial_id] = trial.attempt.checkpoint_in(storage)
-        _note_longer(record, before, kept)
-    adapter = OneByOne if scheduler.pauses else partial(InSequence, judge=judge)
-    callback = adapter(
-        ledger,
-        record=record,
-        tell=Once(source.tell, before.told if before else ()),
-        observer=observer,
-        searcher=searcher,
-        live=live,
-        alive=is_alive,
-        checkpoints=checkpoints,
-        place=partial(place_in, storage),
-        kept=kept,
-    )
-    for trial in before.unfinished if before else ():
-        if not callback.ends_at_once(trial.config, trial.attempt):
-            searcher.try_again(trial.config, trial.attempt)
-    return tune.Tuner(
-        tune.with_resources(
-            tune.with_parameters(StudyTrial, settings=settings, data=study.trial_data),
-            partial(reserved, each.cpus, gpus),
-        ),
-        tune_config=tune.TuneConfig(
-            search_alg=searcher,
-            scheduler=rays if scheduler.pauses else None,
-            num_samples=-1,  # the searcher says when there is nothing left
-            reuse_actors=True,
-            trial_dirname_creator=lambda trial: trial.trial_id,
-        ),
-        run_config=tune.RunConfig(
-            name=folder,
-            storage_path=storage,
-            callbacks=[callback],
-            stop=stopper,
-            # The callback asks for a checkpoint where one is worth it: not at every trial's end.
-            # Where configs change, the one before the last may still be wanted.
-            checkpoint_config=tune.CheckpointConfig(
-                num_to_keep=4 if scheduler.changes_configs else 1, checkpoint_at_end=False
-            ),
-            verbose=0,
-        ),
-    )
-
-
-class _Place(NamedTuple):
-    storage: str  # an absolute path, or a URI
-    folder: str  # in it
-
-
-def _rays_place(study: Study, part: str) -> _Place:
-    """Where Ray keeps checkpoints while it trains."""
-    storage = study.spec.run.storage
-    name = study.folder.name if storage else RunFiles(study.folder).ray.name
-    folder = name if part == "search" else f"{name}-repeats"
-    return _Place(storage or str(study.folder), folder)
-
-
-def _note_longer(record: Record, before: Before, kept: KeptStates) -> None:
-    """Of trials that train longer than they had planned."""
-    if record.events is None:
-        return
-    ended = {trial.trial_id: trial for trial in before.trials}
-    for trial in before.unfinished:
-        trial_id = trial.attempt.trial_id
-        if trial_id in before.trained_on:
-            record.events.trained_on(trial_id, kept.place(ended[trial_id]))
-        if trial.planned:
-            record.events.planned(trial_id, trial.planned)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-import pipelines.study.run_study as running_a_study
+import pipelines.study.wiring as wiring
 import pipelines.tuner.ledger as following
 from pipelines.cluster import notice
 from pipelines.cluster.connect import Cluster
@@ -177,7 +177,7 @@ def test_no_process_on_a_machine_that_is_about_to_go_gets_another_trial(
 def test_a_lost_machine_is_not_counted_as_a_failure(
     cluster: Cluster, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running_a_study, "is_alive", lambda node: False)
+    monkeypatch.setattr(wiring, "is_alive", lambda node: False)
     witness = Witness()
     trials = study(
         cluster, folder, dies_once(tmp_path / "died"), witness, trials=3, max_epochs=6

@@ -15,7 +15,7 @@ import pytest
 from ray.tune import Checkpoint
 from ray.tune.result import SHOULD_CHECKPOINT
 
-import pipelines.study.run_study as running_a_study
+import pipelines.study.wiring as wiring
 from pipelines.cluster.connect import Cluster
 from pipelines.cluster.resources import Node
 from pipelines.record.events import Events
@@ -173,7 +173,7 @@ def without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
         RunConfig=SimpleNamespace,
         CheckpointConfig=SimpleNamespace,
     )
-    monkeypatch.setattr(running_a_study, "tune", stub)
+    monkeypatch.setattr(wiring, "tune", stub)
     monkeypatch.setattr(os, "fsync", lambda file: None)  # of each trial: most of the time
     monkeypatch.setattr(Tuner, "slots", 1)
     monkeypatch.setattr(Tuner, "began", 0)

@@ -1,0 +1,171 @@
+"""What runs the trials of a study on Ray Tune, put together from its parts."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import NamedTuple
+
+from ray import tune
+
+from pipelines.cluster.connect import Cluster, is_alive, slot_counter
+from pipelines.cluster.places import place_in
+from pipelines.cluster.sharing import gpu_counter
+from pipelines.record.files import RunFiles
+from pipelines.record.writing import Record
+from pipelines.study.study import Study
+from pipelines.tuner.before import Before
+from pipelines.tuner.callback import InSequence, OneByOne
+from pipelines.tuner.gauges import Gauges
+from pipelines.tuner.judge import Judge
+from pipelines.tuner.kept import KeptStates
+from pipelines.tuner.ledger import TrialLedger
+from pipelines.tuner.live import LiveState
+from pipelines.tuner.progress import Observer
+from pipelines.tuner.rebuilding import tell_again
+from pipelines.tuner.reserved import reserved
+from pipelines.tuner.schedulers import Scheduler
+from pipelines.tuner.searcher import StudySearcher
+from pipelines.tuner.sources import NotedTrials, Once, ScreenedTrials, Source
+from pipelines.tuner.stopper import StudyStopper
+from pipelines.tuner.trial import StudyTrial, TrialSettings
+
+
+class Place(NamedTuple):
+    """Where Ray keeps checkpoints while it trains."""
+
+    storage: str  # an absolute path, or a URI
+    folder: str  # in it
+
+
+@dataclass(frozen=True)
+class Part:
+    """Of a study: its search, or the repeats of its best trials."""
+
+    name: str
+    source: Source
+    scheduler: Scheduler
+    before: Before | None  # what it had come to, where it goes on
+
+    def place(self, study: Study) -> Place:
+        """Where Ray keeps the checkpoints of its trials."""
+        storage = study.spec.run.storage
+        name = study.folder.name if storage else RunFiles(study.folder).ray.name
+        folder = name if self.name == "search" else f"{name}-{self.name}"
+        return Place(storage or str(study.folder), folder)
+
+
+def make_tuner(
+    study: Study,
+    cluster: Cluster,
+    observer: Observer,
+    part: Part,
+    ledger: TrialLedger,
+    record: Record,
+) -> tune.Tuner:
+    """Ray's tuner for the trials of ``part``, which ``ledger`` follows and ``record`` keeps."""
+    spec, scheduler, before = study.spec, part.scheduler, part.before
+    storage, folder = part.place(study)
+    total = ledger.progress().total
+    each = spec.resources.trial
+    slots = slot_counter(cluster, each, spec.resources.max_concurrent)
+    gpus = gpu_counter(cluster, each, slots, total)
+    # Where configs change in mid-training, the whole population takes turns.
+    screened = ScreenedTrials(
+        NotedTrials(part.source, record.events),
+        lambda config, attempt: callback.ends_at_once(config, attempt),  # it is made below
+        over=lambda: bool(ledger.reason),
+    )
+    searcher = StudySearcher(screened, (lambda: total) if scheduler.changes_configs else slots)
+    gauges = Gauges(study.folder.name, study.metric_name)
+    live = LiveState(record.files, ledger, searcher, part.name, also=gauges.show)
+    live.step()
+    stopper = StudyStopper(ledger)
+    rays = scheduler.make(study.stopping)
+    judge = Judge(rays, study.metric_name)
+    checkpoints = {}
+    kept = KeptStates(storage, study.folder.name if spec.run.storage else "")
+    if before is not None:
+        tell_again(judge, before)
+        for trial in before.unfinished:
+            if trial.attempt.checkpoint is not None:
+                checkpoints[trial.attempt.trial_id] = trial.attempt.checkpoint_in(storage)
+        _note_longer(record, before, kept)
+    adapter = OneByOne if scheduler.pauses else partial(InSequence, judge=judge)
+    callback = adapter(
+        ledger,
+        record=record,
+        tell=Once(part.source.tell, before.told if before else ()),
+        observer=observer,
+        searcher=searcher,
+        live=live,
+        alive=is_alive,
+        checkpoints=checkpoints,
+        place=partial(place_in, storage),
+        kept=kept,
+    )
+    for trial in before.unfinished if before else ():
+        if not callback.ends_at_once(trial.config, trial.attempt):
+            searcher.try_again(trial.config, trial.attempt)
+    return tune.Tuner(
+        tune.with_resources(
+            tune.with_parameters(
+                StudyTrial,
+                settings=_trial_settings(study, scheduler, storage),
+                data=study.trial_data,
+            ),
+            partial(reserved, each.cpus, gpus),
+        ),
+        tune_config=tune.TuneConfig(
+            search_alg=searcher,
+            scheduler=rays if scheduler.pauses else None,
+            num_samples=-1,  # the searcher says when there is nothing left
+            reuse_actors=True,
+            trial_dirname_creator=lambda trial: trial.trial_id,
+        ),
+        run_config=tune.RunConfig(
+            name=folder,
+            storage_path=storage,
+            callbacks=[callback],
+            stop=stopper,
+            # The callback asks for a checkpoint where one is worth it: not at every trial's end.
+            # Where configs change, the one before the last may still be wanted.
+            checkpoint_config=tune.CheckpointConfig(
+                num_to_keep=4 if scheduler.changes_configs else 1, checkpoint_at_end=False
+            ),
+            verbose=0,
+        ),
+    )
+
+
+def _trial_settings(study: Study, scheduler: Scheduler, storage: str) -> TrialSettings:
+    spec = study.spec
+    return TrialSettings(
+        study.trial_trainable,
+        study.metric_name,
+        spec.budget.max_epochs,
+        spec.resources.cpus_per_trial,
+        storage,
+        data_key=secrets.token_hex(8),
+        must_resume=scheduler.pauses,
+        decides=partial(scheduler.decides, replace(study.stopping, space=None)),
+        target_value=spec.budget.target_value,
+        label=f"{study.folder.name} {spec.problem.name}",
+        worst=study.metric.worst,
+        also=study.yielded,
+        requirements=study.goals.requirements,
+    )
+
+
+def _note_longer(record: Record, before: Before, kept: KeptStates) -> None:
+    """Of trials that train longer than they had planned."""
+    if record.events is None:
+        return
+    ended = {trial.trial_id: trial for trial in before.trials}
+    for trial in before.unfinished:
+        trial_id = trial.attempt.trial_id
+        if trial_id in before.trained_on:
+            record.events.trained_on(trial_id, kept.place(ended[trial_id]))
+        if trial.planned:
+            record.events.planned(trial_id, trial.planned)
