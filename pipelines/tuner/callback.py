@@ -327,6 +327,9 @@ class InSequence(StudyCallback):
             None if large or self._ledger.reason else self._searcher.following(Trial.generate_id())
         )
         actor = trial.temporary_state.ray_actor
-        if following is not None and actor is not None:
-            actor.assign.remote(pack(*following))
+        if actor is None:
+            return
+        # Also where there is none: the process would train one that was stopped to its end.
+        actor.assign.remote(None if following is None else pack(*following))
+        if following is not None:
             self._start(trial, *following)

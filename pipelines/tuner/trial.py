@@ -126,9 +126,11 @@ class StudyTrial(tune.Trainable):
         """Ray asks once, and shows it wherever it shows the process."""
         return self._settings.label
 
-    def assign(self, packed: Config) -> None:
-        """The next step begins this trial."""
+    def assign(self, packed: Config | None) -> None:
+        """The next step begins this trial; None: there is no next, and the one before has ended."""
         self._assigned = packed
+        if packed is None:
+            self._release()
 
     def reset_config(self, new_config: Config) -> bool:
         """Ray ends an actor that raises here, and the trial starts in another."""

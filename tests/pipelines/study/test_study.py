@@ -133,6 +133,24 @@ def ends_early(config: dict[str, Any], data: TrialData, **_: Any) -> Iterator[An
     yield {"val_loss": config["x"] / 2}, None
 
 
+def test_a_trial_that_was_stopped_is_trained_no_further_where_no_other_follows(
+    cluster: Cluster, folder: Path, tmp_path: Path
+) -> None:
+    trained = tmp_path / "epochs"
+
+    def gets_worse(config: dict[str, Any], data: TrialData, **_: Any) -> Iterator[Any]:
+        for epoch in range(1, 10):
+            with trained.open("a") as file:
+                file.write(f"{epoch}\n")
+            yield {"val_loss": float(len(trained.read_text()))}, None
+
+    settings = {"scheduler": "asha", "trials": 3, "max_epochs": 9, "max_concurrent": 1}
+    trials = study(cluster, folder, gets_worse, **settings).trials
+    assert [t.epochs for t in trials][-1] == 1
+    assert trials[-1].stopped_by == "scheduler"
+    assert len(trained.read_text().splitlines()) == sum(trial.epochs for trial in trials)
+
+
 def test_a_trainable_may_end_before_its_last_epoch(cluster: Cluster, folder: Path) -> None:
     witness = Witness()
     trials = study(cluster, folder, ends_early, witness, max_epochs=9).trials

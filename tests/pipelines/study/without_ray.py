@@ -70,7 +70,7 @@ class Process:
 
     def __post_init__(self) -> None:
         self.placement_group_factory = SimpleNamespace(required_resources={})
-        remote = SimpleNamespace(remote=self.given.append)
+        remote = SimpleNamespace(remote=lambda packed: packed and self.given.append(packed))
         self.temporary_state = SimpleNamespace(ray_actor=SimpleNamespace(assign=remote))
         self.given.append(self.config)
 
