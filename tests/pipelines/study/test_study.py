@@ -144,8 +144,9 @@ def test_a_trial_that_was_stopped_is_trained_no_further_where_no_other_follows(
                 file.write(f"{epoch}\n")
             yield {"val_loss": float(len(trained.read_text()))}, None
 
-    settings = {"scheduler": "asha", "trials": 3, "max_epochs": 9, "max_concurrent": 1}
-    trials = study(cluster, folder, gets_worse, **settings).trials
+    trials = study(
+        cluster, folder, gets_worse, scheduler="asha", trials=3, max_epochs=9, max_concurrent=1
+    ).trials
     assert [t.epochs for t in trials][-1] == 1
     assert trials[-1].stopped_by == "scheduler"
     assert len(trained.read_text().splitlines()) == sum(trial.epochs for trial in trials)

@@ -70,9 +70,13 @@ class Process:
 
     def __post_init__(self) -> None:
         self.placement_group_factory = SimpleNamespace(required_resources={})
-        remote = SimpleNamespace(remote=lambda packed: packed and self.given.append(packed))
-        self.temporary_state = SimpleNamespace(ray_actor=SimpleNamespace(assign=remote))
-        self.given.append(self.config)
+        assign = SimpleNamespace(remote=self._assign)
+        self.temporary_state = SimpleNamespace(ray_actor=SimpleNamespace(assign=assign))
+        self._assign(self.config)
+
+    def _assign(self, packed: dict[str, Any] | None) -> None:
+        if packed is not None:
+            self.given.append(packed)
 
     def step(self) -> dict[str, Any]:
         if self.given:
