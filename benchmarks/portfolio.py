@@ -122,12 +122,13 @@ def _measure(name: str, folder: Path) -> str:
 
 
 def choose(regret: np.ndarray, allowed: Sequence[int], size: int = SIZE) -> list[int]:
-    """Of ``regret``, (candidate, set), the rows that together leave the least on average."""
+    """Of ``regret``, (candidate, set), the rows that together leave the least on average; where
+    several leave as little, the one that is best alone."""
     chosen: list[int] = []
     reached = np.full(regret.shape[1], np.inf)
     for _ in range(min(size, len(allowed))):
         left = [i for i in allowed if i not in chosen]
-        best = min(left, key=lambda i: float(np.minimum(reached, regret[i]).mean()))
+        best = min(left, key=lambda i: (np.minimum(reached, regret[i]).mean(), regret[i].mean()))
         chosen.append(best)
         reached = np.minimum(reached, regret[best])
     return chosen

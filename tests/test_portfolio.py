@@ -19,6 +19,7 @@ def test_those_are_chosen_that_do_well_where_the_others_do_not() -> None:
     )
     assert set(choose(regrets(scores), range(5), size=3)) == {0, 2, 3}
     assert choose(regrets(scores), [1, 4], size=3) == [1, 4]
+    assert choose(regrets(scores), range(5)) == [*choose(regrets(scores), range(5), size=3), 1, 4]
 
 
 def test_regret_is_a_share_of_the_way_to_the_median_and_no_more_than_one() -> None:

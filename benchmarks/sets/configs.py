@@ -104,21 +104,10 @@ RESNET: Config = {
 # Smith 2017 (arXiv 1506.01186, sections 3.2 and 3.3): base_lr a quarter of max_lr, a step of four
 # epochs, halved after each cycle.
 CYCLES: Config = {
-    "n_blocks": 3,
-    "channels": 32,
-    "kernel_size": 3,
-    "residual": False,
-    "augmentation": "none",
-    "label_smoothing": 0.0,
-    "dropout": 0.0,
-    "batch_size": 128,
-    "lr": 0.1,
+    **ONE_CYCLE,
     "policy": "triangular2",
     "base_lr_ratio": 0.25,
     "step_size": 4,
-    "base_momentum": 0.85,
-    "max_momentum": 0.95,
-    "weight_decay": 1e-4,
 }
 
 # What the choice of a portfolio starts from.
