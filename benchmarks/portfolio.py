@@ -69,14 +69,8 @@ def search(name: str, algo: str, folder: Path, seconds: float) -> Path:
     panel = SETS[name]
     options = ["--data", panel.at(folder), *panel.options]
     trials = RANDOM if algo == "random" else 10_000
-    options += [
-        "--algo",
-        algo,
-        "--metric",
-        f"val_{_measure(name, folder)}",
-        "--seed",
-        str(SPLIT_SEED),
-    ]
+    options += ["--algo", algo, "--metric", f"val_{_measure(name, folder)}"]
+    options += ["--seed", str(SPLIT_SEED)]
     options += ["--trials", str(trials), "--max-epochs", str(EPOCHS), "--no-baseline"]
     options += ["--time-budget", f"{seconds}s", "--no-dashboard", "--no-portfolio"]
     options += ["--runs-dir", str(place.parent), "--name", place.name]
