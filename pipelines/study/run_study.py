@@ -108,6 +108,7 @@ def _run(
 ) -> StudyResult:
     files, before = RunFiles(study.folder), part.before
     search = part.name == "search"
+    events = files.events if search else files.repeats_events
     if study.resumed is not None:
         mend(files, study.resumed.killed_at)
     changes = study.resumed.changes if study.resumed else {}
@@ -118,11 +119,7 @@ def _run(
             files.journal if search else files.repeats,
             study.space,
             study.goals,
-            events=None
-            if part.scheduler.pauses
-            else files.events
-            if search
-            else files.repeats_events,
+            events=None if part.scheduler.pauses else events,
             before=before.trials if before else (),
         )
         place = part.place(study)
