@@ -46,6 +46,9 @@ BENCHMARKS = {
     "width": Benchmark("width", "--slots 8 --slots 32 --rounds 4", "--slots 2 --rounds 2"),
     "chaos": Benchmark("chaos", "", "ctrl-c-twice"),
     "soak": Benchmark("soak", "", "--trials 20 --kill-driver 1"),
+    "gpu-steps": Benchmark(
+        "gpu_steps", "", "--samples 1000 --rounds 1 --trainings 0 --trainings 4"
+    ),
     "lr-bounds": Benchmark("lr_bounds", "", "--data wine --epochs 1 --seeds 1"),
     "quality": Benchmark(
         "search_quality",

@@ -218,10 +218,14 @@ def _check_same_search(run: Run, problem: ProblemSettings) -> None:
 
 
 def network_of(spec: StudySpec) -> Network:
-    """The network; where the scheduler compares trials at ends of cycles, these lie at its
-    rungs."""
+    """The network in its precision; where the scheduler compares trials at ends of cycles, these
+    lie at its rungs."""
     aligned = SCHEDULERS[spec.stopping.scheduler].aligns_cycles
-    return replace(NETWORKS[spec.problem.model], cycle_ends=spec.rungs if aligned else ())
+    return replace(
+        NETWORKS[spec.problem.model],
+        cycle_ends=spec.rungs if aligned else (),
+        precision=spec.resources.precision,
+    )
 
 
 def _resolve_metric(problem: ProblemSettings, data: TrialData) -> str:

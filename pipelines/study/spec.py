@@ -43,6 +43,7 @@ from pipelines.tuner.schedulers import SCHEDULERS
 from search_spaces import SPACES
 from trainables.data.datasets import DATASETS
 from trainables.data.reading import Reading
+from trainables.networks.network import Precision
 from trainables.training.metrics import METRICS, Task
 
 Algo: TypeAlias = Annotated[
@@ -188,6 +189,8 @@ class ResourceSettings(Settings):
     """CPUs of a trial."""
     gpus_per_trial: Share = 0
     """GPUs of a trial: 0, 1/4 or 0.25, 2; auto measures."""
+    precision: Precision = "auto"
+    """How a GPU computes: auto takes bf16 for a CNN where the GPU has it."""
     max_concurrent: Count | None = None
     """Trials at once; all that fit, where it is not given."""
     max_failures: NotNegative = 0
@@ -291,5 +294,7 @@ def _own_function(spec: StudySpec) -> None:
     ):
         if asked:
             raise ValueError(f"`{test}` trains a `model`, not {trainable}")
+    if spec.resources.precision != "auto":
+        raise ValueError(f"`precision` is that of a `model`, not of {trainable}")
     if spec.resources.measured:
         raise ValueError(f"`gpus_per_trial={AUTO}` measures a `model`, not {trainable}")

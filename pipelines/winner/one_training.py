@@ -43,6 +43,8 @@ def train_here(
 
     Raises ``ValueError`` where the trainable yields no model.
     """
+    import torch
+
     epochs = trainable(
         training.config,
         data,
@@ -57,4 +59,5 @@ def train_here(
         last = model
     if last is None:
         raise ValueError("the trainable yields no model, and it is the model that is wanted")
-    return last.cpu().eval()
+    # On a GPU it may have had its channels last, which nobody expects elsewhere.
+    return last.cpu().to(memory_format=torch.contiguous_format).eval()

@@ -13,6 +13,8 @@ from trainables.data.datasets import load
 from trainables.device.share import claim_device
 from trainables.device.workload import Workload
 from trainables.networks import NETWORKS
+from trainables.smith.batch_size import is_out_of_memory
+from trainables.training.passes import make_passes
 
 T = TypeVar("T")
 
@@ -42,7 +44,7 @@ def fill(share: float, barrier: Any = None) -> int:
     blocks = _fill(claim_device(share))
     if barrier is not None:
         barrier.wait()
-        assert (blocks[0] + 1).sum().item() == len(blocks[0])
+        assert blocks[0].add_(1).min().item() == 1  # in place: there is no room for another
         barrier.wait()
     return len(blocks) * BLOCK
 
@@ -77,3 +79,23 @@ def processors(share: float) -> int:
     """Streaming multiprocessors that CUDA offers to a process with ``share`` of the GPU."""
     device = claim_device(share)
     return int(torch.cuda.get_device_properties(device).multi_processor_count)
+
+
+def needs_more_to_record() -> bool:
+    """Whether the error of a graph that does not fit counts as out of memory."""
+    device = claim_device(0.05)
+    width = 4096  # 64 MiB of weights
+    model = torch.nn.Linear(width, width, device=device)
+    x = torch.zeros(64, width, device=device)
+    passes = make_passes(model, torch.nn.functional.mse_loss, x, x, batch_size=len(x))
+    batch = torch.arange(len(x), device=device)
+    passes.forward(batch)
+    passes.backward()
+    held = [model.weight.grad, *_fill(device)]  # there is no room for the graph's gradients
+    try:
+        passes.forward(batch)
+    except Exception as error:
+        return is_out_of_memory(error)
+    finally:
+        del held
+    return False

@@ -115,7 +115,7 @@ def needs_more_than_a_quarter(
     size = int(whole * 0.3) if config["x"] > 0.5 else 2**20
     block = torch.zeros(size, dtype=torch.uint8, device=device)
     for _epoch in range(3):
-        yield {"val_loss": config["x"] + block.sum().item()}, None
+        yield {"val_loss": config["x"] + block.max().item()}, None
 
 
 def test_a_trial_out_of_memory_is_tried_again_and_its_neighbours_go_on(

@@ -59,7 +59,7 @@ class Workload:
         self._validation = [to_tensor(fold.x_val, device) for fold in folds]  # trials hold it too
         for fold in folds:
             checked, model = network.build(config, fold)
-            steps = Steps(model, checked, fold, seed, device)
+            steps = Steps(model, checked, fold, seed, device, bf16=network.in_bf16(device))
             self._trainings.append((steps, checked.batch_size))
             self._epoch += len(batch_bounds(len(fold.x_train), checked.batch_size))
 
@@ -73,6 +73,7 @@ class Workload:
         """Makes the first steps, in which memory is allocated."""
         for _ in range(WARM_UP):
             self._step()
+        self._wait()
 
     def epoch_seconds(self, seconds: float) -> float:
         """Of an epoch, its validation included, from steps made for at least so many seconds."""
@@ -80,6 +81,7 @@ class Workload:
         while rounds == 0 or time.perf_counter() - started < seconds:
             self._step()
             rounds += 1
+        self._wait()
         of_a_step = (time.perf_counter() - started) / (rounds * len(self._trainings))
         return of_a_step * self._epoch + self._validation_seconds()
 
@@ -93,3 +95,7 @@ class Workload:
     def _step(self) -> None:
         for steps, batch in self._trainings:
             steps.step(batch)
+
+    def _wait(self) -> None:
+        for steps, _ in self._trainings:
+            steps.wait()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from trainables.training.config import TrainingConfig
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from trainables.data.datasets import TrialData
     from trainables.training.fit import Training
+
+# auto is bf16 for a network of convolutions, on a GPU that computes with it.
+Precision: TypeAlias = Literal["auto", "fp32", "bf16"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ class Network:
     without_use: Callable[[TrialData], Mapping[str, Any]] = lambda data: {}
     """The hyperparameters that do nothing on some data, and the value that they then have."""
     cycle_ends: tuple[int, ...] = ()
+    precision: Precision = "auto"
+    """How it computes on a GPU; on a CPU all is float32."""
 
     @property
     def name(self) -> str:
@@ -79,6 +84,17 @@ class Network:
         model = self.module(checked, data.input_shape, data.n_classes, **more)
         start_at_prior(model, data)
         return checked, model
+
+    def in_bf16(self, device: torch.device) -> bool:
+        """Whether it computes in bfloat16 there: see
+        :class:`trainables.training.passes.Passes`."""
+        if device.type != "cuda" or self.precision == "fp32":
+            return False
+        import torch
+
+        return self.precision == "bf16" or (
+            self.needs_images and torch.cuda.is_bf16_supported(including_emulation=False)
+        )
 
     def size(self, config: Mapping[str, object], data: TrialData) -> int:
         """The number of trainable parameters, counted without making them."""
@@ -118,6 +134,7 @@ class Network:
                 seed=seed,
                 device=device,
                 cycle_ends=self.cycle_ends,
+                bf16=self.in_bf16(device),
             )
         )
 

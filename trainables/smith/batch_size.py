@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import itertools
+import math
 import statistics
 import time
 from collections.abc import Iterator, Mapping
@@ -20,8 +21,10 @@ from trainables.device.step_memory import format_bytes, step_memory
 from trainables.smith.batch_size_rule import knee
 from trainables.training.batches import EVALUATION_BATCH, to_tensor
 from trainables.training.config import TrainingConfig, check_number
+from trainables.training.guard import DivergenceGuard
 from trainables.training.objective import objective_of
 from trainables.training.optimizers import make_optimizer, step, zero_grad
+from trainables.training.passes import Passes, make_passes
 
 if TYPE_CHECKING:
     from trainables.data.datasets import TrialData
@@ -33,6 +36,7 @@ WARM_UP = 2  # steps that are not timed: the first ones allocate
 # the machine does in between.
 TIMED_STEPS = 5
 TIMED_SECONDS = 0.1
+GPU_ROUND = 32  # steps that are timed together on a GPU: a training waits for it as seldom
 # What CUDA's allocator says, and what the CPU's does where the machine refuses.
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
@@ -85,7 +89,7 @@ def run_batch_size_test(
         torch.manual_seed(seed)
         checked, model = network.build(config, data)
         rows: list[BatchRow] = []
-        steps = Steps(model, checked, data, seed, device)
+        steps = Steps(model, checked, data, seed, device, bf16=network.in_bf16(device))
         stopped = ""
         for batch_size in _sizes(len(data.x_train)):
             row, stopped = _measure(steps, batch_size, memory)
@@ -142,13 +146,18 @@ class Steps:
         data: TrialData,
         seed: int,
         device: torch.device,
+        bf16: bool = False,
     ) -> None:
         self._device = device
         self._model = model.to(device).train()
         self._optimizer = make_optimizer(model, config)
         self._objective = objective_of(data)
+        self._guard = DivergenceGuard(lambda first: math.inf, device)  # it looks as in a training
         self._x = to_tensor(data.x_train, device)
         self._y = to_tensor(data.y_train, device)
+        self._bf16 = bf16
+        self._passes: Passes | None = None
+        self._batch = torch.empty(0)  # that these are for
         shuffling = torch.Generator().manual_seed(seed)
         self._order = torch.randperm(len(self._x), generator=shuffling).to(device)
 
@@ -159,41 +168,60 @@ class Steps:
         )
 
     def samples_per_second(self, batch_size: int) -> float:
-        """From the median of some steps after a warm-up."""
+        """From the median of some rounds of steps after a warm-up; on a CPU a round is a step."""
         for _ in range(WARM_UP):
             self.step(batch_size)
+        self.wait()
+        steps = 1 if self._device.type == "cpu" else GPU_ROUND
         seconds: list[float] = []
         while len(seconds) < TIMED_STEPS or sum(seconds) < TIMED_SECONDS:
             started = time.perf_counter()
-            self.step(batch_size)
+            for _ in range(steps):
+                self.step(batch_size)
+            self.wait()
             seconds.append(time.perf_counter() - started)
-        return batch_size / statistics.median(seconds)
+        return batch_size * steps / statistics.median(seconds)
 
     def predict(self, x: torch.Tensor) -> None:
         """A forward pass on all of ``x``, in parts; returns when it is done."""
+        assert self._passes is not None  # a step came first
         self._model.eval()
         for part in torch.split(x, EVALUATION_BATCH):
-            self._model(part)
+            self._passes.predict(part)
         self._model.train()
-        self._wait()
+        self.wait()
 
     def clear(self) -> None:
         """Lets go of what a step that failed has left."""
+        self._passes = None
         zero_grad(self._optimizer)
         gc.collect()
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
 
     def step(self, batch_size: int) -> None:
-        """One forward and backward pass and step of the optimiser; returns when it is done."""
-        batch = self._order[:batch_size]
-        loss = self._objective.loss(self._model(self._x[batch]), self._y[batch])
-        loss.item()  # a training looks at every loss, for which a GPU has to wait
-        zero_grad(self._optimizer)
-        loss.backward()
+        """One forward and backward pass and step of the optimiser; a GPU may not be done then."""
+        passes = self._passes_of(batch_size)
+        _, loss = passes.forward(self._batch)
+        self._guard.explodes(loss)
+        passes.backward()
         step(self._optimizer)
-        self._wait()
 
-    def _wait(self) -> None:
+    def wait(self) -> None:
+        """For the steps to be done."""
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
+
+    def _passes_of(self, batch_size: int) -> Passes:
+        if self._passes is None or len(self._batch) != batch_size:
+            self._passes = None  # before the next ones are made: they would not fit together
+            self._batch = self._order[:batch_size]
+            self._passes = make_passes(
+                self._model,
+                self._objective.loss,
+                self._x,
+                self._y,
+                batch_size=batch_size,
+                bf16=self._bf16,
+            )
+        return self._passes

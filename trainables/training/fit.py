@@ -15,7 +15,8 @@ from trainables.training.config import TrainingConfig
 from trainables.training.guard import DivergenceGuard
 from trainables.training.metrics import DIVERGED_LOSS
 from trainables.training.objective import Scores, objective_of
-from trainables.training.optimizers import make_optimizer, set_rates, step, zero_grad
+from trainables.training.optimizers import make_optimizer, set_rates, step
+from trainables.training.passes import make_passes
 from trainables.training.schedules import make_schedule
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def fit(
     seed: int,
     device: torch.device,
     cycle_ends: tuple[int, ...] = (),
+    bf16: bool = False,
 ) -> Training:
     """Trains ``model`` in place, one epoch for each item asked of the iterator.
 
@@ -62,7 +64,8 @@ def fit(
     class; it is moved to ``device``, on which the whole of ``data`` stays. ``max_epochs`` is the
     length that a policy plans for; the caller may stop earlier. With ``cycle_ends`` (in epochs) the
     one-cycle policy makes a chain of whole cycles: see
-    :func:`trainables.training.schedules.make_schedule`.
+    :func:`trainables.training.schedules.make_schedule`. With ``bf16`` it computes as
+    :class:`trainables.training.passes.Passes` says.
 
     A training whose loss explodes or is not a number ends with one last item, ``diverged``, which
     has the worst scores; it raises nothing. On a CPU the batch that shows it makes no optimiser
@@ -73,7 +76,7 @@ def fit(
     unless something else draws from that generator in between.
     """
     seed_torch(seed, device)
-    return Training(model, config, data, max_epochs, seed, device, cycle_ends)
+    return Training(model, config, data, max_epochs, seed, device, cycle_ends, bf16)
 
 
 def seed_torch(seed: int, device: torch.device) -> None:
@@ -97,6 +100,7 @@ class Training(Iterator[EpochMetrics]):
         seed: int,
         device: torch.device,
         cycle_ends: tuple[int, ...] = (),
+        bf16: bool = False,
     ) -> None:
         self.model = model.to(device)
         self._max_epochs = max_epochs
@@ -105,8 +109,16 @@ class Training(Iterator[EpochMetrics]):
         steps = len(self._bounds)
         self._schedule = make_schedule(config, steps, max_epochs * steps, cycle_ends)
         self._objective = objective_of(data, config.label_smoothing)
-        self._x_train = to_tensor(data.x_train, device)
+        x_train = to_tensor(data.x_train, device)
         self._y_train = to_tensor(data.y_train, device)
+        self._passes = make_passes(
+            self.model,
+            self._objective.train_loss,
+            x_train,
+            self._y_train,
+            batch_size=min(config.batch_size, len(x_train)),
+            bf16=bf16,
+        )
         self._x_val = to_tensor(data.x_val, device)
         self._y_val = to_tensor(data.y_val, device)
         self._shuffling = torch.Generator().manual_seed(seed)
@@ -177,8 +189,8 @@ class Training(Iterator[EpochMetrics]):
     def _run_epoch(self) -> Scores | None:
         """Trains on every batch once; the scores, or None where the training diverged."""
         self.model.train()
-        order = torch.randperm(len(self._x_train), generator=self._shuffling)
-        order = order.to(self._x_train.device)
+        order = torch.randperm(len(self._y_train), generator=self._shuffling)
+        order = order.to(self._y_train.device)
         outputs = []
         for start, end in self._bounds:
             output = self._run_batch(order[start:end])
@@ -194,22 +206,21 @@ class Training(Iterator[EpochMetrics]):
     def _run_batch(self, batch: Tensor) -> Tensor | None:
         """One optimiser step on the samples of ``batch``; their outputs from before it."""
         self._rates = self._schedule(self._step)
-        output: Tensor = self.model(self._x_train[batch])
-        loss = self._objective.train_loss(output, self._y_train[batch])
+        output, loss = self._passes.forward(batch)
         if self._guard.explodes(loss):
             return None
-        zero_grad(self._optimizer)
-        loss.backward()
+        self._passes.backward()
         set_rates(self._optimizer, *self._rates)
         step(self._optimizer)
         self._step += 1
-        return output.detach()
+        return output
 
     @torch.no_grad()
     def _validate(self) -> Scores | None:
         """The scores on the validation data, or None where the loss is not below the worst."""
         self.model.eval()
-        outputs = torch.cat([self.model(x) for x in torch.split(self._x_val, EVALUATION_BATCH)])
+        parts = torch.split(self._x_val, EVALUATION_BATCH)
+        outputs = torch.cat([self._passes.predict(x) for x in parts])
         scores = self._objective.judge(outputs, self._y_val)
         # Not the limit of the training loss: early running means of batch normalisation can make
         # one validation bad in a training that recovers.

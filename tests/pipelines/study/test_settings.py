@@ -154,6 +154,7 @@ def test_a_choice_knows_what_was_registered_since(monkeypatch: pytest.MonkeyPatc
         ({"lr_range_test": True, "fix": {"lr": 1}}, "leave lr out of `range`, `fix`"),
         ({"trainable": "m:f", "max_parameters": 9}, "`max_parameters` counts those of a `model`"),
         ({"trainable": "m:f", "lr_range_test": True}, "`lr_range_test` trains a `model`, not m:f"),
+        ({"trainable": "m:f", "precision": "bf16"}, "`precision` is that of a `model`, not of m:f"),
         ({"trainable": "m:f", "gpus_per_trial": "auto"}, "`gpus_per_trial=auto` measures a"),
     ],
 )

@@ -91,7 +91,7 @@ def test_a_cpu_trial_asks_nothing_of_a_gpu(fractions: list[tuple[float, str]]) -
 
 
 def test_a_share_that_cuda_alone_fills_is_refused() -> None:
-    message = "^0.03125 of a GPU of 17.2 GB leaves no memory beside the 805 MB that CUDA itself"
+    message = "^0.03125 of a GPU of 17.2 GB leaves no memory beside the 1.07 GB that CUDA itself"
     with pytest.raises(ValueError, match=message):
         gpu.share_bytes(1 / 32, TOTAL)
 

@@ -1,5 +1,6 @@
 """The networks: shapes, configs, repeatability and the accuracy that they reach on digits."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from trainables.networks.cnn import CNN, ResidualBlock
 from trainables.networks.cnn_config import CNNConfig
 from trainables.networks.mlp import MLP
 from trainables.networks.mlp_config import MLPConfig
+from trainables.networks.network import Precision
 
 CPU = torch.device("cpu")
 MLP_VALUES: dict[str, object] = {"n_layers": 1, "width_1": 64, "lr": 0.05}
@@ -44,6 +46,29 @@ def test_an_mlp_learns_digits(digits: TrialData) -> None:
 
 def test_a_cnn_learns_digits(digits: TrialData) -> None:
     assert run("cnn", CNN_VALUES, digits, 5)[-1]["val_accuracy"] > 0.9
+
+
+@pytest.mark.parametrize(
+    ("precision", "model", "has_bf16", "expected"),
+    [
+        ("auto", "cnn", True, True),
+        ("auto", "cnn", False, False),
+        ("auto", "mlp", True, False),
+        ("bf16", "mlp", True, True),
+        ("fp32", "cnn", True, False),
+    ],
+)
+def test_a_cnn_computes_in_bf16_on_a_gpu_that_has_it(
+    monkeypatch: pytest.MonkeyPatch,
+    precision: Precision,
+    model: str,
+    has_bf16: bool,
+    expected: bool,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: has_bf16)
+    network = replace(NETWORKS[model], precision=precision)
+    assert network.in_bf16(torch.device("cuda")) is expected
+    assert not network.in_bf16(CPU)
 
 
 @pytest.mark.parametrize("model", ["mlp", "cnn"])

@@ -1,0 +1,23 @@
+"""One training for good."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import nn
+
+from pipelines.winner.one_training import Training, train_here
+from tests.pipelines.running import data
+
+
+def channels_last(config: Any, data: Any, **_: Any) -> Iterator[Any]:
+    yield {"val_loss": 0.1}, nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last)
+
+
+def test_a_network_whose_channels_are_last_comes_back_as_others_expect_it() -> None:
+    once = Training({}, epochs=1, max_epochs=1, seed=0)
+    model = train_here(channels_last, data(), once, torch.device("cpu"))
+    assert model is not None
+    assert all(weight.is_contiguous() for weight in model.parameters())
