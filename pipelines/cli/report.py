@@ -48,6 +48,8 @@ def look_lines(run: Run) -> Iterator[str]:
     over = f"mean +- standard deviation of {n} seeds" if n > 1 else "one seed"
     yield f"test      {look.samples} samples, {over}"
     yield from (f"          {name} {look.told(name)}" for name in look.values)
+    if look.left_out:
+        yield f"diverged  {look.left_out}"
     if n > 1 and look.together:
         scores = ", ".join(f"{name} {value:.4f}" for name, value in look.together.items())
         yield f"together  the mean prediction of all {look.n_networks} networks: {scores}"

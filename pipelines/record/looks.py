@@ -37,6 +37,8 @@ class Look:
     """What quick models score there that were fitted on the same samples."""
     weights: tuple[int, ...] = ()
     """Of each config in their mean prediction; none where all count the same."""
+    diverged: tuple[int, ...] = ()
+    """Seeds with which a training diverged: left out."""
     among: int | None = None
     """The ensemble was selected among so many best configs; None where all were taken."""
 
@@ -48,6 +50,14 @@ class Look:
     @property
     def n_networks(self) -> int:
         return len(self.configs) * len(self.seeds)
+
+    @property
+    def left_out(self) -> str:
+        """In words, which seeds are; empty where none is."""
+        if not self.diverged:
+            return ""
+        which = " and ".join(map(str, self.diverged))
+        return f"with seed{'s' * (len(self.diverged) > 1)} {which} a training diverged: left out"
 
     def searched(self, metric: str) -> str:
         """The name here of ``metric``, a search's; of another where it was not measured."""

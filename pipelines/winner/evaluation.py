@@ -45,21 +45,22 @@ def evaluate(
     were selected ``among`` so many. The record gets the look.
 
     Raises ``ValueError`` where the data have changed, where the trainable yields no model, and
-    where a training diverges.
+    where with every seed a training diverges.
     """
     data = all_but_test(run)
-    seeds = unused_seeds(run, n_seeds)
-    ensembles = train_again(run, data, candidates, seeds, done)
+    repeated = train_again(run, data, candidates, unused_seeds(run, n_seeds), done)
+    ensembles, weights = list(repeated.networks.values()), [c.weight for c in candidates]
     look = Look(
         when=round(time.time(), 3),
         trials=tuple(c.number for c in candidates),
         configs=tuple(dict(c.trial.config) for c in candidates),
         epochs=tuple(c.epochs for c in candidates),
-        weights=tuple(c.weight for c in candidates),
+        weights=tuple(weights),
         among=among,
-        seeds=seeds,
+        seeds=repeated.seeds,
+        diverged=repeated.diverged,
         trained_on=len(data.x_train),
-        **_judged(data, load_test_rows(run.spec), ensembles, [c.weight for c in candidates]),
+        **_judged(data, load_test_rows(run.spec), ensembles, weights),
     )
     add_look(run.files.looks, look)
     return look

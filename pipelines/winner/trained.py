@@ -50,12 +50,12 @@ def trained_together(
     """
     from trainables.networks.ensemble import Ensemble
 
-    data, seeds = all_but_test(run), unused_seeds(run, n_seeds)
-    by_seed = train_again(run, data, candidates, seeds, done)
-    networks = [network for ensemble in by_seed for network in ensemble]
-    weights = [c.weight for c in candidates] * n_seeds
+    data = all_but_test(run)
+    repeated = train_again(run, data, candidates, unused_seeds(run, n_seeds), done)
+    networks = [network for ensemble in repeated.networks.values() for network in ensemble]
+    weights = [c.weight for c in candidates] * len(repeated.seeds)
     model = networks[0] if len(networks) == 1 else Ensemble(networks, data.task, weights).eval()
-    return Trained(model, data, _ALL, tuple(candidates), seeds)
+    return Trained(model, data, _ALL, tuple(candidates), repeated.seeds)
 
 
 def trained_alone(run: Run, chosen: Candidate | None = None) -> Trained:

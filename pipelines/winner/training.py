@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -73,32 +73,55 @@ def unused_seeds(run: Run, n: int) -> tuple[int, ...]:
     return tuple(range(first, first + n))
 
 
+@dataclass(frozen=True)
+class Repeated:
+    """The networks of some candidates, by the seed that they were trained with."""
+
+    networks: Mapping[int, Sequence[nn.Module]]
+    diverged: tuple[int, ...]  # seeds with which one of them diverged: left out
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        return tuple(self.networks)
+
+
 def train_again(
     run: Run,
     data: TrialData,
     candidates: Sequence[Candidate],
     seeds: Sequence[int],
     done: Callable[[int], None] = lambda n: None,
-) -> list[list[nn.Module]]:
-    """For each of ``seeds`` the networks of ``candidates``, trained on ``data`` on the connected
-    cluster, and brought to the CPU. ``done`` is told how many are.
+) -> Repeated:
+    """``candidates`` with each of ``seeds``, trained on ``data`` on the connected cluster, and
+    brought to the CPU. ``done`` is told how many are.
 
-    Raises ``ValueError`` where the trainable yields no model, and where a training diverges.
+    Raises ``ValueError`` where the trainable yields no model, and where with every seed a training
+    diverges.
     """
-    n = len(candidates)
     trainings = [
         Training(c.trial.config, c.epochs, run.spec.budget.max_epochs, seed)
         for seed in seeds
         for c in candidates
     ]
-    models: list[nn.Module] = []
-    for training, model in zip(trainings, train_all(run, data, trainings, done), strict=True):
-        if model is None:
-            raise ValueError(
-                f"the training with seed {training.seed} diverged: choose another `trial`"
-            )
-        models.append(model)
-    return [models[i : i + n] for i in range(0, len(models), n)]
+    models = iter(train_all(run, data, trainings, done))
+    trained = {seed: [next(models) for _ in candidates] for seed in seeds}
+    sound = {
+        seed: [model for model in found if model is not None]
+        for seed, found in trained.items()
+        if None not in found
+    }
+    if not sound:
+        at_fault = {
+            c.number
+            for found in trained.values()
+            for c, model in zip(candidates, found, strict=True)
+            if model is None
+        }
+        which = ", ".join(map(str, sorted(at_fault)))
+        raise ValueError(
+            f"with every seed a training of trial {which} diverged: choose another `trial`"
+        )
+    return Repeated(sound, tuple(seed for seed in seeds if seed not in sound))
 
 
 def train_all(

@@ -71,10 +71,12 @@ def _blocks(found: Findings, look: Look) -> Iterator[Block]:
         "The score on validation is the best of all trials and of their epochs, so it flatters.",
         "note",
     )
+    if look.left_out:
+        yield Words(f"{look.left_out[0].upper()}{look.left_out[1:]}.", "warning")
     if several:
         yield Words(
             f"Together: the mean prediction of all {look.n_networks} networks, which export.py "
-            f"writes as one model with --seeds {len(look.seeds)}"
+            f"writes as one model with --seeds {len(look.seeds) + len(look.diverged)}"
             + (f" --ensemble {among}." if among > 1 else "."),
             "note",
         )

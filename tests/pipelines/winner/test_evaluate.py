@@ -19,10 +19,11 @@ from pipelines.cluster.connect import Cluster
 from pipelines.record.looks import Look, add_look, read_looks
 from pipelines.record.trials import FinishedTrial, State
 from pipelines.results.run_page import report_page
-from pipelines.study.runs import open_run
-from pipelines.winner import evaluation
+from pipelines.study.runs import Run, open_run
+from pipelines.winner import evaluation, training
 from pipelines.winner.candidates import candidate, chosen_of, winner
 from pipelines.winner.settings import Chosen
+from pipelines.winner.training import train_all
 from tests.pipelines.recorded import write_run
 from trainables.data.datasets import TestData, load, load_test
 from trainables.training.metrics import metrics_of
@@ -112,6 +113,36 @@ def test_a_second_look_is_refused_unless_it_is_asked_for_and_counted(
     assert (first.n_networks, second.n_networks) == (1, 2 * len(second.trials))
     assert first.together["test_r2"] == first.mean("test_r2")
     assert second.together["test_rmse"] <= second.mean("test_rmse")
+
+
+def test_a_seed_with_which_a_training_diverges_is_left_out_and_named(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = searched()
+    diverging = {2}
+
+    def some_diverge(run: Run, data: Any, trainings: Any, done: Any) -> list[Any]:
+        models = train_all(run, data, trainings, done)
+        pairs = zip(trainings, models, strict=True)
+        return [None if once.seed in diverging else model for once, model in pairs]
+
+    monkeypatch.setattr(training, "train_all", some_diverge)
+    assert main(evaluate.app, [str(folder), "--seeds", "3"]) == 0
+    told = "with seed 2 a training diverged: left out"
+    assert f"diverged  {told}" in capsys.readouterr().out
+    (look,) = open_run(folder).looks
+    assert (look.seeds, look.diverged, look.n_networks) == ((1, 3), (2,), 2)
+    assert len(look.values["test_accuracy"]) == 2
+    page = (folder / "report.html").read_text()
+    assert told[1:] in page
+    assert "with --seeds 3" in page
+    assert main(export.app, [str(folder), "model", "--seeds", "3"]) == 0
+    assert load_model("model").about["seeds"] == [1, 3]
+    capsys.readouterr()
+    diverging |= {1, 3}
+    assert main(evaluate.app, [str(folder), "--seeds", "3", "--again"]) == 2
+    assert "with every seed a training of trial 1 diverged" in capsys.readouterr().err
+    assert len(open_run(folder).looks) == 1
 
 
 @pytest.mark.parametrize(
