@@ -33,6 +33,7 @@ from trainables.networks import NETWORKS
 from trainables.networks.network import Precision
 from trainables.training import fit, passes
 from trainables.training.batches import batch_bounds
+from trainables.training.inputs import Inputs
 
 RESIDUAL: Config = {**ONE_CYCLE, "residual": True, "augmentation": "flip_shift", "n_blocks": 4}
 TRAININGS: Mapping[str, tuple[str, Config]] = {
@@ -76,7 +77,7 @@ def rows(n: int) -> TrialData:
 
 
 def plain(
-    model: torch.nn.Module, loss: passes.Loss, x: Tensor, y: Tensor, *, batch_size: int, bf16: bool
+    model: torch.nn.Module, loss: passes.Loss, x: Inputs, y: Tensor, *, batch_size: int, bf16: bool
 ) -> passes.Passes:
     """In the place of ``make_passes``: no graph."""
     return passes.Passes(model, loss, x, y, bf16)

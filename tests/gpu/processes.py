@@ -14,6 +14,7 @@ from trainables.device.share import claim_device
 from trainables.device.workload import Workload
 from trainables.networks import NETWORKS
 from trainables.smith.batch_size import is_out_of_memory
+from trainables.training.inputs import Inputs
 from trainables.training.passes import make_passes
 
 T = TypeVar("T")
@@ -87,7 +88,7 @@ def needs_more_to_record() -> bool:
     width = 4096  # 64 MiB of weights
     model = torch.nn.Linear(width, width, device=device)
     x = torch.zeros(64, width, device=device)
-    passes = make_passes(model, torch.nn.functional.mse_loss, x, x, batch_size=len(x))
+    passes = make_passes(model, torch.nn.functional.mse_loss, Inputs(x), x, batch_size=len(x))
     batch = torch.arange(len(x), device=device)
     passes.forward(batch)
     passes.backward()

@@ -19,6 +19,7 @@ from trainables.device.share import pick_device
 from trainables.networks import NETWORKS
 from trainables.training import fit, passes
 from trainables.training.guard import DivergenceGuard
+from trainables.training.inputs import inputs_on
 
 pytestmark = [
     pytest.mark.gpu,
@@ -89,6 +90,12 @@ def test_cnns_learn_in_either_precision_and_their_weights_stay_float32(
     *_, (metrics, model) = begin("cnn", config, digits, precision=precision)
     assert metrics["val_accuracy"] > 0.9
     assert {weight.dtype for weight in model.parameters()} == {torch.float32}
+
+
+def test_images_are_bytes_on_the_gpu_and_used_as_the_same_numbers(digits: TrialData) -> None:
+    inputs = inputs_on(pick_device(1), digits.x_train, digits)
+    assert inputs.kept.dtype == torch.uint8
+    assert torch.equal(torch.cat(list(inputs.parts())).cpu(), torch.from_numpy(digits.x_train))
 
 
 def test_a_training_that_explodes_ends_within_50_steps(

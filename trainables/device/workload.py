@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from trainables.smith.batch_size import WARM_UP, Steps
-from trainables.training.batches import batch_bounds, to_tensor
+from trainables.training.batches import batch_bounds
+from trainables.training.inputs import inputs_on
 from trainables.training.optimizers import OPTIMIZERS
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Workload:
         self._device = device
         self._trainings: list[tuple[Steps, int]] = []  # and the size of a batch
         self._epoch = 0  # steps of an epoch, over all folds
-        self._validation = [to_tensor(fold.x_val, device) for fold in folds]  # trials hold it too
+        self._validation = [inputs_on(device, fold.x_val, fold) for fold in folds]  # trials' too
         for fold in folds:
             checked, model = network.build(config, fold)
             steps = Steps(model, checked, fold, seed, device, bf16=network.in_bf16(device))

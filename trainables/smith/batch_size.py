@@ -19,9 +19,10 @@ import torch
 
 from trainables.device.step_memory import format_bytes, step_memory
 from trainables.smith.batch_size_rule import knee
-from trainables.training.batches import EVALUATION_BATCH, to_tensor
+from trainables.training.batches import to_tensor
 from trainables.training.config import TrainingConfig, check_number
 from trainables.training.guard import DivergenceGuard
+from trainables.training.inputs import Inputs, inputs_on
 from trainables.training.objective import objective_of
 from trainables.training.optimizers import make_optimizer, step, zero_grad
 from trainables.training.passes import Passes, make_passes
@@ -153,7 +154,7 @@ class Steps:
         self._optimizer = make_optimizer(model, config)
         self._objective = objective_of(data)
         self._guard = DivergenceGuard(lambda first: math.inf, device)  # it looks as in a training
-        self._x = to_tensor(data.x_train, device)
+        self._x = inputs_on(device, data.x_train, data)
         self._y = to_tensor(data.y_train, device)
         self._bf16 = bf16
         self._passes: Passes | None = None
@@ -182,11 +183,11 @@ class Steps:
             seconds.append(time.perf_counter() - started)
         return batch_size * steps / statistics.median(seconds)
 
-    def predict(self, x: torch.Tensor) -> None:
+    def predict(self, x: Inputs) -> None:
         """A forward pass on all of ``x``, in parts; returns when it is done."""
         assert self._passes is not None  # a step came first
         self._model.eval()
-        for part in torch.split(x, EVALUATION_BATCH):
+        for part in x.parts():
             self._passes.predict(part)
         self._model.train()
         self.wait()

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from trainables.training.batches import EVALUATION_BATCH, batch_bounds, to_tensor
+from trainables.training.batches import batch_bounds, to_tensor
 from trainables.training.config import TrainingConfig
 from trainables.training.guard import DivergenceGuard
+from trainables.training.inputs import inputs_on
 from trainables.training.metrics import DIVERGED_LOSS
 from trainables.training.objective import Scores, objective_of
 from trainables.training.optimizers import make_optimizer, set_rates, step
@@ -109,17 +110,16 @@ class Training(Iterator[EpochMetrics]):
         steps = len(self._bounds)
         self._schedule = make_schedule(config, steps, max_epochs * steps, cycle_ends)
         self._objective = objective_of(data, config.label_smoothing)
-        x_train = to_tensor(data.x_train, device)
         self._y_train = to_tensor(data.y_train, device)
         self._passes = make_passes(
             self.model,
             self._objective.train_loss,
-            x_train,
+            inputs_on(device, data.x_train, data),
             self._y_train,
-            batch_size=min(config.batch_size, len(x_train)),
+            batch_size=min(config.batch_size, len(data.x_train)),
             bf16=bf16,
         )
-        self._x_val = to_tensor(data.x_val, device)
+        self._x_val = inputs_on(device, data.x_val, data)
         self._y_val = to_tensor(data.y_val, device)
         self._shuffling = torch.Generator().manual_seed(seed)
         self._epoch = 0
@@ -219,8 +219,7 @@ class Training(Iterator[EpochMetrics]):
     def _validate(self) -> Scores | None:
         """The scores on the validation data, or None where the loss is not below the worst."""
         self.model.eval()
-        parts = torch.split(self._x_val, EVALUATION_BATCH)
-        outputs = torch.cat([self._passes.predict(x) for x in parts])
+        outputs = torch.cat([self._passes.predict(x) for x in self._x_val.parts()])
         scores = self._objective.judge(outputs, self._y_val)
         # Not the limit of the training loss: early running means of batch normalisation can make
         # one validation bad in a training that recovers.

@@ -8,23 +8,25 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor, nn
 
+from trainables.training.inputs import Inputs
+
 Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 
 
 class Passes:
-    """Of ``model`` on batches of ``x`` and ``y``, which lie on its device.
+    """Of ``model`` on batches of ``x`` and ``y`` (n,), which lie on its device.
 
     With ``bf16`` the model computes in bfloat16 where autocast finds it safe; weights, loss and
     gradients stay float32 (Micikevicius et al. 2018, arXiv 1710.03740, section 3; bfloat16 needs no
     scaling of the loss). Images are then kept with their channels last, as tensor cores want them.
     """
 
-    def __init__(self, model: nn.Module, loss: Loss, x: Tensor, y: Tensor, bf16: bool) -> None:
+    def __init__(self, model: nn.Module, loss: Loss, x: Inputs, y: Tensor, bf16: bool) -> None:
         self._bf16 = bf16
         self._model = model
-        if bf16 and x.ndim == 4:
+        if bf16 and x.kept.ndim == 4:
             model.to(memory_format=torch.channels_last)
-            x = x.contiguous(memory_format=torch.channels_last)
+            x = x.channels_last()
         self._loss, self._x, self._y = loss, x, y
         self._parameters = list(model.parameters())
         self._latest: Tensor | None = None
@@ -40,7 +42,7 @@ class Passes:
 
     def forward(self, batch: Tensor) -> tuple[Tensor, Tensor]:
         """The outputs on the samples of ``batch`` and their loss."""
-        output = self.predict(self._x[batch])
+        output = self.predict(self._x.of(batch))
         self._latest = self._loss(output, self._y[batch])
         return output.detach(), self._latest.detach()
 
@@ -101,9 +103,9 @@ class GraphedPasses(Passes):
 
 
 def make_passes(
-    model: nn.Module, loss: Loss, x: Tensor, y: Tensor, *, batch_size: int, bf16: bool = False
+    model: nn.Module, loss: Loss, x: Inputs, y: Tensor, *, batch_size: int, bf16: bool = False
 ) -> Passes:
-    """For batches of ``batch_size`` samples, and some of fewer, on the device of ``x``."""
-    if x.device.type == "cuda":
+    """For batches of ``batch_size`` samples, and some of fewer, on the device of ``y``."""
+    if y.device.type == "cuda":
         return GraphedPasses(model, loss, x, y, bf16, size=batch_size)
     return Passes(model, loss, x, y, bf16)

@@ -6,9 +6,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from trainables.training.inputs import Inputs
 from trainables.training.passes import Passes, make_passes
 
 X = torch.randn(40, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+INPUTS = Inputs(X)
 Y = torch.arange(40) % 4
 BATCH = torch.arange(0, 40, 2)
 
@@ -22,7 +24,7 @@ def cnn() -> nn.Module:
 
 def computed(*, bf16: bool) -> tuple[Tensor, Tensor, list[Tensor]]:
     model = cnn()
-    passes = Passes(model, functional.cross_entropy, X, Y, bf16)
+    passes = Passes(model, functional.cross_entropy, INPUTS, Y, bf16)
     output, loss = passes.forward(BATCH)
     passes.backward()
     return output, loss, [p.grad for p in model.parameters() if p.grad is not None]
@@ -53,7 +55,7 @@ def test_bf16_computes_nearly_the_same_and_gives_float32() -> None:
 
 def test_gradients_are_replaced_and_not_added_up() -> None:
     model = cnn()
-    passes = make_passes(model, functional.cross_entropy, X, Y, batch_size=20)
+    passes = make_passes(model, functional.cross_entropy, INPUTS, Y, batch_size=20)
     found = []
     for _ in range(2):
         passes.forward(BATCH)
