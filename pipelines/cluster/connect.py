@@ -275,7 +275,7 @@ def _find(address: str | None) -> str | None:
 
 
 def slot_counter(
-    cluster: Cluster, trial: TrialResources, limit: int | None = None, refresh: float = 1.0
+    cluster: Cluster, trial: TrialResources, limit: int | None = None, refresh: float = 3.0
 ) -> Callable[[], int]:
     """How many trials may run at once: follows the cluster, asked at most once per ``refresh``
     seconds. Where an autoscaler may add nodes theirs count too: it adds them for pending trials.

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pytest
 from ray.tune.schedulers import TrialScheduler
 
-from pipelines.tuner.judge import Judge
+from pipelines.tuner.judge import Judge, quantile
 from pipelines.tuner.schedulers import SCHEDULERS, StoppingRules
 
 RULES = StoppingRules(metric="val_accuracy", mode="max", max_epochs=27)
@@ -86,3 +87,15 @@ def test_another_attempt_is_the_same_trial() -> None:
     judge.fail("again")
     judge.start("again", {})
     assert judge.stops("again", 1, 0.1)
+
+
+def test_what_asha_asks_is_numpys_percentile() -> None:
+    rng = np.random.default_rng(0)
+    assert quantile(0.5, {}) is None
+    for n in (*range(1, 60), 1000):
+        for rewards in (rng.normal(size=n), rng.integers(0, 4, n) / 4):
+            recorded = {str(place): float(reward) for place, reward in enumerate(rewards)}
+            for factor in (2, 3, 4.5):
+                share = 1 - 1 / factor
+                expected = np.nanpercentile(list(recorded.values()), share * 100)
+                assert quantile(share, recorded) == expected
