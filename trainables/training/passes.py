@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -63,8 +63,10 @@ class GraphedPasses(Passes):
     as usual. Random numbers are the same either way.
     """
 
-    def __init__(self, *given: Any, size: int, **named: Any) -> None:
-        super().__init__(*given, **named)
+    def __init__(
+        self, model: nn.Module, loss: Loss, x: Inputs, y: Tensor, bf16: bool, size: int
+    ) -> None:
+        super().__init__(model, loss, x, y, bf16)
         self._size = size
         self._warm = False
         self._graph: torch.cuda.CUDAGraph | None = None
@@ -107,5 +109,5 @@ def make_passes(
 ) -> Passes:
     """For batches of ``batch_size`` samples, and some of fewer, on the device of ``y``."""
     if y.device.type == "cuda":
-        return GraphedPasses(model, loss, x, y, bf16, size=batch_size)
+        return GraphedPasses(model, loss, x, y, bf16, batch_size)
     return Passes(model, loss, x, y, bf16)
