@@ -46,7 +46,7 @@ def stock(trials: int) -> float:
         for metrics, _ in train(config, None):
             tune.report(metrics)
 
-    ray.init(num_cpus=SLOTS, include_dashboard=False, log_to_driver=False)
+    ray.init("local", num_cpus=SLOTS, include_dashboard=False, log_to_driver=False)
     with tempfile.TemporaryDirectory() as folder:
         tuner = tune.Tuner(
             trainable,

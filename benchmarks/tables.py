@@ -11,7 +11,9 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 from cyclopts import Parameter, run
@@ -101,24 +103,32 @@ def main(
         print(f"no benchmark {unknown[0]!r}: there are {', '.join(BENCHMARKS)}", file=sys.stderr)
         return 2
     failed = []
-    for name in names or BENCHMARKS:
-        chosen = BENCHMARKS[name]
-        options = chosen.short if short else chosen.options
-        if options is None:
-            continue
-        print(f"== python -m benchmarks.{chosen.script} {options}", flush=True)
-        command = [sys.executable, "-m", f"benchmarks.{chosen.script}", *options.split()]
-        done = subprocess.run(
-            command, cwd=HERE.parent, stdout=subprocess.PIPE, text=True, check=False
-        )
-        print(done.stdout, flush=True)
-        if done.returncode:
-            failed.append(name)
-        elif not short:
-            write(name, done.stdout)
+    chosen = [
+        name for name in names or BENCHMARKS if not short or BENCHMARKS[name].short is not None
+    ]
+    # The figures of the short forms say nothing, so two of them may run at once.
+    with ThreadPoolExecutor(2 if short else 1) as pool:
+        for name, (told, done) in zip(
+            chosen, pool.map(partial(do, short=short), chosen), strict=True
+        ):
+            print(f"{told}\n{done.stdout}", flush=True)
+            if done.returncode:
+                failed.append(name)
+            elif not short:
+                write(name, done.stdout)
     for name in failed:
         print(f"{name} failed", file=sys.stderr)
     return 1 if failed else 0
+
+
+def do(name: str, *, short: bool) -> tuple[str, subprocess.CompletedProcess[str]]:
+    """Run a benchmark: what is run, and what it printed."""
+    chosen = BENCHMARKS[name]
+    options = chosen.short if short else chosen.options
+    assert options is not None
+    command = [sys.executable, "-m", f"benchmarks.{chosen.script}", *options.split()]
+    done = subprocess.run(command, cwd=HERE.parent, stdout=subprocess.PIPE, text=True, check=False)
+    return f"== python -m benchmarks.{chosen.script} {options}", done
 
 
 def write(name: str, printed: str) -> None:

@@ -92,7 +92,7 @@ def searched(slots: int, algo: str, trials: int, folder: Path) -> tuple[float, l
     log = folder / "log"
     log.mkdir()
     os.environ[_LOG] = str(log)  # before Ray starts, whose processes inherit it
-    ray.init(num_cpus=slots, include_dashboard=False, log_to_driver=False)
+    ray.init("local", num_cpus=slots, include_dashboard=False, log_to_driver=False)
     used: list[tuple[float, float]] = []
     ended = threading.Event()
 

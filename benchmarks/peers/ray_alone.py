@@ -38,7 +38,7 @@ def main(folder: Path, work: Work = USUAL, *, reuse_actors: bool = False) -> Non
         for metrics in train(folder, config, data, work):
             tune.report(metrics)
 
-    ray.init(num_cpus=work.slots, include_dashboard=False, log_to_driver=False)
+    ray.init("local", num_cpus=work.slots, include_dashboard=False, log_to_driver=False)
     space = partial(defined_by_run, space=work.space)
     searcher = OptunaSearch(space, "val_accuracy", "max", sampler=sampler(work.algo, work.seed))
     tune.Tuner(
