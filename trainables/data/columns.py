@@ -2,11 +2,12 @@
 
 Each kind is a frozen value, fitted on the train rows alone, that JSON can hold:
 
-- a number: missing values become the median; then standardised;
+- a number: missing values become the median, and what lies beyond the train rows' values the
+  nearest of them; then standardised;
 - a category: a column of 0 and 1 for each of its commonest values, one for all others, and, where
   there are more values than that, the standardised logarithm of how often the value occurs among
   the train rows, where a value that occurs once counts as one that is new;
-- a date: the time as a standardised number, and the sine and cosine of the place in the year, the
+- a date: the time as such a number, and the sine and cosine of the place in the year, the
   month, the week and the day, each where it varies;
 - left out: what has no value, only one, or no value that occurs twice.
 """
@@ -39,6 +40,7 @@ class Number:
     mean: float
     std: float
     missing: float = 0.0  # share of the train rows
+    ends: tuple[float, float] | None = None  # of the train rows; models of before have none
     width: ClassVar[int] = 1
 
     @property
@@ -51,6 +53,8 @@ class Number:
         """(n, 1) float64. Raises ``ValueError`` for a value that is no number."""
         values = numbers(self.name, column)
         values[np.isnan(values)] = self.median
+        if self.ends is not None:  # a network's outputs there are anything: trees stop there too
+            np.clip(values, *self.ends, out=values)
         values -= self.mean
         values /= self.std
         return values[:, None]
@@ -120,6 +124,7 @@ class Date:
     std: float
     cycles: tuple[str, ...]  # names in CYCLES
     missing: float = 0.0  # share of the train rows
+    ends: tuple[float, float] | None = None  # of the train rows, as the mean
 
     @property
     def becomes(self) -> str:
@@ -137,7 +142,10 @@ class Date:
         missing = np.isnat(moments)
         moments = np.where(missing, np.datetime64(0, "s"), moments)
         out = np.empty((len(moments), self.width))
-        out[:, 0] = (moments.astype(np.int64) - self.mean) / self.std
+        since = moments.astype(np.int64)
+        if self.ends is not None:
+            since = np.clip(since, *self.ends)
+        out[:, 0] = (since - self.mean) / self.std
         for i, cycle in enumerate(self.cycles):
             angle = 2 * np.pi * _share_of(moments, cycle)
             out[:, 1 + 2 * i], out[:, 2 + 2 * i] = np.sin(angle), np.cos(angle)
@@ -200,7 +208,8 @@ def _fit_number(name: str, column: pa.ChunkedArray) -> Column:
         return LeftOut(name, f"it has only the value {seen[0]:g}")
     median = float(np.median(seen))
     values[np.isnan(values)] = median
-    return Number(name, median, float(values.mean()), float(values.std()) or 1.0)
+    ends = float(seen.min()), float(seen.max())
+    return Number(name, median, float(values.mean()), float(values.std()) or 1.0, ends=ends)
 
 
 def _fit_category(name: str, column: pa.ChunkedArray) -> Column:
@@ -252,7 +261,8 @@ def _fit_date(name: str, column: pa.ChunkedArray) -> Column:
         return LeftOut(name, "it has only one value")
     cycles = tuple(cycle for cycle in CYCLES if np.ptp(_share_of(moments, cycle)) > 0)
     since = moments.astype(np.int64)
-    return Date(name, float(since.mean()), float(since.std()), cycles)
+    ends = float(since.min()), float(since.max())
+    return Date(name, float(since.mean()), float(since.std()), cycles, ends=ends)
 
 
 def _share_of(moments: np.ndarray, cycle: str) -> np.ndarray:
@@ -376,6 +386,10 @@ def _is_sound(field: str, value: object) -> bool:
         return _is_number(value)
     if field == "missing":
         return _is_number(value) and 0 <= value <= 1  # type: ignore[operator]
+    if field == "ends":
+        return value is None or (
+            isinstance(value, tuple) and len(value) == 2 and all(map(_is_number, value))
+        )
     if field == "std":
         return _is_number(value) and value > 0  # type: ignore[operator]
     if field in ("other", "of_numbers", "apart"):

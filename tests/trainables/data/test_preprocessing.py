@@ -155,6 +155,7 @@ def contents() -> list[tuple[str, dict[str, Any]]]:
                 "mean": 1.5,
                 "std": 2.0,
                 "missing": 0.25,
+                "ends": [0.0, 3.5],
             },
             {
                 "kind": "category",
@@ -175,6 +176,7 @@ def contents() -> list[tuple[str, dict[str, Any]]]:
                 "std": 1.0,
                 "cycles": ["day"],
                 "missing": 0.0,
+                "ends": [0.0, 86400.0],
             },
             {"kind": "left out", "name": "d", "why": "it has no value", "missing": 1.0},
         ],

@@ -10,14 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from trainables.data import table_files
-from trainables.data.columns import MOST_VALUES, Date
+from trainables.data.columns import MOST_VALUES, Date, Number, column_from_dict
 from trainables.data.datasets import load, load_test
 from trainables.data.reading import Reading
 from trainables.data.table_files import read_table
-from trainables.data.table_inputs import TableInputs
+from trainables.data.table_inputs import TableInputs, fit_table
 
 
 def write_csv(path: Path, **columns: object) -> str:
@@ -27,9 +28,29 @@ def write_csv(path: Path, **columns: object) -> str:
 
 def train_rows(source: str) -> np.ndarray:
     """Which rows of a file whose first column counts its rows are in the train split."""
-    data, test = load(source, target="y"), load_test(source, target="y")
-    counted = np.concatenate([data.x_train, data.x_val, test.x])[:, 0]
-    return counted.argsort().argsort()[: len(data.x_train)]
+    data = load(source, target="y")
+    assert data.preprocessing is not None
+    assert isinstance(data.preprocessing.inputs, TableInputs)
+    count = data.preprocessing.inputs.columns[0]
+    assert isinstance(count, Number)
+    return np.rint(data.x_train[:, 0] * count.std + count.mean).astype(int)
+
+
+def test_what_lies_beyond_the_train_rows_counts_as_the_nearest_of_them() -> None:
+    days = pd.to_datetime(["2020-01-01", "2020-03-01", "2020-07-01"])
+    inputs = fit_table(pa.table({"x": [1.0, 2.0, 4.0], "day": days}), np.arange(3))
+    far = pd.to_datetime(["1970-01-01", "2020-03-01", "2400-01-01"])
+    rows = pa.table({"x": [-1e30, 2.0, 1e30], "day": far})
+    encoded = inputs.transform(rows)
+    seen = inputs.transform(pa.table({"x": [1.0, 2.0, 4.0], "day": days}))
+    time = inputs.columns[0].width  # the first input of the date
+    np.testing.assert_array_equal(encoded[:, [0, time]], seen[:, [0, time]])
+
+
+def test_columns_of_models_of_before_are_taken_as_they_were() -> None:
+    before = {"kind": "number", "name": "x", "median": 1.0, "mean": 1.0, "std": 2.0}
+    column = column_from_dict(before)
+    np.testing.assert_array_equal(column.encode(pa.chunked_array([[101.0]])), [[50.0]])
 
 
 def test_tables_are_fitted_on_train_only(tmp_path: Path) -> None:
@@ -48,7 +69,7 @@ def test_tables_are_fitted_on_train_only(tmp_path: Path) -> None:
     after = load(source, target="y")
     np.testing.assert_array_equal(after.x_train, before.x_train)
     np.testing.assert_array_equal(after.y_train, before.y_train)
-    assert after.x_val[:, 1].max() > 1e5
+    assert after.x_val[:, 1].max() == after.x_train[:, 1].max()  # beyond it nothing was learnt
     assert after.y_val.max() > 1e5
     assert before.x_val[:, 2:].sum() == len(before.x_val)
     assert after.x_val[:, 2:].sum() == 0  # an unseen category has no column
