@@ -118,7 +118,7 @@ def test_a_training_that_explodes_ends_within_50_steps(
 def test_it_waits_for_the_gpu_only_where_the_guard_looks(digits: TrialData) -> None:
     training = begin("mlp", {**MLP, "batch_size": 8}, digits)
     next(training)
-    torch.cuda.set_sync_debug_mode("error")
+    torch.cuda.set_sync_debug_mode("error")  # what waits raises from here on
     try:
         guard = training._training._guard
         guard._steps = 10**6
