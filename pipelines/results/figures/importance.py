@@ -7,25 +7,20 @@ them that is a handful, so here all trials are compared by what they had reached
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import optuna
 import plotly.graph_objects as go
-from optuna.importance import PedAnovaImportanceEvaluator
-from optuna.trial import FrozenTrial, create_trial
 
-from pipelines.record.journal import DIRECTIONS, distribution
 from pipelines.record.trials import FinishedTrial
 from pipelines.results.fates import BEST, Fate, fate
 from pipelines.results.figures.axes import clamp, figure, label
+from pipelines.results.figures.ped_anova import PedAnova
 from search_spaces import Config, SearchSpace
 from trainables.training.metrics import Metric
 
 LEAST_TRIALS = 20  # so that the best quarter has the five that PED-ANOVA asks for at least
-MOST_TRIALS = 1000  # more take longer and say the same
 SHUFFLES = 20
 _TARGET = 0.25
 
@@ -92,20 +87,19 @@ def importance_data(
     2023, arXiv 2304.10255). ``chance`` is what the same gives with the scores shuffled among the
     trials. None where there are too few trials or nothing to compare.
     """
-    rng = np.random.default_rng(seed)
-    if len(rows) > MOST_TRIALS:
-        rows = [rows[i] for i in sorted(rng.choice(len(rows), MOST_TRIALS, replace=False))]
     names = [name for name, domain in space.domains.items() if not domain.single]
     if len(rows) < LEAST_TRIALS or len(names) < 2 or len({row.score for row in rows}) < 2:
         return None
     sign = 1.0 if metric.mode == "min" else -1.0
     losses = np.array([sign * row.score for row in rows])
-    study = _study(rows, space)
-    found = _evaluate(study, losses)
+    best = losses <= np.quantile(losses, _TARGET, method="inverted_cdf")
+    compared = PedAnova([row.config for row in rows], space)
+    found = compared.importances(best)
     total = sum(found.values())
     if not total:
         return None
-    shuffled = [_evaluate(study, rng.permutation(losses)) for _ in range(SHUFFLES)]
+    rng = np.random.default_rng(seed)
+    shuffled = [compared.importances(rng.permutation(best)) for _ in range(SHUFFLES)]
     ordered = sorted(names, key=lambda name: -found.get(name, 0.0))
     return Importance(
         ordered,
@@ -113,33 +107,6 @@ def importance_data(
         [max(other.get(name, 0.0) for other in shuffled) / total for name in ordered],
         len(rows),
     )
-
-
-def _study(rows: Sequence[Scored], space: SearchSpace) -> optuna.Study:
-    study = optuna.create_study(direction=DIRECTIONS["min"])
-    distributions = {name: distribution(domain) for name, domain in space.domains.items()}
-    for row in rows:
-        study.add_trial(
-            create_trial(
-                value=0.0,
-                params=row.config,
-                distributions={name: distributions[name] for name in row.config},
-            )
-        )
-    for trial in study.get_trials(deepcopy=False):
-        # The study has a copy for each trial, which PED-ANOVA compares with each other: quick where
-        # they are the same object.
-        trial.distributions = {name: distributions[name] for name in trial.distributions}
-    return study
-
-
-def _evaluate(study: optuna.Study, losses: np.ndarray) -> Mapping[str, float]:
-    def loss(trial: FrozenTrial) -> float:
-        return float(losses[trial.number])
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return PedAnovaImportanceEvaluator(target_quantile=_TARGET).evaluate(study, target=loss)
 
 
 def importance_figure(data: Importance) -> go.Figure:
