@@ -8,8 +8,9 @@ BIN := $(VENV)/bin
 search: $(VENV)/.installed
 	$(BIN)/python pipelines/run.py --algo optuna
 
+# Two processes, a Ray for each: much of a test is waiting for another process to start.
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,20 @@ def search(*options: str) -> Path:
     """Run a search of four trials that must succeed; its folder."""
     assert main(run.app, ["--trials", "4", "--max-epochs", "3", "--name", "it", *options]) == 0
     return Path("runs/it")
+
+
+@pytest.fixture(scope="module")
+def finished(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a search that is done, for those who only read it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("finished"))
+        return search().absolute()
+
+
+@pytest.fixture
+def copied(finished: Path, elsewhere: Path) -> Path:
+    """A copy of it, to change."""
+    return Path(shutil.copytree(finished, "runs/it"))
 
 
 def validation_accuracy(folder: Path) -> float:
@@ -290,12 +305,8 @@ def test_a_time_budget_ends_the_search_and_keeps_what_was_reached(
     assert any(t.stopped_by == "time budget" for t in open_run("runs/it").finished)
 
 
-def test_the_report_lists_the_best_first(
-    cluster: Cluster, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = search()
-    capsys.readouterr()
-    assert main(report.app, [str(folder), "--top", "2"]) == 0
+def test_the_report_lists_the_best_first(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(report.app, [str(copied), "--top", "2"]) == 0
     shown = capsys.readouterr().out
     assert max(map(len, shown.splitlines())) <= 80
     values = [float(value) for value in re.findall(r"^ +\d+   (0\.\d{4})  epoch", shown, re.M)]
@@ -305,16 +316,15 @@ def test_the_report_lists_the_best_first(
 
 
 def test_the_report_of_a_search_that_was_killed_makes_its_table(
-    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+    copied: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = search()
-    table = (folder / "trials.csv").read_text()
-    (folder / "trials.csv").unlink()
-    assert main(report.app, [str(folder)]) == 0
-    assert (folder / "trials.csv").read_text() == table
+    table = (copied / "trials.csv").read_text()
+    (copied / "trials.csv").unlink()
+    assert main(report.app, [str(copied)]) == 0
+    assert (copied / "trials.csv").read_text() == table
     # Nobody asks whether an image's numbers are embedded.
     assert "param.num_embedding" in table
-    assert "embedding" not in capsys.readouterr().out + (folder / "report.html").read_text()
+    assert "embedding" not in capsys.readouterr().out + (copied / "report.html").read_text()
 
 
 def test_a_dry_run_prints_the_plan_and_writes_nothing(
@@ -473,7 +483,6 @@ def test_an_address_where_nothing_answers(
     assert "127.0.0.1:1" in shown
 
 
-def test_the_journal_is_valid_json_by_line(cluster: Cluster) -> None:
-    folder = search("--trials", "2")
-    for line in (folder / "study.journal").read_text().splitlines():
+def test_the_journal_is_valid_json_by_line(finished: Path) -> None:
+    for line in (finished / "study.journal").read_text().splitlines():
         json.loads(line)
