@@ -81,6 +81,7 @@ def write(folder: Path, trials: int, epochs: int) -> float:
             record.events.reported(trial.trial_id, [(epoch, value)])
         if number < trials:
             record.append(trial)
+        record.flush()
     record.close()
     return time.perf_counter() - started
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -87,12 +88,24 @@ class Ended:
 Event: TypeAlias = Asked | Reported | Saved | TriedAgain | TrainedOn | Planned | Ended
 
 
-class Events:
-    """Appends to the file ``path``."""
+def at_once(write: Callable[[], None]) -> None:
+    """The event is in the file when the method returns."""
+    write()
 
-    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
+
+class Events:
+    """Appends to the file ``path``. ``later`` is handed each write, to do it when there is time, in
+    their order."""
+
+    def __init__(
+        self,
+        path: Path,
+        clock: Callable[[], float] = time.time,
+        later: Callable[[Callable[[], None]], None] = at_once,
+    ) -> None:
         self._lines = Lines(path)
         self._clock = clock
+        self._later = later
 
     def asked(self, trial_id: str, config: Config, seed: int, repeat_of: str) -> None:
         again = {"repeat_of": repeat_of} if repeat_of else {}
@@ -122,9 +135,13 @@ class Events:
     def close(self) -> None:
         self._lines.close()
 
-    @patient
     def _add(self, kind: str, trial_id: str, **more: Any) -> None:
-        self._lines.append({"at": round(self._clock(), 3), kind: trial_id, **more})
+        entry = {"at": round(self._clock(), 3), kind: trial_id, **more}
+        self._later(partial(self._append, entry))
+
+    @patient
+    def _append(self, entry: Mapping[str, Any]) -> None:
+        self._lines.append(entry)
 
 
 def read_events(path: Path) -> list[Event]:

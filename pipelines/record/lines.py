@@ -1,7 +1,7 @@
 """Append-only files of JSON, a line for each thing that happened.
 
-The driver alone writes, and each line goes to the system in one piece as soon as it is made: a
-driver that is killed loses at most the line that it was writing.
+The driver alone writes, and each line goes to the system in one piece: of a driver that is killed
+while it writes, the last line alone may be cut short.
 
 Where a shared folder has the size of what another machine writes before it has the bytes, a reader
 sees NULs in their place, and so it stays where that machine loses its power. JSON has no NUL: what

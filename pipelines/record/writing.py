@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,12 @@ from search_spaces import SearchSpace
 
 class Record:
     """The finished trials of a search, or of the repeats after it, with what goes with them; of a
-    search that may go on what happened too, in its order."""
+    search that may go on what happened too, in its order.
+
+    Trials and events are written by :meth:`flush`, in their order: a process that waits to be told
+    what to train waits for no disk. A driver that is killed before it leaves the record of a moment
+    ago.
+    """
 
     def __init__(
         self,
@@ -36,7 +43,8 @@ class Record:
     ) -> None:
         """``before`` are the trials that the journal has already."""
         self.files = files
-        self.events = None if events is None else Events(events)
+        self._unwritten: deque[Callable[[], None]] = deque()
+        self.events = None if events is None else Events(events, later=self._unwritten.append)
         self._trials = {trial.trial_id: trial for trial in before}
         self._journal = Journal(journal, space, goals)
 
@@ -46,15 +54,24 @@ class Record:
         return list(self._trials.values())
 
     def append(self, trial: FinishedTrial) -> None:
-        """On disk when this returns. One that was cut short before, or is trained on, takes the
-        place of what it was."""
-        self._journal.append(trial)
+        """One that was cut short before, or is trained on, takes the place of what it was."""
+        self._unwritten.append(partial(self._journal.append, trial))
         self._trials.pop(trial.trial_id, None)
         self._trials[trial.trial_id] = trial
         if self.events is not None and not trial.cut_short:
             self.events.ended(trial.trial_id)
 
+    def flush(self) -> None:
+        """Everything is on disk when this returns. Raises ``StorageError`` where it cannot be; the
+        rest is then given up, for a line must not be missing between others."""
+        try:
+            while self._unwritten:
+                self._unwritten.popleft()()
+        finally:
+            self._unwritten.clear()
+
     def close(self) -> None:
+        self.flush()
         if self.events is not None:
             self.events.close()
 

@@ -169,3 +169,4 @@ def _note_longer(record: Record, before: Before, kept: KeptStates) -> None:
             record.events.trained_on(trial_id, kept.place(ended[trial_id]))
         if trial.planned:
             record.events.planned(trial_id, trial.planned)
+    record.flush()

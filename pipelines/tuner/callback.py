@@ -81,7 +81,9 @@ class StudyCallback(Callback):
         return {}
 
     def on_step_end(self, iteration: int, trials: list[Trial], **_: Any) -> None:
-        """Ray says so several times a second, whether something has happened or not."""
+        """Ray says so several times a second, whether something has happened or not; the process
+        that the step was about trains again."""
+        self._record.flush()
         self._live.step(self._paused(trials))
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
@@ -97,6 +99,7 @@ class StudyCallback(Callback):
             metrics = self._ledger.since_saved(trial_id)
             if self._record.events is not None and metrics:
                 self._record.events.saved(trial_id, self._place(trial.checkpoint.path), metrics)
+                self._record.flush()  # at once: Ray has deleted the one before
         self._ledger.saved(trial_id)
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
@@ -155,6 +158,7 @@ class StudyCallback(Callback):
     def on_experiment_end(self, trials: list[Trial], **_: Any) -> None:
         for ended in self._ledger.cut_short():
             self._conclude(ended)
+        self._record.flush()
 
     def _know(self, trial: Trial) -> str:
         """The record's name of what Ray's trial trains; it starts where that is new."""
@@ -205,6 +209,8 @@ class StudyCallback(Callback):
         if ended.keep_state and checkpoint is not None:
             self._kept.keep(trial, checkpoint)
         self._record.append(trial)
+        if ended.drop_states:
+            self._record.flush()  # as long as the trial is not recorded, they count
         for other in ended.drop_states:
             self._kept.drop(other)
         self._tell(trial)

@@ -49,6 +49,7 @@ def write_run(
         again = trial.trial_id in names  # it would take the place of the one before
         names.add(trial.trial_id)
         record.append(replace(trial, trial_id=f"{trial.trial_id}-{n}") if again else trial)
+    record.close()
     with working(files, "search", {}) as session:
         session.by = ended or ""
     if ended is None:

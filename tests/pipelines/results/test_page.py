@@ -146,6 +146,7 @@ def test_repeats_are_told_with_their_spread(tmp_path: Path) -> None:
     record = Record(files, files.repeats, SPACES["mlp"], Goals((Aim("value", "max"),)))
     for value in (0.4, 0.6):
         record.append(made([value], config=LENET, repeat_of="t", trial_id=str(value)))
+    record.close()
     table = section(report_page(open_run(folder)), "outcome").blocks[-1]
     assert isinstance(table, Table)
     assert list(table.rows[0][:3]) == ["0.5000", "0.1000", "2"]

@@ -11,8 +11,8 @@ import pytest
 
 from pipelines.record.events import Events
 from pipelines.record.files import RunFiles
+from pipelines.record.journal import Journal
 from pipelines.record.trials import REQUIREMENT, State
-from pipelines.record.writing import Record
 from pipelines.results.findings import Findings
 from pipelines.results.report import write_report
 from pipelines.results.run_page import report_page
@@ -112,7 +112,7 @@ def test_of_equal_scores_the_best_is_one_that_no_other_beats(tmp_path: Path) -> 
     assert one.best.trial_id == made[0].trial_id
 
 
-@pytest.mark.parametrize(("what", "step"), [((Events, "_add"), 6), ((Record, "append"), 1)])
+@pytest.mark.parametrize(("what", "step"), [((Events, "_append"), 6), ((Journal, "append"), 1)])
 def test_it_goes_on_as_if_it_had_not_been_killed(
     without_ray: None,
     tmp_path: Path,

@@ -15,6 +15,7 @@ from pipelines.record.files import RunFiles
 from pipelines.record.journal import Journal, load_journal
 from pipelines.record.sessions import KILLED
 from pipelines.record.trials import FinishedTrial, State, ranked
+from pipelines.record.writing import Record
 from pipelines.study.disk import disk_of
 from pipelines.study.left import nothing_left, searched
 from pipelines.study.repeats import run_repeats
@@ -132,6 +133,19 @@ def test_a_driver_killed_before_a_trial_that_has_ended_is_written(
     search(whole)
     for number in range(9):
         assert search_until(cut, monkeypatch, number, (Journal, "append"))
+        search(going_on(cut))
+        assert decisions(recorded(cut)) == decisions(recorded(whole)), number
+        shutil.rmtree(cut.folder)
+
+
+@pytest.mark.usefixtures("without_ray")
+def test_a_driver_killed_with_all_of_a_step_to_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, cut = (study(tmp_path / name, trials=9) for name in ("whole", "cut"))
+    search(whole)
+    for number in range(0, 40, 3):
+        assert search_until(cut, monkeypatch, number, (Record, "flush"))
         search(going_on(cut))
         assert decisions(recorded(cut)) == decisions(recorded(whole)), number
         shutil.rmtree(cut.folder)

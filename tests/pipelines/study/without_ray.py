@@ -128,10 +128,12 @@ class Tuner:
                 processes.append(new)
             if not processes:
                 break
+            self._callback.on_step_end(0, [])
             for process in list(processes):
                 if not self._step(process):
                     processes.remove(process)
                     self._searcher.on_trial_complete(process.trial_id)
+                self._callback.on_step_end(0, [])
                 if self._over():
                     break
         self._callback.on_experiment_end([])
@@ -185,11 +187,11 @@ def without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def killed_before(
-    monkeypatch: pytest.MonkeyPatch, number: int, what: tuple[type, str] = (Events, "_add")
+    monkeypatch: pytest.MonkeyPatch, number: int, what: tuple[type, str] = (Events, "_append")
 ) -> Iterator[None]:
     """The driver dies when it is about to do something for the ``number``-th time, counted from 0:
-    to note an event, where nothing else is given. The journal of finished trials is written before
-    its event, so that has the trial then."""
+    to write an event, where nothing else is given. The journal of finished trials is written before
+    its event, so that has the trial then. What the driver had still to write is lost."""
     left = number
     do = getattr(*what)
 
@@ -213,7 +215,7 @@ def search_until(
     study: Study,
     monkeypatch: pytest.MonkeyPatch,
     number: int,
-    what: tuple[type, str] = (Events, "_add"),
+    what: tuple[type, str] = (Events, "_append"),
 ) -> bool:
     """Whether the driver was killed before the search was over."""
     with killed_before(monkeypatch, number, what):
