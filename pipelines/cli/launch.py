@@ -103,7 +103,12 @@ def launch(study: Study, connected: Callable[[], Cluster], console: Console) -> 
 
 def _import_report() -> None:
     """In the background: while the last trials train, slots are idle."""
-    Thread(target=import_module, args=["pipelines.results.report"], daemon=True).start()
+
+    def do() -> None:
+        for module in ("pipelines.results.report", "sklearn.gaussian_process"):
+            import_module(module)
+
+    Thread(target=do, daemon=True).start()
 
 
 @contextmanager
