@@ -105,8 +105,9 @@ def _import_report() -> None:
     """In the background: while the last trials train, slots are idle."""
 
     def do() -> None:
-        for module in ("pipelines.results.report", "sklearn.gaussian_process"):
-            import_module(module)
+        import_module("pipelines.results.report")
+        import_module("sklearn.gaussian_process")  # of the surface of two parameters
+        import_module("pipelines.results.figures.axes").figure("", "").add_scatter()  # loads more
 
     Thread(target=do, daemon=True).start()
 

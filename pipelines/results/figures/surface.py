@@ -15,7 +15,7 @@ from search_spaces import Choice, Float, Int, SearchSpace
 from trainables.training.metrics import Metric
 
 LEAST_TRIALS = 10
-MOST_TRIALS = 300  # of which the process is made: its cost grows with the cube
+MOST_TRIALS = 200  # of which the process is made: its cost grows with the cube
 _CELLS = 40
 
 
