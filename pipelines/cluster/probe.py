@@ -39,8 +39,8 @@ def versions() -> dict[str, str]:
     """What must be the same on every node."""
     return {
         "python": platform.python_version(),
-        "ray": _version("ray"),
-        "project": f"{_version(PROJECT)} {_fingerprint()}",
+        "ray": version_of("ray"),
+        "project": f"{version_of(PROJECT)} {_fingerprint()}",
     }
 
 
@@ -99,7 +99,8 @@ def _reason(error: Exception) -> str:
     return " ".join(str(error).split()) or repr(error)
 
 
-def _version(package: str) -> str:
+def version_of(package: str) -> str:
+    """Of an installed package, or that it is not: a clone runs without."""
     try:
         return version(package)
     except PackageNotFoundError:

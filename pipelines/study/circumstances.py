@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-from importlib.metadata import version
 from pathlib import Path
 
 import trainables
+from pipelines.cluster.probe import version_of
 
 _PACKAGES = ("rangefinder", "ray", "optuna", "hyperopt", "torch", "scikit-learn", "numpy")
 
@@ -17,7 +17,7 @@ def versions() -> dict[str, str]:
     """Of Python, of the packages that search and train, and of the code that trains."""
     return {
         "python": platform.python_version(),
-        **{name: version(name) for name in _PACKAGES},
+        **{name: version_of(name) for name in _PACKAGES},
         "code of trainables": _digest(Path(trainables.__file__).parent),
     }
 
