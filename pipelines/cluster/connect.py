@@ -131,22 +131,6 @@ def nodes_of_config(config: dict[str, Any]) -> list[Node]:
     return head + workers[: config["max_workers"]]
 
 
-class Connecting:
-    """A cluster that is being connected to in a thread of its own."""
-
-    def __init__(self) -> None:
-        self.found: Future[Cluster] = Future()
-        self.done = threading.Event()
-
-    def __call__(self) -> Cluster:
-        """Waits for the cluster. Raises what :func:`connect` raises."""
-        return self.found.result()
-
-    def leave(self) -> None:
-        """Leave the cluster, or end it where it was started here, while this thread goes on."""
-        self.done.set()
-
-
 @contextmanager
 def connecting(
     address: str | None = None,
@@ -154,31 +138,33 @@ def connecting(
     dashboard: bool = True,
     modules: Sequence[str] = (),
     job: Mapping[str, str] | None = None,
-) -> Iterator[Connecting]:
+) -> Iterator[Callable[[], Cluster]]:
     """:func:`connect` in a thread of its own, while this one goes on: once Ray's processes are on
-    their way, for imports here would hold them up. The end of the block waits for the thread's."""
-    connected, launched = Connecting(), threading.Event()
-    connected.found.add_done_callback(lambda _: launched.set())
+    their way, for imports here would hold them up. What is yielded waits for the cluster, and
+    raises what ``connect`` raises."""
+    found: Future[Cluster] = Future()
+    launched, done = threading.Event(), threading.Event()
+    found.add_done_callback(lambda _: launched.set())
 
     def hold() -> None:
         try:
             with connect(
                 address, dashboard=dashboard, modules=modules, job=job, launched=launched.set
             ) as cluster:
-                connected.found.set_result(cluster)
-                connected.done.wait()  # Linux ends what a thread has started with the thread
+                found.set_result(cluster)
+                done.wait()  # Linux ends Ray's processes with the thread that started them
         except Exception as error:
-            if connected.found.done():
+            if found.done():
                 raise
-            connected.found.set_exception(error)
+            found.set_exception(error)
 
     thread = threading.Thread(target=hold, daemon=True)
     thread.start()
     try:
         launched.wait()
-        yield connected
+        yield found.result
     finally:
-        connected.leave()
+        done.set()
         thread.join()
 
 

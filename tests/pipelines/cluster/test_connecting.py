@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 import ray
@@ -35,22 +33,6 @@ def test_no_thread_is_left_where_nobody_asked_for_the_cluster(cluster: Cluster) 
         _ = 1 / 0
     assert threading.active_count() == before
     assert ray.is_initialized()
-
-
-def test_it_is_left_while_the_block_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    left = threading.Event()
-
-    @contextmanager
-    def connect(*_: object, **__: object) -> Iterator[Cluster]:
-        yield Cluster("", started_here=True)
-        left.set()
-
-    monkeypatch.setattr("pipelines.cluster.connect.connect", connect)
-    with connecting() as connected:
-        assert connected().started_here
-        assert not left.is_set()
-        connected.leave()
-        assert left.wait(30)
 
 
 def test_ray_that_does_not_start_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
