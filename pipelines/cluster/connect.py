@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import threading
@@ -201,7 +202,19 @@ def connect(
             if cluster.late_dashboard is not None:
                 cluster.late_dashboard.close()
             if not connected_before:
-                ray.shutdown()
+                _leave()
+
+
+def _leave() -> None:
+    """Nothing is collected meanwhile: Ray ends a process in which a thread frees the handle of an
+    actor, or a reference, while its core worker goes."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        ray.shutdown()
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _start(

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import gc
 import threading
 
 import pytest
 import ray
 
 from pipelines.cluster.address import ClusterError
-from pipelines.cluster.connect import Cluster, connecting
+from pipelines.cluster.connect import Cluster, connect, connecting
 
 
 def test_the_cluster_that_this_process_uses_stays_connected(cluster: Cluster) -> None:
@@ -33,6 +34,19 @@ def test_no_thread_is_left_where_nobody_asked_for_the_cluster(cluster: Cluster) 
         _ = 1 / 0
     assert threading.active_count() == before
     assert ray.is_initialized()
+
+
+def test_no_garbage_is_collected_while_ray_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    collects: list[bool] = []
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(
+        "pipelines.cluster.connect._join", lambda *_: Cluster("", started_here=True)
+    )
+    monkeypatch.setattr(ray, "shutdown", lambda: collects.append(gc.isenabled()))
+    with connect():
+        pass
+    assert collects == [False]
+    assert gc.isenabled()
 
 
 def test_ray_that_does_not_start_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
