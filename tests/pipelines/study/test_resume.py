@@ -126,26 +126,18 @@ def test_a_driver_killed_anywhere_changes_nothing(
 
 
 @pytest.mark.usefixtures("without_ray")
-def test_a_driver_killed_before_a_trial_that_has_ended_is_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("what", "moments"),
+    [((Journal, "append"), range(9)), ((Record, "flush"), range(0, 40, 3))],
+    ids=["a trial that has ended", "all of a step"],
+)
+def test_a_driver_killed_before_it_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: tuple[type, str], moments: range
 ) -> None:
     whole, cut = (study(tmp_path / name, trials=9) for name in ("whole", "cut"))
     search(whole)
-    for number in range(9):
-        assert search_until(cut, monkeypatch, number, (Journal, "append"))
-        search(going_on(cut))
-        assert decisions(recorded(cut)) == decisions(recorded(whole)), number
-        shutil.rmtree(cut.folder)
-
-
-@pytest.mark.usefixtures("without_ray")
-def test_a_driver_killed_with_all_of_a_step_to_write(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole, cut = (study(tmp_path / name, trials=9) for name in ("whole", "cut"))
-    search(whole)
-    for number in range(0, 40, 3):
-        assert search_until(cut, monkeypatch, number, (Record, "flush"))
+    for number in moments:
+        assert search_until(cut, monkeypatch, number, what)
         search(going_on(cut))
         assert decisions(recorded(cut)) == decisions(recorded(whole)), number
         shutil.rmtree(cut.folder)
