@@ -102,12 +102,13 @@ def launch(study: Study, connected: Callable[[], Cluster], console: Console) -> 
 
 
 def _import_report() -> None:
-    """In the background: while the last trials train, slots are idle."""
+    """And what it loads with its first figure. In the background: while the last trials train,
+    slots are idle."""
 
     def do() -> None:
         import_module("pipelines.results.report")
         import_module("sklearn.gaussian_process")  # of the surface of two parameters
-        import_module("pipelines.results.figures.axes").figure("", "").add_scatter()  # loads more
+        import_module("pipelines.results.figures.axes").figure("", "").add_scatter()
 
     Thread(target=do, daemon=True).start()
 

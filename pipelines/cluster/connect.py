@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import threading
@@ -20,6 +19,7 @@ from ray._private.services import get_ray_address_from_environment
 from ray.exceptions import RayError
 
 from pipelines.cluster.address import ClusterError, TokenError, knock
+from pipelines.cluster.garbage import uncollected
 from pipelines.cluster.local_ray import LOCAL as LOCAL
 from pipelines.cluster.local_ray import LateDashboard, start
 from pipelines.cluster.quiet import init
@@ -202,19 +202,8 @@ def connect(
             if cluster.late_dashboard is not None:
                 cluster.late_dashboard.close()
             if not connected_before:
-                _leave()
-
-
-def _leave() -> None:
-    """Nothing is collected meanwhile: Ray ends a process in which a thread frees the handle of an
-    actor, or a reference, while its core worker goes."""
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        ray.shutdown()
-    finally:
-        if collects:
-            gc.enable()
+                with uncollected():  # Ray ends a process that frees a handle while it shuts down
+                    ray.shutdown()
 
 
 def _start(

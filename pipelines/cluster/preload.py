@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 
+from pipelines.cluster.garbage import uncollected
+
 _TURN = 0.0002  # seconds
 MODULES = "RANGEFINDER_PRELOAD"  # their names, with commas
 
@@ -21,15 +23,13 @@ MODULES = "RANGEFINDER_PRELOAD"  # their names, with commas
 def importing() -> Iterator[None]:
     """Inside, nothing is collected, and a thread that waits for the interpreter gets it soon: Ray,
     which starts meanwhile in one, lets it go hundreds of times."""
-    was_on, interval = gc.isenabled(), sys.getswitchinterval()
-    gc.disable()
+    interval = sys.getswitchinterval()
     sys.setswitchinterval(_TURN)
     try:
-        yield
+        with uncollected():
+            yield
     finally:
         sys.setswitchinterval(interval)
-        if was_on:
-            gc.enable()
 
 
 if names := os.environ.pop(MODULES, ""):

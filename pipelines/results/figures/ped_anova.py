@@ -32,9 +32,8 @@ class _Parameter(NamedTuple):
 
     trials: NDArray[np.int64]  # (n,): those that have it
     cells: NDArray[np.int64]  # (n,): of the grid, in which their values lie
-    size: int  # of the grid
     ordered: bool
-    density: _Density  # (size,): of all
+    density: _Density  # of all: for each cell of the grid
 
 
 class PedAnova:
@@ -50,7 +49,7 @@ class PedAnova:
             cells, size = _on_grid([configs[number][name] for number in trials], domain)
             ordered = not isinstance(domain, Choice)
             density = _density(np.bincount(cells, minlength=size), ordered=ordered)
-            self._parameters[name] = _Parameter(np.array(trials), cells, size, ordered, density)
+            self._parameters[name] = _Parameter(np.array(trials), cells, ordered, density)
 
     def importances(self, best: NDArray[np.bool_]) -> dict[str, float]:
         """Of each parameter, for being among the ``best``: shape (n trials,), at least one True.
@@ -61,7 +60,8 @@ class PedAnova:
         cells = parameter.cells[best[parameter.trials]]
         if not len(cells):
             return 0.0
-        density = _density(np.bincount(cells, minlength=parameter.size), ordered=parameter.ordered)
+        counts = np.bincount(cells, minlength=len(parameter.density))
+        density = _density(counts, ordered=parameter.ordered)
         divergence = parameter.density @ (density / parameter.density - 1) ** 2  # Pearson's
         of_best, of_all = len(cells) / best.sum(), len(parameter.trials) / self._n
         return float(of_best**2 / of_all * divergence)
