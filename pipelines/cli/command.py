@@ -51,7 +51,7 @@ def main(app: App, arguments: Sequence[str] | None = None) -> int:
     A ``ValueError`` or a usage error is the user's: one line on stderr, exit code 2.
     """
     options = Options()
-    app.config = (options.read,)
+    config, app.config = app.config, (options.read,)
     try:
         code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
         if sys.stdout is not None:
@@ -75,6 +75,8 @@ def main(app: App, arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return EXIT_CODES["interrupt"]
+    finally:
+        app.config = config  # `rangefinder` may call this command next, with its own
     return int(code or 0)
 
 
