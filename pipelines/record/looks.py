@@ -39,6 +39,8 @@ class Look:
     """Of each config in their mean prediction; none where all count the same."""
     diverged: tuple[int, ...] = ()
     """Seeds with which a training diverged: left out."""
+    unsound: tuple[int, ...] = ()
+    """Trials of which a training diverged: left out of the ensemble."""
     among: int | None = None
     """The ensemble was selected among so many best configs; None where all were taken."""
 
@@ -53,11 +55,13 @@ class Look:
 
     @property
     def left_out(self) -> str:
-        """In words, which seeds are; empty where none is."""
-        if not self.diverged:
+        """In words, which trials or seeds are; empty where none is."""
+        numbers = self.unsound or self.diverged
+        if not numbers:
             return ""
-        which = " and ".join(map(str, self.diverged))
-        return f"with seed{'s' * (len(self.diverged) > 1)} {which} a training diverged: left out"
+        one = "of trial" if self.unsound else "with seed"
+        which = f"{one}{'s' * (len(numbers) > 1)} {' and '.join(map(str, numbers))}"
+        return f"{which} a training diverged: left out"
 
     def searched(self, metric: str) -> str:
         """The name here of ``metric``, a search's; of another where it was not measured."""

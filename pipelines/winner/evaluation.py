@@ -49,16 +49,18 @@ def evaluate(
     """
     data = all_but_test(run)
     repeated = train_again(run, data, candidates, unused_seeds(run, n_seeds), done)
-    ensembles, weights = list(repeated.networks.values()), [c.weight for c in candidates]
+    taken, ensembles = repeated.candidates, list(repeated.networks.values())
+    weights = [c.weight for c in taken]
     look = Look(
         when=round(time.time(), 3),
-        trials=tuple(c.number for c in candidates),
-        configs=tuple(dict(c.trial.config) for c in candidates),
-        epochs=tuple(c.epochs for c in candidates),
+        trials=tuple(c.number for c in taken),
+        configs=tuple(dict(c.trial.config) for c in taken),
+        epochs=tuple(c.epochs for c in taken),
         weights=tuple(weights),
         among=among,
         seeds=repeated.seeds,
         diverged=repeated.diverged,
+        unsound=repeated.unsound,
         trained_on=len(data.x_train),
         **_judged(data, load_test_rows(run.spec), ensembles, weights),
     )

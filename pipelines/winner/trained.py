@@ -53,9 +53,9 @@ def trained_together(
     data = all_but_test(run)
     repeated = train_again(run, data, candidates, unused_seeds(run, n_seeds), done)
     networks = [network for ensemble in repeated.networks.values() for network in ensemble]
-    weights = [c.weight for c in candidates] * len(repeated.seeds)
+    weights = [c.weight for c in repeated.candidates] * len(repeated.seeds)
     model = networks[0] if len(networks) == 1 else Ensemble(networks, data.task, weights).eval()
-    return Trained(model, data, _ALL, tuple(candidates), repeated.seeds)
+    return Trained(model, data, _ALL, repeated.candidates, repeated.seeds)
 
 
 def trained_alone(run: Run, chosen: Candidate | None = None) -> Trained:

@@ -75,10 +75,16 @@ def unused_seeds(run: Run, n: int) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class Repeated:
-    """The networks of some candidates, by the seed that they were trained with."""
+    """The networks of some candidates, by the seed that they were trained with.
 
-    networks: Mapping[int, Sequence[nn.Module]]
-    diverged: tuple[int, ...]  # seeds with which one of them diverged: left out
+    An ensemble loses a trial whose training diverged with some seed; a single trial, or where none
+    would be left, loses the seed.
+    """
+
+    candidates: tuple[Candidate, ...]
+    networks: Mapping[int, Sequence[nn.Module]]  # of each seed one for each candidate
+    diverged: tuple[int, ...]  # the seeds that are left out
+    unsound: tuple[int, ...]  # the numbers of the trials that are left out
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -104,24 +110,23 @@ def train_again(
         for c in candidates
     ]
     models = iter(train_all(run, data, trainings, done))
-    trained = {seed: [next(models) for _ in candidates] for seed in seeds}
-    sound = {
-        seed: [model for model in found if model is not None]
-        for seed, found in trained.items()
-        if None not in found
-    }
-    if not sound:
-        at_fault = {
-            c.number
-            for found in trained.values()
-            for c, model in zip(candidates, found, strict=True)
-            if model is None
-        }
-        which = ", ".join(map(str, sorted(at_fault)))
+    trained = {(seed, c.number): next(models) for seed in seeds for c in candidates}
+    unsound = {number for (_, number), model in trained.items() if model is None}
+    if len(unsound) == len(candidates):
+        unsound.clear()
+    kept = tuple(c for c in candidates if c.number not in unsound)
+    networks = {}
+    for seed in seeds:
+        sound = [model for c in kept if (model := trained[seed, c.number]) is not None]
+        if len(sound) == len(kept):
+            networks[seed] = sound
+    if not networks:
+        which = ", ".join(str(number) for number in sorted(c.number for c in candidates))
         raise ValueError(
             f"with every seed a training of trial {which} diverged: choose another `trial`"
         )
-    return Repeated(sound, tuple(seed for seed in seeds if seed not in sound))
+    diverged = tuple(seed for seed in seeds if seed not in networks)
+    return Repeated(kept, networks, diverged, tuple(sorted(unsound)))
 
 
 def train_all(

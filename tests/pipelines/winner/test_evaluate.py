@@ -26,6 +26,7 @@ from pipelines.winner.settings import Chosen
 from pipelines.winner.training import train_all
 from tests.pipelines.recorded import write_run
 from trainables.data.datasets import TestData, load, load_test
+from trainables.networks import ensemble
 from trainables.training.metrics import metrics_of
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
@@ -143,6 +144,39 @@ def test_a_seed_with_which_a_training_diverges_is_left_out_and_named(
     assert main(evaluate.app, [str(folder), "--seeds", "3", "--again"]) == 2
     assert "with every seed a training of trial 1 diverged" in capsys.readouterr().err
     assert len(open_run(folder).looks) == 1
+
+
+def test_an_ensemble_loses_the_trial_whose_training_diverged(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = searched()
+    numbers = [c.number for c in chosen_of(open_run(folder), Chosen(ensemble=3))]
+    lost, *others = numbers
+    diverging = {lost}
+
+    def some_diverge(run: Run, data: Any, trainings: Any, done: Any) -> list[Any]:
+        models = train_all(run, data, trainings, done)
+        unsound = [dict(run.finished[number].config) for number in diverging]
+        pairs = zip(trainings, models, strict=True)
+        return [None if t.seed == 1 and dict(t.config) in unsound else m for t, m in pairs]
+
+    monkeypatch.setattr(training, "train_all", some_diverge)
+    monkeypatch.setattr(ensemble, "select", lambda outputs, task, loss: [3, 2, 1])
+    options = ["--ensemble", "3", "--seeds", "2"]
+    assert main(evaluate.app, [str(folder), *options]) == 0
+    told = f"of trial {lost} a training diverged: left out"
+    assert f"diverged  {told}" in capsys.readouterr().out
+    assert told[1:] in (folder / "report.html").read_text()
+    (look,) = open_run(folder).looks
+    assert (list(look.trials), look.weights, look.seeds) == (others, (2, 1), (1, 2))
+    assert main(export.app, [str(folder), "model", *options]) == 0
+    about = load_model("model").about
+    assert [member["trial"] for member in about["trials"]] == others
+    assert about["test"]["together"] == look.together
+    diverging |= set(others)  # none would be left: the seed is left out
+    assert main(evaluate.app, [str(folder), *options, "--again"]) == 0
+    look = open_run(folder).looks[-1]
+    assert (list(look.trials), look.seeds, look.diverged) == (numbers, (2,), (1,))
 
 
 @pytest.mark.parametrize(
