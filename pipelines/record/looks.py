@@ -61,7 +61,7 @@ class Look:
             return ""
         one = "of trial" if self.unsound else "with seed"
         which = f"{one}{'s' * (len(numbers) > 1)} {' and '.join(map(str, numbers))}"
-        return f"{which} a training diverged: left out"
+        return f"a training {which} diverged: left out"
 
     def searched(self, metric: str) -> str:
         """The name here of ``metric``, a search's; of another where it was not measured."""

@@ -129,7 +129,7 @@ def test_a_seed_with_which_a_training_diverges_is_left_out_and_named(
 
     monkeypatch.setattr(training, "train_all", some_diverge)
     assert main(evaluate.app, [str(folder), "--seeds", "3"]) == 0
-    told = "with seed 2 a training diverged: left out"
+    told = "a training with seed 2 diverged: left out"
     assert f"diverged  {told}" in capsys.readouterr().out
     (look,) = open_run(folder).looks
     assert (look.seeds, look.diverged, look.n_networks) == ((1, 3), (2,), 2)
@@ -164,7 +164,7 @@ def test_an_ensemble_loses_the_trial_whose_training_diverged(
     monkeypatch.setattr(ensemble, "select", lambda outputs, task, loss: [3, 2, 1])
     options = ["--ensemble", "3", "--seeds", "2"]
     assert main(evaluate.app, [str(folder), *options]) == 0
-    told = f"of trial {lost} a training diverged: left out"
+    told = f"a training of trial {lost} diverged: left out"
     assert f"diverged  {told}" in capsys.readouterr().out
     assert told[1:] in (folder / "report.html").read_text()
     (look,) = open_run(folder).looks
