@@ -112,7 +112,7 @@ def train_again(
     models = iter(train_all(run, data, trainings, done))
     trained = {(seed, c.number): next(models) for seed in seeds for c in candidates}
     unsound = {number for (_, number), model in trained.items() if model is None}
-    if len(unsound) == len(candidates):
+    if len(unsound) == len(candidates):  # none would be left: see Repeated
         unsound.clear()
     kept = tuple(c for c in candidates if c.number not in unsound)
     networks = {}
