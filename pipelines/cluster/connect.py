@@ -54,6 +54,10 @@ class Cluster:
     started_here: bool
     late_dashboard: LateDashboard | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Ray copies it along with what it reserves for a trial; a dashboard stays where it is."""
+        return {**vars(self), "late_dashboard": None}
+
     def open_dashboard(
         self,
         say: Callable[[str], None],

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,7 @@ pytestmark = [
     pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU that CUDA works on"),
 ]
 K = 4
+RUN = [sys.executable, str(Path(run.__file__))]
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +139,15 @@ def test_a_trial_out_of_memory_is_tried_again_and_its_neighbours_go_on(
     assert {t.state for t in trials} == {State.COMPLETE}
     assert {(t.gpus, float(t.config["x"]) > 0.5) for t in trials} == {(0.25, False), (0.5, True)}
     assert {cause for cause, _ in witness.again} == {Cause.OUT_OF_MEMORY}
+
+
+def test_a_command_that_starts_ray_itself_shares_the_gpu(elsewhere: Path) -> None:
+    options = "--model cnn --trials 8 --max-epochs 2 --address local --name it --no-baseline"
+    subprocess.run([*RUN, *options.split(), "--gpus-per-trial", "1/4"], check=True)
+    trials = open_run("runs/it").finished
+    assert len(trials) == 8
+    assert {t.gpus for t in trials} == {0.25}
+    assert not any(t.state is State.FAIL for t in trials)
 
 
 @pytest.mark.usefixtures("elsewhere")

@@ -14,6 +14,7 @@ import torch
 import pipelines.study.run_study as running_a_study
 from pipelines.cli.share_lines import share_lines
 from pipelines.cluster.connect import Cluster
+from pipelines.cluster.local_ray import LateDashboard
 from pipelines.cluster.sharing import mps_by_node
 from pipelines.record.files import RunFiles
 from pipelines.record.journal import load_journal
@@ -75,6 +76,14 @@ def test_a_trial_out_of_memory_gets_twice_the_share_once(
     assert shares == {(0.25, 0.25, False), (0.5, 0.5, True)}
     assert {cause for cause, _ in witness.again} == {Cause.OUT_OF_MEMORY}
     assert [(t.config, t.value) for t in told] == [(t.config, t.config["x"]) for t in trials]
+
+
+def test_trials_share_a_gpu_of_a_ray_whose_dashboard_starts_late(
+    cluster: Cluster, folder: Path
+) -> None:
+    here = Cluster("", started_here=True, late_dashboard=LateDashboard({}))
+    study(here, folder, memory_is_short, trials=2, cpus_per_trial=0.25, gpus_per_trial=0.5)
+    assert [t.gpus for t in load_journal(RunFiles(folder).journal)] == [0.5, 0.5]
 
 
 def memory_is_always_short(config: dict[str, Any], data: TrialData, **_: Any) -> Iterator[Any]:
