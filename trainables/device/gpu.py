@@ -42,6 +42,12 @@ def share_bytes(share: float, total: int) -> int:
     return left
 
 
+def is_used() -> bool:
+    """Whether this process has used CUDA."""
+    torch = sys.modules.get("torch")
+    return torch is not None and torch.cuda.is_initialized()
+
+
 def release() -> int:
     """Gives memory in which no tensor lies back to the GPU.
 
@@ -49,9 +55,10 @@ def release() -> int:
         Bytes that this process still holds; 0 where they are no more than libraries' workspaces,
         and where it has not used CUDA.
     """
-    torch = sys.modules.get("torch")
-    if torch is None or not torch.cuda.is_initialized():
+    if not is_used():
         return 0
+    import torch
+
     torch.cuda.empty_cache()
     if torch.cuda.memory_reserved() > WORKSPACES:
         gc.collect()  # only now: it takes longer than a short trial

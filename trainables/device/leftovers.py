@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from trainables.device import gpu
 from trainables.device.step_memory import format_bytes
 
 MOST_GROWTH = 2**30  # bytes of a process, from its first training on
@@ -31,9 +32,13 @@ class Memory:
         pages = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         self._most = min(MOST_GROWTH, _PART * share * pages)
         self._before = _own_memory()
+        self._on_gpu = gpu.is_used()
 
     def growth(self) -> str:
         """By how much it has grown, where that is too much, and where cleaning up does not help."""
+        if gpu.is_used() and not self._on_gpu:
+            # What CUDA's libraries take, half a gigabyte, stays taken: it counts as before.
+            self._before, self._on_gpu = max(self._before, _own_memory()), True
         if _peak() <= self._before + self._most:  # what is asked for fast
             return ""
         if (grown := _own_memory() - self._before) > self._most:

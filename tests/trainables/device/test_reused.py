@@ -175,6 +175,22 @@ assert memory.growth() == "", memory.growth()
     assert done.stderr == ""
 
 
+def test_memory_that_comes_with_cuda_is_no_growth_and_what_comes_after_it_is() -> None:
+    code = """
+import numpy as np
+from trainables.device import gpu, leftovers
+leftovers.MOST_GROWTH = 100 * 2**20
+memory = leftovers.Memory(1.0)
+libraries = [np.ones(2**17) for _ in range(150)]
+gpu.is_used = lambda: True
+assert memory.growth() == "", memory.growth()
+leaked = [np.ones(2**17) for _ in range(150)]
+assert memory.growth().startswith("its memory had grown by 15"), memory.growth()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr == ""
+
+
 @in_a_new_process
 def test_a_thread_at_work_is_said_and_one_that_waits_is_not() -> None:
     workers, stop = Workers(), threading.Event()
