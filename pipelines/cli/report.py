@@ -10,7 +10,7 @@ from pipelines.cli.summary import baseline_lines, front_lines, repeats_lines, re
 from pipelines.cli.text import Terminal, format_config, print_plain, shown, wrapped
 from pipelines.cli.visible import visible
 from pipelines.record.front import ranked_by
-from pipelines.record.looks import Look
+from pipelines.results.promised import promised
 from pipelines.study.finish import write_table
 from pipelines.study.repeats import by_config
 from pipelines.study.runs import Run, open_run
@@ -57,19 +57,9 @@ def look_lines(run: Run) -> Iterator[str]:
     if look.baselines:
         told = [f"{model} {found[name]:.4f}" for model, found in look.baselines.items()]
         yield f"baseline  {name} of {', '.join(told)}"
-    yield f"search    {run.metric} {_promised(run, look)}: so it flatters"
+    yield f"search    {run.metric} {promised(run, look)}: so it flatters"
     if number > 1:
         yield f"looks     {number} at this test set: what is chosen by what it shows is tuned on it"
-
-
-def _promised(run: Run, look: Look) -> str:
-    """What the search had found on validation."""
-    tested = run.finished[look.trials[0]]
-    if len(look.trials) == 1 and run.best is not None and tested.value != run.best.value:
-        return f"{tested.value:.4f} on validation, the best epoch of trial {look.trials[0]}"
-    best = tested if run.best is None else run.best
-    of = f"the best of {len(run.finished)} trials and of their epochs"
-    return f"{best.value:.4f} on validation, {of}"
 
 
 def print_comparison(folders: Sequence[Path], output: Path) -> None:

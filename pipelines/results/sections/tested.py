@@ -10,6 +10,7 @@ from pipelines.results import wording
 from pipelines.results.figures.tested import confusion_figure, residuals_figure
 from pipelines.results.findings import Findings
 from pipelines.results.page.model import Block, Drawing, Section, Table, Words
+from pipelines.results.promised import promised
 
 
 def tested(found: Findings) -> Section | None:
@@ -41,19 +42,20 @@ def _blocks(found: Findings, look: Look) -> Iterator[Block]:
     n, among = len(look.trials), look.among or len(look.trials)
     who = f"trial {look.trials[0]}" if n == 1 else f"an ensemble of trials {_listed(look)}"
     epochs = wording.listed([str(e) for e in dict.fromkeys(look.epochs)])
+    how = ": mean and standard deviation over the seeds" if len(look.seeds) > 1 else ""
     yield Words(
         f"{who[0].upper()}{who[1:]} was trained again on train and validation together "
         f"({look.trained_on} samples), for as many epochs as did best in the search ({epochs}) and "
         f"with {wording.count(len(look.seeds), 'seed')}; then the test set was read "
-        f"({look.samples} samples). Mean and standard deviation over the seeds:"
+        f"({look.samples} samples){how}."
     )
-    several = len(look.seeds) > 1 and bool(look.together)
+    several, single = len(look.seeds) > 1 and bool(look.together), n == 1
     yield Table(
         [
             "metric",
             "test",
             *([f"test: all {look.n_networks} together"] * several),
-            "validation, in the search",
+            *(["validation, in the search"] * single),
             *(f"test: {m}" for m in look.baselines),
         ],
         [
@@ -61,15 +63,14 @@ def _blocks(found: Findings, look: Look) -> Iterator[Block]:
                 name,
                 look.told(name).replace("+-", "±"),
                 *([f"{look.together.get(name, math.nan):.4f}"] * several),
-                _promised(found, look, name),
+                *([_on_validation(found, look, name)] * single),
                 *(f"{scores[name]:.4f}" for scores in look.baselines.values()),
             ]
             for name in look.values
         ],
     )
     yield Words(
-        "The score on validation is the best of all trials and of their epochs, so it flatters.",
-        "note",
+        f"The search had {found.score} {promised(found.run, look)}: so it flatters.", "note"
     )
     if look.left_out:
         yield Words(f"{look.left_out[0].upper()}{look.left_out[1:]}.", "warning")
@@ -93,8 +94,6 @@ def _listed(look: Look) -> str:
     return wording.listed([f"{n} ({w / total:.0%})" for n, w in look.members.items()])
 
 
-def _promised(found: Findings, look: Look, name: str) -> str:
-    if len(look.trials) > 1:
-        return ""
+def _on_validation(found: Findings, look: Look, name: str) -> str:
     value = found.trials[look.trials[0]].metrics.get(f"val_{name.removeprefix('test_')}")
     return "" if value is None else f"{value:.4f}"

@@ -18,6 +18,7 @@ from pipelines.cli.report import look_lines
 from pipelines.cluster.connect import Cluster
 from pipelines.record.looks import Look, add_look, read_looks
 from pipelines.record.trials import FinishedTrial, State
+from pipelines.results.page.model import Table, Words
 from pipelines.results.run_page import report_page
 from pipelines.study.runs import Run, open_run
 from pipelines.winner import evaluation, training
@@ -329,4 +330,13 @@ def test_what_the_search_had_promised_is_of_what_was_tested(
     values = {"test_accuracy": [0.5]}
     look = Look(1.0, trials, (CONFIG,) * n, (2,) * n, (1,), 9, 4, values, ((1, 1), (0.5, 1)))
     add_look(folder / "evaluation.json", look)
-    assert f"search    val_accuracy {told}: so it flatters" in list(look_lines(open_run(folder)))
+    run = open_run(folder)
+    assert f"search    val_accuracy {told}: so it flatters" in list(look_lines(run))
+    tested = report_page(run).sections[1]
+    words = [block.text for block in tested.blocks if isinstance(block, Words)]
+    assert f"The search had val_accuracy {told}: so it flatters." in words
+    assert "deviation" not in words[0]  # with one seed
+    (table,) = (block for block in tested.blocks if isinstance(block, Table))
+    beside = ["validation, in the search"] if n == 1 else []
+    assert table.head == ["metric", "test", *beside]
+    assert {len(row) for row in table.rows} == {len(table.head)}
