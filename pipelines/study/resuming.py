@@ -60,7 +60,7 @@ def resume(
         ValueError: for a run that cannot go on, and for what is other than before and may not be.
     """
     run = open_run(folder)
-    spec = run.spec_in_place if spec is None else spec
+    spec = run.spec_in_place if spec is None else run.placed(spec)
     changes = changed(run.spec_in_place, spec)
     check_changes(run, changes)
     if SCHEDULERS[spec.stopping.scheduler].pauses:

@@ -91,8 +91,14 @@ class Run:
     @property
     def spec_in_place(self) -> StudySpec:
         """The settings with the place where the run lies, wherever it was made."""
+        return self.placed(self.spec)
+
+    def placed(self, spec: StudySpec) -> StudySpec:
+        """``spec`` with the place where the run lies, if it has the place of the record."""
+        if (spec.run.name, spec.run.runs_dir) != (self.spec.run.name, self.spec.run.runs_dir):
+            return spec
         folder = self.files.folder.absolute()
-        return self.spec.but(run={"name": folder.name, "runs_dir": folder.parent})
+        return spec.but(run={"name": folder.name, "runs_dir": folder.parent})
 
     @cached_property
     def space(self) -> SearchSpace:

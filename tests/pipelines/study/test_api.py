@@ -73,6 +73,22 @@ def test_an_own_function_and_space_need_no_file(cluster: Cluster, elsewhere: Pat
     assert printed == {trial.trial_id: said[trial.epochs - 1] for trial in run.finished}
 
 
+def test_a_run_goes_on_with_its_own_settings_changed_wherever_it_lies(
+    cluster: Cluster, elsewhere: Path
+) -> None:
+    settings = spec_of(data="wine", metric="val_loss", trials=2, max_epochs=2, algo="random")
+    own: dict[str, Any] = {"trainable": squares, "space": SPACE, "quiet": True}
+    run = search(settings, **own)
+    more = search(run.spec.but(budget={"trials": 3}), resume=run.files.folder, **own)
+    assert len(more.finished) == 3
+    moved = run.files.folder.rename("moved")
+    more = search(open_run(moved).spec.but(budget={"trials": 4}), resume=moved, **own)
+    assert len(more.finished) == 4
+    assert more.files.folder == moved.absolute()
+    with pytest.raises(ValueError, match="cannot go on with `name=other`"):
+        search(more.spec.but(run={"name": "other"}), resume=moved, **own)
+
+
 def test_quiet_is_quiet(
     cluster: Cluster, elsewhere: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
