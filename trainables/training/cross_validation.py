@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -46,7 +47,8 @@ class Lockstep(Iterator["tuple[dict[str, Any], nn.Module | None]"]):
     """Each item is one epoch of every training; it ends where the first of them ends.
 
     A metric is its mean over the folds; one that is called ``val_...`` has its sample standard
-    deviation beside it, as ``val_..._std``. Where one fold has diverged, the config has.
+    deviation beside it, as ``val_..._std``. Where one fold has diverged, the config has, and
+    where a number of one fold is not finite, the mean is not either.
     """
 
     def __init__(self, trainings: Sequence[Epochs]) -> None:
@@ -86,7 +88,21 @@ def summarise(folds: Sequence[Metrics]) -> dict[str, Any]:
         elif name == "seconds":
             summary[name] = sum(values)
         else:
-            summary[name] = statistics.fmean(values)
+            summary[name] = _mean(values)
         if name.startswith("val_"):
-            summary[f"{name}_std"] = statistics.stdev(values)
+            summary[f"{name}_std"] = _deviation(values)
     return summary
+
+
+def _mean(values: Sequence[float]) -> float:
+    """NaN or infinite where one of them is."""
+    return statistics.fmean(values) if _all_finite(values) else sum(values) / len(values)
+
+
+def _deviation(values: Sequence[float]) -> float:
+    """Of a sample; NaN where one of them is not finite."""
+    return statistics.stdev(values) if _all_finite(values) else math.nan
+
+
+def _all_finite(values: Sequence[float]) -> bool:
+    return math.isfinite(sum(values))  # so is every one of them, and what fmean adds up

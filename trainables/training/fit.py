@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,7 +16,7 @@ from trainables.training.config import TrainingConfig
 from trainables.training.guard import DivergenceGuard
 from trainables.training.inputs import inputs_on
 from trainables.training.metrics import DIVERGED_LOSS
-from trainables.training.objective import Scores, objective_of
+from trainables.training.objective import BY_CHANCE, Scores, objective_of, worst_by_chance
 from trainables.training.optimizers import make_optimizer, set_rates, step
 from trainables.training.passes import make_passes
 from trainables.training.schedules import make_schedule
@@ -124,7 +125,10 @@ class Training(Iterator[EpochMetrics]):
         self._shuffling = torch.Generator().manual_seed(seed)
         self._epoch = 0
         self._step = 0
-        self._guard = DivergenceGuard(self._objective.limit, device)
+        worst = worst_by_chance(data, data.y_train, config.batch_size)
+        self._guard = DivergenceGuard(partial(self._objective.limit, by_chance=worst), device)
+        worst = worst_by_chance(data, data.y_val, len(data.y_val))
+        self._val_limit = max(DIVERGED_LOSS, BY_CHANCE * worst)
         self._rates = (0.0, 0.0)  # of the latest step
         self._diverged = False
 
@@ -223,4 +227,4 @@ class Training(Iterator[EpochMetrics]):
         scores = self._objective.judge(outputs, self._y_val)
         # Not the limit of the training loss: early running means of batch normalisation can make
         # one validation bad in a training that recovers.
-        return scores if scores.loss < DIVERGED_LOSS else None
+        return scores if scores.loss < self._val_limit else None

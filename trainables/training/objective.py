@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 # MLPs on digits, wine and diabetes, at learning rates from 0.01 to 1, this stops 34 of the 42 that
 # learnt nothing and 3 of the 78 that learnt something; 20 would stop 37 and 11.
 EXPLOSION = 100.0
+# But never below this many times what a batch can lose by chance: one huge target of a regression,
+# or a few samples of a rare class, and a batch is hundreds of times as bad as the mean.
+BY_CHANCE = 4.0
 
 
 class Scores(NamedTuple):
@@ -80,10 +83,22 @@ class Objective:
         loss, *values = torch.stack(found).tolist()  # one wait for the device
         return Scores(loss, dict(zip(names, values, strict=True)))
 
-    def limit(self, first_loss: float) -> float:
-        """The loss from which a training has diverged, given that of its first batch."""
+    def limit(self, first_loss: float, by_chance: float) -> float:
+        """The loss from which a training has diverged, given that of its first batch, and what
+        :func:`worst_by_chance` says of its batches."""
         # The known number goes first: max() keeps it where the other is NaN.
-        return min(DIVERGED_LOSS, EXPLOSION * max(self.chance_loss, first_loss))
+        limit = min(DIVERGED_LOSS, EXPLOSION * max(self.chance_loss, first_loss))
+        return max(limit, BY_CHANCE * by_chance)
+
+
+def worst_by_chance(data: TrialData, targets: np.ndarray, n: int) -> float:
+    """The largest loss of ``n`` of ``targets`` (n_samples,) for a model that knows the distribution
+    of the train targets and nothing else."""
+    if data.task == "classification":
+        return -float(np.log(data.class_shares.min()))
+    squares = np.square(targets, dtype=float)
+    n = min(n, len(squares))
+    return float(np.partition(squares, -n)[-n:].mean())
 
 
 def objective_of(data: TrialData, label_smoothing: float = 0.0) -> Objective:

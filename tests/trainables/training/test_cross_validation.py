@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterator
 from typing import Any
@@ -87,6 +88,23 @@ def test_one_diverged_fold_makes_the_config_diverged() -> None:
         [{"val_loss": 0.1, "diverged": False}, {"val_loss": 1000.0, "diverged": True}]
     )
     assert summary["diverged"] is True
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        (math.nan, 1.0),
+        (1.0, math.inf),
+        (math.inf, -math.inf),
+        (math.inf, math.inf),
+        (1.5e308, 1.5e308),  # their sum is
+    ],
+)
+def test_what_is_not_finite_in_one_fold_is_not_in_the_mean(values: tuple[float, ...]) -> None:
+    summary = summarise([{"val_loss": value, "mine": value} for value in values])
+    assert not math.isfinite(summary["val_loss"])
+    assert not math.isfinite(summary["mine"])
+    assert math.isnan(summary["val_loss_std"])
 
 
 def test_folds_go_on_from_their_state(folds: tuple[TrialData, ...]) -> None:

@@ -20,6 +20,7 @@ from trainables.training.batches import batch_bounds, to_tensor
 from trainables.training.config import TrainingConfig
 from trainables.training.fit import EpochMetrics, Training, fit
 from trainables.training.metrics import DIVERGED_LOSS
+from trainables.training.objective import objective_of, worst_by_chance
 from trainables.training.optimizers import make_optimizer, set_rates
 
 CPU = torch.device("cpu")
@@ -223,6 +224,26 @@ def test_a_huge_learning_rate_diverges_within_a_few_batches(
     assert_worst(last)
     assert last.values["train_accuracy"] == last.values["val_accuracy"] == 0.0
     assert len(batches) <= 3
+
+
+def test_a_target_with_heavy_tails_is_no_divergence(diabetes: TrialData) -> None:
+    y = np.exp(2 * np.random.default_rng(0).normal(size=20_000)).astype(np.float32)
+    y = (y - y.mean()) / y.std()
+    x = np.resize(diabetes.x_train, (len(y), 10))
+    heavy = replace(diabetes, x_train=x, y_train=y, y_val=np.sort(y)[-88:])
+    (metrics,) = train(heavy, max_epochs=1, lr=1e-4, batch_size=8)
+    assert not metrics.diverged
+    assert metrics.val_loss > 100
+    assert_worst(*train(heavy, max_epochs=1, lr=1e6, batch_size=8))
+
+
+def test_a_batch_of_a_rare_class_is_no_divergence(digits: TrialData) -> None:
+    y = np.repeat([0, 1], [49_995, 5])
+    few = replace(digits, y_train=y, n_classes=2)
+    by_chance = worst_by_chance(few, few.y_train, 32)
+    assert by_chance == pytest.approx(math.log(len(y) / 5))
+    objective = objective_of(few)
+    assert objective.limit(objective.chance_loss, by_chance) > by_chance
 
 
 def test_a_diverged_regression_reports_the_worst_r2(diabetes: TrialData) -> None:
