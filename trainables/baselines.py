@@ -12,9 +12,10 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -26,27 +27,38 @@ SECONDS = 30.0  # of computing that gradient boosting takes, about
 MOST_LINEAR, MOST_BOOSTED = 100_000_000, 50_000_000
 # The values are sorted into bins again for each: a dozen steps would take three times as long.
 _TREES = (10, 30, 100)
+_BOOSTING = {"random_state": 0, "max_iter": _TREES[0], "warm_start": True}
 N_MODELS = 3  # of a task; of large data fewer are quick
+_Models: TypeAlias = "Iterator[tuple[str, Any, float]]"  # name, model, values that it is quick with
 _ARRAYS = ("x_train", "y_train", "x_val", "y_val")
 
 
 def baselines(
-    data: Mapping[str, np.ndarray], *, task: str, balanced: bool, target_std: float
+    data: Mapping[str, np.ndarray],
+    *,
+    task: str,
+    class_weights: Sequence[float],
+    target_std: float,
 ) -> Iterator[tuple[str, dict[str, float]]]:
     """The name of each model and its metrics, called as in METRICS, on ``x_val``; the fastest model
     first. One that takes long on so many values is left out: it has no metrics. The arrays of
-    ``data`` are those of a :class:`trainables.data.datasets.TrialData`."""
+    ``data``, and what else is given, are those of a
+    :class:`trainables.data.datasets.TrialData`."""
     x_train, x_val = (data[name].reshape(len(data[name]), -1) for name in ("x_train", "x_val"))
     y_train, y_val = data["y_train"], data["y_val"]
-    judge = _classification if task == "classification" else _regression
+    if task == "classification":
+        models = _classifiers(y_train, bool(class_weights))
+        judge = partial(_classification, class_weights=np.array(class_weights))
+    else:
+        models, judge = _regressors(), partial(_regression, std=target_std)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a linear model that has not converged will do
-        for name, model, most in _models(task, balanced):
+        for name, model, most in models:
             if x_train.size > most:
                 yield name, {}
                 continue
             _fit(model, x_train, y_train)
-            yield name, judge(model, x_val, y_val, target_std)
+            yield name, judge(model, x_val, y_val)
 
 
 def guess(data: TrialData) -> tuple[str, dict[str, float]]:
@@ -68,36 +80,45 @@ def guess(data: TrialData) -> tuple[str, dict[str, float]]:
     hits = float((y == largest).mean())
     present = len(np.unique(np.append(y, largest)))  # F1 counts a class that is only predicted
     tested = len(np.unique(y))
+    weights = np.array(data.class_weights)[y] if data.class_weights else None
     return f"'{data.class_names[largest]}'", {
         "val_accuracy": hits,
         "val_balanced_accuracy": (hits > 0) / tested,
         "val_f1": 2 * hits / (1 + hits) / present,
         "val_auc": 0.5,
         "val_average_precision": 1 / tested,
-        "val_loss": -float(np.log(shares[y]).mean()),
+        "val_loss": -float(np.average(np.log(shares[y]), weights=weights)),
     }
 
 
-def _models(task: str, balanced: bool) -> Iterator[tuple[str, Any, float]]:
-    from sklearn.dummy import DummyClassifier, DummyRegressor
-    from sklearn.linear_model import LogisticRegression, Ridge
+def _classifiers(y: np.ndarray, balanced: bool) -> _Models:
+    from sklearn.dummy import DummyClassifier
+    from sklearn.linear_model import LogisticRegression
 
     weights = "balanced" if balanced else None
-    if task == "classification":
-        yield "majority class", DummyClassifier(strategy="prior"), float("inf")
-        yield "logistic regression", LogisticRegression(class_weight=weights), MOST_LINEAR
-    else:
-        yield "mean", DummyRegressor(), float("inf")
-        yield "ridge regression", Ridge(), MOST_LINEAR
+    yield "majority class", DummyClassifier(strategy="prior"), float("inf")
+    yield "logistic regression", LogisticRegression(class_weight=weights), MOST_LINEAR
 
-    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+    from sklearn.ensemble import HistGradientBoostingClassifier
 
-    options = {"random_state": 0, "max_iter": _TREES[0], "warm_start": True}
-    if task == "classification":
-        boosting = HistGradientBoostingClassifier(class_weight=weights, **options)
-    else:
-        boosting = HistGradientBoostingRegressor(**options)
+    # What it holds out to stop early has each class, and one of a single row cannot be shared.
+    stops = "auto" if np.unique(y, return_counts=True)[1].min() > 1 else False
+    boosting = HistGradientBoostingClassifier(
+        class_weight=weights, early_stopping=stops, **_BOOSTING
+    )
     yield "gradient boosting", boosting, MOST_BOOSTED
+
+
+def _regressors() -> _Models:
+    from sklearn.dummy import DummyRegressor
+    from sklearn.linear_model import Ridge
+
+    yield "mean", DummyRegressor(), float("inf")
+    yield "ridge regression", Ridge(), MOST_LINEAR
+
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    yield "gradient boosting", HistGradientBoostingRegressor(**_BOOSTING), MOST_BOOSTED
 
 
 def _fit(model: Any, x: np.ndarray, y: np.ndarray) -> None:
@@ -114,12 +135,15 @@ def _fit(model: Any, x: np.ndarray, y: np.ndarray) -> None:
         model.fit(x, y)
 
 
-def _classification(model: Any, x: np.ndarray, y: np.ndarray, _: float) -> dict[str, float]:
+def _classification(
+    model: Any, x: np.ndarray, y: np.ndarray, *, class_weights: np.ndarray
+) -> dict[str, float]:
     from sklearn import metrics
 
     probabilities = model.predict_proba(x)
     taken, truth = probabilities.argmax(1), np.eye(probabilities.shape[1])[y]
     some = truth.any(0)  # what no sample is of has no curve
+    weights = class_weights[y] if len(class_weights) else None  # as in a network's loss
     return {
         "val_accuracy": metrics.accuracy_score(y, taken),
         "val_balanced_accuracy": metrics.balanced_accuracy_score(y, taken),
@@ -128,11 +152,13 @@ def _classification(model: Any, x: np.ndarray, y: np.ndarray, _: float) -> dict[
         "val_average_precision": metrics.average_precision_score(
             truth[:, some], probabilities[:, some]
         ),
-        "val_loss": metrics.log_loss(y, probabilities, labels=np.arange(len(some))),
+        "val_loss": metrics.log_loss(
+            y, probabilities, labels=np.arange(len(some)), sample_weight=weights
+        ),
     }
 
 
-def _regression(model: Any, x: np.ndarray, y: np.ndarray, std: float) -> dict[str, float]:
+def _regression(model: Any, x: np.ndarray, y: np.ndarray, *, std: float) -> dict[str, float]:
     from sklearn import metrics
 
     predicted = model.predict(x)
@@ -148,7 +174,7 @@ def arguments_of(data: TrialData) -> dict[str, Any]:
     """What :func:`baselines` takes beside the arrays, in what JSON has."""
     return {
         "task": data.task,
-        "balanced": bool(data.class_weights),
+        "class_weights": data.class_weights,
         "target_std": data.target_std,
     }
 

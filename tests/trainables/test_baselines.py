@@ -38,8 +38,22 @@ def test_a_classification() -> None:
         assert scores["majority class"][f"val_{name}"] == pytest.approx(value), name
     assert scores["majority class"]["val_loss"] == pytest.approx(judged.loss)
     assert min(scores[m]["val_accuracy"] for m in list(scores)[1:]) > 0.9
-    balanced = found(with_balanced_classes(data))["logistic regression"]
-    assert balanced["val_loss"] != scores["logistic regression"]["val_loss"]
+    balanced = with_balanced_classes(data)
+    judged = objective_of(balanced).judge(outputs, torch.from_numpy(data.y_val))
+    weighted = found(balanced)
+    assert weighted["majority class"]["val_loss"] == pytest.approx(judged.loss)
+    name = "logistic regression"
+    assert weighted[name]["val_accuracy"] != scores[name]["val_accuracy"]
+
+
+def test_boosting_knows_a_class_of_a_single_row() -> None:
+    n = 11_000  # from 10,000 rows on it holds some out
+    x, y = np.arange(2 * n, dtype=np.float32).reshape(n, 2), np.arange(n) % 2
+    y[-1] = 2
+    rows = {"x_train": x, "y_train": y, "x_val": x[:9], "y_val": y[:9]}
+    *_, (name, metrics) = baselines(rows, task="classification", class_weights=(), target_std=1.0)
+    assert name == "gradient boosting"
+    assert metrics["val_accuracy"] >= 0.5
 
 
 def test_a_regression_is_in_the_units_of_the_target() -> None:
@@ -68,7 +82,7 @@ def test_images_are_rows_and_what_takes_long_is_left_out(monkeypatch: pytest.Mon
 def test_boosting_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     trees: list[int] = []
 
-    def count(model: Any, *_: object) -> dict[str, float]:
+    def count(model: Any, *_: object, std: float) -> dict[str, float]:
         trees.append(getattr(model, "max_iter", None) or 0)
         return {}
 
@@ -90,9 +104,12 @@ def test_the_program_prints_each_as_it_is_done(
     assert dict(json.loads(line) for line in lines) == found(data)
 
 
+@pytest.mark.parametrize("balanced", [False, True])
 @pytest.mark.parametrize("name", ["wine", "breast_cancer", "diabetes"])
-def test_what_is_known_at_once_is_the_first_of_them(name: str) -> None:
+def test_what_is_known_at_once_is_the_first_of_them(name: str, balanced: bool) -> None:
     data = load(name)
+    if balanced and data.task == "classification":
+        data = with_balanced_classes(data)
     data = replace(data, y_val=data.y_val[data.y_val != 2])  # a class that nothing validates
     data = replace(data, x_val=data.x_val[: len(data.y_val)])
     arrays = {part: getattr(data, part) for part in ("x_train", "y_train", "x_val", "y_val")}

@@ -214,6 +214,7 @@ class Steps:
             torch.cuda.synchronize(self._device)
 
     def _passes_of(self, batch_size: int) -> Passes:
+        batch_size = min(batch_size, len(self._y))  # a training's batch is no larger
         if self._passes is None or len(self._batch) != batch_size:
             self._passes = None  # before the next ones are made: they would not fit together
             self._batch = self._order[:batch_size]

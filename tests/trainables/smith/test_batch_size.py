@@ -105,6 +105,24 @@ def test_batches_double_until_the_samples_are_used_up(digits: TrialData) -> None
     assert all(row.samples_per_second > 0 for row in test.rows)
 
 
+def test_a_step_larger_than_the_split_is_prepared_once_as_in_a_training(
+    digits: TrialData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    make = measuring.make_passes
+
+    def counted(*given: Any, batch_size: int, **more: Any) -> Any:
+        sizes.append(batch_size)
+        return make(*given, batch_size=batch_size, **more)
+
+    monkeypatch.setattr(measuring, "make_passes", counted)
+    config, model = NETWORKS["mlp"].build(MLP, digits)
+    steps = measuring.Steps(model, config, head(digits, 50), 0, CPU)
+    for _ in range(3):
+        steps.step(128)
+    assert sizes == [50]
+
+
 def test_fewer_samples_than_the_first_batch_are_one_batch(digits: TrialData) -> None:
     assert [row.batch_size for row in run(head(digits, 5), device=CPU).rows] == [5]
 
