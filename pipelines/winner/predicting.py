@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from trainables.data.columns import Category, Number
+from trainables.data.columns import Category, Date, Number
 from trainables.data.table_files import table_suffix
 from trainables.data.table_inputs import TableInputs
 from trainables.data.table_streams import stream_table
@@ -75,7 +75,8 @@ def batches(model: ExportedModel, source: Path) -> Iterator[tuple[list[Path], An
         return
     numbers = [c.name for c in inputs.columns if isinstance(c, Number)]
     texts = [c.name for c in inputs.columns if isinstance(c, Category)]
-    for table in stream_table(source, numbers=numbers, texts=texts):
+    dates = [c.name for c in inputs.columns if isinstance(c, Date)]
+    for table in stream_table(source, numbers=numbers, texts=texts, dates=dates):
         yield [], table
 
 

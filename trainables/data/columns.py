@@ -28,6 +28,8 @@ MOST_VALUES = 32  # of a category that have a column of their own
 MOST_COUNTED = 10_000  # of a category whose counts are kept; the others count as new
 LEAST_COUNT = 2  # of a value that has a column: what occurs once teaches nothing
 FLOAT32_MAX = float(np.finfo(np.float32).max)
+# How a CSV file may spell truth values, in small letters, and what they are in a category.
+_TRUTHS = {"1": "True", "true": "True", "0": "False", "false": "False"}
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ class Category:
     def encode(self, column: pa.ChunkedArray) -> np.ndarray:
         """(n, width) float32. A value that the train rows do not have is one of the others; where
         there are none, all its inputs are 0."""
-        codes, texts = dictionary(column, of_numbers=self.of_numbers)
+        codes, texts = self._coded(column)
         places = {value: place for place, value in enumerate(self.values)}
         unknown = len(self.values) if self.other else -1
         place_of = np.array([places.get(text, unknown) for text in texts])
@@ -105,6 +107,21 @@ class Category:
             often = np.array([0.0 if text is None else logs.get(text, 0.0) for text in texts])
             out[:, -1] = ((often - self.mean) / self.std)[codes]
         return out
+
+    def _coded(self, column: pa.ChunkedArray) -> tuple[np.ndarray, list[str | None]]:
+        """What :func:`dictionary` gives. Truth values among texts, and texts among truth values,
+        are spelt as in the train rows: a column may look otherwise in another file."""
+        import pyarrow as pa
+
+        codes, texts = dictionary(column, of_numbers=self.of_numbers)
+        known = [*self.values, *(self.counts or ())]
+        if set(known) <= {"True", "False", None}:
+            spelt = _TRUTHS
+        elif pa.types.is_boolean(column.type):
+            spelt = {value.lower(): value for value in known if value}
+        else:
+            return codes, texts
+        return codes, [t if t in known else spelt.get((t or "").lower(), t) for t in texts]
 
     @property
     def steps(self) -> np.ndarray:
@@ -185,9 +202,10 @@ def fit_column(name: str, column: pa.ChunkedArray, *, as_category: bool = False)
     Raises ``ValueError`` for a type that no kind takes, such as a list.
     """
     import pyarrow as pa
+    from pyarrow import compute
 
     kind = column.type
-    missing = column.null_count / len(column)
+    missing = compute.mean(compute.is_null(column, nan_is_null=True)).as_py()
     if missing == 1:
         return LeftOut(name, "it has no value", missing)
     if as_category or pa.types.is_boolean(kind) or is_text(kind):
@@ -285,7 +303,8 @@ def numbers(name: str, column: pa.ChunkedArray) -> np.ndarray:
     if pa.types.is_duration(column.type):
         column = compute.divide(column.cast(pa.duration("us")).cast(pa.int64()), 1e6)
     elif pa.types.is_temporal(column.type):
-        column = pa.chunked_array([seconds(name, column).astype(np.float64)])
+        moments = seconds(name, column)
+        column = pa.chunked_array([np.where(np.isnat(moments), np.nan, moments.astype(float))])
     try:
         values = column.cast(pa.float64(), safe=False).to_numpy()
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):

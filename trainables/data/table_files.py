@@ -10,7 +10,7 @@ import os
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -61,18 +61,20 @@ def table_suffix(path: Path) -> str | None:
     return next((suffix for suffix in TABLE_SUFFIXES if name.endswith(suffix)), None)
 
 
-def read_table(path: Path) -> pa.Table:
+def read_table(path: Path, texts: Collection[str] = ()) -> pa.Table:
     """All columns of a file that ends in one of TABLE_SUFFIXES.
 
     The separator of a CSV file is the one that its first line has most of, and a comma may be the
-    decimal mark where it is not the separator.
+    decimal mark where it is not the separator. Its columns ``texts`` are texts, whatever they look
+    like.
 
     Raises:
         ValueError: the file cannot be read, is empty, is not what its suffix says, has a column
             without text in UTF-8, or two of one name.
     """
     with readable(path):
-        table = _read_parquet(path) if table_suffix(path) == ".parquet" else _read_text(path)
+        is_parquet = table_suffix(path) == ".parquet"
+        table = _read_parquet(path) if is_parquet else _read_text(path, texts)
     _check_names(path, table.column_names)
     return table
 
@@ -109,10 +111,21 @@ def _read_parquet(path: Path) -> pa.Table:
         table = pq.ParquetFile(file).read()
     # pandas keeps a frame's index as a column.
     own = [name for name in table.column_names if re.fullmatch(r"__index_level_\d+__", name)]
-    return table.drop_columns(own)
+    return without_views(table.drop_columns(own))
 
 
-def _read_text(path: Path) -> pa.Table:
+def without_views(table: pa.Table) -> pa.Table:
+    """The same values, none as a view: for views Arrow lacks functions, such as ``take``."""
+    import pyarrow as pa
+
+    plain = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}
+    for place, field in enumerate(table.schema):
+        if kind := plain.get(field.type):
+            table = table.set_column(place, field.with_type(kind), table.column(place).cast(kind))
+    return table
+
+
+def _read_text(path: Path, texts: Collection[str]) -> pa.Table:
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
@@ -121,20 +134,21 @@ def _read_text(path: Path) -> pa.Table:
     parse = arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True)
 
     most = memory()
+    wanted = {name: pa.string() for name in texts}
 
-    def table_of(kinds: Mapping[str, pa.DataType] | None) -> pa.Table:
+    def table_of(kinds: Mapping[str, pa.DataType]) -> pa.Table:
         with opened(path) as file:
             return arrow_csv.read_csv(
                 _Bounded(file, path, most), read, parse, convert_options(decimal, kinds)
             )
 
     if path.stat().st_size < LARGE:
-        table = table_of(None)
+        table = table_of(wanted)
     else:
         # To find the types, Arrow keeps the text of the whole file beside the values. Those of the
         # first rows hold for most files, and where they do not it says so.
         with opened(path) as file:
-            schema = arrow_csv.open_csv(file, read, parse, convert_options(decimal)).schema
+            schema = arrow_csv.open_csv(file, read, parse, convert_options(decimal, wanted)).schema
         kinds = {
             # Of a text that occurs often the place in a dictionary is kept.
             field.name: pa.dictionary(pa.int32(), field.type)
@@ -146,7 +160,7 @@ def _read_text(path: Path) -> pa.Table:
         try:
             table = table_of(kinds)
         except pa.ArrowInvalid:
-            table = table_of(None)
+            table = table_of(wanted)
     give_back()
     for field in table.schema:
         if pa.types.is_binary(field.type):
@@ -157,9 +171,12 @@ def _read_text(path: Path) -> pa.Table:
 
 
 def convert_options(
-    decimal: str, kinds: Mapping[str, pa.DataType] | None = None
+    decimal: str,
+    kinds: Mapping[str, pa.DataType] | None = None,
+    only: Sequence[str] | None = None,
 ) -> arrow_csv.ConvertOptions:
-    """How a CSV file's text becomes values; the columns ``kinds`` have those types."""
+    """How a CSV file's text becomes values; the columns ``kinds`` have those types, and where
+    there are names in ``only``, other columns are passed over."""
     from pyarrow import csv as arrow_csv
 
     return arrow_csv.ConvertOptions(
@@ -168,6 +185,7 @@ def convert_options(
         decimal_point=decimal,
         timestamp_parsers=[arrow_csv.ISO8601, *_DATES],
         column_types=kinds,
+        include_columns=only,
     )
 
 

@@ -19,7 +19,7 @@ from trainables.data.columns import (
     Number,
     fit_column,
 )
-from trainables.data.table_files import give_back, read_table, table_suffix
+from trainables.data.table_files import give_back, read_table, table_suffix, without_views
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,6 +50,13 @@ class TableInputs:
         """The columns that new rows must have; others do not count."""
         return tuple(column.name for column in self.columns if column.width)
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The columns that hold texts, or truth values: also in a file where they look like
+        something else."""
+        columns = self.columns
+        return tuple(c.name for c in columns if isinstance(c, Category) and not c.of_numbers)
+
     def transform(
         self, rows: pd.DataFrame | pa.Table | str | Path, which: np.ndarray | None = None
     ) -> np.ndarray:
@@ -59,7 +66,7 @@ class TableInputs:
         Raises:
             ValueError: a column is missing, or has other than what it had in training.
         """
-        table = as_table(rows)
+        table = as_table(rows, self.texts)
         missing = [name for name in self.needed if name not in table.column_names]
         if missing:
             has = ", ".join(map(repr, table.column_names[:10]))
@@ -107,22 +114,25 @@ def fit_table(table: pa.Table, train: np.ndarray, categories: Collection[str] = 
     return inputs
 
 
-def as_table(rows: pd.DataFrame | pa.Table | str | Path) -> pa.Table:
-    """Rows as Arrow's columns. Raises ``ValueError`` for a file that is no table."""
+def as_table(rows: pd.DataFrame | pa.Table | str | Path, texts: Collection[str] = ()) -> pa.Table:
+    """Rows as Arrow's columns, of which a CSV file's ``texts`` are texts whatever they look like.
+
+    Raises ``ValueError`` for a file that is no table.
+    """
     import pyarrow as pa
 
     if isinstance(rows, pa.Table):
-        return rows
+        return without_views(rows)
     if isinstance(rows, str | Path):
         path = Path(rows).expanduser()
         if table_suffix(path) is None:
             raise ValueError(f"'{path}' is no table: give a .csv or .parquet file")
-        return read_table(path)
+        return read_table(path, texts)
     columns = {}
     for name in rows.columns:
         try:
             columns[str(name)] = pa.Array.from_pandas(rows[name])
         except (pa.ArrowInvalid, pa.ArrowTypeError):  # numbers and texts in one column
-            texts = rows[name].astype(object).map(str, na_action="ignore")
-            columns[str(name)] = pa.Array.from_pandas(texts)
+            mixed = rows[name].astype(object).map(str, na_action="ignore")
+            columns[str(name)] = pa.Array.from_pandas(mixed)
     return pa.table(columns)

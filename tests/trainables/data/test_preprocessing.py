@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from PIL import Image
 
 from trainables.data.datasets import TrialData, load, load_folds
 from trainables.data.preprocessing import Preprocessing
+from trainables.data.table_inputs import fit_table
 
 N = 120
 
@@ -88,6 +90,46 @@ def test_values_that_training_did_not_have(tmp_path: Path) -> None:
     x = fitted.transform(strange)
     assert np.isfinite(x).all()
     assert x[0, 0] == x[2, 0] != x[1, 0]  # infinite is missing
+
+
+@pytest.mark.parametrize(
+    ("trained", "new", "same"),
+    [
+        (["true", "false", "unknown"], [True, False], ["true", "false"]),
+        (["TRUE", "FALSE", "unknown"], [True, None], ["TRUE", None]),
+        (["True", "true", "False"], [True, False], ["True", "False"]),
+        ([True, False, True], ["true", "FALSE", "unknown"], [True, False, "unknown"]),
+        ([True, False, None], ["1", None, "0"], [True, None, False]),
+        ([True, False, True], [1, 0], [True, False]),
+        (["true", "false", "unknown"], ["True", "FALSE"], ["another", "another"]),  # as before
+    ],
+)
+def test_truth_values_may_be_spelt_otherwise_than_in_training(
+    trained: list[object], new: list[object], same: list[object]
+) -> None:
+    inputs = fit_table(pa.table({"a": trained * 2}), np.arange(6))
+    wanted = [inputs.transform(pa.table({"a": pa.array([value])}))[0] for value in same]
+    np.testing.assert_array_equal(inputs.transform(pa.table({"a": new})), wanted)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_codes_of_a_file_are_what_they_were_in_training(tmp_path: Path, suffix: str) -> None:
+    """Also where a file has only those that look like numbers, whatever their first zeros."""
+    codes = pd.DataFrame({"code": ["01", "02", "A1"] * 20, "y": ["no", "yes"] * 30})
+    codes.to_csv(tmp_path / "t.csv", index=False)
+    fitted = through_json(load(str(tmp_path / "t.csv"), target="y"))
+    new, path = codes.loc[:1, ["code"]], tmp_path / f"new{suffix}"
+    new.to_csv(path, index=False) if suffix == ".csv" else new.to_parquet(path)
+    for rows in (path, str(path), new):
+        np.testing.assert_array_equal(fitted.transform(rows), [[1, 0, 0], [0, 1, 0]])
+
+
+def test_a_file_without_rows_has_inputs_for_none(tmp_path: Path) -> None:
+    frame, path = mixed(), tmp_path / "t.csv"
+    frame.to_csv(path, index=False)
+    fitted = through_json(load(str(path), target="y"))
+    frame.iloc[:0].to_csv(path, index=False)
+    assert fitted.transform(path).shape == (0, *fitted.inputs.shape)
 
 
 @pytest.mark.parametrize(

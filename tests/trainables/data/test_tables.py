@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from trainables.data import table_files
-from trainables.data.columns import MOST_VALUES, Date, Number, column_from_dict
+from trainables.data.columns import MOST_VALUES, Date, LeftOut, Number, column_from_dict, fit_column
 from trainables.data.datasets import load, load_test
 from trainables.data.reading import Reading
 from trainables.data.table_files import read_table
@@ -214,6 +215,45 @@ def test_rows_without_a_target_are_dropped(tmp_path: Path) -> None:
     assert data.class_names == ("1", "2")
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_rows_without_a_date_to_predict_are_dropped(tmp_path: Path, suffix: str) -> None:
+    days = pd.Series(pd.date_range("2013-01-01", periods=40, freq="31h"))
+    days = days.where(days.index % 4 > 0)
+    frame, path = pd.DataFrame({"x": range(40), "y": days}), tmp_path / f"t{suffix}"
+    frame.to_csv(path, index=False) if suffix == ".csv" else frame.to_parquet(path)
+    data, test = load(str(path), target="y"), load_test(str(path), target="y")
+    assert len(data.x_train) + len(data.x_val) + len(test.x) == 30
+    assert data.task == "regression"
+    first, last = days.min().timestamp(), days.max().timestamp()
+    assert first < data.target_mean < last
+    assert 0 < data.target_std < last - first
+
+
+def test_nan_is_a_missing_value_as_null_is() -> None:
+    values = pa.array([1.0, 2.0, 1.0, 2.0, np.nan, None])
+    assert fit_column("x", pa.chunked_array([values])).missing == 2 / 6
+    assert fit_column("x", pa.chunked_array([values]), as_category=True).missing == 2 / 6
+    nothing = pa.chunked_array([pa.array([np.nan, None])])
+    assert fit_column("x", nothing, as_category=True) == LeftOut("x", "it has no value", 1.0)
+
+
+def test_texts_that_a_file_has_as_views(tmp_path: Path) -> None:
+    columns = {"colour": ["red", "blue", "red", None] * 10, "y": ["no", None, "yes", "no"] * 10}
+    views = {name: pa.array(values, pa.string_view()) for name, values in columns.items()}
+    raw = pa.array([b"raw"] * 40, pa.binary_view())
+    pq.write_table(pa.table({**views, "raw": raw}), tmp_path / "views.parquet")
+    pq.write_table(pa.table(columns), tmp_path / "texts.parquet")
+    found = load(str(tmp_path / "views.parquet"), target="y", reading=Reading(drop=("raw",)))
+    wanted = load(str(tmp_path / "texts.parquet"), target="y")
+    np.testing.assert_array_equal(found.x_train, wanted.x_train)
+    fitted = found.preprocessing
+    assert fitted is not None
+    assert fitted == wanted.preprocessing
+    some = np.array([0, 3, 5])
+    encoded = fitted.transform(pa.table(views), some)
+    np.testing.assert_array_equal(encoded, fitted.transform(pa.table(columns), some))
+
+
 def test_fingerprint_depends_on_content_and_target(tmp_path: Path) -> None:
     columns = {"a": np.arange(20) / 3, "b": np.arange(20) / 7}
     source, copy = (write_csv(tmp_path / f"{name}.csv", **columns) for name in ("t", "copy"))
@@ -239,9 +279,6 @@ def file(name: str, content: bytes = b"") -> Callable[[Path], str]:
 
 
 def twin_columns(folder: Path) -> str:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     pq.write_table(pa.table([TEN, TEN, TEN], names=["x", "x", "y"]), folder / "t.parquet")
     return str(folder / "t.parquet")
 
