@@ -352,10 +352,12 @@ def dictionary(
 def _text(value: object, of_numbers: bool) -> str | None:
     """One text for 3, 3.0 and, among numbers, "3.0"."""
     if isinstance(value, str) and of_numbers:
-        try:
-            value = float(value)
-        except ValueError:
-            return str(value)
+        for number in (int, float):  # a large whole number would lose digits as a float
+            try:
+                value = number(value)
+                break
+            except ValueError:
+                continue
     if isinstance(value, float):
         if np.isnan(value):
             return None

@@ -75,7 +75,7 @@ def read_table(path: Path, texts: Collection[str] = ()) -> pa.Table:
     with readable(path):
         is_parquet = table_suffix(path) == ".parquet"
         table = _read_parquet(path) if is_parquet else _read_text(path, texts)
-    _check_names(path, table.column_names)
+    check_names(path, table.column_names)
     return table
 
 
@@ -263,7 +263,8 @@ def form_of(path: Path) -> tuple[str, str]:
     return separator, "," if has_commas and not has_points else "."
 
 
-def _check_names(path: Path, names: list[str]) -> None:
+def check_names(path: Path, names: Sequence[str]) -> None:
+    """Raises ``ValueError`` where two columns have one name."""
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise ValueError(f"'{path}' has more than one column {twice[0]!r}: rename them")

@@ -7,7 +7,14 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trainables.data.table_files import convert_options, form_of, opened, readable, table_suffix
+from trainables.data.table_files import (
+    check_names,
+    convert_options,
+    form_of,
+    opened,
+    readable,
+    table_suffix,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -61,6 +68,7 @@ def _of_text(
     read = csv.ReadOptions(block_size=_BLOCK)
     with opened(path) as file, csv.open_csv(file, read, parse, convert_options(decimal)) as first:
         schema = first.schema
+    check_names(path, schema.names)
     kinds = {name: pa.float64() for name in numbers} | {name: pa.string() for name in texts}
     for field in schema:
         if field.name in dates:

@@ -78,6 +78,22 @@ def test_values_of_a_category_are_known_in_a_file_that_has_some_of_them(
     assert list(load_model("model").predict("new.csv")["p_no"]) == expected
 
 
+def test_numbers_that_are_names_keep_all_their_digits() -> None:
+    names = [2**60 + 1, 2**60 + 2, 2**60 + 3]
+    write_model(pd.DataFrame({"id": names * (N // 3)}), Reading(category=("id",)))
+    pd.DataFrame({"id": names}).to_csv("new.csv", index=False)
+    found = predicted("new.csv")
+    assert len(set(found)) == len(names)
+    assert found == of_rows(id=names)
+
+
+def test_two_columns_of_one_name_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    write_model(pd.DataFrame({"size": np.arange(N) / 7}))
+    Path("new.csv").write_text("size,size\n1,2\n")
+    assert main(predict.app, ["model", "new.csv"]) == 2
+    assert "more than one column 'size'" in capsys.readouterr().err
+
+
 def test_of_a_large_file_only_the_columns_of_the_model_matter(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
