@@ -41,7 +41,7 @@ def run_comparison(spec: ComparisonSpec, where: Connection) -> int:
     """Run the cells that are missing, print and save what came out. Returns the exit code.
 
     Raises ``ValueError`` before anything is written where a cell cannot run, and where the folder
-    holds a comparison of something else.
+    holds a comparison of something else or another process works in it.
     """
     console = Terminal()
     check_address(where.address)
@@ -53,20 +53,34 @@ def run_comparison(spec: ComparisonSpec, where: Connection) -> int:
     job = {"job_name": spec.place.name, "algorithms": ", ".join(spec.rows)}
     with connect(where.address, dashboard=where.dashboard, job=job) as cluster:
         check_fit(cluster.nodes_at_most(), spec.resources.trial)
-        comparison.claim(spec.model_dump(mode="json"), study.prepared())
-        Watching(console, comparison.folder.parent).open(cluster)
-        print_lines(console, first_lines(study.space))
-        missing = list(comparison.missing(spec.rows, spec.seeds))
-        total = len(spec.rows) * len(spec.seeds)
-        for number, (row, seed) in enumerate(missing, total - len(missing) + 1):
-            cell = _run_cell(comparison, _of_cell(study, spec, row, seed), row, cluster)
-            if cell is None:
-                print_plain(console, f"interrupted at {row}-{seed}: the same command goes on")
+        with comparison.held():
+            comparison.claim(spec.model_dump(mode="json"), study.prepared())
+            Watching(console, comparison.folder.parent).open(cluster)
+            print_lines(console, first_lines(study.space))
+            if not _run_missing(comparison, spec, study, cluster, console):
                 return EXIT_CODES["interrupt"]
-            comparison.finish(cell)
-            print_plain(console, _cell_line(cell, number, total, study.metric_name))
-    print_lines(console, _conclude(comparison, spec, study.metric_name))
+            print_lines(console, _conclude(comparison, spec, study.metric_name))
     return 0
+
+
+def _run_missing(
+    comparison: Comparison,
+    spec: ComparisonSpec,
+    study: Study,
+    cluster: Cluster,
+    console: Console,
+) -> bool:
+    """Run the cells that are missing; False where Ctrl-C ended it."""
+    missing = list(comparison.missing(spec.rows, spec.seeds))
+    total = len(spec.rows) * len(spec.seeds)
+    for number, (row, seed) in enumerate(missing, total - len(missing) + 1):
+        cell = _run_cell(comparison, _of_cell(study, spec, row, seed), row, cluster)
+        if cell is None:
+            print_plain(console, f"interrupted at {row}-{seed}: the same command goes on")
+            return False
+        comparison.finish(cell)
+        print_plain(console, _cell_line(cell, number, total, study.metric_name))
+    return True
 
 
 def _of_cell(study: Study, spec: ComparisonSpec, row: str, seed: int) -> Study:
@@ -84,13 +98,15 @@ def _check(study: Study) -> None:
 
 
 def _run_cell(comparison: Comparison, study: Study, row: str, cluster: Cluster) -> Cell | None:
-    """None where Ctrl-C ended it."""
+    """None where Ctrl-C ended it. Raises ``ValueError`` for a cell that did not get to its end."""
     started = time.monotonic()
     seed = study.spec.search.seed
     comparison.start(row, seed)
     result = run_study(study, cluster, Display(Console(quiet=True), study.metric_name))
     if result.ended_by in EXIT_CODES:
         return None
+    if result.ended_by == "storage":
+        raise ValueError(f"{row} with seed {seed} has stopped: checkpoints could not be written")
     if result.best is None or result.best.value is None:
         raise ValueError(f"no trial of {row} with seed {seed} ended soundly")
     return Cell(row, seed, result.best.value, result.epochs, time.monotonic() - started)

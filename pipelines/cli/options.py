@@ -15,6 +15,8 @@ from cyclopts import App, Token
 from cyclopts.argument import Argument, ArgumentCollection
 from pydantic_core import ErrorDetails
 
+from pipelines.study.typed import option_words
+
 # What a value breaks, by Pydantic's name for it.
 _RULES = {
     "greater_than": "{} is not above {gt:g}",
@@ -112,33 +114,14 @@ def to_type(name: str, *words: str, **options: Any) -> str:
     """The command ``name`` with ``words`` and options, as one types it after this one: its script
     where it lies beside this one's, which `ray submit` copies alone.
 
-    Options are given by the names of their fields; those that are None or False are left out.
+    Options are given by the names of their fields; those that are None are left out.
     """
     script = Path(sys.argv[0]).with_name(f"{name}.py")
     start = ["python", str(script)] if script.is_file() else _installed(name)
-    return shlex.join([*start, *words, *_typed(options)])
+    return shlex.join([*start, *words, *option_words(options)])
 
 
 def _installed(name: str) -> list[str]:
     if Path(sys.argv[0]).stem == "rangefinder":
         return ["rangefinder", name.replace("_", "-")]
     return ["python", "-m", f"pipelines.{name}"]
-
-
-def _typed(options: Mapping[str, Any]) -> list[str]:
-    words: list[str] = []
-    for field, value in options.items():
-        option = f"--{field.strip('_').replace('_', '-')}"
-        if value is None or value is False:
-            continue
-        if value is True:
-            words.append(option)
-        elif isinstance(value, tuple):
-            for entry in value:
-                words += [option, str(entry)]
-        elif isinstance(value, Mapping):
-            for name, entry in value.items():
-                words += [option, f"{name}={entry}"]
-        else:
-            words += [option, str(value)]
-    return words

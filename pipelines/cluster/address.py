@@ -34,19 +34,21 @@ class TokenError(ClusterError):
 
 def knock(address: str) -> None:
     """Raises ``ClusterError`` where nothing listens at ``address``, where what listens is not Ray,
-    and where it refuses our token."""
-    host, colon, port = address.removeprefix(_CLIENT).rpartition(":")
-    if not (colon and port.isdigit()):
+    where it is Ray's server for clients, and where it refuses our token."""
+    if address.startswith(_CLIENT):
         raise ClusterError(
-            f"`address` '{address}' is none of auto, local, HOST:PORT, ray://HOST:PORT"
+            f"`address` {address}: Ray Client carries no search and no training: their driver must "
+            "run on a node of the cluster; use `ray submit` or `ray job submit` (docs/cluster.md)"
         )
+    host, colon, port = address.rpartition(":")
+    if not (colon and port.isdigit()):
+        raise ClusterError(f"`address` '{address}' is none of auto, local, HOST:PORT")
     try:
         socket.create_connection((host, int(port)), timeout=PATIENCE).close()
     except (OSError, OverflowError) as error:
         raise ClusterError(f"no Ray cluster at `address` {address}: {error}") from None
     use_token()
-    if not address.startswith(_CLIENT):
-        _ask(address)
+    _ask(address)
 
 
 def use_token() -> None:

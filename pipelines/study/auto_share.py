@@ -9,6 +9,7 @@ from pipelines.cluster.connect import Cluster
 from pipelines.cluster.measured_share import best_row, measure_shares, table
 from pipelines.cluster.resources import check_has_gpu
 from pipelines.study.largest import largest_configs
+from pipelines.study.settings import merged
 from pipelines.study.study import Study
 
 _CONFIGS = 2  # that are measured
@@ -39,4 +40,8 @@ def with_measured_share(study: Study, cluster: Cluster, *, say: Callable[[str], 
         say(line)
     best = best_row(rows)
     say(f"share     {best.name} of a GPU for each trial: most trials an hour")
-    return replace(study, spec=spec.but(resources={"gpus_per_trial": best.share}))
+    measured = {"resources": {"gpus_per_trial": best.share}}
+    resumed = study.resumed
+    if resumed is not None:  # the record has what is other than before
+        resumed = replace(resumed, changes=merged(resumed.changes, measured))
+    return replace(study, spec=spec.but(**measured), resumed=resumed)

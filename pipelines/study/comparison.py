@@ -13,18 +13,21 @@ import math
 import shutil
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from pipelines.record.files import RunFiles
 from pipelines.record.header import read_header, write_header
+from pipelines.record.lock import holding
 from pipelines.record.trials import FinishedTrial, best_trial
 from pipelines.study.comparison_spec import cell_folder
 from pipelines.study.runs import open_run
 from trainables.training.metrics import Metric
 
-_MAY_DIFFER = ("compared", "place", "versions")  # of a comparison that goes on
+# Of a comparison that goes on; the algorithm is that of its first row.
+_MAY_DIFFER = ("compared", "place", "algorithm", "versions", "machine")
 
 
 @dataclass(frozen=True)
@@ -49,14 +52,22 @@ class Comparison:
         self.folder = folder
         self._table = folder / "cells.csv"
 
+    def held(self) -> AbstractContextManager[None]:
+        """While it lasts no other process runs the cells; the folder is made.
+
+        Raises ``ValueError`` where another process does.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return holding(RunFiles(self.folder))
+
     def claim(self, settings: Mapping[str, Any], prepared: Mapping[str, Any]) -> None:
-        """Write down what is compared, or check that it is the same as before.
+        """Write down what is compared, or check that it is the same as before, in a folder that is
+        held.
 
         Raises ``ValueError`` where the folder holds a comparison of something else.
         """
         files = RunFiles(self.folder)
         if not files.spec.is_file():
-            self.folder.mkdir(parents=True, exist_ok=True)
             write_header(files, settings, prepared)
             return
         before, were = read_header(self.folder)

@@ -164,30 +164,37 @@ def _before(run: Run, spec: StudySpec, part: str) -> Before:
     sessions = _sessions(run, part, events)
     was, now = run.spec.budget.max_epochs, spec.budget.max_epochs
     going_on = unfinished(events, entries, run.metric)
-    kept = KeptStates(*_storage(spec)) if part == "search" else None
     ended = ranked(
         [trial for trial in latest(entries) if trial.state is State.COMPLETE], METRICS[run.metric]
     )
-    with_state = [trial for trial in ended[: 2 * spec.budget.keep] if kept and kept.has(trial)]
-    on = [trial for trial in with_state if trial.epochs == was < now]
-    if kept is not None:
-        going_on += [to_train_on(t, run.metric, kept.place(t), time.time()) for t in on]
+    kept = _kept(run, spec, ended[: 2 * spec.budget.keep]) if part == "search" else {}
+    on = [trial for trial in ended if trial.trial_id in kept and trial.epochs == was < now]
+    going_on += [to_train_on(t, run.metric, kept[t.trial_id], time.time()) for t in on]
     located = [_located(trial, sessions, _places(run, spec)) for trial in going_on]
     return Before(
         events=events,
         entries=entries,
         unfinished=[trial.longer(was, now) for trial in located],
         seconds=sum(session.seconds for session in sessions),
-        kept={trial.trial_id for trial in with_state},
-        trained_on={trial.trial_id for trial in on},
+        kept=kept,
+        trained_on={trial.trial_id: kept[trial.trial_id] for trial in on},
     )
 
 
-def _storage(spec: StudySpec) -> tuple[str, str]:
-    """Where the run's checkpoints lie, and its name where others lie there too."""
-    name, storage = spec.run.name, spec.run.storage
-    assert name is not None
-    return (storage, name) if storage else (str(spec.run.runs_dir / name), "")
+def _kept(run: Run, spec: StudySpec, trials: Sequence[FinishedTrial]) -> dict[str, str]:
+    """Those of ``trials`` whose state is kept, and its place in the first of :func:`_places` that
+    has it."""
+    places = [
+        KeptStates(each.run.storage, each.run.name or "")
+        for each in (spec, run.first_spec, run.spec)
+        if each.run.storage
+    ]
+    places.append(KeptStates(str(run.files.folder.absolute())))
+    found = {}
+    for trial in trials:
+        if states := next((states for states in places if states.has(trial)), None):
+            found[trial.trial_id] = states.place(trial)
+    return found
 
 
 def _places(run: Run, spec: StudySpec) -> list[str]:

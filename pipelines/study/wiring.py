@@ -91,7 +91,7 @@ def make_tuner(
         for trial in before.unfinished:
             if trial.attempt.checkpoint is not None:
                 checkpoints[trial.attempt.trial_id] = trial.attempt.checkpoint_in(storage)
-        _note_longer(record, before, kept)
+        _note_longer(record, before)
     adapter = OneByOne if scheduler.pauses else partial(InSequence, judge=judge)
     callback = adapter(
         ledger,
@@ -158,15 +158,14 @@ def _trial_settings(study: Study, scheduler: Scheduler, storage: str) -> TrialSe
     )
 
 
-def _note_longer(record: Record, before: Before, kept: KeptStates) -> None:
+def _note_longer(record: Record, before: Before) -> None:
     """Of trials that train longer than they had planned."""
     if record.events is None:
         return
-    ended = {trial.trial_id: trial for trial in before.trials}
     for trial in before.unfinished:
         trial_id = trial.attempt.trial_id
         if trial_id in before.trained_on:
-            record.events.trained_on(trial_id, kept.place(ended[trial_id]))
+            record.events.trained_on(trial_id, before.trained_on[trial_id])
         if trial.planned:
             record.events.planned(trial_id, trial.planned)
     record.flush()

@@ -52,7 +52,8 @@ class Before:
     unfinished: Sequence[Unfinished] = ()
     seconds: float = 0.0  # of all drivers together
     kept: Collection[str] = ()  # trials whose state is kept, to be trained on
-    trained_on: Collection[str] = ()  # those that are, from now on; they are unfinished too
+    # Those that are, from now on, and the place of the state; they are unfinished too.
+    trained_on: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def ended(self) -> list[FinishedTrial]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pipelines.results.extras import has_optuna_dashboard
 from pipelines.results.findings import Findings
 from pipelines.results.page.model import Code, Section, Table, Words
 from pipelines.study.spec import StudySpec
+from pipelines.study.typed import entries, option_words
 
 
 def again(found: Findings) -> Section:
@@ -58,46 +58,23 @@ def typed(name: str, *words: str) -> str:
 
 def options(spec: StudySpec) -> list[str]:
     """Those that make ``spec`` from the defaults, but for where it lies."""
-    return list(_options(spec))
+    defaults = _settings(StudySpec())
+    changed = {name: value for name, value in _settings(spec).items() if value != defaults[name]}
+    return list(option_words(changed))
 
 
 def setting_values(spec: StudySpec) -> dict[str, str]:
     """Every setting by its name, as text, but for where the run lies."""
     return {
-        name: _told(getattr(getattr(spec, group), name))
-        for group in StudySpec.model_fields
-        if group != "run"
-        for name in type(getattr(spec, group)).model_fields
+        name: "none" if value is None else ", ".join(entries(name, value)) or "none"
+        for name, value in _settings(spec).items()
     }
 
 
-def _told(value: object) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name}={_text(entry)}" for name, entry in value.items()) or "none"
-    return "none" if value is None else _text(value)
-
-
-def _options(spec: StudySpec) -> Iterator[str]:
-    defaults = StudySpec()
-    for group in StudySpec.model_fields:
-        for name in type(getattr(spec, group)).model_fields:
-            value = getattr(getattr(spec, group), name)
-            if group == "run" or value == getattr(getattr(defaults, group), name):
-                continue
-            option = f"--{name.replace('_', '-')}"
-            if value is True:
-                yield option
-            elif isinstance(value, Mapping):
-                for entry, of in value.items():
-                    yield from (option, f"{entry}={_text(of)}")
-            elif value is not None:
-                yield from (option, _text(value))
-
-
-def _text(value: object) -> str:
-    if isinstance(value, tuple):
-        return "..".join(map(str, value))
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def _settings(spec: StudySpec) -> dict[str, object]:
+    """By their names, which no two of all groups share; but for where the run lies."""
+    groups = [getattr(spec, group) for group in StudySpec.model_fields if group != "run"]
+    return {name: value for group in groups for name, value in group}
 
 
 def _shown(path: Path) -> Path:

@@ -15,6 +15,8 @@ from ray.core.generated.gcs_service_pb2_grpc import (
     add_NodeInfoGcsServiceServicer_to_server,
 )
 
+from pipelines import run
+from pipelines.cli.command import main
 from pipelines.cluster import address
 from pipelines.cluster import connect as cluster
 from pipelines.cluster.address import ClusterError, TokenError, knock
@@ -48,8 +50,16 @@ def silent() -> Iterator[str]:
 
 @pytest.mark.parametrize("typed", ["somewhere", "host:", "host:port", ":"])
 def test_what_is_no_address_is_named(typed: str) -> None:
-    with pytest.raises(ClusterError, match=f"'{typed}' is none of auto, local, HOST:PORT"):
+    with pytest.raises(ClusterError, match=f"'{typed}' is none of auto, local, HOST:PORT$"):
         knock(typed)
+
+
+def test_an_address_of_ray_client_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(run.app, ["--address", "ray://127.0.0.1:10001"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: --address ray://127.0.0.1:10001: Ray Client carries no search")
+    assert "use `ray submit` or `ray job submit`" in error
+    assert error.count("\n") == 1
 
 
 def test_a_port_where_nothing_listens_refuses() -> None:

@@ -15,9 +15,13 @@ from pipelines.cluster import measured_share
 from pipelines.cluster.connect import Cluster
 from pipelines.cluster.measured_share import ShareRow, best_row
 from pipelines.cluster.resources import Node, check_has_gpu
+from pipelines.study import auto_share
+from pipelines.study.auto_share import with_measured_share
 from pipelines.study.largest import largest_configs
+from pipelines.study.resuming import resume
 from pipelines.study.runs import open_run
 from search_spaces import SPACES, Config, SearchSpace
+from tests.pipelines.recorded import write_run
 from trainables.data.datasets import TrialData, load
 from trainables.device.workload import Workload, footprint
 from trainables.networks import NETWORKS
@@ -101,6 +105,20 @@ def test_a_search_takes_the_share_that_was_measured(
     assert "1 CPU and 0.5 GPU a trial" in shown
     assert open_run("runs/it").spec.resources.gpus_per_trial == 0.5
     assert len(open_run("runs/it").finished) == 2
+
+
+def test_a_search_that_goes_on_records_the_share_that_was_measured(
+    digits: TrialData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = write_run(tmp_path / "it", fingerprint=digits.fingerprint)
+    spec = open_run(run).spec.but(resources={"gpus_per_trial": "auto"}, budget={"trials": 50})
+    monkeypatch.setattr(Cluster, "nodes", lambda _: [Node("here", 4, 1)])
+    monkeypatch.setattr(auto_share, "measure_shares", lambda *_, **__: [ShareRow(2, 10, 100.0)])
+    cluster = Cluster("", started_here=True)
+    study = with_measured_share(resume(run, spec), cluster, say=lambda line: None)
+    assert study.spec.resources.gpus_per_trial == 0.5
+    assert study.resumed is not None
+    assert study.resumed.changes == {"budget": {"trials": 50}, "resources": {"gpus_per_trial": 0.5}}
 
 
 @pytest.mark.usefixtures("elsewhere")

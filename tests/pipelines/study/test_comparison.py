@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import csv
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pipelines import compare
+from pipelines.cli import comparison as running
 from pipelines.cli.command import main
 from pipelines.cluster.connect import Cluster
 from pipelines.record.trials import FinishedTrial, State
@@ -19,6 +23,8 @@ from pipelines.study.comparison import (
     mean_curve,
 )
 from pipelines.study.comparison_spec import DOUBLE, ComparisonSpec
+from pipelines.study.result import StudyResult
+from tests.pipelines.running import study_of
 from trainables.training.metrics import METRICS
 
 ACCURACY, LOSS = METRICS["val_accuracy"], METRICS["val_loss"]
@@ -107,6 +113,63 @@ def test_a_comparison_runs_and_runs_no_cell_again(
     assert main(compare.app, [*options, "--data", "wine"]) == 2
     error = capsys.readouterr().err
     assert "compares with problem.data = digits, not wine: choose another --name" in error
+
+
+def test_another_algorithm_and_another_machine_go_on_with_a_comparison(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    comparison = Comparison(tmp_path)
+    comparison.claim({}, study_of(tmp_path, None, algo="random").prepared())
+    monkeypatch.setattr("pipelines.study.study.machine", lambda: {"system": "another"})
+    comparison.claim({}, study_of(tmp_path, None, algo="gp").prepared())
+
+
+SMALL = ["--algos", "random", "--trials", "2", "--max-epochs", "1", "--seeds", "1"]
+HOLDS = """
+import sys
+from pathlib import Path
+from pipelines.record.files import RunFiles
+from pipelines.record.lock import holding
+folder = Path(sys.argv[1])
+folder.mkdir(parents=True)
+with holding(RunFiles(folder)):
+    print("held", flush=True)
+    input()
+"""
+
+
+def test_a_comparison_that_another_process_runs_is_refused(
+    cluster: Cluster, elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cell = Path("runs/compare/random-0")
+    command = [sys.executable, "-c", HOLDS, str(cell.parent.absolute())]
+    root, pipe = Path(compare.__file__).parents[1], subprocess.PIPE
+    with subprocess.Popen(command, cwd=root, stdin=pipe, stdout=pipe, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        cell.mkdir()
+        assert main(compare.app, SMALL) == 2
+        other.communicate("\n")
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "runs/compare is in the hands of another process" in error
+    assert cell.is_dir()
+
+
+def test_a_cell_whose_checkpoints_could_not_be_written_is_not_finished(
+    cluster: Cluster,
+    elsewhere: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def stopped(*_: Any) -> StudyResult:
+        return StudyResult([trial(0.5, 1)], "val_accuracy", 1, ended_by="storage")
+
+    monkeypatch.setattr(running, "run_study", stopped)
+    assert main(compare.app, SMALL) == 2
+    error = capsys.readouterr().err
+    assert error == "error: random with seed 0 has stopped: checkpoints could not be written\n"
+    assert not Comparison(Path("runs/compare")).cells()
 
 
 @pytest.mark.parametrize(

@@ -323,6 +323,26 @@ def test_the_best_are_trained_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.usefixtures("without_ray")
+@pytest.mark.parametrize("storage", [None, "before"])
+def test_the_best_are_trained_on_with_another_storage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, storage: str | None
+) -> None:
+    more: dict[str, Any] = {"scheduler": "none", "storage": storage and str(tmp_path / storage)}
+    asked = study(tmp_path / "run", trials=6, **more)
+    search(asked)
+    longer = going_on(asked, storage=str(tmp_path / "now"), max_epochs=12)
+    assert longer.resumed is not None
+    on = longer.resumed.search.trained_on
+    assert len(on) == 3
+    assert search_until(longer, monkeypatch, 2 * len(on))  # all is noted, and nothing trained
+    search(going_on(asked))
+    events = read_events(RunFiles(asked.folder).events)
+    epochs = [n for e in events if isinstance(e, Reported) and e.trial_id in on for n in e.values]
+    assert sorted(epochs) == sorted([*range(1, 10)] * 3 + [*range(10, 13)] * 3)
+    assert nothing_left(going_on(asked))
+
+
+@pytest.mark.usefixtures("without_ray")
 def test_those_that_were_running_are_made_longer_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

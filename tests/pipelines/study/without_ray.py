@@ -229,8 +229,8 @@ def search_until(
     return False
 
 
-def going_on(study: Study, **budget: Any) -> Study:
+def going_on(study: Study, *, storage: str | None = None, **budget: Any) -> Study:
     """The study, to go on with from its record."""
     run = open_run(study.folder)
-    spec = run.spec_in_place.but(budget=budget)
+    spec = run.spec_in_place.but(budget=budget, run={"storage": storage} if storage else {})
     return replace(study, spec=spec, resumed=resumed(run, spec))

@@ -1,0 +1,35 @@
+"""Settings as one types them after a command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+_DURATIONS = ("time_budget", "trial_timeout")  # in seconds, which are typed with their unit
+
+
+def option_words(settings: Mapping[str, object]) -> Iterator[str]:
+    """The options of ``settings``, which are given by the names of their fields: one that may be
+    repeated for each of its entries, and none for None."""
+    for field, value in settings.items():
+        name = field.strip("_").replace("_", "-")
+        if isinstance(value, bool):
+            yield f"--{name}" if value else f"--no-{name}"
+        elif value is not None:
+            for entry in entries(field, value):
+                yield from (f"--{name}", entry)
+
+
+def entries(field: str, value: object) -> list[str]:
+    """What stands after the option of a setting, each time that it is typed."""
+    if isinstance(value, Mapping):
+        return [f"{name}={_text(of)}" for name, of in value.items()]
+    if isinstance(value, tuple):
+        return [_text(entry) for entry in value]
+    return [f"{_text(value)}s" if field in _DURATIONS else _text(value)]
+
+
+def _text(value: object) -> str:
+    """A range as LOW..HIGH; of a number all digits that it has."""
+    if isinstance(value, tuple):
+        return "..".join(map(_text, value))
+    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
