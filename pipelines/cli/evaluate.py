@@ -47,7 +47,7 @@ def run_evaluation(
 
 def _configs(run: Run, chosen: list[Candidate]) -> Iterator[str]:
     for c in chosen:
-        at = f"{c.epochs} of {run.spec.budget.max_epochs} epochs, as in the search"
+        at = f"{c.epochs} of {c.max_epochs} epochs, as in the search"
         yield f"trial {c.number:<4}{run.metric} {c.trial.value:.4f}, {at}: " + format_config(
             c.trial.config, run.space
         )

@@ -223,16 +223,21 @@ def _finished(trial: FrozenTrial, path: Path) -> FinishedTrial:
         raise ValueError(f"{path}: trial {trial.number} is none of ours: {reason}") from None
 
 
+def _whole(value: Any) -> Any:
+    """Of a text, half of a character as Python writes it: tables and files take none."""
+    return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
+
+
 def _thawed(trial: FrozenTrial) -> FinishedTrial:
     names = {field.name for field in fields(FinishedTrial)}
-    attributes: dict[str, Any] = {k: v for k, v in trial.user_attrs.items() if k in names}
+    attributes: dict[str, Any] = {k: _whole(v) for k, v in trial.user_attrs.items() if k in names}
     if not isinstance(attributes["trial_id"], str):
         raise TypeError(f"trial_id is {attributes['trial_id']!r}")
     for name in ("changes", "planned"):
         by_epoch = attributes.get(name, {})
         attributes[name] = {int(epoch): value for epoch, value in by_epoch.items()}
     return FinishedTrial(
-        config=dict(trial.params),
+        config={name: _whole(value) for name, value in trial.params.items()},
         state=_OURS[trial.state],
         curve=dict(trial.intermediate_values),
         **attributes,

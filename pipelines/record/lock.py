@@ -27,7 +27,7 @@ def holding(files: RunFiles) -> Iterator[None]:
     """Hold the run; this process may hold it already. The system gives the lock back when the
     process ends, however it does; in a folder that machines share it holds for all of them.
 
-    Raises ``ValueError`` where another process holds it.
+    Raises ``ValueError`` where another process holds it, and where it may not be written.
     """
     lock = _lock(files)
     try:
@@ -36,6 +36,8 @@ def holding(files: RunFiles) -> Iterator[None]:
         raise ValueError(f"{files.folder} is in the hands of another process{_whose(files)}") from (
             None
         )
+    except PermissionError as error:
+        raise ValueError(f"{files.folder} cannot be written: {error.strerror}") from None
     except OSError as error:
         if error.errno not in _NO_LOCKS:
             raise

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pipelines.record.baselines import Baselines
 from pipelines.record.header import read_json
+from pipelines.record.trials import FinishedTrial
 from pipelines.record.whole import write_whole
 from search_spaces import Config
 
@@ -20,7 +21,7 @@ class Look:
     """A model, or an ensemble of several, trained with some seeds, on the test rows."""
 
     when: float  # seconds since 1970
-    trials: tuple[int, ...]  # their places among the run's trials, from 0
+    trials: tuple[int, ...]  # their places among the run's trials then, from 0
     configs: tuple[Config, ...]
     epochs: tuple[int, ...]  # of each config
     seeds: tuple[int, ...]  # that each config was trained with
@@ -43,6 +44,27 @@ class Look:
     """Trials of which a training diverged: left out of the ensemble."""
     among: int | None = None
     """The ensemble was selected among so many best configs; None where all were taken."""
+    trial_ids: tuple[str, ...] = ()
+    """Of ``trials`` and then of ``unsound``; none where an older version wrote the record."""
+
+    def as_numbered(self, finished: Sequence[FinishedTrial]) -> Look:
+        """With the places that its trials have among ``finished``, the run's trials now: of a
+        search that went on they may be others."""
+        now = self._places(finished)
+        return replace(
+            self,
+            trials=tuple(now.get(number, number) for number in self.trials),
+            unsound=tuple(now.get(number, number) for number in self.unsound),
+        )
+
+    def _places(self, finished: Sequence[FinishedTrial]) -> dict[int, int]:
+        """By the numbers of then; without identifiers a trial is known by its config."""
+        if not self.trial_ids:
+            pairs = zip(self.trials, self.configs, strict=True)
+            return {number: _place(config, number, finished) for number, config in pairs}
+        places = {trial.trial_id: place for place, trial in enumerate(finished)}
+        named = zip((*self.trials, *self.unsound), self.trial_ids, strict=True)
+        return {number: places.get(trial_id, number) for number, trial_id in named}
 
     @property
     def members(self) -> dict[int, int]:
@@ -80,6 +102,12 @@ class Look:
         """As 0.9694 +- 0.0031."""
         deviation = self.deviation(metric)
         return f"{self.mean(metric):.4f}" + ("" if deviation is None else f" +- {deviation:.4f}")
+
+
+def _place(config: Config, number: int, finished: Sequence[FinishedTrial]) -> int:
+    """Where a trial with ``config`` is that was ``number``: there, if one is."""
+    places = [place for place, trial in enumerate(finished) if trial.config == config]
+    return number if number in places or not places else places[0]
 
 
 def read_looks(path: Path) -> list[Look]:

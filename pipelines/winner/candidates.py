@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pipelines.record.trials import FinishedTrial, ranked
 from pipelines.study.repeats import by_config, top_trials
 from pipelines.study.runs import Run
+from pipelines.winner.planned import planned_at
 from pipelines.winner.settings import Chosen
 from trainables.training.metrics import METRICS
 
@@ -20,6 +21,8 @@ class Candidate:
     trial: FinishedTrial
     epochs: int
     """Where its validation was best; of several trainings of the config their median."""
+    max_epochs: int
+    """For how many it was planned there."""
     weight: int = 1
     """In an ensemble: how often its prediction counts."""
 
@@ -58,8 +61,11 @@ def candidate(run: Run, name: str) -> Candidate:
         ended = "diverged" if trial.diverged else breaks
         raise ValueError(f"`trial` {name} of {run.files.folder} {ended}: choose a sound one")
     trainings = [trial, *(t for t in run.repeated if t.repeat_of == trial.trial_id)]
-    best_epochs = [t.best_epoch for t in trainings if t.best_epoch and not t.diverged]
-    return Candidate(number, trial, round(statistics.median(best_epochs)))
+    found = [(t.best_epoch, t) for t in trainings if t.best_epoch and not t.diverged]
+    epochs = round(statistics.median(best for best, _ in found))
+    # Repeats of a search that went on may be longer: the plan is of a training that came so far.
+    best, nearest = min((pair for pair in found if pair[0] >= epochs), key=lambda pair: pair[0])
+    return Candidate(number, trial, epochs, planned_at(run, nearest, best))
 
 
 def find_trial(run: Run, name: str) -> tuple[int, FinishedTrial]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipelines.record.looks import Look, add_look
+from pipelines.study.folders import check_writable
 from pipelines.study.prepare import load_test_rows
 from pipelines.study.runs import Run
 from pipelines.winner.candidates import Candidate
@@ -23,13 +24,15 @@ _MOST_POINTS = 2000  # of a regression's predictions that the record keeps
 
 
 def check_first_look(run: Run, *, again: bool) -> None:
-    """Raises ``ValueError`` where the test set has been looked at, unless it is to be ``again``."""
+    """Raises ``ValueError`` where the test set has been looked at, unless it is to be ``again``,
+    and where the record could not count the look."""
     if run.looks and not again:
         times = "once" if len(run.looks) == 1 else f"{len(run.looks)} times"
         raise ValueError(
             f"{run.files.folder} has looked at its test set {times}: who chooses by what a further "
             "look shows has tuned on the test set; `again` looks all the same, and is counted"
         )
+    check_writable(run.files.folder)
 
 
 def evaluate(
@@ -44,16 +47,18 @@ def evaluate(
     same samples. Several candidates are an ensemble: the weighted mean of their predictions; they
     were selected ``among`` so many. The record gets the look.
 
-    Raises ``ValueError`` where the data have changed, where the trainable yields no model, and
-    where with every seed a training diverges.
+    Raises ``ValueError`` where the data have changed, where a training fails, and where with every
+    seed one diverges.
     """
     data = all_but_test(run)
     repeated = train_again(run, data, candidates, unused_seeds(run, n_seeds), done)
     taken, ensembles = repeated.candidates, list(repeated.networks.values())
     weights = [c.weight for c in taken]
+    numbers = tuple(c.number for c in taken)
     look = Look(
         when=round(time.time(), 3),
-        trials=tuple(c.number for c in taken),
+        trials=numbers,
+        trial_ids=tuple(run.finished[n].trial_id for n in (*numbers, *repeated.unsound)),
         configs=tuple(dict(c.trial.config) for c in taken),
         epochs=tuple(c.epochs for c in taken),
         weights=tuple(weights),

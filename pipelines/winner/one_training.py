@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from pipelines.cluster.sharing import assigned_gpus
+from pipelines.tuner.own_data import OwnData
 from search_spaces import Config
 from trainables.data.datasets import TrialData
 from trainables.device.share import claim_device, set_threads
+from trainables.networks import Network
 
 if TYPE_CHECKING:
     import torch
@@ -27,37 +32,66 @@ class Training:
     epochs: int
     max_epochs: int
     seed: int
+    number: int = 0  # of its trial
+    gpus: float = 0.0  # that Ray reserves for it
 
 
-def train(given: tuple[Trainable, TrialData], training: Training, cpus: float) -> nn.Module | None:
-    """:func:`train_here` with what Ray has reserved for this process."""
+def train(
+    given: tuple[Trainable, TrialData, str], training: Training, cpus: float
+) -> nn.Module | None:
+    """:func:`train_here` with what Ray has reserved for this process; ``given`` are a trainable,
+    data, and a key that no other data have."""
     set_threads(cpus)
-    trainable, data = given
-    return train_here(trainable, data, training, claim_device(assigned_gpus()))
+    trainable, data, key = given
+    return train_here(trainable, data, training, claim_device(assigned_gpus()), key)
 
 
 def train_here(
-    trainable: Trainable, data: TrialData, training: Training, device: torch.device
+    trainable: Trainable,
+    data: TrialData,
+    training: Training,
+    device: torch.device,
+    data_key: str | None = None,
 ) -> nn.Module | None:
-    """The trained network on the CPU; None where the training diverged.
+    """The trained network on the CPU; None where the training diverged. A function of the user's
+    has data of its own and seeded generators, as in the search.
 
     Raises ``ValueError`` where the trainable yields no model.
     """
     import torch
 
-    epochs = trainable(
-        training.config,
-        data,
-        max_epochs=training.max_epochs,
-        seed=training.seed,
-        device=device,
-    )
     last: nn.Module | None = None
-    for metrics, model in islice(epochs, training.epochs):
-        if metrics.get("diverged", False):
-            return None
-        last = model
+    with _prepared(trainable, data, training.seed, data_key) as own:
+        epochs = trainable(
+            training.config,
+            own,
+            max_epochs=training.max_epochs,
+            seed=training.seed,
+            device=device,
+        )
+        for metrics, model in islice(epochs, training.epochs):
+            if metrics.get("diverged", False):
+                return None
+            last = model
     if last is None:
         raise ValueError("the trainable yields no model, and it is the model that is wanted")
     # On a GPU it may have had its channels last, which nobody expects elsewhere.
     return last.cpu().to(memory_format=torch.contiguous_format).eval()
+
+
+@contextmanager
+def _prepared(
+    trainable: Trainable, data: TrialData, seed: int, data_key: str | None
+) -> Iterator[TrialData]:
+    """The data for ``trainable``: one of ours changes none, and draws by its seed alone."""
+    if isinstance(trainable, Network):
+        yield data
+        return
+    from trainables.device.process_settings import seed_generators
+
+    owner = OwnData(data, data_key or secrets.token_hex(8))
+    try:
+        seed_generators(seed)
+        yield owner.fresh()
+    finally:
+        owner.close()

@@ -11,6 +11,7 @@ from pipelines.study.circumstances import machine, versions
 from pipelines.study.runs import Run
 from pipelines.tuner.running import shortened
 from pipelines.tuner.trial import Metrics, Trainable, TrialSettings, report
+from pipelines.winner.planned import planned_at
 from pipelines.winner.training import search_data, trainable_of
 from trainables.device.process_settings import seed_generators
 from trainables.device.share import pick_device, set_threads
@@ -56,7 +57,8 @@ def replay(
     run: Run, trial: FinishedTrial, show: Callable[[ReplayedEpoch], None]
 ) -> list[ReplayedEpoch]:
     """Train ``trial`` again in this process, with its seed and its number of threads, for as many
-    epochs as are recorded; ``show`` gets each as it ends.
+    epochs as are recorded and with what it planned in the last of them; ``show`` gets each as it
+    ends.
 
     Raises ``ValueError`` where its data or its trainable are not what they were.
     """
@@ -67,17 +69,18 @@ def replay(
         seed_generators(trial.seed)
     of_folds = len(folds) > 1
     start: Trainable = CrossValidated(trainable) if of_folds else trainable
+    max_epochs = planned_at(run, trial, trial.epochs)
     training = start(
         dict(trial.config),
         folds if of_folds else folds[0],
-        max_epochs=run.spec.budget.max_epochs,
+        max_epochs=max_epochs,
         seed=trial.seed,
         device=pick_device(resources.gpus),
     )
     settings = TrialSettings(
         trainable,
         run.metric,
-        run.spec.budget.max_epochs,
+        max_epochs,
         resources.cpus,
         storage="",
         data_key="",
@@ -132,4 +135,7 @@ def other_circumstances(run: Run, trial: FinishedTrial) -> list[str]:
         found.append("it ran on a GPU, where some sums are taken in no fixed order")
     if trial.machines_lost or trial.failures:
         found.append("it went on from a checkpoint after an attempt that was lost")
+    lengths = [f"{n} from epoch {epoch} on" for epoch, n in sorted(trial.planned.items())]
+    if lengths:
+        found.append(f"it planned for other numbers of epochs on the way: {', '.join(lengths)}")
     return found

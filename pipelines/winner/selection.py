@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.study.runs import Run
 from pipelines.winner.candidates import Candidate
-from pipelines.winner.one_training import Training
-from pipelines.winner.training import search_data, train_all
+from pipelines.winner.training import search_data, train_all, training_of
 from trainables.data.datasets import TrialData
 
 if TYPE_CHECKING:
@@ -35,8 +34,8 @@ def selected(
     once for each fold, and its predictions for all folds count. One that diverges is left out.
     ``done`` is told how many trainings are done.
 
-    Raises ``ValueError`` where the data have changed, where the trainable yields no model, and
-    where all trainings diverge.
+    Raises ``ValueError`` where the data have changed, where a training fails, and where all of them
+    diverge.
     """
     import torch
 
@@ -74,8 +73,7 @@ def _predicted(
 
     from trainables.training.batches import outputs_of
 
-    max_epochs = run.spec.budget.max_epochs
-    trainings = [Training(c.trial.config, c.epochs, max_epochs, c.trial.seed) for c in candidates]
+    trainings = [training_of(run, candidate, candidate.trial.seed) for candidate in candidates]
     parts: defaultdict[int, list[Tensor]] = defaultdict(list)
     for k, data in enumerate(folds):
         models = train_all(run, data, trainings, partial(_told, done, k * len(trainings)))

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines.study.repeats import by_config
 from pipelines.study.runs import Run
 from pipelines.winner.candidates import Candidate, winner
 from pipelines.winner.one_training import Training, train_here
+from pipelines.winner.planned import planned_at
 from pipelines.winner.training import (
     all_but_test,
     search_data,
     train_again,
     trainable_of,
+    training_of,
     unused_seeds,
 )
 from trainables.data.datasets import TrialData
 from trainables.device.share import pick_device, set_threads
 from trainables.networks import Network
+from trainables.training.metrics import METRICS
 
 if TYPE_CHECKING:
     from torch import nn
@@ -67,21 +72,39 @@ def trained_alone(run: Run, chosen: Candidate | None = None) -> Trained:
     """
     trainable, spec = trainable_of(run), run.spec
     set_threads(spec.resources.trial.cpus)
-    max_epochs, device = spec.budget.max_epochs, pick_device(spec.resources.trial.gpus)
+    device = pick_device(spec.resources.trial.gpus)
     candidate = chosen or winner(run)
-    config = candidate.trial.config
     if spec.problem.folds:
         data = all_but_test(run)
-        training = Training(config, candidate.epochs, max_epochs, spec.search.seed)
+        training = training_of(run, candidate, spec.search.seed)
         model = _sound(train_here(trainable, data, training, device))
         return Trained(model, data, _ALL, (candidate,))
     (data,) = search_data(run)
-    if chosen is None and run.files.weights.is_file():
-        return Trained(_with_weights(run, trainable, config, data), data, "train", (candidate,))
-    epochs = candidate.trial.best_epoch or 1
-    training = Training(config, epochs, max_epochs, candidate.trial.seed)
-    model = _sound(train_here(trainable, data, training, device))
+    training = _of_the_search(run, candidate)
+    weights = _kept(run, candidate) if chosen is None else None
+    if weights is not None:
+        model = _with_weights(weights, trainable, training, data)
+    else:
+        model = _sound(train_here(trainable, data, training, device))
     return Trained(model, data, "train", (candidate,))
+
+
+def _of_the_search(run: Run, candidate: Candidate) -> Training:
+    """The trial as it was, up to its best epoch."""
+    trial = candidate.trial
+    epochs = trial.best_epoch or 1
+    return Training(trial.config, epochs, planned_at(run, trial, epochs), trial.seed)
+
+
+def _kept(run: Run, candidate: Candidate) -> Path | None:
+    """Where the weights of the winner lie; None where the run has none of it. After repeats those
+    of its best one count: a search that has gone on since has put its own best in their place."""
+    files, trial_id = run.files, candidate.trial.trial_id
+    repeated = files.repeated_weights / f"{trial_id}.pt"
+    if by_config(run.repeated, METRICS[run.metric]) and repeated.is_file():
+        return repeated
+    is_best = run.best is not None and run.best.trial_id == trial_id
+    return files.weights if is_best and files.weights.is_file() else None
 
 
 def _sound(model: nn.Module | None) -> nn.Module:
@@ -90,16 +113,16 @@ def _sound(model: nn.Module | None) -> nn.Module:
     return model
 
 
-def _with_weights(run: Run, trainable: Any, config: Any, data: TrialData) -> nn.Module:
+def _with_weights(weights: Path, trainable: Any, training: Training, data: TrialData) -> nn.Module:
     import torch
 
     if isinstance(trainable, Network):
-        _, model = trainable.build(config, data)
+        _, model = trainable.build(training.config, data)
     else:  # the function alone knows what its network is: its first epoch has one
-        once = Training(config, 1, run.spec.budget.max_epochs, run.spec.search.seed)
+        once = replace(training, epochs=1)
         model = _sound(train_here(trainable, data, once, torch.device("cpu")))
     try:
-        model.load_state_dict(torch.load(run.files.weights, weights_only=True))
+        model.load_state_dict(torch.load(weights, weights_only=True))
     except RuntimeError as error:
-        raise ValueError(f"{run.files.weights} does not fit the network: {error}") from None
+        raise ValueError(f"{weights} does not fit the network: {error}") from None
     return model.eval()

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import ray
+from ray.exceptions import RayError
 
 from pipelines.cluster.room import room
+from pipelines.record.trials import FinishedTrial
 from pipelines.study.prepare import load_problem, network_of
 from pipelines.study.references import import_trainable
 from pipelines.study.runs import Run
+from pipelines.tuner.outcome import explain
 from pipelines.tuner.sent_code import sendable
 from pipelines.tuner.trial import Trainable
 from pipelines.winner.candidates import Candidate
@@ -73,6 +77,25 @@ def unused_seeds(run: Run, n: int) -> tuple[int, ...]:
     return tuple(range(first, first + n))
 
 
+def training_of(run: Run, candidate: Candidate, seed: int) -> Training:
+    """``candidate`` once more, as in the search but for its seed."""
+    return Training(
+        candidate.trial.config,
+        candidate.epochs,
+        candidate.max_epochs,
+        seed,
+        candidate.number,
+        _gpus(run, candidate.trial),
+    )
+
+
+def _gpus(run: Run, trial: FinishedTrial) -> float:
+    """What the search asks for, or more of a GPU where ``trial`` had it: it may not fit into less.
+    Other numbers of GPUs than a share are as they are asked for now."""
+    asked = run.spec.resources.trial.gpus
+    return max(asked, min(trial.gpus, 1.0)) if 0 < asked < 1 else asked
+
+
 @dataclass(frozen=True)
 class Repeated:
     """The networks of some candidates, by the seed that they were trained with.
@@ -101,14 +124,9 @@ def train_again(
     """``candidates`` with each of ``seeds``, trained on ``data`` on the connected cluster, and
     brought to the CPU. ``done`` is told how many are.
 
-    Raises ``ValueError`` where the trainable yields no model, and where with every seed a training
-    diverges.
+    Raises ``ValueError`` where a training fails, and where with every seed one diverges.
     """
-    trainings = [
-        Training(c.trial.config, c.epochs, run.spec.budget.max_epochs, seed)
-        for seed in seeds
-        for c in candidates
-    ]
+    trainings = [training_of(run, c, seed) for seed in seeds for c in candidates]
     models = iter(train_all(run, data, trainings, done))
     trained = {(seed, c.number): next(models) for seed in seeds for c in candidates}
     unsound = {number for (_, number), model in trained.items() if model is None}
@@ -138,17 +156,27 @@ def train_all(
     """``trainings`` of what ``run`` searched with on ``data``, on the connected cluster: as many at
     once as there is room for; None for one that diverged. ``done`` is told how many are done.
 
-    Raises ``ValueError`` where the trainable yields no model.
+    Raises ``ValueError`` where one fails, which ends all: in a line, whatever was raised.
     """
-    resources = run.spec.resources.trial
-    task = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus)(train)
+    cpus = run.spec.resources.trial.cpus
+    task = ray.remote(num_cpus=cpus)(train)
     with room():
-        given = ray.put((sendable(trainable_of(run)), data))
-    waiting = [task.remote(given, training, resources.cpus) for training in trainings]
-    left = list(waiting)
+        given = ray.put((sendable(trainable_of(run)), data, secrets.token_hex(8)))
+    waiting = {task.options(num_gpus=t.gpus).remote(given, t, cpus): t for t in trainings}
+    models, left = {}, list(waiting)
     while left:
-        finished, left = ray.wait(left)
-        ray.get(finished)  # what one raises ends all
-        done(len(waiting) - len(left))
-    models: list[nn.Module | None] = ray.get(waiting)
-    return models
+        (finished,), left = ray.wait(left)
+        models[finished] = _model(finished, waiting[finished])
+        done(len(models))
+    return [models[reference] for reference in waiting]
+
+
+def _model(finished: ray.ObjectRef, training: Training) -> nn.Module | None:
+    """What ``training`` came to."""
+    try:
+        model: nn.Module | None = ray.get(finished)
+    except RayError as error:
+        why = explain(error, str(error), node="", alive=lambda node: True).error
+        which = f"trial {training.number} with seed {training.seed}"
+        raise ValueError(f"{which} cannot be trained again: {why}") from None
+    return model

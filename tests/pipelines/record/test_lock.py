@@ -91,3 +91,17 @@ def test_another_error_of_a_lock_is_none_of_ours(
     no_locks(monkeypatch, errno.EIO)
     with pytest.raises(OSError, match="Input/output error"), holding(RunFiles(tmp_path)):
         pass
+
+
+def test_a_folder_that_may_not_be_written_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(path: object, *_: object, **more: object) -> int:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+    monkeypatch.setattr(os, "open", refused)
+    with (
+        pytest.raises(ValueError, match="cannot be written: Permission denied"),
+        holding(RunFiles(tmp_path)),
+    ):
+        pass

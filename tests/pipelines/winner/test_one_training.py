@@ -21,3 +21,16 @@ def test_a_network_whose_channels_are_last_comes_back_as_others_expect_it() -> N
     model = train_here(channels_last, data(), once, torch.device("cpu"))
     assert model is not None
     assert all(weight.is_contiguous() for weight in model.parameters())
+
+
+def changes_its_data(config: Any, data: Any, **_: Any) -> Iterator[Any]:
+    torch.from_numpy(data.x_train).add_(1)
+    yield {"val_loss": 0.1}, nn.Linear(1, 1)
+
+
+def test_a_function_of_the_users_leaves_the_data_as_they_are_and_draws_by_the_seed() -> None:
+    once, zeros = Training({}, epochs=1, max_epochs=1, seed=3), data()
+    models = [train_here(changes_its_data, zeros, once, torch.device("cpu")) for _ in range(2)]
+    assert not zeros.x_train.any()
+    first, second = (dict(model.named_parameters()) for model in models if model is not None)
+    assert torch.equal(first["weight"], second["weight"])

@@ -13,6 +13,8 @@ import torch
 from benchmarks.sets.configs import STEPPED
 from pipelines import replay
 from pipelines.cli.command import main
+from pipelines.record.files import RunFiles
+from pipelines.record.sessions import working
 from pipelines.record.trials import FinishedTrial, State
 from pipelines.study.circumstances import machine, versions
 from pipelines.tuner.attempts import Attempt
@@ -113,3 +115,26 @@ def test_what_cannot_be_replayed_is_refused(
     shown = capsys.readouterr()
     assert (shown.out, shown.err.count("\n")) == ("", 1)
     assert rule in shown.err
+
+
+def with_longer(folder: str, epochs: int) -> str:
+    """The run in ``folder``, after it went on with trials of so many epochs."""
+    with working(RunFiles(Path(folder)), "search", {"budget": {"max_epochs": epochs}}) as session:
+        session.by = ""
+    return folder
+
+
+def test_a_trial_is_replayed_with_the_length_that_it_had_planned(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    trial = trained("val_accuracy", 8, load("wine"), NETWORKS["mlp"])
+    assert main(replay.app, [with_longer(recorded(trial), 30), "0"]) == 0
+    assert "replayed  8 epochs: all" in capsys.readouterr().out
+
+
+def test_a_length_that_changed_on_the_way_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    trial = trained("val_accuracy", 8, load("wine"), NETWORKS["mlp"])
+    folder = with_longer(recorded(replace(trial, planned={1: 9, 4: 30})), 30)
+    assert main(replay.app, [folder, "0"]) == 1
+    told = "it planned for other numbers of epochs on the way: 9 from epoch 1 on, 30 from epoch 4"
+    assert f"changed   {told}" in capsys.readouterr().out

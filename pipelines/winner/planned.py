@@ -1,0 +1,26 @@
+"""For how many epochs a trial planned: a search that goes on may have its trials train longer."""
+
+from __future__ import annotations
+
+from pipelines.record.trials import FinishedTrial
+from pipelines.study.runs import Run
+
+
+def planned_at(run: Run, trial: FinishedTrial, epoch: int) -> int:
+    """For how many epochs ``trial``, one of the search or a repeat, planned in ``epoch``."""
+    lengths = [length for begin, length in sorted(trial.planned.items()) if begin <= epoch]
+    return lengths[-1] if lengths else _planned_at_first(run, trial)
+
+
+def _planned_at_first(run: Run, trial: FinishedTrial) -> int:
+    """By the settings of the last driver that trained it. Where its length changed on the way, the
+    record says so; where it says nothing, the trial went on as it was, or began once more."""
+    part = "repeats" if trial.repeat_of else "search"
+    begun = [session.begun for session in run.sessions if session.part == part]
+    drivers = sum(at <= trial.started for at in begun) + trial.resumed
+    last = max(begun[:drivers], default=0.0)
+    epochs = run.first_spec.budget.max_epochs
+    for session in run.sessions:
+        if session.begun <= last:
+            epochs = session.changes.get("budget", {}).get("max_epochs", epochs)
+    return epochs

@@ -1,0 +1,58 @@
+"""What the test set has shown is said of the trials that it was about, whatever went on since."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from pipelines.record.looks import Look, add_look, read_looks
+from pipelines.record.trials import FinishedTrial, State
+
+LOOK = Look(
+    1.0,
+    (0, 2),
+    ({"lr": 0.1}, {"lr": 0.3}),
+    (2, 2),
+    (1,),
+    9,
+    4,
+    {"test_r2": (0.5,)},
+    weights=(3, 1),
+    unsound=(1,),
+    trial_ids=("a", "c", "b"),
+)
+A, B, C = (
+    FinishedTrial(name, {"lr": lr}, State.COMPLETE)
+    for name, lr in (("a", 0.1), ("b", 0.2), ("c", 0.3))
+)
+
+
+def test_trials_have_the_numbers_of_now() -> None:
+    assert LOOK.as_numbered([A, B, C]) == LOOK
+    moved = LOOK.as_numbered([C, B, A])
+    assert (moved.members, moved.left_out) == (
+        {2: 3, 0: 1},
+        "a training of trial 1 diverged: left out",
+    )
+    assert LOOK.as_numbered([B, C, A]).unsound == (0,)
+    assert moved.as_numbered([C, B, A]) == moved
+
+
+def test_a_look_of_before_identifiers_were_recorded_knows_trials_by_their_configs(
+    tmp_path: Path,
+) -> None:
+    content = asdict(LOOK)
+    del content["trial_ids"]
+    path = tmp_path / "evaluation.json"
+    path.write_text(json.dumps({"looks": [content]}))
+    (look,) = read_looks(path)
+    assert look.as_numbered([C, B, A]).trials == (2, 0)
+    assert look.as_numbered([A, replace(A, trial_id="other"), C]).trials == (0, 2)
+    assert look.as_numbered([B, B, B]).trials == (0, 2)  # gone: as it was
+
+
+def test_identifiers_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "evaluation.json"
+    add_look(path, LOOK)
+    assert read_looks(path) == [LOOK]

@@ -1,0 +1,78 @@
+"""The weights that are exported are of the trial that the model's card names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from benchmarks.sets.configs import LENET
+from pipelines.record.files import RunFiles
+from pipelines.record.trials import FinishedTrial, State
+from pipelines.record.writing import Record
+from pipelines.study.runs import open_run
+from pipelines.winner.trained import trained_alone
+from tests.pipelines.recorded import write_run
+from trainables.data.datasets import load
+from trainables.networks import NETWORKS
+
+pytestmark = pytest.mark.usefixtures("elsewhere")
+
+CONFIG = {**LENET, "width_1": 12, "width_2": 12}
+
+
+def trial(name: str, value: float, of: str = "", seed: int = 0) -> FinishedTrial:
+    values: dict[str, Any] = {"value": value, "best_epoch": 1, "repeat_of": of, "seed": seed}
+    return FinishedTrial(name, CONFIG, State.COMPLETE, {1: value}, **values)
+
+
+def save(path: Path, number: float) -> None:
+    """Weights that are all the same number."""
+    _, network = NETWORKS["mlp"].build(CONFIG, load("wine"))
+    path.parent.mkdir(exist_ok=True)
+    torch.save({n: torch.full_like(t, number) for n, t in network.state_dict().items()}, path)
+
+
+def searched(repeats_of: str = "") -> RunFiles:
+    """A run whose best trial is the second; the weights of the run are all 1."""
+    data = load("wine")
+    folder = write_run(
+        Path("runs/it"),
+        [trial("a", 0.8), trial("b", 0.9)],
+        data="wine",
+        fingerprint=data.fingerprint,
+        max_epochs=1,
+    )
+    run = open_run(folder)
+    save(run.files.weights, 1.0)
+    if repeats_of:
+        record = Record(run.files, run.files.repeats, run.space, run.goals)
+        for seed in (1, 2):
+            record.append(trial(f"r{seed}", 0.8, repeats_of, seed))
+        record.close()
+    return run.files
+
+
+def exported(files: RunFiles) -> tuple[int, set[float]]:
+    """The number of the trial, and the weights."""
+    trained = trained_alone(open_run(files.folder))
+    found = {float(x) for tensor in trained.model.state_dict().values() for x in tensor.flatten()}
+    return trained.candidates[0].number, found
+
+
+def test_without_repeats_they_are_those_of_the_best_trial() -> None:
+    assert exported(searched()) == (1, {1.0})
+
+
+def test_after_repeats_they_are_those_of_the_best_repeat_wherever_the_search_went_since() -> None:
+    files = searched(repeats_of="a")
+    save(files.repeated_weights / "a.pt", 2.0)
+    assert exported(files) == (0, {2.0})
+
+
+def test_where_those_are_not_kept_the_trial_is_trained_again() -> None:
+    number, weights = exported(searched(repeats_of="a"))
+    assert number == 0
+    assert len(weights) > 100  # no constant

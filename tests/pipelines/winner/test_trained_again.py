@@ -1,0 +1,128 @@
+"""Trainings for good on the cluster: their share of a GPU, their data, and how one fails."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines import evaluate, export
+from pipelines.cli.command import main
+from pipelines.cluster.connect import Cluster
+from pipelines.record.trials import FinishedTrial, State
+from pipelines.study.runs import Run, open_run
+from pipelines.winner.candidates import winner
+from pipelines.winner.training import all_but_test, train_again, training_of
+from search_spaces import Float, SearchSpace
+from tests.pipelines.recorded import write_run
+from trainables.data.datasets import load
+
+pytestmark = pytest.mark.usefixtures("elsewhere")
+
+SHARE = """
+import torch
+from ray import get_runtime_context
+
+def train(config, data, **more):
+    model = torch.nn.Linear(1, 1)
+    share = get_runtime_context().get_assigned_resources().get("GPU", 0.0)
+    torch.nn.init.constant_(model.weight, share)
+    yield {"val_loss": 0.1}, model
+"""
+CHANGES = """
+import torch
+
+def train(config, data, **more):
+    x = torch.from_numpy(data.x_train)
+    model = torch.nn.Linear(1, 1)  # drawn without a word
+    torch.nn.init.constant_(model.bias, x.abs().sum().item())
+    x.mul_(0.5)
+    yield {"val_loss": 0.1}, model
+"""
+RAISES = """
+def train(config, data, **more):
+    yield {"val_loss": 0.1}, config["y"]
+"""
+DIES = """
+import os
+
+def train(config, data, **more):
+    os._exit(1)
+"""
+
+
+def searched(monkeypatch: pytest.MonkeyPatch, code: str, gpus: float = 0.0, **more: Any) -> Run:
+    """A run of a function of the user's, with a trial that had so many GPUs."""
+    monkeypatch.syspath_prepend(Path.cwd())
+    Path("own_again.py").write_text(code)
+    monkeypatch.delitem(sys.modules, "own_again", raising=False)
+    trial = FinishedTrial("a", {"x": 0.5}, State.COMPLETE, {1: 0.1}, 0.1, 1, gpus=gpus)
+    folder = write_run(
+        Path("runs/it"),
+        [trial],
+        space=SearchSpace({"x": Float(0.0, 1.0)}),
+        data="wine",
+        fingerprint=load("wine").fingerprint,
+        metric="val_loss",
+        trainable="own_again:train",
+        max_epochs=1,
+        **more,
+    )
+    return open_run(folder)
+
+
+@pytest.mark.parametrize(
+    ("asked", "had", "given"),
+    [(0.25, 0.5, 0.5), (0.25, 0.0, 0.25), (0.25, 2.0, 1.0), (0.0, 0.5, 0.0), (1.0, 2.0, 1.0)],
+)
+def test_a_trial_that_had_more_of_a_gpu_than_was_asked_for_has_it_again(
+    monkeypatch: pytest.MonkeyPatch, asked: float, had: float, given: float
+) -> None:
+    run = searched(monkeypatch, SHARE, had, gpus_per_trial=asked)
+    assert training_of(run, winner(run), seed=1).gpus == given
+
+
+def test_ray_reserves_it(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = searched(monkeypatch, SHARE, 0.5, gpus_per_trial=0.25)
+    found: Any = train_again(run, all_but_test(run), [winner(run)], seeds=(1,))
+    assert found.networks[1][0].weight.item() == 0.5
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        (RAISES, "KeyError: 'y'"),
+        pytest.param(DIES, "died unexpectedly", marks=pytest.mark.slow),
+    ],
+    ids=["it raises", "its process dies"],
+)
+def test_a_training_that_fails_is_one_line(
+    cluster: Cluster,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    code: str,
+    why: str,
+) -> None:
+    folder = str(searched(monkeypatch, code).files.folder)
+    for app, arguments in ((evaluate.app, [folder]), (export.app, [folder, "model"])):
+        assert main(app, [*arguments, "--seeds", "1"]) == 2
+        told = capsys.readouterr().err
+        assert told.startswith("error: trial 0 with seed 1 cannot be trained again: ")
+        assert why in told
+        assert told.count("\n") == 1
+
+
+def test_a_function_of_the_users_has_data_of_its_own_and_its_seed(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = searched(monkeypatch, CHANGES)
+    first, again = (
+        train_again(run, all_but_test(run), [winner(run)], seeds).networks
+        for seeds in ((1, 2), (1,))
+    )
+    models: list[Any] = [first[1][0], first[2][0], again[1][0]]
+    assert len({model.bias.item() for model in models}) == 1
+    one, two, one_again = (model.weight.item() for model in models)
+    assert one == one_again != two
