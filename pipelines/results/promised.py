@@ -8,7 +8,6 @@ from pipelines.study.runs import Run
 
 def promised(run: Run, look: Look) -> str:
     """In words, as 0.9876 on validation, the best of 40 trials and of their epochs."""
-    look = look.as_numbered(run.finished)
     tested = run.finished[look.trials[0]]
     if len(look.trials) == 1 and run.best is not None and tested.value != run.best.value:
         return f"{tested.value:.4f} on validation, the best epoch of trial {look.trials[0]}"

@@ -209,8 +209,9 @@ class Run:
 
     @cached_property
     def looks(self) -> list[Look]:
-        """What the test set has shown, in the order in which it was asked."""
-        return read_looks(self.files.looks)
+        """What the test set has shown, in the order in which it was asked, with the numbers that
+        its trials have now."""
+        return [look.as_numbered(self.finished) for look in read_looks(self.files.looks)]
 
     def _checked(self, path: Path) -> list[FinishedTrial]:
         trials = load_journal(path)

@@ -105,9 +105,8 @@ def _check(folder: Path, trained: Trained) -> None:
 def _about(run: Run, trained: Trained) -> dict[str, Any]:
     """What the card says too, for programs."""
     spec, data, candidates = run.spec, run.data, trained.candidates
-    looks = [look.as_numbered(run.finished) for look in run.looks]
     members = {c.number: c.weight for c in candidates}
-    look = next((look for look in reversed(looks) if look.members == members), None)
+    look = next((look for look in reversed(run.looks) if look.members == members), None)
     kept = not trained.seeds and not spec.problem.folds
     return {
         "format": FORMAT,

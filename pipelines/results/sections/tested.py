@@ -18,7 +18,7 @@ def tested(found: Findings) -> Section | None:
     looks = found.run.looks
     if not looks:
         return None
-    look, classes = looks[-1].as_numbered(found.run.finished), found.run.data.classes
+    look, classes = looks[-1], found.run.data.classes
     if look.confusion:
         size = min(700, 200 + 26 * len(classes))
         words = "What the classes were taken for: samples, mean over the seeds."
