@@ -74,7 +74,7 @@ def test_the_report_and_the_card_tell_of_the_trial_that_was_tested(
         look = replace(look, trial_ids=())
     run = searched_on(B, C, A)  # the first trial went on, and ended after the others
     add_look(run.files.looks, look)
-    assert promised(run, look) == "0.8000 on validation, the best epoch of trial 2"
+    assert promised(run, run.looks[0]) == "0.8000 on validation, the best epoch of trial 2"
     page = report_page(run)
     (tested,) = (section for section in page.sections if section.id == "tested")
     words = [block.text for block in tested.blocks if isinstance(block, Words)]
