@@ -108,6 +108,7 @@ def _import_report() -> None:
     def do() -> None:
         import_module("pipelines.results.report")
         import_module("sklearn.gaussian_process")  # of the surface of two parameters
+        import_module("ray.dag")  # of Ray's shutdown, which comes first
         import_module("pipelines.results.figures.axes").figure("", "").add_scatter()
 
     Thread(target=do, daemon=True).start()
