@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 
 # Torch's threads would wait for each other where Ray's workers use the cores too.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -26,6 +27,15 @@ class NoBaseline(BaselineProcess):
     """Quick models beside each of the suite's small searches would take longer than these."""
 
     def start(self, show: Callable[[Baselines], None] = lambda found: None) -> None: ...
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_places(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What tests find and leave there, such as a notice or a token, is of this process alone."""
+    own = str(tmp_path_factory.mktemp("own"))
+    os.environ.update({"HOME": own, "TMPDIR": own})
+    os.environ.setdefault("RAY_TMPDIR", "/tmp")  # its sockets must have short paths
+    tempfile.tempdir = own
 
 
 @pytest.fixture(scope="session")

@@ -50,7 +50,7 @@ def test_boosting_knows_a_class_of_a_single_row() -> None:
     n = 11_000  # from 10,000 rows on it holds some out
     x, y = np.arange(2 * n, dtype=np.float32).reshape(n, 2), np.arange(n) % 2
     y[-1] = 2
-    rows = {"x_train": x, "y_train": y, "x_val": x[:9], "y_val": y[:9]}
+    rows: dict[str, np.ndarray] = {"x_train": x, "y_train": y, "x_val": x[:9], "y_val": y[:9]}
     *_, (name, metrics) = baselines(rows, task="classification", class_weights=(), target_std=1.0)
     assert name == "gradient boosting"
     assert metrics["val_accuracy"] >= 0.5

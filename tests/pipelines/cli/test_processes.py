@@ -216,10 +216,8 @@ def test_a_search_that_is_killed_leaves_no_process(elsewhere: Path) -> None:
         text=True,
         env={**os.environ, **environment},
     ) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if line.startswith("dashboard "):
-                break
+        until(process, "dashboard ")
+        assert len(left_with("RANGEFINDER_TEST", str(elsewhere))) > 1
         process.kill()
     wait_for(lambda: not left_with("RANGEFINDER_TEST", str(elsewhere)), 10)
     assert not list(temporary.glob("rangefinder-*"))

@@ -1,4 +1,3 @@
-import os
 import subprocess
 import sys
 import time
@@ -27,7 +26,7 @@ def test_nothing_is_ended_before_the_driver_is() -> None:
     with driver() as waits:
         process = started_by(waits)
         time.sleep(0.5)
-        os.kill(process, 0)
+        assert running(process)
         waits.communicate("\n")
         wait_until_gone(process)
 

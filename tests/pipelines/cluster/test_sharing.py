@@ -24,6 +24,7 @@ from pipelines.tuner.attempts import Cause
 from pipelines.tuner.samplers import Sampler
 from tests.pipelines.running import Witness, study
 from trainables.data.datasets import TrialData
+from trainables.device import mps
 
 
 @pytest.fixture
@@ -131,7 +132,7 @@ def test_a_process_that_leaves_memory_taken_gets_no_other_trial(
 
 
 def test_mps_is_asked_for_on_nodes_with_gpus(cluster: Cluster) -> None:
-    assert list(mps_by_node().values()) == [False]
+    assert list(mps_by_node().values()) == [mps.is_running()]
 
 
 @pytest.mark.parametrize(

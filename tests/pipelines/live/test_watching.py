@@ -115,7 +115,7 @@ def files_with(word: str, folder: Path) -> list[Path]:
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """Ray's sockets lie below it: their paths must be short."""
-    with tempfile.TemporaryDirectory(prefix="w") as path:
+    with tempfile.TemporaryDirectory(prefix="w", dir="/tmp") as path:
         yield Path(path)
 
 

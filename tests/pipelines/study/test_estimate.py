@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -17,6 +19,7 @@ from pipelines.study.estimate import Estimate, planned_epochs, seconds_of_an_epo
 from search_spaces import SPACES
 from trainables.data.datasets import load
 from trainables.networks import NETWORKS
+from trainables.smith.batch_size import Steps
 
 FOUND = Estimate(
     trials=40,
@@ -60,14 +63,25 @@ def test_the_epochs_that_a_scheduler_plans(rungs: tuple[int, ...], epochs: float
     assert planned_epochs(rungs, 9, 3) == pytest.approx(epochs)
 
 
-@pytest.mark.slow
-def test_an_epoch_of_all_folds_is_measured_and_threads_stay_as_they_were() -> None:
+def test_an_epoch_of_all_folds_is_measured_and_threads_stay_as_they_were(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By a clock that says how often something was computed."""
+    done: list[object] = []
+
+    def counted(compute: Callable[..., object]) -> Callable[..., None]:
+        return lambda *given: done.append(compute(*given))
+
+    monkeypatch.setattr(Steps, "step", counted(Steps.step))
+    monkeypatch.setattr(Steps, "predict", counted(Steps.predict))
+    clock = SimpleNamespace(perf_counter=lambda: len(done))
+    monkeypatch.setattr("trainables.device.workload.time", clock)
     data, threads = load("digits"), torch.get_num_threads()
     configs = SPACES["mlp"].try_first
     one, kind = seconds_of_an_epoch(NETWORKS["mlp"], configs, (data,), TrialResources(1))
     three, _ = seconds_of_an_epoch(NETWORKS["mlp"], configs, (data,) * 3, TrialResources(1))
     assert kind == "CPU"
-    assert 0 < one < three
+    assert three == 3 * one > 0
     assert torch.get_num_threads() == threads
 
 

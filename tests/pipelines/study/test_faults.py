@@ -83,8 +83,10 @@ def test_a_trial_after_a_saboteur_is_as_in_a_fresh_process(
 
 
 def grows(config: dict[str, Any], data: TrialData, **_: Any) -> Iterator[Any]:
-    leaving.kept = [*getattr(leaving, "kept", []), bytearray(os.urandom(2**20) * 400)]  # type: ignore[attr-defined]
-    yield {"val_loss": config["x"], "process": os.getpid()}, None
+    most = leaving.Memory(1 / (os.cpu_count() or 1))._most
+    more = bytearray(os.urandom(2**20) * int(0.4 * most / 2**20))
+    leaving.kept = [*getattr(leaving, "kept", []), more]  # type: ignore[attr-defined]
+    yield {"val_loss": config["x"], "process": os.getpid(), "more": len(more)}, None
 
 
 @pytest.mark.slow
@@ -92,9 +94,11 @@ def test_a_process_that_has_grown_too_large_is_replaced(cluster: Cluster, folder
     witness = Witness()
     trials = study(cluster, folder, grows, witness, trials=4, max_concurrent=1).trials
     processes = [t.metrics["process"] for t in trials]
-    assert processes[0] == processes[1] == processes[2] != processes[3]  # 1.2 GB after three
+    assert processes[0] == processes[1] == processes[2] != processes[3]
     assert witness.again == [(Cause.SPOILED, 0)]
-    assert "its memory had grown by 1.2" in witness.why[0]
+    ((grown, unit),) = re.findall(r"its memory had grown by (\S+) (\S+)", witness.why[0])
+    of_one = float(grown) * {"MB": 1e6, "GB": 1e9}[unit] / trials[0].metrics["more"]
+    assert 2.97 < of_one < 3.3
 
 
 class OwnError(Exception):

@@ -22,6 +22,7 @@ from trainables.smith import batch_size as measuring
 from trainables.smith.batch_size import BatchSizeTest, run_batch_size_test
 from trainables.smith.batch_size_rule import knee, scale_lr
 from trainables.training.config import TrainingConfig
+from trainables.training.passes import make_passes
 
 CPU = torch.device("cpu")
 MLP = {"n_layers": 1, "width_1": 16, "lr": 0.05}
@@ -109,11 +110,10 @@ def test_a_step_larger_than_the_split_is_prepared_once_as_in_a_training(
     digits: TrialData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes: list[int] = []
-    make = measuring.make_passes
 
     def counted(*given: Any, batch_size: int, **more: Any) -> Any:
         sizes.append(batch_size)
-        return make(*given, batch_size=batch_size, **more)
+        return make_passes(*given, batch_size=batch_size, **more)
 
     monkeypatch.setattr(measuring, "make_passes", counted)
     config, model = NETWORKS["mlp"].build(MLP, digits)
