@@ -48,6 +48,6 @@ def _described(error: BaseException, frames: traceback.StackSummary, printed: st
 
 def _message(error: BaseException) -> str:
     try:
-        return str(error)
+        return str(error).encode(errors="backslashreplace").decode()  # halves of characters too
     except Exception:  # its own __str__ raises
         return ""

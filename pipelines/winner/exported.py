@@ -6,6 +6,7 @@ Needs torch and what reads data; neither Ray nor Optuna, nor anything that searc
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,11 +42,15 @@ class ExportedModel:
             self.preprocessing = Preprocessing.from_dict(_read(folder / PREPROCESSING))
         except ValueError as error:
             raise ValueError(f"{folder / PREPROCESSING}: {error}") from None
+        log = logging.getLogger("torch.export")
+        disabled, log.disabled = log.disabled, True  # of a broken file it shows its own traceback
         try:
             self._module = torch.export.load(folder / MODEL).module()
         except Exception as error:  # zipfile, json and torch raise a dozen types on a broken file
             reason = f"{type(error).__name__}: {error}"
             raise ValueError(f"{folder / MODEL} cannot be loaded: {reason}") from None
+        finally:
+            log.disabled = disabled
 
     @property
     def class_names(self) -> tuple[str, ...]:

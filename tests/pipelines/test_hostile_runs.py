@@ -7,7 +7,7 @@ import json
 import random
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from search_spaces import SPACES
 from tests.pipelines.hostile import ESCAPE, IN_PLACE, copy_of, json_changes, put
 from tests.pipelines.recorded import write_run
 from tests.pipelines.results.made import searched
+from tests.refusals import assert_one_line
 
 FILES = (
     "spec.json",
@@ -71,8 +72,11 @@ def in_time(seconds: int = 20) -> Iterator[None]:
 
 
 def one_line_or_fine(read: Callable[[], object]) -> None:
-    with suppress(ValueError), in_time():
-        read()
+    try:
+        with in_time():
+            read()
+    except ValueError as error:
+        assert_one_line(error)
 
 
 def assert_shown(command: Any, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

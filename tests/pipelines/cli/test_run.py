@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,9 +27,11 @@ from pipelines.study.runs import open_run
 from pipelines.study.study_file import read_study
 from pipelines.study.zoom import zoom
 from pipelines.tuner.algorithms import ALGORITHMS
+from pipelines.tuner.ledger import TrialLedger
+from pipelines.tuner.reports import Rules
 from search_spaces import SPACES, Float
 from tests.pipelines.running import spec_of
-from trainables.data.datasets import load
+from trainables.data.datasets import TrialData, load, load_folds
 from trainables.networks import NETWORKS
 from trainables.training.batches import to_tensor
 from trainables.training.metrics import METRICS
@@ -61,12 +64,17 @@ def copied(finished: Path, elsewhere: Path) -> Path:
 
 def validation_accuracy(folder: Path) -> float:
     """Of the saved weights in a network built from the record alone."""
+    problem, seed = open_run(folder).spec.problem, open_run(folder).spec.search.seed
+    weights = torch.load(folder / "best.pt", weights_only=True)
+    return accuracy(folder, load(problem.data, target=problem.target, seed=seed), weights)
+
+
+def accuracy(folder: Path, data: TrialData, weights: dict[str, torch.Tensor]) -> float:
+    """Of the weights in the network of the best config."""
     run = open_run(folder)
-    problem = run.spec.problem
     assert run.best is not None
-    data = load(problem.data, target=problem.target, seed=run.spec.search.seed)
-    _, model = NETWORKS[problem.model].build(run.best.config, data)
-    model.load_state_dict(torch.load(folder / "best.pt", weights_only=True))
+    _, model = NETWORKS[run.spec.problem.model].build(run.best.config, data)
+    model.load_state_dict(weights)
     model.eval()
     cpu = torch.device("cpu")
     with torch.no_grad():
@@ -150,7 +158,8 @@ def test_a_search_zooms_in_on_another_run(
 
 
 def test_a_regression(cluster: Cluster) -> None:
-    folder = search("--data", "diabetes", "--algo", "hyperopt")
+    folder = search("--data", "diabetes", "--algo", "hyperopt", "--plot-schedule")
+    assert (folder / "schedule.html").is_file()
     assert open_run(folder).metric == "val_r2"
     assert {"val_r2", "val_loss", "train_r2"} <= set(open_run(folder).finished[0].metrics)
 
@@ -270,6 +279,13 @@ def test_the_network_of_a_record_by_hand_needs_only_the_record(cluster: Cluster)
     folder = search("--folds", "3", "--trials", "2")
     weights = torch.load(folder / "best.pt", weights_only=True)
     assert {name.partition(".")[0] for name in weights} == {"0", "1", "2"}  # the folds
+    found = []
+    for fold, data in zip("012", load_folds("digits", 3), strict=True):
+        own = {name[2:]: tensor for name, tensor in weights.items() if name[0] == fold}
+        found.append(accuracy(folder, data, own))
+    best = open_run(folder).best
+    assert best is not None
+    assert best.value == pytest.approx(np.mean(found))
     assert len(open_run(folder).preprocessing) == 3
 
 
@@ -296,8 +312,19 @@ def test_a_target_value_ends_the_search(
 
 
 def test_a_time_budget_ends_the_search_and_keeps_what_was_reached(
-    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+    cluster: Cluster, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The time is over with the first epoch."""
+    ledgers: list[TrialLedger] = []
+
+    def ledger(rules: Rules, **more: Any) -> TrialLedger:
+        def clock() -> float:
+            return 9.0 if any(made.incumbent for made in ledgers) else 0.0
+
+        ledgers.append(TrialLedger(rules, clock, **more))
+        return ledgers[-1]
+
+    monkeypatch.setattr("pipelines.study.run_study.TrialLedger", ledger)
     search("--trials", "100000", "--time-budget", "8s", "--max-epochs", "100000")
     shown = capsys.readouterr().out
     assert "stopped at the time budget" in shown
@@ -361,6 +388,8 @@ def write_bad_inputs() -> None:
     Path("loop/a/up").symlink_to("..")
     Path("deep.yaml").write_text("[" * 3000 + "]" * 3000)
     Path("date.yaml").write_text("!!timestamp 'x'\n")
+    Path("large.yaml").touch()
+    os.truncate("large.yaml", 10_000_001)
     lines = [f"{b}: &{b} [{f'*{a}, ' * 9}]\n" for a, b in itertools.pairwise("abcdefghi")]
     Path("many.yaml").write_text(f"a: &a [{'x, ' * 9}]\n{''.join(lines)}")
 
@@ -393,6 +422,11 @@ BAD = [
     ("--data diabetes --metric val_auc", "val_auc", "val_rmse"),
     ("--data diabetes --class-weights balanced", "--class-weights balanced", "no classes"),
     ("--class-weights heavy", "heavy", "balanced"),
+    ("--also val_accuracy", "--also val_accuracy", "an objective already"),
+    ("--also val_loss --also val_loss", "--also val_loss", "an objective already"),
+    ("--also val_loss --algo cmaes", "--algo cmaes", "searches for one objective"),
+    ("--require val_r2<1", "--require val_r2", "does not fit 'digits'"),
+    ("--require n_parameters<1", "n_parameters<1", "1,000 networks drawn at random"),
     ("--data-fraction 1.5", "1.5", "above 1"),
     ("--trials 0", "0", "below 1"),
     ("--trials many", "many", "whole number"),
@@ -423,6 +457,7 @@ BAD = [
     ("--trainable mine:test --space mine:SPACE", "mine", "test"),
     ("--trainable broken:train --space mine:SPACE", "broken", "oops"),
     ("--trainable mine:train", "mine:train", "--space"),
+    ("--trainable mine:train --plot-schedule", "--plot-schedule", "no schedule of mine:train"),
     ("--space mine:SPACE", "mine:SPACE", "SearchSpace"),
     ("--fix depth=3", "depth", "n_layers"),
     ("--fix num_embedding=periodic", "digits", "no column for it"),
@@ -447,6 +482,7 @@ BAD = [
     ("--study date.yaml", "date.yaml", "!!tag"),
     ("--study many.yaml", "many.yaml", "more than 100,000 values"),
     ("--study pipe.csv", "pipe.csv", "a pipe, not a file"),
+    ("--study large.yaml", "large.yaml", "larger than 10,000,000 bytes"),
     ("--start-with deep.yaml", "deep.yaml", "nested too deeply"),
     ("--study zero.yaml", "budget.trials 0", "below 1"),
     ("--study zero.yaml --trials 3 --grace-period 9 --max-epochs 4", "9", "--max-epochs 4"),

@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -140,6 +141,27 @@ def test_a_file_that_is_no_clusters_is_refused(tmp_path: Path, text: str, error:
     path.write_text(text)
     with pytest.raises(ValueError, match=error):
         fetch_run(path, "run", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("end", "error"),
+    [
+        (subprocess.CompletedProcess([], 1, "Usage\nError: no key\n   ^~~\n\n"), "Error: no key"),
+        (subprocess.CompletedProcess([], 1, ""), "failed: no output"),
+        (subprocess.TimeoutExpired([], 60), "did not end within 60 s"),
+    ],
+)
+def test_a_command_of_rays_that_fails_is_one_line(
+    tmp_path: Path, cluster: Path, monkeypatch: pytest.MonkeyPatch, end: Any, error: str
+) -> None:
+    def run(*_: object, **__: object) -> Any:
+        if isinstance(end, Exception):
+            raise end
+        return end
+
+    monkeypatch.setattr(subprocess, "run", run)
+    with pytest.raises(ValueError, match=rf"^`ray get-head-ip .*cluster.yaml` .*{error}$"):
+        fetch_run(cluster, "one", tmp_path)
 
 
 def test_a_cluster_that_is_not_there_is_one_line(

@@ -30,8 +30,7 @@ def test_an_agent_starts_once_the_flag_is_there_in_the_process_that_waited(tmp_p
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
-        time.sleep(0.5)
-        assert process.poll() is None
+        _until(lambda: _waits(process.pid))
         flag.touch()
         assert process.communicate(timeout=30)[0] == "the agent\n"
         assert process.returncode == 0
@@ -45,10 +44,16 @@ def test_what_waits_ends_with_the_raylet(tmp_path: Path) -> None:
     ) as raylet:
         assert raylet.stdout is not None
         pid = int(raylet.stdout.readline())
-        time.sleep(0.5)  # it knows its parent by now
-        assert _lives(pid)
+        _until(lambda: _waits(pid))  # it knows its parent by now
         raylet.kill()
         _until(lambda: not _lives(pid))
+
+
+def _waits(pid: int) -> bool:
+    """It has started, and sleeps."""
+    process = Path("/proc", str(pid))
+    started = late_agent.__file__ in (process / "cmdline").read_text().split("\0")
+    return started and "State:\tS" in (process / "status").read_text()
 
 
 def _lives(pid: int) -> bool:

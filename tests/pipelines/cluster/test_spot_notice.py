@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pipelines import spot_notice
+from pipelines.cluster import notice
+
+NOTICE = '{"action": "terminate", "time": "2026-09-18T08:22:00Z"}'
 
 
 class Metadata(BaseHTTPRequestHandler):
@@ -47,8 +54,30 @@ def metadata(monkeypatch: pytest.MonkeyPatch) -> Iterator[HTTPServer]:
 
 def test_nothing_until_there_is_a_notice(metadata: HTTPServer) -> None:
     assert spot_notice.look() == ""
-    vars(metadata)["answer"] = '{"action": "terminate", "time": "2026-09-18T08:22:00Z"}'
+    vars(metadata)["answer"] = NOTICE
     assert spot_notice.look() == "terminate at 2026-09-18T08:22:00Z"
+
+
+def test_a_notice_and_a_shutdown_are_passed_on_to_trials_and_to_ray(
+    metadata: HTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handlers: dict[int, Any] = {}
+    drained: list[tuple[str, ...]] = []
+    monkeypatch.setattr(signal, "signal", handlers.__setitem__)
+    monkeypatch.setattr(subprocess, "run", lambda command, check: drained.append(command))
+    monkeypatch.setattr(notice, "_path", lambda: tmp_path / "notice")
+    vars(metadata)["answer"] = NOTICE
+    assert spot_notice.main() == 0
+    assert notice.is_given()
+    notice.take_back()
+    with pytest.raises(SystemExit):
+        handlers[signal.SIGTERM](signal.SIGTERM, None)
+    assert notice.is_given()
+    assert [command[:2] for command in drained] == [("ray", "drain-node")] * 2
+    assert [(command[-3], command[-1]) for command in drained] == [
+        ("spot interruption: terminate at 2026-09-18T08:22:00Z", "120"),
+        ("shutdown", "10"),
+    ]
 
 
 @pytest.mark.parametrize("answer", ["[]", "soon", '{"action": "stop"}'])

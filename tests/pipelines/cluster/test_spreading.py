@@ -12,6 +12,7 @@ from pipelines.study.runs import open_run
 
 OWN = """
 import time
+from pathlib import Path
 import ray
 from pipelines import run
 from pipelines.cli.command import main
@@ -21,10 +22,13 @@ SPACE = SearchSpace({"x": Float(0.0, 1.0)})
 
 
 def says_where(config, data, **_):
-    for _ in range(4):  # as long as another trial takes to start
-        time.sleep(2)
-        (gpu,) = ray.get_gpu_ids()
-        yield {"val_loss": config["x"], "gpu": int(gpu)}, None
+    Path(STARTED, str(config["x"])).touch()
+    end = time.monotonic() + 120
+    while len(list(Path(STARTED).iterdir())) < 2:  # until the other one has started
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    (gpu,) = ray.get_gpu_ids()
+    yield {"val_loss": config["x"], "gpu": int(gpu)}, None
 
 
 if __name__ == "__main__":
@@ -37,7 +41,9 @@ if __name__ == "__main__":
 
 @pytest.mark.slow
 def test_two_trials_of_a_quarter_run_on_both_gpus(elsewhere: Path) -> None:
-    Path("own.py").write_text(OWN)
+    started = elsewhere / "started"
+    started.mkdir()
+    Path("own.py").write_text(f"STARTED = {str(started)!r}\n{OWN}")
     done = subprocess.run([sys.executable, "own.py"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     trials = open_run("runs/it").finished

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
+from pipelines.record import lock
 from pipelines.record.events import (
     Asked,
     Ended,
@@ -182,11 +183,12 @@ with holding(RunFiles(Path(sys.argv[1]))):
 """
 
 
-def test_one_that_only_looks_is_waited_for(tmp_path: Path) -> None:
+def test_one_that_only_looks_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = RunFiles(tmp_path)
     looking = FileLock(files.lock.absolute(), thread_local=False)
     looking.acquire()
-    threading.Timer(0.2, looking.release).start()
+    monkeypatch.setattr(lock, "_GLANCE", 60.0)
+    monkeypatch.setattr(time, "sleep", lambda seconds: looking.release())  # between two tries
     with holding(files):
         assert not looking.is_locked
 

@@ -87,6 +87,7 @@ def test_a_record_that_was_cut_short_has_a_report(
         (None, {}, "The search is not complete: 1 of at most 2 trials have ended. Its driver was"),
         ("interrupt", {}, "1 of at most 2 trials have ended. It was interrupted."),
         ("failures", {}, "It was stopped, as its first trials failed."),
+        ("storage", {}, "It was stopped, as checkpoints could not be written."),
         ("an error", {}, "It ended with an error."),
         ("time budget", {}, ""),
         ("", {}, ""),

@@ -96,8 +96,10 @@ def test_an_epoch_that_takes_long_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ledger, "LAST_SAVE", -1.0)
-    asked = study_of(tmp_path / "run", signals(4), trials=1, max_epochs=9)
-    assert search(asked).ended_by == "interrupt"
+    monkeypatch.setattr(Tuner, "slots", 2)
+    result = search(study_of(tmp_path / "run", signals(4), trials=2, max_epochs=9))
+    assert result.ended_by == "interrupt"
+    assert [trial.epochs for trial in result.trials] == [4, 3]  # the second has not ended its own
 
 
 @pytest.mark.usefixtures("without_ray")

@@ -267,6 +267,15 @@ def test_a_trial_that_may_not_be_tried_again_has_failed() -> None:
     assert told.ledger.running == ()
 
 
+def test_a_checkpoint_that_cannot_be_written_ends_the_study_and_fails_no_trial() -> None:
+    told = Told(max_failures=9)
+    told.start("a")
+    told.report("a", 1, 0.5)
+    trial = told.fail("a", Cause.STORAGE).trial
+    assert (trial.state, trial.stopped_by, trial.value) == (State.PRUNED, "storage", 0.5)
+    assert (told.ledger.reason, told.ledger.running) == ("storage", ())
+
+
 def test_memory_that_was_too_small_is_doubled() -> None:
     told = Told()
     told.start("a", gpus=0.25)

@@ -113,6 +113,7 @@ def test_a_slow_disk_gets_less_to_write(written: Written, monkeypatch: pytest.Mo
 def test_a_full_disk_ends_no_search(written: Written) -> None:
     written.files.folder.joinpath("live.part").mkdir()
     written.state.step()
+    assert not written.files.live.exists()
 
 
 def test_nothing_is_left_when_the_search_has_ended(written: Written) -> None:

@@ -52,9 +52,15 @@ def test_draws_lie_around_the_config_and_become_fewer() -> None:
 def test_what_the_config_does_not_have_is_drawn_from_the_whole_domain() -> None:
     space = SPACES["mlp"]
     narrow = {**space.try_first[0], "n_layers": 1}
-    prior = Prior(space, [{k: v for k, v in narrow.items() if k != "width_2"}], seed=1)
-    found = [config for n in range(40) if (config := prior.draw(n % 5)) is not None]
+    without = {k: v for k, v in narrow.items() if k != "width_2"}
+    many = [Prior(space, [without], seed=seed).draw(0) for seed in range(100)]
+    found = [config for config in many if config is not None]
     assert all(space.contains(config) for config in found)
+    domain = space.domains["width_2"]
+    assert isinstance(domain, Int)
+    places = [domain.quantile(float(config["width_2"])) for config in found if "width_2" in config]
+    assert min(places) < 0.1
+    assert max(places) > 0.9
 
 
 @pytest.mark.parametrize("algo", DRAWING)

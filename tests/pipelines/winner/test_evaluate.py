@@ -21,7 +21,7 @@ from pipelines.record.trials import FinishedTrial, State
 from pipelines.results.page.model import Table, Words
 from pipelines.results.run_page import report_page
 from pipelines.study.runs import Run, open_run
-from pipelines.winner import evaluation, training
+from pipelines.winner import evaluation, selection, training
 from pipelines.winner.candidates import candidate, chosen_of, winner
 from pipelines.winner.settings import Chosen
 from pipelines.winner.training import train_all
@@ -178,6 +178,18 @@ def test_an_ensemble_loses_the_trial_whose_training_diverged(
     assert main(evaluate.app, [str(folder), *options, "--again"]) == 0
     look = open_run(folder).looks[-1]
     assert (list(look.trials), look.seeds, look.diverged) == (numbers, (2,), (1,))
+
+
+def test_an_ensemble_all_of_whose_trainings_diverge_is_refused(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def all_diverge(run: Run, data: Any, trainings: Any, done: Any) -> list[None]:
+        return [None] * len(trainings)
+
+    monkeypatch.setattr(selection, "train_all", all_diverge)
+    assert main(evaluate.app, [str(searched()), "--ensemble", "3"]) == 2
+    refused = "error: all trainings for the ensemble diverged: choose a --trial\n"
+    assert capsys.readouterr().err == refused
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -336,6 +337,9 @@ def test_a_large_file_is_read_in_pieces(
         ("model photo.png", "photo.png", "no table"),
         ("nowhere mine.csv", "nowhere", "no model"),
         ("broken mine.csv", "preprocessing.json", "format"),
+        ("newer mine.csv", "newer has the format 99", "this version reads 1"),
+        ("torn mine.csv", "torn/model.pt2", "cannot be loaded"),
+        ("images mine.csv", "mine.csv", "no image"),
     ],
 )
 def test_what_cannot_be_predicted_is_one_line(
@@ -344,9 +348,16 @@ def test_what_cannot_be_predicted_is_one_line(
     frame = table().drop(columns="price")
     frame.to_csv("mine.csv", index=False)
     run = searched("mine.csv", target="kind")
-    for folder in ("model", "broken"):
-        assert main(export.app, [str(run.folder), folder]) == 0
-    Path("broken/preprocessing.json").write_text('{"format": 99}')
+    assert main(export.app, [str(run.folder), "model"]) == 0
+    pictures = load("digits").preprocessing
+    assert pictures is not None
+    for folder, file, content in (
+        ("broken", "preprocessing.json", '{"format": 99}'),
+        ("newer", "model.json", '{"format": 99}'),
+        ("torn", "model.pt2", Path("model/model.pt2").read_bytes()[:1000].hex()),
+        ("images", "preprocessing.json", json.dumps(pictures.to_dict())),
+    ):
+        Path(shutil.copytree("model", folder), file).write_text(content)
     frame.drop(columns="size").iloc[:, :1].to_csv("few.csv", index=False)
     frame.assign(size="big").to_csv("words.csv", index=False)
     Path("there.csv").write_text("mine")

@@ -1,0 +1,63 @@
+"""How a search says that it ended: its exit code and its words."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from pipelines.cli.command import FAILURE
+from pipelines.cli.launch import exit_code
+from pipelines.cli.summary import summary_lines
+from pipelines.record.patience import StorageError
+from pipelines.study.result import StudyResult
+from tests.pipelines.results.made import FAILED, made
+from tests.pipelines.running import study_of
+from tests.pipelines.study.without_ray import OneNode, Tuner, search, without_ray
+
+__all__ = ["without_ray"]
+
+SOUND, BROKEN = made([0.5], config={"x": 0.5}), made([], FAILED, {"x": 0.5})
+
+
+@pytest.mark.parametrize(
+    ("ended_by", "code", "words"),
+    [
+        ("", 0, ""),
+        ("target value", 0, "at the target value"),
+        ("time budget", 0, "at the time budget"),
+        ("storage", FAILURE, "checkpoints could not be written"),
+        ("failures", 0, "the first trials all failed"),
+        ("interrupt", 130, "by Ctrl-C"),
+        ("SIGTERM", 143, "by SIGTERM"),
+        ("SIGHUP", 129, "its terminal closed"),
+        ("closed output", 141, "nobody reads its output"),
+    ],
+)
+def test_each_end_has_its_code_and_words(
+    tmp_path: Path, ended_by: str, code: int, words: str
+) -> None:
+    result = StudyResult([SOUND], "val_loss", 3, ended_by)
+    assert exit_code(result) == code
+    study = study_of(tmp_path / "run", None)
+    first, *_ = summary_lines(study, result, OneNode())
+    assert first.startswith("ended     stopped") == bool(words)
+    assert words in first
+    without_best = StudyResult([BROKEN], "val_loss", 3, ended_by)
+    assert exit_code(without_best) == (code or FAILURE)
+
+
+@pytest.mark.usefixtures("without_ray")
+def test_a_full_disk_is_named_whatever_ray_makes_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fit(tuner: Tuner) -> None:
+        error = RuntimeError("Ray's words")
+        error.__context__ = OSError(errno.ENOSPC, "No space left on device", "/runs/x")
+        raise error
+
+    monkeypatch.setattr(Tuner, "fit", fit)
+    reason = "the search has stopped, as it cannot write: /runs/x: No space left on device"
+    with pytest.raises(StorageError, match=reason):
+        search(study_of(tmp_path / "run", None))

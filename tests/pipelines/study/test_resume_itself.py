@@ -1,0 +1,91 @@
+"""``resume()``: the study of a run on disk, to go on with."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.sets.configs import LENET
+from pipelines.study.narrowing import bound_parameters
+from pipelines.study.prepare import prepare
+from pipelines.study.resuming import resume
+from pipelines.study.runs import open_run
+from pipelines.study.study import Study
+from search_spaces import SPACES, Config, Float, SearchSpace
+from tests.pipelines.recorded import write_run
+from tests.pipelines.results.made import made, searched
+from tests.pipelines.running import spec_of
+from tests.pipelines.study.without_ray import Curve, search, search_until, without_ray
+from trainables.data.datasets import load
+from trainables.networks import NETWORKS
+
+__all__ = ["without_ray"]
+
+SMALL: Config = {**LENET, "width_1": 16, "width_2": 16}
+
+
+def falls(config: dict[str, Any], data: Any, *, max_epochs: int, **_: Any) -> Curve:
+    return Curve(lambda config, epoch: config["x"] + 1 / epoch, config, max_epochs)
+
+
+SPACE = SearchSpace({"x": Float(0.0, 1.0)})
+
+
+def own(folder: Path) -> Study:
+    """A study of the function above, with checkpoints in a storage that others have too."""
+    storage = str(folder.parent / "shared")
+    settings: dict[str, Any] = {"algo": "optuna", "trials": 6, "max_epochs": 9, "storage": storage}
+    place = {"name": folder.name, "runs_dir": folder.parent}
+    spec = spec_of(data="wine", metric="val_loss", space=f"{__name__}:SPACE", **settings, **place)
+    return prepare(spec, trainable=falls)
+
+
+def decided(folder: Path) -> list[Any]:
+    return [(t.config, dict(t.curve), t.stopped_by) for t in open_run(folder).finished]
+
+
+@pytest.mark.usefixtures("without_ray")
+def test_a_search_with_a_storage_of_its_own_is_killed_and_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, cut = (own(tmp_path / name) for name in ("whole", "cut"))
+    search(whole)
+    assert search_until(cut, monkeypatch, 9)
+    more = resume(cut.folder)
+    assert more.resumed is not None
+    (running,) = more.resumed.search.unfinished
+    assert str(running.attempt.checkpoint).startswith(str(tmp_path / "shared" / "cut"))
+    assert "1 were running, 1 of them with a checkpoint" in more.notes[0]
+    search(more)
+    assert decided(cut.folder) == decided(whole.folder)
+
+
+def of_batch_32(config: Config) -> bool:
+    return config["batch_size"] == 32
+
+
+def test_what_forbids_configs_does_so_again(tmp_path: Path) -> None:
+    digits, space = load("digits"), replace(SPACES["mlp"], forbid=of_batch_32)
+    bounded = bound_parameters(space, NETWORKS["mlp"], digits, 5000)
+    settings: dict[str, Any] = {"max_parameters": 5000, "fingerprint": digits.fingerprint}
+    run = write_run(tmp_path / "it", [made([0.5], config=SMALL)], space=bounded, **settings)
+    for given in (None, space):
+        forbid = resume(run, space=given).space.forbid
+        assert forbid is not None
+        configs = [SMALL, LENET, {**SMALL, "batch_size": 32}]
+        assert [forbid(config) for config in configs] == [False, True, True]
+
+
+def test_the_run_that_it_learns_from_is_read_again_where_it_is_there(tmp_path: Path) -> None:
+    theirs = write_run(tmp_path / "before", searched(5))
+    settings: dict[str, Any] = {"seed_from": theirs, "fingerprint": load("digits").fingerprint}
+    run = write_run(tmp_path / "it", [made([0.5], config=SMALL)], **settings)
+    assert [t.config for t in resume(run).history] == [t.config for t in open_run(theirs).finished]
+    shutil.rmtree(theirs)
+    study = resume(run)
+    assert study.history == ()
+    assert study.notes[0].startswith("warning   the algorithm goes on without `seed_from`: ")
