@@ -16,6 +16,7 @@ from pipelines.cli.text import Terminal, format_seconds, print_lines, print_plai
 from pipelines.cli.watching import Watching
 from pipelines.cluster.connect import Cluster, check_address, connect
 from pipelines.cluster.resources import check_fit
+from pipelines.record.scores import shown_score
 from pipelines.results.figures import save
 from pipelines.results.figures.comparison import best_so_far_figure
 from pipelines.study.comparison import (
@@ -113,10 +114,9 @@ def _run_cell(comparison: Comparison, study: Study, row: str, cluster: Cluster) 
 
 
 def _cell_line(cell: Cell, number: int, total: int, metric: str) -> str:
-    return (
-        f"{number}/{total}  {cell.algo:<10} seed {cell.seed}  best {metric} {cell.best:.4f}  "
-        f"{cell.epochs} epochs  {format_seconds(cell.seconds)}"
-    )
+    best, seconds = f"{metric} {shown_score(cell.best)}", format_seconds(cell.seconds)
+    which = f"{number}/{total}  {cell.algo:<10} seed {cell.seed}"
+    return f"{which}  best {best}  {cell.epochs} epochs  {seconds}"
 
 
 def _conclude(comparison: Comparison, spec: ComparisonSpec, metric_name: str) -> Iterator[str]:
@@ -146,7 +146,7 @@ def _conclude(comparison: Comparison, spec: ComparisonSpec, metric_name: str) ->
 def _table_lines(table: Sequence[Row], metric: str) -> Iterator[str]:
     yield f"{'algorithm':<12}{'best ' + metric:>24}{'epochs':>9}{'wall':>8}{'rank':>7}"
     for row in table:
-        best = f"{row.best:.4f} +- {row.best_error:.4f}"
+        best = f"{shown_score(row.best)} +- {shown_score(row.best_error, like=row.best)}"
         yield (
             f"{row.algo:<12}{best:>24}{row.epochs:>9.0f}{format_seconds(row.seconds):>8}"
             f"{row.rank:>7.2f}"

@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 from pipelines.cli.text import format_config, format_seconds, print_plain
+from pipelines.record.scores import shown_score
 from pipelines.record.trials import FinishedTrial
 from pipelines.tuner.attempts import Cause
 from pipelines.tuner.progress import Incumbent, Progress
@@ -99,7 +100,7 @@ class Display:
         same = incumbent.trial_id == self._best_trial
         self._best_trial = incumbent.trial_id
         config = "(same trial)" if same else format_config(incumbent.config, self._space)
-        value = f"{self._metric} {incumbent.value:.4f}"
+        value = f"{self._metric} {shown_score(incumbent.value)}"
         print_plain(self._console, f"new best  {value}  epoch {incumbent.epoch}  {config}")
 
     def failed(self, trial: FinishedTrial) -> None:
@@ -128,7 +129,7 @@ def progress_line(progress: Progress, width: int | None = None) -> str:
     ]
     first = f"{progress.finished}/{progress.total} done"
     last = [
-        "best -" if progress.best is None else f"best {progress.best:.4f}",
+        "best -" if progress.best is None else f"best {shown_score(progress.best)}",
         f"{format_seconds(progress.seconds)} gone",
         "time left -" if left is None else f"{format_seconds(left)} left",
     ]

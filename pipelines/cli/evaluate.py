@@ -13,6 +13,7 @@ from pipelines.cli.report import look_lines, report_line
 from pipelines.cli.text import Terminal, format_config, print_lines, print_plain, shown
 from pipelines.cli.training import counted, for_training, select_among
 from pipelines.record.looks import Look
+from pipelines.record.scores import shown_score
 from pipelines.study.runs import Run, open_run
 from pipelines.winner.candidates import Candidate, chosen_of
 from pipelines.winner.evaluation import check_first_look, evaluate
@@ -48,9 +49,8 @@ def run_evaluation(
 def _configs(run: Run, chosen: list[Candidate]) -> Iterator[str]:
     for c in chosen:
         at = f"{c.epochs} of {c.max_epochs} epochs, as in the search"
-        yield f"trial {c.number:<4}{run.metric} {c.trial.value:.4f}, {at}: " + format_config(
-            c.trial.config, run.space
-        )
+        score = f"{run.metric} {shown_score(c.trial.value)}"
+        yield f"trial {c.number:<4}{score}, {at}: {format_config(c.trial.config, run.space)}"
 
 
 def _plan(taken: list[Candidate], seeds: int) -> str:

@@ -10,6 +10,7 @@ from pipelines.cli.summary import baseline_lines, front_lines, repeats_lines, re
 from pipelines.cli.text import Terminal, format_config, print_plain, shown, wrapped
 from pipelines.cli.visible import visible
 from pipelines.record.front import ranked_by
+from pipelines.record.scores import shown_score
 from pipelines.results.promised import promised
 from pipelines.study.finish import write_table
 from pipelines.study.repeats import by_config
@@ -51,11 +52,11 @@ def look_lines(run: Run) -> Iterator[str]:
     if look.left_out:
         yield f"diverged  {look.left_out}"
     if n > 1 and look.together:
-        scores = ", ".join(f"{name} {value:.4f}" for name, value in look.together.items())
+        scores = ", ".join(f"{name} {shown_score(value)}" for name, value in look.together.items())
         yield f"together  the mean prediction of all {look.n_networks} networks: {scores}"
     name = look.searched(run.metric)
     if look.baselines:
-        told = [f"{model} {found[name]:.4f}" for model, found in look.baselines.items()]
+        told = [f"{model} {shown_score(found[name])}" for model, found in look.baselines.items()]
         yield f"baseline  {name} of {', '.join(told)}"
     yield f"search    {run.metric} {promised(run, look)}: so it flatters"
     if number > 1:
@@ -73,7 +74,7 @@ def print_comparison(folders: Sequence[Path], output: Path) -> None:
     path = write_comparison(runs, output.expanduser().absolute())
     console = Terminal()
     for run in runs:
-        best = "none" if run.best is None else f"{run.best.value:.4f}"
+        best = shown_score(run.best.value if run.best else None)
         told = f"{run.metric} {best}, {len(run.finished)} trials, {run.result.epochs} epochs"
         print_plain(console, f"run       {shown(run.files.folder)}: {told}")
     print_plain(console, f"report    {shown(path)}")
@@ -105,7 +106,8 @@ def _lines(run: Run, top: int) -> Iterator[str]:
     for n, trial in enumerate(best, 1):
         ended = trial.stopped_by or trial.state.value.lower()
         at = f"epoch {trial.best_epoch} of {trial.epochs}"
-        yield f"{n:>7}   {trial.value:.4f}  {at}, {ended}: {format_config(trial.config, run.space)}"
+        config = format_config(trial.config, run.space)
+        yield f"{n:>7}   {shown_score(trial.value)}  {at}, {ended}: {config}"
     if run.repeated:
         yield f"repeats   {run.metric} with {budget.repeats} other seeds each"
         yield from repeats_lines(by_config(run.repeated, METRICS[run.metric]), run.space)

@@ -15,6 +15,7 @@ from pipelines.record.baselines import Baselines, left_out
 from pipelines.record.files import RunFiles
 from pipelines.record.front import pareto_front
 from pipelines.record.goals import Goals
+from pipelines.record.scores import shown_score
 from pipelines.record.trials import TIME_BUDGET, FinishedTrial
 from pipelines.results import wording
 from pipelines.results.advice import advice
@@ -60,7 +61,8 @@ def plan_lines(study: Study, cluster: Cluster, at_once: int) -> Iterator[str]:
     if spec.run.baseline:
         model, found = guess(study.data)
         if study.metric_name in found:
-            yield f"baseline  always {model} has {study.metric_name} {found[study.metric_name]:.4f}"
+            score = shown_score(found[study.metric_name])
+            yield f"baseline  always {model} has {study.metric_name} {score}"
     algo = spec.search.algo
     trials = f"{study.trials} trials" if study.size is None else f"a {algo} of {study.size} configs"
     if study.size is not None and study.history:
@@ -226,8 +228,10 @@ def result_lines(result: StudyResult, folds: int | None, space: SearchSpace) -> 
     if result.best is not None:
         best = result.best
         spread = best.metrics.get(f"{result.metric}_std")
-        over = "" if spread is None else f" +- {spread:.4f} over {folds} folds"
-        yield f"best      {result.metric} {best.value:.4f}{over} at epoch {best.best_epoch}"
+        score = shown_score(best.value)
+        if spread is not None:
+            score += f" +- {shown_score(spread, like=best.value)} over {folds} folds"
+        yield f"best      {result.metric} {score} at epoch {best.best_epoch}"
         yield from _other_metrics(result.metric, best.metrics)
         yield f"config    {format_config(best.config, space)}"
     elif result.infeasible:
@@ -278,7 +282,7 @@ def baseline_lines(result: StudyResult, baselines: Baselines) -> Iterator[str]:
     if not scores:
         return
     ordered = sorted(scores, key=lambda model: scores[model], reverse=metric.mode == "max")
-    told = ", ".join(f"{model} {scores[model]:.4f}" for model in ordered)
+    told = ", ".join(f"{model} {shown_score(scores[model])}" for model in ordered)
     yield f"baseline  {name} of {told}"
     best = result.best
     if best is None or best.value is None or not metric.better(best.value, scores[ordered[0]]):
@@ -325,4 +329,5 @@ def summary_lines(
 def repeats_lines(repeats: Sequence[Repeats], space: SearchSpace) -> Iterator[str]:
     """A line for each config, the best lower bound first."""
     for r in repeats:
-        yield f"          {r.mean:.4f} +- {r.error:.4f}  {format_config(r.config, space)}"
+        score = f"{shown_score(r.mean)} +- {shown_score(r.error, like=r.mean)}"
+        yield f"          {score}  {format_config(r.config, space)}"

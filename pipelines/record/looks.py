@@ -11,6 +11,7 @@ from typing import Any
 
 from pipelines.record.baselines import Baselines
 from pipelines.record.header import read_json
+from pipelines.record.scores import shown_score
 from pipelines.record.trials import FinishedTrial
 from pipelines.record.whole import write_whole
 from search_spaces import Config
@@ -101,7 +102,9 @@ class Look:
     def told(self, metric: str) -> str:
         """As 0.9694 +- 0.0031."""
         deviation = self.deviation(metric)
-        return f"{self.mean(metric):.4f}" + ("" if deviation is None else f" +- {deviation:.4f}")
+        mean = self.mean(metric)
+        over = "" if deviation is None else f" +- {shown_score(deviation, like=mean)}"
+        return shown_score(mean) + over
 
 
 def _place(config: Config, number: int, finished: Sequence[FinishedTrial]) -> int:

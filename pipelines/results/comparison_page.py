@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import get_args
 
+from pipelines.record.scores import shown_score
 from pipelines.results import wording
 from pipelines.results.endings import unfinished
 from pipelines.results.figures.best_so_far import Against, best_so_far_data
@@ -73,7 +74,7 @@ def _row(name: str, run: Run) -> list[str]:
     counts = [str(len(result.trials)), str(result.epochs), str(result.epochs_saved)]
     if best is None:
         return [name, "none", "", *counts, wording.duration(seconds), ""]
-    value = f"{best.value:.4f}"
+    value = shown_score(best.value)
     rest = [wording.duration(seconds), wording.config(run.space.without_idle(best.config))]
     return [name, value, str(best.best_epoch), *counts, *rest]
 

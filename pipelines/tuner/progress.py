@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from pipelines.record.scores import shown_score
 from pipelines.record.trials import FinishedTrial
 from pipelines.tuner.attempts import Cause
 from search_spaces import Config
@@ -53,7 +54,7 @@ class Incumbent:
     epoch: int
 
     def __str__(self) -> str:
-        return f"{self.value:.4f} by trial {self.trial_id} in epoch {self.epoch}"
+        return f"{shown_score(self.value)} by trial {self.trial_id} in epoch {self.epoch}"
 
 
 class Observer(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pipelines.record.scores import shown_score
 from trainables.data.preprocessing import Preprocessing
 
 
@@ -71,8 +72,8 @@ def _worth(about: Mapping[str, Any], n: int) -> Iterator[str]:
     )
     for metric, value in scores.items():
         if metric.startswith(("val_", "test_")):
-            told = [value if isinstance(value, str) else f"{value:.4f}"]
-            told += [f"{together[metric]:.4f}"] if metric in together else []
+            told = [value if isinstance(value, str) else shown_score(value)]
+            told += [shown_score(together[metric])] if metric in together else []
             yield f"| {metric} | {' | '.join(told)} |"
 
 

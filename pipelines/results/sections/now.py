@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 
 from pipelines.record.live import Live
+from pipelines.record.scores import shown_score
 from pipelines.record.trials import FinishedTrial
 from pipelines.results import wording
 from pipelines.results.page.model import Block, Numbers, Section, Table, Words
@@ -40,7 +41,7 @@ def _blocks(live: Live, score: str, max_epochs: int, space: SearchSpace) -> Iter
 def _numbers(live: Live, score: str) -> Iterator[tuple[str, str]]:
     yield "trials", f"{live.finished} of {live.total}"
     if live.best is not None:
-        yield f"best {score}", f"{live.best:.4f}"
+        yield f"best {score}", shown_score(live.best)
     yield "running", f"{live.running} in {wording.count(live.slots, 'slot')}"
     if live.paused:
         yield "paused", str(live.paused)
@@ -74,8 +75,8 @@ def _row(trial: FinishedTrial, max_epochs: int, shared: Collection[str]) -> list
     return [
         trial.trial_id,
         f"{trial.epochs} of {max_epochs}",
-        "" if last is None else f"{last:.4f}",
-        "" if trial.value is None else f"{trial.value:.4f} at {trial.best_epoch}",
+        "" if last is None else shown_score(last),
+        "" if trial.value is None else f"{shown_score(trial.value)} at {trial.best_epoch}",
         wording.duration(trial.seconds),
         wording.config(config),
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from pipelines.record.baselines import left_out
+from pipelines.record.scores import shown_score
 from pipelines.record.trials import FinishedTrial
 from pipelines.results import wording
 from pipelines.results.fates import fates
@@ -55,8 +56,8 @@ def _numbers(found: Findings) -> Iterator[tuple[str, str]]:
         yield from test_numbers(found)
     if best is not None and best.value is not None:
         spread = best.metrics.get(f"{found.score}_std")
-        over = "" if spread is None else f" ± {spread:.4f} over folds"
-        yield f"best {found.score}", f"{best.value:.4f}{over}"
+        over = "" if spread is None else f" ± {shown_score(spread, like=best.value)} over folds"
+        yield f"best {found.score}", f"{shown_score(best.value)}{over}"
         yield "at epoch", f"{best.best_epoch} of {best.epochs}"
     yield "trials", f"{len(found.trials)}"
     yield "epochs trained", f"{result.epochs}"
@@ -85,7 +86,7 @@ def _baselines(found: Findings) -> Iterator[Block]:
         rows = {"the best trial": found.best.metrics, **rows}
     yield Words("Quick models of scikit-learn on the same training and validation samples:")
     told = [
-        [model, *(f"{metrics[n]:.4f}" if n in metrics else "" for n in names)]
+        [model, *(shown_score(metrics[n]) if n in metrics else "" for n in names)]
         for model, metrics in rows.items()
     ]
     yield Table(["model", *names], told)
@@ -107,8 +108,8 @@ def _repeats(found: Findings) -> Iterator[Block]:
         ["mean", "standard error", "seeds", "config"],
         [
             [
-                f"{r.mean:.4f}",
-                f"{r.error:.4f}",
+                shown_score(r.mean),
+                shown_score(r.error, like=r.mean),
                 f"{len(r.values)}",
                 wording.config(found.space.without_idle(r.config)),
             ]

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 
 from pipelines.record.looks import Look
+from pipelines.record.scores import shown_score
 from pipelines.results import wording
 from pipelines.results.figures.tested import confusion_figure, residuals_figure
 from pipelines.results.findings import Findings
@@ -62,9 +63,9 @@ def _blocks(found: Findings, look: Look) -> Iterator[Block]:
             [
                 name,
                 look.told(name).replace("+-", "±"),
-                *([f"{look.together.get(name, math.nan):.4f}"] * several),
+                *([shown_score(look.together.get(name, math.nan))] * several),
                 *([_on_validation(found, look, name)] * single),
-                *(f"{scores[name]:.4f}" for scores in look.baselines.values()),
+                *(shown_score(scores[name]) for scores in look.baselines.values()),
             ]
             for name in look.values
         ],
@@ -96,4 +97,4 @@ def _listed(look: Look) -> str:
 
 def _on_validation(found: Findings, look: Look, name: str) -> str:
     value = found.trials[look.trials[0]].metrics.get(f"val_{name.removeprefix('test_')}")
-    return "" if value is None else f"{value:.4f}"
+    return "" if value is None else shown_score(value)
