@@ -22,7 +22,8 @@ def load_history(
 ) -> tuple[tuple[FinishedTrial, ...], list[str]]:
     """The finished trials of the run in ``folder`` that ``space`` contains, and lines for the user:
     how many they are, and a warning where they were trained on other data. They are judged by
-    what is required now; ``size`` counts the parameters of a config's network.
+    what is required now, and one that was not trained, and might be now, is left out; ``size``
+    counts the parameters of a config's network.
 
     Raises ``ValueError`` where ``folder`` is no run, or the run searched for another metric.
     """
@@ -35,12 +36,14 @@ def load_history(
     inside = [trial for trial in whole if space.contains(trial.config)]
     if size is not None and SIZE in goals.names:
         inside = [replace(trial, n_parameters=size(trial.config)) for trial in inside]
-    fitting = tuple(map(goals.judged, inside))
-    dropped = len(trials) - len(fitting)
-    lines = [
-        f"history   {len(fitting)} trials of {folder}"
-        + (f"; {dropped} dropped: the space does not contain them" if dropped else "")
-    ]
+    judged = map(goals.judged, inside)
+    # What was not trained for a requirement that is gone teaches nothing.
+    fitting = tuple(trial for trial in judged if trial.broken or not trial.untrained)
+    untrained, outside = len(inside) - len(fitting), len(trials) - len(inside)
+    line = f"history   {len(fitting)} trials of {folder}"
+    line += f"; {outside} dropped: the space does not contain them" if outside else ""
+    line += f"; {untrained} dropped: they were not trained" if untrained else ""
+    lines = [line]
     if run.data.fingerprint != fingerprint:
         lines.append(
             f"warning   {folder} searched other data: {run.data.name}, fingerprint "

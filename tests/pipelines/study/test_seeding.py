@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from pipelines.record.goals import Aim, Goals
-from pipelines.record.trials import FinishedTrial, State
+from pipelines.record.goals import Aim, Goals, read_requirement
+from pipelines.record.trials import REQUIREMENT, FinishedTrial, State
 from pipelines.study.seeding import load_configs, load_history
 from pipelines.tuner.algorithms import ALGORITHMS, make_sampler
 from pipelines.tuner.samplers import Problem
@@ -54,6 +55,26 @@ def test_a_config_of_the_history_is_not_tried_first_again(algo: str) -> None:
 def test_a_grid_keeps_its_order() -> None:
     configs = asked("grid", Problem(SPACE, "max", grid_levels={"x": 3}), 3)
     assert configs[0] == {"x": 0.0, "kind": "a"}
+
+
+def test_what_was_not_trained_is_told_only_where_it_would_not_be_now(tmp_path: Path) -> None:
+    trained = replace(finished("0", {"x": 0.1, "kind": "a"}), n_parameters=10)
+    large = FinishedTrial(
+        "1",
+        {"x": 0.2, "kind": "a"},
+        State.PRUNED,
+        {},
+        None,
+        stopped_by=REQUIREMENT,
+        n_parameters=1000,
+        broken="n_parameters<100",
+    )
+    run = write_run(tmp_path / "run", [trained, large], space=SPACE, fingerprint="abc")
+    bounded = replace(ACCURACY, requirements=(read_requirement("n_parameters<100"),))
+    assert [t.trial_id for t in load_history(run, SPACE, bounded, "abc")[0]] == ["0", "1"]
+    fitting, lines = load_history(run, SPACE, ACCURACY, "abc")
+    assert [t.trial_id for t in fitting] == ["0"]
+    assert lines == [f"history   1 trials of {run}; 1 dropped: they were not trained"]
 
 
 @pytest.mark.parametrize("algo", ALGORITHMS)
