@@ -9,6 +9,7 @@ from functools import cache
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from aiohttp import web
 
@@ -82,15 +83,15 @@ def make_app(
         return _json(await asyncio.to_thread(lambda: pages().list_news(_seen(request))))
 
     async def run_page(request: web.Request) -> web.Response:
-        path = request.match_info["path"]
+        path = _path(request)
         return _html(await asyncio.to_thread(lambda: pages().run_page(path)))
 
     async def run_news(request: web.Request) -> web.Response:
-        path = request.match_info["path"]
+        path = _path(request)
         return _json(await asyncio.to_thread(lambda: pages().run_news(path, _seen(request))))
 
     async def optuna_page(request: web.Request) -> web.Response:
-        path = request.match_info["path"]
+        path = _path(request)
         address = await asyncio.to_thread(lambda: pages().optuna_address(path))
         return _html(_ONWARD.format(address=escape(address)))
 
@@ -133,11 +134,23 @@ async def _told(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     except Gone as error:
         # Ray would answer a 404 itself.
-        return web.Response(status=410, text=f"{error}. All runs: {HOME}")
+        return web.Response(status=410, text=_sound(f"{error}. All runs: {HOME}"))
     except web.HTTPException:
         raise
     except Exception as error:
-        return web.Response(status=500, text=f"{type(error).__name__}: {error}")
+        return web.Response(status=500, text=_sound(f"{type(error).__name__}: {error}"))
+
+
+def _path(request: web.Request) -> str:
+    """Of the run that is asked for, in bytes that need be no UTF-8, as Python has those of a file:
+    see :func:`pipelines.live.pages.quoted`."""
+    _, _, _, path = request.rel_url.raw_path.split("/", 3)  # below RUN, NEWS or OPTUNA
+    return unquote(path, errors="surrogateescape")
+
+
+def _sound(text: str) -> str:
+    """What can be sent: the name of a folder may hold what is no UTF-8."""
+    return text.encode(errors="replace").decode()
 
 
 def _seen(request: web.Request) -> int:
@@ -151,7 +164,7 @@ def _html(text: str) -> web.Response:
         "Referrer-Policy": "no-referrer",
         "X-Frame-Options": "SAMEORIGIN",
     }
-    return web.Response(text=text, content_type="text/html", headers=headers)
+    return web.Response(text=_sound(text), content_type="text/html", headers=headers)
 
 
 def _json(text: str) -> web.Response:

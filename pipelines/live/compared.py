@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from pipelines.live.folders import folders_of_runs, stamp
+from pipelines.live.folders import Stamp, folders_of_runs, stamp
 from pipelines.live.watched import REST
 from pipelines.record.files import RunFiles
+from pipelines.record.lock import is_held
 from pipelines.results.comparison_page import comparison_page
 from pipelines.results.page.model import Link, Page, Section, Words
 from pipelines.results.page.render import Head, as_json, joined, render_json, section_json
@@ -55,7 +56,7 @@ class Compared:
 
     def _refresh(self) -> None:
         cells = folders_of_runs(self._folder)
-        key = [stamp(RunFiles(cell).journal) for cell in cells]
+        key = [_standing(RunFiles(cell)) for cell in cells]
         started = self._clock()
         if key == self._key or started < self._rests_until:
             return
@@ -74,3 +75,9 @@ class Compared:
             return comparison_page(runs)
         nothing = Section("outcome", "What came out", [Words("No trial has finished.")])
         return Page(self._folder.name, "", "The comparison has begun.", [nothing])
+
+
+def _standing(files: RunFiles) -> tuple[Stamp, Stamp, bool]:
+    """What is another where a run has gone on, or has ended: a driver that is killed writes no
+    word."""
+    return stamp(files.journal), stamp(files.sessions), is_held(files)

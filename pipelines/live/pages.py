@@ -52,8 +52,8 @@ class Pages:
         """The run at ``path``, as HTML. Raises :class:`Gone`."""
         found, links = self._find(path), [Link("All runs", HOME)]
         if self._optuna is not None and isinstance(found, Watched):
-            links.append(Link("optuna-dashboard", f"{OPTUNA}/{quote(path)}"))
-        return found.page(f"{NEWS}/{quote(path)}", links)
+            links.append(Link("optuna-dashboard", f"{OPTUNA}/{quoted(path)}"))
+        return found.page(f"{NEWS}/{quoted(path)}", links)
 
     def run_news(self, path: str, seen: int) -> str:
         """What is new in it since version ``seen``, as JSON. Raises :class:`Gone`."""
@@ -115,12 +115,17 @@ class Pages:
         return joined(head, news, as_json({"n": 0}), version=self._version)
 
 
+def quoted(path: str) -> str:
+    """``path`` in an address: by its bytes, which need be no UTF-8."""
+    return quote(path, errors="surrogateescape")
+
+
 def _section(id: str, title: str, name: str, rows: Sequence[Row]) -> Section:
     blocks: list[Block] = []
     if rows:
         lines: list[list[str | Link]] = [
             [
-                Link(row.path, f"{RUN}/{quote(name)}/{quote(row.path)}"),
+                Link(row.path, f"{RUN}/{quoted(name)}/{quoted(row.path)}"),
                 row.state,
                 row.trials,
                 row.best,

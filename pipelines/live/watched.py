@@ -107,7 +107,8 @@ class Watched:
         return read_live(self._files)
 
     def _record_stamp(self, finished: list[FinishedTrial]) -> tuple[int, *tuple[Stamp, ...]]:
-        files = self._files.repeats, self._files.winner, self._files.looks, self._files.sessions
+        of = self._files
+        files = of.repeats, of.winner, of.looks, of.sessions, of.baselines
         return len(finished), *map(stamp, files)
 
     def _put_section(self, name: str, section: Section | None) -> None:

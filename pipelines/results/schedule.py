@@ -8,13 +8,13 @@ from pipelines.results.figures import save
 from pipelines.results.figures.schedule import schedule_data, schedule_figure
 from pipelines.study.prepare import load_problem
 from pipelines.study.runs import open_run
-from pipelines.tuner.schedulers import SCHEDULERS
+from pipelines.winner.planned import cycle_ends, planned_at
 from trainables.networks import NETWORKS
 
 
 def write_schedule(folder: Path) -> Path:
     """Writes ``schedule.html`` for the best trial of the run in ``folder``, as it would be when
-    trained for all epochs; returns its path.
+    trained for all epochs that it planned at last; returns its path.
 
     Raises ``ValueError`` for a run of a user's own trainable, which has no schedule that we know,
     for one without a trial to show, and for data that can no longer be loaded.
@@ -31,8 +31,8 @@ def write_schedule(folder: Path) -> Path:
         raise ValueError(f"{folder} has no trial that neither diverged nor failed: nothing to plot")
     config = NETWORKS[spec.problem.model].config.from_dict(trial.config)
     n_train = len(load_problem(spec)[0].x_train)
-    aligned = SCHEDULERS[spec.stopping.scheduler].aligns_cycles
-    data = schedule_data(config, n_train, spec.budget.max_epochs, spec.rungs if aligned else ())
+    planned = planned_at(run, trial, trial.epochs)
+    data = schedule_data(config, n_train, planned, cycle_ends(spec, planned))
     path = folder / "schedule.html"
     save(schedule_figure(data, config, trial.best_epoch), path)
     return path

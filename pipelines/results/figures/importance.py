@@ -93,6 +93,8 @@ def importance_data(
     sign = 1.0 if metric.mode == "min" else -1.0
     losses = np.array([sign * row.score for row in rows])
     best = losses <= np.quantile(losses, _TARGET, method="inverted_cdf")
+    if best.all():  # most are the worst, as where most diverged
+        best = losses < losses.max()
     compared = PedAnova([row.config for row in rows], space)
     found = compared.importances(best)
     total = sum(found.values())

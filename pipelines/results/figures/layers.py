@@ -12,9 +12,11 @@ import plotly.graph_objects as go
 from pipelines.record.trials import FinishedTrial
 from pipelines.results.fates import is_sound
 from pipelines.results.figures.axes import clamp, figure, score_range, thin
+from search_spaces import Config
 from trainables.training.metrics import Metric
 
 MOST_POINTS = 1000
+_BEST = 20  # are drawn of however many
 _SPREAD = 0.25  # points of one number of layers lie side by side
 
 
@@ -32,23 +34,32 @@ def layers_data(trials: Sequence[FinishedTrial], metric: Metric) -> Layers | Non
     """None where the configs have no layers with widths."""
     rows = []
     for number, trial in enumerate(trials):
-        n = trial.config.get("n_layers")
-        widths = [trial.config.get(f"width_{i}") for i in range(1, int(n or 0) + 1)]
-        if not isinstance(n, int) or not is_sound(trial) or not all(widths):
+        widths = _widths(trial.config)
+        if not widths or not is_sound(trial):
             continue
         assert trial.value is not None
-        numbers = [float(width or 0) for width in widths]
-        mean = statistics.geometric_mean(numbers)
-        rows.append((number, n, mean, " x ".join(map(str, widths)), trial.value))
+        mean = statistics.geometric_mean(widths)
+        rows.append((number, len(widths), mean, " x ".join(map(str, widths)), trial.value))
     if not rows:
         return None
     rows.sort(key=lambda row: row[-1], reverse=metric.mode == "min")
     return Layers(*map(list, zip(*rows, strict=True)))
 
 
+def _widths(config: Config) -> list[float]:
+    """Of each layer; none where a space of the user's own means something else by the names."""
+    n = config.get("n_layers")
+    if type(n) is not int:
+        return []
+    widths = [config.get(f"width_{layer}") for layer in range(1, n + 1)]
+    numbers = [width for width in widths if isinstance(width, int | float) and width > 0]
+    return numbers if len(numbers) == n else []
+
+
 def layers_figure(data: Layers, score: str, metric: Metric) -> go.Figure:
-    """A point for each trial, its colour the score."""
-    rows = thin(range(len(data.number)), MOST_POINTS)
+    """A point for each trial, its colour the score; of very many the best and some of the others."""
+    every = range(len(data.number))
+    rows = [*thin(every[:-_BEST], MOST_POINTS - _BEST), *every[-_BEST:]]
     bounds = score_range(data.value, metric.mode)
     shift = np.random.default_rng(0).uniform(-_SPREAD, _SPREAD, len(rows))
     drawn = figure("layers", "mean width of a layer", showlegend=False)

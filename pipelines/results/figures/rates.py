@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -14,6 +15,8 @@ from pipelines.record.trials import FinishedTrial
 from pipelines.results.figures.axes import figure
 from pipelines.results.figures.schedule import schedule_data
 
+_FLAT = 1e-9  # of the values: left to itself such an axis shows what rounding left
+
 
 class Rates(NamedTuple):
     """The rates at ``steps``, in epochs trained before; the metric after ``epochs``. ``momentum``
@@ -24,6 +27,7 @@ class Rates(NamedTuple):
     momentum: list[float]
     epochs: list[int]
     values: list[float]
+    trained: int  # so many of the steps; those after them were planned
 
 
 def rates_data(
@@ -34,21 +38,23 @@ def rates_data(
     cycle_ends: Sequence[int] = (),
 ) -> Rates | None:
     """The rates of every step, as the config says, for a ``model`` of ours; otherwise, and where
-    the config changed in mid-training, those that the trial reported. None where it did not."""
+    the config or the length changed in mid-training, those that the trial reported. None where it did not."""
     epochs = sorted(trial.curve)
     values = [trial.curve[epoch] for epoch in epochs]
-    if model is not None and not trial.changes:
+    if model is not None and not trial.changes and not trial.planned:
         from trainables.networks import NETWORKS
 
         config = NETWORKS[model].config.from_dict(trial.config)
         data = schedule_data(config, n_train, max_epochs, cycle_ends)
-        return Rates(data.epochs, data.lr, data.momentum, epochs, values)
+        trained = bisect_left(data.epochs, trial.epochs)
+        return Rates(data.epochs, data.lr, data.momentum, epochs, values, trained)
     lr = [value for value in trial.curves.get("lr", ()) if value is not None]
     momentum = [value for value in trial.curves.get("momentum", ()) if value is not None]
     if len(lr) != len(epochs):
         return None
     steps = [float(epoch) for epoch in epochs]
-    return Rates(steps, lr, momentum if len(momentum) == len(lr) else [], epochs, values)
+    momentum = momentum if len(momentum) == len(lr) else []
+    return Rates(steps, lr, momentum, epochs, values, len(lr))
 
 
 def rates_figure(data: Rates, score: str, best_epoch: int | None) -> go.Figure:
@@ -71,8 +77,8 @@ def rates_figure(data: Rates, score: str, best_epoch: int | None) -> go.Figure:
             col=1,
         )
         drawn.update_yaxes(title_text=name, row=row, col=1)
-        if max(y) - min(y) < 1e-9:  # left to itself such an axis shows what rounding left
-            drawn.update_yaxes(range=[0, 2 * max(y) or 1], row=row, col=1)
+        if max(y) - min(y) <= _FLAT * max(map(abs, y)):
+            drawn.update_yaxes(range=sorted((0, 2 * max(y) or 1)), row=row, col=1)
     drawn.update_xaxes(title_text="epoch", row=len(rows), col=1)
     if best_epoch is not None:
         drawn.add_vline(x=best_epoch, line={"color": "grey", "dash": "dot"}, row="all", col=1)

@@ -27,7 +27,8 @@ from search_spaces.domains import Domain
 from search_spaces.limits import LIMITS
 from trainables.training.metrics import Metric
 
-MOST_POINTS = 600
+MOST_POINTS = 600  # of more trials about as many are drawn
+_LEAST_POINTS = 20  # of the best trials and of each fate, however few they are beside the others
 _TOP = 0.25
 _LEAST_TOP = 5
 _WHOLE = 0.8  # of the range: to be anywhere in it is no news
@@ -96,7 +97,8 @@ def _diverges_above(name: str, domain: Domain, trials: Sequence[FinishedTrial]) 
 
 def slice_figure(data: Slice, domain: Domain, score: str, metric: Metric) -> go.Figure:
     """Points by fate; those without a value lie on the bad edge. The range of the best quarter is
-    green, where trials diverge is red."""
+    green, where trials diverge is red. Of very many trials it shows the best, and some of each
+    fate."""
     values = [value for value in data.y if value is not None]
     low, high = score_range(values, metric.mode)
     bad = low if metric.mode == "max" else high
@@ -104,9 +106,9 @@ def slice_figure(data: Slice, domain: Domain, score: str, metric: Metric) -> go.
     drawn.update_yaxes(range=[low, high])
     choice = isinstance(domain, Choice)
     _scale(drawn, domain)
+    best = _best_rows(data, metric)
     for kind in Fate:
-        rows = [row for row, ended in enumerate(data.fate) if ended is kind]
-        rows = thin(rows, MOST_POINTS * max(1, len(rows)) // max(1, len(data.x)))
+        rows = _drawn(data, kind, best)
         if not rows:
             continue
         shown = [bad if (value := data.y[row]) is None else value for row in rows]
@@ -130,6 +132,19 @@ def slice_figure(data: Slice, domain: Domain, score: str, metric: Metric) -> go.
             line_width=0,
         )
     return drawn
+
+
+def _best_rows(data: Slice, metric: Metric) -> set[int]:
+    valued = [(value, row) for row, value in enumerate(data.y) if value is not None]
+    valued.sort(reverse=metric.mode == "max")
+    return {row for _, row in valued[:_LEAST_POINTS]}
+
+
+def _drawn(data: Slice, kind: Fate, best: set[int]) -> list[int]:
+    """The rows of one fate that are drawn: its share of the points, and its part of the best."""
+    rows = [row for row, ended in enumerate(data.fate) if ended is kind]
+    share = MOST_POINTS * len(rows) // max(1, len(data.x))
+    return sorted({*thin(rows, max(_LEAST_POINTS, share)), *best.intersection(rows)})
 
 
 def _scale(drawn: go.Figure, domain: Domain) -> None:

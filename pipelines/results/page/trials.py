@@ -15,7 +15,7 @@ from pipelines.record.goals import SECONDS, Goals, reached
 from pipelines.record.trials import FinishedTrial
 from pipelines.results import wording
 from pipelines.results.fates import Fate, fate, is_sound
-from pipelines.results.figures.axes import thin
+from pipelines.results.figures.axes import in_order, thin
 from pipelines.results.stops import Stop
 from search_spaces import Choice, SearchSpace
 from search_spaces.domains import Domain
@@ -81,7 +81,7 @@ def _parameter(name: str, domain: Domain, trials: Sequence[FinishedTrial]) -> di
     values = [trial.config.get(name) for trial in trials]
     if isinstance(domain, Choice):
         told = [None if value is None else str(value) for value in values]
-        return _choices(name, told, [str(option) for option in domain.options])
+        return _choices(name, told, [str(option) for option in in_order(domain)])
     return _numbers(name, values)
 
 

@@ -9,7 +9,7 @@ from pipelines.record.trials import FinishedTrial
 from pipelines.results.figures.rates import Rates, rates_data, rates_figure
 from pipelines.results.findings import Findings
 from pipelines.results.page.model import Block, Drawing, Section, Words
-from pipelines.tuner.schedulers import SCHEDULERS
+from pipelines.winner.planned import cycle_ends, planned_at
 
 _TITLE = "The learning rate"
 
@@ -33,12 +33,11 @@ def learning_rate(found: Findings) -> Section:
         return Section("learning-rate", _TITLE, blocks, tests)
     policy = best.config.get("policy")
     told = f"Policy {policy}. " if policy else ""
-    low, high = min(data.lr), max(data.lr)
+    trained = data.lr[: data.trained]
+    low, high = min(trained), max(trained)
     moves = f"from {low:.3g} to {high:.3g}" if high > low else f"at {high:.3g} throughout"
     blocks.append(Words(f"{told}The best trial, {found.best_number}, trained {moves}."))
-    ends = (
-        "" if best.epochs == found.spec.budget.max_epochs else f"; it ended at epoch {best.epochs}"
-    )
+    ends = "" if best.epochs == _planned(found) else f"; it ended at epoch {best.epochs}"
     caption = f"Learning rate, momentum and {found.score} over the same epochs{ends}"
     drawn = rates_figure(data, found.score, best.best_epoch)
     rates = Drawing("rates", drawn, caption, 480, wide=True, role="")
@@ -62,12 +61,18 @@ def _range_tests(found: Findings) -> Iterator[Drawing]:
 
 
 def _rates(found: Findings, best: FinishedTrial) -> Rates | None:
-    spec = found.spec
-    aligned = SCHEDULERS[spec.stopping.scheduler].aligns_cycles
+    spec, planned = found.spec, _planned(found)
     return rates_data(
         best,
         None if spec.problem.trainable else spec.problem.model,
         found.run.data.train,
-        spec.budget.max_epochs,
-        found.rungs if aligned else (),
+        planned,
+        cycle_ends(spec, planned),
     )
+
+
+def _planned(found: Findings) -> int:
+    """For how many epochs the best trial planned in its last one."""
+    assert found.best_number is not None
+    trial = found.run.finished[found.best_number]  # started by the clock of the sessions
+    return planned_at(found.run, trial, trial.epochs)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipelines.results import wording
+from pipelines.results.figures.layers import MOST_POINTS as MOST_LAYERS
 from pipelines.results.figures.layers import layers_data, layers_figure
 from pipelines.results.figures.parallel import MOST_LINES, parallel_data, parallel_figure
-from pipelines.results.figures.slices import Slice, slice_data, slice_figure
+from pipelines.results.figures.slices import MOST_POINTS, Slice, slice_data, slice_figure
 from pipelines.results.figures.surface import surface_axes, surface_data, surface_figure
 from pipelines.results.findings import Findings
 from pipelines.results.page.model import Block, Drawing, Section, Words
@@ -15,6 +16,10 @@ from search_spaces.domains import Domain
 
 _TITLE = "The parameters"
 LEAST_TRIALS = 5
+_SOME = (
+    "Each parameter against the score: of {} trials the best are drawn, and some of those that "
+    "ended in each way."
+)
 
 
 def parameters(found: Findings) -> Section:
@@ -28,6 +33,8 @@ def parameters(found: Findings) -> Section:
         blocks.append(Words("Red: from there on most trials diverge.", "note"))
     if any(data.best_range is not None for data in slices):
         blocks.append(Words("Green: where the best quarter of the trials lie.", "note"))
+    if any(len(data.x) > MOST_POINTS for data in slices):
+        blocks.append(Words(_SOME.format(len(found.trials)), "note"))
     drawings = [*_surface(found), *_layers(found), *_parallel(found)]
     drawings += [
         Drawing(
@@ -107,5 +114,8 @@ def _layers(found: Findings) -> list[Drawing]:
     data = layers_data(found.trials, found.metric)
     if data is None or len(set(data.widths)) < 2:
         return []
+    caption = "How many layers, and how wide (geometric mean)"
+    if len(data.number) > MOST_LAYERS:
+        caption += f"; {MOST_LAYERS} trials of {len(data.number)}, the best among them"
     figure = layers_figure(data, found.score, found.metric)
-    return [Drawing("layers", figure, "How many layers, and how wide (geometric mean)")]
+    return [Drawing("layers", figure, caption)]

@@ -115,6 +115,28 @@ def test_who_has_it_sees_all(address: str) -> None:
     )
 
 
+def test_a_folder_whose_name_is_no_utf8_is_a_run_like_others(tmp_path: Path) -> None:
+    root = tmp_path / os.fsdecode(b"runs\xff")
+    write_run(root / "it", [made([0.5], config=CONFIG, trial_id="a")])
+    (root / "it").rename(root / os.fsdecode(b"caf\xe9"))  # its settings are UTF-8
+    write_run(root / "it").rename(root / "caf%E9")
+    authorised = {"Authorization": f"Bearer {TOKEN}"}
+    with serving([root], token=TOKEN, key=KEY) as url:
+        address = url.removeprefix("http://")
+        status, text, _ = ask(address, "/rangefinder", **authorised)
+        assert (status, "/rangefinder/run/runs%FF/caf%E9" in text) == (200, True), text[:300]
+        status, text, _ = ask(address, "/rangefinder/run/runs%FF/caf%E9", **authorised)
+        assert (status, "<h1>caf?</h1>" in text) == (200, True), text[:300]
+        assert '"/rangefinder/news/runs%FF/caf%E9"' in text
+        assert ask(address, "/rangefinder/news/runs%FF/caf%E9", **authorised)[0] == 200
+        status, text, _ = ask(address, "/rangefinder/run/runs%FF/caf%EA", **authorised)
+        assert (status, "caf?: it has no spec.json" in text) == (410, True), text
+        status, text, _ = ask(address, "/rangefinder/run/runs%FF/caf%25E9", **authorised)
+        assert (status, "<h1>caf%E9</h1>" in text) == (200, True), text[:300]
+        # The same letters, but in UTF-8.
+        assert ask(address, "/rangefinder/run/runs%FF/caf%C3%A9", **authorised)[0] == 410
+
+
 def test_a_key_opens_and_is_not_the_token(address: str) -> None:
     for key in ("", "another", TOKEN):
         assert ask(address, ENTER, **{KEY_HEADER: key}) == (403, "That key opens no longer", "")

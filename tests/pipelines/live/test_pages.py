@@ -17,10 +17,12 @@ from pipelines.live.folders import Listing
 from pipelines.live.gone import Gone
 from pipelines.live.pages import Pages
 from pipelines.live.watched import Watched
+from pipelines.record.baselines import write_baselines
 from pipelines.record.files import RunFiles
 from pipelines.record.goals import Aim, Goals
 from pipelines.record.journal import _frozen, load_study
 from pipelines.record.live import Driver
+from pipelines.record.lock import holding
 from pipelines.record.trials import FinishedTrial
 from pipelines.results.findings import Findings
 from search_spaces import SPACES
@@ -76,6 +78,16 @@ def test_finished_trials_come_to_every_part(tmp_path: Path) -> None:
     second = news(page, first["version"])
     assert {"outcome", "progress", "curves", "importance"} <= set(with_news(second))
     assert second["trials"]["n"] == 40
+
+
+def test_quick_models_that_come_last_come_to_the_page(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "it", [TRIAL], trials=1)
+    page = Watched(folder)
+    first = news(page)
+    write_baselines(RunFiles(folder).baselines, {"logistic regression": {"val_accuracy": 0.4}})
+    second = news(page, first["version"])
+    assert "outcome" in with_news(second)
+    assert "logistic regression" in page.page("news")
 
 
 def test_what_takes_long_rests_and_the_moment_does_not(
@@ -194,6 +206,26 @@ def test_a_comparison_has_a_page_that_follows_it(tmp_path: Path) -> None:
     assert third["sections"] == [{"id": section["id"]} for section in second["sections"]]
     pages = Pages(lambda: [tmp_path])
     assert "<h1>compared</h1>" in pages.run_page(f"{tmp_path.name}/compared")
+
+
+def test_a_comparison_whose_driver_was_killed_goes_on_no_longer(tmp_path: Path) -> None:
+    folder = tmp_path / "compared"
+    files = RunFiles(write_run(folder / "optuna-0", [TRIAL], ended=None))
+    page = Compared(folder, clock=lambda: 0.0)
+    with holding(files):
+        assert "The search goes on" in json.loads(page.news(0))["state"]
+    assert "The search is not complete" in json.loads(page.news(0))["state"]
+
+
+def test_a_comparison_whose_last_session_ends_goes_on_no_longer(tmp_path: Path) -> None:
+    folder = tmp_path / "compared"
+    files = RunFiles(write_run(folder / "optuna-0", [TRIAL], ended=None))
+    page = Compared(folder, clock=lambda: 0.0)
+    with holding(files):
+        assert "The search goes on" in json.loads(page.news(0))["state"]
+        with files.sessions.open("a") as sessions:
+            sessions.write('{"ended": 2e9, "by": ""}\n')
+        assert json.loads(page.news(0))["state"] == "All of them are over."
 
 
 def test_two_folders_of_one_name_are_told_apart(tmp_path: Path) -> None:

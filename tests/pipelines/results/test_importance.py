@@ -78,6 +78,17 @@ def test_stopped_trials_tell_what_mattered() -> None:
     assert sum(found.shares) == pytest.approx(1)
 
 
+def test_where_most_diverged_the_others_are_the_best() -> None:
+    """More than three quarters have the worst score, and so the best quarter would be all."""
+    configs = [trial.config for trial in searched(60, SPACE)]
+    configs.sort(key=lambda config: config["lr"])
+    few = [made([n / 100], config=config) for n, config in enumerate(configs[:12])]
+    trials = [*few, *(made([0.0], DIVERGED, config) for config in configs[12:])]
+    found = importance_data(scored(trials, ACCURACY, 1), SPACE, ACCURACY)
+    assert found is not None
+    assert found.beyond_chance == ["lr"]
+
+
 def test_scores_by_chance_stand_out_from_nothing() -> None:
     """The same trials, the scores dealt out to others."""
     rows = scored(searched(60, SPACE), ACCURACY, 1)

@@ -138,6 +138,32 @@ def test_each_page_makes_sense(
     json.loads(page_json(page), parse_constant=pytest.fail)
 
 
+def test_of_very_many_trials_it_is_said_that_some_are_drawn(
+    whole: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "are drawn" not in words(section(whole, "parameters"))
+    for name in ("MOST_POINTS", "MOST_LAYERS"):
+        monkeypatch.setattr(f"pipelines.results.sections.parameters.{name}", 30)
+    found = section(page_of(tmp_path / "run", searched(40), max_epochs=3), "parameters")
+    assert "of 40 trials the best are drawn, and some of those" in words(found)
+    (layers,) = (drawing.caption for drawing in found.drawings if drawing.id == "layers")
+    assert "; 30 trials of " in layers
+
+
+@pytest.mark.parametrize(
+    ("trial", "told", "caption"),
+    [
+        ({"started": 101.0}, "from 0.01 to 0.00977", "; it ended at epoch 2"),
+        ({"started": 201.0}, "from 0.00998 to 0.01", "; it ended at epoch 2"),
+        ({"planned": {1: 30, 2: 90}, "curves": {"lr": [0.5, 0.25]}}, "from 0.25 to 0.5", "2"),
+    ],
+)
+def test_the_learning_rate_is_that_of_the_plan_as_far_as_it_was_trained(
+    tmp_path: Path, trial: dict[str, Any], told: str, caption: str
+) -> None:
+    pass
+
+
 def test_repeats_are_told_with_their_spread(tmp_path: Path) -> None:
     from pipelines.record.files import RunFiles
     from pipelines.record.writing import Record

@@ -12,7 +12,7 @@ from pipelines.results.page.render import page_json
 from pipelines.results.report import write_report
 from pipelines.results.run_page import report_page
 from pipelines.study.runs import open_run
-from search_spaces import Choice, Float, SearchSpace
+from search_spaces import Choice, Config, Float, SearchSpace
 from tests.pipelines.browser import CHROMIUM, Browser, browser
 from tests.pipelines.recorded import write_run
 from tests.pipelines.results.made import FAILED, made, searched
@@ -124,6 +124,26 @@ def test_the_table_sorts_and_filters(page: Browser) -> None:
     assert page.evaluate(SHOWN) == by_lr
     sort_by(page, "lr")
     assert page.evaluate(SHOWN)[0] == by_lr[-1]
+
+
+def test_the_table_sorts_options_that_are_numbers_as_numbers(
+    chromium: Browser, tmp_path: Path
+) -> None:
+    space = SearchSpace({"batch_size": Choice((128, 256, 32, 64)), "depth": Float(-9.0, 9.0)})
+    configs: list[Config] = [
+        *({"batch_size": size, "depth": depth} for size, depth in ((256, -1), (32, 0), (128, -3))),
+        *({"batch_size": 64}, {"batch_size": 32, "depth": 2}),
+    ]
+    trials = [made([0.5], config=config, trial_id=str(n)) for n, config in enumerate(configs)]
+    folder = write_run(tmp_path / "it", trials, space=space, trainable="m:f", trials=5)
+    write_report(open_run(folder))
+    chromium.open((folder / "report.html").as_uri())
+    shown = []
+    for name in ("batch_size", "batch_size", "depth", "depth"):
+        sort_by(chromium, name)
+        shown.append(chromium.evaluate(SHOWN))
+    assert shown[:2] == [[1, 4, 3, 2, 0], [0, 2, 3, 4, 1]]
+    assert shown[2:] == [[2, 0, 1, 4, 3], [4, 1, 0, 2, 3]], "what has no value stands last"
 
 
 def test_an_error_is_shown_as_text(page: Browser) -> None:

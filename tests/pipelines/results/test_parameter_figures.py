@@ -9,14 +9,15 @@ import pytest
 
 from pipelines.results.fates import Fate
 from pipelines.results.figures.importance import scored
+from pipelines.results.figures.layers import MOST_POINTS as MOST_LAYERS
 from pipelines.results.figures.layers import layers_data, layers_figure
 from pipelines.results.figures.parallel import parallel_data, parallel_figure
-from pipelines.results.figures.slices import slice_data, slice_figure
+from pipelines.results.figures.slices import MOST_POINTS, slice_data, slice_figure
 from pipelines.results.figures.surface import surface_axes, surface_data, surface_figure
-from search_spaces import AtLeast, Choice, Float, Int, SearchSpace
+from search_spaces import AtLeast, Choice, Config, Float, Int, SearchSpace
 from search_spaces.domains import Domain
 from tests.pipelines.results.made import DIVERGED, FAILED, STOPPED, made, searched
-from trainables.training.metrics import METRICS
+from trainables.training.metrics import METRICS, Metric
 
 ACCURACY, LOSS = METRICS["val_accuracy"], METRICS["val_loss"]
 LR = Float(1e-4, 1.0, log=True)
@@ -84,6 +85,17 @@ def test_the_best_quarter_leaves_out_its_ends() -> None:
     anywhere = [made([0.5], config={"x": n / 39}) for n in range(40)]
     best = [made([0.9], config={"x": n / 9}) for n in range(10)]
     assert slice_data("x", Float(0.0, 1.0), anywhere + best, ACCURACY).best_range is None
+
+
+def test_of_very_many_trials_each_fate_and_the_best_are_drawn() -> None:
+    stopped = [made([n / 10_000], STOPPED, {"lr": 0.1}) for n in range(4000)]
+    whole = [made([0.5], config={"lr": 0.2}) for _ in range(3)]
+    data = slice_data("lr", LR, [*stopped[::-1], *whole, *stopped], ACCURACY)
+    figure = slice_figure(data, LR, "val_accuracy", ACCURACY)
+    drawn = {number for trace in figure.data for number in trace.customdata.tolist()}
+    assert MOST_POINTS * 0.9 < len(drawn) < MOST_POINTS * 1.1
+    assert {4000, 4001, 4002} <= drawn, "those that were trained to the end"
+    assert {*range(5), *range(8002, 7997, -1)} <= drawn, "the best of the others"
 
 
 def test_where_trials_diverge_is_shaded_and_they_stretch_no_axis() -> None:
@@ -166,3 +178,36 @@ def test_layers_and_their_mean_width() -> None:
     assert data.widths == ["32", "4 x 16"]
     assert len(layers_figure(data, "val_accuracy", ACCURACY).data[0].x) == 2
     assert layers_data([made([0.5], config={"lr": 0.1})], ACCURACY) is None
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"n_layers": 0},
+        {"n_layers": "few", "width_1": 4},
+        {"n_layers": True, "width_1": 4},
+        {"n_layers": -1},
+        {"n_layers": 1, "width_1": "narrow"},
+        {"n_layers": 1, "width_1": -4},
+        {"n_layers": 2, "width_1": 4, "width_2": 0},
+        {"n_layers": 2, "width_1": 4},
+    ],
+)
+def test_layers_that_mean_something_else_are_none(config: Config) -> None:
+    """In a space of the user's own."""
+    sound = made([0.5], config={"n_layers": 1, "width_1": 4.0})
+    assert layers_data([made([0.6], config=config)], ACCURACY) is None
+    data = layers_data([made([0.6], config=config), sound], ACCURACY)
+    assert data is not None
+    assert data.number == [1]
+
+
+@pytest.mark.parametrize(("metric", "best"), [(ACCURACY, range(3999, 3979, -1)), (LOSS, range(20))])
+def test_of_very_many_layers_the_best_are_drawn(metric: Metric, best: range) -> None:
+    config = {"n_layers": 1, "width_1": 4}
+    trials = [made([n / 4000], config=config, mode=metric.mode) for n in range(4000)]
+    data = layers_data(trials, metric)
+    assert data is not None
+    (points,) = layers_figure(data, "value", metric).data
+    assert len(set(points.customdata)) == len(points.x) == MOST_LAYERS
+    assert set(best) <= set(points.customdata)

@@ -11,7 +11,7 @@ from benchmarks.sets.configs import LENET
 from pipelines.results.fates import Fate
 from pipelines.results.figures.best_so_far import best_so_far_data, best_so_far_figure
 from pipelines.results.figures.curves import curves_data, curves_figure
-from pipelines.results.figures.rates import rates_data
+from pipelines.results.figures.rates import Rates, rates_data, rates_figure
 from pipelines.results.figures.side_by_side import side_by_side_figure
 from tests.pipelines.results.made import COMPLETE, DIVERGED, FAILED, STOPPED, made
 from trainables.training.metrics import METRICS
@@ -100,6 +100,7 @@ def test_rates_of_our_own_network_are_those_of_each_step() -> None:
     assert data.steps == [0, 0.5, 1, 1.5, 2, 2.5]
     assert set(data.lr) == {0.001}
     assert (data.epochs, data.values) == ([1, 2], [0.1, 0.2])
+    assert data.trained == 4
 
 
 def test_rates_that_are_not_known_are_those_that_were_reported() -> None:
@@ -107,6 +108,7 @@ def test_rates_that_are_not_known_are_those_that_were_reported() -> None:
     data = rates_data(made([0.1, 0.2], curves=reported), None, 20, 3)
     assert data is not None
     assert (data.steps, data.lr, data.momentum) == ([1, 2], [0.1, 0.01], [])
+    assert data.trained == 2
     assert rates_data(made([0.1, 0.2]), None, 20, 3) is None
 
 
@@ -116,3 +118,28 @@ def test_rates_of_a_config_that_changed_are_those_that_were_reported() -> None:
     data = rates_data(changed, "mlp", 20, 3)
     assert data is not None
     assert data.lr == pytest.approx([0.5])
+
+
+def test_rates_of_a_trial_that_was_made_longer_are_those_that_were_reported() -> None:
+    longer = made([0.1, 0.2], config=LENET, planned={1: 1, 2: 3}, curves={"lr": [0.5, 0.4]})
+    data = rates_data(longer, "mlp", 20, 3)
+    assert data is not None
+    assert data.lr == pytest.approx([0.5, 0.4])
+
+
+@pytest.mark.parametrize(
+    ("values", "bounds"),
+    [
+        ([-2.0, -2.0], (-4, 0)),
+        ([0.5, 0.5 + 1e-12], (0, 1)),
+        ([0.0, 0.0], (0, 1)),
+        ([1e-10, 3e-10], None),
+        ([-1e-10, -3e-10], None),
+    ],
+)
+def test_the_axis_of_what_is_constant(
+    values: list[float], bounds: tuple[float, float] | None
+) -> None:
+    data = Rates([1, 2], [0.1, 0.2], [], [1, 2], values, 2)
+    shown = rates_figure(data, "score", None).layout.yaxis2.range
+    assert shown == (None if bounds is None else pytest.approx(bounds))

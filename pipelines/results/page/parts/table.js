@@ -70,10 +70,10 @@ class TrialTable {
     return column ? found.sort((a, b) => this.compare(column, a, b)) : found;
   }
 
-  // What has no value comes last, whichever way is up.
+  // What has no value comes last, whichever way is up; options are in the order of their column.
   compare(column, a, b) {
-    const [x, y] = [this.trials.value(column, a), this.trials.value(column, b)];
-    const [none, other] = [x, y].map((v) => v === undefined || v === null || Number.isNaN(v));
+    const [x, y] = [column.values[a], column.values[b]];
+    const [none, other] = [x, y].map((v) => Number.isNaN(v) || (column.options !== undefined && v < 0));
     if (none || other) return none - other;
     const order = x < y ? -1 : x > y ? 1 : a - b;
     return this.sorted.up ? order : -order;
