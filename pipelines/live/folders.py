@@ -10,6 +10,7 @@ from textwrap import shorten
 
 from pipelines.record.files import RunFiles
 from pipelines.record.header import read_header
+from pipelines.record.scores import shown_score
 from pipelines.results import wording
 from pipelines.results.endings import unfinished
 from pipelines.study.runs import Run, open_run
@@ -125,7 +126,7 @@ def _row_of(run: Run, path: str, at: float) -> Row:
 
 
 def _score(run: Run, value: float | None) -> str:
-    return "" if value is None else f"{run.metric} {value:.4f}"
+    return "" if value is None else f"{run.metric} {shown_score(value)}"
 
 
 def since(at: float) -> str:

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
+from pipelines.record.scores import shown_score
 from pipelines.record.trials import FinishedTrial
 from pipelines.results.fates import BEST, COLOURS, SYMBOLS, Fate, fate, is_sound
 from pipelines.results.figures.axes import clamp, figure, score_range, thin
@@ -91,4 +92,4 @@ def best_so_far_figure(
 
 
 def _words(value: float | None) -> str:
-    return "no value" if value is None else f"{value:.4f}"
+    return "no value" if value is None else shown_score(value)
