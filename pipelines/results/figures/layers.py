@@ -57,7 +57,7 @@ def _widths(config: Config) -> list[float]:
 
 
 def layers_figure(data: Layers, score: str, metric: Metric) -> go.Figure:
-    """A point for each trial, its colour the score; of very many the best and some of the others."""
+    """A point for each trial, its colour the score; of very many the best and some others."""
     every = range(len(data.number))
     rows = [*thin(every[:-_BEST], MOST_POINTS - _BEST), *every[-_BEST:]]
     bounds = score_range(data.value, metric.mode)

@@ -38,7 +38,8 @@ def rates_data(
     cycle_ends: Sequence[int] = (),
 ) -> Rates | None:
     """The rates of every step, as the config says, for a ``model`` of ours; otherwise, and where
-    the config or the length changed in mid-training, those that the trial reported. None where it did not."""
+    the config or the length changed in mid-training, those that the trial reported. None where it
+    did not."""
     epochs = sorted(trial.curve)
     values = [trial.curve[epoch] for epoch in epochs]
     if model is not None and not trial.changes and not trial.planned:

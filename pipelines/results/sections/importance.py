@@ -28,9 +28,10 @@ def importance(found: Findings) -> Section:
         Words(
             f"Trials are compared by the best {found.score} that they had reached at epoch "
             f"{found.epoch}, which all of them came to, stopped or not; a diverged one counts as "
-            "the worst. Importance is how much the best quarter differs from all (PED-ANOVA), or "
-            "those above the worst, where they are fewer; the mark is what the same gives, one time in twenty, when scores are dealt out at random: "
-            "of many parameters one may pass it by chance.",
+            "the worst. Importance is how much the best quarter, or those better than the worst "
+            "where they are fewer, differ from all (PED-ANOVA); the mark is what the same gives, "
+            "one time in twenty, when scores are dealt out at random: of many parameters one may "
+            "pass it by chance.",
             "note",
         )
     )
@@ -55,9 +56,7 @@ def why_none(found: Findings) -> str:
         return f"Only {wording.count(len(varied), 'parameter')} was searched: nothing to compare."
     if n < LEAST_TRIALS:
         return f"Too few trials to tell: {n} can be compared, {LEAST_TRIALS} are needed."
-    if len({row.score for row in found.scored}) < 2:
-        return "All trials have the same score: nothing to tell apart."
-    return "The best trials differ from the others in no parameter."
+    return "All trials have the same score: nothing to tell apart."
 
 
 def sentence(data: Importance) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pipelines.record.files import RunFiles
 from pipelines.record.trials import FinishedTrial, State
 from search_spaces import SPACES, Config, SearchSpace
 
@@ -66,3 +69,15 @@ def searched(
         else:
             trials.append(made([score - 0.1, score - 0.05, score], COMPLETE, config, **more))
     return trials
+
+
+def went_on(folder: Path, **budget: int) -> Path:
+    """The run in ``folder`` as if its driver had worked on it from 100 s to 150 s after 1970, and
+    another from 200 s to 250 s that was given this budget."""
+    drivers: list[tuple[float, Mapping[str, Any]]] = [(100.0, {}), (200.0, {"budget": budget})]
+    lines: list[Mapping[str, Any]] = []
+    for begun, changes in drivers:
+        first = {"begun": begun, "part": "search", "host": "here", "process": 1}
+        lines += [{**first, "changes": changes}, {"ended": begun + 50, "by": ""}]
+    RunFiles(folder).sessions.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    return folder

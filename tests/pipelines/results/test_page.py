@@ -21,7 +21,7 @@ from pipelines.results.run_page import report_page
 from pipelines.study.runs import open_run
 from search_spaces import SPACES, Choice, Float, SearchSpace
 from tests.pipelines.recorded import write_run
-from tests.pipelines.results.made import DIVERGED, FAILED, STOPPED, made, searched
+from tests.pipelines.results.made import DIVERGED, FAILED, STOPPED, made, searched, went_on
 
 ORDER = [
     "outcome",
@@ -151,17 +151,26 @@ def test_of_very_many_trials_it_is_said_that_some_are_drawn(
 
 
 @pytest.mark.parametrize(
-    ("trial", "told", "caption"),
+    ("epochs", "more", "told", "ended"),
     [
-        ({"started": 101.0}, "from 0.01 to 0.00977", "; it ended at epoch 2"),
-        ({"started": 201.0}, "from 0.00998 to 0.01", "; it ended at epoch 2"),
-        ({"planned": {1: 30, 2: 90}, "curves": {"lr": [0.5, 0.25]}}, "from 0.25 to 0.5", "2"),
+        (30, {"started": 101.0}, "from 0.0001 to 0.001", False),
+        (20, {"started": 101.0}, "from 0.0001 to 0.001", True),
+        (2, {"started": 101.0}, "at 0.001 throughout", True),
+        (20, {"started": 201.0}, "at 0.001 throughout", True),
+        (2, {"planned": {1: 30, 2: 90}, "curves": {"lr": [0.5, 0.25]}}, "from 0.25 to 0.5", True),
     ],
 )
-def test_the_learning_rate_is_that_of_the_plan_as_far_as_it_was_trained(
-    tmp_path: Path, trial: dict[str, Any], told: str, caption: str
+def test_the_learning_rate_is_as_planned_as_far_as_the_best_was_trained(
+    tmp_path: Path, epochs: int, more: dict[str, Any], told: str, ended: bool
 ) -> None:
-    pass
+    """Planned for 30 epochs by a search that went on for 90; it drops at half of them."""
+    config = {**LENET, "policy": "step", "decay_rate": 0.1, "n_drops": 1}
+    best = made([n / 100 for n in range(epochs)], config=config, **more)
+    folder = went_on(write_run(tmp_path / "run", [best], max_epochs=30), max_epochs=90)
+    found = section(report_page(open_run(folder)), "learning-rate")
+    assert f"The best trial, 0, trained {told}." in words(found)
+    (rates,) = found.drawings
+    assert (f"it ended at epoch {epochs}" in rates.caption) == ended
 
 
 def test_repeats_are_told_with_their_spread(tmp_path: Path) -> None:

@@ -131,8 +131,11 @@ def test_the_table_sorts_options_that_are_numbers_as_numbers(
 ) -> None:
     space = SearchSpace({"batch_size": Choice((128, 256, 32, 64)), "depth": Float(-9.0, 9.0)})
     configs: list[Config] = [
-        *({"batch_size": size, "depth": depth} for size, depth in ((256, -1), (32, 0), (128, -3))),
-        *({"batch_size": 64}, {"batch_size": 32, "depth": 2}),
+        {"batch_size": 256, "depth": -1.0},
+        {"batch_size": 32, "depth": 0.0},
+        {"batch_size": 128, "depth": -3.0},
+        {"batch_size": 64},
+        {"batch_size": 32, "depth": 2.0},
     ]
     trials = [made([0.5], config=config, trial_id=str(n)) for n, config in enumerate(configs)]
     folder = write_run(tmp_path / "it", trials, space=space, trainable="m:f", trials=5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from pipelines.results.figures.schedule import schedule_data, schedule_figure
 from pipelines.results.schedule import write_schedule
 from search_spaces import Config
 from tests.pipelines.recorded import write_run
+from tests.pipelines.results.made import went_on
 from trainables.training.config import TrainingConfig
 from trainables.training.schedules import POLICIES
 
@@ -124,6 +126,22 @@ def test_the_cycles_end_at_the_rungs_where_the_run_let_them(
     write_schedule(write(tmp_path / "several", best, scheduler="aligned_asha"))
     lowest = [sum(lr == pytest.approx(1e-8) for lr in figure.data[0].y) for figure in drawn]
     assert lowest == [1, 3]  # epochs 1, 3 and 4
+
+
+@pytest.mark.parametrize(
+    ("more", "epochs"),
+    [({"started": 101.0}, 4), ({"started": 201.0}, 9), ({"planned": {1: 4, 2: 9}}, 9)],
+)
+@pytest.mark.parametrize("scheduler", ["asha", "aligned_asha"])
+def test_the_schedule_is_that_for_which_the_trial_planned(
+    tmp_path: Path, drawn: list[Figure], scheduler: str, more: dict[str, Any], epochs: int
+) -> None:
+    best = replace(trial(0, ONE_CYCLE, 0.9), curve={1: 0.9, 2: 0.8}, **more)
+    run = write(tmp_path / "run", best, scheduler=scheduler)
+    write_schedule(went_on(run, max_epochs=9))
+    rates = drawn[0].data[0].y
+    assert len(rates) == 9 * epochs
+    assert rates[-1] == pytest.approx(1e-8)
 
 
 def test_the_command_writes_the_picture_and_says_where(
