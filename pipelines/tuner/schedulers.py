@@ -11,6 +11,7 @@ import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -91,7 +92,12 @@ def asha(rules: StoppingRules) -> TrialScheduler:
     kind: rungs at grace_period * reduction_factor^k epochs."""
     from ray.tune.schedulers import AsyncHyperBandScheduler
 
-    return AsyncHyperBandScheduler(
+    return _with_rungs(AsyncHyperBandScheduler, rules)
+
+
+def _with_rungs(kind: Callable[..., Any], rules: StoppingRules) -> TrialScheduler:
+    """Ray's ASHA or a kind of it, where only the highest rung that a trial has reached counts."""
+    scheduler: Any = kind(
         time_attr=TIME_ATTR,
         metric=rules.metric,
         mode=rules.mode,
@@ -99,6 +105,28 @@ def asha(rules: StoppingRules) -> TrialScheduler:
         grace_period=rules.grace_period,
         reduction_factor=rules.reduction_factor,
     )
+    for bracket in scheduler._brackets:
+        bracket.on_result = partial(at_highest_rung, bracket)
+    made: TrialScheduler = scheduler
+    return made
+
+
+def at_highest_rung(bracket: Any, trial: Any, epoch: int, reward: float) -> str:
+    """Whether a trial goes on, asked once at each rung: only the highest that it has reached
+    counts, and what others had at that one (Li et al. 2020, algorithm 2).
+
+    Ray's own ``on_result`` goes down from a rung that has the trial already to one that the trial
+    has skipped, and compares and enters there what was reached many epochs later.
+    """
+    from ray.tune.schedulers import TrialScheduler as Decisions
+
+    reached = (recorded for milestone, recorded in bracket._rungs if epoch >= milestone)
+    recorded: dict[str, float] | None = next(reached, None)
+    if recorded is None or trial.trial_id in recorded:
+        return str(Decisions.CONTINUE)
+    cutoff = bracket.cutoff(recorded)
+    recorded[trial.trial_id] = reward
+    return str(Decisions.STOP if cutoff is not None and reward < cutoff else Decisions.CONTINUE)
 
 
 def rungs(max_epochs: int, grace_period: int, reduction_factor: float) -> tuple[int, ...]:
@@ -122,14 +150,7 @@ def aligned_asha(rules: StoppingRules) -> TrialScheduler:
                 return str(self.CONTINUE)
             return str(super().on_trial_result(tune_controller, trial, result))
 
-    return AtCycleEnds(
-        time_attr=TIME_ATTR,
-        metric=rules.metric,
-        mode=rules.mode,
-        max_t=rules.max_epochs,
-        grace_period=rules.grace_period,
-        reduction_factor=rules.reduction_factor,
-    )
+    return _with_rungs(AtCycleEnds, rules)
 
 
 def ends_cycle(config: Mapping[str, Any], epoch: int) -> bool:
@@ -166,11 +187,12 @@ def none(rules: StoppingRules) -> TrialScheduler:
 
 def hyperband(rules: StoppingRules) -> TrialScheduler:
     """HyperBand (Li et al. 2018, arXiv 1603.06560, algorithm 1), synchronous: a bracket's trials
-    pause at a rung until all have reached it, and the best 1 in reduction_factor go on. With a
-    model-based algorithm it is BOHB's schedule (Falkner et al. 2018), the largest bracket first."""
-    from ray.tune.schedulers import HyperBandForBOHB
+    pause at a rung until all have reached it, and the best 1 in reduction_factor go on; the last
+    rung of every bracket is max_epochs. With a model-based algorithm it is BOHB's schedule (Falkner
+    et al. 2018), the largest bracket first."""
+    from pipelines.tuner.whole_brackets import WholeBrackets
 
-    return HyperBandForBOHB(
+    return WholeBrackets(
         time_attr=TIME_ATTR,
         metric=rules.metric,
         mode=rules.mode,

@@ -11,8 +11,13 @@ import numpy as np
 import pytest
 from ray.tune.schedulers import TrialScheduler
 
+from pipelines.record.events import Asked, Ended, Event, Reported
+from pipelines.record.trials import FinishedTrial, State
+from pipelines.tuner.before import Before
 from pipelines.tuner.judge import Judge, quantile
+from pipelines.tuner.rebuilding import tell_again
 from pipelines.tuner.schedulers import SCHEDULERS, StoppingRules
+from search_spaces import Config
 
 RULES = StoppingRules(metric="val_accuracy", mode="max", max_epochs=27)
 IN_SEQUENCE = [name for name, scheduler in SCHEDULERS.items() if not scheduler.pauses]
@@ -87,6 +92,29 @@ def test_another_attempt_is_the_same_trial() -> None:
     judge.fail("again")
     judge.start("again", {})
     assert judge.stops("again", 1, 0.1)
+
+
+def test_told_again_a_judge_has_the_same_rungs() -> None:
+    """Of trials that skip rungs, as their cycles end elsewhere."""
+    judge, again = (Judge(SCHEDULERS["aligned_asha"].make(RULES), RULES.metric) for _ in range(2))
+    events: list[Event] = []
+    entries = []
+    for n, curve in enumerate(curves(60)):
+        name = str(n)
+        config: Config = {"policy": "triangular", "step_size": 1 + n % 4}
+        events.append(Asked(0, name, config, seed=0))
+        judge.start(name, config)
+        end = next((e for e, v in enumerate(curve, 1) if judge.stops(name, e, v)), 27)
+        judge.end(name)
+        reported = dict(enumerate(curve[:end], 1))
+        events += [Reported(0, name, reported), Ended(0, name)]
+        entries.append(FinishedTrial(name, config, State.PRUNED, curve=reported))
+    tell_again(again, Before(events=events, entries=entries))
+    assert rungs_of(again) == rungs_of(judge)
+
+
+def rungs_of(judge: Judge) -> list[Any]:
+    return [bracket._rungs for bracket in judge._brackets]
 
 
 def test_what_asha_asks_is_numpys_percentile() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ray.tune.schedulers import TrialScheduler
+from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 
 from pipelines.tuner.schedulers import (
     SCHEDULERS,
@@ -48,6 +48,15 @@ class Fed:
         self._scheduler.on_trial_complete(
             None, self._trial(trial_id), {"epoch": epoch, self._metric: value}
         )
+
+    def rungs(self) -> dict[float, list[float]]:
+        """ASHA's, with what was reached there."""
+        (bracket,) = self._scheduler._brackets
+        return {milestone: list(recorded.values()) for milestone, recorded in bracket._rungs}
+
+    def take(self, scheduler: TrialScheduler) -> None:
+        """Another scheduler in place of ours."""
+        self._scheduler = scheduler
 
     def add(self, trial_id: str, config: dict[str, Any]) -> None:
         self._trials[trial_id] = StubTrial(trial_id, config)
@@ -248,6 +257,53 @@ def test_aligned_asha_waits_for_the_end_of_a_cycle() -> None:
     assert fed.report("constant", 1, 0.1) == STOP
     assert [fed.report("cyclical", epoch, 0.1) for epoch in (1, 2, 3)] == [CONTINUE] * 3
     assert fed.report("cyclical", 4, 0.1) == STOP
+
+
+def test_a_skipped_rung_stays_skipped() -> None:
+    """It is not filled later, at the next end of a cycle, nor when the trial ends."""
+    fed = Fed("aligned_asha", StoppingRules("val_accuracy", "max", 30))
+    fed.add("cyclical", {"policy": "triangular", "step_size": 2})
+    for epoch in range(1, 31):
+        fed.report("cyclical", epoch, 0.5 + epoch / 100)
+    fed.end("cyclical", 30, 0.8)
+    assert fed.rungs() == {1: [], 3: [0.54], 9: [0.62], 27: [0.78]}
+    fed.add("constant", {"policy": "constant"})
+    assert fed.report("constant", 1, 0.52) == CONTINUE
+
+
+def test_epochs_in_jumps_fill_no_earlier_rung() -> None:
+    fed = asha()
+    for epoch in (5, 10, 15, 20):
+        fed.report("jumps", epoch, epoch / 100)
+    assert fed.rungs() == {1: [], 3: [0.05], 9: [0.1], 27: []}
+    assert fed.report("early", 1, 0.04) == CONTINUE
+
+
+def test_a_trial_stopped_at_one_rung_is_not_entered_at_another() -> None:
+    fed = asha()
+    for n in range(3):
+        fed.report(f"good {n}", 10, 0.9)
+    assert fed.report("bad", 10, 0.1) == STOP
+    fed.end("bad", 10, 0.1)
+    assert fed.rungs()[3] == []
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_with_every_rung_visited_asha_is_rays(metric: str) -> None:
+    rules = StoppingRules(metric, METRICS[metric].mode, 30, reduction_factor=2)
+    fed, rays = Fed("asha", rules), Fed("asha", rules)
+    rays.take(AsyncHyperBandScheduler("epoch", metric, rules.mode, 30, 1, 2))
+    rng = np.random.default_rng(0)
+    for n in range(100):
+        for epoch in range(1, 31):
+            value = rng.uniform()
+            decided = fed.report(str(n), epoch, value)
+            assert decided == rays.report(str(n), epoch, value)
+            if decided == STOP:
+                break
+        fed.end(str(n), epoch, value)
+        rays.end(str(n), epoch, value)
+    assert fed.rungs() == rays.rungs()
 
 
 def test_aligned_asha_ends_a_trial_at_its_last_epoch() -> None:

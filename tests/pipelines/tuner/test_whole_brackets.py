@@ -1,0 +1,129 @@
+"""HyperBand, fed with numbers: how far the trials of each bracket train. No trial runs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import TrialScheduler
+
+from pipelines.tuner.schedulers import SCHEDULERS, StoppingRules
+from pipelines.tuner.whole_brackets import rung
+
+BRACKETS = {
+    9: [(1, 3, 9), (3, 9), (9,)],
+    20: [(2, 7, 20), (7, 20), (20,)],
+    30: [(1, 3, 10, 30), (3, 10, 30), (10, 30), (30,)],
+    50: [(2, 6, 17, 50), (6, 17, 50), (17, 50), (50,)],
+}
+
+
+class StubTrial:
+    def __init__(self, trial_id: str, value: float) -> None:
+        self.trial_id = trial_id
+        self.value = value
+        self.status = Trial.PENDING
+        self.is_saving = False
+        self.epoch = 0
+
+
+class StubTune:
+    """What the scheduler asks of Ray, which trains one trial at a time."""
+
+    def __init__(self, max_epochs: int) -> None:
+        rules = StoppingRules("val_accuracy", "max", max_epochs)
+        self.scheduler: Any = SCHEDULERS["hyperband"].make(rules)
+        searcher = SimpleNamespace(on_pause=lambda name: None, on_unpause=lambda name: None)
+        self.search_alg = SimpleNamespace(searcher=searcher)
+        self.ends: dict[Any, set[int]] = defaultdict(set)  # of each bracket, where trials wait
+        self._trials: list[StubTrial] = []
+        self._values = np.random.default_rng(0)
+
+    def add(self) -> None:
+        self._trials.append(StubTrial(str(len(self._trials)), self._values.uniform()))
+        self.scheduler.on_trial_add(self, self._trials[-1])
+
+    def add_a_round(self) -> None:
+        while not (self.brackets and self.scheduler._cur_band_filled() and self.last.filled()):
+            self.add()
+
+    @property
+    def brackets(self) -> list[Any]:
+        bands = self.scheduler._hyperbands
+        return [bracket for band in bands for bracket in band if bracket is not None]
+
+    @property
+    def last(self) -> Any:
+        return self.brackets[-1]
+
+    def get_trials(self) -> list[StubTrial]:
+        return self._trials
+
+    def stop_trial(self, trial: StubTrial) -> None:
+        self.scheduler.on_trial_remove(self, trial)
+        trial.status = Trial.TERMINATED
+
+    def train(self) -> None:
+        while trial := self.scheduler.choose_trial_to_run(self):
+            self._train(trial)
+
+    def run(self) -> None:
+        self.add_a_round()
+        self.train()
+        assert {trial.status for trial in self._trials} == {Trial.TERMINATED}
+
+    def _train(self, trial: StubTrial) -> None:
+        trial.status, decision = Trial.RUNNING, TrialScheduler.CONTINUE
+        bracket, _ = self.scheduler._trial_info[trial]
+        while decision == TrialScheduler.CONTINUE:
+            trial.epoch += 1
+            result = {"epoch": trial.epoch, "val_accuracy": trial.value}
+            decision = self.scheduler.on_trial_result(self, trial, result)
+        self.ends[bracket].add(trial.epoch)
+        if decision == TrialScheduler.PAUSE:
+            trial.status = Trial.PAUSED
+        else:
+            self.scheduler.on_trial_complete(self, trial, result)
+            trial.status = Trial.TERMINATED
+
+
+@pytest.mark.parametrize("max_epochs", BRACKETS)
+def test_the_finalists_of_every_bracket_train_to_the_end(max_epochs: int) -> None:
+    tune = StubTune(max_epochs)
+    tune.run()
+    rungs = [tuple(sorted(tune.ends[bracket])) for bracket in tune.brackets]
+    assert rungs == BRACKETS[max_epochs]
+    for bracket in tune.brackets:
+        best = max(bracket._all_trials, key=lambda trial: trial.value)
+        assert best.epoch == max_epochs
+
+
+def test_no_bracket_takes_more_trials_than_its_own() -> None:
+    """Where each trial is added when the one before has ended, or waits."""
+    tune = StubTune(9)
+    for _ in range(60):
+        tune.add()
+        tune.train()
+    assert len(tune.brackets) > len(BRACKETS[9]) + 1
+    for bracket in tune.brackets[:-1]:
+        assert len(bracket._all_trials) == bracket._n0
+
+
+@pytest.mark.parametrize("factor", [2, 2.5, 3, 4])
+def test_rungs_rise_to_the_longest_training(factor: float) -> None:
+    for max_epochs in range(1, 301):
+        rungs = [rung(max_epochs, factor, halvings) for halvings in range(9, -1, -1)]
+        there = [epochs for epochs in rungs if epochs]
+        assert there[-1] == max_epochs
+        assert all(lower < higher for lower, higher in pairwise(there))
+
+
+def test_a_bracket_that_begins_with_one_epoch_is_one() -> None:
+    """729 * 3 ** -6 is less than 1 to a computer, and 0 to Ray."""
+    assert rung(729, 3, 6) == 1
+    assert rung(729, 3, 7) == 0
