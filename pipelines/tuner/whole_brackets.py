@@ -23,7 +23,7 @@ class Bracket(RaysBracket):
     def filled(self) -> bool:
         """Whether it has had all its trials. Ray's counts those that are in it, which the last
         bracket's leave as they end: it would take all the trials that are still to come."""
-        return len(self._all_trials) >= self._n0
+        return bool(len(self._all_trials) >= self._n0)
 
     def successive_halving(self, metric: str, metric_op: float) -> tuple[list[Any], list[Any]]:
         """Those that go on to the next rung, and the others."""
