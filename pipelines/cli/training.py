@@ -10,6 +10,8 @@ from rich.console import Console
 from pipelines.cli.connection import Address
 from pipelines.cli.text import print_plain
 from pipelines.cluster.connect import LOCAL, check_address, connecting
+from pipelines.record.scores import shown_score
+from pipelines.record.scores import shown_score
 from pipelines.study.fit import check_trial, check_trial_here
 from pipelines.study.runs import Run
 from pipelines.winner.candidates import Candidate
@@ -49,6 +51,7 @@ def select_among(run: Run, candidates: Sequence[Candidate], console: Console) ->
     selection = selected(run, candidates, counted(console, len(candidates) * n_folds))
     total = sum(c.weight for c in selection.candidates)
     shares = [f"trial {c.number} {c.weight / total:.0%}" for c in selection.candidates]
-    losses = f"validation loss {selection.loss:.4f}, of the best one {selection.loss_alone:.4f}"
+    loss, alone = shown_score(selection.loss), shown_score(selection.loss_alone)
+    losses = f"validation loss {loss}, of the best one {alone}"
     print_plain(console, f"selected  {', '.join(shares)}: {losses}")
     return list(selection.candidates)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from pipelines.record.scores import shown_score
+
 
 def duration(seconds: float) -> str:
     """As 1 h 05 min, 2 min 03 s or 4.1 s."""
@@ -23,7 +25,9 @@ def objective(number: float | None) -> str:
     """A whole number with its thousands apart, any other in four decimals."""
     if number is None:
         return ""
-    return f"{number:,.0f}" if float(number).is_integer() and abs(number) >= 10 else f"{number:.4f}"
+    if float(number).is_integer() and abs(number) >= 10:
+        return f"{number:,.0f}"
+    return shown_score(number)
 
 
 def config(values: Mapping[str, object]) -> str:

@@ -23,9 +23,10 @@ from pipelines.study.spec import ProblemSettings, StudySpec
 from pipelines.study.study import Study
 from pipelines.study.tests_first import AfterTests, run_tests_first
 from pipelines.study.zoom import zoom, zoom_lines
+from pipelines.tuner.algorithms import ALGORITHMS
 from pipelines.tuner.schedulers import SCHEDULERS, check_scheduler
 from pipelines.tuner.trial import Trainable
-from search_spaces import SPACES, SearchSpace
+from search_spaces import SPACES, Config, SearchSpace
 from search_spaces.space import name_of
 from trainables.data.datasets import (
     TestData,
@@ -97,7 +98,7 @@ def resolve(
         notes += [f"zoom      from {spec.space.zoom_from}", *zoom_lines(changes)]
     network = None if trainable is not None else network_of(spec)
     space = _as_set(spec, space, network, data)
-    start_with = load_configs(spec.space.start_with, space) if spec.space.start_with else ()
+    start_with = _start_with(spec, space)
     tested = AfterTests(space, start_with)
     if network is not None and (spec.space.batch_size_test or spec.space.lr_range_test):
         tested = run_tests_first(spec, space, network, data, start_with)
@@ -155,6 +156,14 @@ def _as_set(
         space = bound_parameters(space, network, data, settings.max_parameters)
     check_reachable(spec.problem.goals, space, network, data, seed)
     return space
+
+
+def _start_with(spec: StudySpec, space: SearchSpace) -> tuple[Config, ...]:
+    if spec.space.start_with is None:
+        return ()
+    if ALGORITHMS[spec.search.algo].size:  # a grid's last configs would have no trial left
+        raise ValueError(f"`start_with` is for an algorithm that draws: not {spec.search.algo}")
+    return load_configs(spec.space.start_with, space)
 
 
 def load_problem(spec: StudySpec) -> tuple[TrialData, ...]:

@@ -283,12 +283,8 @@ def _tests(spec: StudySpec) -> None:
         )
     if space.prior and space.start_with is None:
         raise ValueError("`prior` draws around the configs of `start_with`: give a file of them")
-    if ALGORITHMS[spec.search.algo].size:
-        for name in ("prior", "start_with"):
-            if getattr(space, name):
-                raise ValueError(
-                    f"`{name}` is for an algorithm that draws: {spec.search.algo} does not"
-                )
+    if space.prior and ALGORITHMS[spec.search.algo].size:
+        raise ValueError(f"`prior` is for an algorithm that draws: {spec.search.algo} does not")
     if space.lr_range_test and ("lr" in space.fix or "lr" in space.range):
         raise ValueError("`lr_range_test` sets the range of lr: leave lr out of `range`, `fix`")
 

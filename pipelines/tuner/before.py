@@ -51,9 +51,9 @@ class Before:
     entries: Sequence[FinishedTrial] = ()
     unfinished: Sequence[Unfinished] = ()
     seconds: float = 0.0  # of all drivers together
-    kept: Collection[str] = ()  # trials whose state is kept, to be trained on
-    # Those that are, from now on, and the place of the state; they are unfinished too.
-    trained_on: Mapping[str, str] = field(default_factory=dict)
+    # Trials whose state is kept, to be trained on, and its place.
+    kept: Mapping[str, str] = field(default_factory=dict)
+    trained_on: Collection[str] = ()  # those that are, from now on; they are unfinished too
 
     @property
     def ended(self) -> list[FinishedTrial]:

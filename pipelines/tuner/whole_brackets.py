@@ -39,6 +39,12 @@ class WholeBrackets(HyperBandForBOHB):
         super().__init__(**options)
         self._get_r0 = partial(rung, self._max_t_attr, self._eta)
 
+    def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
+        """An attempt that failed gives its place back: to Ray another one is another trial."""
+        bracket, _ = self._trial_info[trial]
+        bracket._all_trials.remove(trial)
+        super().on_trial_error(tune_controller, trial)
+
     def _create_bracket(self, s: int) -> Bracket:
         return Bracket(
             time_attr=self._time_attr,

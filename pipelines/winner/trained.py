@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.study.repeats import by_config
 from pipelines.study.runs import Run
 from pipelines.winner.candidates import Candidate, winner
 from pipelines.winner.one_training import Training, train_here
@@ -23,7 +22,6 @@ from pipelines.winner.training import (
 from trainables.data.datasets import TrialData
 from trainables.device.share import pick_device, set_threads
 from trainables.networks import Network
-from trainables.training.metrics import METRICS
 
 if TYPE_CHECKING:
     from torch import nn
@@ -97,11 +95,11 @@ def _of_the_search(run: Run, candidate: Candidate) -> Training:
 
 
 def _kept(run: Run, candidate: Candidate) -> Path | None:
-    """Where the weights of the winner lie; None where the run has none of it. After repeats those
-    of its best one count: a search that has gone on since has put its own best in their place."""
+    """Where the weights of the winner lie; None where they are not kept. After repeats those of its
+    best one count: a search that has gone on since has put its own best in their place."""
     files, trial_id = run.files, candidate.trial.trial_id
     repeated = files.repeated_weights / f"{trial_id}.pt"
-    if by_config(run.repeated, METRICS[run.metric]) and repeated.is_file():
+    if repeated.is_file():
         return repeated
     is_best = run.best is not None and run.best.trial_id == trial_id
     return files.weights if is_best and files.weights.is_file() else None

@@ -462,7 +462,7 @@ BAD = [
     ("--fix depth=3", "depth", "n_layers"),
     ("--fix num_embedding=periodic", "digits", "no column for it"),
     ("--prior", "--prior", "give a file"),
-    ("--algo grid --start-with bad.yaml", "--start-with", "grid does not"),
+    ("--algo grid --start-with bad.yaml", "--start-with", "not grid"),
     ("--fix lr=fast", "fast", "not a number"),
     ("--fix lr=0.1 --fix lr=0.2", "lr=0.2", "twice"),
     ("--range lr=1..0.1", "1..0.1", "low must not be above high"),

@@ -9,6 +9,7 @@ import pytest
 
 from pipelines.record.goals import Aim, Goals, read_requirement
 from pipelines.record.trials import REQUIREMENT, FinishedTrial, State
+from pipelines.study.runs import open_run
 from pipelines.study.seeding import load_configs, load_history
 from pipelines.tuner.algorithms import ALGORITHMS, make_sampler
 from pipelines.tuner.samplers import Problem
@@ -135,6 +136,13 @@ def test_a_config_of_an_mlp_from_before_its_embeddings_is_one_without() -> None:
     assert "lr is missing" in space.problem_with(
         space.completed({name: value for name, value in config.items() if name != "lr"})
     )
+
+
+def test_a_grid_that_began_with_configs_can_still_be_read(tmp_path: Path) -> None:
+    """Such runs were once searched."""
+    more = {"algo": "grid", "start_with": "mine.yaml"}
+    run = open_run(write_run(tmp_path / "run", space=SPACE, **more))
+    assert run.spec.space.start_with == Path("mine.yaml")
 
 
 def test_a_run_on_other_data_is_a_warning_that_names_both(tmp_path: Path) -> None:

@@ -68,6 +68,10 @@ class StubTune:
         self.scheduler.on_trial_remove(self, trial)
         trial.status = Trial.TERMINATED
 
+    def fail(self) -> None:
+        self.scheduler.on_trial_error(self, self._trials[-1])
+        self._trials[-1].status = Trial.ERROR
+
     def train(self) -> None:
         while trial := self.scheduler.choose_trial_to_run(self):
             self._train(trial)
@@ -112,6 +116,20 @@ def test_no_bracket_takes_more_trials_than_its_own() -> None:
     assert len(tune.brackets) > len(BRACKETS[9]) + 1
     for bracket in tune.brackets[:-1]:
         assert len(bracket._all_trials) == bracket._n0
+
+
+def test_an_attempt_that_failed_gives_its_place_back() -> None:
+    tune = StubTune(9)
+    for number in range(9):
+        tune.add()
+        if number < 4:
+            tune.fail()
+            tune.add()
+    (bracket,) = tune.brackets
+    assert bracket.filled()
+    assert len(bracket._live_trials) == bracket._n0 == 9
+    tune.add()
+    assert len(tune.brackets) == 2
 
 
 @pytest.mark.parametrize("factor", [2, 2.5, 3, 4])
