@@ -11,7 +11,6 @@ from pipelines.cli.connection import Address
 from pipelines.cli.text import print_plain
 from pipelines.cluster.connect import LOCAL, check_address, connecting
 from pipelines.record.scores import shown_score
-from pipelines.record.scores import shown_score
 from pipelines.study.fit import check_trial, check_trial_here
 from pipelines.study.runs import Run
 from pipelines.winner.candidates import Candidate

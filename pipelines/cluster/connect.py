@@ -15,11 +15,13 @@ from typing import Any
 
 import ray
 import yaml
+from ray._common.constants import HEAD_NODE_RESOURCE_NAME
 from ray._private.services import get_ray_address_from_environment
 from ray.exceptions import RayError
 
 from pipelines.cluster.address import ClusterError, TokenError, knock
 from pipelines.cluster.garbage import uncollected
+from pipelines.cluster.kuberay import workers_at_most
 from pipelines.cluster.local_ray import LOCAL as LOCAL
 from pipelines.cluster.local_ray import LateDashboard, start
 from pipelines.cluster.quiet import init
@@ -75,15 +77,7 @@ class Cluster:
 
     def nodes(self) -> list[Node]:
         """Those that are there now."""
-        return [
-            Node(
-                name=node["NodeManagerHostname"],
-                cpus=node["Resources"].get("CPU", 0.0),
-                gpus=node["Resources"].get("GPU", 0.0),
-            )
-            for node in ray.nodes()
-            if node["Alive"]
-        ]
+        return [_node(node) for node in ray.nodes() if node["Alive"]]
 
     def nodes_at_most(self) -> list[Node]:
         """Those that may be there: with an autoscaler, all that it may add.
@@ -91,9 +85,18 @@ class Cluster:
         What machines of one's own have is known once they are there: they are among ``nodes``.
         """
         config = self._launched_with()
-        if config is None or config["provider"]["type"] == ON_PREMISES:
-            return self.nodes()
-        return nodes_of_config(config)
+        if config is not None and config["provider"]["type"] != ON_PREMISES:
+            return nodes_of_config(config)
+        workers = workers_at_most() if config is None and not self.started_here else []
+        return [*self._head(), *workers] if workers else self.nodes()
+
+    def _head(self) -> list[Node]:
+        """The node where Ray was started first, while it is there."""
+        return [
+            _node(node)
+            for node in ray.nodes()
+            if node["Alive"] and HEAD_NODE_RESOURCE_NAME in node["Resources"]
+        ]
 
     def machines_to_come(self) -> list[str]:
         """The addresses of one's own machines that `ray up` starts and that are not there yet."""
@@ -119,6 +122,16 @@ class Cluster:
             return None
         config: dict[str, Any] = yaml.safe_load(path.read_text())
         return config
+
+
+def _node(described: Mapping[str, Any]) -> Node:
+    """What Ray says of a live node."""
+    resources = described["Resources"]
+    return Node(
+        name=described["NodeManagerHostname"],
+        cpus=resources.get("CPU", 0.0),
+        gpus=resources.get("GPU", 0.0),
+    )
 
 
 def nodes_of_config(config: dict[str, Any]) -> list[Node]:

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from ray.autoscaler._private.kuberay.autoscaling_config import (
+    _derive_autoscaling_config_from_ray_cr as autoscaling_config,
+)
 
+from pipelines.cluster.connect import nodes_of_config
+from pipelines.cluster.kuberay import WORKERS, workers_at_most
+from pipelines.cluster.resources import Node
 from pipelines.live.head import PORT
 
 ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture(scope="module")
-def spec() -> dict[str, Any]:
-    manifest = yaml.safe_load((ROOT / "deploy" / "raycluster.yaml").read_text())
+def manifest() -> dict[str, Any]:
+    manifest: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / "raycluster.yaml").read_text())
     assert (manifest["apiVersion"], manifest["kind"]) == ("ray.io/v1", "RayCluster")
+    return manifest
+
+
+@pytest.fixture(scope="module")
+def spec(manifest: dict[str, Any]) -> dict[str, Any]:
     spec: dict[str, Any] = manifest["spec"]
     return spec
 
@@ -46,6 +58,20 @@ def test_no_trial_lands_on_the_head_and_every_worker_has_one_gpu(spec: dict[str,
     for group in spec["workerGroupSpecs"]:
         (container,) = group["template"]["spec"]["containers"]
         assert container["resources"]["limits"]["nvidia.com/gpu"] == 1
+
+
+def test_the_head_knows_the_workers_that_rays_autoscaler_may_add(
+    manifest: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (container,) = manifest["spec"]["headGroupSpec"]["template"]["spec"]["containers"]
+    environment = {variable["name"]: variable["value"] for variable in container["env"]}
+    groups = [group["groupName"] for group in manifest["spec"]["workerGroupSpecs"]]
+    assert [group["group"] for group in json.loads(environment[WORKERS])] == groups
+    monkeypatch.setenv(WORKERS, environment[WORKERS])
+    placed = {**manifest["metadata"], "namespace": "default"}
+    head, *workers = nodes_of_config(autoscaling_config({**manifest, "metadata": placed}))
+    assert (head.cpus, head.gpus) == (0, 0)
+    assert workers_at_most() == workers == [Node("gpu-spot", 4, 1)] * 4
 
 
 def test_the_head_shows_searches_inside_rays_dashboard(spec: dict[str, Any]) -> None:

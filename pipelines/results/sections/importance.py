@@ -29,9 +29,9 @@ def importance(found: Findings) -> Section:
             f"Trials are compared by the best {found.score} that they had reached at epoch "
             f"{found.epoch}, which all of them came to, stopped or not; a diverged one counts as "
             "the worst. Importance is how much the best quarter (where more than three quarters "
-            "diverged, those that did not) differs from all (PED-ANOVA); the mark is what the same "
-            "gives, one time in twenty, when scores are dealt out at random: of many parameters one may "
-            "pass it by chance.",
+            "diverged, those that did not) differs from all (PED-ANOVA); the mark is what the "
+            "same gives, one time in twenty, when scores are dealt out at random: of many "
+            "parameters one may pass it by chance.",
             "note",
         )
     )

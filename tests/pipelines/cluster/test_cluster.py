@@ -20,7 +20,9 @@ from pipelines.cli.command import main
 from pipelines.cluster import address
 from pipelines.cluster import connect as cluster
 from pipelines.cluster.address import ClusterError, TokenError, knock
-from pipelines.cluster.connect import Cluster
+from pipelines.cluster.connect import Cluster, slot_counter
+from pipelines.cluster.kuberay import WORKERS
+from pipelines.cluster.resources import TrialResources, check_fit
 
 
 class RefusesTokens(NodeInfoGcsServiceServicer):
@@ -128,3 +130,61 @@ def test_machines_of_ones_own_count_as_they_join(
     alone = Cluster("", started_here=True)  # Ray started here: the file is of another cluster
     assert alone.machines_to_come() == []
     assert not alone.may_grow()
+
+
+@pytest.fixture
+def on_kubernetes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[dict[str, object]]:
+    """What Ray says of the nodes of a cluster of KubeRay: a head for no trials, and no worker."""
+    nodes: list[dict[str, object]] = [
+        {
+            "NodeManagerHostname": "head",
+            "Alive": True,
+            "Resources": {"node:__internal_head__": 1.0},
+        }
+    ]
+    monkeypatch.setattr(cluster, "_AUTOSCALER_CONFIG", str(tmp_path / "none.yaml"))
+    monkeypatch.setattr(ray, "nodes", lambda: nodes)
+    return nodes
+
+
+def test_the_workers_that_kubernetes_may_add_count(
+    on_kubernetes: list[dict[str, object]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(
+        WORKERS,
+        """[{"group": "spot", "cpus": 4, "gpus": 1, "most": 2},
+            {"group": "on-demand", "cpus": 4, "gpus": 1, "most": 0}]""",
+    )
+    joined, trial = Cluster("", started_here=False), TrialResources(1, 0.25)
+    check_fit(joined.nodes_at_most(), trial)
+    assert [n.name for n in joined.nodes_at_most()] == ["head", "spot", "spot"]
+    assert slot_counter(joined, trial)() == 8
+    assert joined.may_grow()
+    assert joined.machines_to_come() == []
+    worker = {"NodeManagerHostname": "w", "Alive": True, "Resources": {"CPU": 4.0, "GPU": 1.0}}
+    on_kubernetes += [worker, worker]
+    assert slot_counter(joined, trial)() == 8
+    assert not joined.may_grow()
+    alone = Cluster("", started_here=True)  # Ray started here, in the head's pod
+    assert len(alone.nodes_at_most()) == 3
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "4",
+        "4 workers",
+        '{"cpus": 4}',
+        '[{"group": "a", "cpus": 4, "gpus": 1}]',
+        '[{"group": "a", "cpus": 4, "gpus": 1, "most": "many"}]',
+        '[{"group": "a", "cpus": 4, "gpus": 1, "most": -1}]',
+        '[{"group": "a", "cpus": 4, "gpus": 1, "most": 1},\n 2]',
+    ],
+)
+def test_workers_that_cannot_be_read_are_one_line(
+    given: str, on_kubernetes: list[dict[str, object]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(WORKERS, given)
+    with pytest.raises(ClusterError, match=r"^RANGEFINDER_WORKERS is .*, and not a list") as raised:
+        Cluster("", started_here=False).may_grow()
+    assert "\n" not in str(raised.value)
