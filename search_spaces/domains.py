@@ -193,6 +193,9 @@ class Choice:
         for option in self.options:
             if str(option).lower() == text.lower():
                 return option
+        for option in self.options:
+            if _is_number(option) and option == _number(text):  # as 0 for 0.0
+                return option
         raise ValueError(f"'{text}' is none of {', '.join(map(str, self.options))}")
 
     def levels(self, n: int) -> list[Value]:
@@ -200,6 +203,13 @@ class Choice:
 
     def __str__(self) -> str:
         return "{" + ", ".join(map(str, self.options)) + "}"
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 Domain: TypeAlias = Float | Int | Choice

@@ -188,8 +188,9 @@ def estimate_lines(found: Estimate, node_price: float | None) -> Iterator[str]:
     epochs = f"{found.most_epochs}"
     if found.least_epochs < found.most_epochs:
         epochs = f"{found.least_epochs:.3g} (stopped early as planned) to {found.most_epochs}"
+    again = f", then {found.repeats} repeats of {found.most_epochs}" if found.repeats else ""
     yield (
-        f"estimate  {least} to {most}: {found.trials} trials of {epochs} epochs of "
+        f"estimate  {least} to {most}: {found.trials} trials of {epochs} epochs{again} of "
         f"{found.epoch_seconds:.3g} s (measured {found.where}), {found.at_once} at once"
     )
     if node_price is not None:

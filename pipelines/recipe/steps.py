@@ -29,6 +29,7 @@ POLICY = "one_cycle"
 MOMENTUM = 0.95  # at base_lr, until the test of it
 # In an epoch: a larger batch would train faster, but with too few optimiser steps.
 LEAST_STEPS = 8
+_DIVISOR = 10.0  # max_lr / base_lr
 _TESTED = ("batch_size", "lr", "policy", "weight_decay")
 
 
@@ -80,11 +81,10 @@ def run_recipe(
 
     sweep = run_range_test(network, now, data, seed=seed, device=device)
     try:
-        bounds = find_bounds(sweep)
+        bounds = find_bounds(sweep, _DIVISOR)
     except ValueError as error:
         raise ValueError(f"LR range test: {error}") from None
-    ratio = bounds.base_lr / bounds.max_lr
-    now = fit_into(space, {**now, "lr": bounds.max_lr, "base_lr_ratio": ratio})
+    now = fit_into(space, {**now, "lr": bounds.max_lr, "base_lr_ratio": 1 / _DIVISOR})
     say(f"lr        {_lr_line(now, bounds)}")
 
     epochs = epochs or short_epochs(n, int(now["batch_size"]))

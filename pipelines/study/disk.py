@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipelines.study.narrowing import allowed_configs
 from pipelines.study.repeats import TOP
 from pipelines.study.study import Study
 from trainables.training.metrics import METRICS
@@ -41,7 +42,7 @@ def disk_of(study: Study, at_once: int) -> Disk:
 def checkpoint_bytes(study: Study) -> int:
     """Of the largest of some networks drawn from the space; it takes torch, and a second."""
     assert study.network is not None
-    rng = np.random.default_rng(0)
-    drawn = [study.space.sample(rng) for _ in range(_DRAWN)]
+    rng = np.random.default_rng(study.spec.search.seed)
+    drawn = allowed_configs(study.space, rng, _DRAWN)
     parameters = max(study.network.size(config, study.data) for config in drawn)
     return _COPIES * 4 * parameters * len(study.folds)

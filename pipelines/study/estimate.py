@@ -15,6 +15,8 @@ from ray.exceptions import GetTimeoutError
 from pipelines.cluster.connect import Cluster
 from pipelines.cluster.resources import TrialResources, slots_in, slots_on
 from pipelines.cluster.room import room
+from pipelines.study.narrowing import allowed_configs
+from pipelines.study.repeats import TOP
 from pipelines.study.study import Study
 from search_spaces import Config
 from trainables.data.datasets import TrialData
@@ -42,6 +44,7 @@ class Estimate:
     at_once: int
     on_a_node: int  # of those trials
     where: str  # it was measured
+    repeats: int = 0  # trainings of the best configs after the search, each to its end
 
     @property
     def seconds(self) -> tuple[float, float]:
@@ -55,9 +58,10 @@ class Estimate:
         return least / 3600, most / 3600
 
     def _of_all(self, at_once: int) -> tuple[float, float]:
-        least = self.least_epochs * self.epoch_seconds
+        epochs = self.trials * self.least_epochs + self.repeats * self.most_epochs
         most = self.most_epochs * (self.epoch_seconds + _OF_AN_EPOCH) + _OF_A_TRIAL
-        return self.trials * least / at_once, self.trials * most / at_once + _START
+        trainings = self.trials + self.repeats
+        return epochs * self.epoch_seconds / at_once, trainings * most / at_once + _START
 
 
 def planned_epochs(rungs: Sequence[int], max_epochs: int, reduction_factor: float) -> float:
@@ -82,7 +86,8 @@ def estimate(study: Study, cluster: Cluster, at_once: int) -> Estimate:
     budget, trial = study.spec.budget, study.spec.resources.trial
     rng = np.random.default_rng(study.spec.search.seed)
     n = min(at_once, slots_in(cluster.nodes(), trial), _PROCESSES)
-    configs = [[study.space.sample(rng) for _ in range(_CONFIGS)] for _ in range(max(n, 1))]
+    drawn = allowed_configs(study.space, rng, _CONFIGS * max(n, 1))
+    configs = [drawn[i : i + _CONFIGS] for i in range(0, len(drawn), _CONFIGS)]
     measured = _measure_on_nodes(study, configs, trial) if n else None
     where = "here" if measured is None or cluster.started_here else "on nodes of the cluster"
     if measured is None:
@@ -98,7 +103,15 @@ def estimate(study: Study, cluster: Cluster, at_once: int) -> Estimate:
         at_once=at_once,
         on_a_node=min(max(slots_on(node, trial) for node in cluster.nodes_at_most()), at_once),
         where=f"{where} on a {kind}, {len(measured)} at once",
+        repeats=_repeats_left(study),
     )
+
+
+def _repeats_left(study: Study) -> int:
+    """At most: a search with few whole trials has fewer configs to repeat."""
+    before = study.resumed.repeats if study.resumed else None
+    ended = len(before.ended) if before else 0
+    return max(0, min(TOP, study.trials) * (study.spec.budget.repeats or 0) - ended)
 
 
 def _measure_on_nodes(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import cycle, islice
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from pipelines.study.settings import Scalar
 from pipelines.tuner.samplers import PATIENCE
 from search_spaces import Choice, Config, Float, Int, SearchSpace
 from search_spaces.domains import Domain
+from search_spaces.limits import LIMITS
 from search_spaces.space import name_of
 from trainables.data.datasets import TrialData
 from trainables.networks import Network
@@ -29,7 +31,7 @@ def narrow(
     changes: dict[str, Domain] = {}
     for name, value in fixed.items():
         where = f"`fix` {name}={_text(value)}"
-        changes[name] = _fixed(_find(space, name, where), value, where)
+        changes[name] = _fixed(name, _find(space, name, where), value, where)
     for name, (low, high) in ranges.items():
         where = f"`range` {name}={_text(low)}..{_text(high)}"
         if name in changes:
@@ -99,6 +101,20 @@ def bound_parameters(
     return replace(space, forbid=forbid)
 
 
+def allowed_configs(space: SearchSpace, rng: np.random.Generator, n: int) -> list[Config]:
+    """``n`` configs drawn at random that the space does not forbid: again those found where it
+    forbids nearly all.
+
+    Raises ``ValueError`` where it forbids all of many.
+    """
+    drawn = (space.sample(rng) for _ in range(max(n, PATIENCE)))
+    allowed = (c for c in drawn if space.forbid is None or not space.forbid(c))
+    found = list(islice(allowed, n))
+    if not found:
+        raise ValueError(f"{PATIENCE} configs in a row are forbidden: widen the space")
+    return list(islice(cycle(found), n))
+
+
 def check_sizes(
     space: SearchSpace, network: Network, data: TrialData, most: float, seed: int
 ) -> None:
@@ -123,10 +139,12 @@ def _find(space: SearchSpace, name: str, where: str) -> Domain:
     return space.domains[name]
 
 
-def _fixed(domain: Domain, value: Scalar, where: str) -> Domain:
+def _fixed(name: str, domain: Domain, value: Scalar, where: str) -> Domain:
     parsed = _parse(domain, value, where)
     if isinstance(domain, Choice):
         return replace(domain, options=(parsed,))
+    if parsed == 0 and LIMITS.get(name, (math.inf, math.inf))[0] == 0:
+        domain = replace(domain, log=False)  # a single value needs no logarithm, and 0 has none
     return _bounded(domain, parsed, parsed, where)
 
 

@@ -14,7 +14,8 @@ from trainables.data.datasets import TrialData
 from trainables.networks import Network
 from trainables.smith.lr_range_test import Bounds, RangeTest, bounds_to_search, run_range_test
 
-_RATIO = "base_lr_ratio"
+RATIO = "base_lr_ratio"  # base_lr / max_lr
+_DIVISOR = 10.0  # max_lr / base_lr in the test
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,11 @@ def range_space(
     first: Config | None,
     seed: int,
     device: torch.device,
+    keeps_ratio: bool = False,
 ) -> RangedSpace:
     """``space`` with lr from the lowest base_lr of its optimisers to the highest rate that a search
-    should try, and with base_lr / max_lr of the cyclical policies as in the test.
+    should try, and with base_lr / max_lr of the cyclical policies as in the test, or,
+    with ``keeps_ratio``, as it is.
 
     Each optimiser is tested with the config ``first``, else the first that the space tries or
     draws.
@@ -63,7 +66,7 @@ def range_space(
         tested = {**config, **choice, "policy": "constant"}
         run = partial(_run, network, tested, data, device)
         try:
-            test, found = bounds_to_search(run, seed)
+            test, found = bounds_to_search(run, seed, _DIVISOR)
         except ValueError as error:
             raise ValueError(f"`lr_range_test`: {error}") from None
         optimizer = str(name or network.config.from_dict(tested).optimizer)
@@ -71,10 +74,10 @@ def range_space(
     low = min(b.to_search[0] for b in bounds.values())
     high = max(b.to_search[1] for b in bounds.values())
     changes: dict[str, Float | Choice] = {"lr": Float(low, high, log=True)}
-    if _RATIO in space.domains:
-        ratio = next(iter(bounds.values()))
-        share = ratio.base_lr / ratio.max_lr
-        changes[_RATIO] = Float(share, share, when=space.domains[_RATIO].when)
+    if RATIO in space.domains and not keeps_ratio:
+        # Of the bounds themselves it would be 0.1 but for rounding, which is another value.
+        share = 1 / _DIVISOR
+        changes[RATIO] = Float(share, share, when=space.domains[RATIO].when)
     return RangedSpace(space.replace(changes), bounds, tests)
 
 

@@ -11,6 +11,7 @@ from search_spaces import Config, SearchSpace
 from trainables.data.datasets import TrialData
 from trainables.device import gpu
 from trainables.device.share import claim_device, set_threads
+from trainables.device.step_memory import default_bound
 from trainables.networks import Network
 from trainables.smith.lr_range_rule import Bounds
 
@@ -43,11 +44,12 @@ def run_tests_first(
     """
     # Imported here because they train: a search without them needs no torch in this process.
     from pipelines.study.batch_first import bound_batch_size
-    from pipelines.study.range_first import range_space
+    from pipelines.study.range_first import RATIO, range_space
 
-    asked, seed, gpus = spec.space, spec.search.seed, spec.resources.trial.gpus
+    asked, seed = spec.space, spec.search.seed
     tried_before = space.try_first
     set_threads(spec.resources.trial.cpus)
+    device = claim_device(spec.resources.trial.gpus)
     first = next(iter(start_with), None)
     bounds: Mapping[str, Bounds] = {}
     tests: Mapping[str, RangeTest] = {}
@@ -58,16 +60,22 @@ def run_tests_first(
             network,
             data,
             first=first,
-            memory=asked.memory,
+            memory=default_bound(device) if asked.memory is None else asked.memory,
             seed=seed,
-            device=claim_device(gpus),
+            device=device,
         )
         notes.append(line)
         if first is not None and not space.contains(first):
             first = None
     if asked.lr_range_test:
         ranged = range_space(
-            space, network, data, first=first, seed=seed, device=claim_device(gpus)
+            space,
+            network,
+            data,
+            first=first,
+            seed=seed,
+            device=device,
+            keeps_ratio=RATIO in asked.fix or RATIO in asked.range,
         )
         space, bounds, tests = ranged.space, ranged.bounds, ranged.tests
         notes += ranged.notes

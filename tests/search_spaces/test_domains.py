@@ -63,6 +63,21 @@ def test_levels_are_equally_spaced() -> None:
     assert Int(1, 9).levels(3) == [1, 5, 9]
 
 
+@pytest.mark.parametrize(
+    ("text", "option"), [("0", 0.0), ("0.0", 0.0), ("1e-4", 1e-4), ("64.0", 64), ("none", "none")]
+)
+def test_an_option_may_be_typed_as_any_number_that_equals_it(text: str, option: Value) -> None:
+    found = Choice((1e-4, 0.0, 64, "none")).parse(text)
+    assert found == option
+    assert type(found) is type(option)
+
+
+@pytest.mark.parametrize("text", ["1", "0", "nan", "inf", ""])
+def test_a_number_is_no_truth_value_and_no_word(text: str) -> None:
+    with pytest.raises(ValueError, match=f"'{text}' is none of True, False, 2, one"):
+        Choice((True, False, 2, "one")).parse(text)
+
+
 def test_one_level_is_the_middle_or_the_first_option() -> None:
     assert Float(1e-4, 1.0, log=True).levels(1) == pytest.approx([1e-2])
     assert Int(1, 9).levels(1) == [5]

@@ -13,11 +13,13 @@ import torch
 
 from pipelines import smith as command
 from pipelines.cli.command import main
+from pipelines.recipe import steps
 from pipelines.recipe.fitting import batch_size_up_to, fit_into
 from pipelines.results.figures.short_runs import short_runs_figure
 from pipelines.study.seeding import load_configs
 from search_spaces import SPACES, Choice, Float, Int, SearchSpace
 from trainables.smith import batch_size as measuring
+from trainables.smith.lr_range_test import Bounds
 from trainables.smith.short_runs import ShortRun, ValueTest
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
@@ -58,6 +60,17 @@ def test_the_config_is_one_that_a_search_starts_with(
     assert lines["next"].endswith(f"--model {model} --data {data} --start-with out/config.yaml")
     names = {"batch_size", "lr_range", "momentum", "weight_decay"}
     assert {path.stem for path in Path("out").glob("*.html")} == names
+
+
+def test_the_ratio_is_exact_whatever_the_rounding_of_the_bounds(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bounds = Bounds(0.05 / 10, 0.05, 0.02, 0.1, 0.5, "made up")
+    assert bounds.base_lr / bounds.max_lr != 0.1
+    monkeypatch.setattr(steps, "find_bounds", lambda *_: bounds)
+    smith("--model", "mlp", "--data", "wine", capsys=capsys)
+    (config,) = load_configs(Path("out/config.yaml"), SPACES["mlp"])
+    assert config["base_lr_ratio"] == 0.1
 
 
 def test_a_table_of_the_users(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,8 +15,11 @@ from pipelines.cli.command import main
 from pipelines.cli.summary import estimate_lines
 from pipelines.cluster.connect import Cluster
 from pipelines.cluster.resources import TrialResources
-from pipelines.study.estimate import Estimate, planned_epochs, seconds_of_an_epoch
-from search_spaces import SPACES
+from pipelines.study.disk import checkpoint_bytes
+from pipelines.study.estimate import Estimate, estimate, planned_epochs, seconds_of_an_epoch
+from pipelines.study.prepare import resolve
+from search_spaces import SPACES, Config
+from tests.pipelines.running import spec_of
 from trainables.data.datasets import load
 from trainables.networks import NETWORKS
 from trainables.smith.batch_size import Steps
@@ -39,6 +42,43 @@ def test_time_is_shared_by_the_trials_that_run_at_once() -> None:
     hours = FOUND.node_hours
     assert hours[0] == 40 * 5 * 6 / 4 / 3600
     assert hours[1] == pytest.approx(((40 * (30 * (6 + 0.015) + 0.1)) / 4 + 6) / 3600)
+
+
+def test_repeats_are_whole_trainings_after_the_search() -> None:
+    least, most = replace(FOUND, repeats=25).seconds
+    assert least == FOUND.seconds[0] + 25 * 30 * 6 / 8
+    assert most == pytest.approx(FOUND.seconds[1] + 25 * (30 * (6 + 0.015) + 0.1) / 8)
+
+
+@pytest.mark.parametrize(("trials", "repeats", "trainings"), [(8, 5, 25), (3, 5, 15), (8, None, 0)])
+def test_the_best_configs_are_repeated(
+    cluster: Cluster,
+    monkeypatch: pytest.MonkeyPatch,
+    trials: int,
+    repeats: int | None,
+    trainings: int,
+) -> None:
+    monkeypatch.setattr("pipelines.study.estimate._measure_on_nodes", lambda *_: [(1.0, "CPU")])
+    study = resolve(spec_of(trials=trials, repeats=repeats))
+    assert estimate(study, cluster, at_once=2).repeats == trainings
+
+
+def test_only_networks_that_the_search_may_train_are_measured(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[Config] = []
+
+    def measure(_: object, configs: list[list[Config]], *__: object) -> list[tuple[float, str]]:
+        measured.extend(config for given in configs for config in given)
+        return [(1.0, "CPU")]
+
+    monkeypatch.setattr("pipelines.study.estimate._measure_on_nodes", measure)
+    study = resolve(spec_of(max_parameters=3000))
+    estimate(study, cluster, at_once=2)
+    sizes = [NETWORKS["mlp"].size(config, study.data) for config in measured]
+    assert len(sizes) == 8
+    assert max(sizes) <= 3000
+    assert 4 * 4 * 1000 < checkpoint_bytes(study) <= 4 * 4 * 3000
 
 
 def test_time_and_cost_are_ranges() -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from pipelines.record.trials import FinishedTrial, State
 from pipelines.study.narrowing import bound_parameters, for_data, narrow
 from pipelines.study.spec import SpaceSettings
+from pipelines.tuner.algorithms import ALGORITHMS, make_sampler
+from pipelines.tuner.samplers import Problem
 from search_spaces import SPACES, Choice, Config, Float, Int, SearchSpace
 from trainables.data.datasets import load
 from trainables.networks import NETWORKS
@@ -74,6 +78,7 @@ def test_configs_to_try_first_take_a_number_that_is_fixed() -> None:
         (["lr=fast"], [], "`fix` lr=fast: 'fast' is not a number"),
         (["n_layers=2.5"], [], "`fix` n_layers=2.5: '2.5' is not a whole number"),
         (["optimizer=adam"], [], "`fix` optimizer=adam: 'adam' is none of sgd, adamw"),
+        (["weight_decay=-1"], [], "`fix` weight_decay=-1: a log domain needs low > 0"),
         (["lr=0"], [], "`fix` lr=0: a log domain needs low > 0"),
         ([], ["lr=1..0.1"], "`range` lr=1..0.1: low must not be above high"),
         ([], ["activation=a..b"], "`range` activation=a..b: a choice has no range"),
@@ -117,14 +122,35 @@ def test_the_size_of_a_network_is_that_of_its_layers() -> None:
 
 
 def test_bounds_of_both_kinds_count() -> None:
-    from dataclasses import replace
-
     space = replace(MLP, forbid=lambda config: config["lr"] == 1.0)
     both = bound_parameters(space, NETWORKS["mlp"], load("digits"), 1e9)
     assert both.forbid is not None
     first = dict(MLP.try_first[0])
     assert not both.forbid(first)
     assert both.forbid({**first, "lr": 1.0})
+
+
+def test_zero_can_be_fixed_where_it_is_allowed_though_a_logarithm_has_none() -> None:
+    space = narrowed(["weight_decay=0"], [])
+    assert space.domains["weight_decay"] == Float(0.0, 0.0)
+    assert len(space.try_first) == len(MLP.try_first)
+    assert {config["weight_decay"] for config in space.try_first} == {0.0}
+    assert {c["weight_decay"] for c in samples(fix=["weight_decay=0"])} == {0.0}
+    cnn = narrow(SPACES["cnn"], {"weight_decay": 0}, {})
+    assert cnn.domains["weight_decay"] == Choice((0.0,))
+
+
+@pytest.mark.parametrize("algo", ALGORITHMS)
+def test_every_algorithm_takes_a_zero_that_is_fixed(algo: str) -> None:
+    space = narrowed(["weight_decay=0", "dropout=0"], [])
+    sampler = make_sampler(
+        algo, Problem(replace(space, try_first=()), "max", max_trials=36), worst=0.0
+    )
+    for n in range(12):
+        config = sampler.ask(str(n))
+        assert config is not None
+        assert config["weight_decay"] == 0.0
+        sampler.tell(FinishedTrial(str(n), config, State.COMPLETE, value=float(config["lr"])))
 
 
 def test_a_choice_stays_a_choice() -> None:

@@ -140,8 +140,8 @@ def test_a_config_of_an_mlp_from_before_its_embeddings_is_one_without() -> None:
 
 def test_a_grid_that_began_with_configs_can_still_be_read(tmp_path: Path) -> None:
     """Such runs were once searched."""
-    more = {"algo": "grid", "start_with": "mine.yaml"}
-    run = open_run(write_run(tmp_path / "run", space=SPACE, **more))
+    folder = write_run(tmp_path / "run", space=SPACE, algo="grid", start_with="mine.yaml")
+    run = open_run(folder)
     assert run.spec.space.start_with == Path("mine.yaml")
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from benchmarks.sets.configs import LENET, STEPPED
+from pipelines.study import batch_first, range_first
 from pipelines.study.batch_first import bound_batch_size
 from pipelines.study.prepare import resolve
 from pipelines.study.range_first import range_space
@@ -16,7 +18,10 @@ from pipelines.study.tests_first import run_tests_first
 from search_spaces import SPACES, Choice, Float, SearchSpace
 from tests.pipelines.running import spec_of
 from trainables.data.datasets import TrialData, load
+from trainables.device.step_memory import default_bound
 from trainables.networks import NETWORKS
+from trainables.smith.batch_size import BatchSizeTest
+from trainables.smith.lr_range_test import Bounds
 
 CPU = torch.device("cpu")
 MLP = NETWORKS["mlp"]
@@ -41,6 +46,53 @@ def test_learning_rates_lie_between_the_bounds_of_all_optimisers(
     assert ratio.low == ratio.high == pytest.approx(0.1)
     assert ratio.when == SPACES[model].domains["base_lr_ratio"].when
     assert len(ranged.notes) == len(ranged.bounds)
+
+
+def bounds_at(monkeypatch: pytest.MonkeyPatch, max_lr: float) -> None:
+    """Every LR range test finds these."""
+    found = Bounds(max_lr / 10, max_lr, max_lr, max_lr, 0.5, "made up")
+    monkeypatch.setattr(range_first, "bounds_to_search", lambda *_: (None, found))
+
+
+def test_configs_with_the_ratio_of_the_test_stay_in_the_space_whatever_its_rounding(
+    digits: TrialData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates = np.random.default_rng(0).uniform(0.01, 1, 100).tolist()
+    assert any((rate / 10) / rate != 0.1 for rate in rates)
+    for rate in rates:
+        bounds_at(monkeypatch, rate)
+        ranged = range_space(SPACES["mlp"], MLP, digits, first=None, seed=0, device=CPU)
+        assert ranged.space.domains["base_lr_ratio"].contains(0.1)
+
+
+@pytest.mark.parametrize(
+    ("given", "ratio"),
+    [
+        ({"fix": {"base_lr_ratio": 0.3}}, Float(0.3, 0.3, log=True)),
+        ({"range": {"base_lr_ratio": (0.2, 0.4)}}, Float(0.2, 0.4, log=True)),
+    ],
+)
+def test_a_ratio_that_the_user_sets_stays(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, Any], ratio: Float
+) -> None:
+    bounds_at(monkeypatch, 0.1)
+    space = resolve(spec_of(lr_range_test=True, **given)).space
+    assert replace(space.domains["base_lr_ratio"], when=None) == ratio
+
+
+@pytest.mark.parametrize(("asked", "bound"), [(None, default_bound(CPU)), ("1GB", 1e9)])
+def test_the_memory_of_a_batch_size_test_is_bounded_on_a_cpu(
+    digits: TrialData, monkeypatch: pytest.MonkeyPatch, asked: str | None, bound: float
+) -> None:
+    bounds: list[float | None] = []
+
+    def run(*_: object, memory: float | None, **__: object) -> BatchSizeTest:
+        bounds.append(memory)
+        return BatchSizeTest((), 32, 512, "made up")
+
+    monkeypatch.setattr(batch_first, "run_batch_size_test", run)
+    run_tests_first(spec_of(batch_size_test=True, memory=asked), SPACES["mlp"], MLP, digits, ())
+    assert bounds == [bound]
 
 
 def test_a_space_without_a_range_of_learning_rates_is_refused(digits: TrialData) -> None:
