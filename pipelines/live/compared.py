@@ -11,6 +11,7 @@ from pipelines.live.folders import Stamp, folders_of_runs, stamp
 from pipelines.live.watched import REST
 from pipelines.record.files import RunFiles
 from pipelines.record.lock import is_held
+from pipelines.record.sessions import read_sessions
 from pipelines.results.comparison_page import comparison_page
 from pipelines.results.page.model import Link, Page, Section, Words
 from pipelines.results.page.render import Head, as_json, joined, render_json, section_json
@@ -55,10 +56,12 @@ class Compared:
         return joined(self._head, self._sections, as_json({"n": 0}), version=self._version)
 
     def _refresh(self) -> None:
+        started = self._clock()
+        if started < self._rests_until:
+            return
         cells = folders_of_runs(self._folder)
         key = [_standing(RunFiles(cell)) for cell in cells]
-        started = self._clock()
-        if key == self._key or started < self._rests_until:
+        if key == self._key:
             return
         page = self._made(cells)
         self._head = Head(self._folder.name, page.subtitle, page.state)
@@ -80,4 +83,5 @@ class Compared:
 def _standing(files: RunFiles) -> tuple[Stamp, Stamp, bool]:
     """What is another where a run has gone on, or has ended: a driver that is killed writes no
     word."""
-    return stamp(files.journal), stamp(files.sessions), is_held(files)
+    goes_on = any(session.ended is None for session in read_sessions(files)[-1:])
+    return stamp(files.journal), stamp(files.sessions), goes_on and is_held(files)

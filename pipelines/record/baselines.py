@@ -32,5 +32,5 @@ def read_baselines(path: Path) -> Baselines:
         return {
             str(name): {k: float(v) for k, v in found.items()} for name, found in content.items()
         }
-    except (OSError, ValueError, AttributeError, TypeError) as error:
+    except (OSError, ValueError, AttributeError, TypeError, OverflowError) as error:
         raise ValueError(f"{path} cannot be read: {error}") from None

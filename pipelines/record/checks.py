@@ -32,8 +32,14 @@ class _Space(BaseModel):
     forbid: str | None
 
 
-# Of the dataclass: a field that is added there is one here.
-_Bounds = create_model("_Bounds", __config__=_STRICT, **get_type_hints(Bounds))
+def fields_of(kind: type, *, finite: bool = True) -> type[BaseModel]:
+    """Of a dataclass, to :func:`check`: a field that is added there is one here."""
+    config = ConfigDict(**{**_STRICT, "allow_inf_nan": not finite})
+    return create_model(f"_{kind.__name__}", __config__=config, **get_type_hints(kind))
+
+
+_Bounds = fields_of(Bounds)
+_Trial = fields_of(FinishedTrial)
 
 
 class _Prepared(BaseModel):
@@ -48,14 +54,11 @@ class _Prepared(BaseModel):
     machine: dict[str, str] = {}
 
 
-_Trial = create_model("_Trial", __config__=_STRICT, **get_type_hints(FinishedTrial))
-
-
 def check_prepared(content: Mapping[str, Any]) -> None:
     """Raises ``ValueError`` for what no preparation of a study writes down."""
-    _check(_Prepared, content)
+    check(_Prepared, content)
     for bounds in content["lr_bounds"].values():
-        _check(_Bounds, bounds)
+        check(_Bounds, bounds)
     without = [name for name in content.get("lr_tests", {}) if name not in content["lr_bounds"]]
     if without:
         raise ValueError(f"lr_tests.{without[0]} has no bounds")
@@ -63,7 +66,7 @@ def check_prepared(content: Mapping[str, Any]) -> None:
 
 def check_trial(trial: FinishedTrial, space: SearchSpace) -> None:
     """Raises ``ValueError`` for one that no search in ``space`` writes down."""
-    _check(_Trial, vars(trial))
+    check(_Trial, vars(trial))
     for name, value in trial.config.items():
         domain = space.domains.get(name)
         if domain is None:
@@ -80,7 +83,8 @@ def check_trial(trial: FinishedTrial, space: SearchSpace) -> None:
         raise ValueError(f"value is {trial.value} of no epoch")
 
 
-def _check(model: type[BaseModel], content: Mapping[str, Any]) -> None:
+def check(model: type[BaseModel], content: Mapping[str, Any]) -> None:
+    """Raises ``ValueError`` for the first field that holds something else."""
     try:
         model.model_validate(content)
     except ValidationError as error:

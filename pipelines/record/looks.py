@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.record.baselines import Baselines
+from pipelines.record.checks import check, fields_of
 from pipelines.record.header import read_json
 from pipelines.record.scores import shown_score
 from pipelines.record.trials import FinishedTrial
@@ -22,7 +23,8 @@ class Look:
     """A model, or an ensemble of several, trained with some seeds, on the test rows."""
 
     when: float  # seconds since 1970
-    trials: tuple[int, ...]  # their places among the run's trials then, from 0
+    # Their places among the run's trials, from 0: in the file those of then, in Run.looks of now.
+    trials: tuple[int, ...]
     configs: tuple[Config, ...]
     epochs: tuple[int, ...]  # of each config
     seeds: tuple[int, ...]  # that each config was trained with
@@ -107,6 +109,9 @@ class Look:
         return shown_score(mean) + over
 
 
+_Fields = fields_of(Look, finite=False)
+
+
 def _place(config: Config, number: int, finished: Sequence[FinishedTrial]) -> int:
     """Where a trial with ``config`` is that was ``number``: there, if one is."""
     places = [place for place, trial in enumerate(finished) if trial.config == config]
@@ -121,9 +126,28 @@ def read_looks(path: Path) -> list[Look]:
     if not path.is_file():
         return []
     try:
-        return [Look(**_frozen(look)) for look in read_json(path)["looks"]]
-    except (ValueError, KeyError, TypeError) as error:
+        return [_read(look) for look in read_json(path)["looks"]]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{path} cannot be read: {error}") from None
+
+
+def _read(content: Mapping[str, Any]) -> Look:
+    look = Look(**_frozen(content))
+    check(_Fields, vars(look))
+    n, named = len(look.trials), len(look.trials) + len(look.unsound)
+    for name, lengths in (
+        ("configs", (n,)),
+        ("epochs", (n,)),
+        ("weights", (0, n)),
+        ("trial_ids", (0, named)),
+    ):
+        if (found := len(getattr(look, name))) not in lengths:
+            raise ValueError(f"{name} has {found} entries for {lengths[-1]} trials")
+    if not n or min(look.trials) < 0:
+        raise ValueError(f"trials is {look.trials}")
+    if not look.values or not all(look.values.values()):
+        raise ValueError("values has a metric without a value, or none")
+    return look
 
 
 def _frozen(value: Any) -> Any:

@@ -26,8 +26,9 @@ from pipelines.study.comparison_spec import cell_folder
 from pipelines.study.runs import open_run
 from trainables.training.metrics import Metric
 
-# Of a comparison that goes on; the algorithm is that of its first row.
-_MAY_DIFFER = ("compared", "place", "algorithm", "versions", "machine")
+# Of a comparison that goes on. `algorithm` is in words that of the first row alone, and rows may be
+# added; on another machine the seconds are others.
+_MAY_DIFFER = ("compared.algos", "compared.seeds", "place", "algorithm", "versions", "machine")
 
 
 @dataclass(frozen=True)
@@ -73,13 +74,12 @@ class Comparison:
         before, were = read_header(self.folder)
         now = json.loads(json.dumps([settings, prepared]))
         for old, new in ((before, now[0]), (were, now[1])):
-            other = [key for key in new if key not in _MAY_DIFFER and new[key] != old.get(key)]
-            if other:
-                what, was, asked = _difference(other[0], old.get(other[0]), new[other[0]])
-                raise ValueError(
-                    f"{self.folder} compares with {what} = {was}, not {asked}: "
-                    "choose another `name`"
-                )
+            for key in new:
+                for what, was, asked in _differences(key, old.get(key), new[key]):
+                    raise ValueError(
+                        f"{self.folder} compares with {what} = {was}, not {asked}: "
+                        "choose another `name`"
+                    )
 
     def cells(self) -> list[Cell]:
         """The finished ones."""
@@ -211,10 +211,12 @@ def _value_at(run: Sequence[tuple[int, float]], epoch: int) -> float:
     return next(value for spent, value in reversed(run) if spent <= epoch)
 
 
-def _difference(name: str, old: Any, new: Any) -> tuple[str, Any, Any]:
-    """The first thing that differs, however deep it lies."""
+def _differences(name: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:
+    """What differs and may not, however deep it lies."""
+    if name in _MAY_DIFFER or old == new:
+        return
     if isinstance(old, dict) and isinstance(new, dict):
-        for key in new:
-            if old.get(key) != new[key]:
-                return _difference(f"{name}.{key}", old.get(key), new[key])
-    return name, old, new
+        for key in {**new, **old}:
+            yield from _differences(f"{name}.{key}", old.get(key), new.get(key))
+    else:
+        yield name, old, new

@@ -89,7 +89,10 @@ class ComparisonSpec(Settings):
         """The search of one row with one seed."""
         groups = self.model_dump(exclude={"compared", "place"})
         if row == DOUBLE:
-            groups["budget"]["trials"] *= 2
+            budget = groups["budget"]
+            budget["trials"] *= 2
+            if budget["time_budget"] is not None:
+                budget["time_budget"] *= 2
         algo = "random" if row == DOUBLE else row
         search = {"algo": algo, "seed": seed, "levels": self.compared.levels}
         run = {"name": cell_folder(row, seed), "runs_dir": self.place.folder}

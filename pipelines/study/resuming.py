@@ -167,40 +167,37 @@ def _before(run: Run, spec: StudySpec, part: str) -> Before:
     ended = ranked(
         [trial for trial in latest(entries) if trial.state is State.COMPLETE], METRICS[run.metric]
     )
-    kept = _kept(run, spec, ended[: 2 * spec.budget.keep]) if part == "search" else {}
+    storages = _storages(run, spec)
+    kept = _kept(storages, ended[: 2 * spec.budget.keep]) if part == "search" else {}
     on = [trial for trial in ended if trial.trial_id in kept and trial.epochs == was < now]
     going_on += [to_train_on(t, run.metric, kept[t.trial_id], time.time()) for t in on]
-    located = [_located(trial, sessions, _places(run, spec)) for trial in going_on]
+    places = list(dict.fromkeys(storage for storage, _ in storages))
+    located = [_located(trial, sessions, places) for trial in going_on]
     return Before(
         events=events,
         entries=entries,
         unfinished=[trial.longer(was, now) for trial in located],
         seconds=sum(session.seconds for session in sessions),
         kept=kept,
-        trained_on={trial.trial_id: kept[trial.trial_id] for trial in on},
+        trained_on=[trial.trial_id for trial in on],
     )
 
 
-def _kept(run: Run, spec: StudySpec, trials: Sequence[FinishedTrial]) -> dict[str, str]:
-    """Those of ``trials`` whose state is kept, and its place in the first of :func:`_places` that
-    has it."""
-    places = [
-        KeptStates(each.run.storage, each.run.name or "")
-        for each in (spec, run.first_spec, run.spec)
-        if each.run.storage
-    ]
-    places.append(KeptStates(str(run.files.folder.absolute())))
+def _storages(run: Run, spec: StudySpec) -> list[tuple[str, str]]:
+    """Where checkpoints may lie, now and before, each once; and the run's name there."""
+    runs = (each.run for each in (spec, run.first_spec, run.spec))
+    given = [(its.storage, its.name or "") for its in runs if its.storage]
+    return list(dict.fromkeys([*given, (str(run.files.folder.absolute()), "")]))
+
+
+def _kept(storages: Sequence[tuple[str, str]], trials: Sequence[FinishedTrial]) -> dict[str, str]:
+    """Those of ``trials`` whose state is kept, and its place in the first storage that has it."""
+    places = [KeptStates(*pair) for pair in storages]
     found = {}
     for trial in trials:
         if states := next((states for states in places if states.has(trial)), None):
             found[trial.trial_id] = states.place(trial)
     return found
-
-
-def _places(run: Run, spec: StudySpec) -> list[str]:
-    """Where checkpoints may lie: now, and before."""
-    storages = [spec.run.storage, run.first_spec.run.storage, run.spec.run.storage]
-    return [*(storage for storage in storages if storage), str(run.files.folder.absolute())]
 
 
 def _sessions(run: Run, part: str, events: Sequence[Event]) -> list[Session]:

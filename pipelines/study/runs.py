@@ -211,7 +211,11 @@ class Run:
     def looks(self) -> list[Look]:
         """What the test set has shown, in the order in which it was asked, with the numbers that
         its trials have now."""
-        return [look.as_numbered(self.finished) for look in read_looks(self.files.looks)]
+        looks = [look.as_numbered(self.finished) for look in read_looks(self.files.looks)]
+        last = max((number for look in looks for number in look.trials), default=-1)
+        if last >= len(self.finished):
+            raise ValueError(f"{self.files.looks}: the run has no trial {last}")
+        return looks
 
     def _checked(self, path: Path) -> list[FinishedTrial]:
         trials = load_journal(path)

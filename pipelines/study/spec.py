@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
 from cyclopts import Parameter
-from pydantic import AfterValidator, Field, ModelWrapValidatorHandler, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from pipelines.cluster.resources import AUTO, TrialResources
 from pipelines.record.goals import Goals, read_aim, read_requirement
@@ -252,14 +252,6 @@ class StudySpec(Settings):
         Raises what the constructor raises.
         """
         return StudySpec.model_validate(merged(self.model_dump(), changes))
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _is_text(cls, values: Any, read: ModelWrapValidatorHandler[StudySpec]) -> StudySpec:
-        try:
-            return read(values)
-        except UnicodeError:  # Pydantic has no words for it
-            raise ValueError("a value that is not allowed holds half of a character") from None
 
     @model_validator(mode="after")
     def _fits_together(self) -> StudySpec:

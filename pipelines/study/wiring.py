@@ -165,7 +165,7 @@ def _note_longer(record: Record, before: Before) -> None:
     for trial in before.unfinished:
         trial_id = trial.attempt.trial_id
         if trial_id in before.trained_on:
-            record.events.trained_on(trial_id, before.trained_on[trial_id])
+            record.events.trained_on(trial_id, before.kept[trial_id])
         if trial.planned:
             record.events.planned(trial_id, trial.planned)
     record.flush()

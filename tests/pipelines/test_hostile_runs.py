@@ -8,6 +8,7 @@ import random
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,10 @@ import pytest
 from pipelines import report, zoom
 from pipelines.cli.command import main
 from pipelines.recipe.subject import SubjectSettings, find_subject
+from pipelines.record.baselines import write_baselines
+from pipelines.record.looks import Look, add_look
+from pipelines.record.trials import FinishedTrial
+from pipelines.record.writing import Record
 from pipelines.study.runs import open_run
 from pipelines.study.seeding import load_history
 from search_spaces import SPACES
@@ -44,13 +49,41 @@ PAGES = 18  # of the changes that are also reported on: a page takes longer than
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "sound"
-    return write_run(folder, searched(8), trials=8)
+    trials = searched(8)
+    write_run(folder, trials, trials=8)
+    run = open_run(folder)
+    first = run.finished[0]
+    repeats = Record(run.files, run.files.repeats, run.space, run.goals)
+    repeats.append(replace(first, trial_id="again", repeat_of=first.trial_id, seed=1))
+    repeats.close()
+    write_baselines(run.files.baselines, {"ridge": {"val_accuracy": 0.5}})
+    add_look(run.files.looks, look_at(first))
+    return folder
+
+
+def look_at(trial: FinishedTrial) -> Look:
+    values, confusion = {"test_accuracy": (0.5,)}, ((1.0, 2.0), (2.0, 1.0))
+    return Look(
+        1e9,
+        (0,),
+        (trial.config,),
+        (1,),
+        (1,),
+        60,
+        6,
+        values,
+        confusion,
+        together={"test_accuracy": 0.5},
+        baselines={"ridge": {"test_accuracy": 0.5}},
+        trial_ids=(trial.trial_id,),
+    )
 
 
 def read_all(folder: Path) -> None:
     """Whatever reads a run but its page, in the order of what is read."""
     run = open_run(folder)
     _ = run.trials, run.curves, run.result, run.lr_bounds, run.lr_tests, run.versions, run.forbids
+    _ = run.looks, run.repeated, run.baselines
     load_history(folder, SPACES["mlp"], run.goals, "none")
     find_subject(SubjectSettings.model_validate({"from_": folder}))
 
@@ -141,6 +174,21 @@ def test_a_journal_with_anything_in_it(
             if number < PAGES // 6:
                 capsys.readouterr()
                 assert_shown(report, folder, capsys)
+
+
+@pytest.mark.parametrize("file", ["evaluation.json", "baselines.json"])
+def test_what_was_measured_with_anything_in_it(
+    sound: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], file: str
+) -> None:
+    folder = copy_of(sound, tmp_path / "run")
+    content = json.loads((sound / file).read_text())
+    for number, (change, other) in enumerate(some(json_changes(content), 300)):
+        print(change)
+        (folder / file).write_text(json.dumps(other))
+        one_line_or_fine(lambda: read_all(folder))
+        if number < PAGES // 3:
+            capsys.readouterr()
+            assert_shown(report, folder, capsys)
 
 
 def test_a_trial_that_runs_is_not_there(sound: Path, tmp_path: Path) -> None:

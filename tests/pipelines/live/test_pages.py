@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.live import watched
+from pipelines.live import compared, watched
 from pipelines.live.compared import Compared
 from pipelines.live.folders import Listing
 from pipelines.live.gone import Gone
@@ -226,6 +226,21 @@ def test_a_comparison_whose_last_session_ends_goes_on_no_longer(tmp_path: Path) 
         with files.sessions.open("a") as sessions:
             sessions.write('{"ended": 2e9, "by": ""}\n')
         assert json.loads(page.news(0))["state"] == "All of them are over."
+
+
+def test_a_comparison_asks_for_the_lock_of_what_may_go_on_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "compared"
+    write_run(folder / "optuna-0", [TRIAL])
+    write_run(folder / "random-0", [TRIAL], ended=None)
+    asked: list[str] = []
+    monkeypatch.setattr(compared, "is_held", lambda files: asked.append(files.folder.name))
+    times = iter([0.0, 1.0, 20.0, 22.0])
+    page = Compared(folder, clock=lambda: next(times))
+    for _ in range(3):  # made, rests, and is looked at again
+        page.news(0)
+    assert asked == ["random-0"] * 2
 
 
 def test_two_folders_of_one_name_are_told_apart(tmp_path: Path) -> None:

@@ -5,9 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from pipelines.record.looks import Look, add_look, read_looks
 from pipelines.record.trials import FinishedTrial, State
+from pipelines.study.runs import open_run
+from tests.pipelines.recorded import write_run
 
 LOOK = Look(
     1.0,
@@ -52,7 +57,39 @@ def test_a_look_of_before_identifiers_were_recorded_knows_trials_by_their_config
     assert look.as_numbered([B, B, B]).trials == (0, 2)  # gone: as it was
 
 
+def test_a_look_at_a_trial_that_the_run_has_not_is_told_with_its_file(tmp_path: Path) -> None:
+    run = open_run(write_run(tmp_path / "run"))
+    add_look(run.files.looks, LOOK)
+    with pytest.raises(ValueError, match=r"evaluation\.json: the run has no trial 2"):
+        _ = run.looks
+
+
 def test_identifiers_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "evaluation.json"
     add_look(path, LOOK)
     assert read_looks(path) == [LOOK]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"trial_ids": ["a"]}, "trial_ids has 1 entries for 3 trials"),
+        ({"trial_ids": [{}, "b", "c"]}, "trial_ids.0"),
+        ({"trials": [0, [1]]}, "trials.1"),
+        ({"configs": [{}]}, "configs has 1 entries for 2 trials"),
+        ({"epochs": [1, 2, 3]}, "epochs has 3 entries for 2 trials"),
+        ({"weights": [1]}, "weights has 1 entries for 2 trials"),
+        ({"unsound": ["b"]}, "unsound.0"),
+        ({"trials": [0, -1]}, "trials is (0, -1)"),
+        ({"values": {}}, "a metric without a value"),
+        ({"values": {"test_r2": []}}, "a metric without a value"),
+    ],
+)
+def test_a_damaged_look_is_told_with_its_file(
+    tmp_path: Path, change: dict[str, Any], told: str
+) -> None:
+    path = tmp_path / "evaluation.json"
+    path.write_text(json.dumps({"looks": [{**asdict(LOOK), **change}]}))
+    with pytest.raises(ValueError, match=r"evaluation\.json cannot be read: ") as caught:
+        read_looks(path)
+    assert told in str(caught.value)

@@ -48,6 +48,9 @@ def test_random_with_double_budget_is_always_a_row_and_none_is_twice() -> None:
     double = spec.cell(DOUBLE, 3)
     assert (double.search.algo, double.search.seed, double.budget.trials) == ("random", 3, 80)
     assert double.run.name == "random-x2-3"
+    assert double.budget.time_budget is None
+    timed = ComparisonSpec.model_validate({"budget": {"time_budget": "20m"}})
+    assert [timed.cell(row, 0).budget.time_budget for row in ("random", DOUBLE)] == [1200, 2400]
 
 
 def test_the_table_has_means_errors_and_ranks() -> None:
@@ -121,7 +124,21 @@ def test_another_algorithm_and_another_machine_go_on_with_a_comparison(
     comparison = Comparison(tmp_path)
     comparison.claim({}, study_of(tmp_path, None, algo="random").prepared())
     monkeypatch.setattr("pipelines.study.study.machine", lambda: {"system": "another"})
-    comparison.claim({}, study_of(tmp_path, None, algo="gp").prepared())
+    now = study_of(tmp_path, None, algo="gp").prepared()
+    comparison.claim({}, now)
+    with pytest.raises(ValueError, match=r"compares with lr_bounds\.adam = None, not 0\.1: "):
+        comparison.claim({}, {**now, "lr_bounds": {"adam": 0.1}})
+
+
+def test_a_comparison_goes_on_with_more_seeds_but_with_no_other_grid(tmp_path: Path) -> None:
+    comparison = Comparison(tmp_path)
+    grid = {"algos": ["grid"], "seeds": 1, "levels": {"lr": 5}}
+    comparison.claim({"compared": grid}, {})
+    comparison.claim({"compared": {**grid, "algos": ["gp"], "seeds": 2}}, {})
+    with pytest.raises(ValueError, match=r"compares with compared\.levels\.lr = 5, not 7"):
+        comparison.claim({"compared": {**grid, "levels": {"lr": 7}}}, {})
+    with pytest.raises(ValueError, match=r"compares with compared\.levels\.lr = 5, not None"):
+        comparison.claim({"compared": {**grid, "levels": {}}}, {})
 
 
 SMALL = ["--algos", "random", "--trials", "2", "--max-epochs", "1", "--seeds", "1"]

@@ -16,12 +16,14 @@ from pipelines.record.journal import Journal, load_journal
 from pipelines.record.sessions import KILLED
 from pipelines.record.trials import FinishedTrial, State, ranked
 from pipelines.record.writing import Record
+from pipelines.study import resuming
 from pipelines.study.disk import disk_of
 from pipelines.study.left import nothing_left, searched
 from pipelines.study.repeats import run_repeats
 from pipelines.study.runs import open_run
 from pipelines.study.study import Study
 from pipelines.tuner.algorithms import ALGORITHMS
+from pipelines.tuner.kept import KeptStates
 from search_spaces import AtLeast, Choice, Float, Int, SearchSpace
 from tests.pipelines.running import Witness, study_of
 from tests.pipelines.study.without_ray import (
@@ -340,6 +342,22 @@ def test_the_best_are_trained_on_with_another_storage(
     epochs = [n for e in events if isinstance(e, Reported) and e.trial_id in on for n in e.values]
     assert sorted(epochs) == sorted([*range(1, 10)] * 3 + [*range(10, 13)] * 3)
     assert nothing_left(going_on(asked))
+
+
+@pytest.mark.usefixtures("without_ray")
+def test_each_storage_is_asked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = str(tmp_path / "storage")
+    asked = study(tmp_path / "run", trials=2, storage=storage)
+    search(asked)
+    made: list[tuple[str, str]] = []
+
+    def states(*place: str) -> KeptStates:
+        made.append((place[0], "".join(place[1:])))
+        return KeptStates(*place)
+
+    monkeypatch.setattr(resuming, "KeptStates", states)
+    going_on(asked)
+    assert made == [(storage, "run"), (str(asked.folder), "")]
 
 
 @pytest.mark.usefixtures("without_ray")

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from pipelines.study.settings import read_bytes, read_scalar, read_seconds
+from pipelines.study.comparison_spec import ComparisonSpec
+from pipelines.study.settings import Settings, read_bytes, read_scalar, read_seconds
 from pipelines.study.spec import StudySpec
 from pipelines.study.study_file import read_study, read_study_file, study_file
 from pipelines.tuner.algorithms import ALGORITHMS
@@ -235,3 +236,9 @@ def test_a_study_file_that_is_wrong_says_so_in_a_line(
 def test_a_study_file_that_is_not_there_is_a_line(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"gone.yaml cannot be read: No such file"):
         read_study_file(tmp_path / "gone.yaml")
+
+
+@pytest.mark.parametrize("kind", [StudySpec, ComparisonSpec])
+def test_half_of_a_character_is_refused_in_words(kind: type[Settings]) -> None:
+    with pytest.raises(ValidationError, match="half of a character"):
+        kind.model_validate({"problem": {"model": "caf\udce9"}})
