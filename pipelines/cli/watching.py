@@ -48,7 +48,10 @@ class Watching:
             yield ""
 
     def _opened(self, address: str) -> None:
-        if not self._served:
+        if not address:
+            pages = "`python pipelines/dashboard.py` shows the pages"
+            print_plain(self._console, f"dashboard none: Ray's has not started; {pages}")
+        elif not self._served:
             print_plain(self._console, dashboard_line(address))
         elif self._console.is_terminal and not self._console.is_jupyter:
             print_plain(self._console, f"dashboard {self._door.link(address)}")

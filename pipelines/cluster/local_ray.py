@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ray import _raylet
-from ray._private import node, parameter, services, utils, worker
+from ray._private import node, parameter, ray_constants, services, utils, worker
 
 from pipelines.cluster import preload
 from pipelines.cluster.late_agent import with_late_agents
@@ -25,6 +25,9 @@ LOCAL = "local"
 LOOPBACK = "127.0.0.1"
 
 _PATIENCE, _BETWEEN = 5.0, 0.02  # seconds, for the node to register, and between two looks
+
+# Seconds for the dashboard, for which nobody waits: processes that train may leave it few cores.
+_PATIENCE_DASHBOARD = 600
 
 _AGENT_PORTS = ("metrics_agent_port", "runtime_env_agent_port", "dashboard_agent_listen_port")
 
@@ -84,7 +87,7 @@ class LateDashboard:
         opened: Callable[[str], None],
         pages: Callable[[], AbstractContextManager[str | None]] = nullcontext,
     ) -> None:
-        """Start it; ``opened`` gets its address, or nothing where it does not start. ``pages`` is
+        """Start it; ``opened`` gets its address, "" where it does not start. ``pages`` is
         held while it is open, and gives the address of a server that it asks first for each page;
         ``None`` or "" for none."""
         if not self._asked:
@@ -104,9 +107,14 @@ class LateDashboard:
             self._node._ray_params.proxy_server_url = address or None
             try:
                 Path(_flag(self._node)).touch()
-                with _environment(self._marks):
+                with (
+                    _environment(self._marks),
+                    _replaced(ray_constants, RAY_DASHBOARD_STARTUP_TIMEOUT_S=_PATIENCE_DASHBOARD),
+                ):
                     self._node.start_api_server(include_dashboard=True, raise_on_failure=True)
             except Exception:  # Ray raises Exception itself; a search goes on without a dashboard
+                if not self._closed.is_set():
+                    opened("")
                 return
             if not self._closed.is_set():
                 opened(f"http://{self._node.webui_url}")
