@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable
@@ -205,22 +206,21 @@ def test_a_local_search_opens_its_dashboard_once_it_trains(elsewhere: Path) -> N
 
 @pytest.mark.slow
 def test_a_search_that_is_killed_leaves_no_process(elsewhere: Path) -> None:
-    temporary = elsewhere / "tmp"
-    temporary.mkdir()
     options = ["--trials", "1000", "--scheduler", "none", "--max-epochs", "3", "--name", "it"]
-    environment = {"RANGEFINDER_TEST": str(elsewhere), "TMPDIR": str(temporary)}
-    environment["RAY_TMPDIR"] = "/tmp"  # its sockets must have short paths
-    with subprocess.Popen(
-        [*RUN, *options, "--address", "local"],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, **environment},
-    ) as process:
-        until(process, "dashboard ")
-        assert len(left_with("RANGEFINDER_TEST", str(elsewhere))) > 1
-        process.kill()
-    wait_for(lambda: not left_with("RANGEFINDER_TEST", str(elsewhere)), 10)
-    assert not list(temporary.glob("rangefinder-*"))
+    # The sockets of Ray's dashboard lie there too, and must have short paths.
+    with tempfile.TemporaryDirectory(dir="/tmp") as temporary:
+        environment = {"RANGEFINDER_TEST": str(elsewhere), "TMPDIR": temporary}
+        with subprocess.Popen(
+            [*RUN, *options, "--address", "local"],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **environment, "RAY_TMPDIR": "/tmp"},
+        ) as process:
+            until(process, "dashboard ")
+            assert len(left_with("RANGEFINDER_TEST", str(elsewhere))) > 1
+            process.kill()
+        wait_for(lambda: not left_with("RANGEFINDER_TEST", str(elsewhere)), 10)
+        assert not list(Path(temporary).glob("rangefinder-*"))
 
 
 @pytest.mark.slow
