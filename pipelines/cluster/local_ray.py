@@ -87,8 +87,8 @@ class LateDashboard:
         opened: Callable[[str], None],
         pages: Callable[[], AbstractContextManager[str | None]] = nullcontext,
     ) -> None:
-        """Start it; ``opened`` gets its address, "" where it does not start. ``pages`` is
-        held while it is open, and gives the address of a server that it asks first for each page;
+        """Start it; ``opened`` gets its address, "" where it does not start. ``pages`` is held
+        while it is open, and gives the address of a server that it asks first for each page;
         ``None`` or "" for none."""
         if not self._asked:
             self._asked = True

@@ -16,6 +16,7 @@ from search_spaces import Config, SearchSpace
 from trainables.data.datasets import TrialData
 from trainables.networks import Network
 from trainables.smith.batch_size import BatchSizeTest, run_batch_size_test
+from trainables.smith.lr_range_rule import DIVISOR
 from trainables.smith.lr_range_test import Bounds, RangeTest, find_bounds, run_range_test
 from trainables.smith.short_runs import (
     ValueTest,
@@ -29,7 +30,6 @@ POLICY = "one_cycle"
 MOMENTUM = 0.95  # at base_lr, until the test of it
 # In an epoch: a larger batch would train faster, but with too few optimiser steps.
 LEAST_STEPS = 8
-_DIVISOR = 10.0  # max_lr / base_lr
 _TESTED = ("batch_size", "lr", "policy", "weight_decay")
 
 
@@ -81,10 +81,10 @@ def run_recipe(
 
     sweep = run_range_test(network, now, data, seed=seed, device=device)
     try:
-        bounds = find_bounds(sweep, _DIVISOR)
+        bounds = find_bounds(sweep)
     except ValueError as error:
         raise ValueError(f"LR range test: {error}") from None
-    now = fit_into(space, {**now, "lr": bounds.max_lr, "base_lr_ratio": 1 / _DIVISOR})
+    now = fit_into(space, {**now, "lr": bounds.max_lr, "base_lr_ratio": 1 / DIVISOR})
     say(f"lr        {_lr_line(now, bounds)}")
 
     epochs = epochs or short_epochs(n, int(now["batch_size"]))

@@ -12,10 +12,10 @@ import torch
 from search_spaces import Choice, Config, Float, SearchSpace
 from trainables.data.datasets import TrialData
 from trainables.networks import Network
+from trainables.smith.lr_range_rule import DIVISOR
 from trainables.smith.lr_range_test import Bounds, RangeTest, bounds_to_search, run_range_test
 
 RATIO = "base_lr_ratio"  # base_lr / max_lr
-_DIVISOR = 10.0  # max_lr / base_lr in the test
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def range_space(
         tested = {**config, **choice, "policy": "constant"}
         run = partial(_run, network, tested, data, device)
         try:
-            test, found = bounds_to_search(run, seed, _DIVISOR)
+            test, found = bounds_to_search(run, seed)
         except ValueError as error:
             raise ValueError(f"`lr_range_test`: {error}") from None
         optimizer = str(name or network.config.from_dict(tested).optimizer)
@@ -76,7 +76,7 @@ def range_space(
     changes: dict[str, Float | Choice] = {"lr": Float(low, high, log=True)}
     if RATIO in space.domains and not keeps_ratio:
         # Of the bounds themselves it would be 0.1 but for rounding, which is another value.
-        share = 1 / _DIVISOR
+        share = 1 / DIVISOR
         changes[RATIO] = Float(share, share, when=space.domains[RATIO].when)
     return RangedSpace(space.replace(changes), bounds, tests)
 

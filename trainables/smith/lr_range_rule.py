@@ -41,6 +41,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+DIVISOR = 10.0  # max_lr / base_lr, where nothing else is asked for
 LEVELLING = 1 / 3  # of the steepest slope: where the loss is said to stop improving
 WIDTHS = (0.5, 0.7, 1.0, 1.4)  # of the smoothing to either side, in decades
 NEIGHBOURS = 10  # in the smoothing at least, where the learning rates lie further apart
@@ -82,7 +83,9 @@ class Smoothed(NamedTuple):
     errors: np.ndarray  # standard errors of the slopes
 
 
-def suggest_bounds(lrs: Sequence[float], losses: Sequence[float], divisor: float = 10.0) -> Bounds:
+def suggest_bounds(
+    lrs: Sequence[float], losses: Sequence[float], divisor: float = DIVISOR
+) -> Bounds:
     """Read the bounds off a range test, from the loss of the batch at each learning rate.
 
     ``lrs`` rise; what follows a loss that is not finite is left out. max_lr is where the smoothed

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, get_args
 
 import torch
 
-from trainables.smith.lr_range_rule import Bounds, suggest_bounds
+from trainables.smith.lr_range_rule import DIVISOR, Bounds, suggest_bounds
 from trainables.smith.lr_sweep import Growth, RangeTest, Validation, kept_generators, sweep
 from trainables.training.batches import batch_bounds
 from trainables.training.config import check_choice, check_integer, check_number
@@ -76,7 +76,7 @@ def run_range_test(
         return sweep(model, checked, data, growth=growth, lrs=lrs, seed=seed, device=device)
 
 
-def find_bounds(test: RangeTest, divisor: float = 10.0) -> Bounds:
+def find_bounds(test: RangeTest, divisor: float = DIVISOR) -> Bounds:
     """Read the bounds off the training losses of ``test``, see :func:`suggest_bounds`. Where these
     fall by no more than the noise of the batches, which is large where the inputs tell little, off
     the validation losses, which are all of the same samples.
@@ -97,7 +97,7 @@ def find_bounds(test: RangeTest, divisor: float = 10.0) -> Bounds:
 
 
 def bounds_to_search(
-    run: Callable[[int], RangeTest], seed: int, divisor: float = 10.0
+    run: Callable[[int], RangeTest], seed: int, divisor: float = DIVISOR
 ) -> tuple[RangeTest, Bounds]:
     """The test that ``run`` makes with ``seed``, and its bounds; but the highest rate that a search
     should try is the highest of this test and two with other seeds: on a few hundred samples the
