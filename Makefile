@@ -18,7 +18,7 @@ lint: $(VENV)/.installed
 	$(BIN)/mypy
 
 bench: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,peers]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,peers,panel]'
 	$(BIN)/python -m benchmarks.tables
 
 bench-short: $(VENV)/.installed

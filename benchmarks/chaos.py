@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import cyclopts
 
@@ -40,6 +41,15 @@ SLOWER = ["--data", "digits", "--max-epochs", "30", "--scheduler", "none"]
 class Fault:
     make: Callable[[Path], str]  # in an empty folder; what was seen
     expected: str
+
+
+class Ended(NamedTuple):
+    """How a search ended, and what it left."""
+
+    code: int
+    printed: str  # since it was last read
+    seconds: float  # until it had ended
+    gone: float | None  # seconds from then until none of its processes was left, if so
 
 
 class Search:
@@ -64,13 +74,13 @@ class Search:
         for line in self.process.stdout:
             if line.startswith(start):
                 return
-        raise RuntimeError(f"no line begins with {start!r}: {self.process.stderr}")
+        raise RuntimeError(f"no line begins with {start!r}: {self.end().printed}")
 
     def ended(self, n: int) -> None:
         """Wait until so many of its trials have ended."""
         while len(self.trials()) < n:
             if self.process.poll() is not None:
-                raise RuntimeError(f"it ended: {self.end()}")
+                raise RuntimeError(f"it ended: {self.end().printed}")
             time.sleep(0.05)
 
     def trials(self) -> list[str]:
@@ -78,11 +88,15 @@ class Search:
         events = read_lines(self.files.events)
         return [str(event["ended"]) for event in events if "ended" in event]
 
-    def end(self) -> tuple[int, str, float]:
-        """Its exit code, what it printed since, and after how many seconds."""
+    def end(self) -> Ended:
+        """Wait for its end."""
         started = time.monotonic()
+        code = self.process.wait(timeout=300)
+        seconds = time.monotonic() - started
+        gone = seconds_until_gone(self.folder)
+        # Last: it waits for all that have the pipes, and what a search leaves has them too.
         out, errors = self.process.communicate(timeout=300)
-        return self.process.returncode, (out or "") + errors, time.monotonic() - started
+        return Ended(code, (out or "") + errors, seconds, gone)
 
 
 def left(folder: Path) -> list[int]:
@@ -135,9 +149,8 @@ def kill_driver(folder: Path) -> str:
         if search.process.poll() is not None:
             break
         search.process.send_signal(signal.SIGKILL)
-        search.process.communicate()
+        gone.append(search.end().gone)
         kills += 1
-        gone.append(seconds_until_gone(folder))
         stay = [Path(f"/proc/{process}/comm").read_text().strip() for process in left(folder)]
         print(
             f"kill {kills} of {times}: {done} trials had ended", *stay, file=sys.stderr, flush=True
@@ -146,9 +159,9 @@ def kill_driver(folder: Path) -> str:
         assert now[: len(ended)] == ended
         ended = now
         search = Search(folder, "--resume", "runs/it")
-    code, printed, _ = search.end()
-    if code:
-        return f"EXIT CODE {code}: {printed[-300:]}"
+    end = search.end()
+    if end.code:
+        return f"EXIT CODE {end.code}: {end.printed[-300:]}"
     wrong = checked(folder, trials, ended)
     known = [seconds for seconds in gone if seconds is not None]
     most = f"processes gone within {max(known, default=0.0):.1f} s"
@@ -169,8 +182,7 @@ def searching(folder: Path, *options: str) -> Iterator[Search]:
 
 def ended_well(folder: Path, search: Search, reason: str) -> str:
     """After the first signal: what was seen, and that the search goes on."""
-    code, printed, seconds = search.end()
-    gone = seconds_until_gone(folder)
+    code, printed, seconds, gone = search.end()
     before = search.trials()
     written = search.files.table
     rows = len(written.read_text().splitlines()) - 1 if written.is_file() else 0
@@ -185,11 +197,15 @@ def ended_well(folder: Path, search: Search, reason: str) -> str:
         wrong.append("NO WORD OF --resume")
     asked = len(before) + 3
     again = Search(folder, "--resume", "runs/it", "--trials", str(asked))
-    if again.end()[0]:
+    if again.end().code:
         wrong.append("DID NOT GO ON")
     elif problem := checked(folder, asked, before):
         wrong.append(problem)
-    return ", ".join(wrong) or f"exit {code} after {seconds:.1f} s, none lost, went on"
+    if wrong:
+        return ", ".join(wrong)
+    return (
+        f"exit {code} after {seconds:.1f} s, processes gone {gone:.1f} s later, none lost, went on"
+    )
 
 
 def signalled(number: signal.Signals, reason: str) -> Callable[[Path], str]:
@@ -214,11 +230,10 @@ def twice(folder: Path) -> str:
         search.process.send_signal(signal.SIGINT)
         search.until("stopping  as soon")
         search.process.send_signal(signal.SIGINT)
-        code, printed, seconds = search.end()
-        gone = seconds_until_gone(folder)
+        code, printed, seconds, gone = search.end()
         if code != EXIT_CODES["interrupt"] or gone is None:
             return f"EXIT CODE {code}, {'PROCESSES LEFT' if gone is None else printed[-200:]}"
-        return f"exit {code} after {seconds:.1f} s"
+        return f"exit {code} after {seconds:.1f} s, processes gone {gone:.1f} s later"
 
 
 def in_repeats(folder: Path) -> str:
@@ -227,13 +242,13 @@ def in_repeats(folder: Path) -> str:
     search = Search(folder, *options)
     while len(read_lines(search.files.repeats_events)) < 4:
         if search.process.poll() is not None:
-            return f"IT ENDED: {search.end()}"
+            return f"IT ENDED: {search.end().printed}"
         time.sleep(0.05)
     search.process.send_signal(signal.SIGINT)
-    code, printed, seconds = search.end()
+    code, printed, seconds, _ = search.end()
     before = len(open_run(search.files.folder).repeated)
     again = Search(folder, "--resume", "runs/it")
-    after = again.end()[0]
+    after = again.end().code
     repeated = open_run(search.files.folder).repeated
     pairs = {(trial.repeat_of, trial.seed) for trial in repeated}
     if code != EXIT_CODES["interrupt"] or "--resume" not in printed or after or len(pairs) != 20:
@@ -257,8 +272,11 @@ FAULTS = {
 }
 
 
-def main(*names: str) -> None:
+def main(*names: str) -> int:
     """Make the faults of these names, or all, and print a table of what was seen."""
+    if unknown := [name for name in names if name not in FAULTS]:
+        print(f"no fault {unknown[0]!r}: there are {', '.join(FAULTS)}", file=sys.stderr)
+        return 2
     # A shell has a job in the background ignore them, and so would the searches.
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
@@ -272,7 +290,8 @@ def main(*names: str) -> None:
         rows.append([name, fault.expected, f"{seen} ({seconds:.0f} s in all)"])
         print(f"{name}: {seen}", file=sys.stderr, flush=True)
     print(table(["fault", "expected", "seen"], rows))
+    return 0
 
 
 if __name__ == "__main__":
-    cyclopts.run(main)
+    sys.exit(cyclopts.run(main))

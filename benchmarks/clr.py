@@ -17,14 +17,15 @@ from __future__ import annotations
 
 import statistics
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 import torch
 from cyclopts import Parameter
+from cyclopts.validators import Number
 from torch import nn
 
+from benchmarks.harness import spread
 from pipelines.cli.command import command
 from pipelines.cli.command import main as run
 from search_spaces import Config
@@ -85,15 +86,9 @@ class Measured:
         return (
             f"{self.policy:<12} {self.epochs:>6} {self.lr:>6g}{at_edge}  "
             f"{spread([one.curve[-1] for one in self.trained]):<18}  {spread(self.test):<18}  "
-            + (f"{spread(reached, '.1f')}, " if reached else "")
+            + (f"{spread(reached, 1)}, " if reached else "")
             + f"{len(reached)} of {len(self.trained)}"
         )
-
-
-def spread(values: Sequence[float], digits: str = ".4f") -> str:
-    """Mean and standard deviation."""
-    deviation = statistics.stdev(values) if len(values) > 1 else 0.0
-    return f"{statistics.fmean(values):{digits}} +- {deviation:{digits}}"
 
 
 def train(config: Config, data: TrialData, epochs: int, seed: int) -> Trained:
@@ -161,9 +156,14 @@ def main(
         tuple[str, ...],
         Parameter(help="digits, and mnist where it is cached.", choices=list(SETTINGS)),
     ] = (),
-    epochs: Annotated[int | None, Parameter(help="Of a whole training; 30, of MNIST 12.")] = None,
+    epochs: Annotated[
+        int | None,
+        Parameter(help="Of a whole training; 30, of MNIST 12.", validator=Number(gte=3)),
+    ] = None,
     batch_size: Annotated[int, Parameter(help="Of all trainings.")] = 64,
-    seeds: Annotated[int, Parameter(help="Trainings of each kind.")] = 5,
+    seeds: Annotated[
+        int, Parameter(help="Trainings of each kind; a verdict needs two.", validator=Number(gte=2))
+    ] = 5,
     searches: Annotated[int, Parameter(help="Trainings by which a learning rate is judged.")] = 1,
 ) -> None:
     """Print final accuracies, epochs to an accuracy, mean +- standard deviation, and verdicts."""

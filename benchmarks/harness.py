@@ -1,4 +1,5 @@
-"""What the benchmarks share: sides that take turns, what a command costs, and what it trained."""
+"""What the benchmarks share: sides that take turns, what a command costs, and what it trained;
+results in a file, and tables."""
 
 from __future__ import annotations
 
@@ -14,9 +15,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from search_spaces import Config
+from search_spaces import Config, SearchSpace
+
+if TYPE_CHECKING:
+    from pipelines.study.study import Study
+    from pipelines.tuner.trial import Trainable
 
 HERE = Path(__file__).parent
 _TICK = os.sysconf("SC_CLK_TCK")
@@ -88,10 +93,13 @@ def _kind(command: str) -> str:
     return "Ray" if "/ray/" in command and not command.startswith("ray::") else "workers"
 
 
-def bare_seconds(trials: Sequence[Trained], model: str, data: str, at_once: int) -> float:
+def bare_seconds(
+    trials: Sequence[Trained], model: str, data: str, split: int, at_once: int
+) -> float:
     """Seconds that all the epochs of ``trials`` take, trained again with nothing around them, as
-    many at once as there were, with a thread each: the sum over all."""
-    with ProcessPoolExecutor(at_once, initializer=_load, initargs=(model, data)) as pool:
+    many at once as there were, with a thread each: the sum over all. ``split`` is the seed of the
+    split that they had."""
+    with ProcessPoolExecutor(at_once, initializer=_load, initargs=(model, data, split)) as pool:
         list(pool.map(_train, trials[: 2 * at_once]))  # warm
         return sum(pool.map(_train, trials))
 
@@ -99,14 +107,14 @@ def bare_seconds(trials: Sequence[Trained], model: str, data: str, at_once: int)
 _loaded: dict[str, Any] = {}
 
 
-def _load(model: str, data: str) -> None:
+def _load(model: str, data: str, split: int) -> None:
     import torch
 
     from trainables.data.datasets import load
     from trainables.networks import NETWORKS
 
     torch.set_num_threads(1)
-    _loaded.update(network=NETWORKS[model], data=load(data))
+    _loaded.update(network=NETWORKS[model], data=load(data, seed=split))
 
 
 def _train(trial: Trained) -> float:
@@ -121,7 +129,7 @@ def _train(trial: Trained) -> float:
         device=torch.device("cpu"),
     )
     for _ in range(trial.epochs):
-        next(training)
+        next(training, None)  # one that diverges ends earlier
     return time.perf_counter() - started
 
 
@@ -175,6 +183,57 @@ def in_turns(rounds: int, sides: Mapping[str, Callable[[int], Any]]) -> dict[str
             results[name].append(sides[name](number))
             print(f"round {number + 1}  {name}", file=sys.stderr, flush=True)
     return results
+
+
+def kept(file: Path | None) -> list[Any]:
+    """The results in a file; none where there is no file yet."""
+    if file is None or not file.exists():
+        return []
+    return [json.loads(line) for line in file.read_text().splitlines()]
+
+
+def keep(file: Path | None, result: object) -> None:
+    """Append a result, where there is a file for them."""
+    if file is not None:
+        with file.open("a") as lines:
+            lines.write(json.dumps(result) + "\n")
+
+
+def study_of_nothing(
+    train: Trainable, space: SearchSpace, algo: str, trials: int, epochs: int, slots: int, runs: str
+) -> Study:
+    """A search without early stopping, for what a trial costs beside its training."""
+    import numpy as np
+
+    from pipelines.study.spec import StudySpec
+    from pipelines.study.study import Study
+    from trainables.data.datasets import TrialData
+
+    nothing = np.zeros((1, 1), np.float32)
+    data = TrialData(
+        "nothing", "regression", nothing, nothing[0], nothing, nothing[0], 1, (), "none"
+    )
+    spec = StudySpec.model_validate(
+        {
+            "problem": {"trainable": "benchmark:train", "metric": "val_loss"},
+            "search": {"algo": algo},
+            "budget": {"trials": trials, "max_epochs": epochs},
+            "stopping": {"scheduler": "none"},
+            "resources": {"max_concurrent": slots},
+            "run": {"name": "run", "runs_dir": runs},
+        }
+    )
+    return Study(spec, space, train, (data,))
+
+
+def spread(values: Sequence[float], digits: int = 4, *, of_mean: bool = False) -> str:
+    """The mean, and where there are several values their standard deviation, or ``of_mean`` its
+    standard error."""
+    mean = f"{statistics.fmean(values):.{digits}f}"
+    if len(values) == 1:
+        return mean
+    deviation = statistics.stdev(values) / (len(values) ** 0.5 if of_mean else 1)
+    return f"{mean} +- {deviation:.{digits}f}"
 
 
 def middle(values: Iterable[float], digits: int = 2) -> str:

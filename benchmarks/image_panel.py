@@ -11,7 +11,6 @@ What is done is kept in a file where ``--results`` names one: the same command t
 
 from __future__ import annotations
 
-import json
 import sys
 import tempfile
 import warnings
@@ -23,7 +22,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from benchmarks.harness import table
+from benchmarks.harness import keep, table
 from benchmarks.panel import Job, read, rows
 from benchmarks.sets.configs import CNN_CONFIGS
 from benchmarks.sets.images import IMAGES
@@ -80,9 +79,7 @@ def main(
             for future in waiting:
                 score = future.result()
                 scores.append(score)
-                if results is not None:
-                    with results.open("a") as file:
-                        file.write(json.dumps(score.as_dict()) + "\n")
+                keep(results, score.as_dict())
                 told = f"{score.table:<8} {score.side:<28} {score.test:.4f} {score.epochs} epochs"
                 print(told, file=sys.stderr, flush=True)
     print(table(["images", *sides], rows(scores, images, sides)))

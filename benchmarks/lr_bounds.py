@@ -2,9 +2,9 @@
 
     python -m benchmarks.lr_bounds --data breast_cancer --epochs 30 --seeds 3
 
-Configs of the literature, of an MLP with each optimiser, at a constant learning rate:
-the best validation loss of any epoch of short trainings at 13 rates, beside the ranges that the
-test suggests.
+Configs of the literature, of an MLP with each optimiser, or the first that a CNN's search tries, at
+a constant learning rate: the best validation loss of any epoch of short trainings at 13 rates,
+beside the ranges that the test suggests.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ CPU = torch.device("cpu")
 
 
 def settings(model: str) -> Iterator[dict[str, Any]]:
-    for config in (LENET, STEPPED) if model == "mlp" else SPACES[model].try_first:
+    for config in (LENET, STEPPED) if model == "mlp" else SPACES[model].try_first[:1]:
         kept = {name: value for name, value in config.items() if name not in policy_domains()}
         for optimizer in OPTIMIZERS if "optimizer" in SPACES[model].domains else (None,):
             chosen = {} if optimizer is None else {"optimizer": optimizer}

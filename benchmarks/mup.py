@@ -14,7 +14,6 @@ which is what the rule is for.
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 import tempfile
@@ -30,7 +29,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import numpy as np
 from cyclopts import Parameter
 
-from benchmarks.harness import table
+from benchmarks.harness import keep, kept, table
 from benchmarks.sets.configs import LENET
 from benchmarks.sets.scores import score_network
 from benchmarks.sets.tables import PANEL
@@ -161,10 +160,7 @@ def main(
     for name in tables:
         if name not in PANEL:
             raise ValueError(f"'{name}' is none of {', '.join(PANEL)}")
-    scores: dict[Job, float] = {}
-    if results is not None and results.exists():
-        lines = map(json.loads, results.read_text().splitlines())
-        scores = {Job(*job): score for *job, score in lines}
+    scores: dict[Job, float] = {Job(*job): score for *job, score in kept(results)}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) if results is None else results.parent
         for name in tables:
@@ -174,9 +170,7 @@ def main(
             waiting = [pool.submit(do, job, folder, seconds) for job in jobs]
             for job, future in zip(jobs, waiting, strict=True):
                 scores[job] = future.result()
-                if results is not None:
-                    with results.open("a") as file:
-                        file.write(json.dumps([*job, scores[job]]) + "\n")
+                keep(results, [*job, scores[job]])
     each = [f"{what}, {rule}" for what in ("log10 of the best rate", "lost") for rule in RULES]
     each += [f"best of {n}, {rule}" for n in _DRAWS for rule in RULES]
     print(table(["table", *each], rows(scores, tables)))

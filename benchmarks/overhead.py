@@ -20,10 +20,9 @@ from collections.abc import Iterator
 from typing import Annotated, Any
 
 import cyclopts
-import numpy as np
 from cyclopts import Parameter
 
-from benchmarks.harness import in_turns, middle, table
+from benchmarks.harness import in_turns, middle, study_of_nothing, table
 
 EPOCHS = 5
 SLOTS = 2
@@ -68,28 +67,11 @@ def ours(trials: int) -> float:
     from pipelines.cli.display import Display
     from pipelines.cluster.connect import LOCAL, connect
     from pipelines.study.run_study import run_study
-    from pipelines.study.spec import StudySpec
-    from pipelines.study.study import Study
     from search_spaces import Float, SearchSpace
-    from trainables.data.datasets import TrialData
 
-    nothing = np.zeros((1, 1), np.float32)
-    data = TrialData(
-        "nothing", "regression", nothing, nothing[0], nothing, nothing[0], 1, (), "none"
-    )
     space = SearchSpace({"x": Float(0.0, 1.0)})
     with connect(LOCAL, dashboard=False) as cluster, tempfile.TemporaryDirectory() as folder:
-        spec = StudySpec.model_validate(
-            {
-                "problem": {"trainable": "overhead:train", "metric": "val_loss"},
-                "search": {"algo": "random"},
-                "budget": {"trials": trials, "max_epochs": EPOCHS},
-                "stopping": {"scheduler": "none"},
-                "resources": {"max_concurrent": SLOTS},
-                "run": {"name": "run", "runs_dir": folder},
-            }
-        )
-        study = Study(spec, space, train, (data,))
+        study = study_of_nothing(train, space, "random", trials, EPOCHS, SLOTS, folder)
         started = time.perf_counter()
         result = run_study(study, cluster, Display(Console(quiet=True), study.metric_name))
         seconds = time.perf_counter() - started

@@ -12,7 +12,6 @@ What is done is kept in a file where ``--results`` names one: the same command t
 
 from __future__ import annotations
 
-import json
 import sys
 import tempfile
 import time
@@ -23,12 +22,13 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from importlib.util import find_spec
 from multiprocessing import get_context
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import Annotated, NamedTuple
 
 from cyclopts import Parameter
+from scipy.stats import rankdata
 
-from benchmarks.harness import table
+from benchmarks.harness import keep, kept, spread, table
 from benchmarks.sets.configs import CONFIGS
 from benchmarks.sets.scores import PEERS, Score, score_network, score_peer
 from benchmarks.sets.tables import IN_USE, PANEL, SET_ASIDE
@@ -58,9 +58,7 @@ def do(job: Job, folder: Path, seconds: float) -> Score:
 
 def read(path: Path | None) -> list[Score]:
     """What a run before this one has left."""
-    if path is None or not path.exists():
-        return []
-    return [Score(**json.loads(line)) for line in path.read_text().splitlines()]
+    return [Score(**entry) for entry in kept(path)]
 
 
 def work(
@@ -85,7 +83,8 @@ def work(
 def rows(
     scores: Sequence[Score], tables: Sequence[str], sides: Sequence[str]
 ) -> Iterator[list[str]]:
-    """A row for each table; then each side's mean rank, and how far it is behind the best."""
+    """A row for each table; then each side's mean rank, where those that are equal share the mean
+    of theirs, and how far it is behind the best."""
     found: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
     for score in scores:
         found[score.table, score.side].append(score.test)
@@ -93,19 +92,14 @@ def rows(
     behind: defaultdict[str, list[float]] = defaultdict(list)
     for name in tables:
         means = {side: fmean(found[name, side]) for side in sides if found[name, side]}
-        yield [name, *(_shown(found[name, side]) for side in sides)]
-        for side, mean in means.items():
-            ranks[side].append(1 + sum(other > mean for other in means.values()))
+        yield [name, *(spread(found[name, s]) if found[name, s] else "" for s in sides)]
+        for (side, mean), rank in zip(
+            means.items(), rankdata([-mean for mean in means.values()]), strict=True
+        ):
+            ranks[side].append(rank)
             behind[side].append(max(means.values()) - mean)
     yield ["mean rank", *_means(ranks, sides, 2)]
     yield ["behind the best, on average", *_means(behind, sides, 4)]
-
-
-def _shown(values: Sequence[float]) -> str:
-    if not values:
-        return ""
-    spread = f" +- {stdev(values):.4f}" if len(values) > 1 else ""
-    return f"{fmean(values):.4f}{spread}"
 
 
 def _means(values: Mapping[str, Sequence[float]], sides: Sequence[str], digits: int) -> list[str]:
@@ -148,9 +142,7 @@ def main(
             PANEL[name].load(folder)
         for score in work(jobs, folder, seconds, processes, stop_after):
             scores.append(score)
-            if results is not None:
-                with results.open("a") as file:
-                    file.write(json.dumps(score.as_dict()) + "\n")
+            keep(results, score.as_dict())
             print(
                 f"{score.table:<12} {score.side:<24} {score.test:.4f}", file=sys.stderr, flush=True
             )

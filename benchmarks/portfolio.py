@@ -1,6 +1,6 @@
 """The portfolio of a space: eight configs that together do well on many data sets.
 
-    python -m benchmarks.portfolio --folder runs/portfolio
+    python -m benchmarks.portfolio
     python -m benchmarks.portfolio --folder runs/cnn --model cnn --search-seconds 60 --seconds 40
 
 1. Each table that is in use, or set of images, is searched twice for a fixed time, without a
@@ -13,12 +13,13 @@
    3.1). For the figures of a set that set is left out: neither its scores nor the winners of
    its own searches are looked at.
 
-What is done lies in ``--folder``: the same command goes on.
+What is done lies in ``--folder``, where one is given: the same command goes on.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -34,6 +35,7 @@ import numpy as np
 import yaml
 from cyclopts import Parameter
 
+from benchmarks.harness import keep, kept
 from benchmarks.harness import table as table_of
 from benchmarks.sets import SETS
 from benchmarks.sets.configs import LITERATURE
@@ -66,6 +68,7 @@ def search(name: str, algo: str, folder: Path, seconds: float) -> Path:
     place = folder / "runs" / f"{name}-{algo}"
     if (place / "report.html").exists():
         return place
+    shutil.rmtree(place, ignore_errors=True)  # what was cut short has had less time
     panel = SETS[name]
     options = ["--data", panel.at(folder), *panel.options]
     trials = RANDOM if algo == "random" else 10_000
@@ -187,14 +190,13 @@ def chosen_in(
         for algo in ("optuna", "random"):
             runs[name][algo] = search(name, algo, folder, search_seconds)
             print(f"searched {name} with {algo}", file=sys.stderr, flush=True)
-    kept = folder / "candidates.json"
-    if not kept.exists():
+    chosen_from = folder / "candidates.json"
+    if not chosen_from.exists():
         found = candidates(model, {name: list(places.values()) for name, places in runs.items()})
-        kept.write_text(json.dumps([vars(c) for c in found]))
-    pool = [Candidate(**entry) for entry in json.loads(kept.read_text())]
+        chosen_from.write_text(json.dumps([vars(c) for c in found]))
+    pool = [Candidate(**entry) for entry in json.loads(chosen_from.read_text())]
     results = folder / "scores.jsonl"
-    lines = results.read_text().splitlines() if results.exists() else []
-    done = {(d["table"], d["candidate"]): d for d in map(json.loads, lines)}
+    done = {(d["table"], d["candidate"]): d for d in kept(results)}
     jobs = [(name, i) for i in range(len(pool)) for name in tables if (name, i) not in done]
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as executor:
         futures = {
@@ -205,8 +207,7 @@ def chosen_in(
             name, i = futures[future]
             entry = {"table": name, "candidate": i, **future.result()}
             done[name, i] = entry
-            with results.open("a") as file:
-                file.write(json.dumps(entry) + "\n")
+            keep(results, entry)
     val, test = (
         np.array([[done[name, i][which] for name in tables] for i in range(len(pool))])
         for which in ("val", "test")

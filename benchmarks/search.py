@@ -4,10 +4,11 @@
     pip install -e '.[peers]'
     python -m benchmarks.search --sides all
 
-Each side searches the MLP's space on the same data with the same number of trials and epochs and
-successive halving, from the start of the command to its end. Because the sides try different
-networks, what counts is the useful share: the time that the training itself takes, of the very same
-trials and epochs, trained again with nothing around them, over the time of all slots.
+Each side searches the MLP's space, without what the data have nothing to choose for and without a
+portfolio, on the same data with the same number of trials and epochs and successive halving, from
+the start of the command to its end. Because the sides try different networks, what counts is the
+useful share: the time that the training itself takes, of the very same trials and epochs, trained
+again with nothing around them, over the time of all slots.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from cyclopts import Parameter, run
 
@@ -31,6 +32,7 @@ from benchmarks.harness import (
     searched,
     table,
 )
+from benchmarks.peers.training import Work
 from pipelines.study.runs import open_run
 
 
@@ -39,22 +41,30 @@ class Side:
     """How its search is started, and what it leaves is read."""
 
     title: str
-    command: Callable[[Path, int, str, str, int], Sequence[str]]
+    command: Callable[[Path, Work], Sequence[str]]
     read: Callable[[Path], tuple[list[Trained], float, float, float]]
 
 
-def ours(folder: Path, trials: int, algo: str, data: str, seed: int) -> Sequence[str]:
-    script = HERE.parent / "pipelines" / "run.py"
+def same(work: Work) -> Sequence[str]:
+    """The options that all sides have."""
     return [
-        *(sys.executable, str(script), "--algo", algo, "--data", data, "--trials", str(trials)),
-        *("--seed", str(seed), "--name", "run", "--runs-dir", str(folder), "--no-dashboard"),
-        *("--address", "local"),
+        *("--trials", str(work.trials), "--algo", work.algo, "--data", work.data),
+        *("--seed", str(work.seed)),
     ]
 
 
-def without_models(*arguments: Any) -> Sequence[str]:
+def ours(folder: Path, work: Work) -> Sequence[str]:
+    script = HERE.parent / "pipelines" / "run.py"
+    return [
+        *(sys.executable, str(script), *same(work), "--max-concurrent", str(work.slots)),
+        *("--name", "run", "--runs-dir", str(folder), "--no-dashboard", "--address", "local"),
+        "--no-portfolio",
+    ]
+
+
+def without_models(folder: Path, work: Work) -> Sequence[str]:
     """The same work as the other sides: they fit no quick models beside."""
-    return [*ours(*arguments), "--no-baseline"]
+    return [*ours(folder, work), "--no-baseline"]
 
 
 def read_ours(folder: Path) -> tuple[list[Trained], float, float, float]:
@@ -69,11 +79,10 @@ def read_ours(folder: Path) -> tuple[list[Trained], float, float, float]:
 def peer(title: str, script: str, *options: str) -> Side:
     """One of benchmarks/peers."""
 
-    def command(folder: Path, trials: int, algo: str, data: str, seed: int) -> Sequence[str]:
+    def command(folder: Path, work: Work) -> Sequence[str]:
         return [
             *(sys.executable, "-m", f"benchmarks.peers.{script}", str(folder)),
-            *("--trials", str(trials)),
-            *("--algo", algo, "--data", data, "--seed", str(seed), *options),
+            *(*same(work), "--slots", str(work.slots), *options),
         ]
 
     return Side(title, command, read_work)
@@ -89,7 +98,6 @@ SIDES = {
     "syne-tune": peer("Syne Tune alone", "syne_tune_alone"),
 }
 USUAL = ("ours", "optuna")
-_SIDES_HELP = f"Of {', '.join(SIDES)}, or all; without it {' and '.join(USUAL)}."
 
 
 def main(
@@ -100,17 +108,15 @@ def main(
     slots: Annotated[int, Parameter(help="Trials at once.")] = 2,
     sides: Annotated[
         list[str] | None,
-        Parameter(help=f"Of {', '.join(SIDES)}; {' and '.join(USUAL)} as it comes."),
+        Parameter(help=f"Of {', '.join(SIDES)}, or all; {' and '.join(USUAL)} as it comes."),
     ] = None,
 ) -> None:
     """Print a table of both sides."""
 
     def side(name: str, seed: int) -> tuple[Searched, float]:
-        chosen = SIDES[name]
-        done = searched(
-            lambda folder: chosen.command(folder, trials, algo, data, seed), chosen.read
-        )
-        return done, bare_seconds(done.trained, "mlp", data, slots)
+        chosen, work = SIDES[name], Work(trials, algo, data, seed=seed, slots=slots)
+        done = searched(lambda folder: chosen.command(folder, work), chosen.read)
+        return done, bare_seconds(done.trained, work.model, data, seed, slots)
 
     names = list(SIDES) if sides == ["all"] else sides or USUAL
     results = in_turns(rounds, {n: lambda seed, n=n: side(n, seed) for n in names})  # type: ignore[misc]

@@ -5,8 +5,8 @@
 Each side gets the same table with the same split; a seed has its own split. The search is the
 command with the defaults, its winner is trained again on train and validation by ``evaluate.py``.
 "ensemble" is the same search, and what is selected among its eight best configs, two seeds each.
-The others are fitted on train and validation too. "tuned boosting" tries as many as 20 random
-configs (the defaults come first) in the time that the search has, with as many threads, and takes
+The others are fitted on train and validation too. "tuned boosting" tries 20 random configs (the
+defaults come first), or fewer where the time of the search is over, with as many threads, and takes
 what is best on validation. The score is the AUC of the test rows (of several classes the mean), or
 R2; of images (``--tables digits``, mnist, fashion), which a CNN is searched for, the accuracy.
 
@@ -15,7 +15,7 @@ What is done is kept in a file where ``--results`` names one: the same command t
 
 from __future__ import annotations
 
-import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -30,7 +30,7 @@ from typing import Annotated, Any
 import numpy as np
 from cyclopts import Parameter
 
-from benchmarks.harness import HERE, table
+from benchmarks.harness import HERE, keep, table
 from benchmarks.panel import read, rows
 from benchmarks.sets import SETS
 from benchmarks.sets.scores import PEERS as UNTUNED
@@ -70,7 +70,8 @@ def searched(
     ray = ["--address", "local", "--no-dashboard"]
     script = HERE.parent / "pipelines"
     run_folder = runs / called
-    if not run_folder.exists():
+    if not (run_folder / "report.html").exists():
+        shutil.rmtree(run_folder, ignore_errors=True)  # what was cut short has had less time
         words = [*options, *place, *other, *ray, *SEARCHES[side]]
         _typed([str(script / "run.py"), "--data", panel.at(folder), *words])
     tested = ["--seeds", str(_SEEDS), "--again", "--address", "local"]
@@ -191,9 +192,7 @@ def main(
                         continue
                     score = _scored(name, side, split, seconds, folder)
                     scores.append(score)
-                    if results is not None:
-                        with results.open("a") as file:
-                            file.write(json.dumps(score.as_dict()) + "\n")
+                    keep(results, score.as_dict())
                     told = f"{name:<12} {side:<20} {split} {score.test:.4f} {score.seconds:.0f} s"
                     print(told, file=sys.stderr, flush=True)
     print(table(["table", *sides], rows(scores, chosen, sides)))

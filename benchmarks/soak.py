@@ -131,7 +131,6 @@ def main(
     kill: float = 0.1,
     kill_driver: int = 3,
     seed: int = 0,
-    data: str = "wine",
 ) -> int:
     """Search, and say what came of it; exit code 1 where it is not as it should be."""
     saboteur = Saboteur(trials, kill, kill_driver)

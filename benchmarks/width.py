@@ -24,7 +24,7 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 from cyclopts import Parameter, run
 
-from benchmarks.harness import table
+from benchmarks.harness import study_of_nothing, table
 
 EPOCHS = 10
 EPOCH_SECONDS = 1.0
@@ -69,26 +69,9 @@ def searched(slots: int, algo: str, trials: int, folder: Path) -> tuple[float, l
     from pipelines.cli.display import Display
     from pipelines.cluster.connect import connect
     from pipelines.study.run_study import run_study
-    from pipelines.study.spec import StudySpec
-    from pipelines.study.study import Study
     from search_spaces import Float, SearchSpace
-    from trainables.data.datasets import TrialData
 
-    nothing = np.zeros((1, 1), np.float32)
-    data = TrialData(
-        "nothing", "regression", nothing, nothing[0], nothing, nothing[0], 1, (), "none"
-    )
     space = SearchSpace({f"x{n}": Float(0.0, 1.0) for n in range(8)})
-    spec = StudySpec.model_validate(
-        {
-            "problem": {"trainable": "width:train", "metric": "val_loss"},
-            "search": {"algo": algo},
-            "budget": {"trials": trials, "max_epochs": EPOCHS},
-            "stopping": {"scheduler": "none"},
-            "resources": {"max_concurrent": slots},
-            "run": {"name": "run", "runs_dir": folder},
-        }
-    )
     log = folder / "log"
     log.mkdir()
     os.environ[_LOG] = str(log)  # before Ray starts, whose processes inherit it
@@ -103,7 +86,7 @@ def searched(slots: int, algo: str, trials: int, folder: Path) -> tuple[float, l
     threading.Thread(target=watch, daemon=True).start()
     with connect() as cluster:
         begun = time.time()
-        study = Study(spec, space, train, (data,))
+        study = study_of_nothing(train, space, algo, trials, EPOCHS, slots, str(folder))
         run_study(study, cluster, Display(Console(quiet=True), study.metric_name))
     ended.set()
     lines = [line for path in log.iterdir() for line in path.read_text().splitlines()]

@@ -1,9 +1,10 @@
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
-from benchmarks import tables
+from benchmarks import chaos, tables
 from benchmarks.harness import HERE
 
 
@@ -11,6 +12,31 @@ def test_every_table_in_the_results_has_a_benchmark_that_writes_it() -> None:
     places = re.findall(r"<!-- table (\S+) -->\n\|", tables.RESULTS.read_text())
     assert places
     assert set(places) <= set(tables.BENCHMARKS)
+
+
+def words(name: str) -> list[str]:
+    """Of the command of a benchmark."""
+    chosen = tables.BENCHMARKS[name]
+    return shlex.split(f"python -m benchmarks.{chosen.script} {chosen.options}")
+
+
+def test_the_command_above_a_table_is_the_one_that_writes_it() -> None:
+    text = tables.RESULTS.read_text().replace("\\\n", " ")
+    places = 0
+    above: list[str] = []
+    for line in text.splitlines():
+        if line.startswith("    python -m benchmarks."):
+            above = shlex.split(line)
+        elif found := re.fullmatch(r"<!-- table (\S+) -->", line):
+            places += 1
+            assert above == words(found[1])
+    assert places > 10
+
+
+def test_what_has_no_table_has_its_command_in_the_results() -> None:
+    lines = tables.RESULTS.read_text().replace("\\\n", " ").splitlines()
+    printed = [shlex.split(line) for line in lines if line.startswith("    python -m benchmarks.")]
+    assert [name for name in tables.BENCHMARKS if words(name) not in printed] == []
 
 
 def test_every_script_has_a_short_form() -> None:
@@ -29,6 +55,11 @@ def test_a_table_is_put_in_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert results.read_text() == (
         "a\n<!-- table one -->\n| new |\n| --- |\n<!-- end -->\nb\n<!-- table two -->\n| x |\n"
     )
+
+
+def test_a_fault_that_does_not_exist_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert chaos.main("nothing") == 2
+    assert "no fault 'nothing': there are kill-driver" in capsys.readouterr().err
 
 
 def test_a_benchmark_that_does_not_exist_is_named(capsys: pytest.CaptureFixture[str]) -> None:

@@ -32,7 +32,7 @@ def test_epochs_are_counted_to_the_first_that_reaches() -> None:
     curve = Trained((0.5, 0.9, 0.8, 0.9), 1.0, None)
     assert (curve.epochs_to(0.9), curve.epochs_to(0.4), curve.epochs_to(0.95)) == (2, 1, None)
     rows = [measured(0.9, 0.9).row(accuracy) for accuracy in (0.9, 0.95)]
-    assert rows[0].endswith("2.0 +- 0.0, 1 of 1")
+    assert rows[0].endswith("2.0, 1 of 1")
     assert rows[1].endswith("  0 of 1")
 
 
@@ -47,6 +47,14 @@ def test_divergence_is_an_accuracy_of_0() -> None:
     assert trained.curve[1:] == (0.0, 0.0)
     assert trained.model is None
     assert accuracy_of(trained.model, load_test("digits")) == 0
+
+
+@pytest.mark.parametrize("too_few", ["--seeds=1", "--epochs=2"])
+def test_too_few_are_refused_before_anything_is_trained(
+    too_few: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(app, [too_few]) == 2
+    assert "Must be >=" in capsys.readouterr().err
 
 
 def test_unknown_data_are_named(capsys: pytest.CaptureFixture[str]) -> None:

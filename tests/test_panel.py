@@ -34,6 +34,11 @@ def test_a_row_has_the_mean_over_seeds_and_the_last_rows_rank_the_sides() -> Non
     ]
 
 
+def test_sides_that_are_equal_share_the_mean_of_their_ranks() -> None:
+    scores = [score("one", side, test) for side, test in (("a", 0.9), ("b", 1.0), ("c", 1.0))]
+    assert list(rows(scores, ["one"], ["a", "b", "c"]))[1] == ["mean rank", "3.00", "1.50", "1.50"]
+
+
 def test_within_the_noise_is_what_the_splits_cannot_tell() -> None:
     """The best is a on both tables; b is as good but for noise on the first alone."""
     scores = [

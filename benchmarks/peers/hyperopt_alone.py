@@ -15,10 +15,9 @@ import numpy as np
 from cyclopts import run
 from hyperopt import hp
 
-from benchmarks.peers.training import USUAL, Work, active, gather, train
+from benchmarks.peers.training import USUAL, Work, active, gather, to_draw, train
 from search_spaces import Float, Int
 from search_spaces.domains import Domain
-from trainables.data.datasets import load
 
 
 def drawn(name: str, domain: Domain) -> Any:
@@ -27,21 +26,25 @@ def drawn(name: str, domain: Domain) -> Any:
             return hp.loguniform(name, math.log(domain.low), math.log(domain.high))
         return hp.uniform(name, domain.low, domain.high)
     if isinstance(domain, Int):
-        return hp.uniformint(name, domain.low, domain.high)
+        low, high = domain.low - 0.5, domain.high + 0.5  # the ends are as likely as the rest
+        if domain.log:
+            return hp.qloguniform(name, math.log(low), math.log(high), 1)
+        return hp.quniform(name, low, high, 1)
     return hp.choice(name, domain.options)
 
 
 def main(folder: Path, work: Work = USUAL) -> None:
     """Search with TPE where ``algo`` is optuna, and leave what was trained in FOLDER/work.json."""
-    loaded = load(work.data)
+    loaded = work.load()
+    space = work.space(loaded)
 
     def objective(flat: dict[str, Any]) -> float:
-        training = train(folder, active(work.space, flat), loaded, work)
+        training = train(folder, active(space, flat), loaded, work)
         return -max(float(metrics["val_accuracy"]) for metrics in training)
 
     hyperopt.fmin(
         objective,
-        {name: drawn(name, domain) for name, domain in work.space.domains.items()},
+        {name: drawn(name, domain) for name, domain in to_draw(space).items()},
         algo=hyperopt.rand.suggest if work.algo == "random" else hyperopt.tpe.suggest,
         max_evals=work.trials,
         rstate=np.random.default_rng(work.seed),

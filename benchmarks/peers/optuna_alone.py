@@ -9,7 +9,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import warnings
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -23,28 +22,28 @@ from optuna.trial import TrialState
 
 from benchmarks.peers.suggesting import sampler, suggest
 from benchmarks.peers.training import USUAL, Work, gather, train
-from trainables.data.datasets import load
 
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
-def study_in(folder: Path, work: Work) -> optuna.Study:
+def study_in(folder: Path, work: Work, rank: int) -> optuna.Study:
     return optuna.create_study(
         storage=JournalStorage(JournalFileBackend(str(folder / "journal"))),
         study_name="alone",
         load_if_exists=True,
         direction="maximize",
-        sampler=sampler(work.algo, work.seed),
+        sampler=sampler(work.algo, work.seed + rank),
         pruner=SuccessiveHalvingPruner(min_resource=1, reduction_factor=3),
     )
 
 
-def take_part(folder: Path, work: Work) -> None:
+def take_part(folder: Path, work: Work, rank: int = 0) -> None:
     """One process's part."""
-    loaded = load(work.data)
+    loaded = work.load()
+    space = work.space(loaded)
 
     def objective(trial: optuna.Trial) -> float:
-        config, best = suggest(trial, work.space), 0.0
+        config, best = suggest(trial, space), 0.0
         training = train(folder, config, loaded, work)
         for epoch, metrics in enumerate(training, 1):
             best = max(best, float(metrics["val_accuracy"]))
@@ -53,7 +52,7 @@ def take_part(folder: Path, work: Work) -> None:
                 raise optuna.TrialPruned
         return best
 
-    study_in(folder, work).optimize(
+    study_in(folder, work, rank).optimize(
         objective, callbacks=[MaxTrialsCallback(work.trials, states=ENDED)]
     )
 
@@ -68,7 +67,7 @@ def main(
     warnings.simplefilter("ignore")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     if rank is not None:
-        take_part(folder, replace(work, seed=work.seed + rank))
+        take_part(folder, work, rank)
         return
     again = [sys.executable, "-m", "benchmarks.peers.optuna_alone", *sys.argv[1:]]
     others = [subprocess.Popen([*again, "--rank", str(rank)]) for rank in range(1, work.slots)]

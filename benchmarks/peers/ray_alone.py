@@ -22,7 +22,6 @@ from ray.tune.search.optuna import OptunaSearch
 from benchmarks.peers.suggesting import sampler, suggest
 from benchmarks.peers.training import USUAL, Work, gather, train
 from search_spaces import SearchSpace
-from trainables.data.datasets import load
 
 
 def defined_by_run(trial: optuna.Trial, space: SearchSpace) -> None:
@@ -39,10 +38,11 @@ def main(folder: Path, work: Work = USUAL, *, reuse_actors: bool = False) -> Non
             tune.report(metrics)
 
     ray.init("local", num_cpus=work.slots, include_dashboard=False, log_to_driver=False)
-    space = partial(defined_by_run, space=work.space)
+    loaded = work.load()
+    space = partial(defined_by_run, space=work.space(loaded))
     searcher = OptunaSearch(space, "val_accuracy", "max", sampler=sampler(work.algo, work.seed))
     tune.Tuner(
-        tune.with_parameters(objective, data=load(work.data)),
+        tune.with_parameters(objective, data=loaded),
         tune_config=tune.TuneConfig(
             metric="val_accuracy",
             mode="max",

@@ -20,6 +20,8 @@ def suggest(trial: optuna.Trial, space: SearchSpace) -> Config:
     """A config, parameter by parameter."""
 
     def choose(name: str, domain: Domain) -> Value:
+        if domain.single:
+            return domain.at(0.0)
         if isinstance(domain, Float):
             return trial.suggest_float(name, domain.low, domain.high, log=domain.log)
         if isinstance(domain, Int):

@@ -16,7 +16,7 @@ from typing import Any
 from cyclopts import run
 
 from benchmarks.harness import HERE
-from benchmarks.peers.training import USUAL, Work, gather
+from benchmarks.peers.training import USUAL, Work, gather, to_draw
 from search_spaces import Float, Int
 from search_spaces.domains import Domain
 
@@ -45,7 +45,7 @@ def main(folder: Path, work: Work = USUAL) -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join(path)  # for the trials, which are scripts
     os.environ["SYNETUNE_FOLDER"] = str(folder / "syne-tune")
     scheduler = (ASHA if work.algo == "random" else BOHB)(
-        {name: drawn(domain) for name, domain in work.space.domains.items()},
+        {name: drawn(domain) for name, domain in to_draw(work.space(work.load())).items()},
         metric="val_accuracy",
         time_attr="epoch",
         max_t=work.epochs,

@@ -10,14 +10,14 @@ from pathlib import Path
 from syne_tune import Reporter
 
 from benchmarks.peers.training import Work, active, train
-from trainables.data.datasets import load
 
 
 def main(config_file: Path) -> None:
     given, report = json.loads(os.environ["RANGEFINDER_PEER_WORK"]), Reporter()
     folder, work = Path(given.pop("folder")), Work(**given)
-    config = active(work.space, json.loads(config_file.read_text()))
-    training = train(folder, config, load(work.data), work)
+    data = work.load()
+    config = active(work.space(data), json.loads(config_file.read_text()))
+    training = train(folder, config, data, work)
     for epoch, metrics in enumerate(training, 1):
         report(epoch=epoch, val_accuracy=float(metrics["val_accuracy"]))
 

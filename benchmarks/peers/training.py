@@ -18,7 +18,7 @@ from cyclopts import Parameter
 from benchmarks.harness import Trained, write_work
 from search_spaces import SPACES, Choice, Config, SearchSpace, Value
 from search_spaces.domains import Domain
-from trainables.data.datasets import TrialData
+from trainables.data.datasets import TrialData, load
 from trainables.networks import NETWORKS
 
 NOTES = "trials"
@@ -37,9 +37,14 @@ class Work:
     seed: int = 0
     slots: int = 2  # trials at once
 
-    @property
-    def space(self) -> SearchSpace:
-        return SPACES[self.model]
+    def load(self) -> TrialData:
+        return load(self.data, seed=self.seed)
+
+    def space(self, data: TrialData) -> SearchSpace:
+        """What this pipeline searches: without what ``data`` have nothing to choose for. Its own
+        function for that would take a peer's time to import."""
+        whole, fixed = SPACES[self.model], NETWORKS[self.model].without_use(data)
+        return whole.replace({name: Choice((value,)) for name, value in fixed.items()})
 
 
 USUAL = Work()
@@ -64,10 +69,17 @@ def train(folder: Path, config: Config, data: TrialData, work: Work) -> Iterator
                 return
 
 
+def to_draw(space: SearchSpace) -> dict[str, Domain]:
+    """What a peer without conditions in its spaces draws: every parameter with several values."""
+    return {name: domain for name, domain in space.domains.items() if not domain.single}
+
+
 def active(space: SearchSpace, drawn: Mapping[str, Any]) -> Config:
-    """The config of a peer without conditions in its spaces, which draws every parameter."""
+    """The config of such a peer."""
 
     def value(name: str, domain: Domain) -> Value:
+        if domain.single:
+            return domain.at(0.0)
         chosen: Value = drawn[name]
         return chosen if isinstance(domain, Choice) else domain.clip(float(chosen))
 

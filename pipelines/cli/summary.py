@@ -32,7 +32,7 @@ from trainables.data.reading import Reading
 from trainables.training.metrics import ACCURACY, FOR_LARGE_CLASSES, METRICS
 
 MOST_OF_FRONT = 10  # trials in a terminal
-FEW_SAMPLES = 100  # of validation, below which five folds found better configs on a real table
+FEW_SAMPLES = 100  # of validation, below which luck decides more than the config does
 _LARGE = 0.7  # of a class, from which accuracy says little
 _KEPT = "every finished trial is kept, and what the rest had reached"
 MOST_CLASSES = 100  # that whole numbers are likely to be
