@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -11,12 +11,34 @@ Value: TypeAlias = bool | int | float | str
 Config: TypeAlias = dict[str, Value]
 
 
+def _options(given: Iterable[Value], what: str) -> tuple[Value, ...]:
+    """Raises ``ValueError`` for what are no options."""
+    if isinstance(given, str):  # a forgotten comma: its letters would be the options
+        raise ValueError(f"options must be a list, not {given!r}: write ({given!r},)")
+    options = tuple(given)
+    if not options:
+        raise ValueError(f"a {what} needs at least one option")
+    for option in options:
+        if type(option) not in (bool, int, float, str):
+            raise ValueError(f"an option must be a bool, int, float or str, not {option!r}")
+    if len(set(options)) < len(options):  # 1 and True are equal too
+        raise ValueError(f"a {what} must not repeat an option: {options}")
+    return options
+
+
 @dataclass(frozen=True)
 class AtLeast:
-    """Active where ``parent`` is ``bound`` or more."""
+    """Active where ``parent`` is ``bound`` or more. Raises ``ValueError`` for a bound that is no
+    whole number."""
 
     parent: str
     bound: int
+
+    def __post_init__(self) -> None:
+        if type(self.bound) is not int:
+            raise ValueError(
+                f"the bound of {self.parent} must be a whole number, not {self.bound!r}"
+            )
 
     def holds(self, value: Value) -> bool:
         return not isinstance(value, str) and value >= self.bound
@@ -27,10 +49,13 @@ class AtLeast:
 
 @dataclass(frozen=True)
 class OneOf:
-    """Active where ``parent`` takes one of ``options``."""
+    """Active where ``parent`` takes one of ``options``. Raises ``ValueError`` as a choice does."""
 
     parent: str
     options: tuple[Value, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "options", _options(self.options, "condition"))
 
     def holds(self, value: Value) -> bool:
         return value in self.options
@@ -163,19 +188,17 @@ class Int:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of ``options``, in no order. Put first what is to be tried when only one may be."""
+    """One of ``options``, in no order. Put first what is to be tried when only one may be.
+
+    Raises ``ValueError`` where there are none, where one is given twice, and for one that is no
+    bool, number or str.
+    """
 
     options: tuple[Value, ...]
     when: Condition | None = None
 
     def __post_init__(self) -> None:
-        if not self.options:
-            raise ValueError("a choice needs at least one option")
-        for option in self.options:
-            if type(option) not in (bool, int, float, str):
-                raise ValueError(f"an option must be a bool, int, float or str, not {option!r}")
-        if len(set(self.options)) < len(self.options):  # 1 and True are equal too
-            raise ValueError(f"a choice must not repeat an option: {self.options}")
+        object.__setattr__(self, "options", _options(self.options, "choice"))
 
     @property
     def single(self) -> bool:
@@ -241,7 +264,7 @@ def domain_from_dict(content: Mapping[str, Any]) -> Domain:
     and ``KeyError`` where something is missing."""
     when = _condition(content["when"]) if "when" in content else None
     if content["kind"] == "choice":
-        return Choice(tuple(content["options"]), when)
+        return Choice(content["options"], when)
     kinds: dict[str, type[Float | Int]] = {"float": Float, "int": Int}
     if content["kind"] not in kinds:
         raise ValueError(f"'{content['kind']}' is no kind of domain: float, int or choice")
@@ -260,7 +283,5 @@ def _is_number(value: object) -> bool:
 
 def _condition(content: Mapping[str, Any]) -> Condition:
     if "at_least" in content:
-        if not _is_number(content["at_least"]):
-            raise ValueError(f"no bound: {content['at_least']!r}")
         return AtLeast(content["parent"], content["at_least"])
-    return OneOf(content["parent"], tuple(content["one_of"]))
+    return OneOf(content["parent"], content["one_of"])

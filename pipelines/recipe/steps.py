@@ -108,8 +108,7 @@ def _check_searched(network: Network, space: SearchSpace, config: Mapping[str, o
 
 def _batch_size(space: SearchSpace, test: BatchSizeTest, n_samples: int) -> int:
     size = batch_size_up_to(space, min(test.knee, n_samples // LEAST_STEPS))
-    ran_out_of_samples = 2 * test.largest > n_samples
-    if size > test.largest and not ran_out_of_samples:
+    if size > test.largest and not test.ran_out_of(n_samples):
         raise ValueError(
             f"batch size test: {test.largest} is the largest batch that fits ({test.stopped}), "
             f"and the search space has none below {size}"

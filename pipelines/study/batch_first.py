@@ -26,7 +26,8 @@ def bound_batch_size(
     device: torch.device,
 ) -> tuple[SearchSpace, BatchSizeTest, str]:
     """``space`` without the batch sizes above the largest that fits into ``memory`` (bytes; on a
-    GPU its own, where None) and the training set; the test, and a line about it.
+    GPU its own, where None); the test, and a line about it. Where the training set has
+    too few samples for a batch that does not fit, all are kept.
 
     It is made with the config ``first``, else the first that the space tries or draws. Raises
     ``ValueError`` for a space without a choice of batch sizes, and where none of them fits.
@@ -36,14 +37,14 @@ def bound_batch_size(
         raise ValueError("`batch_size_test` bounds the choice of batch_size: the space has none")
     config = first or next(iter(space.try_first), None) or space.sample(np.random.default_rng(seed))
     test = run_batch_size_test(network, config, data, memory=memory, seed=seed, device=device)
+    gain = f"({test.stopped}); throughput gains little above {test.knee}"
+    if test.ran_out_of(len(data.x_train)):
+        return space, test, f"batch     all fit {gain}"
     options = tuple(size for size in domain.options if float(size) <= test.largest)
     if not options:
         raise ValueError(
             f"`batch_size_test`: {test.largest} is the largest batch that fits, and the space has "
             f"{', '.join(map(str, domain.options))}"
         )
-    line = (
-        f"batch     at most {test.largest} ({test.stopped}); "
-        f"throughput gains little above {test.knee}"
-    )
+    line = f"batch     at most {test.largest} {gain}"
     return space.replace({_NAME: replace(domain, options=options)}), test, line

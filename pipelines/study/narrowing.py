@@ -13,7 +13,7 @@ from pipelines.study.settings import Scalar
 from pipelines.tuner.samplers import PATIENCE
 from search_spaces import Choice, Config, Float, Int, SearchSpace
 from search_spaces.domains import Domain
-from search_spaces.limits import LIMITS
+from search_spaces.limits import LIMITS, ORDERED
 from search_spaces.space import name_of
 from trainables.data.datasets import TrialData
 from trainables.networks import Network
@@ -130,6 +130,18 @@ def check_sizes(
         f"`max_parameters` {most:g}: the smallest of {PATIENCE:,} networks drawn at random has "
         f"{smallest:,} parameters"
     )
+
+
+def check_order(space: SearchSpace) -> None:
+    """Raises ``ValueError`` where a parameter may come above one that it must not be above: some
+    trials would raise in mid-search."""
+    for lower, upper in ORDERED:
+        low, high = space.domains.get(lower), space.domains.get(upper)
+        if isinstance(low, Float | Int) and isinstance(high, Float | Int) and low.high > high.low:
+            raise ValueError(
+                f"{lower} must not be above {upper}: the space has {lower} up to {low.high:g} and "
+                f"{upper} from {high.low:g}"
+            )
 
 
 def _find(space: SearchSpace, name: str, where: str) -> Domain:

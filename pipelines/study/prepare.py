@@ -9,7 +9,13 @@ import numpy as np
 
 from pipelines.record.trials import FinishedTrial
 from pipelines.study.folders import check_no_run_in, new_run_folder, resolve_storage
-from pipelines.study.narrowing import bound_parameters, check_sizes, for_data, narrow
+from pipelines.study.narrowing import (
+    bound_parameters,
+    check_order,
+    check_sizes,
+    for_data,
+    narrow,
+)
 from pipelines.study.objectives import (
     check_names,
     check_objectives,
@@ -250,7 +256,9 @@ def _resolve_metric(problem: ProblemSettings, data: TrialData) -> str:
 
 
 def _check_space(network: Network, space: SearchSpace) -> None:
-    """A parameter that the network does not take, or a value out of its range, shows in samples."""
+    """Ranges that cross are refused as such; a parameter that the network does not take, or a value
+    out of its range, shows in samples."""
+    check_order(space)
     rng = np.random.default_rng(0)
     for config in (space.sample(rng) for _ in range(_SAMPLES)):
         try:

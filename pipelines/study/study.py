@@ -23,8 +23,8 @@ from trainables.data.datasets import TrialData
 from trainables.networks import Network
 from trainables.smith.lr_range_rule import Bounds
 from trainables.training.cross_validation import CrossValidated
-from trainables.training.metrics import METRICS, Metric
-from trainables.training.objective import objective_of
+from trainables.training.metrics import Metric
+from trainables.training.objective import metric_of, objective_of
 
 if TYPE_CHECKING:
     from trainables.smith.lr_range_test import RangeTest
@@ -86,8 +86,8 @@ class Study:
 
     @property
     def metric(self) -> Metric:
-        """Its worst score is in the units of the target."""
-        return METRICS[self.metric_name].in_units_of(self.data.target_std)
+        """Its worst score is that on these data, in the units of the target."""
+        return metric_of(self.metric_name, self.folds)
 
     @property
     def goals(self) -> Goals:

@@ -22,7 +22,7 @@ from pipelines.tuner.samplers import (
     random_configs,
     sobol_configs,
 )
-from search_spaces import Config
+from search_spaces import Choice, Config
 from search_spaces.space import name_of
 
 
@@ -44,7 +44,10 @@ def grid(problem: Problem) -> Sampler:
     forbid = problem.space.forbid
     if forbid is not None and all(map(forbid, problem.space.grid(problem.grid_levels))):
         raise ValueError(f"the space allows no config of the grid: {name_of(forbid)}")
-    return SequenceSampler(problem.space.grid(problem.grid_levels), problem.history)
+    allowed = (
+        c for c in problem.space.grid(problem.grid_levels) if forbid is None or not forbid(c)
+    )
+    return SequenceSampler(allowed, problem.history)
 
 
 def grid_size(problem: Problem) -> int:
@@ -106,32 +109,43 @@ def gp(problem: Problem) -> Sampler:
 
 def cmaes(problem: Problem) -> Sampler:
     """Covariance matrix adaptation (Hansen 2016) over the numbers that are always active; TPE for
-    the other parameters."""
+    the other parameters. With the trials of another search it begins around the best tenth of them
+    (Nomura et al. 2021)."""
     from optuna.samplers import CmaEsSampler
+    from optuna.trial import TrialState
 
     from pipelines.tuner.fast_tpe import FastTPESampler
     from pipelines.tuner.optuna_sampler import OptunaSampler
+    from pipelines.tuner.warm_cma import WarmCmaEsSampler
 
-    seed = problem.sampler_seed
-    sampler = CmaEsSampler(
-        seed=seed, independent_sampler=FastTPESampler(seed), warn_independent_sampling=False
-    )
-    return OptunaSampler(
-        problem.space, Goals((problem.goals.first,)), sampler, problem.history, knows_pruned=False
-    )
+    seed, space = problem.sampler_seed, problem.space
+    tpe = FastTPESampler(seed)
+    blank = CmaEsSampler(seed=seed, independent_sampler=tpe, warn_independent_sampling=False)
+    goals = Goals((problem.goals.first,))
+    sampler = OptunaSampler(space, goals, blank, problem.history, knows_pruned=False)
+    if before := sampler.study.get_trials(False, [TrialState.COMPLETE]):
+        numbers = [
+            name
+            for name, domain in space.domains.items()
+            if domain.when is None and not domain.single and not isinstance(domain, Choice)
+        ]
+        sampler.study.sampler = WarmCmaEsSampler(before, numbers, independent=tpe, seed=seed)
+    return sampler
 
 
 def genetic(problem: Problem) -> Sampler:
     """NSGA-II (Deb et al. 2002): crossover and mutation of the best, and of the first fronts where
-    there are several objectives. With fewer than four generations in the budget the generations are
-    made smaller."""
-    from optuna.samplers import NSGAIISampler
-
+    there are several objectives; a parameter that is not always active comes from one parent. With
+    fewer than four generations in the budget the generations are made smaller. The trials of
+    another search are its first generation, or the beginning of it."""
+    from pipelines.tuner.genetic_sampler import GeneticSampler
     from pipelines.tuner.optuna_sampler import OptunaSampler
 
     population = min(50, max(4, problem.max_trials // 4))
-    sampler = NSGAIISampler(population_size=population, seed=problem.sampler_seed)
-    return OptunaSampler(problem.space, problem.goals, sampler, problem.history, knows_pruned=False)
+    nsga = GeneticSampler(population_size=population, seed=problem.sampler_seed)
+    sampler = OptunaSampler(problem.space, problem.goals, nsga, problem.history, knows_pruned=False)
+    nsga.begin_with(sampler.study)
+    return sampler
 
 
 def hyperopt(problem: Problem) -> Sampler:
@@ -168,7 +182,7 @@ ALGORITHMS: dict[str, Algorithm] = {
     "sobol": Algorithm(sobol, learns=False, asked_again=sys.maxsize),
     "optuna": Algorithm(optuna, several=True),
     "gp": Algorithm(gp, several=True, asked_again=100),  # seconds each, where there are many
-    # The libraries keep the state of these two in no trial: primed they would begin anew.
+    # The state of these two is more than their trials: primed they begin around the best.
     "cmaes": Algorithm(cmaes, asked_again=10_000),
     "genetic": Algorithm(genetic, several=True, asked_again=10_000),
     "hyperopt": Algorithm(hyperopt),
@@ -176,15 +190,23 @@ ALGORITHMS: dict[str, Algorithm] = {
 
 
 def make_sampler(
-    name: str, problem: Problem, worst: float, pending: Sequence[tuple[str, Config]] = ()
+    name: str,
+    problem: Problem,
+    worst: float,
+    pending: Sequence[tuple[str, Config]] = (),
+    asked: Sequence[Config] = (),
 ) -> Sampler:
     """The algorithm ``name``, which first tries the configs it is told to, and no forbidden one.
 
-    ``worst`` is the metric's worst score. A config that the history has is not tried again.
-    ``pending`` are trials of a search that goes on, which have not ended: names and configs.
+    ``worst`` is the metric's worst score. A config that the history has is not tried again. Of a
+    search that goes on ``asked`` are all configs that it has asked for, and ``pending`` the trials
+    that have not ended: names and configs.
     """
     algorithm = ALGORITHMS[name]
-    first = [*problem.start_with, *(() if algorithm.size else problem.space.try_first)]
+    first: list[Config] = []
+    for config in (*problem.start_with, *(() if algorithm.size else problem.space.try_first)):
+        if config not in first:
+            first.append(config)
     if not algorithm.several:
         learned = (as_diverged(t, worst) if t.infeasible else t for t in problem.history)
         problem = replace(problem, history=tuple(learned))
@@ -193,7 +215,7 @@ def make_sampler(
         algorithm(problem),
         first=[config for config in first if config not in done],
         prior=Prior(problem.space, problem.start_with, problem.seed) if problem.prior else None,
-        asked=len(problem.history),
+        suggested=len(asked) - sum(config in asked for config in first),
         forbid=problem.space.forbid,
         worst=worst,
         knows_requirements=algorithm.several,

@@ -33,10 +33,11 @@ Numbers = NDArray[np.intp]
 class FastTPESampler(TPESampler):
     """``TPESampler(multivariate=True, group=True, constant_liar=True)`` of Optuna 5, faster.
 
-    Its suggestions are the same, from the same random numbers, up to ``max_kernels`` bad trials.
-    Beyond, the density of the bad ones is estimated from that many of them, drawn evenly by their
-    weights. What is saved: a trial is read once, when it has ended, and a mixture of truncated
-    normal distributions is evaluated as one array.
+    Its suggestions are the same but where trials or candidates are exactly as good, from the same
+    random numbers, up to ``max_kernels`` bad trials. Beyond, the density of the bad ones is
+    estimated from that many of them, drawn evenly by their weights. What is saved: a trial is read
+    once, when it has ended, and a mixture of truncated normal distributions is evaluated as one
+    array.
     """
 
     def __init__(self, seed: int | None = None, max_kernels: int = MAX_KERNELS) -> None:

@@ -61,6 +61,11 @@ class OptunaSampler:
             if learned.state is State.COMPLETE and self._is_penalised(trial)
         }
 
+    @property
+    def study(self) -> optuna.Study:
+        """Optuna's own, in memory."""
+        return self._study
+
     def ask(self, trial_id: str, given: Config | None = None) -> Config | None:
         if given is not None:
             self._study.enqueue_trial(given)

@@ -28,7 +28,8 @@ class Prior:
         self._seed = seed
 
     def draw(self, n: int) -> Config | None:
-        """What to try as trial ``n``; None where that is left to the algorithm."""
+        """What to try as suggestion ``n``, counted from 0 without configs that come first and those
+        of another search; None where that is left to the algorithm."""
         rng = np.random.default_rng([_STREAM, self._seed, n])
         if not self._configs or rng.random() >= SHARE * 0.5 ** (n / HALF_LIFE):
             return None
@@ -38,11 +39,15 @@ class Prior:
 
 def _near(domain: Domain, centre: Value | None, rng: np.random.Generator) -> Value:
     """A draw from a normal distribution around ``centre`` that ends where the domain does; of a
-    choice most often ``centre`` itself. Any value where the config has none."""
+    choice in three of four draws ``centre`` itself, else one of the others. Any value where the
+    config has none."""
     if centre is None:
         return domain.at(rng.random())
     if isinstance(domain, Choice):
-        return centre if rng.random() >= SPREAD else domain.at(rng.random())
+        others = tuple(option for option in domain.options if option != centre)
+        if not others or rng.random() >= SPREAD:
+            return centre
+        return Choice(others).at(rng.random())
     assert not isinstance(centre, str)
     middle = domain.quantile(centre)
     while not 0.0 <= (drawn := rng.normal(middle, SPREAD)) < 1.0:

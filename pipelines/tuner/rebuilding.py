@@ -66,7 +66,8 @@ def resumed_sampler(
     waiting = [(name, config) for name, config in names if name not in told]
     ended = [entry for entry in latest(before.entries) if entry.trial_id in told]
     primed = replace(problem, history=(*problem.history, *ended))
-    return make_sampler(algo, primed, worst, pending=waiting), False
+    asked = [event.config for event in before.asked]
+    return make_sampler(algo, primed, worst, waiting, asked), False
 
 
 def _ask_again(sampler: Sampler, before: Before) -> Iterator[tuple[Config | None, Asked]]:

@@ -67,6 +67,7 @@ class SequenceSampler:
 
     def ask(self, trial_id: str, given: Config | None = None) -> Config | None:
         if given is not None:
+            self._done.append(given)
             return given
         for config in self._configs:
             if config not in self._done:
@@ -93,30 +94,31 @@ class GuidedSampler:
         *,
         first: Iterable[Config] = (),
         prior: Prior | None = None,
-        asked: int = 0,
+        suggested: int = 0,
         forbid: Callable[[Config], bool] | None = None,
         worst: float = 0.0,
         knows_requirements: bool = True,
     ) -> None:
         """One that knows no requirements learns of a trial that breaks one what it learns of one
-        that diverged. ``asked`` trials were asked for before."""
+        that diverged. ``suggested``: how many configs beside the first ones it gave before."""
         self._sampler = sampler
         self._knows_requirements = knows_requirements
         self._first = iter(first)
         self._prior = prior
-        self._asked = asked
+        self._suggested = suggested
         self._forbid = forbid
         self._worst = worst
 
     def ask(self, trial_id: str, given: Config | None = None) -> Config | None:
-        drawn = None if self._prior is None else self._prior.draw(self._asked)
+        drawn = None if self._prior is None else self._prior.draw(self._suggested)
         for _ in range(PATIENCE):
             believed = given or next(self._first, None)
-            if believed is None:
+            own = believed is None
+            if own:
                 believed, drawn = drawn, None
             config = self._sampler.ask(trial_id, believed)
             if config is None or self._forbid is None or not self._forbid(config):
-                self._asked += 1
+                self._suggested += own
                 return config
             self._sampler.tell(
                 FinishedTrial(

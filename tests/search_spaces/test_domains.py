@@ -56,6 +56,30 @@ def test_a_bad_domain_is_refused(make: Callable[[], Domain], message: str) -> No
         make()
 
 
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: OneOf("o", "sgd"), r"options must be a list, not 'sgd': write \('sgd',\)"),  # type: ignore[arg-type]
+        (lambda: OneOf("o", ()), "a condition needs at least one option"),
+        (lambda: OneOf("o", (["a"],)), r"an option must be a bool, int, float or str, not \['a'\]"),  # type: ignore[arg-type]
+        (lambda: OneOf("o", (1, True)), "a condition must not repeat an option"),
+        (lambda: Choice("sgd"), r"options must be a list, not 'sgd': write \('sgd',\)"),  # type: ignore[arg-type]
+        (lambda: AtLeast("flag", True), "the bound of flag must be a whole number, not True"),
+        (lambda: AtLeast("n", 1.5), "the bound of n must be a whole number, not 1.5"),  # type: ignore[arg-type]
+        (lambda: AtLeast("n", "2"), "the bound of n must be a whole number, not '2'"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_bad_condition_is_refused(make: Callable[[], object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_options_may_be_given_as_a_list() -> None:
+    assert Choice(["a", "b"]) == Choice(("a", "b"))  # type: ignore[arg-type]
+    assert OneOf("o", ["a", "b"]) == OneOf("o", ("a", "b"))  # type: ignore[arg-type]
+    assert hash(OneOf("o", ["a"])) == hash(OneOf("o", ("a",)))  # type: ignore[arg-type]
+
+
 def test_levels_are_equally_spaced() -> None:
     assert Float(0.0, 1.0).levels(3) == pytest.approx([0.0, 0.5, 1.0])
     assert Float(1e-4, 1.0, log=True).levels(5) == pytest.approx([1e-4, 1e-3, 1e-2, 0.1, 1.0])

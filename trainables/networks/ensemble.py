@@ -31,15 +31,19 @@ class Ensemble(nn.Module):
 
 
 def mean_prediction(outputs: Sequence[Tensor], task: str, weights: Sequence[float] = ()) -> Tensor:
-    """Of a regression the mean; of a classification the logarithm of the mean probabilities, which
-    stands in the place of logits. Shapes (n, n_outputs), of ``outputs`` and of what is returned.
-    ``weights``: one for each of ``outputs``, above 0; by default they are equal."""
+    """Of a regression the mean; of a classification the logarithm of the mean probabilities less
+    that of the largest, which stands in the place of logits: found in float64, it keeps the odds of
+    networks that are certain in float32 too. Shapes (n, n_outputs), of ``outputs`` and of what is
+    returned. ``weights``: one for each of ``outputs``, above 0; by default they are equal."""
     weights = weights or [1.0] * len(outputs)
     shares = [weight / sum(weights) for weight in weights]
     if task == "regression":
         return torch.stack([s * out for s, out in zip(shares, outputs, strict=True)]).sum(0)
-    logs = [out.log_softmax(1) + math.log(s) for s, out in zip(shares, outputs, strict=True)]
-    return torch.logsumexp(torch.stack(logs), 0)
+    logs = [
+        out.double().log_softmax(1) + math.log(s) for s, out in zip(shares, outputs, strict=True)
+    ]
+    mean = torch.logsumexp(torch.stack(logs), 0)
+    return (mean - mean.amax(1, keepdim=True)).to(outputs[0].dtype)
 
 
 def select(

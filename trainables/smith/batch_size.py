@@ -60,6 +60,10 @@ class BatchSizeTest:
     largest: int
     stopped: str  # why no larger batch was tried, or fits
 
+    def ran_out_of(self, n_samples: int) -> bool:
+        """Whether it ended because there were only so many: no batch was too large."""
+        return 2 * self.largest > n_samples
+
     def as_dict(self) -> dict[str, Any]:
         """Every field by name, for JSON."""
         return asdict(self)

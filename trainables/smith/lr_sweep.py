@@ -98,7 +98,7 @@ class _Sweep:
         self._model = model
         self._momentum = config.momentum
         self._optimizer = make_optimizer(model, config)
-        self._objective = objective_of(data)
+        self._objective = objective_of(data, config.label_smoothing)
         self._x_train = to_tensor(data.x_train, device)
         self._y_train = to_tensor(data.y_train, device)
         self._x_val = to_tensor(data.x_val[:VALIDATION_SAMPLES], device)
@@ -147,12 +147,12 @@ class _Sweep:
         """Loss and quality of the batch; the step after them only where the loss is finite."""
         self._model.train()
         output = self._model(self._x_train[batch])
-        loss = self._objective.loss(output, self._y_train[batch])
-        value = loss.item()
-        quality = self._objective.quality(output.detach(), self._y_train[batch])
+        targets = self._y_train[batch]
+        value = self._objective.loss(output.detach(), targets).item()
+        quality = self._objective.quality(output.detach(), targets)
         if math.isfinite(value):
             zero_grad(self._optimizer)
-            loss.backward()
+            self._objective.train_loss(output, targets).backward()
             set_rates(self._optimizer, lr, self._momentum)
             step(self._optimizer)
         return value, quality

@@ -15,8 +15,7 @@ from trainables.training.batches import batch_bounds, to_tensor
 from trainables.training.config import TrainingConfig
 from trainables.training.guard import DivergenceGuard
 from trainables.training.inputs import inputs_on
-from trainables.training.metrics import DIVERGED_LOSS
-from trainables.training.objective import BY_CHANCE, Scores, objective_of, worst_by_chance
+from trainables.training.objective import Scores, objective_of, worst_by_chance
 from trainables.training.optimizers import make_optimizer, set_rates, step
 from trainables.training.passes import make_passes
 from trainables.training.schedules import make_schedule
@@ -127,8 +126,6 @@ class Training(Iterator[EpochMetrics]):
         self._step = 0
         worst = worst_by_chance(data, data.y_train, config.batch_size)
         self._guard = DivergenceGuard(partial(self._objective.limit, by_chance=worst), device)
-        worst = worst_by_chance(data, data.y_val, len(data.y_val))
-        self._val_limit = max(DIVERGED_LOSS, BY_CHANCE * worst)
         self._rates = (0.0, 0.0)  # of the latest step
         self._diverged = False
 
@@ -227,4 +224,4 @@ class Training(Iterator[EpochMetrics]):
         scores = self._objective.judge(outputs, self._y_val)
         # Not the limit of the training loss: early running means of batch normalisation can make
         # one validation bad in a training that recovers.
-        return scores if scores.loss < self._val_limit else None
+        return scores if scores.loss < self._objective.worst_loss else None

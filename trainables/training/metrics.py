@@ -24,7 +24,7 @@ Mode = Literal["min", "max"]
 Task = Literal["classification", "regression"]
 
 # Finite, so that every search algorithm can learn from it, and worse than any loss that the
-# divergence guard lets through.
+# divergence guard lets through; for a target with heavy tails see worst_loss().
 DIVERGED_LOSS = 1e3
 
 
@@ -46,9 +46,12 @@ class Metric:
         """Whether ``a`` is strictly better than ``b``. False where ``a`` is NaN."""
         return a < b if self.mode == "min" else a > b
 
-    def in_units_of(self, target_std: float) -> Metric:
-        """The metric of data whose target has this standard deviation."""
-        return replace(self, worst=self.worst * target_std) if self.in_target_units else self
+    def of_data(self, worst_loss: float, target_std: float) -> Metric:
+        """The metric of data on which a training has diverged at this loss, and whose target has
+        this standard deviation."""
+        if self.in_target_units:
+            return replace(self, worst=math.sqrt(worst_loss) * target_std)
+        return replace(self, worst=worst_loss) if self.measure is None else self
 
 
 def accuracy(predictions: Predictions) -> Tensor:
@@ -72,24 +75,19 @@ def f1(predictions: Predictions) -> Tensor:
 def auc(predictions: Predictions) -> Tensor:
     """The area under the ROC curve: the probability that a sample of a class has a higher
     probability of it than one of another class; the same probability counts half."""
-    ranking, of_class = predictions.ranking, predictions.per_class
-    ranks = (ranking.hits * (ranking.below + ranking.up_to + 1)).sum(1) / 2
+    (hits, below, hits_below), of_class = predictions.ranking, predictions.per_class
     pairs = of_class * (len(predictions.targets) - of_class)
-    areas = (ranks - of_class * (of_class + 1) / 2) / pairs.clamp(min=1)
-    return predictions.mean_over_classes(areas)
+    # Pairs in order less those out of it: what is left of all counts half.
+    balance = (hits * below - hits_below).sum(1)
+    return predictions.mean_over_classes((1 + balance / pairs.clamp(min=1)) / 2)
 
 
 def average_precision(predictions: Predictions) -> Tensor:
     """The mean, over the samples of a class, of the precision among those with at least their
     probability."""
-    ranking, of_class = predictions.ranking, predictions.per_class
-    n = len(predictions.targets)
-    hits_up_to = ranking.hits.cumsum(1)
-    # Of those with the same probability the first has no hit of theirs before it. NaN is nowhere.
-    first = ranking.below.long().clamp(max=n - 1)
-    before = (hits_up_to - ranking.hits).gather(1, first)
-    precisions = (of_class[:, None] - before) / (n - ranking.below)
-    return predictions.mean_over_classes((ranking.hits * precisions).sum(1) / of_class)
+    (hits, below, hits_below), of_class = predictions.ranking, predictions.per_class
+    precisions = (of_class[:, None] - hits_below) / (len(predictions.targets) - below)
+    return predictions.mean_over_classes((hits * precisions).sum(1) / of_class)
 
 
 def r2(predictions: Predictions) -> Tensor:

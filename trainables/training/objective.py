@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from trainables.training.metrics import DIVERGED_LOSS, Metric, metrics_of
+from trainables.training.metrics import DIVERGED_LOSS, METRICS, Metric, metrics_of
 from trainables.training.predictions import Predictions
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class Objective:
     train_loss: Callable[[Tensor, Tensor], Tensor]  # what the optimiser gets: smoothed, or the same
     chance_loss: float  # of a model that knows the targets' distribution and nothing else
     measures: Mapping[str, Metric]  # by name: accuracy, r2; the loss is none of them
+    worst_loss: float = DIVERGED_LOSS  # see worst_loss()
     target_std: float = 1.0  # of a regression, in the target's own units
 
     @property
@@ -50,14 +51,14 @@ class Objective:
 
     @property
     def worst(self) -> Scores:
-        return Scores(
-            DIVERGED_LOSS,
-            {name: m.in_units_of(self.target_std).worst for name, m in self.measures.items()},
-        )
+        of_data = (self.worst_loss, self.target_std)
+        values = {name: m.of_data(*of_data).worst for name, m in self.measures.items()}
+        return Scores(self.worst_loss, values)
 
     @property
     def worst_at_a_glance(self) -> Scores:
-        return Scores(DIVERGED_LOSS, {self.quality_name: self.worst.values[self.quality_name]})
+        loss, values = self.worst
+        return Scores(loss, {self.quality_name: values[self.quality_name]})
 
     def quality(self, outputs: Tensor, targets: Tensor) -> float:
         """The measure that a user looks at first."""
@@ -101,6 +102,20 @@ def worst_by_chance(data: TrialData, targets: np.ndarray, n: int) -> float:
     return float(np.partition(squares, -n)[-n:].mean())
 
 
+def worst_loss(data: TrialData) -> float:
+    """The validation loss at which a training on ``data`` has diverged, and which it then scores:
+    one that is sound scores less."""
+    if data.task == "classification":
+        return DIVERGED_LOSS
+    return max(DIVERGED_LOSS, BY_CHANCE * worst_by_chance(data, data.y_val, len(data.y_val)))
+
+
+def metric_of(name: str, folds: Sequence[TrialData]) -> Metric:
+    """``name`` in METRICS, with the worst score on these data: of several folds of the worst one,
+    in the units of the target."""
+    return METRICS[name].of_data(max(map(worst_loss, folds)), folds[0].target_std)
+
+
 def objective_of(data: TrialData, label_smoothing: float = 0.0) -> Objective:
     """Cross entropy, with the data's class weights, for a classification, mean squared error for a
     regression; and what METRICS has for it. ``label_smoothing`` is that of Szegedy et al. 2016
@@ -113,7 +128,7 @@ def objective_of(data: TrialData, label_smoothing: float = 0.0) -> Objective:
     }
     if data.task == "regression":
         error = _mean_squared_error
-        return Objective(error, error, 1.0, measures, data.target_std)
+        return Objective(error, error, 1.0, measures, worst_loss(data), data.target_std)
     shares = data.class_shares
     chance_loss = -float((shares * np.log(shares)).sum())
     loss = _CrossEntropy(data.class_weights)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from pipelines.record.trials import FinishedTrial, State
 from pipelines.study.narrowing import bound_parameters, for_data, narrow
+from pipelines.study.prepare import resolve
 from pipelines.study.spec import SpaceSettings
 from pipelines.tuner.algorithms import ALGORITHMS, make_sampler
 from pipelines.tuner.samplers import Problem
 from search_spaces import SPACES, Choice, Config, Float, Int, SearchSpace
+from tests.pipelines.running import spec_of
 from trainables.data.datasets import load
 from trainables.networks import NETWORKS
 
@@ -151,6 +155,27 @@ def test_every_algorithm_takes_a_zero_that_is_fixed(algo: str) -> None:
         assert config is not None
         assert config["weight_decay"] == 0.0
         sampler.tell(FinishedTrial(str(n), config, State.COMPLETE, value=float(config["lr"])))
+
+
+@pytest.mark.parametrize("model", SPACES)
+@pytest.mark.parametrize(
+    ("space", "found"),
+    [
+        ({"range": {"max_momentum": (0.85, 0.99)}}, "up to 0.9 and max_momentum from 0.85"),
+        ({"fix": {"base_momentum": 0.95}}, "up to 0.95 and max_momentum from 0.9"),
+        ({"range": {"base_momentum": (0.8, 0.95)}}, "up to 0.95 and max_momentum from 0.9"),
+    ],
+)
+def test_ranges_that_cross_are_refused(model: str, space: dict[str, Any], found: str) -> None:
+    message = f"base_momentum must not be above max_momentum: the space has base_momentum {found}"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        resolve(spec_of(model=model, **space))
+
+
+def test_ranges_that_meet_or_are_moved_together_are_not_refused() -> None:
+    resolve(spec_of(range={"max_momentum": (0.9, 0.95)}))
+    resolve(spec_of(fix={"base_momentum": 0.92}, range={"max_momentum": (0.92, 0.99)}))
+    resolve(spec_of(fix={"policy": "constant"}))
 
 
 def test_a_choice_stays_a_choice() -> None:

@@ -80,19 +80,45 @@ def test_what_was_not_trained_is_told_only_where_it_would_not_be_now(tmp_path: P
 
 @pytest.mark.parametrize("algo", ALGORITHMS)
 def test_a_forbidden_config_is_never_let_out(algo: str) -> None:
-    from dataclasses import replace
-
     half = replace(SPACE, forbid=lambda config: float(config["x"]) > 0.5)
     configs = asked(algo, Problem(half, "max", max_trials=100, grid_levels={"x": 11}), 12)
     assert all(float(config["x"]) <= 0.5 for config in configs)
 
 
 def test_a_space_that_forbids_everything_is_an_error_and_not_a_hang() -> None:
-    from dataclasses import replace
-
     nothing = replace(SPACE, forbid=lambda config: True)
     with pytest.raises(ValueError, match="in a row are forbidden"):
         make_sampler("random", Problem(nothing, "max"), worst=0.0).ask("0")
+
+
+def test_a_grid_goes_past_what_is_forbidden_however_much_that_is() -> None:
+    wide = SearchSpace({"x": Int(1, 3000)}, forbid=lambda config: int(config["x"]) <= 2500)
+    problem = Problem(wide, "max", max_trials=3000, grid_levels={"x": 3000})
+    sampler = make_sampler("grid", problem, worst=0.0)
+    found = [sampler.ask(str(n)) for n in range(501)]
+    assert found == [*({"x": x} for x in range(2501, 3001)), None]
+
+
+@pytest.mark.parametrize("algo", LEARNING)
+def test_a_config_that_is_given_and_in_the_portfolio_is_tried_once(algo: str) -> None:
+    (config,) = SPACE.try_first
+    other: Config = {"x": 0.5, "kind": "a"}
+    configs = asked(algo, Problem(SPACE, "max", start_with=(other, config, other)), 6)
+    assert configs[:2] == [other, config]
+    assert other not in configs[1:]
+    assert config not in configs[2:]
+
+
+@pytest.mark.parametrize("algo", ["grid", "random", "sobol"])
+def test_a_pending_config_is_not_given_out_again(algo: str) -> None:
+    problem = Problem(replace(SPACE, try_first=()), "max", grid_levels={"x": 5})
+    sampler = make_sampler(algo, problem, worst=0.0)
+    first = [sampler.ask(str(n)) for n in range(8)]
+    assert None not in first
+    done = tuple(finished(str(n), c) for n, c in enumerate(first[:4]) if c is not None)
+    pending = [(str(n), c) for n, c in enumerate(first[4:6], 4) if c is not None]
+    primed = make_sampler(algo, replace(problem, history=done), 0.0, pending)
+    assert [primed.ask(str(n)) for n in (6, 7)] == first[6:]
 
 
 def test_the_trials_of_another_run_that_still_fit(tmp_path: Path) -> None:

@@ -115,6 +115,20 @@ def test_batches_that_do_not_fit_are_left_out(digits: TrialData) -> None:
     assert "at most 64" in line
 
 
+def test_a_small_table_keeps_all_batches_where_memory_ends_none(digits: TrialData) -> None:
+    """A training on it has batches of all its samples then."""
+    small = replace(digits, x_train=digits.x_train[:20], y_train=digits.y_train[:20])
+    space, test, line = bound_batch_size(
+        SPACES["mlp"], MLP, small, first=None, memory=None, seed=0, device=CPU
+    )
+    assert test.largest == 16
+    assert space == SPACES["mlp"]
+    assert "all fit" in line
+    memory = test.rows[0].memory + 1
+    with pytest.raises(ValueError, match="8 is the largest batch that fits, and the space has"):
+        bound_batch_size(SPACES["mlp"], MLP, small, first=None, memory=memory, seed=0, device=CPU)
+
+
 def test_no_batch_that_fits_is_one_clear_error(digits: TrialData) -> None:
     first = LENET
     space = SPACES["mlp"].replace({"batch_size": Choice((512,))})

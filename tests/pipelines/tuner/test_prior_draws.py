@@ -7,9 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pipelines.record.events import Asked, Ended
 from pipelines.record.trials import FinishedTrial, State
 from pipelines.tuner.algorithms import ALGORITHMS, make_sampler
+from pipelines.tuner.before import Before
 from pipelines.tuner.prior import Prior
+from pipelines.tuner.rebuilding import resumed_sampler
 from pipelines.tuner.samplers import Problem, Sampler
 from search_spaces import SPACES, Choice, Config, Float, Int, SearchSpace
 
@@ -69,14 +72,67 @@ def test_every_algorithm_asks_for_them_and_goes_on_as_it_would_have(algo: str) -
     prior = Prior(SPACE, [BELIEVED], seed=3)
     trials = ask_and_tell(make_sampler(algo, problem, worst=0.0), 10)
     assert trials[0].config == BELIEVED
-    believed = {n: config for n in range(1, 10) if (config := prior.draw(n)) is not None}
+    believed = {n: config for n in range(1, 10) if (config := prior.draw(n - 1)) is not None}
     assert len(believed) >= 2
     assert {n: trials[n].config for n in believed} == believed
-    resumed = make_sampler(algo, replace(problem, history=tuple(trials[:4])), worst=0.0)
-    again = ask_and_tell(resumed, 6, first=4)
-    assert {n: again[n - 4].config for n in believed if n >= 4} == {
-        n: config for n, config in believed.items() if n >= 4
-    }
+
+
+@pytest.mark.parametrize("algo", DRAWING)
+@pytest.mark.parametrize("asked_again", [1000, 0])
+def test_a_search_that_goes_on_draws_what_it_would_have_drawn(
+    algo: str, asked_again: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it is asked for all trials again or primed with them."""
+    monkeypatch.setitem(ALGORITHMS, algo, replace(ALGORITHMS[algo], asked_again=asked_again))
+    learned = FinishedTrial("h", {**BELIEVED, "lr": 0.1}, State.COMPLETE, {1: 0.5}, 0.5)
+    problem = Problem(SPACE, "max", start_with=(BELIEVED,), prior=True, seed=3, history=(learned,))
+    trials = ask_and_tell(make_sampler(algo, problem, worst=0.0), 10)
+    events = [
+        event
+        for trial in trials[:4]
+        for event in (Asked(0.0, trial.trial_id, trial.config, 0), Ended(0.0, trial.trial_id))
+    ]
+    sampler, same = resumed_sampler(algo, problem, 0.0, Before(events, trials[:4]))
+    assert same == bool(asked_again)
+    again = ask_and_tell(sampler, 6, first=4)
+    prior = Prior(SPACE, [BELIEVED], seed=3)
+    believed = {n: config for n in range(4, 10) if (config := prior.draw(n - 1)) is not None}
+    assert believed
+    assert {n: again[n - 4].config for n in believed} == believed
+    assert {n: trials[n].config for n in believed} == believed
+
+
+def drawn_near(problem: Problem, after: int, n: int = 8) -> float:
+    """The share of the first ``n`` suggestions after ``after`` trials that are draws."""
+    found = 0
+    for seed in range(40):
+        seeded = replace(problem, seed=seed)
+        trials = ask_and_tell(make_sampler("random", seeded, worst=0.0), after + n)[after:]
+        sequence = make_sampler("random", replace(seeded, prior=False, start_with=()), worst=0.0)
+        own = [trial.config for trial in ask_and_tell(sequence, 2 * (after + n))]
+        found += sum(trial.config not in own for trial in trials)
+    return found / (40 * n)
+
+
+def test_configs_that_come_first_and_the_trials_of_another_search_do_not_count() -> None:
+    rng = np.random.default_rng(0)
+    plain = Problem(SPACE, "max", start_with=(BELIEVED,), prior=True)
+    share = drawn_near(plain, 1)
+    assert 0.3 < share < 0.5
+    tried = replace(SPACE, try_first=tuple(SPACE.sample(rng) for _ in range(8)))
+    assert drawn_near(replace(plain, space=tried), 9) == pytest.approx(share, abs=0.06)
+    learned = tuple(
+        FinishedTrial(f"h{i}", SPACE.sample(rng), State.COMPLETE, value=0.5) for i in range(40)
+    )
+    assert drawn_near(replace(plain, history=learned), 1) == pytest.approx(share, abs=0.06)
+
+
+@pytest.mark.parametrize("n_options", [1, 2, 4])
+def test_a_choice_is_kept_in_three_of_four_draws(n_options: int) -> None:
+    space = SearchSpace({"kind": Choice(("a", "b", "c", "d")[:n_options])})
+    many = [Prior(space, [{"kind": "a"}], seed=seed).draw(0) for seed in range(4000)]
+    kept = np.mean([config["kind"] == "a" for config in many if config is not None])
+    assert kept == pytest.approx(0.75 if n_options > 1 else 1.0, abs=0.03)
 
 
 def test_one_that_is_forbidden_is_left_out() -> None:

@@ -297,3 +297,9 @@ def test_a_further_test_that_shows_nothing_is_left_out(digits: TrialData) -> Non
     assert bounds_to_search(made.__getitem__, 5)[1] == find_bounds(made[5])
     with pytest.raises(ValueError, match="no usable slope"):
         bounds_to_search({5: blank}.__getitem__, 5)
+
+
+def test_labels_are_smoothed_as_in_a_training_and_measured_without(digits: TrialData) -> None:
+    plain, smoothed = (ranged(digits, "cnn", {"label_smoothing": s}) for s in (0.0, 0.3))
+    assert plain.train_losses[0] == smoothed.train_losses[0]
+    assert plain.train_losses[30] != smoothed.train_losses[30]

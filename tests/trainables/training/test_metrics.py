@@ -8,12 +8,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from scipy.special import log_softmax, logsumexp
+from scipy.stats import rankdata
 from sklearn import metrics as sk
 from sklearn.utils.class_weight import compute_class_weight
 
 from trainables.data.datasets import TrialData, load, with_balanced_classes
+from trainables.networks.ensemble import mean_prediction
 from trainables.training.metrics import METRICS, metrics_of
-from trainables.training.objective import Scores, objective_of
+from trainables.training.objective import Scores, metric_of, objective_of
 
 
 def judged(data: TrialData, outputs: np.ndarray) -> Scores:
@@ -31,14 +34,14 @@ def classification(n: int, shares: list[float], seed: int) -> TrialData:
 
 
 def outputs_of(data: TrialData, levels: int | None, seed: int) -> np.ndarray:
-    """With ``levels`` many are equal."""
+    """With ``levels``, a power of two, many are equal, and so are their differences."""
     rng = np.random.default_rng(seed)
     raw = rng.normal(size=(len(data.y_val), data.n_classes)) + np.eye(data.n_classes)[data.y_val]
     rounded = raw if levels is None else np.round(raw * levels) / levels
     return np.asarray(rounded, np.float32)
 
 
-@pytest.mark.parametrize("levels", [None, 1, 3])
+@pytest.mark.parametrize("levels", [None, 1, 4])
 @pytest.mark.parametrize(
     ("n", "shares"), [(300, [0.1] * 10), (200, [0.9, 0.1]), (50, [0.5, 0.3, 0.2]), (3, [0.5, 0.5])]
 )
@@ -47,7 +50,7 @@ def test_a_classification_is_judged_as_by_scikit_learn(
 ) -> None:
     data = classification(n, shares, seed=n)
     outputs, y = outputs_of(data, levels, seed=1), data.y_val
-    probabilities = torch.tensor(outputs).t().contiguous().softmax(0).t().numpy()
+    probabilities = torch.tensor(outputs, dtype=torch.float64).softmax(1).numpy().round(14)
     truth, taken = np.eye(len(shares))[y], outputs.argmax(1)
     assert judged(data, outputs).values == pytest.approx(
         {
@@ -59,6 +62,56 @@ def test_a_classification_is_judged_as_by_scikit_learn(
         },
         abs=1e-12,
     )
+
+
+def ranks_by_odds(members: list[np.ndarray], digits: int) -> np.ndarray:
+    """The place of each sample by log(p / (1 - p)) of each class, where p is the mean probability
+    of ``members``; equal where so many digits are."""
+    logs = np.array([log_softmax(member.astype(float), axis=1) for member in members])
+    others = [
+        logsumexp(np.delete(logs, k, axis=2), axis=(0, 2)) for k in range(members[0].shape[1])
+    ]
+    odds = logsumexp(logs, axis=0) - np.array(others).T
+    return np.asarray(rankdata(odds.round(digits), method="dense", axis=0))
+
+
+@pytest.mark.parametrize("n_different", [90, 30])
+@pytest.mark.parametrize("n_classes", [2, 3, 10])
+@pytest.mark.parametrize("scale", [1.0, 15.0, 400.0])
+def test_a_confident_network_is_ranked_by_what_its_probabilities_are_rounded_from(
+    n_classes: int, n_different: int, scale: float
+) -> None:
+    data = classification(90, [1 / n_classes] * n_classes, seed=2)
+    outputs = scale * outputs_of(data, None, seed=3)
+    outputs = outputs[np.arange(len(outputs)) % n_different]
+    truth, ranks = np.eye(n_classes)[data.y_val], ranks_by_odds([outputs], digits=9)
+    found = judged(data, outputs).values
+    assert found["auc"] == pytest.approx(sk.roc_auc_score(truth, ranks), abs=1e-12)
+    assert found["average_precision"] == pytest.approx(
+        sk.average_precision_score(truth, ranks), abs=1e-12
+    )
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 10])
+@pytest.mark.parametrize("n", [1, 7, 64, 359])
+def test_samples_that_are_alike_are_ranked_alike(n: int, n_classes: int) -> None:
+    data = classification(n, [1 / n_classes] * n_classes, seed=n)
+    one = np.random.default_rng(n).normal(size=(1, n_classes)).astype(np.float32)
+    found = judged(data, 5 * np.repeat(one, len(data.y_val), axis=0)).values
+    assert found["auc"] == 0.5
+    assert found["average_precision"] == pytest.approx(1 / n_classes)
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_an_ensemble_of_confident_networks_is_ranked_by_its_odds(n_classes: int) -> None:
+    data = classification(120, [1 / n_classes] * n_classes, seed=5)
+    members = [20 * outputs_of(data, None, seed) for seed in (6, 7)]
+    together = mean_prediction([torch.tensor(m) for m in members], "classification").numpy()
+    truth = np.eye(n_classes)[data.y_val]
+    ranks = ranks_by_odds(members, digits=14)
+    found = judged(data, together).values
+    # The odds of two that contradict each other are 1 but for what float64 does not have.
+    assert found["auc"] == pytest.approx(sk.roc_auc_score(truth, ranks), abs=4e-4)
 
 
 def test_a_regression_is_judged_in_the_units_of_the_target() -> None:
@@ -96,7 +149,26 @@ def test_what_a_diverged_trial_scores_is_worse_than_what_the_guard_lets_through(
     found, worst = judged(data, almost).values, objective_of(data).worst.values
     for name in ("rmse", "mae"):
         assert METRICS[f"val_{name}"].better(found[name], worst[name])
-    assert METRICS["val_rmse"].in_units_of(1e6).worst == worst["rmse"]
+    assert metric_of("val_rmse", [data]).worst == worst["rmse"]
+
+
+def test_what_a_diverged_trial_scores_is_worse_than_chance_on_a_target_with_heavy_tails() -> None:
+    """The guard lets through four times what chance would lose on the validation data."""
+    usual = replace(load("diabetes"), target_std=2.0)
+    data = replace(usual, y_val=np.full_like(usual.y_val, 30.0))
+    objective = objective_of(data)
+    zeros = np.zeros((len(data.y_val), 1), np.float32)
+    for outputs in (zeros, zeros - 29.9):
+        found = objective.judge(torch.tensor(outputs), torch.tensor(data.y_val))
+        assert found.loss < objective.worst.loss
+        for name, value in found.values.items():
+            metric = METRICS[f"val_{name}"]
+            assert not metric.better(objective.worst.values[name], value)
+    for name in ("val_loss", "val_rmse", "val_mae"):
+        told = metric_of(name, [usual, data]).worst
+        own = objective.worst
+        assert told == (own.loss if name == "val_loss" else own.values[name.removeprefix("val_")])
+        assert metric_of(name, [usual]).worst < told
 
 
 def test_balanced_classes_count_as_scikit_learn_has_it() -> None:
