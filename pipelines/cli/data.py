@@ -8,7 +8,7 @@ import numpy as np
 from rich.console import Console
 
 from pipelines.cli.options import to_type
-from pipelines.cli.summary import column_lines, quantity_lines
+from pipelines.cli.summary import column_lines, note_lines, quantity_lines
 from pipelines.cli.text import print_lines
 from trainables.data.datasets import TrialData, describe, load
 from trainables.data.reading import Reading
@@ -25,6 +25,7 @@ def print_data(source: str, target: str | None, seed: int, reading: Reading) -> 
     print_lines(console, column_lines(data))
     print_lines(console, _columns(data))
     print_lines(console, _target(data))
+    print_lines(console, note_lines(data))
     print_lines(console, quantity_lines(data, reading))
     options = {"drop": reading.drop, "category": reading.category, "task": reading.task}
     next_command = to_type("run", data=source, target=target, seed=seed or None, **options)
@@ -56,6 +57,11 @@ def _target(data: TrialData) -> Iterator[str]:
         return
     shares = np.bincount(data.y_train, minlength=data.n_classes) / len(data.y_train)
     order = np.argsort(-shares, kind="stable")[:MOST_CLASSES]
-    told = ", ".join(f"{data.class_names[i]} {shares[i]:.1%}" for i in order)
+    told = ", ".join(f"{_named(data.class_names[i])} {shares[i]:.1%}" for i in order)
     more = f" and {data.n_classes - len(order)} more" if data.n_classes > len(order) else ""
     yield f"target    {name}{data.n_classes} classes: {told}{more}"
+
+
+def _named(label: str) -> str:
+    """With quotes where blanks at its edges could not be seen."""
+    return label if label and label == label.strip() else repr(label)

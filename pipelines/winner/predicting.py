@@ -73,8 +73,8 @@ def batches(model: ExportedModel, source: Path) -> Iterator[tuple[list[Path], An
             some = list(files[start : start + _AT_ONCE])
             yield some, some
         return
-    numbers = [c.name for c in inputs.columns if isinstance(c, Number)]
-    texts = [c.name for c in inputs.columns if isinstance(c, Category)]
+    texts = {*inputs.texts, *(c.name for c in inputs.columns if isinstance(c, Category))}
+    numbers = [c.name for c in inputs.columns if isinstance(c, Number) and c.name not in texts]
     dates = [c.name for c in inputs.columns if isinstance(c, Date)]
     for table in stream_table(source, numbers=numbers, texts=texts, dates=dates):
         yield [], table

@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from trainables.data.number_texts import NUMBERS, Decimal, numbers_of
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -43,6 +45,7 @@ class Number:
     std: float
     missing: float = 0.0  # share of the train rows
     ends: tuple[float, float] | None = None  # of the train rows; models of before have none
+    texts: Decimal | None = None  # read as a text with this decimal mark, whatever the file
     width: ClassVar[int] = 1
 
     @property
@@ -53,6 +56,8 @@ class Number:
 
     def encode(self, column: pa.ChunkedArray) -> np.ndarray:
         """(n, 1) float64. Raises ``ValueError`` for a value that is no number."""
+        if self.texts is not None and is_text(column.type):
+            column = numbers_of(self.name, column, self.texts)
         values = numbers(self.name, column)
         values[np.isnan(values)] = self.median
         if self.ends is not None:  # a network's outputs there are anything: trees stop there too
@@ -205,6 +210,8 @@ def fit_column(name: str, column: pa.ChunkedArray, *, as_category: bool = False)
     from pyarrow import compute
 
     kind = column.type
+    if pa.types.is_nested(kind) or _is_bytes(kind):
+        raise ValueError(f"column {name!r} is of {_shown(column)}: `drop` {name} leaves it out")
     missing = compute.mean(compute.is_null(column, nan_is_null=True)).as_py()
     if missing == 1:
         return LeftOut(name, "it has no value", missing)
@@ -375,6 +382,16 @@ def is_text(kind: pa.DataType) -> bool:
     )
 
 
+def _is_bytes(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    return bool(
+        pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+        or pa.types.is_fixed_size_binary(kind)
+    )
+
+
 def _shown(column: pa.ChunkedArray) -> str:
     """The type, and of texts the first that is there."""
     if is_text(column.type):
@@ -407,6 +424,8 @@ def _is_sound(field: str, value: object) -> bool:
         return _is_number(value)
     if field == "missing":
         return _is_number(value) and 0 <= value <= 1  # type: ignore[operator]
+    if field == "texts":
+        return value in (None, *NUMBERS)
     if field == "ends":
         return value is None or (
             isinstance(value, tuple) and len(value) == 2 and all(map(_is_number, value))

@@ -62,6 +62,8 @@ class TrialData:
     """What a sample of each class counts in the loss; empty where all count the same."""
     preprocessing: Preprocessing | None = None
     """What made the inputs, and makes them of new samples; None where the data are made by hand."""
+    notes: tuple[str, ...] = ()
+    """What a user is to know of how the data were read."""
 
     @property
     def class_shares(self) -> np.ndarray:
@@ -218,6 +220,7 @@ def _trial_data(
         target_mean=fitted.target_mean,
         target_std=fitted.target_std,
         preprocessing=fitted,
+        notes=raw.notes,
     )
 
 

@@ -6,10 +6,18 @@ import contextlib
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from trainables.data.files import check_file
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+DEEP_GREY_MODES = frozenset({"I", "F", "I;16", "I;16L", "I;16B", "I;16N"})
+_WHITE = 255  # of 8 bits
+_DEEPER = 257  # times 255 is 65535, the white of 16 bits
 
 
 def read_images(paths: Sequence[Path], mode: str, size: tuple[int, int]) -> np.ndarray:
@@ -44,10 +52,32 @@ def _pixels(path: Path, mode: str, size: tuple[int, int]) -> np.ndarray:
 
     check_file(path)
     with _named(path), Image.open(path) as image:
-        converted = image.convert(mode)
+        converted = _converted(image, mode)
         if converted.size != size:
             converted = converted.resize(size, Image.Resampling.BILINEAR)
         return np.asarray(converted)
+
+
+def _converted(image: Image.Image, mode: str) -> Image.Image:
+    """In ``mode``, where grey of 16 bits and more counts to 65535 and all else to 255: Pillow
+    itself would cut the one off at 255, and leave the other dark."""
+    from PIL import Image
+
+    if image.mode not in DEEP_GREY_MODES:
+        converted = image.convert(mode)
+        return converted.point(lambda level: level * _DEEPER) if mode == "F" else converted
+    if mode == "F":
+        return image.convert(mode)
+    if image.mode == "F":
+        raise ValueError(
+            "it has real numbers, and the other images whole ones to 255: save it with 8 or 16 bits"
+        )
+    levels = np.asarray(image.convert("F")) / _DEEPER
+    if not (levels.min() >= 0 and levels.max() <= _WHITE):
+        raise ValueError(
+            "it has values outside of 0 to 65535 beside images of 8 bits: save it with 8 or 16 bits"
+        )
+    return Image.fromarray(levels.round().astype(np.uint8)).convert(mode)
 
 
 @contextlib.contextmanager

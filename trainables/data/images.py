@@ -12,13 +12,13 @@ from typing import Literal
 
 import numpy as np
 
-from trainables.data.image_files import header, one_line, read_images
+from trainables.data.image_files import DEEP_GREY_MODES, header, one_line, read_images
 from trainables.data.image_inputs import fit_images
 from trainables.data.preprocessing import Preprocessing
 
 MIN_SIDE = 8
+PARTS = ("train", "training", "val", "valid", "validation", "test", "testing")
 GREY_MODES = frozenset({"1", "L", "LA", "La"})
-DEEP_GREY_MODES = frozenset({"I", "F", "I;16", "I;16L", "I;16B", "I;16N"})
 # Those of torchvision's ImageFolder, whose import would take longer than reading a small folder.
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 MOST_OTHERS = 10_000  # files of a class that are no images: the folder is another than was meant
@@ -36,6 +36,7 @@ class Images:
     n_official_test: int = 0
     """The last n_official_test rows are the publisher's test split."""
     task: Literal["classification"] = "classification"
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def fingerprint(self) -> str:
@@ -68,11 +69,12 @@ def read_folder(folder: Path) -> Images:
     """Read a folder with one sub-folder of images per class, as torchvision's ImageFolder does.
 
     All images are brought to the most common size. They have one channel if all are greyscale
-    (float32 where any has more than 8 bits), else three.
+    (float32 where any has more than 8 bits), else three. Where 8 and 16 bits meet, white is white.
 
     Raises:
-        ValueError: no sub-folders, a class without images, an image that is corrupt or smaller
-            than MIN_SIDE pixels, a folder that holds itself, or one that cannot be read.
+        ValueError: no sub-folders, parts of a data set for classes, a class without images, an
+            image that is corrupt or smaller than MIN_SIDE pixels, a folder that holds itself, or
+            one that cannot be read.
     """
     try:
         names = sorted(
@@ -85,12 +87,29 @@ def read_folder(folder: Path) -> Images:
                 f"folder '{folder}' has no sub-folders: "
                 "an image data set is a folder with one sub-folder of images per class"
             )
+        _check_no_parts(folder, names)
         of_class = [_images_of(folder, name) for name in names]
     except OSError as error:
         raise ValueError(f"folder '{folder}' cannot be read: {one_line(error)}") from error
     labels = np.repeat(np.arange(len(names)), [len(paths) for paths in of_class])
     paths = [path for paths in of_class for path in paths]
     return Images(_decode(paths), labels.astype(np.int64), tuple(names))
+
+
+def _check_no_parts(folder: Path, names: list[str]) -> None:
+    """Raises ``ValueError`` where the sub-folders are train, validation and test, each with folders
+    of classes."""
+    if not all(name.lower() in PARTS for name in names):
+        return
+    for name in names:
+        for inner in (folder / name).iterdir():
+            if inner.is_dir() and any(p.suffix.lower() in IMAGE_SUFFIXES for p in inner.iterdir()):
+                train = next((n for n in names if n.lower().startswith("train")), name)
+                raise ValueError(
+                    f"folder '{folder}' has {', '.join(names)}, which are no classes: give "
+                    f"'{folder / train}', of which a search sets validation and test images aside "
+                    "itself"
+                )
 
 
 def _images_of(folder: Path, name: str) -> list[Path]:

@@ -49,11 +49,25 @@ def _check_classes(raw: Raw, source: str, rows: np.ndarray, parts: tuple[str, ..
     counts = np.bincount(raw.y[rows], minlength=len(names))
     rarest = int(counts.argmin())
     if counts[rarest] < len(parts):
+        if isinstance(raw, Table) and len(names) > len(rows) / 2 and _is_text(names[rarest]):
+            raise ValueError(
+                f"{source!r}: target {raw.target!r} was read as texts such as {names[rarest]!r}, "
+                f"{len(names)} different ones in {len(rows)} rows: these are no classes, and "
+                "numbers must be written as -1234.5 is"
+            )
         samples = "sample" if counts[rarest] == 1 else "samples"
         raise ValueError(
             f"{source!r}: class {names[rarest]!r} has {counts[rarest]} {samples}: every class "
             f"needs at least {len(parts)}, one each for {', '.join(parts[:-1])} and {parts[-1]}"
         )
+
+
+def _is_text(name: str) -> bool:
+    try:
+        float(name)
+    except ValueError:
+        return True
+    return False
 
 
 def _hold_out(rows: np.ndarray, raw: Raw, size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import ctypes
 import gzip
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from trainables.data.files import check_file
+from trainables.data.number_texts import Decimal
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -64,8 +66,8 @@ def table_suffix(path: Path) -> str | None:
 def read_table(path: Path, texts: Collection[str] = ()) -> pa.Table:
     """All columns of a file that ends in one of TABLE_SUFFIXES.
 
-    The separator of a CSV file is the one that its first line has most of, and a comma may be the
-    decimal mark where it is not the separator. Its columns ``texts`` are texts, whatever they look
+    The separator of a CSV file is found in its first lines, and a comma may be the decimal mark
+    where it is not the separator. Its columns ``texts`` are texts, whatever they look
     like.
 
     Raises:
@@ -97,7 +99,10 @@ def readable(path: Path) -> Iterator[None]:
     except Exception as error:  # Arrow, gzip and zipfile raise a dozen types on malformed input
         if isinstance(error, ValueError) and str(error).startswith(f"'{path}' "):
             raise
-        raise ValueError(f"'{path}' cannot be parsed as {kind}: {_line(error)}") from error
+        why = None
+        if re.search(r"Expected \d+ columns, got \d+", str(error)):
+            why = _line_of_other_length(path)
+        raise ValueError(f"'{path}' cannot be parsed as {kind}: {why or _line(error)}") from error
 
 
 class _Unusable(Exception):
@@ -241,18 +246,18 @@ def _only_member(path: Path, archive: zipfile.ZipFile) -> str:
     return files[0]
 
 
-def form_of(path: Path) -> tuple[str, str]:
+def form_of(path: Path) -> tuple[str, Decimal]:
     """The separator of a CSV file, and its decimal mark."""
     with opened(path) as file:
         sample = file.read(_SAMPLE)
     if not sample.strip():
         raise _Unusable(f"'{path}' is empty: a table needs a header and rows")
+    if sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise _Unusable(f"'{path}' is text in UTF-16: save it as UTF-8")
     lines = sample.decode(errors="replace").lstrip("\ufeff").splitlines()
-    header = re.sub(r'"[^"]*"', "", next(line for line in lines if line.strip()))
-    counts = Counter(mark for mark in header if mark in SEPARATORS)
-    if not counts:
-        return ",", "."
-    separator = max(SEPARATORS, key=lambda mark: counts[mark])
+    if len(sample) == _SAMPLE and len(lines) > 1:
+        del lines[-1]  # the file goes on in it
+    separator = _separator(lines)
     if separator == ",":
         return separator, "."
     fields = {
@@ -261,6 +266,44 @@ def form_of(path: Path) -> tuple[str, str]:
     has_commas = any(re.fullmatch(r"[+-]?\d+,\d+", field) for field in fields)
     has_points = any(re.fullmatch(r"[+-]?\d+\.\d+", field) for field in fields)
     return separator, "," if has_commas and not has_points else "."
+
+
+def _separator(lines: Sequence[str]) -> str:
+    """The one of SEPARATORS by which most lines have as many fields as the header; of those the one
+    that the header has most of."""
+    header = re.sub(r'"[^"]*"', "", next(line for line in lines if line.strip()))
+    counts = Counter(mark for mark in header if mark in SEPARATORS)
+    if len(counts) < 2:
+        return next(iter(counts), ",")
+
+    def fits(mark: str) -> tuple[int, int]:
+        try:
+            first, *rows = (row for row in csv.reader(lines, delimiter=mark) if row)
+        except csv.Error:
+            return 0, counts[mark]
+        return sum(len(row) == len(first) for row in rows), counts[mark]
+
+    # Where all is even it is another than the comma, which numbers may have too.
+    return max((mark for mark in reversed(SEPARATORS) if counts[mark]), key=fits)
+
+
+def _line_of_other_length(path: Path) -> str | None:
+    """Says which line is the first that has another number of values than the header."""
+    separator, _ = form_of(path)
+    try:
+        with opened(path) as file, io.TextIOWrapper(file, "utf-8", "replace", newline="") as text:
+            n, start = 0, 1
+            reader = csv.reader(text, delimiter=separator)
+            for row in reader:
+                if row and n and len(row) != n:
+                    has = f"{len(row)} value{'s' * (len(row) != 1)}"
+                    shown = " ".join(separator.join(row).split())[:60]
+                    return f"line {start} has {has}, the header has {n}: {shown!r}"
+                n = n or len(row)
+                start = reader.line_num + 1
+    except csv.Error:
+        pass
+    return None
 
 
 def check_names(path: Path, names: Sequence[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from trainables.data.columns import (
     Number,
     fit_column,
 )
+from trainables.data.number_texts import decimal_of
 from trainables.data.table_files import give_back, read_table, table_suffix, without_views
 
 if TYPE_CHECKING:
@@ -52,10 +53,14 @@ class TableInputs:
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """The columns that hold texts, or truth values: also in a file where they look like
-        something else."""
-        columns = self.columns
-        return tuple(c.name for c in columns if isinstance(c, Category) and not c.of_numbers)
+        """The columns that hold texts, or truth values, and those of which a decimal mark is known:
+        also in a file where they look like something else."""
+        return tuple(
+            c.name
+            for c in self.columns
+            if (isinstance(c, Category) and not c.of_numbers)
+            or (isinstance(c, Number) and c.texts is not None)
+        )
 
     def transform(
         self, rows: pd.DataFrame | pa.Table | str | Path, which: np.ndarray | None = None
@@ -102,11 +107,14 @@ def fit_table(table: pa.Table, train: np.ndarray, categories: Collection[str] = 
     Raises:
         ValueError: no column has anything to learn from.
     """
-    columns = tuple(
-        fit_column(name, table.column(name).take(train), as_category=name in categories)
-        for name in table.column_names
-    )
-    inputs = TableInputs(columns)
+    columns = []
+    for field in table.schema:
+        name = field.name
+        column = fit_column(name, table.column(name).take(train), as_category=name in categories)
+        if isinstance(column, Number):
+            column = replace(column, texts=decimal_of(field))
+        columns.append(column)
+    inputs = TableInputs(tuple(columns))
     if not inputs.needed:
         first = columns[0]
         why = f"{first.name!r}: {first.why}" if isinstance(first, LeftOut) else "there is none"

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from trainables.data.doubts import told_of_converted, told_of_texts
+from trainables.data.number_texts import Converted, with_numbers
 from trainables.data.preprocessing import Preprocessing
 from trainables.data.reading import AS_IT_LOOKS, Reading
-from trainables.data.table_files import read_table
+from trainables.data.table_files import form_of, read_table, table_suffix
 from trainables.data.table_inputs import fit_table
 from trainables.data.targets import encode_target, is_known
 
@@ -39,6 +42,8 @@ class Table:
     categories: tuple[str, ...] = ()
     """Columns that are no numbers, whatever they look like."""
     n_official_test: int = 0
+    notes: tuple[str, ...] = ()
+    """What a user is to know of how the file was read."""
 
     def fit(self, train: np.ndarray) -> Preprocessing:
         """Fitted on the rows ``train``.
@@ -86,6 +91,9 @@ def read_file(path: Path, target: str, reading: Reading = AS_IT_LOOKS) -> Table:
     if not len(table):
         raise ValueError(f"'{path}' has no rows: at least {MIN_ROWS} are needed")
     _check_columns(path, table.column_names, target, reading)
+    converted: list[Converted] = []
+    if table_suffix(path) != ".parquet":
+        table, converted = with_numbers(table, form_of(path)[1], reading.category)
     known = is_known(target, table.column(target))
     n_known = int(known.sum())
     if n_known < MIN_ROWS:
@@ -93,7 +101,9 @@ def read_file(path: Path, target: str, reading: Reading = AS_IT_LOOKS) -> Table:
             f"'{path}' has {n_known} rows with a value in target {target!r}: "
             f"at least {MIN_ROWS} are needed"
         )
+    notes = []
     if n_known < len(table):
+        notes.append(f"{len(table) - n_known} of {len(table)} rows have no {target}: left out")
         table = table.filter(known)
     y, task, names = encode_target(target, table.column(target), reading.task)
     if task == "regression" and not np.ptp(y) > 0:
@@ -101,8 +111,10 @@ def read_file(path: Path, target: str, reading: Reading = AS_IT_LOOKS) -> Table:
     features = table.drop_columns([target, *reading.drop])
     if all(column.null_count == len(column) for column in features.columns):
         raise ValueError(f"'{path}' has no value in any column besides the target {target!r}")
-    fingerprint = _fingerprint(path, target, reading)
-    return Table(features, y, task, names, fingerprint, target, reading.category)
+    notes += told_of_converted([c for c in converted if c.name not in reading.drop])
+    notes += told_of_texts(table, (*reading.drop, *reading.category))
+    print_ = _fingerprint(path, target, reading, [column.name for column in converted])
+    return Table(features, y, task, names, print_, target, reading.category, notes=tuple(notes))
 
 
 def _check_columns(path: Path, names: list[str], target: str, reading: Reading) -> None:
@@ -118,11 +130,13 @@ def _check_columns(path: Path, names: list[str], target: str, reading: Reading) 
         raise ValueError(f"'{path}' has no feature columns besides the target {target!r}")
 
 
-def _fingerprint(path: Path, target: str, reading: Reading) -> str:
+def _fingerprint(path: Path, target: str, reading: Reading, numbers: Sequence[str]) -> str:
     """Of the file as it lies, and of all that decides how it is read."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
     digest.update(b"\0target\0" + target.encode(errors="surrogateescape"))
     if reading != AS_IT_LOOKS:
         digest.update(repr(reading).encode())
+    if numbers:  # that were texts: a search of before has read them otherwise
+        digest.update(b"\0numbers\0" + repr(numbers).encode(errors="surrogateescape"))
     return digest.hexdigest()

@@ -77,6 +77,17 @@ def test_whole_numbers_that_are_a_quantity_are_said(capsys: pytest.CaptureFixtur
     assert "note" not in shown
 
 
+def test_what_may_not_be_meant_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [f"{'?' if i % 9 else i},${i}.50,{'yes ' if i % 2 else 'yes'}" for i in range(59)]
+    Path("odd.csv").write_text("\n".join(["x,price,y", *rows, "1,2,"]))
+    assert main(data.app, ["odd.csv", "--target", "y"]) == 0
+    shown = capsys.readouterr().out
+    assert "note      1 of 60 rows have no y: left out\n" in shown
+    assert "note      x: '?' among numbers counts as missing\n" in shown
+    assert "note      price: read as a text, as '$0.50' is no number such as -1234.5\n" in shown
+    assert "target    y: 2 classes: yes 50.0%, 'yes ' 50.0%" in shown
+
+
 @pytest.mark.parametrize("source", ["digits", "wine", "diabetes"])
 def test_other_data_are_said_too(source: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(data.app, [source]) == 0

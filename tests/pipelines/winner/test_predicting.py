@@ -24,10 +24,12 @@ pytestmark = pytest.mark.usefixtures("elsewhere")
 N = 60
 
 
-def write_model(frame: pd.DataFrame, reading: Reading = AS_IT_LOOKS) -> None:
+def write_model(
+    frame: pd.DataFrame, reading: Reading = AS_IT_LOOKS, separator: str = ",", decimal: str = "."
+) -> None:
     """Into ``model``: a network that was trained, or not, to tell ``y`` from the other columns."""
     frame = frame.assign(y=["no", "yes"] * (len(frame) // 2))
-    frame.to_csv("train.csv", index=False)
+    frame.to_csv("train.csv", index=False, sep=separator, decimal=decimal)
     data = load("train.csv", target="y", reading=reading)
     assert data.preprocessing is not None
     torch.manual_seed(0)
@@ -148,3 +150,51 @@ def test_a_file_without_rows_gives_a_header(capsys: pytest.CaptureFixture[str]) 
         assert predicted(file) == []
         assert "predicted 0 samples" in capsys.readouterr().err
         assert len(load_model("model").predict(file)) == 0
+
+
+@pytest.mark.parametrize(
+    ("trained", "new", "wanted"),
+    [
+        (["1", "2.5", "?"], ["2", "?", " 1"], [2.0, None, 1.0]),
+        (["1", "2.5", "?"], ["2", "1"], [2.0, 1.0]),
+        (["1,5", "2,25", "7"], ["1,500", "2"], [1.5, 2.0]),
+        (["1,5", "2,25", "7"], ["1.5", "-"], [1.5, None]),
+        (["1", "2", "3"], ["2", "1"], [2.0, 1.0]),
+    ],
+)
+def test_numbers_that_were_texts_are_read_as_in_training(
+    trained: list[str], new: list[str], wanted: list[float | None]
+) -> None:
+    """Whatever Arrow would take the new file's column for."""
+    write_model(pd.DataFrame({"x": trained * (N // 3)}))
+    pd.DataFrame({"x": new}).to_csv("new.csv", index=False)
+    expected = of_rows(x=pd.Series(wanted, dtype=float))
+    assert predicted("new.csv") == expected
+    assert load_model("model").predict("new.csv")["p_no"].tolist() == expected
+    assert load_model("model").predict(pd.DataFrame({"x": new}))["p_no"].tolist() == expected
+
+
+@pytest.mark.parametrize("other", ["1.2", "1,2"])
+def test_the_marks_of_another_column_change_nothing(other: str) -> None:
+    write_model(pd.DataFrame({"x": np.arange(N) / 7}), separator=";", decimal=",")
+    Path("new.csv").write_text(f"x;other\n1,5;{other}\n2;{other}\n")
+    expected = of_rows(x=[1.5, 2.0])
+    assert predicted("new.csv") == expected
+    assert load_model("model").predict("new.csv")["p_no"].tolist() == expected
+
+
+def test_a_text_among_numbers_that_were_texts_is_refused(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write_model(pd.DataFrame({"x": ["1", "2.5", "?"] * (N // 3)}))
+    Path("new.csv").write_text("x\n1\nlarge\n")
+    assert main(predict.app, ["model", "new.csv"]) == 2
+    assert "'large', which is no number" in capsys.readouterr().err
+
+
+def test_a_mark_that_training_took_for_a_category_stays_one() -> None:
+    write_model(pd.DataFrame({"x": ["a", "1", "?"] * (N // 3)}))
+    pd.DataFrame({"x": ["1", "?"]}).to_csv("new.csv", index=False)
+    found = predicted("new.csv")
+    assert found[0] != found[1]
+    assert found == of_rows(x=["1", "?"])

@@ -10,6 +10,8 @@ import pytest
 from PIL import Image
 
 from trainables.data.datasets import describe, load, load_test
+from trainables.data.image_files import read_images
+from trainables.data.images import read_folder
 
 
 def write_images(
@@ -117,3 +119,65 @@ def test_unusable_image_folder(
         with pytest.raises(ValueError, match=message) as caught:
             function(source, target=target)
         assert len(str(caught.value).splitlines()) == 1
+
+
+def one_grey(path: Path, level: int, dtype: type) -> Path:
+    Image.fromarray(np.full((9, 8), level, dtype)).save(path)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".pgm"])
+def test_grey_of_16_bits_has_its_brightness_beside_8_bits(tmp_path: Path, suffix: str) -> None:
+    levels = [0, 51, 128, 255]
+    shallow = [one_grey(tmp_path / f"8_{i}.png", i, np.uint8) for i in levels]
+    deep = [one_grey(tmp_path / f"16_{i}{suffix}", 257 * i, np.uint16) for i in levels]
+    for mode in ("L", "RGB", "F"):
+        for size in ((8, 9), (4, 5)):
+            found = read_images([*shallow, *deep], mode, size)
+            np.testing.assert_array_equal(found[:4], found[4:])
+            wanted = np.array(levels) * (257 if mode == "F" else 1)
+            np.testing.assert_array_equal(found[4:, 0, 0, 0], wanted)
+
+
+def test_16_bits_among_colours_are_not_white(tmp_path: Path) -> None:
+    source = write_images(tmp_path / "pets")
+    for i in range(5):
+        one_grey(tmp_path / "pets" / "cat" / f"deep{i}.png", 257 * (10 + i), np.uint16)
+    x = read_folder(Path(source)).x
+    assert x.dtype == np.uint8
+    assert x[5:10].max() == 14
+
+
+def test_colours_for_a_model_of_16_bits_are_as_bright(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8), (100, 100, 100)).save(tmp_path / "a.png")
+    assert read_images([tmp_path / "a.png"], "F", (8, 8)).max() == 25700
+
+
+@pytest.mark.parametrize(
+    ("level", "dtype", "message"),
+    [(0.5, np.float32, "real numbers"), (70000, np.int32, "outside of 0 to 65535")],
+)
+def test_grey_of_no_known_white_is_refused_beside_colours(
+    tmp_path: Path, level: float, dtype: type, message: str
+) -> None:
+    source = write_images(tmp_path / "pets")
+    Image.fromarray(np.full((8, 9), level, dtype)).save(tmp_path / "pets" / "cat" / "odd.tif")
+    with pytest.raises(ValueError, match=rf"odd\.tif.*{message}"):
+        load(source)
+
+
+@pytest.mark.parametrize("parts", [("train", "val"), ("Training", "test", "valid"), ("train",)])
+def test_parts_of_a_data_set_are_no_classes(tmp_path: Path, parts: tuple[str, ...]) -> None:
+    for part in parts:
+        write_images(tmp_path / "data" / part)
+    with pytest.raises(ValueError, match=rf"no classes: give '.*data/{parts[0]}'") as caught:
+        load(str(tmp_path / "data"))
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_classes_may_be_called_train_and_test(tmp_path: Path) -> None:
+    pets = Path(write_images(tmp_path / "pets"))
+    (pets / "cat").rename(pets / "train")
+    (pets / "dog").rename(pets / "test")
+    (pets / "train" / "notes").mkdir()
+    assert load(str(pets)).class_names == ("test", "train")

@@ -291,6 +291,12 @@ UNUSABLE: dict[str, tuple[Callable[[Path], str], str, str]] = {
     "not text": (file("t.csv", b"x,y\n\xff\xfe,1\n"), "y", "cannot be parsed as csv"),
     "ragged": (file("t.csv", b"x,y\n1,2\n1,2,3,4\n"), "y", "cannot be parsed as csv"),
     "row longer than header": (file("t.csv", b"x,y\n1,2,3\n"), "y", "cannot be parsed as csv"),
+    "row of another length": (
+        file("t.csv", b'x,y\n"a\nb",2\n\n1,2\n1,2,3\n' + b"1,2\n" * 20),
+        "y",
+        "parsed as csv: line 6 has 3 values, the header has 2: '1,2,3'",
+    ),
+    "UTF-16": (file("t.csv", "x,y\n1,2\n".encode("utf-16")), "y", "UTF-16: save it as UTF-8"),
     "not parquet": (file("t.parquet", b"x,y\n1,2\n"), "y", "cannot be parsed as parquet"),
     "no such column": (
         table(**{f"c{i}": TEN for i in range(12)}),
@@ -315,6 +321,23 @@ def test_unusable_table(
         with pytest.raises(ValueError, match=message) as caught:
             function(source, target=target)
         assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "names"),
+    [
+        ("weight, in kg, dry;length", "1.5;2", ["weight, in kg, dry", "length"]),
+        ("a, b;c", "1,5;2", ["a, b", "c"]),
+        ("a;b;c,d", "1,2", ["a;b;c", "d"]),
+        ("a|b\tc", "1\t2", ["a|b", "c"]),
+        ("a;b", '"x;y";2', ["a", "b"]),
+    ],
+)
+def test_the_separator_is_the_one_that_the_rows_have(
+    tmp_path: Path, header: str, row: str, names: list[str]
+) -> None:
+    (tmp_path / "t.csv").write_text("\n".join([header, *[row] * 5]))
+    assert read_table(tmp_path / "t.csv").column_names == names
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".csv.gz", ".csv.zip"])

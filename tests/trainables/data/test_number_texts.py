@@ -1,0 +1,185 @@
+"""Columns of texts that are numbers, or look like them."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from trainables.data import table_files
+from trainables.data.columns import Category, Number, column_from_dict, column_to_dict
+from trainables.data.datasets import TrialData, load
+from trainables.data.number_texts import with_numbers
+from trainables.data.reading import AS_IT_LOOKS, Reading
+from trainables.data.table_inputs import TableInputs
+
+N = 60
+
+
+def loaded(
+    folder: Path, values: list[str], separator: str = ",", reading: Reading = AS_IT_LOOKS
+) -> TrialData:
+    """A file with a column ``x`` of ``values``, over and over, and one of decimal points."""
+    rows = [f'"{values[i % len(values)]}"{separator}{i}.5' for i in range(N)]
+    lines = [f"x{separator}p{separator}y", *(f"{r}{separator}c{i % 2}" for i, r in enumerate(rows))]
+    (folder / "t.csv").write_text("\n".join(lines) + "\n")
+    return load(str(folder / "t.csv"), target="y", reading=reading)
+
+
+def inputs_of(data: TrialData) -> TableInputs:
+    assert data.preprocessing is not None
+    assert isinstance(data.preprocessing.inputs, TableInputs)
+    return data.preprocessing.inputs
+
+
+@pytest.mark.parametrize("separator", [",", ";"])
+@pytest.mark.parametrize(
+    ("values", "lowest", "highest", "told"),
+    [
+        (["1", "2", "3", "5.5", "?"], 1, 5.5, "x: '?' among numbers counts as missing"),
+        (["1", " - ", "-3"], -3, 1, "x: '-' among numbers counts as missing"),
+        (["1", " ", "-3"], -3, 1, "x: a blank among numbers counts as missing"),
+        (["-1,50", "2,25", "7"], -1.5, 7, "x: the comma is a decimal mark, as '-1,50' has it"),
+        (["0,125", "2,250"], 0.125, 2.25, "x: the comma is a decimal mark, as '0,125' has it"),
+    ],
+)
+def test_numbers_among_other_columns(
+    tmp_path: Path, separator: str, values: list[str], lowest: float, highest: float, told: str
+) -> None:
+    data = loaded(tmp_path, values, separator)
+    x = inputs_of(data).columns[0]
+    assert isinstance(x, Number)
+    assert x.ends == (lowest, highest)
+    assert data.notes == (told,)
+
+
+@pytest.mark.parametrize(
+    ("values", "odd"),
+    [
+        (["$12.50", "$3.75", "$1.99"], "'$12.50' is no number"),
+        (["1,234.50", "999.00", "2.50"], "'1,234.50' is no number"),
+        (["1,234", "5,678"], "'1,234' is no number"),
+        (["1.234,50", "2.345,60"], "'1.234,50' is no number"),
+        (["12.3%", "?", "4.5 %"], "'12.3%' is no number"),
+        ([*(str(i) for i in range(20)), "n/k"], "'n/k' is no number"),
+        (["01/02/2013", "12/31/2014"], "'01/02/2013' is no date"),
+        (["1/2/13 05:30", "12/31/14 05:30"], "'1/2/13 05:30' is no date"),
+        (["2 Jan 2013", "31 March 2014"], "'2 Jan 2013' is no date"),
+        (["Jan 2, 2013", "Mar. 31, 2014"], "'Jan 2, 2013' is no date"),
+        ([*(f"2013-01-{i}" for i in range(10, 31)), "soon"], "'soon' is no date"),
+    ],
+)
+def test_what_looks_like_numbers_or_dates_is_said(
+    tmp_path: Path, values: list[str], odd: str
+) -> None:
+    data = loaded(tmp_path, values)
+    assert not isinstance(inputs_of(data).columns[0], Number)
+    (note,) = data.notes
+    assert f"x: read as a text, as {odd}" in note
+    assert loaded(tmp_path, values, reading=Reading(drop=("x",))).notes == ()
+    assert loaded(tmp_path, values, reading=Reading(category=("x",))).notes == ()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [["?", "-"], ["a", "?", "1"], ["red", "blue"], ["10-20", "30+"], ["10.0.0.1", "1.2.3"]],
+)
+def test_other_texts_stay_texts(tmp_path: Path, values: list[str]) -> None:
+    data = loaded(tmp_path, values)
+    assert isinstance(inputs_of(data).columns[0], Category)
+    assert data.notes == ()
+
+
+def test_a_category_keeps_its_marks(tmp_path: Path) -> None:
+    data = loaded(tmp_path, ["1", "2", "?"], reading=Reading(category=("x",)))
+    x = inputs_of(data).columns[0]
+    assert isinstance(x, Category)
+    assert x.values == ("1", "2", "?")
+
+
+def test_many_columns_are_said_in_a_line(tmp_path: Path) -> None:
+    names = [f"x{i}" for i in range(9)]
+    lines = [",".join([*names, "y"]), *[",".join(["1" if i else "?"] * 9 + ["1"]) for i in (0, 1)]]
+    lines += [",".join([str(i)] * 9 + [str(i % 2)]) for i in range(40)]
+    (tmp_path / "t.csv").write_text("\n".join(lines))
+    (note,) = load(str(tmp_path / "t.csv"), target="y").notes
+    assert note.startswith("x0, x1, x2, x3, x4 and 4 more: '?'")
+
+
+def test_rows_without_a_target_are_said(tmp_path: Path) -> None:
+    rows = [f"{i},{'' if i % 4 == 0 else i % 2}" for i in range(N)]
+    (tmp_path / "t.csv").write_text("\n".join(["x,y", *rows]))
+    data = load(str(tmp_path / "t.csv"), target="y")
+    assert data.notes == ("15 of 60 rows have no y: left out",)
+
+
+def test_texts_of_a_parquet_file_stay_what_they_are(tmp_path: Path) -> None:
+    columns = {"zip": ["1", "2", "?"] * 20, "y": [0, 1] * 30}
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    data = load(str(tmp_path / "t.parquet"), target="y")
+    assert isinstance(inputs_of(data).columns[0], Category)
+
+
+def test_a_large_file_has_the_same_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = ["1,5", "?", "2,25"]
+    small = loaded(tmp_path, values)
+    monkeypatch.setattr(table_files, "LARGE", 0)
+    monkeypatch.setattr(table_files, "_BLOCK", 100)
+    large = loaded(tmp_path, values)
+    np.testing.assert_array_equal(large.x_train, small.x_train)
+    assert large.notes == small.notes
+
+
+def test_every_piece_of_a_column_counts() -> None:
+    pieces = [pa.array(["1", "2"]), pa.array(["?", None]), pa.array(["3", "4"])]
+    table, (converted,) = with_numbers(pa.table({"x": pa.chunked_array(pieces)}), ".")
+    assert table.column("x").to_pylist() == [1, 2, None, None, 3, 4]
+    assert converted.mark == "?"
+    spoilt = pa.chunked_array([*pieces, pa.array(["a"] + ["1"] * 2000)])
+    table, found = with_numbers(pa.table({"x": spoilt}), ".")
+    assert not found
+    assert table.column("x").equals(spoilt)
+
+
+def test_a_number_of_texts_is_kept(tmp_path: Path) -> None:
+    x = inputs_of(loaded(tmp_path, ["1,5", "?", "2,25"])).columns[0]
+    assert isinstance(x, Number)
+    assert x.texts == ","
+    assert column_from_dict(column_to_dict(x)) == x
+    before = {key: value for key, value in column_to_dict(x).items() if key != "texts"}
+    old = column_from_dict(before)
+    assert isinstance(old, Number)
+    assert old.texts is None
+    with pytest.raises(ValueError, match="has"):
+        column_from_dict({**before, "texts": "x"})
+
+
+def test_a_file_that_is_read_anew_has_another_fingerprint(tmp_path: Path) -> None:
+    """A search of before has taken the column for a text, and cannot go on with numbers."""
+    found = loaded(tmp_path, ["1", "2", "?"])
+    before = hashlib.sha256((tmp_path / "t.csv").read_bytes() + b"\0target\0y").hexdigest()
+    assert found.fingerprint != before
+    found = loaded(tmp_path, ["1", "2", "3"])
+    before = hashlib.sha256((tmp_path / "t.csv").read_bytes() + b"\0target\0y").hexdigest()
+    assert found.fingerprint == before
+
+
+@pytest.mark.parametrize("kind", ["list", "struct", "binary"])
+def test_what_no_network_takes_can_be_dropped(tmp_path: Path, kind: str) -> None:
+    value = {"list": [1, 2], "struct": {"a": 1}, "binary": b"raw"}[kind]
+    columns = {"odd": [value] * 40, "x": range(40), "y": [0, 1] * 20}
+    pq.write_table(pa.table({k: list(v) for k, v in columns.items()}), tmp_path / "t.parquet")
+    with pytest.raises(ValueError, match=f"'odd' is of the type {kind}.*: `drop` odd leaves it"):
+        load(str(tmp_path / "t.parquet"), target="y")
+    load(str(tmp_path / "t.parquet"), target="y", reading=Reading(drop=("odd",)))
+
+
+def test_a_target_of_texts_that_are_numbers_is_said(tmp_path: Path) -> None:
+    rows = [f'{i},"-{i + 1},{i + 100}.68"' for i in range(N)]
+    (tmp_path / "t.csv").write_text("\n".join(["x,y", *rows]))
+    with pytest.raises(ValueError, match=r"target 'y' was read as texts such as '-\d+,\d+.68'"):
+        load(str(tmp_path / "t.csv"), target="y")

@@ -1,0 +1,89 @@
+"""Columns of texts that were meant otherwise, it seems: what a user is told of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from trainables.data.columns import is_text
+from trainables.data.number_texts import MARKS, MISSING, NUMBERS, Converted, other_than, sample_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MOST = 0.9  # of a column's values, from which they tell what it was meant to be
+_LISTED = 5  # columns
+_NUMBER = NUMBERS["."]
+_DATE = r"\d{4}[-/]\d\d[-/]\d\d([ T].*)?|\d\d\.\d\d\.\d{4}([ T].*)?"  # that is read as one
+_SIGNS = re.compile(r"[\s$€£%]")
+_LIKE_A_NUMBER = re.compile(
+    rf"[+-]?\d{{1,3}}([,.']\d{{3}})*([.,]\d+)?|[+-]?\d+([.,]\d+)?|{_NUMBER}"
+)
+_LIKE_A_DATE = re.compile(
+    r"(\d{4}([-/.])\d{1,2}\2\d{1,2}|\d{1,2}([-/.])\d{1,2}\3(\d{4}|\d{2})"
+    r"|\d{1,2}[- ][A-Za-z]{3,9}\.?[- ,]+(\d{4}|\d{2})|[A-Za-z]{3,9}\.? \d{1,2},? \d{4})([ T,].*)?"
+)
+
+
+def told_of_converted(converted: Sequence[Converted]) -> Iterator[str]:
+    """What was done to columns, where it may not have been meant."""
+    marked = [(column.name, column.mark) for column in converted if column.mark is not None]
+    if marked:
+        mark = repr(marked[0][1]) if marked[0][1] else "a blank"
+        yield f"{_listed([n for n, _ in marked])}: {mark} among numbers counts as missing"
+    commas = [(column.name, column.comma) for column in converted if column.comma is not None]
+    if commas:
+        value = commas[0][1]
+        yield (
+            f"{_listed([n for n, _ in commas])}: the comma is a decimal mark, as {value!r} has it"
+        )
+
+
+def told_of_texts(table: pa.Table, known: Collection[str] = ()) -> Iterator[str]:
+    """Which texts look like numbers or dates, beside the columns that are ``known`` to be texts."""
+    numbers: dict[str, str] = {}
+    dates: dict[str, str] = {}
+    for field in table.schema:
+        if field.name in known or not is_text(field.type):
+            continue
+        column = table.column(field.name)
+        for is_like, pattern, found in (
+            (_is_like_a_number, _NUMBER, numbers),
+            (_is_like_a_date, _DATE, dates),
+        ):
+            if _most(column, is_like) and (odd := _odd(column, is_like, pattern)):
+                found[field.name] = odd
+                break
+    if numbers:
+        odd = next(iter(numbers.values()))
+        yield f"{_listed(list(numbers))}: read as a text, as {odd!r} is no number such as -1234.5"
+    if dates:
+        odd = next(iter(dates.values()))
+        yield f"{_listed(list(dates))}: read as a text, as {odd!r} is no date such as 2013-01-31"
+
+
+def _most(column: pa.ChunkedArray, is_like: Callable[[str], bool]) -> bool:
+    """Whether most of its values are so."""
+    values = [value for value in sample_of(column) if value not in MARKS]
+    return bool(values) and sum(map(is_like, values)) >= MOST * len(values)
+
+
+def _odd(column: pa.ChunkedArray, is_like: Callable[[str], bool], pattern: str) -> str:
+    """A value that keeps the column from being read as what it is like; empty where there
+    is none, as in a Parquet file of texts."""
+    unlike = (value for value in sample_of(column) if value not in MARKS and not is_like(value))
+    return (next(unlike, None) or other_than(column, f"{pattern}|{MISSING}") or "")[:40]
+
+
+def _is_like_a_number(value: str) -> bool:
+    return _LIKE_A_NUMBER.fullmatch(_SIGNS.sub("", value)) is not None
+
+
+def _is_like_a_date(value: str) -> bool:
+    return _LIKE_A_DATE.fullmatch(value) is not None
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return ", ".join(names[:_LISTED]) + more
