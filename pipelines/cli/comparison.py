@@ -17,15 +17,13 @@ from pipelines.cli.watching import Watching
 from pipelines.cluster.connect import Cluster, check_address, connect
 from pipelines.cluster.resources import check_fit
 from pipelines.record.scores import shown_score
-from pipelines.results.figures import save
-from pipelines.results.figures.comparison import best_so_far_figure
+from pipelines.results.algorithms_page import algorithms_page
+from pipelines.results.report import write_page
 from pipelines.study.comparison import (
     Cell,
     Comparison,
     Row,
-    best_so_far,
     compare_rows,
-    mean_curve,
 )
 from pipelines.study.comparison_spec import ComparisonSpec
 from pipelines.study.folders import check_writable
@@ -92,10 +90,16 @@ def _of_cell(study: Study, spec: ComparisonSpec, row: str, seed: int) -> Study:
 
 
 def _check(study: Study) -> None:
-    """Raises ``ValueError`` for what the algorithm or the scheduler of a cell cannot search."""
+    """Raises ``ValueError`` for what the algorithm or the scheduler of a cell cannot search, and
+    where no trial is the algorithm's own."""
     algo = study.spec.search.algo
     ALGORITHMS[algo](study.problem)
     check_scheduler(study.spec.stopping.scheduler, algo, study.trainable, study.space)
+    if study.tried_first >= study.trials:
+        raise ValueError(
+            f"all {study.trials} trials of {algo} would be configs to try first, and the same of "
+            f"each algorithm: use `trials={study.tried_first + 1}` or more, or --no-portfolio"
+        )
 
 
 def _run_cell(comparison: Comparison, study: Study, row: str, cluster: Cluster) -> Cell | None:
@@ -128,15 +132,9 @@ def _conclude(comparison: Comparison, spec: ComparisonSpec, metric_name: str) ->
         writer = csv.DictWriter(lines, list(asdict(table[0])))
         writer.writeheader()
         writer.writerows(asdict(row) for row in table)
-    curves = [
-        mean_curve(
-            row.algo,
-            [best_so_far(comparison.trials(c), metric) for c in cells if c.algo == row.algo],
-        )
-        for row in table
-    ]
+    curves = comparison.curves(cells, metric)
     figure = comparison.folder / "best_so_far.html"
-    save(best_so_far_figure(curves, metric_name), figure)
+    write_page(algorithms_page(spec.place.name, table, curves, metric_name), figure)
     yield ""
     yield from _table_lines(table, metric_name)
     yield f"table     {shown(path)}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 HOME = "/rangefinder"
 RUN = f"{HOME}/run"
 NEWS = f"{HOME}/news"
@@ -14,3 +16,8 @@ ENTER = "/static/rangefinder/enter"
 GRAFANA_HEALTH = "/api/grafana_health"
 PROMETHEUS_HEALTH = "/api/prometheus_health"
 METRICS = f"{HOME}/metrics"
+
+
+def quoted(path: str) -> str:
+    """``path`` in an address: by its bytes, which need be no UTF-8."""
+    return quote(path, errors="surrogateescape")

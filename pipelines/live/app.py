@@ -42,6 +42,12 @@ _ONWARD = (
     '<!DOCTYPE html><meta http-equiv="refresh" content="0; url={address}">'
     '<title>optuna-dashboard</title><a href="{address}">optuna-dashboard</a>'
 )
+_REFUSED = (
+    '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><link rel="icon" href="data:,">'
+    '<meta name="viewport" content="width=device-width"><meta name="color-scheme" '
+    'content="light dark"><title>Rangefinder</title><p style="font: 16px system-ui; '
+    'overflow-wrap: anywhere">{why} <a href="{address}">{address}</a>'
+)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -62,7 +68,7 @@ def make_app(
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path in (OPEN, ENTER) or door.admits(request.headers, request.cookies):
             return await handler(request)
-        return web.Response(status=401, text=f"The token is missing: open {OPEN}")
+        return _refused(request, 401, "The token is missing: open", OPEN)
 
     async def open_(request: web.Request) -> web.Response:
         return _html(_door_page(door.cookie == RAY_COOKIE))
@@ -89,6 +95,16 @@ def make_app(
     async def run_news(request: web.Request) -> web.Response:
         path = _path(request)
         return _json(await asyncio.to_thread(lambda: pages().run_news(path, _seen(request))))
+
+    async def plotly(request: web.Request) -> web.Response:
+        from pipelines.live import plotly_file
+
+        if request.path != plotly_file.ADDRESS:
+            raise Gone("another version of Plotly is here now: load the page again")
+        zipped = "gzip" in request.headers.get("Accept-Encoding", "")
+        body = await asyncio.to_thread(plotly_file.packed if zipped else plotly_file.plain)
+        headers = {**plotly_file.HEADERS, **({"Content-Encoding": "gzip"} if zipped else {})}
+        return web.Response(body=body, content_type="text/javascript", headers=headers)
 
     async def optuna_page(request: web.Request) -> web.Response:
         path = _path(request)
@@ -118,6 +134,7 @@ def make_app(
         (ALIVE, alive),
         (HOME, list_page),
         (f"{HOME}/", list_page),
+        (HOME + "/plotly-{version}.js", plotly),
         (NEWS, list_news),
         (RUN + "/{path:.+}", run_page),
         (NEWS + "/{path:.+}", run_news),
@@ -134,16 +151,25 @@ async def _told(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     except Gone as error:
         # Ray would answer a 404 itself.
-        return web.Response(status=410, text=_sound(f"{error}. All runs: {HOME}"))
+        return _refused(request, 410, f"{error}. All runs:", HOME)
     except web.HTTPException:
         raise
     except Exception as error:
         return web.Response(status=500, text=_sound(f"{type(error).__name__}: {error}"))
 
 
+def _refused(request: web.Request, status: int, why: str, address: str) -> web.Response:
+    """A sentence that ends with an address: of a page as a link."""
+    if "text/html" not in request.headers.get("Accept", ""):
+        return web.Response(status=status, text=_sound(f"{why} {address}"))
+    response = _html(_REFUSED.format(why=escape(why), address=escape(address)))
+    response.set_status(status)
+    return response
+
+
 def _path(request: web.Request) -> str:
     """Of the run that is asked for, in bytes that need be no UTF-8, as Python has those of a file:
-    see :func:`pipelines.live.pages.quoted`."""
+    see :func:`pipelines.live.addresses.quoted`."""
     _, _, _, path = request.rel_url.raw_path.split("/", 3)  # below RUN, NEWS or OPTUNA
     return unquote(path, errors="surrogateescape")
 

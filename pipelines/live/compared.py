@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
+from pipelines.live import plotly_file
+from pipelines.live.addresses import quoted
 from pipelines.live.folders import Stamp, folders_of_runs, stamp
 from pipelines.live.watched import REST
 from pipelines.record.files import RunFiles
 from pipelines.record.lock import is_held
 from pipelines.record.sessions import read_sessions
+from pipelines.results.algorithms_page import algorithms
 from pipelines.results.comparison_page import comparison_page
 from pipelines.results.page.model import Link, Page, Section, Words
 from pipelines.results.page.render import Head, as_json, joined, render_json, section_json
-from pipelines.study.runs import open_run
+from pipelines.study.comparison import Comparison, compare_rows
+from pipelines.study.runs import Run, open_run
+from trainables.training.metrics import METRICS
 
 
 class Compared:
@@ -41,7 +47,13 @@ class Compared:
         """As HTML; its news are at the address ``news``."""
         with self._lock:
             self._refresh()
-            return render_json(self._head, self._content(), live=news, links=tuple(links))
+            return render_json(
+                self._head,
+                self._content(),
+                live=news,
+                links=tuple(links),
+                plotly=plotly_file.ADDRESS,
+            )
 
     def news(self, seen: int) -> str:
         """What is new since version ``seen``, as JSON."""
@@ -60,7 +72,10 @@ class Compared:
         if started < self._rests_until:
             return
         cells = folders_of_runs(self._folder)
-        key = [_standing(RunFiles(cell)) for cell in cells]
+        key = [
+            stamp(Comparison(self._folder).table),
+            *(_standing(RunFiles(cell)) for cell in cells),
+        ]
         if key == self._key:
             return
         page = self._made(cells)
@@ -75,9 +90,20 @@ class Compared:
     def _made(self, cells: Iterable[Path]) -> Page:
         runs = [run for cell in cells if (run := open_run(cell)).finished]
         if runs:
-            return comparison_page(runs)
+            page = comparison_page(runs, self._address)
+            return replace(page, sections=[*self._algorithms(runs[0].metric), *page.sections])
         nothing = Section("outcome", "What came out", [Words("No trial has finished.")])
         return Page(self._folder.name, "", "The comparison has begun.", [nothing])
+
+    def _address(self, run: Run) -> str:
+        """Below that of the comparison."""
+        return quoted(f"{self._folder.name}/{run.files.folder.name}")
+
+    def _algorithms(self, name: str) -> Iterator[Section]:
+        """What ``compare.py`` tells in the end, of the cells that are finished."""
+        comparison, metric = Comparison(self._folder), METRICS[name]
+        if cells := comparison.cells():
+            yield algorithms(compare_rows(cells, metric), comparison.curves(cells, metric), name)
 
 
 def _standing(files: RunFiles) -> tuple[Stamp, Stamp, bool]:

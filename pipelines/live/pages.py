@@ -8,9 +8,8 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from urllib.parse import quote
 
-from pipelines.live.addresses import HOME, NEWS, OPTUNA, RUN
+from pipelines.live.addresses import HOME, NEWS, OPTUNA, RUN, quoted
 from pipelines.live.compared import Compared
 from pipelines.live.folders import Listing, Row, is_comparison, since
 from pipelines.live.gone import Gone
@@ -41,7 +40,7 @@ class Pages:
     def list_page(self) -> str:
         """All runs, as HTML."""
         with self._lock:
-            return render_json(self._head(), self._content(0), live=NEWS, figures=False)
+            return render_json(self._head(), self._content(0), live=NEWS, plotly="")
 
     def list_news(self, seen: int) -> str:
         """What is new in it since version ``seen``, as JSON."""
@@ -113,11 +112,6 @@ class Pages:
         ids = [as_json({"id": json.loads(section)["id"]}) for section in sections]
         news = sections if self._version > seen else ids
         return joined(head, news, as_json({"n": 0}), version=self._version)
-
-
-def quoted(path: str) -> str:
-    """``path`` in an address: by its bytes, which need be no UTF-8."""
-    return quote(path, errors="surrogateescape")
 
 
 def _section(id: str, title: str, name: str, rows: Sequence[Row]) -> Section:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from pipelines.live import plotly_file
 from pipelines.live.folders import Stamp, stamp
 from pipelines.record.files import RunFiles
 from pipelines.record.journal import JournalReader
@@ -65,7 +66,11 @@ class Watched:
         with self._lock:
             self._refresh()
             return render_json(
-                page_head(self._run), self._content(0), live=news, links=tuple(links)
+                page_head(self._run),
+                self._content(0),
+                live=news,
+                links=tuple(links),
+                plotly=plotly_file.ADDRESS,
             )
 
     def news(self, seen: int) -> str:

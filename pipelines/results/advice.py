@@ -83,7 +83,12 @@ def _diverged(trials: Sequence[FinishedTrial]) -> str:
         return ""
     lr = lr_threshold(trials, lambda trial: trial.diverged, "above")
     part = f"{n / len(trials):.0%} of {len(trials)} trials diverged"
-    return part if lr is None else f"{part}, most above lr {lr:.2g}: a lower LR"
+    if lr is not None:
+        return f"{part}, most above lr {lr:.2g}: a lower LR"
+    tried = [x for trial in trials if (x := _number(trial, "lr")) is not None]
+    if n < len(trials) or not tried:
+        return part
+    return f"{part}, lr {min(tried):.2g} too: a lower LR is worth a try"
 
 
 def _clues(trials: Sequence[FinishedTrial]) -> str:

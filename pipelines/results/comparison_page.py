@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import get_args
 
 from pipelines.record.scores import shown_score
@@ -10,15 +11,16 @@ from pipelines.results import wording
 from pipelines.results.endings import unfinished
 from pipelines.results.figures.best_so_far import Against, best_so_far_data
 from pipelines.results.figures.side_by_side import side_by_side_figure
-from pipelines.results.page.model import Block, Drawing, Page, Section, Table, Words
+from pipelines.results.page.model import Block, Drawing, Link, Page, Section, Table, Words
 from pipelines.results.sections.again import setting_values
 from pipelines.results.working_time import in_working_time
 from pipelines.study.runs import Run
 from trainables.training.metrics import METRICS
 
 
-def comparison_page(runs: Sequence[Run]) -> Page:
-    """What each found, how fast, and in which settings they differ.
+def comparison_page(runs: Sequence[Run], address: Callable[[Run], str] | None = None) -> Page:
+    """What each found, how fast, and in which settings they differ. ``address`` is that of a run's
+    own page.
 
     Raises ``ValueError`` for runs that optimise different metrics, and for one given twice.
     """
@@ -40,7 +42,7 @@ def comparison_page(runs: Sequence[Run]) -> Page:
         title=" and ".join(names) if len(names) == 2 else f"{len(names)} runs",
         subtitle=f"compared by {runs[0].metric}",
         state=" ".join(ends) or "All of them are over.",
-        sections=[_outcome(names, runs), _progress(names, runs), _settings(names, runs)],
+        sections=[_outcome(names, runs, address), _progress(names, runs), _settings(names, runs)],
     )
 
 
@@ -48,7 +50,9 @@ def _name(run: Run) -> str:
     return run.files.folder.name
 
 
-def _outcome(names: Sequence[str], runs: Sequence[Run]) -> Section:
+def _outcome(
+    names: Sequence[str], runs: Sequence[Run], address: Callable[[Run], str] | None
+) -> Section:
     blocks: list[Block] = []
     if len({run.data.fingerprint for run in runs}) > 1:
         blocks.append(Words("The runs saw different data: their scores do not compare.", "warning"))
@@ -62,21 +66,25 @@ def _outcome(names: Sequence[str], runs: Sequence[Run]) -> Section:
         "time",
         "config of the best",
     ]
-    blocks.append(Table(head, [_row(name, run) for name, run in zip(names, runs, strict=True)]))
+    rows: list[list[str | Link]] = []
+    for name, run in zip(names, runs, strict=True):
+        first = name if address is None else Link(name, address(run))
+        rows.append([first, *_cells(run)])
+    blocks.append(Table(head, rows))
     return Section("outcome", "What came out", blocks)
 
 
-def _row(name: str, run: Run) -> list[str]:
+def _cells(run: Run) -> list[str]:
     result, best = run.result, run.best
     trials = in_working_time(run)
     ends = [trial.started + trial.seconds for trial in trials]
     seconds = max(ends) - min(trial.started for trial in trials) if ends else 0.0
     counts = [str(len(result.trials)), str(result.epochs), str(result.epochs_saved)]
     if best is None:
-        return [name, "none", "", *counts, wording.duration(seconds), ""]
+        return ["none", "", *counts, wording.duration(seconds), ""]
     value = shown_score(best.value)
     rest = [wording.duration(seconds), wording.config(run.space.without_idle(best.config))]
-    return [name, value, str(best.best_epoch), *counts, *rest]
+    return [value, str(best.best_epoch), *counts, *rest]
 
 
 def _progress(names: Sequence[str], runs: Sequence[Run]) -> Section:
@@ -89,8 +97,20 @@ def _progress(names: Sequence[str], runs: Sequence[Run]) -> Section:
         Drawing(f"best-{a}", side_by_side_figure(data, runs[0].metric, metric, a), role="")
         for a in get_args(Against)
     ]
-    words = Words("One search of each says little of what made the difference: chance is large.")
-    return Section("progress", "Best so far", [words], drawings)
+    return Section("progress", "Best so far", [Words(_chance(runs))], drawings)
+
+
+def _chance(runs: Sequence[Run]) -> str:
+    """How many searches there are of each kind, which differ in their seed alone."""
+    kinds = Counter(
+        tuple(value for name, value in setting_values(run.spec).items() if name != "seed")
+        for run in runs
+    )
+    least, most = min(kinds.values()), max(kinds.values())
+    if most == 1:
+        return "One search of each says little of what made the difference: chance is large."
+    n = f"{most}" if least == most else f"{least} to {most}"
+    return f"{n} searches of each, with other seeds: what they differ in by themselves is chance."
 
 
 def _settings(names: Sequence[str], runs: Sequence[Run]) -> Section:

@@ -34,12 +34,18 @@ class Findings:
         self.metric: Metric = METRICS[run.metric]
         self.trials: Sequence[FinishedTrial] = _without_idle(run.space, in_working_time(run))
         self.live: Live | None = run.live
-        self.running: Sequence[FinishedTrial] = _without_idle(run.space, _running(run))
+        self.running: Sequence[FinishedTrial] = _without_idle(run.space, running_trials(run))
         self.shown: Sequence[FinishedTrial] = [*self.trials, *self.running]
-        self.best: FinishedTrial | None = next(
-            iter(ranked_by(self.trials, self.metric, run.goals.aims[1:])), None
-        )
+        self.best: FinishedTrial | None = next(iter(self._ranked(self.trials)), None)
         self.rungs: tuple[int, ...] = run.spec.rungs
+
+    def _ranked(self, trials: Sequence[FinishedTrial]) -> list[FinishedTrial]:
+        return ranked_by(trials, self.metric, self.run.goals.aims[1:])
+
+    @cached_property
+    def ranked(self) -> list[FinishedTrial]:
+        """Those that are shown and have a value to compare, the best first."""
+        return self._ranked(self.shown)
 
     @cached_property
     def best_number(self) -> int | None:
@@ -99,9 +105,12 @@ def _without_idle(space: SearchSpace, trials: Sequence[FinishedTrial]) -> Sequen
     return [replace(trial, config=space.without_idle(trial.config)) for trial in trials]
 
 
-def _running(run: Run) -> Sequence[FinishedTrial]:
-    """The trials of the search that run; repeats are no part of it."""
+def running_trials(run: Run) -> Sequence[FinishedTrial]:
+    """The trials of the search that run, in the order in which they started; repeats are no part
+    of it. The record may have learnt of an end before the driver has told of it."""
     live = run.live
     if live is None or live.is_over or live.phase != "search":
         return ()
-    return in_working_time(run, live.trials)
+    ended = {trial.trial_id for trial in run.finished if not trial.cut_short}
+    running = [trial for trial in live.trials if trial.trial_id not in ended]
+    return in_working_time(run, sorted(running, key=lambda trial: trial.started))

@@ -14,7 +14,7 @@ from pipelines.study.runs import Run
 
 def write_report(run: Run) -> Path:
     """Write it into the run's folder, whole or not at all; returns its path."""
-    return _write(report_page(run), run.files.report)
+    return write_page(report_page(run), run.files.report)
 
 
 def write_comparison(runs: Sequence[Run], path: Path) -> Path:
@@ -22,10 +22,11 @@ def write_comparison(runs: Sequence[Run], path: Path) -> Path:
 
     Raises ``ValueError`` for runs that do not compare, and for a file that cannot be written.
     """
-    return _write(comparison_page(runs), path)
+    return write_page(comparison_page(runs), path)
 
 
-def _write(page: Page, path: Path) -> Path:
+def write_page(page: Page, path: Path) -> Path:
+    """The same of any page. Raises ``ValueError`` for a file that cannot be written."""
     part = path.with_name(f".{path.name}.part")
     try:
         part.write_text(render(page), encoding="utf-8", errors="backslashreplace")

@@ -9,7 +9,7 @@ from pipelines.results.findings import Findings
 from pipelines.results.page.model import Page, Section, Words
 from pipelines.results.page.render import Head
 from pipelines.results.page.trials import trials_data
-from pipelines.results.sections.again import again
+from pipelines.results.sections.again import again, shown
 from pipelines.results.sections.curves import curves
 from pipelines.results.sections.data import data
 from pipelines.results.sections.front import front
@@ -33,10 +33,14 @@ def all_trials(found: Findings) -> Section:
         return Section("trials", "All trials", [Words("No trial has started.")])
     words = Words(
         "A click on a head sorts, a click on a row chooses. Filter by words: lr<0.01, "
-        "policy=cosine, diverged; several must all hold.",
+        "policy=cosine, trial=3, diverged; several must all hold.",
         "note",
     )
-    return Section("trials", "All trials", [words], shows_trials=True)
+    blocks = [words]
+    if (table := found.run.files.table).is_file():
+        told = f"With all that is recorded of each, for a spreadsheet: {shown(table)}."
+        blocks.append(Words(told, "note"))
+    return Section("trials", "All trials", blocks, shows_trials=True)
 
 
 SECTIONS: tuple[Callable[[Findings], Section | None], ...] = (
@@ -84,7 +88,7 @@ def now_sections(run: Run) -> list[Section]:
     """How the search stands, where it runs."""
     if run.live is None or run.live.is_over:
         return []
-    return [now(run.live, run.metric, run.spec.budget.max_epochs, run.space)]
+    return [now(run, run.live)]
 
 
 def table_of(found: Findings) -> dict[str, Any]:

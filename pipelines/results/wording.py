@@ -16,6 +16,13 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
 
 
+def time_unit(seconds: float) -> tuple[str, float]:
+    """In which an axis as long as this is marked, and how many seconds it has."""
+    if seconds < 2 * 60:
+        return "seconds", 1.0
+    return ("minutes", 60.0) if seconds < 2 * 3600 else ("hours", 3600.0)
+
+
 def value(thing: object) -> str:
     """A number in four digits, anything else as it is."""
     return f"{thing:.4g}" if isinstance(thing, float) else str(thing)

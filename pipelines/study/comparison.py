@@ -51,7 +51,7 @@ class Comparison:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._table = folder / "cells.csv"
+        self.table = folder / "cells.csv"
 
     def held(self) -> AbstractContextManager[None]:
         """While it lasts no other process runs the cells; the folder is made.
@@ -83,9 +83,9 @@ class Comparison:
 
     def cells(self) -> list[Cell]:
         """The finished ones."""
-        if not self._table.is_file():
+        if not self.table.is_file():
             return []
-        with self._table.open(newline="") as lines:
+        with self.table.open(newline="") as lines:
             return [
                 Cell(
                     row["algo"],
@@ -111,8 +111,8 @@ class Comparison:
 
     def finish(self, cell: Cell) -> None:
         names = [field.name for field in fields(Cell)]
-        new = not self._table.is_file()
-        with self._table.open("a", newline="") as lines:
+        new = not self.table.is_file()
+        with self.table.open("a", newline="") as lines:
             writer = csv.writer(lines)
             if new:
                 writer.writerow(names)
@@ -120,6 +120,14 @@ class Comparison:
 
     def trials(self, cell: Cell) -> list[FinishedTrial]:
         return open_run(self.folder / cell.folder).finished
+
+    def curves(self, cells: Sequence[Cell], metric: Metric) -> list[Curve]:
+        """The mean of each algorithm, in the order of the table."""
+        found = {cell: best_so_far(self.trials(cell), metric) for cell in cells}
+        return [
+            mean_curve(row.algo, [found[cell] for cell in cells if cell.algo == row.algo])
+            for row in compare_rows(cells, metric)
+        ]
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,11 @@
-"""What the figures of trials share: axes that nothing stretches, labels, and thinning out."""
+"""What the figures share: axes that nothing stretches, lines and labels that can be told apart, and
+thinning out."""
 
 from __future__ import annotations
 
 import html
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -16,8 +17,15 @@ from trainables.training.metrics import Mode
 
 T = TypeVar("T")
 
+# Of Okabe and Ito, as the fates: a line has a colour, and from one to the next another dash.
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#e69f00", "#56b4e9", "#cc79a7")
+_DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+_FEW = 10  # of a smaller range Plotly would mark halves
+
 FENCE = 1.5  # times the distance of the quartiles: what lies beyond is an outlier (Tukey 1977)
 _PADDING = 0.05
+NUMBERS = {"exponentformat": "power", "minexponent": 4}
+"""How an axis writes numbers: 0.5 and 20000, but 3e8 and 6e-5 as powers of ten, not 300M or 60µ."""
 
 
 def figure(x: str, y: str, **layout: Any) -> go.Figure:
@@ -27,18 +35,50 @@ def figure(x: str, y: str, **layout: Any) -> go.Figure:
         "template": "none",
         "margin": {"l": 60, "r": 16, "t": 16, "b": 44},
         "hovermode": "closest",
-        "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        "xaxis": {"title": {"text": x}},
-        "yaxis": {"title": {"text": y}},
+        "showlegend": True,  # Plotly hides that of one trace
+        "legend": {
+            "orientation": "h",
+            "y": 1.02,
+            "yanchor": "bottom",
+            "x": 0,
+            "font": {"size": 11},  # so that a small figure has two entries a line
+        },
     }
-    return go.Figure(layout={**shared, **layout})
+    axes = {
+        f"{name}axis": {"title": {"text": title}, **NUMBERS, **layout.pop(f"{name}axis", {})}
+        for name, title in (("x", x), ("y", y))
+    }
+    return go.Figure(layout={**shared, **axes, **layout})
+
+
+def line_style(place: int) -> dict[str, str]:
+    """The colour and the dash of the line at this place among others."""
+    return {"color": _COLOURS[place % len(_COLOURS)], "dash": _DASHES[place % len(_DASHES)]}
+
+
+def whole(least: float, most: float) -> dict[str, Any]:
+    """The ticks of an axis of whole numbers."""
+    return {"dtick": 1} if most - least < _FEW else {}
 
 
 def label(text: object, most: int = 40) -> str:
     """As Plotly shows it as it is: a name may hold what Plotly takes for its markup."""
-    words = f"{text:.4g}" if isinstance(text, float) else str(text)
-    words = words if len(words) <= most else words[: most - 1] + "…"
-    return html.escape(words, quote=False)
+    return html.escape(_short(f"{text:.4g}" if isinstance(text, float) else str(text), most), False)
+
+
+def labels(texts: Iterable[object], most: int) -> list[str]:
+    """The same of several, none as another: where two would be, each has its number before it."""
+    shown = [label(text, most) for text in texts]
+    twice = {words for words in shown if shown.count(words) > 1}
+    return [f"{n}: {words}" if words in twice else words for n, words in enumerate(shown, 1)]
+
+
+def _short(words: str, most: int) -> str:
+    """Without its middle: names that are long often begin alike."""
+    if len(words) <= most:
+        return words
+    head = most // 2
+    return f"{words[:head]}…{words[head + 1 - most :]}"
 
 
 def config_label(config: Mapping[str, Value]) -> str:
@@ -48,9 +88,11 @@ def config_label(config: Mapping[str, Value]) -> str:
     return "<br>".join(lines)
 
 
-def score_range(values: Sequence[float], mode: Mode) -> tuple[float, float]:
-    """The axis for ``values``: from the best to the worst, outliers on the bad side left out; (0,
-    1) for none."""
+def score_range(
+    values: Sequence[float], mode: Mode, inside: Sequence[float] = ()
+) -> tuple[float, float]:
+    """The axis for ``values``: from the best to the worst, outliers on the bad side left out but
+    for those that must lie ``inside``; (0, 1) for none."""
     finite = [value for value in values if math.isfinite(value)]
     if not finite:
         return 0.0, 1.0
@@ -60,6 +102,7 @@ def score_range(values: Sequence[float], mode: Mode) -> tuple[float, float]:
         low = max(low, middle_low - fence)
     else:
         high = min(high, middle_high + fence)
+    low, high = min([low, *inside]), max([high, *inside])
     padding = _PADDING * (high - low) or 0.05 * abs(high) or 0.05
     return low - padding, high + padding
 

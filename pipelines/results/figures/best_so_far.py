@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
@@ -12,10 +12,11 @@ import plotly.graph_objects as go
 from pipelines.record.scores import shown_score
 from pipelines.record.trials import FinishedTrial
 from pipelines.results.fates import BEST, COLOURS, SYMBOLS, Fate, fate, is_sound
-from pipelines.results.figures.axes import clamp, figure, score_range, thin
+from pipelines.results.figures.axes import clamp, figure, label, score_range, thin, whole
+from pipelines.results.wording import time_unit
 from trainables.training.metrics import Metric
 
-Against = Literal["trials", "epochs", "minutes"]
+Against = Literal["trials", "epochs", "time"]
 MOST_POINTS = 1500
 
 
@@ -25,7 +26,7 @@ class BestSoFar(NamedTuple):
     number: list[int]
     trials: list[float]  # ended up to here
     epochs: list[float]  # trained up to here, by trials that have ended
-    minutes: list[float]  # since the first started
+    time: list[float]  # in seconds since the first started
     value: list[float | None]  # None for a trial that diverged, failed or reported nothing
     fate: list[Fate]
     best: list[float | None]  # up to here
@@ -45,7 +46,7 @@ def best_so_far_data(trials: Sequence[FinishedTrial], metric: Metric) -> BestSoF
         list(range(len(trials))),
         [n + 1.0 for n in range(len(trials))],
         [float(epochs) for epochs in accumulate(trial.epochs for trial in trials)],
-        [(trial.started + trial.seconds - start) / 60 for trial in trials],
+        [trial.started + trial.seconds - start for trial in trials],
         values,
         [fate(trial) for trial in trials],
         bests,
@@ -59,8 +60,9 @@ def best_so_far_figure(
     values = [value for value in data.value if value is not None]
     low, high = score_range(values, metric.mode)
     bad = low if metric.mode == "max" else high
-    places = data._asdict()[against]
-    drawn = figure(against, name, yaxis={"title": {"text": name}, "range": [low, high]})
+    axis, per_unit = places_axis(against, [data])
+    places = [place / per_unit for place in data._asdict()[against]]
+    drawn = figure("", label(name), xaxis=axis, yaxis={"range": [low, high]})
     rows = thin(range(len(places)), MOST_POINTS)
     for kind in Fate:
         of_kind = [row for row in rows if data.fate[row] is kind]
@@ -75,6 +77,7 @@ def best_so_far_figure(
             hovertemplate="trial %{customdata}: %{text}<extra></extra>",
             mode="markers",
             marker={"color": COLOURS[kind], "symbol": SYMBOLS[kind], "size": 7},
+            cliponaxis=False,
             name=kind.value,
         )
     steps = [row for row in range(len(places)) if data.best[row] is not None]
@@ -86,9 +89,19 @@ def best_so_far_figure(
         mode="lines",
         line={"color": BEST, "width": 2, "shape": "hv"},
         name="best so far",
-        hovertemplate="best %{y:.4f}<extra></extra>",
+        text=[shown_score(data.best[row]) for row in ends],
+        hovertemplate="best %{text}<extra></extra>",
     )
     return drawn
+
+
+def places_axis(against: Against, runs: Iterable[BestSoFar]) -> tuple[dict[str, Any], float]:
+    """The axis of what they are shown against, and how much of that is one on it."""
+    most = max((place for data in runs for place in data._asdict()[against]), default=0.0)
+    if against == "time":
+        unit, seconds = time_unit(most)
+        return {"title": {"text": unit}, "rangemode": "tozero"}, seconds
+    return {"title": {"text": against}, "rangemode": "tozero", **whole(0, most)}, 1.0
 
 
 def _words(value: float | None) -> str:

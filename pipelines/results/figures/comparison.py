@@ -5,42 +5,35 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import plotly.graph_objects as go
-from plotly.colors import qualitative
+from plotly.colors import hex_to_rgb
 
+from pipelines.results.figures.axes import figure, label, line_style
 from pipelines.study.comparison import Curve
 
-_COLOURS = qualitative.D3
+_BAND = 0.15  # how much of its line's colour a band has
 
 
 def best_so_far_figure(curves: Sequence[Curve], metric: str) -> go.Figure:
     """Best value against epochs spent, with a band of one standard error."""
-    figure = go.Figure()
-    for i, curve in enumerate(curves):
-        colour = _COLOURS[i % len(_COLOURS)]
-        upper = [m + e for m, e in zip(curve.mean, curve.error, strict=True)]
-        lower = [m - e for m, e in zip(curve.mean, curve.error, strict=True)]
-        figure.add_scatter(
-            x=[*curve.epochs, *reversed(curve.epochs)],
-            y=[*upper, *reversed(lower)],
-            fill="toself",
-            fillcolor=colour,
-            opacity=0.15,
-            line={"width": 0, "shape": "hv"},
-            hoverinfo="skip",
-            showlegend=False,
-            legendgroup=curve.algo,
-        )
-        figure.add_scatter(
-            x=curve.epochs,
+    drawn = figure("epochs spent", f"best {metric} so far", xaxis={"rangemode": "tozero"})
+    for place, curve in enumerate(curves):
+        style = line_style(place)
+        shared = {"x": curve.epochs, "legendgroup": curve.algo, "mode": "lines"}
+        for sign in (-1, 1):  # two steps, the second filled down to the first
+            drawn.add_scatter(
+                **shared,
+                y=[m + sign * e for m, e in zip(curve.mean, curve.error, strict=True)],
+                line={"width": 0, "shape": "hv"},
+                fill="tonexty" if sign > 0 else None,
+                fillcolor=f"rgba{(*hex_to_rgb(style['color']), _BAND)}",
+                hoverinfo="skip",
+                showlegend=False,
+            )
+        drawn.add_scatter(
+            **shared,
             y=curve.mean,
-            name=curve.algo,
-            legendgroup=curve.algo,
-            mode="lines",
-            line={"color": colour, "shape": "hv"},
+            name=label(curve.algo),
+            line={**style, "shape": "hv", "width": 2},
+            hovertemplate="%{x} epochs: %{y:.5~g}",
         )
-    figure.update_layout(
-        template="plotly_white",
-        xaxis_title="epochs spent",
-        yaxis_title=f"best {metric} so far, mean over seeds ± standard error",
-    )
-    return figure
+    return drawn

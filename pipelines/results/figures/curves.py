@@ -7,17 +7,25 @@ from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
-from plotly.colors import qualitative
 
-from pipelines.record.trials import FinishedTrial, ranked
+from pipelines.record.scores import shown_score
+from pipelines.record.trials import FinishedTrial
 from pipelines.results.fates import COLOURS, Fate, fate
-from pipelines.results.figures.axes import config_label, figure, label, score_range, thin
+from pipelines.results.figures.axes import (
+    config_label,
+    figure,
+    label,
+    line_style,
+    score_range,
+    thin,
+    whole,
+)
 from search_spaces import Config
 from trainables.training.metrics import Metric
 
 TOP = 5
 MOST_CURVES = 300  # beside those: more are one grey surface
-_HOVER = "trial %{customdata}, epoch %{x}: %{y:.4f}"
+_HOVER = "trial %{customdata}, epoch %{x}: %{y:.5~g}"
 _GREY = {
     Fate.STOPPED: "rgba(140,140,140,0.35)",
     Fate.COMPLETE: "rgba(90,125,160,0.55)",
@@ -43,11 +51,19 @@ class Curves(NamedTuple):
     others: list[Curve]
     left_out: int
 
+    @property
+    def every(self) -> list[Curve]:
+        return [*self.top, *self.others]
+
 
 def curves_data(
-    trials: Sequence[FinishedTrial], metric: Metric, top: int = TOP, most: int = MOST_CURVES
+    trials: Sequence[FinishedTrial],
+    ranked: Sequence[FinishedTrial],
+    top: int = TOP,
+    most: int = MOST_CURVES,
 ) -> Curves:
-    """The curves of the ``top`` best trials, and of ``most`` others, from the best to the worst."""
+    """The curves of the ``top`` best trials, and of ``most`` others, from the best to the worst, as
+    ``ranked`` has them."""
     numbers = {id(trial): number for number, trial in enumerate(trials)}
     curves = [
         Curve(
@@ -58,18 +74,32 @@ def curves_data(
             [trial.curve[epoch] for epoch in sorted(trial.curve)],
             trial.config,
         )
-        for trial in ranked(trials, metric)
+        for trial in ranked
         if trial.value is not None and trial.curve
     ]
     others = thin(curves[top:], most)
     return Curves(curves[:top], others, len(curves) - len(curves[:top]) - len(others))
 
 
+def curves_range(data: Curves, metric: Metric) -> tuple[float, float]:
+    """The axis: as the values of all epochs have it, and as the best values of all trials do. By
+    the first alone the long curves of the good trials would leave the others out."""
+    epochs = score_range([v for curve in data.every for v in curve.values], metric.mode)
+    bests = score_range([curve.value for curve in data.every], metric.mode)
+    return min(epochs[0], bests[0]), max(epochs[1], bests[1])
+
+
+def outside(data: Curves, metric: Metric) -> int:
+    """How many of the curves lie beyond the axis, all of each."""
+    low, high = curves_range(data, metric)
+    return sum(not low <= curve.value <= high for curve in data.every)
+
+
 def curves_figure(data: Curves, name: str, metric: Metric, rungs: Sequence[int] = ()) -> go.Figure:
     """Grey curves that a click on the legend hides, the best on top, a line at each rung."""
-    shown = [value for curve in (*data.top, *data.others) for value in curve.values]
-    axis = {"title": {"text": name}, "range": score_range(shown, metric.mode)}
-    drawn = figure("epoch", name, yaxis=axis)
+    last = max((epoch for curve in data.every for epoch in curve.epochs), default=0)
+    axis = {"range": curves_range(data, metric)}
+    drawn = figure("epoch", label(name), xaxis=whole(0, last), yaxis=axis)
     for kinds, words, colour in (
         ((Fate.STOPPED, Fate.CUT_SHORT), "stopped early or cut short", _GREY[Fate.STOPPED]),
         ((Fate.COMPLETE,), "trained to the end", _GREY[Fate.COMPLETE]),
@@ -85,12 +115,13 @@ def curves_figure(data: Curves, name: str, metric: Metric, rungs: Sequence[int] 
             hovertext=config_label(curve.config),
             hovertemplate=_HOVER + "<br>%{hovertext}<extra></extra>",
             mode="lines+markers" if len(curve.epochs) == 1 else "lines",
-            line={"color": qualitative.D3[place % 10], "width": 2.5},
-            name=f"#{curve.number} {label(curve.value)}",
+            line={**line_style(place), "width": 2.5},
+            name=f"#{curve.number} {shown_score(curve.value)}",
             legendrank=place,
         )
     for rung in rungs[:-1]:
-        drawn.add_vline(x=rung, line={"color": "rgba(128,128,128,0.6)", "dash": "dot", "width": 1})
+        line = {"color": "rgba(128,128,128,0.6)", "dash": "dot", "width": 1}
+        drawn.add_vline(x=rung, line=line, layer="below")
     return drawn
 
 
@@ -107,7 +138,7 @@ def _add_all(drawn: go.Figure, curves: Sequence[Curve], words: str, colour: str)
         hovertemplate=_HOVER + "<extra></extra>",
         mode="lines+markers" if single else "lines",
         line={"color": colour, "width": 1},
-        marker={"size": 3},
+        marker={"size": 5},
         connectgaps=False,
         name=f"{words} ({len(curves)})",
         legendrank=1001,

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from pipelines.record.front import pareto_front
 from pipelines.record.goals import Aim, Goals, reached
+from pipelines.record.scores import shown_score
 from pipelines.record.trials import FinishedTrial
 from pipelines.results.fates import BEST, COLOURS, SYMBOLS, Fate, fate
 from pipelines.results.figures.axes import clamp, figure, label, score_range, thin
@@ -74,7 +75,7 @@ def front_figure(data: Front, *, joined: bool = True) -> go.Figure:
         drawn.data[-1].update(mode="lines+markers", line=line)
     drawn.update_yaxes(range=bounds)
     if data.x and min(data.x) > 0 and max(data.x) > _WIDE * min(data.x):
-        drawn.update_xaxes(type="log", exponentformat="power")
+        drawn.update_xaxes(type="log")
     return drawn
 
 
@@ -91,9 +92,10 @@ def _add(
         x=np.array([data.x[row] for row in rows]),
         y=np.array(clamp([data.y[row] for row in rows], bounds)),
         customdata=np.array([data.number[row] for row in rows]),
-        text=[f"{data.x[row]:.6g}, {data.y[row]:.4f}" for row in rows],
+        text=[f"{data.x[row]:.6g}, {shown_score(data.y[row])}" for row in rows],
         hovertemplate="trial %{customdata}: %{text}<extra></extra>",
         mode="markers",
         marker={"color": colour, "symbol": symbol, "size": 7},
+        cliponaxis=False,
         name=name,
     )

@@ -15,7 +15,7 @@ import plotly.graph_objects as go
 
 from pipelines.record.trials import FinishedTrial
 from pipelines.results.fates import BEST, Fate, fate
-from pipelines.results.figures.axes import clamp, figure, label
+from pipelines.results.figures.axes import clamp, figure, label, labels
 from pipelines.results.figures.ped_anova import PedAnova
 from search_spaces import Config, SearchSpace
 from trainables.training.metrics import Metric
@@ -23,6 +23,7 @@ from trainables.training.metrics import Metric
 LEAST_TRIALS = 20  # so that the best quarter has the five that PED-ANOVA asks for at least
 SHUFFLES = 20
 _TARGET = 0.25
+_LONGEST_NAME = 24  # letters
 
 
 class Scored(NamedTuple):
@@ -43,10 +44,21 @@ class Importance(NamedTuple):
 
     @property
     def beyond_chance(self) -> list[str]:
-        """The parameters that stand out: beyond chance, and beyond an even share."""
+        """The parameters that chance alone would hardly bring so far."""
         rows = zip(self.names, self.shares, self.chance, strict=True)
-        even = 1 / len(self.names)
-        return [name for name, share, chance in rows if share > max(chance, even)]
+        return [name for name, share, chance in rows if share > chance]
+
+    @property
+    def even_share(self) -> float:
+        """What each would have if all were as important."""
+        return 1 / len(self.names)
+
+    @property
+    def outstanding(self) -> list[str]:
+        """Those beyond chance that have more than an even share: of many small ones some pass their
+        mark by chance."""
+        large = [n for n, s in zip(self.names, self.shares, strict=True) if s > self.even_share]
+        return [name for name in self.beyond_chance if name in large]
 
 
 def common_epoch(trials: Sequence[FinishedTrial]) -> int | None:
@@ -112,30 +124,51 @@ def importance_data(
 
 
 def importance_figure(data: Importance) -> go.Figure:
-    """A bar for each parameter, coloured where it is beyond chance, and a mark at chance."""
-    beyond = data.beyond_chance
-    names = [label(name) for name in data.names]
-    drawn = figure(
-        "share of the importance", "", yaxis={"autorange": "reversed", "type": "category"}
-    )
-    drawn.add_bar(
-        x=data.shares,
-        y=names,
-        orientation="h",
-        marker={"color": [BEST if name in beyond else "#8c8c8c" for name in data.names]},
-        hovertemplate="%{y}: %{x:.0%}<extra></extra>",
-        name="importance",
-        showlegend=False,
-    )
+    """A bar for each parameter, hatched where it does not stand out, a mark at chance, and a line
+    at an even share."""
+    beyond, outstanding = data.beyond_chance, data.outstanding
+    names = labels(data.names, _LONGEST_NAME)
+    places = list(range(len(names)))
     bounds = 0.0, 1.3 * max(data.shares)
+    drawn = figure(
+        "importance",
+        "",
+        barmode="overlay",
+        margin={"l": 110},
+        xaxis={"tickformat": ".0%", "range": bounds},
+        yaxis={"range": [len(names) - 0.5, -0.5], "tickvals": places, "ticktext": names},
+    )
+    small = [name for name in beyond if name not in outstanding]
+    within = [name for name in data.names if name not in beyond]
+    for some, words, colour, shape in (
+        (outstanding, "beyond chance", BEST, ""),
+        (small, "beyond it, but small", BEST, "/"),
+        (within, "within chance", "#8c8c8c", "/"),
+    ):
+        if rows := [row for row in places if data.names[row] in some]:
+            drawn.add_bar(
+                x=[data.shares[row] for row in rows],
+                y=rows,
+                text=[label(data.names[row], 100) for row in rows],
+                textposition="none",
+                orientation="h",
+                width=0.8,  # else as wide as the rows of its trace lie apart
+                marker={"color": colour, "pattern": {"shape": shape}},
+                hovertemplate="%{text}: %{x:.0%}<extra></extra>",
+                name=words,
+            )
     drawn.add_scatter(
         x=clamp(data.chance, bounds),
-        text=[f"{chance:.0%}" for chance in data.chance],
-        y=names,
+        y=places,
+        text=[
+            f"{label(name, 100)}: chance alone reaches {chance:.0%}"
+            for name, chance in zip(data.names, data.chance, strict=True)
+        ],
         mode="markers",
         marker={"symbol": "line-ns-open", "size": 12, "color": "#d55e00", "line": {"width": 2}},
-        hovertemplate="%{y}: chance alone reaches %{text} one time in twenty<extra></extra>",
-        name="what chance alone reaches",
+        hovertemplate="%{text} one time in twenty<extra></extra>",
+        cliponaxis=False,
+        name="chance, 1 in 20",
     )
-    drawn.update_layout(margin={"l": 110}, xaxis={"tickformat": ".0%", "range": bounds})
-    return drawn
+    line = {"color": "rgba(128,128,128,0.8)", "dash": "dot", "width": 1}
+    return drawn.add_vline(x=data.even_share, line=line)

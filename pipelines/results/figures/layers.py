@@ -9,9 +9,10 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
+from pipelines.record.scores import shown_score
 from pipelines.record.trials import FinishedTrial
 from pipelines.results.fates import is_sound
-from pipelines.results.figures.axes import clamp, figure, score_range, thin
+from pipelines.results.figures.axes import NUMBERS, clamp, figure, score_range, thin
 from search_spaces import Config
 from trainables.training.metrics import Metric
 
@@ -67,7 +68,7 @@ def layers_figure(data: Layers, score: str, metric: Metric) -> go.Figure:
         x=np.array([data.layers[row] for row in rows]) + shift,
         y=np.array([data.width[row] for row in rows]),
         customdata=np.array([data.number[row] for row in rows]),
-        text=[f"{data.widths[row]}: {data.value[row]:.4f}" for row in rows],
+        text=[f"{data.widths[row]}: {shown_score(data.value[row])}" for row in rows],
         hovertemplate="trial %{customdata}: %{text}<extra></extra>",
         mode="markers",
         marker={
@@ -75,7 +76,7 @@ def layers_figure(data: Layers, score: str, metric: Metric) -> go.Figure:
             "color": np.array(clamp([data.value[row] for row in rows], bounds)),
             "colorscale": "Viridis",
             "reversescale": metric.mode == "min",
-            "colorbar": {"title": {"text": score, "side": "right"}},
+            "colorbar": {"title": {"text": score, "side": "right"}, **NUMBERS},
             "line": {"color": "rgba(128,128,128,0.6)", "width": 0.5},
         },
     )

@@ -13,14 +13,14 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
-from pipelines.record.trials import FinishedTrial, ranked
-from pipelines.results.figures.axes import figure, in_order, label, position, thin
+from pipelines.record.trials import FinishedTrial
+from pipelines.results.figures.axes import figure, in_order, label, labels, position, thin
 from search_spaces import Choice, SearchSpace
 from search_spaces.domains import Domain
-from trainables.training.metrics import Metric
 
 MOST_AXES = 12
 MOST_LINES = 200
+_LONGEST_NAME, _LONGEST_OPTION = 16, 12  # letters
 _INACTIVE = -0.12  # where the line of a trial passes that does not have the parameter
 _COLOURS = ["#9aa5b1", "#56b4e9", "#009e73"]  # from the worst to the best, on white and black
 _BANDS = 8  # of colour, from the worst trials to the best
@@ -39,21 +39,22 @@ class Parallel(NamedTuple):
 
     names: list[str]
     lines: list[Line]
+    varied: int  # so many parameters could have an axis
 
 
 def parallel_data(
     trials: Sequence[FinishedTrial],
     space: SearchSpace,
-    metric: Metric,
+    ranked: Sequence[FinishedTrial],
     names: Sequence[str] = (),
 ) -> Parallel:
-    """The lines of sound trials. The axes are the parameters in the order of ``names``, at most
-    ``MOST_AXES`` of those that vary."""
+    """The lines of the trials that are ``ranked``. The axes are the parameters in the order of
+    ``names``, at most ``MOST_AXES`` of those that vary."""
     varied = [name for name in space.domains if _varies(name, trials)]
-    axes = [name for name in names if name in varied] or varied
-    axes = axes[:MOST_AXES]
+    every = [name for name in names if name in varied] or varied
+    axes = every[:MOST_AXES]
     numbers = {id(trial): number for number, trial in enumerate(trials)}
-    best = ranked(trials, metric)
+    best = [trial for trial in ranked if id(trial) in numbers]
     lines = []
     for place, trial in enumerate(best):
         places = [
@@ -61,7 +62,7 @@ def parallel_data(
             for name in axes
         ]
         lines.append(Line(numbers[id(trial)], 1 - place / max(1, len(best) - 1), places))
-    return Parallel(axes, thin(lines, MOST_LINES)[::-1])
+    return Parallel(axes, thin(lines, MOST_LINES)[::-1], len(every))
 
 
 def _varies(name: str, trials: Sequence[FinishedTrial]) -> bool:
@@ -70,7 +71,7 @@ def _varies(name: str, trials: Sequence[FinishedTrial]) -> bool:
 
 def parallel_figure(data: Parallel, space: SearchSpace) -> go.Figure:
     """The better, the greener and the later drawn; below an axis pass those that do not have it."""
-    drawn = figure("", "", showlegend=False, margin={"l": 16, "r": 16, "t": 28, "b": 70})
+    drawn = figure("", "", showlegend=False, margin={"l": 16, "r": 90, "t": 28, "b": 70})
     colours = sample_colorscale(_COLOURS, np.linspace(0, 1, _BANDS).tolist())
     for band, colour in enumerate(colours):
         lines = [line for line in data.lines if min(int(line.rank * _BANDS), _BANDS - 1) == band]
@@ -93,12 +94,13 @@ def parallel_figure(data: Parallel, space: SearchSpace) -> go.Figure:
     drawn.update_layout(  # at once: to add one to others, Plotly copies those
         shapes=[{**line, "x0": place, "x1": place} for place in range(len(data.names))],
         annotations=[
-            {**text, "x": place, "y": at, "text": words}
+            {**text, "x": place, "y": at, "text": words, "hovertext": whole}
             for place, name in enumerate(data.names)
-            for at, words in _ticks(space.domains[name])
+            for at, words, whole in _ticks(name, space.domains[name])
         ],
     )
-    ticks = {"tickvals": list(range(len(data.names))), "ticktext": list(map(label, data.names))}
+    names = labels(data.names, _LONGEST_NAME)
+    ticks = {"tickvals": list(range(len(names))), "ticktext": names}
     drawn.update_xaxes(**ticks, range=[-0.2, len(data.names) - 0.4], showgrid=False, tickangle=30)
     drawn.update_yaxes(
         range=[_INACTIVE - 0.05, 1.08], tickvals=[_INACTIVE], ticktext=[""], showgrid=False
@@ -106,7 +108,10 @@ def parallel_figure(data: Parallel, space: SearchSpace) -> go.Figure:
     return drawn.update_yaxes(zeroline=False).update_xaxes(zeroline=False)
 
 
-def _ticks(domain: Domain) -> list[tuple[float, str]]:
-    if isinstance(domain, Choice):
-        return [(position(domain, option), label(option, 12)) for option in in_order(domain)]
-    return [(0.0, label(domain.low)), (1.0, label(domain.high))]
+def _ticks(name: str, domain: Domain) -> list[tuple[float, str, str]]:
+    """Where on its axis, in short, and in full to hover over."""
+    options = in_order(domain) if isinstance(domain, Choice) else [domain.low, domain.high]
+    return [
+        (position(domain, option), words, f"{label(name, 100)}: {label(option, 100)}")
+        for option, words in zip(options, labels(options, _LONGEST_OPTION), strict=True)
+    ]

@@ -12,7 +12,7 @@ from plotly.colors import qualitative
 from plotly.subplots import make_subplots
 
 from pipelines.record.trials import FinishedTrial
-from pipelines.results.figures.axes import figure
+from pipelines.results.figures.axes import NUMBERS, figure, label, whole
 from pipelines.results.figures.schedule import schedule_data
 
 _FLAT = 1e-9  # of the values: left to itself such an axis shows what rounding left
@@ -73,13 +73,14 @@ def rates_figure(data: Rates, score: str, best_epoch: int | None) -> go.Figure:
             name=name,
             mode="markers" if single else "lines",
             line={"color": qualitative.D3[row - 1]},
-            hovertemplate="%{y:.4g}",
+            hovertemplate="%{y:.5~g}",
             row=row,
             col=1,
         )
-        drawn.update_yaxes(title_text=name, row=row, col=1)
+        drawn.update_yaxes(title_text=label(name), row=row, col=1, **NUMBERS)
         if max(y) - min(y) <= _FLAT * max(map(abs, y)):
             drawn.update_yaxes(range=sorted((0, 2 * max(y) or 1)), row=row, col=1)
+    drawn.update_xaxes(**whole(0, max([*data.steps, *data.epochs], default=0)))
     drawn.update_xaxes(title_text="epoch", row=len(rows), col=1)
     if best_epoch is not None:
         drawn.add_vline(x=best_epoch, line={"color": "grey", "dash": "dot"}, row="all", col=1)

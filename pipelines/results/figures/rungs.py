@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from pipelines.record.trials import FinishedTrial
 from pipelines.results.fates import BEST, COLOURS, Fate, fate
-from pipelines.results.figures.axes import figure
+from pipelines.results.figures.axes import figure, whole
 
 LEAST_PAIRS = 5  # fewer say nothing of an order
 
@@ -60,7 +60,8 @@ def _correlation(pairs: Sequence[tuple[float, float]]) -> float | None:
 
 def rungs_figure(data: Rungs) -> go.Figure:
     """Two bars at each rung: those that went on, and those that were stopped there."""
-    drawn = figure("rung (epoch)", "trials", barmode="stack")
+    yaxis = whole(0, max(data.reached, default=0))
+    drawn = figure("rung (epoch)", "trials", yaxis=yaxis, barmode="stack")
     names = [str(epoch) for epoch in data.epochs]
     went_on = [n - ended for n, ended in zip(data.reached, data.stopped, strict=True)]
     drawn.add_bar(x=names, y=went_on, name="went on, or ended there", marker={"color": BEST})

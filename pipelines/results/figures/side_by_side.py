@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 import plotly.graph_objects as go
-from plotly.colors import qualitative
 
-from pipelines.results.figures.axes import figure, label, score_range
-from pipelines.results.figures.best_so_far import Against, BestSoFar
+from pipelines.record.scores import shown_score
+from pipelines.results.figures.axes import figure, label, line_style, score_range
+from pipelines.results.figures.best_so_far import Against, BestSoFar, places_axis
 from trainables.training.metrics import Metric
 
 
@@ -17,21 +17,25 @@ def side_by_side_figure(
     runs: Mapping[str, BestSoFar], score: str, metric: Metric, against: Against
 ) -> go.Figure:
     """A line for each run, by its name; it begins with the first trial that has a value."""
-    bests = [best for data in runs.values() for best in data.best if best is not None]
-    axis = {"title": {"text": score}, "range": score_range(bests, metric.mode)}
-    drawn = figure(against, score, yaxis=axis)
+    found = {name: [b for b in data.best if b is not None] for name, data in runs.items()}
+    every = [best for bests in found.values() for best in bests]
+    lasts = [bests[-1] for bests in found.values() if bests]
+    xaxis, per_unit = places_axis(against, runs.values())
+    yaxis = {"range": score_range(every, metric.mode, inside=lasts)}
+    drawn = figure("", label(score), xaxis=xaxis, yaxis=yaxis)
     for place, (name, data) in enumerate(runs.items()):
         rows = [row for row, best in enumerate(data.best) if best is not None]
         rows = [row for row in rows if row in rows[:1] + rows[-1:] or _is_new(data, row)]
         places = data._asdict()[against]
         drawn.add_scatter(
-            x=np.array([places[row] for row in rows]),
+            x=np.array([places[row] / per_unit for row in rows]),
             y=np.array([data.best[row] for row in rows], float),
             mode="lines+markers",
             marker={"size": 5},
-            line={"color": qualitative.D3[place % 10], "shape": "hv", "width": 2},
+            line={**line_style(place), "shape": "hv", "width": 2},
             name=label(name),
-            hovertemplate="%{x:.4g}: %{y:.4f}",
+            text=[shown_score(data.best[row]) for row in rows],
+            hovertemplate="%{x:.6~g}: %{text}",
         )
     return drawn
 

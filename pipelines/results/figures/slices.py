@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 
-from pipelines.record.trials import FinishedTrial, ranked
+from pipelines.record.scores import shown_score
+from pipelines.record.trials import FinishedTrial
 from pipelines.results.advice import LEAST_TRIALS, threshold
 from pipelines.results.fates import BEST, COLOURS, SYMBOLS, Fate, fate, is_sound
 from pipelines.results.figures.axes import (
@@ -17,18 +18,20 @@ from pipelines.results.figures.axes import (
     figure,
     in_order,
     label,
+    labels,
     position,
-    score_range,
     thin,
+    whole,
 )
 from pipelines.study.zoom import EDGE
-from search_spaces import Choice, Value
+from search_spaces import Choice, Int, Value
 from search_spaces.domains import Domain
 from search_spaces.limits import LIMITS
 from trainables.training.metrics import Metric
 
 MOST_POINTS = 600  # of more trials about as many are drawn
 _LEAST_POINTS = 20  # of the best trials and of each fate, however few they are beside the others
+_LONGEST_NAME, _LONGEST_OPTION = 36, 14  # letters that a small figure has room for
 _TOP = 0.25
 _LEAST_TOP = 5
 _WHOLE = 0.8  # of the range: to be anywhere in it is no news
@@ -50,10 +53,15 @@ class Slice(NamedTuple):
     diverges_above: float | None
 
 
-def slice_data(name: str, domain: Domain, trials: Sequence[FinishedTrial], metric: Metric) -> Slice:
-    """``name`` against the best value of each trial."""
+def slice_data(
+    name: str, domain: Domain, trials: Sequence[FinishedTrial], ranked: Sequence[FinishedTrial]
+) -> Slice:
+    """``name`` against the best value of each trial; the best are those that ``ranked`` has first
+    of them."""
     rows = [(number, trial) for number, trial in enumerate(trials) if name in trial.config]
-    sound = ranked((trial for _, trial in rows), metric)
+    known = {id(trial) for trial in trials}
+    among = [trial for trial in ranked if id(trial) in known]
+    sound = [trial for trial in among if name in trial.config]
     best = sound[0].config[name] if sound else None
     return Slice(
         name,
@@ -63,7 +71,7 @@ def slice_data(name: str, domain: Domain, trials: Sequence[FinishedTrial], metri
         [fate(trial) for _, trial in rows],
         best,
         _best_range(name, domain, sound),
-        _edge(name, domain, ranked(trials, metric)),
+        _edge(name, domain, among),
         _diverges_above(name, domain, [trial for _, trial in rows]),
     )
 
@@ -95,16 +103,15 @@ def _diverges_above(name: str, domain: Domain, trials: Sequence[FinishedTrial]) 
     return threshold(trials, lambda trial: trial.diverged, "above", name)
 
 
-def slice_figure(data: Slice, domain: Domain, score: str, metric: Metric) -> go.Figure:
-    """Points by fate; those without a value lie on the bad edge. The range of the best quarter is
-    green, where trials diverge is red. Of very many trials it shows the best, and some of each
-    fate."""
-    values = [value for value in data.y if value is not None]
-    low, high = score_range(values, metric.mode)
-    bad = low if metric.mode == "max" else high
-    drawn = figure(label(data.name), score, showlegend=False)
-    drawn.update_yaxes(range=[low, high])
-    choice = isinstance(domain, Choice)
+def slice_figure(
+    data: Slice, domain: Domain, score: str, metric: Metric, bounds: tuple[float, float]
+) -> go.Figure:
+    """Points by fate; those without a value lie on the bad edge of ``bounds``. The range of the
+    best quarter is green, where trials diverge is red. Of very many trials it shows the best, and
+    some of each fate."""
+    bad = bounds[metric.mode == "min"]
+    drawn = figure(label(data.name, _LONGEST_NAME), label(score), showlegend=False)
+    drawn.update_yaxes(range=bounds)
     _scale(drawn, domain)
     best = _best_rows(data, metric)
     for kind in Fate:
@@ -113,12 +120,14 @@ def slice_figure(data: Slice, domain: Domain, score: str, metric: Metric) -> go.
             continue
         shown = [bad if (value := data.y[row]) is None else value for row in rows]
         drawn.add_scatter(
-            x=[label(data.x[row]) for row in rows] if choice else [data.x[row] for row in rows],
-            y=np.array(clamp(shown, (low, high))),
+            x=[_place(domain, data.x[row]) for row in rows],
+            y=np.array(clamp(shown, bounds)),
             customdata=np.array([data.number[row] for row in rows]),
-            hovertemplate="trial %{customdata}: %{x}, %{y:.4f}<extra>" + kind.value + "</extra>",
+            text=[f"{label(data.x[row], 100)}, {_told(data.y[row])}" for row in rows],
+            hovertemplate="trial %{customdata}: %{text}<extra>" + kind.value + "</extra>",
             mode="markers",
             marker={"color": COLOURS[kind], "symbol": SYMBOLS[kind], "size": 6},
+            cliponaxis=False,
         )
     if data.best_range is not None:
         left, right = data.best_range
@@ -132,6 +141,17 @@ def slice_figure(data: Slice, domain: Domain, score: str, metric: Metric) -> go.
             line_width=0,
         )
     return drawn
+
+
+def _told(value: float | None) -> str:
+    return "no value" if value is None else shown_score(value)
+
+
+def _place(domain: Domain, value: Value) -> Value:
+    """On the axis; of an option its place, as two long ones may be shown alike."""
+    if not isinstance(domain, Choice):
+        return value
+    return [str(option) for option in in_order(domain)].index(str(value))
 
 
 def _best_rows(data: Slice, metric: Metric) -> set[int]:
@@ -149,15 +169,29 @@ def _drawn(data: Slice, kind: Fate, best: set[int]) -> list[int]:
 
 def _scale(drawn: go.Figure, domain: Domain) -> None:
     if isinstance(domain, Choice):
-        options = [label(option) for option in in_order(domain)]
-        drawn.update_xaxes(type="category", categoryorder="array", categoryarray=options)
-        drawn.update_xaxes(range=[-0.5, len(options) - 0.5])
+        options = labels(in_order(domain), _LONGEST_OPTION)
+        places = list(range(len(options)))
+        drawn.update_xaxes(tickvals=places, ticktext=options, range=[-0.5, len(options) - 0.5])
     elif domain.log:
         low, high = math.log10(domain.low), math.log10(domain.high)
         margin = 0.03 * (high - low) or 0.1
-        drawn.update_xaxes(type="log", range=[low - margin, high + margin], exponentformat="power")
+        drawn.update_xaxes(type="log", range=[low - margin, high + margin])
         if high - low >= 2:
             drawn.update_xaxes(dtick=1)
     else:
         margin = 0.03 * (domain.high - domain.low) or 0.1
         drawn.update_xaxes(range=[domain.low - margin, domain.high + margin])
+        if isinstance(domain, Int):
+            drawn.update_xaxes(**whole(domain.low, domain.high))
+
+
+def key_figure(fates: Collection[Fate]) -> go.Figure:
+    """What the points of all slices mean: a legend and nothing else."""
+    hidden = {"visible": False, "fixedrange": True}
+    legend = {"orientation": "h", "x": 0, "y": 0.5, "yanchor": "middle"}
+    margin = dict.fromkeys("lrtb", 0)
+    drawn = figure("", "", xaxis=hidden, yaxis=hidden, legend=legend, margin=margin)
+    for kind in [kind for kind in Fate if kind in fates]:
+        marker = {"color": COLOURS[kind], "symbol": SYMBOLS[kind], "size": 7}
+        drawn.add_scatter(x=[None], y=[None], mode="markers", marker=marker, name=kind.value)
+    return drawn

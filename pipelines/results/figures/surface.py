@@ -9,7 +9,16 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from pipelines.results.figures.axes import clamp, figure, label, position, score_range, thin
+from pipelines.record.scores import shown_score
+from pipelines.results.figures.axes import (
+    NUMBERS,
+    clamp,
+    figure,
+    label,
+    position,
+    score_range,
+    thin,
+)
 from pipelines.results.figures.importance import Scored
 from search_spaces import Choice, Float, Int, SearchSpace
 from trainables.training.metrics import Metric
@@ -17,6 +26,7 @@ from trainables.training.metrics import Metric
 LEAST_TRIALS = 10
 MOST_TRIALS = 200  # of which the process is made: its cost grows with the cube
 _CELLS = 40
+_LONGEST_NAME = 24  # letters that a small figure has room for
 
 
 class Surface(NamedTuple):
@@ -98,7 +108,8 @@ def surface_figure(
     data: Surface, space: SearchSpace, score: str, metric: Metric, *, unsure: bool = False
 ) -> go.Figure:
     """The fitted score, or how unsure it is, and the trials on it. Light is good, or sure."""
-    drawn = figure(label(data.names[0]), label(data.names[1]), showlegend=False)
+    x, y = (label(name, _LONGEST_NAME) for name in data.names)
+    drawn = figure(x, y, showlegend=False)
     good_is_high = metric.mode == "max" and not unsure
     drawn.add_contour(
         x=np.array(data.x),
@@ -107,15 +118,15 @@ def surface_figure(
         colorscale="Cividis" if unsure else "Viridis",
         reversescale=not good_is_high,
         ncontours=14,
-        colorbar={"title": {"text": "± " + score if unsure else score, "side": "right"}},
+        colorbar={"title": {"text": "± " + score if unsure else score, "side": "right"}, **NUMBERS},
         line={"width": 0},
-        hovertemplate="%{x:.3g}, %{y:.3g}: %{z:.4f}<extra></extra>",
+        hovertemplate="%{x:.3g}, %{y:.3g}: %{z:.5~g}<extra></extra>",
     )
     drawn.add_scatter(
         x=np.array([x for x, _ in data.points]),
         y=np.array([y for _, y in data.points]),
         customdata=np.array(data.number),
-        text=[f"{value:.4f}" for value in data.scores],
+        text=[shown_score(value) for value in data.scores],
         hovertemplate="trial %{customdata}: %{text}<extra></extra>",
         mode="markers",
         marker={"size": 6, "color": "white", "line": {"color": "black", "width": 1}},
@@ -125,7 +136,7 @@ def surface_figure(
         assert not isinstance(domain, Choice)
         bounds = [domain.low, domain.high]
         if domain.log:
-            update(type="log", range=np.log10(bounds).tolist(), exponentformat="power")
+            update(type="log", range=np.log10(bounds).tolist())
         else:
             update(range=bounds)
     return drawn

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect, insort
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import plotly.graph_objects as go
@@ -11,10 +12,13 @@ import plotly.graph_objects as go
 from pipelines.record.trials import FinishedTrial
 from pipelines.results.fates import COLOURS, Fate, fate
 from pipelines.results.figures.axes import figure, label
-from pipelines.results.wording import duration
+from pipelines.results.wording import duration, time_unit
 from pipelines.results.working_time import Gap
 
 MOST_BARS = 2000
+_SLACK = 1e-3  # seconds
+Held: TypeAlias = list[tuple[float, float]]
+"""When trials had a place: from and until, in their order."""
 
 
 class Bar(NamedTuple):
@@ -40,7 +44,8 @@ class Timeline(NamedTuple):
 
 
 def timeline_data(trials: Sequence[FinishedTrial], gaps: Sequence[Gap] = ()) -> Timeline:
-    """Each trial in the first place of its node that was free when it started. All are in working
+    """Each trial in the first place of its node that was free while it ran. Where a trial is says
+    its first epoch: before it, it has a known place that is free, or none. All are in working
     time."""
     rows = [
         (number, trial)
@@ -49,47 +54,69 @@ def timeline_data(trials: Sequence[FinishedTrial], gaps: Sequence[Gap] = ()) -> 
     ]
     rows.sort(key=lambda row: row[1].started)
     zero = rows[0][1].started if rows else 0.0
-    free_at: dict[str, list[float]] = {}
+    some_known = any(trial.node for _, trial in rows)
+    held: dict[str, list[Held]] = {}
     found = []
-    for number, trial in rows:
-        ends = free_at.setdefault(trial.node or "not known", [])
+    for number, trial in sorted(rows, key=lambda row: not row[1].node):
         start, end = trial.started - zero, trial.started - zero + trial.seconds
-        free = next((i for i, free in enumerate(ends) if free <= start + 1e-3), len(ends))
-        ends[free : free + 1] = [end]
-        found.append((number, trial, free, start / 60, end / 60))
-    first = {node: sum(map(len, list(free_at.values())[:i])) for i, node in enumerate(free_at)}
-    bars = [
-        Bar(number, fate(trial), first[trial.node or "not known"] + place, start, end)
-        for number, trial, place, start, end in found
-    ]
+        nodes = [trial.node] if trial.node else list(held)
+        spots = [(node, place) for node in nodes for place in range(len(held.get(node, [])))]
+        spot = next((at for at in spots if _is_free(held[at[0]][at[1]], start, end)), None)
+        if spot is None:
+            if not trial.node and some_known and fate(trial) is Fate.RUNNING:
+                continue
+            node = trial.node or "not known"
+            spot = node, len(held.setdefault(node, []))
+            held[node].append([])
+        insort(held[spot[0]][spot[1]], (start, end))
+        found.append((number, fate(trial), spot, start / 60, end / 60))
+    places = [(node, place) for node, own in held.items() for place in range(len(own))]
+    at = {spot: place for place, spot in enumerate(places)}
+    bars = [Bar(number, kind, at[spot], *when) for number, kind, spot, *when in found]
+    bars.sort(key=lambda bar: bar.start)
     minutes = max((bar.end for bar in bars), default=0.0)
-    places = [node for node, ends in free_at.items() for _ in ends]
-    held = sum(bar.end - bar.start for bar in bars)
+    taken = sum(bar.end - bar.start for bar in bars)
     marks = [((gap.at - zero) / 60, duration(gap.seconds)) for gap in gaps]
-    busy = held / (minutes * len(places)) if minutes else 0.0
-    return Timeline(bars, places, minutes, busy, marks)
+    busy = taken / (minutes * len(places)) if minutes else 0.0
+    return Timeline(bars, [node for node, _ in places], minutes, busy, marks)
+
+
+def _is_free(place: Held, start: float, end: float) -> bool:
+    """Whether no trial of the place ran between ``start`` and ``end``."""
+    row = bisect(place, (start, end))
+    after_others = row == 0 or place[row - 1][1] <= start + _SLACK
+    return after_others and (row == len(place) or end <= place[row][0] + _SLACK)
 
 
 def timeline_figure(data: Timeline) -> go.Figure:
     """A bar for each trial, coloured by fate; of very many the longest."""
     bars = sorted(data.bars, key=lambda bar: bar.start - bar.end)[:MOST_BARS]
-    drawn = figure("minutes", "", barmode="overlay", bargap=0.15)
+    unit, seconds = time_unit(60 * data.minutes)
+    scale = 60 / seconds
+    drawn = figure(unit, "", xaxis={"rangemode": "tozero"}, barmode="overlay", bargap=0.15)
     for kind in Fate:
         rows = [bar for bar in bars if bar.fate is kind]
         if not rows:
             continue
         drawn.add_bar(
             orientation="h",
-            base=np.array([bar.start for bar in rows]),
-            x=np.array([bar.end - bar.start for bar in rows]),
+            base=np.array([scale * bar.start for bar in rows]),
+            x=np.array([scale * (bar.end - bar.start) for bar in rows]),
             y=np.array([bar.place for bar in rows]),
             customdata=np.array([bar.number for bar in rows]),
-            hovertemplate="trial %{customdata}: %{base:.2f} + %{x:.2f} min<extra></extra>",
+            text=[
+                f"{duration(60 * (bar.end - bar.start))}, from {duration(60 * bar.start)} on"
+                for bar in rows
+            ],
+            textposition="none",
+            hovertemplate="trial %{customdata}: %{text}<extra></extra>",
             marker={"color": COLOURS[kind], "line": {"width": 0.5, "color": "white"}},
             name=kind.value,
         )
     for minute, length in data.gaps:
-        drawn.add_vline(minute, line={"dash": "dot", "width": 1}, annotation_text=f"{length} gap")
+        drawn.add_vline(
+            scale * minute, line={"dash": "dot", "width": 1}, annotation_text=f"{length} gap"
+        )
     names = [f"{label(node)} · {i + 1}" for i, node in enumerate(data.places)]
     drawn.update_yaxes(tickvals=list(range(len(names))), ticktext=names, autorange="reversed")
     return drawn.update_layout(margin={"l": 110})

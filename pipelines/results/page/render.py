@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import secrets
 from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any, NamedTuple
@@ -70,23 +71,27 @@ def render_json(
     *,
     live: str | None = None,
     links: Sequence[Link] = (),
-    figures: bool = True,
+    plotly: str | None = None,
 ) -> str:
     """The same from what :func:`joined` made. ``live`` is the address of its news: the browser asks
-    there again and again. Without ``figures`` it is small.
+    there again and again. ``plotly`` is where it finds Plotly's code, which it holds itself where
+    none is given; a page without figures has "".
 
     Nothing that a user has named can become code: words are escaped, data is data, and the browser
     is told to run the scripts below alone.
     """
-    scripts = [*([get_plotlyjs()] if figures else []), *map(_source, _SCRIPTS)]
+    scripts = [*([get_plotlyjs()] if plotly is None else []), *map(_source, _SCRIPTS)]
+    nonce = secrets.token_urlsafe(16) if plotly else ""
     return (
         _environment()
         .get_template("page.html.j2")
         .render(
             **head._asdict(),
             links=links,
-            policy=_policy(scripts, live),
+            policy=_policy(scripts, nonce, live),
             style=_source("page.css"),
+            plotly=plotly or "",
+            nonce=nonce,
             scripts=scripts,
             data=_escaped(content),
             live=_escaped(json.dumps(live)),
@@ -107,9 +112,12 @@ def _escaped(data: str) -> str:
     return data.replace("<", "\\u003c")
 
 
-def _policy(scripts: list[str], live: str | None) -> str:
+def _policy(scripts: list[str], nonce: str, live: str | None) -> str:
+    """Scripts in the page by what they are; one in a file, which not all browsers know by that, by
+    a word that nobody can guess."""
     hashes = [base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in scripts]
-    allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
+    known = [f"sha256-{digest}" for digest in hashes] + ([f"nonce-{nonce}"] if nonce else [])
+    allowed = " ".join(f"'{word}'" for word in known)
     asks = "'none'" if live is None else "'self'"
     return (
         f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; "

@@ -3,41 +3,46 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from pipelines.record.trials import ranked
+from pipelines.results.endings import goes_on, unfinished
 from pipelines.results.extras import has_optuna_dashboard
 from pipelines.results.findings import Findings
 from pipelines.results.page.model import Code, Section, Table, Words
 from pipelines.study.spec import StudySpec
 from pipelines.study.typed import entries, option_words
+from pipelines.study.zoom import LEAST_TOP
+from pipelines.tuner.algorithms import ALGORITHMS
+from pipelines.tuner.schedulers import SCHEDULERS
+
+# What a search from the trials of this one has from them.
+_SET_BY_HISTORY = ("seed_from", "start_with", "prior")
+_SET_BY_ZOOM = (
+    *_SET_BY_HISTORY,
+    "zoom_from",
+    "fix",
+    "range",
+    "lr_range_test",
+    "batch_size_test",
+    "memory",
+)
 
 
 def again(found: Findings) -> Section:
     """Command, study file, seed, versions, data, and what to type next."""
     run, spec = found.run, found.spec
-    folder = str(_shown(run.files.folder))
+    folder = str(shown(run.files.folder))
     versions = ", ".join(f"{name} {number}" for name, number in run.versions.items())
     facts = [
-        ["study file", str(_shown(run.files.spec))],
+        ["study file", str(shown(run.files.spec))],
         ["seed", str(spec.search.seed)],
         ["data", f"{run.data.name}, fingerprint {run.data.fingerprint}"],
         ["versions", versions or "not recorded"],
     ]
     if run.algorithm:
         facts.insert(2, ["algorithm", f"{spec.search.algo}: {run.algorithm}"])
-    following = [
-        typed("report", folder),
-        typed("evaluate", folder),
-        typed("export", folder, "model"),
-        typed("run", "--study", str(_shown(run.files.spec)), "--name", "again"),
-        typed("zoom", folder),
-        typed("run", "--zoom-from", folder),
-        typed("run", "--seed-from", folder),
-    ]
-    if run.files.winner.is_file():
-        following.append(typed("run", "--start-with", str(_shown(run.files.winner))))
-    if has_optuna_dashboard():
-        following.append(typed("dashboard", folder, "--optuna"))
     return Section(
         "again",
         "Again, and on from here",
@@ -46,9 +51,41 @@ def again(found: Findings) -> Section:
             Code(typed("run", *options(spec))),
             Table(["what", "value"], facts),
             Words("Next:"),
-            Code("\n".join(following)),
+            Code("\n".join(_following(found, folder))),
         ],
     )
+
+
+def _following(found: Findings, folder: str) -> Iterator[str]:
+    """What can be typed next: nothing that this run would be refused for."""
+    run, spec = found.run, found.spec
+    n_sound = len(ranked(found.trials, found.metric))
+    runs = goes_on(run) or (run.live is not None and not run.live.is_over)
+    if unfinished(run) and not runs and not SCHEDULERS[spec.stopping.scheduler].pauses:
+        yield typed("run", "--resume", folder)
+    yield typed("report", folder)
+    if n_sound:
+        yield typed("evaluate", folder)
+        yield typed("export", folder, "model")
+    if n_sound >= LEAST_TOP:
+        yield typed("zoom", folder)
+    if spec.problem.trainable is None or spec.problem.space is not None:
+        yield from _searches(found, folder, n_sound)
+    if has_optuna_dashboard():
+        yield typed("dashboard", folder, "--optuna")
+
+
+def _searches(found: Findings, folder: str, n_sound: int) -> Iterator[str]:
+    """Other searches of the same problem, on the same data."""
+    run, spec = found.run, found.spec
+    yield typed("run", "--study", str(shown(run.files.spec)), "--name", "again")
+    if n_sound >= LEAST_TOP:
+        yield typed("run", *options(spec, but=_SET_BY_ZOOM), "--zoom-from", folder)
+    if found.trials:
+        yield typed("run", *options(spec, but=_SET_BY_HISTORY), "--seed-from", folder)
+    if run.files.winner.is_file() and not ALGORITHMS[spec.search.algo].size:
+        winner = str(shown(run.files.winner))
+        yield typed("run", *options(spec, but=("start_with",)), "--start-with", winner)
 
 
 def typed(name: str, *words: str) -> str:
@@ -56,10 +93,14 @@ def typed(name: str, *words: str) -> str:
     return shlex.join(["python", f"pipelines/{name}.py", *words])
 
 
-def options(spec: StudySpec) -> list[str]:
-    """Those that make ``spec`` from the defaults, but for where it lies."""
+def options(spec: StudySpec, *, but: Collection[str] = ()) -> list[str]:
+    """Those that make ``spec`` from the defaults, but for where it lies, and for some fields."""
     defaults = _settings(StudySpec())
-    changed = {name: value for name, value in _settings(spec).items() if value != defaults[name]}
+    changed = {
+        name: value
+        for name, value in _settings(spec).items()
+        if value != defaults[name] and name not in but
+    }
     return list(option_words(changed))
 
 
@@ -77,5 +118,6 @@ def _settings(spec: StudySpec) -> dict[str, object]:
     return {name: value for group in groups for name, value in group}
 
 
-def _shown(path: Path) -> Path:
+def shown(path: Path) -> Path:
+    """As short as it can be from where the command was typed."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

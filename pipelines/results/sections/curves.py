@@ -6,22 +6,33 @@ import plotly.graph_objects as go
 
 from pipelines.results import wording
 from pipelines.results.figures.axes import figure
-from pipelines.results.figures.curves import curves_data, curves_figure
+from pipelines.results.figures.curves import curves_data, curves_figure, outside
 from pipelines.results.findings import Findings
 from pipelines.results.page.model import Block, Drawing, Section, Words
 
 
 def curves(found: Findings) -> Section:
     """Of all trials, and all of the chosen one."""
-    data = curves_data(found.shown, found.metric)
+    data = curves_data(found.shown, found.ranked)
     if not data.top:
         return Section("curves", "Learning curves", [Words("No trial has a curve to show.")])
     blocks: list[Block] = [
         Words(
-            f"The best {len(data.top)} in colour, the others grey. Click a trial here or anywhere "
-            "else and it is chosen everywhere; click a name above the figure to hide its curves."
+            f"The best{_count(len(data.top))} in colour, the others grey. Click a trial here or "
+            "anywhere else and it is chosen everywhere; click a name above the figure to hide its "
+            "curves. "
+            "Pink: the chosen trial, at first the best."
         )
     ]
+    if beyond := outside(data, found.metric):
+        side = "below" if found.metric.mode == "max" else "above"
+        blocks.append(
+            Words(
+                f"{wording.count(beyond, 'trial')} {'lies' if beyond == 1 else 'lie'} {side} the "
+                "figure; a double click in it shows all.",
+                "note",
+            )
+        )
     if found.rungs[:-1]:
         at = wording.listed([str(rung) for rung in found.rungs[:-1]])
         blocks.append(Words(f"Dotted lines: trials are compared at epoch {at}.", "note"))
@@ -45,6 +56,10 @@ def curves(found: Findings) -> Section:
             ),
         ],
     )
+
+
+def _count(n: int) -> str:
+    return "" if n == 1 else f" {n}"
 
 
 def _chosen() -> go.Figure:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pipelines.results import wording
 from pipelines.results.figures.importance import LEAST_TRIALS, Importance, importance_figure
 from pipelines.results.findings import Findings
 from pipelines.results.page.model import Block, Drawing, Section, Words
 
 _TITLE = "What mattered"
-_MOST_NAMED = 4
+_MOST_NAMED = 3
 
 
 def importance(found: Findings) -> Section:
@@ -31,13 +33,20 @@ def importance(found: Findings) -> Section:
             "the worst. Importance is how much the best quarter (where more than three quarters "
             "diverged, those that did not) differs from all (PED-ANOVA); the mark is what the "
             "same gives, one time in twenty, when scores are dealt out at random: of many "
-            "parameters one may pass it by chance.",
+            "parameters one may pass it by chance. The dotted line is an even share.",
             "note",
         )
     )
-    height = 120 + 22 * len(found.importance.names)
+    height = 160 + 22 * len(found.importance.names)
     drawings = [
-        Drawing("importance", importance_figure(found.importance), "All trials", height, role="")
+        Drawing(
+            "importance",
+            importance_figure(found.importance),
+            "All trials",
+            height,
+            wide=above is None,
+            role="",
+        )
     ]
     if above is not None:
         drawings.append(
@@ -61,18 +70,24 @@ def why_none(found: Findings) -> str:
 
 def sentence(data: Importance) -> str:
     """What can be said beyond chance."""
-    beyond = data.beyond_chance
-    if not beyond:
-        return (
-            f"no parameter stands out from chance; {data.n_trials} trials are too few to tell "
-            f"{len(data.names)} parameters apart."
-        )
-    share = sum(s for n, s in zip(data.names, data.shares, strict=True) if n in beyond)
-    named = beyond[:_MOST_NAMED]
-    more = f" and {len(beyond) - len(named)} more" if len(beyond) > len(named) else ""
-    names = ", ".join(named) + more if more else wording.listed(named)
-    last = data.names[-1]
-    return (
-        f"{names} {'make' if len(beyond) > 1 else 'makes'} {share:.0%} of the difference between "
-        f"the best trials and the rest, more than chance would; {last} matters least."
+    found, last = data.outstanding, data.names[-1]
+    told = (
+        f"no parameter stands out from chance; {data.n_trials} trials are too few to tell "
+        f"{len(data.names)} parameters apart."
     )
+    if found:
+        share = sum(s for n, s in zip(data.names, data.shares, strict=True) if n in found)
+        told = (
+            f"{_named(found)} {'make' if len(found) > 1 else 'makes'} {share:.0%} of the "
+            "difference between the best trials and the rest, more than chance would; "
+            f"{last} matters least."
+        )
+    if small := [name for name in data.beyond_chance if name not in found]:
+        passes = "pass" if len(small) > 1 else "passes"
+        told += f" {_named(small)} {passes} the mark of chance with less than an even share."
+    return told
+
+
+def _named(names: Sequence[str]) -> str:
+    some, more = names[:_MOST_NAMED], len(names) - _MOST_NAMED
+    return f"{', '.join(some)} and {more} more" if more > 0 else wording.listed(some)

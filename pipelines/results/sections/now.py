@@ -2,40 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from pipelines.record.live import Live
 from pipelines.record.scores import shown_score
 from pipelines.record.trials import FinishedTrial
 from pipelines.results import wording
+from pipelines.results.findings import running_trials
 from pipelines.results.page.model import Block, Numbers, Section, Table, Words
-from search_spaces import SearchSpace
+from pipelines.study.runs import Run
 
 MOST_ROWS = 20
 
 
-def now(live: Live, score: str, max_epochs: int, space: SearchSpace) -> Section:
+def now(run: Run, live: Live) -> Section:
     """In numbers, and what runs."""
-    return Section("now", "Now", list(_blocks(live, score, max_epochs, space)))
+    return Section("now", "Now", list(_blocks(run, live)))
 
 
-def _blocks(live: Live, score: str, max_epochs: int, space: SearchSpace) -> Iterator[Block]:
+def _blocks(run: Run, live: Live) -> Iterator[Block]:
+    score, space = run.metric, run.space
     if live.phase == "repeats":
         yield Words("The search is over. The best configs train again, with other seeds.")
     yield Numbers(list(_numbers(live, score)))
     if live.best_config:
         yield Words(f"Config of the best: {wording.config(space.without_idle(live.best_config))}")
-    if not live.trials:
+    running = running_trials(run) if live.phase == "search" else live.trials
+    if not running:
         yield Words("No trial runs.", "note")
         return
-    rows = live.trials[:MOST_ROWS]
+    rows = running[:MOST_ROWS]
     shared = {*_shared(rows), *space.idle}
+    numbers = {t.trial_id: number for number, t in enumerate([*run.finished, *running])}
     yield Table(
-        ["running", "epoch", score, "best", "since", "config"],
-        [_row(trial, max_epochs, shared) for trial in rows],
+        ["trial", "id", "epoch", score, "best", "since", "config"],
+        [
+            [
+                str(numbers.get(trial.repeat_of or trial.trial_id, "")),
+                *_row(trial, run.spec.budget.max_epochs, shared),
+            ]
+            for trial in rows
+        ],
     )
-    if len(live.trials) > MOST_ROWS:
-        yield Words(f"And {len(live.trials) - MOST_ROWS} more.", "note")
+    if len(running) > MOST_ROWS:
+        yield Words(f"And {len(running) - MOST_ROWS} more.", "note")
 
 
 def _numbers(live: Live, score: str) -> Iterator[tuple[str, str]]:
@@ -57,7 +67,7 @@ def _numbers(live: Live, score: str) -> Iterator[tuple[str, str]]:
     yield "time", f"{wording.duration(live.seconds)}{more}"
 
 
-def _shared(trials: tuple[FinishedTrial, ...]) -> Mapping[str, object]:
+def _shared(trials: Sequence[FinishedTrial]) -> Mapping[str, object]:
     """What all their configs have in common; nothing where there is one alone."""
     if len(trials) < 2:
         return {}

@@ -8,6 +8,7 @@ from pipelines.record.baselines import left_out
 from pipelines.record.scores import shown_score
 from pipelines.record.trials import FinishedTrial
 from pipelines.results import wording
+from pipelines.results.endings import goes_on
 from pipelines.results.fates import fates
 from pipelines.results.figures.timeline import timeline_data
 from pipelines.results.findings import Findings
@@ -24,17 +25,21 @@ def outcome(found: Findings) -> Section:
 def _blocks(found: Findings) -> Iterator[Block]:
     spec, data = found.spec, found.run.data
     direction = "highest" if found.metric.mode == "max" else "lowest"
+    most = wording.count(spec.budget.max_epochs, "epoch")
     folds = f", each trained on {spec.problem.folds} folds" if spec.problem.folds else ""
     yield Words(
         f"{spec.search.algo} searched {spec.problem.name} on {data.name} "
         f"({data.train} training and {data.validation} validation samples) for the {direction} "
-        f"{found.score}, with at most {spec.budget.max_epochs} epochs a trial{folds}."
+        f"{found.score}, with at most {most} a trial{folds}."
     )
     yield Numbers(list(_numbers(found)))
     ends = [f"{n} {kind.value}" for kind, n in fates(found.trials).items()]
     if ends:
         yield Words(f"Of {wording.count(len(found.trials), 'trial')}: {', '.join(ends)}.")
-    if found.best is None:
+    runs = found.live is not None and not found.live.is_over
+    if found.best is None and (runs or goes_on(found.run)):
+        yield Words("No trial has a value to compare yet.")
+    elif found.best is None:
         yield Words("No trial has a value to compare: there is no best.", "warning")
     else:
         yield Words(f"The best is trial {found.best_number}; its config:")
@@ -73,7 +78,7 @@ def _other_metrics(found: Findings) -> str:
     """Of the best trial."""
     metrics = found.best.metrics if found.best else {}
     names = [name for name in METRICS if name in metrics and name != found.score]
-    return ", ".join(f"{name} {metrics[name]:.4g}" for name in names)
+    return ", ".join(f"{name} {shown_score(metrics[name])}" for name in names)
 
 
 def _baselines(found: Findings) -> Iterator[Block]:

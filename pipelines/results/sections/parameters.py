@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipelines.results import wording
+from pipelines.results.fates import fates, is_sound
+from pipelines.results.figures.axes import score_range
 from pipelines.results.figures.layers import MOST_POINTS as MOST_LAYERS
 from pipelines.results.figures.layers import layers_data, layers_figure
 from pipelines.results.figures.parallel import MOST_LINES, parallel_data, parallel_figure
-from pipelines.results.figures.slices import MOST_POINTS, Slice, slice_data, slice_figure
+from pipelines.results.figures.slices import (
+    MOST_POINTS,
+    Slice,
+    key_figure,
+    slice_data,
+    slice_figure,
+)
 from pipelines.results.figures.surface import surface_axes, surface_data, surface_figure
 from pipelines.results.findings import Findings
 from pipelines.results.page.model import Block, Drawing, Section, Words
@@ -27,6 +35,8 @@ def parameters(found: Findings) -> Section:
     if len(found.trials) < LEAST_TRIALS:
         n = wording.count(len(found.trials), "trial")
         return Section("parameters", _TITLE, [Words(f"Too few trials to draw: {n}.")])
+    if found.best is None:
+        return Section("parameters", _TITLE, [Words("No trial has a value to draw.")])
     slices = _slices(found)
     blocks: list[Block] = [Words(line) for line in edge_lines(found, slices)]
     if any(data.diverges_above is not None for data in slices):
@@ -36,10 +46,15 @@ def parameters(found: Findings) -> Section:
     if any(len(data.x) > MOST_POINTS for data in slices):
         blocks.append(Words(_SOME.format(len(found.trials)), "note"))
     drawings = [*_surface(found), *_layers(found), *_parallel(found)]
+    values = [trial.value for trial in found.trials if is_sound(trial)]
+    bounds = score_range([v for v in values if v is not None], found.metric.mode)
+    if slices:
+        key = key_figure(fates(found.trials))
+        drawings.append(Drawing("key", key, height=44, wide=True, role=""))
     drawings += [
         Drawing(
             f"slice-{place}",
-            slice_figure(data, found.space.domains[data.name], found.score, found.metric),
+            slice_figure(data, found.space.domains[data.name], found.score, found.metric, bounds),
             _caption(data, found.space.domains[data.name]),
             height=260,
         )
@@ -53,7 +68,7 @@ def _slices(found: Findings) -> list[Slice]:
     names = [name for name, domain in found.space.domains.items() if not domain.single]
     if found.importance is not None:
         names.sort(key=found.importance.names.index)
-    slices = [slice_data(n, found.space.domains[n], found.trials, found.metric) for n in names]
+    slices = [slice_data(n, found.space.domains[n], found.trials, found.ranked) for n in names]
     return [data for data in slices if len(set(data.x)) > 1]
 
 
@@ -79,10 +94,13 @@ def _caption(data: Slice, domain: Domain) -> str:
 
 def _parallel(found: Findings) -> list[Drawing]:
     order = [] if found.importance is None else found.importance.names
-    data = parallel_data(found.trials, found.space, found.metric, order)
+    data = parallel_data(found.trials, found.space, found.ranked, order)
     if len(data.names) < 2 or not data.lines:
         return []
     caption = "A line is a trial, the greener the better; what it does not have it passes below."
+    if data.varied > len(data.names):
+        some = f"The {len(data.names)} most important" if order else f"{len(data.names)}"
+        caption += f" {some} of {data.varied} parameters."
     if len(data.lines) == MOST_LINES:
         caption += f" {MOST_LINES} trials of {len(found.trials)}."
     figure = parallel_figure(data, found.space)

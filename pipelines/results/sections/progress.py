@@ -19,6 +19,8 @@ def progress(found: Findings) -> Section:
     """Against trials, epochs and time."""
     if not found.trials:
         return Section("progress", "Best so far", [Words("No trial has finished.")])
+    if found.best is None:
+        return Section("progress", "Best so far", [Words("No trial has a value to draw.")])
     data = best_so_far_data(found.trials, found.metric)
     better = [n for n, best in enumerate(data.best) if best is not None]
     last = max((n for n in better if n == 0 or data.best[n] != data.best[n - 1]), default=None)

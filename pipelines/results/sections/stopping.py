@@ -26,21 +26,22 @@ def stopping(found: Findings) -> Section:
     if SCHEDULERS[name].changes_configs:
         text = f"{name} stops no trial: the worst go on from the best, with their configs changed."
         return Section("stopping", _TITLE, [Words(text)])
+    if not found.trials:
+        return Section("stopping", _TITLE, [Words("No trial has finished.")])
     possible = found.spec.budget.max_epochs * len(found.trials)
-    blocks: list[Block] = []
-    if possible:
-        blocks.append(
-            Words(
-                f"{name} stopped {len(result.stopped)} of {len(found.trials)} trials. Of "
-                f"{possible} possible epochs {result.epochs} were trained; {result.epochs_saved} "
-                "were saved, by early stopping and where trials diverged."
-            )
+    blocks: list[Block] = [
+        Words(
+            f"{name} stopped {len(result.stopped)} of {len(found.trials)} trials. Of "
+            f"{possible} possible epochs {result.epochs} were trained; {result.epochs_saved} "
+            "were saved, by early stopping and where trials diverged."
         )
+    ]
     counts = found.rung_counts
     if counts is None:
         blocks.append(Words(f"{name} compares trials at no fixed epochs.", "note"))
         return Section("stopping", _TITLE, blocks)
-    blocks += [Words(line) for line in agreement_lines(found)]
+    if result.stopped:
+        blocks += [Words(line) for line in agreement_lines(found)]
     if not any(counts.reached):
         return Section("stopping", _TITLE, blocks)
     drawings = [Drawing("rungs", rungs_figure(counts), "Trials that reached each rung", role="")]

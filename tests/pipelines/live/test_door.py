@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import re
 import signal
@@ -113,6 +114,38 @@ def test_who_has_it_sees_all(address: str) -> None:
         410,
         "no run in " + text.split()[3] + " it has no spec.json. All runs: /rangefinder",
     )
+
+
+def test_who_is_refused_a_page_gets_a_link(address: str) -> None:
+    """News are asked for by the page itself, which shows a text."""
+    for path, status, link in ((f"{RUN}x", 410, "/rangefinder"), (RUN, 401, OPEN)):
+        token = {"Authorization": f"Bearer {TOKEN}"} if status == 410 else {}
+        found, text, _ = ask(address, path, Accept="text/html,*/*", **token)
+        assert (found, f'<a href="{link}">{link}</a>' in text) == (status, True)
+    assert 'rel="icon" href="data:,"' in ask(address, OPEN)[1]
+
+
+def test_plotly_is_a_file_that_browsers_keep(address: str) -> None:
+    authorised = {"Authorization": f"Bearer {TOKEN}"}
+    page = ask(address, RUN, **authorised)[1]
+    assert len(page) < 200_000
+    found = re.search(r'<script src="([^"]*/plotly-[\d.]+js)" nonce="([^"]{20,})"', page)
+    assert found is not None
+    assert f"&#39;nonce-{found[2]}&#39;" in page
+    assert found[2] not in ask(address, RUN, **authorised)[1], "another for each page"
+    assert ask(address, found[1])[0] == 401
+    bodies = []
+    for encoding in ("gzip, br", "identity"):
+        connection = HTTPConnection(address, timeout=60)
+        connection.request("GET", found[1], headers={"Accept-Encoding": encoding, **authorised})
+        answer = connection.getresponse()
+        bodies.append(answer.read())
+        assert answer.status == 200
+        assert answer.headers["Cache-Control"] == "private, max-age=31536000, immutable"
+        assert answer.headers.get("Content-Encoding") == ("gzip" if "gzip" in encoding else None)
+    assert gzip.decompress(bodies[0]) == bodies[1]
+    assert len(bodies[0]) < len(bodies[1]) / 3
+    assert ask(address, "/rangefinder/plotly-0.0.js", **authorised)[0] == 410
 
 
 def test_a_folder_whose_name_is_no_utf8_is_a_run_like_others(tmp_path: Path) -> None:

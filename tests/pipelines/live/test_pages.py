@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import time
 from dataclasses import replace
@@ -25,6 +26,7 @@ from pipelines.record.live import Driver
 from pipelines.record.lock import holding
 from pipelines.record.trials import FinishedTrial
 from pipelines.results.findings import Findings
+from pipelines.study.comparison import Cell, Comparison
 from search_spaces import SPACES
 from tests.pipelines.live.standing import CONFIG, running, write
 from tests.pipelines.recorded import write_run
@@ -138,6 +140,34 @@ def test_the_state_says_whether_the_search_goes_on(tmp_path: Path) -> None:
         assert ("now" in [section["id"] for section in found["sections"]]) is not over
 
 
+def test_a_trial_that_runs_has_one_number_in_order_of_start(tmp_path: Path) -> None:
+    """In all parts of the page; one whose end is recorded already runs no more."""
+    folder = write_run(tmp_path / "it", [TRIAL])
+    late, early = replace(running([0.7], "late"), started=2e9), running([0.6], "early")
+    write(folder, late, early, running([0.5], TRIAL.trial_id))
+    found = news(Watched(folder))
+    assert found["trials"]["ids"] == [TRIAL.trial_id, "early", "late"]
+    now = found["sections"][0]["html"]
+    assert re.findall(r"<tr><td>(\d*)</td><td>(\w+)</td>", now)[-2:] == [
+        ("1", "early"),
+        ("2", "late"),
+    ]
+
+
+def test_a_search_that_begins_is_no_cause_for_a_warning(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "it", max_epochs=1, ended=None)
+    write(folder, running([0.7]), finished=0)
+    sections = {
+        section["id"]: section.get("html", "") for section in news(Watched(folder))["sections"]
+    }
+    assert "No trial has a value to compare yet." in sections["outcome"]
+    assert 'class="warning"' not in "".join(sections.values())
+    assert "at most 1 epoch a trial" in sections["outcome"]
+    assert "The best in colour" in sections["curves"]
+    assert sections["stopping"] == "<p>No trial has finished.</p>\n"
+    assert "--resume" not in sections["again"]
+
+
 def test_the_list_has_every_run_and_the_running_first(tmp_path: Path) -> None:
     write_run(tmp_path / "a", [TRIAL], trials=1)
     write_run(tmp_path / "b", [TRIAL], ended=None)
@@ -200,7 +230,23 @@ def test_a_comparison_has_a_page_that_follows_it(tmp_path: Path) -> None:
     append(folder / "optuna-0", TRIAL)
     write_run(folder / "random-0", [TRIAL], trials=1)
     second = json.loads(page.news(first["version"]))
-    assert "<td>optuna-0</td>" in second["sections"][0]["html"]
+    assert '<td><a href="compared/optuna-0">optuna-0</a></td>' in second["sections"][0]["html"]
+    comparison = Comparison(folder)
+    for seed, (algo, best) in enumerate((("optuna", 0.6), ("random", 0.6))):
+        comparison.finish(Cell(algo, 0, best, 2, 1.0 + seed))
+    finished = json.loads(page.news(second["version"]))
+    algorithms, *_, progress, _ = finished["sections"]
+    assert re.findall(r"<td>([^<]*)</td>", algorithms["html"])[:6] == [
+        "optuna",
+        "0.6000 ± 0.0000",
+        "1",
+        "2",
+        "1.0 s",
+        "1.50",
+    ]
+    assert [figure["id"] for figure in algorithms["figures"]] == ["algorithms"]
+    assert "One search of each" in progress["html"]
+    second = finished
     assert second["state"] == "All of them are over."
     third = json.loads(page.news(second["version"]))
     assert third["sections"] == [{"id": section["id"]} for section in second["sections"]]

@@ -66,7 +66,8 @@ def test_a_time_budget_that_lets_no_trial_end_is_told_with_what_fits_it() -> Non
 
 
 def test_where_all_diverge_no_learning_rate_tells_them_apart() -> None:
-    assert advice(trials_at(HIGH, diverged=True)) == "100% of 3 trials diverged"
+    told = "100% of 3 trials diverged, lr 0.8 too: a lower LR is worth a try"
+    assert advice(trials_at(HIGH, diverged=True)) == told
     assert advice([trial(None, diverged=True)] * 3) == "100% of 3 trials diverged"
 
 

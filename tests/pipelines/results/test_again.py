@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,17 @@ import pytest
 
 from pipelines import run
 from pipelines.cli.command import main
-from pipelines.results.sections.again import options, setting_values
+from pipelines.record.files import RunFiles
+from pipelines.results.findings import Findings
+from pipelines.results.page.model import Code
+from pipelines.results.sections.again import again, options, setting_values
+from pipelines.study.prepare import resolve
+from pipelines.study.runs import open_run
 from pipelines.study.spec import StudySpec
 from pipelines.study.study_file import read_study
+from search_spaces import Float
+from tests.pipelines.recorded import write_run
+from tests.pipelines.results.made import DIVERGED, made, searched
 
 SETTINGS: list[dict[str, Any]] = [
     {"space": {"portfolio": False}},
@@ -44,3 +53,59 @@ def test_settings_that_differ_in_the_last_digit_are_told_apart() -> None:
     specs = [StudySpec().but(space={"fix": {"lr": lr}}) for lr in (0.0123456788, 0.0123456789)]
     assert [setting_values(spec)["fix"] for spec in specs] == ["lr=0.0123456788", "lr=0.0123456789"]
     assert setting_values(specs[0])["drop"] == setting_values(specs[0])["range"] == "none"
+
+
+def following(folder: Path) -> list[list[str]]:
+    """The commands under "Next", as words without ``python``."""
+    *_, code = again(Findings(open_run(folder))).blocks
+    assert isinstance(code, Code)
+    return [shlex.split(line)[1:] for line in code.text.splitlines()]
+
+
+def test_what_comes_next_searches_the_same_data_for_the_same_metric(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: dict[str, Any] = {
+        "data": "breast_cancer",
+        "metric": "val_f1",
+        "range": {"lr": (1e-4, 0.1)},
+        "seed": 7,
+    }
+    folder = write_run(elsewhere / "runs" / "it", searched(40, stopped=False), **asked)
+    RunFiles(folder).winner.write_text("- {}\n")
+    searches = [words[1:] for words in following(folder) if words[0] == "pipelines/run.py"]
+    assert [words[-2] for words in searches[1:]] == ["--zoom-from", "--seed-from", "--start-with"]
+    for words in searches:
+        assert main(run.app, [*words, "--print-study"]) == 0
+        Path("printed.yaml").write_text(capsys.readouterr().out)
+        spec = read_study("printed.yaml")
+        assert (spec.problem.data, spec.problem.metric) == ("breast_cancer", "val_f1")
+        assert spec.search.seed == 7
+        if spec.space.zoom_from is not None:  # the range of before would undo it
+            found = resolve(spec).space.domains["lr"]
+            assert isinstance(found, Float)
+            assert found.high / found.low < 500
+
+
+@pytest.mark.parametrize(
+    ("n_sound", "settings", "absent", "there"),
+    [
+        (0, {}, ("evaluate", "export", "zoom", "--zoom-from", "--resume"), ("--seed-from",)),
+        (1, {"algo": "grid"}, ("zoom", "--start-with"), ("evaluate", "export", "--seed-from")),
+        (1, {"ended": "interrupt"}, (), ("--resume runs/it",)),
+        (1, {"ended": None, "scheduler": "hyperband"}, ("--resume",), ("evaluate",)),
+        (5, {"trainable": "made:by_hand"}, ("run.py",), ("evaluate", "zoom")),
+    ],
+)
+def test_what_would_be_refused_is_not_offered(
+    elsewhere: Path,
+    n_sound: int,
+    settings: dict[str, Any],
+    absent: tuple[str, ...],
+    there: tuple[str, ...],
+) -> None:
+    trials = [*[made([0.5], config={})] * n_sound, *[made([0.1], DIVERGED, {})] * 3]
+    folder = write_run(elsewhere / "runs" / "it", trials, **settings)
+    text = "\n".join(map(" ".join, following(folder)))
+    assert [word for word in absent if word in text] == []
+    assert [word for word in there if word not in text] == []

@@ -6,7 +6,18 @@ import math
 
 import pytest
 
-from pipelines.results.figures.axes import clamp, in_order, label, position, score_range, thin
+from pipelines.results.figures.axes import (
+    clamp,
+    figure,
+    in_order,
+    label,
+    labels,
+    line_style,
+    position,
+    score_range,
+    thin,
+    whole,
+)
 from search_spaces import Choice, Float, Int, Value
 
 
@@ -22,6 +33,29 @@ def test_a_range_is_never_empty() -> None:
     for values in ([], [math.nan], [0.0], [0.7, 0.7], [-3.0]):
         low, high = score_range(values, "max")
         assert low < high
+
+
+def test_what_must_lie_inside_does_even_beyond_the_fence() -> None:
+    low, high = score_range([-1000.0, 2.0, 3.0, 4.0, 5.0], "max", inside=[-9.0])
+    assert (low, high) == pytest.approx((-9 - 0.7, 5 + 0.7))
+
+
+def test_an_axis_keeps_what_it_shares_with_the_others_beside_its_own() -> None:
+    drawn = figure("x", "y", yaxis={"range": (0, 1)})
+    assert drawn.layout.yaxis.title.text == "y"
+    assert {drawn.layout.xaxis.exponentformat, drawn.layout.yaxis.exponentformat} == {"power"}
+    assert drawn.layout.showlegend, "Plotly hides the legend of one trace"
+
+
+def test_whole_numbers_have_no_halves_between_them() -> None:
+    assert whole(1, 5) == {"dtick": 1}
+    assert whole(0, 300) == {}
+
+
+def test_lines_differ_in_more_than_their_colour() -> None:
+    styles = [line_style(place) for place in range(30)]
+    assert len({tuple(style.values()) for style in styles}) == 30
+    assert len({style["dash"] for style in styles[:5]}) == 5
 
 
 def test_what_lies_beyond_is_on_the_edge() -> None:
@@ -45,6 +79,13 @@ def test_a_name_is_no_markup() -> None:
     assert label("<b>x</b>&") == "&lt;b&gt;x&lt;/b&gt;&amp;"
     assert label(0.123456) == "0.1235"
     assert len(label("x" * 100)) == 40
+
+
+def test_what_is_long_is_cut_in_its_middle_and_stays_what_it_is() -> None:
+    shown = labels([f"a_long_name_of_number_{n}" for n in range(3)], 9)
+    assert shown == ["a_lo…er_0", "a_lo…er_1", "a_lo…er_2"]
+    alike = labels(["a_long_1_name", "a_long_2_name", "b"], 9)
+    assert alike == ["1: a_lo…name", "2: a_lo…name", "b"]
 
 
 @pytest.mark.parametrize(

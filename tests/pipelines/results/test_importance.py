@@ -13,6 +13,7 @@ from pipelines.results.figures.importance import (
     importance_figure,
     scored,
 )
+from pipelines.results.sections.importance import sentence
 from search_spaces import Choice, Float, SearchSpace
 from tests.pipelines.results.made import (
     COMPLETE,
@@ -73,7 +74,7 @@ def test_stopped_trials_tell_what_mattered() -> None:
     found = importance_data(rows, SPACE, ACCURACY)
     assert found is not None
     assert found.names[0] == "lr"
-    assert found.beyond_chance == ["lr"]
+    assert found.outstanding == ["lr"]
     assert "fixed" not in found.names
     assert sum(found.shares) == pytest.approx(1)
 
@@ -86,7 +87,7 @@ def test_where_most_diverged_the_others_are_the_best() -> None:
     trials = [*few, *(made([0.0], DIVERGED, config) for config in configs[12:])]
     found = importance_data(scored(trials, ACCURACY, 1), SPACE, ACCURACY)
     assert found is not None
-    assert found.beyond_chance == ["lr"]
+    assert found.outstanding == ["lr"]
 
 
 def test_scores_by_chance_stand_out_from_nothing() -> None:
@@ -114,12 +115,27 @@ def test_few_trials_or_one_parameter_say_nothing() -> None:
     assert importance_data([row._replace(score=0.5) for row in rows], SPACE, ACCURACY) is None
 
 
-def test_a_parameter_stands_out_beyond_chance_and_beyond_an_even_share() -> None:
+def test_a_parameter_stands_out_beyond_chance_and_not_by_its_colour_alone() -> None:
     data = Importance(["a", "b", "c", "d"], [0.5, 0.3, 0.1, 0.1], [0.2, 0.4, 0.05, 0.2], 30)
-    assert data.beyond_chance == ["a"]
-    bars, chance = importance_figure(data).data
-    assert list(bars.x) == [0.5, 0.3, 0.1, 0.1]
+    assert (data.beyond_chance, data.outstanding) == (["a", "c"], ["a"])
+    figure = importance_figure(data)
+    large, small, within, chance = figure.data
+    assert (list(large.y), list(large.x)) == ([0], [0.5])
+    assert (list(small.y), list(small.x)) == ([2], [0.1])
+    assert (list(within.y), list(within.x)) == ([1, 3], [0.3, 0.1])
+    assert large.marker.pattern.shape != within.marker.pattern.shape
+    assert figure.layout.shapes[0].x0 == 0.25, "an even share"
     assert list(chance.x) == [0.2, 0.4, 0.05, 0.2]
+
+
+def test_the_sentence_names_what_stands_out() -> None:
+    names, shares = ["a", "b", "c", "d", "e"], [0.4, 0.3, 0.15, 0.1, 0.05]
+    many = sentence(Importance(names, shares, [0.01] * 5, 30))
+    assert many.startswith("a and b make 70% ")
+    assert "c, d and e pass the mark of chance" in many
+    few = sentence(Importance(names, shares, [0.9] * 4 + [0.01], 30))
+    assert few.startswith("no parameter stands out")
+    assert "e passes the mark of chance" in few
 
 
 @pytest.mark.parametrize("fate", [COMPLETE, STOPPED])

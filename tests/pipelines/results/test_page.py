@@ -283,7 +283,8 @@ def test_the_browser_runs_our_scripts_alone_and_asks_nobody(whole: Page) -> None
 
 
 def test_a_live_page_asks_for_its_news_where_it_is_told_to(whole: Page) -> None:
-    text = render_json(Head("a", "b", "c"), page_json(whole), live="data.json")
+    text = render_json(Head("a", "b", "c"), page_json(whole), live="data.json", plotly="p.js")
+    assert '<script src="p.js" nonce="' in text
     assert "connect-src &#39;self&#39;" in text
     assert '<script type="application/json" id="live">"data.json"</script>' in text
 

@@ -102,7 +102,54 @@ def test_a_click_chooses_a_trial_everywhere(page: Browser) -> None:
         assert traces_of_chosen(page, figure, other) == 1, figure
         assert traces_of_chosen(page, figure, best) == 0, figure
     told = page.evaluate("document.querySelector('#chosen summary').textContent")
-    assert told.startswith(f"Trial {other} state ")
+    assert told.startswith(f"Trial {other} ({TRIALS[other].trial_id}) state ")
+
+
+def press(page: Browser, key: str) -> None:
+    for kind in ("keyDown", "keyUp"):
+        page.call(
+            "Input.dispatchKeyEvent", type=kind, key=key, code=key, text="\r" * (key == "Enter")
+        )
+
+
+def test_the_first_click_on_the_best_opens_its_details_and_escape_closes_them(
+    page: Browser,
+) -> None:
+    (best,) = page.evaluate(SELECTED)
+    hidden = "document.querySelector('#chosen').hidden"
+    assert page.evaluate(hidden)
+    page.evaluate(f"document.querySelector('tr[data-row=\"{best}\"]').click()")
+    assert not page.evaluate(hidden)
+    assert page.evaluate(SELECTED) == [best]
+    page.evaluate("document.querySelector('#chosen button').focus()")
+    press(page, "Escape")
+    assert page.evaluate(hidden)
+    assert page.evaluate(SELECTED) == []
+    assert page.evaluate("Number(document.activeElement.dataset.row)") == best
+
+
+def test_the_keyboard_stays_where_it_is(page: Browser) -> None:
+    """In a head that sorts, and in a row while news come; a bar that is not seen is no stop."""
+    focused = "document.activeElement.textContent"
+    page.evaluate(
+        "[...document.querySelectorAll('th button')].find(b => b.textContent === 'lr').focus()"
+    )
+    for mark, sorted_ in (("lr ▲", "ascending"), ("lr ▼", "descending")):
+        press(page, "Enter")
+        assert page.evaluate(focused) == mark
+        assert page.evaluate("document.activeElement.parentNode.ariaSort") == sorted_
+    assert page.evaluate("document.querySelectorAll('th[aria-sort]').length") == 1
+    ring = "getComputedStyle(document.activeElement).outlineStyle"
+    assert page.evaluate(ring) == "solid"
+    page.evaluate("document.querySelector('tr[data-row=\"7\"]').focus()")
+    page.evaluate("update(JSON.parse(document.getElementById('page-data').textContent))")
+    assert page.evaluate("document.activeElement.dataset.row") == "7"
+    page.evaluate("CONFIG.displayModeBar = 'hover'; figures.redraw(); figures.drawAll()")
+    assert page.evaluate("document.querySelectorAll('.modebar-btn').length") > 20
+    assert (
+        page.evaluate("document.querySelectorAll('.modebar-btn:not([tabindex=\"-1\"])').length")
+        == 0
+    )
 
 
 def test_the_chosen_trial_shows_all_its_curves(page: Browser) -> None:
@@ -118,7 +165,25 @@ def test_the_table_sorts_and_filters(page: Browser) -> None:
     diverged = [n for n, trial in enumerate(TRIALS) if trial.diverged]
     assert filter_by(page, "DIVERGED") == diverged
     assert filter_by(page, "lr<0.01 diverged") == []
+    for text in ("lr < 0.01", "LR<0.01", " lr <0.01  lr<= 0.01"):
+        assert filter_by(page, text) == low
+    assert filter_by(page, "trial = 3") == [3]
+    stopped = [n for n, trial in enumerate(TRIALS) if trial.stopped_by == "scheduler"]
+    assert (
+        filter_by(page, "state=stopped early")
+        == filter_by(page, "State = Stopped Early")
+        == stopped
+    )
+    assert filter_by(page, "state=stopped early lr<0.01") == sorted({*stopped} & {*low})
+    assert filter_by(page, "lr<") == list(range(41)), "not yet typed"
+    filter_by(page, "rate<0.01 lr=x")
+    count = "document.querySelector('.controls .note').textContent"
+    assert page.evaluate(count) == "41 of 41 trials; no column rate; x is no number"
     filter_by(page, "")
+    sort_by(page, "trial")
+    assert page.evaluate(SHOWN) == list(range(41))[::-1]
+    sort_by(page, "trial")
+    assert page.evaluate(SHOWN) == list(range(41))
     sort_by(page, "lr")
     by_lr = sorted(range(41), key=lambda n: (TRIALS[n].config["lr"], n))
     assert page.evaluate(SHOWN) == by_lr
@@ -189,3 +254,25 @@ def test_it_fits_a_phone_that_is_turned(page: Browser) -> None:
     page.open(page.evaluate("location.href"))
     page.look(390, 844)
     page.wait_for("document.documentElement.scrollWidth <= 390")
+
+
+def test_figures_follow_the_window_and_the_paper(page: Browser) -> None:
+    widths = (
+        "['curves', 'slice-0', 'timeline'].every(id => "
+        "{ const place = document.querySelector(`#figure-${id} .plot`); "
+        "return place.querySelector('svg').clientWidth === place.clientWidth; })"
+    )
+    page.look(420, 800)
+    page.wait_for(f"document.querySelector('main').clientWidth < 420 && {widths}")
+    page.look(1280, 800)
+    page.wait_for(f"document.querySelector('main').clientWidth > 1000 && {widths}")
+    page.evaluate("recolour(true)")
+    page.wait_for(f"document.querySelector('main').clientWidth <= 700 && {widths}")
+
+
+def test_the_chosen_trial_is_in_the_legend(page: Browser) -> None:
+    (best,) = page.evaluate(SELECTED)
+    entries = (
+        f"[...{PLOT.format('curves')}.querySelectorAll('.legendtext')].map(e => e.textContent)"
+    )
+    assert f"trial {best}" in page.evaluate(entries)

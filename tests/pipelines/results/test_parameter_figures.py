@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
+from pipelines.record.trials import FinishedTrial, ranked
 from pipelines.results.fates import Fate
+from pipelines.results.figures.curves import curves_data
 from pipelines.results.figures.importance import scored
 from pipelines.results.figures.layers import MOST_POINTS as MOST_LAYERS
 from pipelines.results.figures.layers import layers_data, layers_figure
 from pipelines.results.figures.parallel import parallel_data, parallel_figure
-from pipelines.results.figures.slices import MOST_POINTS, slice_data, slice_figure
+from pipelines.results.figures.slices import (
+    MOST_POINTS,
+    Slice,
+    key_figure,
+    slice_data,
+    slice_figure,
+)
 from pipelines.results.figures.surface import surface_axes, surface_data, surface_figure
 from search_spaces import AtLeast, Choice, Config, Float, Int, SearchSpace
 from search_spaces.domains import Domain
@@ -20,6 +29,7 @@ from tests.pipelines.results.made import DIVERGED, FAILED, STOPPED, made, search
 from trainables.training.metrics import METRICS, Metric
 
 ACCURACY, LOSS = METRICS["val_accuracy"], METRICS["val_loss"]
+BOUNDS = (0.0, 1.0)
 LR = Float(1e-4, 1.0, log=True)
 SPACE = SearchSpace(
     {
@@ -32,6 +42,10 @@ SPACE = SearchSpace(
 )
 
 
+def slice_of(name: str, domain: Domain, trials: Sequence[FinishedTrial]) -> Slice:
+    return slice_data(name, domain, trials, ranked(trials, ACCURACY))
+
+
 def test_a_slice_has_the_trials_in_which_the_parameter_is_active() -> None:
     trials = [
         made([0.5], config={"n": 1}),
@@ -39,7 +53,7 @@ def test_a_slice_has_the_trials_in_which_the_parameter_is_active() -> None:
         made([0.9], DIVERGED, {"n": 2, "second": 0.9}),
         made([], FAILED, {"n": 2, "second": 0.1}),
     ]
-    data = slice_data("second", SPACE.domains["second"], trials, ACCURACY)
+    data = slice_of("second", SPACE.domains["second"], trials)
     assert data.number == [1, 2, 3]
     assert data.x == [0.3, 0.9, 0.1]
     assert data.y == [0.6, None, None]
@@ -59,39 +73,39 @@ def test_a_slice_has_the_trials_in_which_the_parameter_is_active() -> None:
     ],
 )
 def test_the_best_at_an_edge(domain: Domain, value: float, edge: str) -> None:
-    assert slice_data("x", domain, [made([0.5], config={"x": value})], ACCURACY).edge == edge
+    assert slice_of("x", domain, [made([0.5], config={"x": value})]).edge == edge
 
 
 def test_an_edge_beyond_which_nothing_makes_sense_is_none() -> None:
     """A network has one layer at least."""
     trials = [made([0.5], config={"n_layers": 1})]
-    assert slice_data("n_layers", Int(1, 5), trials, ACCURACY).edge == ""
-    assert slice_data("n_layers", Int(2, 5), [made([0.5], config={"n_layers": 2})], ACCURACY).edge
+    assert slice_of("n_layers", Int(1, 5), trials).edge == ""
+    assert slice_of("n_layers", Int(2, 5), [made([0.5], config={"n_layers": 2})]).edge
 
 
 def test_an_edge_is_that_of_the_best_trial_of_all() -> None:
     trials = [made([0.9], config={"n": 1}), made([0.5], config={"n": 2, "second": 1.0})]
-    data = slice_data("second", SPACE.domains["second"], trials, ACCURACY)
+    data = slice_of("second", SPACE.domains["second"], trials)
     assert (data.best, data.edge) == (1.0, "")
 
 
 def test_the_best_quarter_leaves_out_its_ends() -> None:
     """Of 40 trials the ten best have x from 0.30 to 0.39: one is left out on either side."""
     trials = [made([1 - abs(n - 34.6) / 100], config={"x": n / 100}) for n in range(40)]
-    data = slice_data("x", Float(0.0, 1.0), trials, ACCURACY)
+    data = slice_of("x", Float(0.0, 1.0), trials)
     assert data.best_range == (0.31, 0.38)
-    few = slice_data("x", Float(0.0, 1.0), trials[:9], ACCURACY)
+    few = slice_of("x", Float(0.0, 1.0), trials[:9])
     assert few.best_range is None
     anywhere = [made([0.5], config={"x": n / 39}) for n in range(40)]
     best = [made([0.9], config={"x": n / 9}) for n in range(10)]
-    assert slice_data("x", Float(0.0, 1.0), anywhere + best, ACCURACY).best_range is None
+    assert slice_of("x", Float(0.0, 1.0), anywhere + best).best_range is None
 
 
 def test_of_very_many_trials_each_fate_and_the_best_are_drawn() -> None:
     stopped = [made([n / 10_000], STOPPED, {"lr": 0.1}) for n in range(4000)]
     whole = [made([0.5], config={"lr": 0.2}) for _ in range(3)]
-    data = slice_data("lr", LR, [*stopped[::-1], *whole, *stopped], ACCURACY)
-    figure = slice_figure(data, LR, "val_accuracy", ACCURACY)
+    data = slice_of("lr", LR, [*stopped[::-1], *whole, *stopped])
+    figure = slice_figure(data, LR, "val_accuracy", ACCURACY, BOUNDS)
     drawn = {number for trace in figure.data for number in trace.customdata.tolist()}
     assert MOST_POINTS * 0.9 < len(drawn) < MOST_POINTS * 1.1
     assert {4000, 4001, 4002} <= drawn, "those that were trained to the end"
@@ -103,22 +117,69 @@ def test_where_trials_diverge_is_shaded_and_they_stretch_no_axis() -> None:
         made([0.5 + n / 100], config={"lr": lr}) for n, lr in enumerate([1e-3, 1e-2, 0.1, 0.2])
     ]
     diverged = [made([99.0], DIVERGED, {"lr": lr}) for lr in (0.8, 0.9, 1.0)]
-    data = slice_data("lr", LR, sound + diverged, ACCURACY)
+    data = slice_of("lr", LR, sound + diverged)
     assert data.diverges_above == pytest.approx(math.sqrt(0.2 * 0.8))
-    figure = slice_figure(data, LR, "val_accuracy", ACCURACY)
-    assert figure.layout.yaxis.range[1] < 0.6
+    figure = slice_figure(data, LR, "val_accuracy", ACCURACY, BOUNDS)
     assert figure.layout.xaxis.type == "log"
     assert figure.layout.shapes[-1].x0 == data.diverges_above
-    few = slice_data("lr", LR, sound + diverged[:2], ACCURACY)
+    few = slice_of("lr", LR, sound + diverged[:2])
     assert few.diverges_above is None
+
+
+def test_a_point_is_told_with_its_own_value_wherever_it_lies() -> None:
+    trials = [
+        made([0.5], config={"lr": 0.1}),
+        made([-55.0], config={"lr": 0.2}),
+        made([0.9], DIVERGED, {"lr": 0.3}),
+    ]
+    figure = slice_figure(slice_of("lr", LR, trials), LR, "val_accuracy", ACCURACY, BOUNDS)
+    points = [zip(trace.customdata, trace.text, strict=True) for trace in figure.data]
+    told = {number: text for trace in points for number, text in trace}
+    assert told == {0: "0.1, 0.5000", 1: "0.2, -55.000", 2: "0.3, no value"}
+    assert {min(trace.y) for trace in figure.data} == {BOUNDS[0]}
+    assert tuple(figure.layout.yaxis.range) == BOUNDS
+    assert not any(trace.cliponaxis for trace in figure.data)
 
 
 def test_options_are_in_their_order_and_no_markup() -> None:
     trials = [made([0.5], config={"kind": "y"}), made([0.6], config={"kind": "<x>"})]
-    data = slice_data("kind", SPACE.domains["kind"], trials, ACCURACY)
-    figure = slice_figure(data, SPACE.domains["kind"], "val_accuracy", ACCURACY)
-    assert list(figure.layout.xaxis.categoryarray) == ["&lt;x&gt;", "y"]
-    assert set(figure.data[0].x) == {"&lt;x&gt;", "y"}
+    kind = SPACE.domains["kind"]
+    figure = slice_figure(slice_of("kind", kind, trials), kind, "s", ACCURACY, BOUNDS)
+    assert list(figure.layout.xaxis.ticktext) == ["&lt;x&gt;", "y"]
+    assert list(figure.data[0].x) == [1, 0]
+
+
+def test_long_options_that_differ_in_the_middle_are_different_columns() -> None:
+    options = tuple(f"{'a' * 40}{letter}{'z' * 40}" for letter in "pq")
+    domain = Choice(options)
+    trials = [made([0.5], config={"kind": option}) for option in options]
+    figure = slice_figure(slice_of("kind", domain, trials), domain, "s", ACCURACY, BOUNDS)
+    assert list(figure.data[0].x) == list(figure.layout.xaxis.tickvals) == [0, 1]
+    assert len(set(figure.layout.xaxis.ticktext)) == 2
+    assert options[1] in figure.data[0].text[1]
+
+
+def test_the_best_of_equals_is_the_one_that_is_ranked_first() -> None:
+    trials = [made([0.5], config={"lr": lr}) for lr in (1e-3, 1e-2)]
+    data = slice_data("lr", LR, trials, trials[::-1])
+    assert data.best == 1e-2
+    others = [*trials[::-1], made([0.9], config={"lr": 0.5})]
+    assert slice_data("lr", LR, trials, others[::-1]).best == 1e-3, "of those alone that are drawn"
+    assert parallel_data(trials, SPACE, trials[::-1]).lines[-1].number == 1
+    assert curves_data(trials, trials[::-1]).top[0].number == 1
+
+
+def test_whole_parameters_have_no_halves() -> None:
+    trials = [made([0.5], config={"n": n}) for n in (1, 2)]
+    n = SPACE.domains["n"]
+    figure = slice_figure(slice_of("n", n, trials), n, "s", ACCURACY, BOUNDS)
+    assert figure.layout.xaxis.dtick == 1
+
+
+def test_the_key_has_each_fate_once() -> None:
+    key = key_figure([Fate.STOPPED, Fate.COMPLETE])
+    assert [trace.name for trace in key.data] == [Fate.COMPLETE, Fate.STOPPED]
+    assert key.layout.showlegend
 
 
 def test_a_line_passes_below_what_its_trial_does_not_have() -> None:
@@ -127,7 +188,7 @@ def test_a_line_passes_below_what_its_trial_does_not_have() -> None:
         made([0.5], STOPPED, {"n": 3, "second": 0.25, "lr": 1e-2, "kind": "<x>", "fixed": 7}),
         made([0.99], DIVERGED, {"n": 2, "second": 0.5, "lr": 1.0, "kind": "y", "fixed": 7}),
     ]
-    data = parallel_data(trials, SPACE, ACCURACY, ["kind", "second", "lr", "n"])
+    data = parallel_data(trials, SPACE, ranked(trials, ACCURACY), ["kind", "second", "lr", "n"])
     assert data.names == ["kind", "second", "lr", "n"]
     worst, best = data.lines
     assert (worst.number, worst.rank) == (1, 0.0)
@@ -138,8 +199,21 @@ def test_a_line_passes_below_what_its_trial_does_not_have() -> None:
 
 
 def test_without_an_order_the_axes_are_those_of_the_space_that_vary() -> None:
-    assert parallel_data(searched(20), SPACE, ACCURACY).names == ["lr"]
-    assert parallel_data([], SPACE, ACCURACY).lines == []
+    trials = searched(20)
+    assert parallel_data(trials, SPACE, ranked(trials, ACCURACY)).names == ["lr"]
+    assert parallel_data([], SPACE, []).lines == []
+
+
+def test_what_the_axes_leave_out_is_counted_and_long_names_are_told_in_full() -> None:
+    names = [f"{'very_' * 10}long_{n}" for n in range(15)]
+    space = SearchSpace({name: Choice(("a" * 30, "b")) for name in names})
+    trials = [made([n / 10], config=dict.fromkeys(names, v)) for n, v in enumerate(("a" * 30, "b"))]
+    data = parallel_data(trials, space, ranked(trials, ACCURACY))
+    assert (len(data.names), data.varied) == (12, 15)
+    figure = parallel_figure(data, space)
+    assert max(map(len, figure.layout.xaxis.ticktext)) <= 16
+    assert len(set(figure.layout.xaxis.ticktext)) == 12
+    assert figure.layout.annotations[0].hovertext == f"{names[0]}: {'a' * 30}"
 
 
 def test_a_surface_is_over_two_numbers_that_every_config_has() -> None:

@@ -35,6 +35,7 @@ def test_a_report_is_written_and_the_terminal_says_where(
     text = (folder / "report.html").read_text()
     assert text.startswith("<!DOCTYPE html>")
     assert text.count("plotly.js v") == 1
+    assert "for a spreadsheet: runs/it/trials.csv." in text
     assert sorted(path.name for path in folder.iterdir() if "part" in path.name) == []
 
 
@@ -134,6 +135,27 @@ def test_runs_are_compared_on_one_page(elsewhere: Path, capsys: pytest.CaptureFi
     assert main(report.app, ["a", "b", "--output", "both.html"]) == 0
     assert "run       b: val_accuracy 0.9000, 1 trials" in capsys.readouterr().out
     assert Path("both.html").read_text().startswith("<!DOCTYPE html>")
+
+
+@pytest.mark.parametrize(
+    ("seeds", "told"),
+    [
+        (((0,), (0,)), "One search of each says little"),
+        (((0, 1), (0, 1)), "2 searches of each, with other seeds"),
+        (((0, 1), (0,)), "1 to 2 searches of each"),
+    ],
+)
+def test_a_comparison_says_how_many_searches_of_each_there_are(
+    tmp_path: Path, seeds: tuple[tuple[int, ...], ...], told: str
+) -> None:
+    runs = [
+        open_run(write_run(tmp_path / f"{algo}-{seed}", [TRIAL], algo=algo, seed=seed))
+        for algo, some in zip(("random", "optuna"), seeds, strict=True)
+        for seed in some
+    ]
+    block = comparison_page(runs).sections[1].blocks[0]
+    assert isinstance(block, Words)
+    assert block.text.startswith(told)
 
 
 def test_of_runs_on_different_data_it_is_said(elsewhere: Path) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines.record.trials import REQUIREMENT
+from pipelines.record.trials import REQUIREMENT, State
 from pipelines.results.fates import Fate
 from pipelines.results.figures.rungs import rungs_data, rungs_figure
 from pipelines.results.figures.timeline import timeline_data, timeline_figure
@@ -85,6 +85,32 @@ def test_each_trial_has_the_first_free_place_of_its_node() -> None:
     assert data.minutes == 2.0
     assert data.busy == pytest.approx((1 + 2 + 1.5 + 1) / 6)
     assert len(timeline_figure(data).data) == 3
+
+
+def test_a_trial_in_its_first_epoch_invents_no_place() -> None:
+    """Its node is not known before that epoch has ended."""
+    ended = [
+        made([0.1], started=1000.0, seconds=60.0, node="a"),
+        made([0.1], started=1000.0, seconds=120.0, node="a"),
+    ]
+    new = replace(made([]), state=State.RUNNING, started=1060.0, seconds=60.0)
+    data = timeline_data([*ended, new])
+    assert data.places == ["a", "a"]
+    assert (data.bars[-1].number, data.bars[-1].place) == (2, 0)
+    assert data.busy == 1
+    full = timeline_data([*ended, new, new])
+    assert (full.places, len(full.bars), full.busy) == (["a", "a"], 3, 1)
+    assert timeline_data([new, new]).places == ["not known", "not known"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "unit", "end"), [(5.0, "seconds", 5), (300.0, "minutes", 5), (18000.0, "hours", 5)]
+)
+def test_a_timeline_is_in_the_unit_of_its_length(seconds: float, unit: str, end: float) -> None:
+    data = timeline_data([made([0.1], started=1000.0, seconds=seconds, node="a")])
+    figure = timeline_figure(data)
+    assert figure.layout.xaxis.title.text == unit
+    assert list(figure.data[0].x) == pytest.approx([end])
 
 
 def test_what_was_not_trained_had_no_place() -> None:

@@ -95,7 +95,8 @@ def test_finished_cells_are_not_missing(tmp_path: Path) -> None:
 def test_a_comparison_runs_and_runs_no_cell_again(
     cluster: Cluster, elsewhere: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = ["--algos", "random", "optuna", "--trials", "3", "--max-epochs", "2"]
+    few = ["--algos", "random", "optuna", "--trials", "3", "--max-epochs", "2"]
+    options = [*few, "--no-portfolio"]
     assert main(compare.app, [*options, "--seeds", "1"]) == 0
     shown = capsys.readouterr().out
     assert sum("seed 0" in line for line in shown.splitlines()) == 3
@@ -104,7 +105,9 @@ def test_a_comparison_runs_and_runs_no_cell_again(
         table = {row["algo"]: row for row in csv.DictReader(lines)}
     assert set(table) == {"random", "optuna", DOUBLE}
     assert float(table[DOUBLE]["epochs"]) > float(table["random"]["epochs"])
-    assert "epochs spent" in (folder / "best_so_far.html").read_text()
+    page = (folder / "best_so_far.html").read_text()
+    assert "epochs spent" in page
+    assert f"<h1>{folder.name}</h1>" in page
 
     assert main(compare.app, [*options, "--seeds", "1"]) == 0
     assert "seed 0" not in capsys.readouterr().out
@@ -141,7 +144,10 @@ def test_a_comparison_goes_on_with_more_seeds_but_with_no_other_grid(tmp_path: P
         comparison.claim({"compared": {**grid, "levels": {}}}, {})
 
 
-SMALL = ["--algos", "random", "--trials", "2", "--max-epochs", "1", "--seeds", "1"]
+SMALL = [
+    *("--algos", "random", "--trials", "2", "--max-epochs", "1", "--seeds", "1"),
+    "--no-portfolio",
+]
 HOLDS = """
 import sys
 from pathlib import Path
@@ -200,6 +206,11 @@ def test_a_cell_whose_checkpoints_could_not_be_written_is_not_finished(
         ("--algos random --gpus-per-trial auto", "--gpus-per-trial auto is for a single search"),
         ("--algos random --grace-period 9 --max-epochs 3", "is above --max-epochs 3"),
         ("--algos optuna --scheduler pbt", "--scheduler pbt changes configs itself"),
+        (
+            "--algos random optuna --trials 7",
+            "all 7 trials of random would be configs to try first, and the same of each algorithm",
+        ),
+        ("--algos random --trials 6", "use --trials 8 or more, or --no-portfolio"),
         ("--algos random --data gone.csv --target y", "gone.csv"),
     ],
 )

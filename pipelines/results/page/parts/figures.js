@@ -3,7 +3,7 @@
 
 const CHOSEN = "#e6007e";
 const CONFIG = {
-  responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d"],
+  displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d"],
   displayModeBar: matchMedia("(hover: hover)").matches ? "hover" : false,
 };
 
@@ -12,6 +12,7 @@ class Figures {
     this.choose = choose;
     this.drawn = new Map(); // by id: its place, what it is drawn from, whether it is drawn
     this.waiting = [];
+    this.sizes = new ResizeObserver(() => this.redraw((figure) => figure.width !== figure.place.clientWidth));
   }
 
   put(place, drawing) {
@@ -28,6 +29,7 @@ class Figures {
       }
     }
     this.drawn.set(drawing.id, { ...drawing, data, key, place, ready: known ? known.ready : false });
+    this.sizes.observe(place);
     this.waiting.push(drawing.id);
     if (this.waiting.length === 1) setTimeout(() => this.next());
   }
@@ -48,8 +50,14 @@ class Figures {
     const data = this.withChosen(figure);
     const layout = { ...figure.layout, ...this.colours(figure.layout), uirevision: "kept" };
     layout.height = figure.height;
-    layout.width = figure.place.clientWidth || undefined;
+    figure.width = figure.place.clientWidth;
+    layout.width = figure.width || undefined;
+    if (figure.role === "chosen" && this.row !== undefined && this.row !== null) {
+      const { epochs } = this.trials.curve(this.row);
+      layout.xaxis.dtick = epochs[epochs.length - 1] < 10 ? 1 : null; // no half epochs
+    }
     Plotly.react(figure.place, data, layout, CONFIG);
+    for (const button of figure.place.querySelectorAll(".modebar-btn")) button.tabIndex = -1; // unseen
     if (figure.ready) return;
     figure.ready = true;
     figure.place.on("plotly_click", (event) => {
@@ -59,8 +67,10 @@ class Figures {
   }
 
   // Those that have changed are drawn by put(): here the chosen trial comes to the others.
-  redraw() {
-    for (const id of this.drawn.keys()) if (!this.waiting.includes(id)) this.waiting.push(id);
+  redraw(isMeant = () => true) {
+    for (const [id, figure] of this.drawn) {
+      if (!this.waiting.includes(id) && isMeant(figure)) this.waiting.push(id);
+    }
     setTimeout(() => this.next());
   }
 
@@ -80,7 +90,7 @@ class Figures {
     if (!points.x.length) return figure.data;
     return [...figure.data, {
       ...points, type: "scatter", mode: points.lines ? "lines+markers" : "markers",
-      customdata: points.x.map(() => this.row), name: `trial ${this.row}`, showlegend: false,
+      customdata: points.x.map(() => this.row), name: `trial ${this.row}`, showlegend: true,
       line: { color: CHOSEN, width: 2.5 }, hoverinfo: "skip",
       marker: { color: CHOSEN, size: points.lines ? 5 : 12, symbol: points.lines ? "circle" : "circle-open", line: { width: 3, color: CHOSEN } },
     }];
@@ -121,7 +131,7 @@ class Figures {
       type: "scatter", x: epochs, y: metrics[name], name, visible: shown(name) ? true : "legendonly",
       mode: epochs.length === 1 ? "markers" : "lines", yaxis: name.includes("loss") ? "y2" : "y",
       line: { color: palette[i % palette.length], dash: name.startsWith("train") ? "dot" : "solid", width: 2 },
-      hovertemplate: "epoch %{x}: %{y:.4f}",
+      hovertemplate: "epoch %{x}: %{y:.5~g}",
     }));
   }
 

@@ -53,7 +53,7 @@ function fill(node, section) {
   const [title, text, place] = node.children;
   title.textContent = section.title;
   if (text.dataset.html !== section.html) {
-    text.innerHTML = section.html; // made by the page's own templates, which escape every word
+    renew(text, section.html);
     text.dataset.html = section.html;
   }
   const wanted = new Set(section.figures.map((figure) => `figure-${figure.id}`));
@@ -71,9 +71,21 @@ function fill(node, section) {
   if (section.table && table.node.parentNode !== node) node.append(table.node);
 }
 
+// Made by the page's own templates, which escape every word. Where somebody is stays as it is: on
+// which link, and how far to the right of a table.
+function renew(text, html) {
+  const held = text.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+  const lefts = [...text.querySelectorAll(".scroll")].map((table) => table.scrollLeft);
+  text.innerHTML = html;
+  text.querySelectorAll(".scroll").forEach((table, i) => { table.scrollLeft = lefts[i] || 0; });
+  const link = held && [...text.querySelectorAll("a")].find((a) => a.getAttribute("href") === held);
+  if (link) link.focus({ preventScroll: true });
+}
+
+// The best is chosen from the start, and its details are closed: the first click opens them.
 function choose(row) {
+  page.chosen = row === page.chosen && !page.untouched ? null : row;
   page.untouched = false;
-  page.chosen = row === page.chosen ? null : row;
   figures.show(page.trials, page.chosen);
   table.show(page.chosen);
   showChosen();
@@ -85,12 +97,12 @@ function showChosen() {
   aside.hidden = row === null || !page.trials.n || page.untouched;
   if (aside.hidden) return;
   const { columns, content } = page.trials;
-  const facts = columns.map((column) => [column.name, words(page.trials.value(column, row))]).filter(([, value]) => value);
+  const facts = columns.map((column) => [column.name, words(valueOf(column, row))]).filter(([, value]) => value);
   const { epochs, metrics } = page.trials.curve(row);
   const names = Object.keys(metrics);
   const open = aside.querySelector("details")?.open || false;
   const details = element("details", {},
-    element("summary", {}, element("b", {}, `Trial ${row}`), " ",
+    element("summary", {}, element("b", {}, `Trial ${row}`), ` (${content.ids[row]}) `,
       facts.map(([name, value]) => `${name} ${value}`).join(" · ")),
     element("div", { class: "inside" },
       element("p", {}, content.why[row] || ""),
@@ -101,8 +113,17 @@ function showChosen() {
         element("tbody", {}, ...epochs.map((epoch, i) => element("tr", {}, element("td", {}, String(epoch)),
           ...names.map((name) => element("td", {}, words(metrics[name][i])))))))) : null));
   details.open = open;
+  const held = aside.contains(document.activeElement) ? document.activeElement.localName : null;
   aside.replaceChildren(details,
-    element("button", { type: "button", "aria-label": "Choose none", onclick: () => choose(row) }, "×"));
+    element("button", { type: "button", "aria-label": "Choose none", onclick: leave }, "×"));
+  if (held) aside.querySelector(held)?.focus({ preventScroll: true });
+}
+
+// Close the details, and go back to the trial's row.
+function leave() {
+  const id = page.trials.content.ids[page.chosen];
+  choose(page.chosen);
+  table.focus(id);
 }
 
 function recolour(printing) {
@@ -111,19 +132,23 @@ function recolour(printing) {
   figures.drawAll();
 }
 
+async function news(address) {
+  const answer = await fetch(`${address}?seen=${page.version}`, { cache: "no-store" })
+    .catch(() => { throw new Error("nobody answers, the dashboard has ended"); });
+  if (!answer.ok) throw new Error(await answer.text());
+  return answer.json();
+}
+
 // Ask for news each second, as long as somebody looks.
 async function poll(address) {
   try {
     if (!document.hidden) {
-      const answer = await fetch(`${address}?seen=${page.version}`, { cache: "no-store" });
-      if (!answer.ok) throw new Error(await answer.text());
-      update(await answer.json());
+      update(await news(address));
       page.heard = new Date();
     }
   } catch (error) {
     const since = page.heard ? ` since ${page.heard.toLocaleTimeString()}` : "";
-    const why = error instanceof TypeError ? "nobody answers, the dashboard has ended" : error.message;
-    document.getElementById("state").textContent = `No news${since}: ${why}.`;
+    document.getElementById("state").textContent = `No news${since}: ${error.message}.`;
   }
   setTimeout(() => poll(address), 1000);
 }
@@ -131,6 +156,10 @@ async function poll(address) {
 new ResizeObserver(([bar]) => document.body.style.setProperty("--bar", `${bar.target.offsetHeight}px`))
   .observe(document.getElementById("chosen"));
 update(JSON.parse(document.getElementById("page-data").textContent));
+addEventListener("keydown", (event) => {
+  const shown = !document.getElementById("chosen").hidden;
+  if (event.key === "Escape" && shown && event.target.localName !== "input") leave();
+});
 addEventListener("beforeprint", () => recolour(true));
 addEventListener("afterprint", () => recolour(false));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => figures.redraw());

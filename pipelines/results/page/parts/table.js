@@ -2,72 +2,104 @@
 // All trials in a table: sorted by a click on a head, filtered by words, its rows made when wanted.
 
 const ROWS = 50;
-const TEST = /^([^<>=!]+)(<=|>=|!=|=|<|>)(.*)$/;
+const TEST = /^([^\s<>=!]+)\s*(<=|>=|!=|=|<|>)\s*/;
 
-// Whether a row passes, from words such as `lr<0.01 policy=cosine stopped`.
-function filterOf(trials, text) {
-  const tests = text.trim().split(/\s+/).filter(Boolean).map((word) => {
-    const match = TEST.exec(word);
-    const column = match && trials.columns.find((c) => c.name === match[1]);
-    if (!column) return (row) => searchable(trials, row).includes(word.toLowerCase());
-    const [wanted, number] = [match[3].toLowerCase(), Number(match[3])];
-    return (row) => {
-      const value = trials.value(column, row);
-      if (value === undefined || value === null || Number.isNaN(value)) return false;
-      if (match[2] === "=") return typeof value === "number" ? value === number : String(value).toLowerCase() === wanted;
-      if (match[2] === "!=") return String(value).toLowerCase() !== wanted && value !== number;
-      return { "<": value < number, "<=": value <= number, ">": value > number, ">=": value >= number }[match[2]];
-    };
-  });
-  return (row) => tests.every((test) => test(row));
+// Whether a row passes, from words such as `lr < 0.01 policy=cosine stopped`, in any case; and what
+// of them cannot be understood.
+function filterOf(columns, searchable, text) {
+  const tests = [], problems = [];
+  for (let rest = text.trim(); rest;) {
+    const match = TEST.exec(rest);
+    const column = match && columns.find((c) => c.name.toLowerCase() === match[1].toLowerCase());
+    if (match) rest = rest.slice(match[0].length);
+    const word = (column && optionIn(column, rest)) || /^\S*/.exec(rest)[0];
+    rest = rest.slice(word.length).trimStart();
+    if (!match) tests.push((row) => searchable(row).includes(word.toLowerCase()));
+    else if (!column) problems.push(`no column ${match[1]}`);
+    else if (word && !column.options && Number.isNaN(Number(word))) problems.push(`${word} is no number`);
+    else if (word) tests.push(testOf(column, match[2], word.toLowerCase()));
+  }
+  return { passes: (row) => tests.every((test) => test(row)), problems };
 }
 
-function searchable(trials, row) {
-  const choices = trials.columns.filter((column) => column.options);
-  const told = choices.map((column) => words(trials.value(column, row)));
-  return [...told, trials.content.why[row]].join(" ").toLowerCase();
+// The option that the text begins with, which may have blanks.
+function optionIn(column, text) {
+  const begins = (column.options || []).map(String).filter((option) =>
+    text.toLowerCase().startsWith(option.toLowerCase()) && !/\S/.test(text[option.length] || ""));
+  return begins.sort((a, b) => b.length - a.length)[0];
+}
+
+function testOf(column, sign, wanted) {
+  const number = Number(wanted);
+  return (row) => {
+    const value = valueOf(column, row);
+    if (value === undefined || value === null || Number.isNaN(value)) return false;
+    const equal = value === number || words(value).toLowerCase() === wanted;
+    if (sign === "=") return equal;
+    if (sign === "!=") return !equal;
+    return { "<": value < number, "<=": value <= number, ">": value > number, ">=": value >= number }[sign];
+  };
 }
 
 class TrialTable {
   constructor(choose) {
     this.choose = choose;
-    this.sorted = { column: null, up: true };
+    this.sorted = { column: "trial", up: true };
     this.shown = ROWS;
+    this.columns = [];
     this.filter = element("input", {
       type: "search", placeholder: "lr<0.01 policy=cosine stopped", "aria-label": "Filter",
       oninput: () => { this.shown = ROWS; this.fill(); },
     });
     this.fate = element("select", { "aria-label": "State", onchange: () => { this.shown = ROWS; this.fill(); } });
-    this.count = element("span", { class: "note" });
-    this.head = element("thead");
+    this.count = element("span", { class: "note", role: "status" });
+    this.head = element("tr");
     this.body = element("tbody");
     this.more = element("button", { type: "button", onclick: () => { this.shown += 10 * ROWS; this.fill(); } }, "Show more");
     this.node = element("div", { class: "trials" },
       element("p", { class: "controls" }, this.filter, " ", this.fate, " ", this.count),
-      element("div", { class: "scroll" }, element("table", {}, this.head, this.body)), this.more);
+      element("div", { class: "scroll" }, element("table", {}, element("thead", {}, this.head), this.body)), this.more);
   }
 
   put(trials, row) {
     this.trials = trials;
     this.row = row;
-    const fates = trials.columns.find((column) => column.name === "state");
-    const before = this.fate.value;
+    const names = (columns) => columns.map((column) => column.name).join("\n");
+    const before = names(this.columns);
+    this.columns = [{ name: "trial", values: Array.from({ length: trials.n }, (_, n) => n) }, ...trials.columns];
+    if (names(this.columns) !== before) {
+      this.head.replaceChildren(...this.columns.map((column) => element("th", {},
+        element("button", { type: "button", onclick: () => this.sort(column.name) }))));
+    }
+    const fates = this.columns.find((column) => column.name === "state");
+    const fate = this.fate.value;
     const options = ["", ...((fates && fates.options) || [])];
     this.fate.replaceChildren(...options.map((name) => element("option", { value: name }, name || "all states")));
-    this.fate.value = options.includes(before) ? before : "";
+    this.fate.value = options.includes(fate) ? fate : "";
+    this.fill();
+  }
+
+  sort(name) {
+    this.sorted = { column: name, up: this.sorted.column === name ? !this.sorted.up : true };
     this.fill();
   }
 
   rows() {
-    const { trials } = this;
-    const passes = filterOf(trials, this.filter.value);
-    const fates = trials.columns.find((column) => column.name === "state");
+    const { passes, problems } = filterOf(this.columns, (row) => this.searchable(row), this.filter.value);
+    const fates = this.columns.find((column) => column.name === "state");
     const found = [];
-    for (let row = 0; row < trials.n; row += 1) {
-      if ((!this.fate.value || trials.value(fates, row) === this.fate.value) && passes(row)) found.push(row);
+    for (let row = 0; row < this.trials.n; row += 1) {
+      if ((!this.fate.value || valueOf(fates, row) === this.fate.value) && passes(row)) found.push(row);
     }
-    const column = this.sorted.column && trials.columns.find((c) => c.name === this.sorted.column);
-    return column ? found.sort((a, b) => this.compare(column, a, b)) : found;
+    const column = this.columns.find((c) => c.name === this.sorted.column);
+    if (column) found.sort((a, b) => this.compare(column, a, b));
+    this.count.textContent = [`${found.length} of ${this.trials.n} trials`, ...problems].join("; ");
+    return found;
+  }
+
+  searchable(row) {
+    const told = this.columns.filter((column) => column.options).map((column) => words(valueOf(column, row)));
+    return [...told, this.trials.content.why[row]].join(" ").toLowerCase();
   }
 
   // What has no value comes last, whichever way is up; options are in the order of their column.
@@ -80,26 +112,25 @@ class TrialTable {
   }
 
   fill() {
-    const { trials } = this;
     const rows = this.rows();
-    this.count.textContent = `${rows.length} of ${trials.n} trials`;
-    this.head.replaceChildren(element("tr", {}, ...["trial", ...trials.columns.map((c) => c.name)].map((name) => this.headOf(name))));
+    this.columns.forEach(({ name }, i) => {
+      const is = this.sorted.column === name, cell = this.head.children[i];
+      cell.firstChild.textContent = name + (is ? (this.sorted.up ? " ▲" : " ▼") : "");
+      if (is) cell.setAttribute("aria-sort", this.sorted.up ? "ascending" : "descending");
+      else cell.removeAttribute("aria-sort");
+    });
+    const held = this.body.contains(document.activeElement) ? document.activeElement.dataset.id : null;
     this.body.replaceChildren(...rows.slice(0, this.shown).map((row) => element("tr",
-      { tabindex: 0, "data-row": row, ...(row === this.row ? { "aria-selected": "true" } : {}),
+      { tabindex: 0, "data-row": row, "data-id": this.trials.content.ids[row], ...(row === this.row ? { "aria-selected": "true" } : {}),
         onclick: () => this.choose(row), onkeydown: (event) => { if (event.key === "Enter") this.choose(row); } },
-      element("td", {}, String(row)),
-      ...trials.columns.map((column) => element("td", {}, words(trials.value(column, row)))))));
+      ...this.columns.map((column) => element("td", {}, words(valueOf(column, row)))))));
+    if (held !== null) this.focus(held);
     this.more.hidden = rows.length <= this.shown;
   }
 
-  headOf(name) {
-    const mark = this.sorted.column === name ? (this.sorted.up ? " ▲" : " ▼") : "";
-    const sort = () => {
-      const again = this.sorted.column === name;
-      this.sorted = { column: name === "trial" ? null : name, up: again ? !this.sorted.up : true };
-      this.fill();
-    };
-    return element("th", {}, element("button", { type: "button", onclick: sort }, name + mark));
+  focus(id) {
+    const line = [...this.body.rows].find((row) => row.dataset.id === id);
+    if (line) line.focus({ preventScroll: true });
   }
 
   show(row) {

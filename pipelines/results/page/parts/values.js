@@ -30,6 +30,13 @@ function element(tag, attributes, ...children) {
   return made;
 }
 
+// Of a trial in a column.
+function valueOf(column, row) {
+  const value = column.values[row];
+  if (!column.options) return value;
+  return value < 0 ? undefined : column.options[value];
+}
+
 // The trials, column by column: what trials.py wrote.
 class Trials {
   constructor(content) {
@@ -49,13 +56,7 @@ class Trials {
     this.epochs = decoded(content.epochs) || [];
   }
 
-  value(column, row) {
-    const value = column.values[row];
-    if (!column.options) return value;
-    return value < 0 ? undefined : column.options[value];
-  }
-
-  row(id) { return (this.content.ids || []).indexOf(id); }
+  row(id) { return (this.content.ids || []).lastIndexOf(id); }
 
   // What a trial reported: its epochs, and each metric's values there.
   curve(row) {

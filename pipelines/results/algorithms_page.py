@@ -1,0 +1,45 @@
+"""Algorithms compared: each over all its seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipelines.record.scores import shown_score
+from pipelines.results import wording
+from pipelines.results.figures.comparison import best_so_far_figure
+from pipelines.results.page.model import Drawing, Page, Section, Table, Words
+from pipelines.study.comparison import Curve, Row
+
+
+def algorithms_page(name: str, rows: Sequence[Row], curves: Sequence[Curve], metric: str) -> Page:
+    """What each came to, and how fast."""
+    return Page(
+        title=name,
+        subtitle=f"algorithms compared by {metric}",
+        state=f"The mean of {wording.count(min(row.seeds for row in rows), 'seed')} each.",
+        sections=[algorithms(rows, curves, metric)],
+    )
+
+
+def algorithms(rows: Sequence[Row], curves: Sequence[Curve], metric: str) -> Section:
+    """As a table, and as a line for each."""
+    head = ["algorithm", f"best {metric}", "seeds", "epochs", "time", "rank"]
+    told = [
+        [
+            row.algo,
+            f"{shown_score(row.best)} ± {shown_score(row.best_error, like=row.best)}",
+            f"{row.seeds}",
+            f"{row.epochs:.0f}",
+            wording.duration(row.seconds),
+            f"{row.rank:.2f}",
+        ]
+        for row in rows
+    ]
+    words = Words(
+        "Means over the seeds, with their standard error: the band about a line. The rank is that "
+        "among the algorithms on one seed, 1 is best."
+    )
+    drawn = Drawing(
+        "algorithms", best_so_far_figure(curves, metric), height=460, wide=True, role=""
+    )
+    return Section("algorithms", "The algorithms", [Table(head, told), words], [drawn])
