@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -18,8 +17,8 @@ class ReportSettings(Settings):
 
     top: Count = 10
     """How many trials to print."""
-    output: File = Path("comparison.html")
-    """Where several runs are compared."""
+    output: File | None = None
+    """The page; that of a run lies in it, of several in comparison.html."""
     plot_schedule: bool = False
     """Write schedule.html: the best trial's learning rate, momentum."""
 
@@ -37,7 +36,7 @@ def report(
     if others:
         print_comparison([run, *others], show.output)
     else:
-        print_report(run, show.top, plot_schedule=show.plot_schedule)
+        print_report(run, show.top, show.output, plot_schedule=show.plot_schedule)
 
 
 app = command(report)

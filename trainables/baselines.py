@@ -28,7 +28,10 @@ MOST_LINEAR, MOST_BOOSTED = 100_000_000, 50_000_000
 # The values are sorted into bins again for each: a dozen steps would take three times as long.
 _TREES = (10, 30, 100)
 _BOOSTING = {"random_state": 0, "max_iter": _TREES[0], "warm_start": True}
-N_MODELS = 3  # of a task; of large data fewer are quick
+MODELS = {
+    "classification": ("majority class", "logistic regression", "gradient boosting"),
+    "regression": ("mean", "ridge regression", "gradient boosting"),
+}
 _Models: TypeAlias = "Iterator[tuple[str, Any, float]]"  # name, model, values that it is quick with
 _ARRAYS = ("x_train", "y_train", "x_val", "y_val")
 

@@ -107,6 +107,9 @@ class Display:
         config = format_config(trial.config, self._space)
         print_plain(self._console, f"failed    {trial.error}  {config}")
 
+    def waits_for(self, what: str) -> None:
+        print_plain(self._console, f"waiting   {what}")
+
     def tried_again(self, trial_id: str, cause: Cause, epoch: int, why: str) -> None:
         if cause is Cause.SPOILED:  # it may be so after each trial
             if why in self._said:

@@ -30,7 +30,12 @@ from pipelines.cluster.connect import Cluster, slot_counter
 from pipelines.cluster.preflight import preflight
 from pipelines.cluster.sharing import gpu_counter, mps_by_node
 from pipelines.cluster.watch import end_ray, watched
-from pipelines.record.baselines import read_baselines, write_baselines
+from pipelines.record.baselines import (
+    read_baselines,
+    with_late,
+    without_late,
+    write_baselines,
+)
 from pipelines.record.files import RunFiles
 from pipelines.study.baseline import LEAST_PATIENCE, PATIENCE, BaselineProcess
 from pipelines.study.estimate import estimate
@@ -43,7 +48,7 @@ from pipelines.study.result import StudyResult
 from pipelines.study.run_study import run_study
 from pipelines.study.study import Study
 from pipelines.tuner.algorithms import ALGORITHMS
-from trainables.baselines import N_MODELS
+from trainables.baselines import MODELS
 
 _SHORT = 2.0  # seconds that one waits for without a word
 
@@ -59,7 +64,7 @@ def launch(study: Study, connected: Callable[[], Cluster], console: Console) -> 
 
     watching = Watching(console, study.folder.parent)
     files = RunFiles(study.folder)
-    known = read_baselines(files.baselines) if files.baselines.is_file() else {}
+    known = without_late(read_baselines(files.baselines)) if files.baselines.is_file() else {}
 
     def lost(reason: str) -> None:
         """No thread of this process gets out of Ray any more."""
@@ -77,7 +82,8 @@ def launch(study: Study, connected: Callable[[], Cluster], console: Console) -> 
         started = time.monotonic()
         result = searched(study)
         if result is None:
-            if study.spec.run.baseline and len(known) < N_MODELS:  # a killed search has a few
+            # A search that was killed has a few.
+            if study.spec.run.baseline and len(known) < len(MODELS[study.data.task]):
                 baseline.start(partial(write_baselines, files.baselines))
             with Display(
                 console,
@@ -95,6 +101,8 @@ def launch(study: Study, connected: Callable[[], Cluster], console: Console) -> 
             most = format_seconds(patience)
             print_plain(console, f"waiting   at most {most} for the quick models beside the search")
         found = {**known, **baseline.result(patience)}
+        if baseline.works:
+            found = dict(with_late(found, study.data.task, patience))
         if found:
             write_baselines(files.baselines, found)
         print_lines(console, summary_lines(study, result, cluster, repeats, found))

@@ -18,21 +18,33 @@ from pipelines.study.runs import Run, open_run
 from pipelines.tuner.schedulers import SCHEDULERS
 from trainables.training.metrics import METRICS
 
+COMPARISON = Path("comparison.html")
 
-def print_report(folder: Path, top: int, *, plot_schedule: bool) -> None:
+
+def print_report(folder: Path, top: int, output: Path | None, *, plot_schedule: bool) -> None:
     """Print the ``top`` best trials and how all ended. The table of the trials and the page are
-    brought up to date: a search that was killed could not write them.
+    brought up to date: a search that was killed could not write them. With ``output`` the page is
+    written there, and nothing else.
 
-    Raises ``ValueError`` where ``folder`` is no run.
+    Raises ``ValueError`` where ``folder`` is no run, and for what cannot be written.
     """
-    from pipelines.results.report import write_report
+    from pipelines.results.report import write_page, write_report
+    from pipelines.results.run_page import report_page
 
     run = open_run(folder)
     console = Terminal()
     for line in _lines(run, top):
         console.print(wrapped(visible(line), console.width), markup=False, soft_wrap=True)
-    print_plain(console, f"table     {shown(write_table(run.files, run.finished, run.goals))}")
-    print_plain(console, f"report    {shown(write_report(run))}")
+    if output is None:
+        try:
+            table = write_table(run.files, run.finished, run.goals)
+        except ValueError as error:
+            raise ValueError(f"{error}: `output=FILE` writes the page alone") from None
+        print_plain(console, f"table     {shown(table)}")
+        page = write_report(run)
+    else:
+        page = write_page(report_page(run), output.expanduser().absolute())
+    print_plain(console, f"report    {shown(page)}")
     if plot_schedule:
         from pipelines.results.schedule import write_schedule
 
@@ -63,15 +75,15 @@ def look_lines(run: Run) -> Iterator[str]:
         yield f"looks     {number} at this test set: what is chosen by what it shows is tuned on it"
 
 
-def print_comparison(folders: Sequence[Path], output: Path) -> None:
-    """Print a line for each run, and write them side by side to ``output``.
+def print_comparison(folders: Sequence[Path], output: Path | None) -> None:
+    """Print a line for each run, and write them side by side to ``output``, or to comparison.html.
 
     Raises ``ValueError`` where one is no run, and for runs that do not compare.
     """
     from pipelines.results.report import write_comparison
 
     runs = [open_run(folder) for folder in folders]
-    path = write_comparison(runs, output.expanduser().absolute())
+    path = write_comparison(runs, (output or COMPARISON).expanduser().absolute())
     console = Terminal()
     for run in runs:
         best = shown_score(run.best.value if run.best else None)

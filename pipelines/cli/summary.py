@@ -19,7 +19,7 @@ from pipelines.record.scores import shown_score
 from pipelines.record.trials import TIME_BUDGET, FinishedTrial
 from pipelines.results import wording
 from pipelines.results.advice import advice
-from pipelines.study.disk import checkpoint_bytes, disk_of
+from pipelines.study.disk import checkpoint_bytes, disk_of, free_in
 from pipelines.study.estimate import Estimate
 from pipelines.study.interrupts import OUTPUT
 from pipelines.study.repeats import Repeats
@@ -33,6 +33,7 @@ from trainables.training.metrics import ACCURACY, FOR_LARGE_CLASSES, METRICS
 
 MOST_OF_FRONT = 10  # trials in a terminal
 FEW_SAMPLES = 100  # of validation, below which luck decides more than the config does
+_MANY_FAILED = 0.2  # of the trials
 _LARGE = 0.7  # of a class, from which accuracy says little
 _KEPT = "every finished trial is kept, and what the rest had reached"
 MOST_CLASSES = 100  # that whole numbers are likely to be
@@ -55,6 +56,7 @@ def plan_lines(study: Study, cluster: Cluster, at_once: int) -> Iterator[str]:
     yield from study.notes
     yield f"data      {describe(study.data)}"
     yield from column_lines(study.data)
+    yield from note_lines(study.data)
     yield from quantity_lines(study.data, spec.problem.reading)
     yield from _class_lines(study)
     yield from _few_samples_lines(study)
@@ -74,6 +76,11 @@ def plan_lines(study: Study, cluster: Cluster, at_once: int) -> Iterator[str]:
     )
     if study.size is None:
         yield from first_lines(study.space)
+        if study.tried_first >= study.trials:
+            yield (
+                f"note      all {study.trials} trials are configs to try first: {algo} itself "
+                "suggests none"
+            )
     yield from _goal_lines(study)
     nodes = cluster.nodes()
     gpus, trial = sum(node.gpus for node in nodes), spec.resources.trial
@@ -91,6 +98,12 @@ def plan_lines(study: Study, cluster: Cluster, at_once: int) -> Iterator[str]:
         f"disk      at most {format_bytes(disk.record)} for the record and its report, and "
         f"{disk.checkpoints} checkpoints at a time"
     )
+    runs = study.folder.parent
+    if (free := free_in(runs)) < disk.record:
+        yield (
+            f"warning   {format_bytes(free)} is free in {shown(runs)}: the search may find its "
+            "disk full"
+        )
     yield f"run       {shown(study.folder)}"
 
 
@@ -145,6 +158,12 @@ def column_lines(data: TrialData) -> Iterator[str]:
     fitted = data.preprocessing
     if fitted is not None and fitted.target is not None:
         yield f"columns   {fitted.inputs}"
+
+
+def note_lines(data: TrialData) -> Iterator[str]:
+    """What was read otherwise than it looks, or may not be meant so."""
+    for note in data.notes:
+        yield f"note      {note}"
 
 
 def quantity_lines(data: TrialData, reading: Reading) -> Iterator[str]:
@@ -280,7 +299,10 @@ def baseline_lines(result: StudyResult, baselines: Baselines) -> Iterator[str]:
     name = result.metric
     metric = METRICS[name]
     scores = {model: found[name] for model, found in baselines.items() if name in found}
+    missing = left_out(baselines)
     if not scores:
+        if missing:
+            yield f"baseline  {missing}"
         return
     ordered = sorted(scores, key=lambda model: scores[model], reverse=metric.mode == "max")
     told = ", ".join(f"{model} {shown_score(scores[model])}" for model in ordered)
@@ -288,7 +310,7 @@ def baseline_lines(result: StudyResult, baselines: Baselines) -> Iterator[str]:
     best = result.best
     if best is None or best.value is None or not metric.better(best.value, scores[ordered[0]]):
         yield f"          no network of the search is better than {ordered[0]}"
-    if missing := left_out(baselines):
+    if missing:
         yield f"          {missing}"
 
 
@@ -306,8 +328,7 @@ def summary_lines(
     yield from result_lines(result, study.spec.problem.folds, study.space)
     yield from front_lines(result.trials, study.goals, study.space)
     yield from baseline_lines(result, baselines or {})
-    if result.best is None and result.failed:
-        yield f"error     {result.failed[0].error} (all of it in {shown(files.errors)})"
+    yield from _failure_lines(result, files)
     if repeats:
         yield (
             f"repeats   {study.metric_name} of the best configs, "
@@ -323,8 +344,22 @@ def summary_lines(
         more = f"{2 * budget:g}" if result.ended_by == TIME_BUDGET else None
         yield f"go on     {to_type('run', resume=shown(study.folder), time_budget=more)}"
     yield f"next      {to_type('report', str(shown(study.folder)))}"
-    if result.best is not None:
+    # A function of the user's may yield no model.
+    if result.best is not None and (study.network is not None or files.weights.is_file()):
         yield f"then      {to_type('evaluate', str(shown(study.folder)))}"
+
+
+def _failure_lines(result: StudyResult, files: RunFiles) -> Iterator[str]:
+    """What made trials fail, and how many."""
+    failed, n = result.failed, len(result.trials)
+    if not failed:
+        return
+    error, times = Counter(trial.error for trial in failed).most_common(1)[0]
+    many = len(failed) >= _MANY_FAILED * n
+    kind = "error" if result.best is None else "warning" if many else "failed"
+    told = f"{len(failed)} of {n} trials" + (" failed" if kind != "failed" else "")
+    told += f", {times} of them" if times < len(failed) else ""
+    yield f"{kind:<10}{told}: {error} (all of it in {shown(files.errors)})"
 
 
 def repeats_lines(repeats: Sequence[Repeats], space: SearchSpace) -> Iterator[str]:

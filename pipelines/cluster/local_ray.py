@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,7 @@ class LateDashboard:
                 with (
                     _environment(self._marks),
                     _replaced(ray_constants, RAY_DASHBOARD_STARTUP_TIMEOUT_S=_PATIENCE_DASHBOARD),
+                    _apart(),
                 ):
                     self._node.start_api_server(include_dashboard=True, raise_on_failure=True)
             except Exception:  # Ray raises Exception itself; a search goes on without a dashboard
@@ -157,8 +159,20 @@ def _bare(ports: Mapping[str, int], launched: Callable[[], None]) -> Iterator[No
         _replaced(
             node.Node, start_api_server=lambda self, **_: None, start_raylet=start_with_ports
         ),
+        _apart(),
     ):
         yield
+
+
+def _apart() -> AbstractContextManager[None]:
+    """Inside, Ray's processes get a process group each: what is sent to all of the search's, as
+    `timeout` and a terminal that closes do, is for the search alone, which ends them.
+
+    Not a session each: Linux shares the processors among these first. Where the system does not end
+    them with this process, Ray has a program that needs them in its own group."""
+    if not utils.detect_fate_sharing_support():
+        return nullcontext()
+    return _replaced(services, ConsolePopen=partial(services.ConsolePopen, process_group=0))
 
 
 @contextmanager

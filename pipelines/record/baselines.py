@@ -9,15 +9,36 @@ from typing import TypeAlias
 
 from pipelines.record.header import read_json
 from pipelines.record.whole import write_whole
+from trainables.baselines import MODELS
 
 # By the name of a model, its metrics; none where it was left out, as it is not quick on so much.
+# Of one that was not done in time: how long the end of the search waited for it.
 Baselines: TypeAlias = Mapping[str, Mapping[str, float]]
+
+_WAITED = "waited"  # seconds
 
 
 def left_out(baselines: Baselines) -> str:
     """Which models were, in words; "" where none was."""
-    names = [name for name, metrics in baselines.items() if not metrics]
-    return f"{' and '.join(names)} left out: not quick on data as large as these" * bool(names)
+    why: dict[str, list[str]] = {}
+    for name, found in baselines.items():
+        if not found:
+            why.setdefault("not quick on data as large as these", []).append(name)
+        elif _WAITED in found:
+            late = f"not done within {found[_WAITED]:.3g} s of the end"
+            why.setdefault(late, []).append(name)
+    return "; ".join(f"{' and '.join(names)} left out: {reason}" for reason, names in why.items())
+
+
+def with_late(done: Baselines, task: str, waited: float) -> Baselines:
+    """The models that are ``done``, and the others of ``task`` as not done in so many seconds."""
+    late = {name: {_WAITED: waited} for name in MODELS[task] if name not in done}
+    return {**done, **late}
+
+
+def without_late(baselines: Baselines) -> Baselines:
+    """What need not be fitted again."""
+    return {name: found for name, found in baselines.items() if _WAITED not in found}
 
 
 def write_baselines(path: Path, found: Baselines) -> None:

@@ -6,7 +6,9 @@ import errno
 import functools
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 PATIENCE = 60.0  # seconds
@@ -23,9 +25,14 @@ class StorageError(RuntimeError):
     """What was to be written could not be."""
 
 
-def patient(action: Callable[P, R]) -> Callable[P, R]:
-    """``action``, which is done again while it raises ``OSError``, for a minute at most; it says so
-    once. Raises ``StorageError`` then. An action that has failed must leave nothing half-done."""
+def _say(what: str) -> None:
+    print(f"waiting   {what}", file=sys.stderr, flush=True)
+
+
+def patient(action: Callable[P, R], say: Callable[[str], None] = _say) -> Callable[P, R]:
+    """``action``, which is done again while it raises ``OSError``, for a minute at most; ``say``
+    gets the reason once. Raises ``StorageError`` then. An action that has failed must leave nothing
+    half-done."""
 
     @functools.wraps(action)
     def again(*arguments: P.args, **named: P.kwargs) -> R:
@@ -38,11 +45,21 @@ def patient(action: Callable[P, R]) -> Callable[P, R]:
                 if time.monotonic() > give_up:
                     raise StorageError(in_words(error)) from error
                 if not said:
-                    print(f"waiting   {in_words(error)}", file=sys.stderr, flush=True)
+                    say(in_words(error))
                 said = True
                 time.sleep(_PAUSE)
 
     return again
+
+
+@contextmanager
+def naming(path: Path | str) -> Iterator[None]:
+    """Inside, an ``OSError`` that names no file names ``path``: one of a write does not."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
 
 
 def in_words(error: OSError) -> str:

@@ -16,7 +16,7 @@ from pipelines.record.goals import Goals
 from pipelines.record.header import write_header
 from pipelines.record.journal import Journal
 from pipelines.record.lines import repair
-from pipelines.record.patience import patient
+from pipelines.record.patience import naming, patient
 from pipelines.record.sessions import note_killed, read_sessions
 from pipelines.record.trials import FinishedTrial
 from search_spaces import SearchSpace
@@ -78,15 +78,19 @@ class Record:
     @patient
     def write_error(self, trial_id: str, text: str) -> None:
         """Keep the whole traceback of a failed trial."""
-        self.files.errors.mkdir(exist_ok=True)
-        (self.files.errors / f"{trial_id}.txt").write_text(text)
+        path = self.files.errors / f"{trial_id}.txt"
+        with naming(path):
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
 
     @patient
     def write_printed(self, trial_id: str, text: str) -> None:
         """Keep what a trial has printed since the last call."""
-        self.files.printed.mkdir(exist_ok=True)
-        with (self.files.printed / f"{trial_id}.txt").open("a", errors="replace") as file:
-            file.write(text)
+        path = self.files.printed / f"{trial_id}.txt"
+        with naming(path):
+            path.parent.mkdir(exist_ok=True)
+            with path.open("a", errors="replace") as file:
+                file.write(text)
 
     @patient
     def keep_weights(self, trial: FinishedTrial, path: Path) -> None:
@@ -94,7 +98,9 @@ class Record:
         config."""
         if trial.repeat_of:
             self.files.repeated_weights.mkdir(exist_ok=True)
-        replace_file(path, self.files.weights_of(trial))
+        kept = self.files.weights_of(trial)
+        with naming(kept):
+            replace_file(path, kept)
 
 
 def start_run(

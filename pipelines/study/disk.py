@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -37,6 +39,12 @@ def disk_of(study: Study, at_once: int) -> Disk:
     record = _PAGE + trials * (_OF_A_TRIAL + budget.max_epochs * epoch)
     repeated = TOP if budget.repeats else 0
     return Disk(record, 2 * at_once + budget.keep + repeated + 1)
+
+
+def free_in(folder: Path) -> int:
+    """Bytes that are free where ``folder`` lies, or will."""
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    return shutil.disk_usage(there).free
 
 
 def checkpoint_bytes(study: Study) -> int:

@@ -22,7 +22,7 @@ from pipelines.study.objectives import (
     check_reachable,
     check_seconds,
 )
-from pipelines.study.references import import_space, import_trainable
+from pipelines.study.references import check_trainable, import_space, import_trainable
 from pipelines.study.runs import Run, open_run, recorded_space
 from pipelines.study.seeding import load_configs, load_history
 from pipelines.study.spec import ProblemSettings, StudySpec
@@ -80,6 +80,7 @@ def resolve(
         ValueError: for what does not exist or does not fit together.
     """
     if trainable is not None:
+        check_trainable(trainable, name_of(trainable))
         spec = spec.but(problem={"trainable": name_of(trainable)})
     elif spec.problem.trainable:
         trainable = import_trainable(spec.problem.trainable)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from search_spaces import SearchSpace
 
@@ -35,11 +37,27 @@ def import_object(reference: str) -> object:
 
 
 def import_trainable(reference: str) -> Trainable:
-    """Raises ``ValueError`` for what is no function."""
+    """Raises ``ValueError`` for what is no function, or one of other parameters."""
     function = import_object(reference)
     if not callable(function):
         raise ValueError(f"`trainable` {reference} is a {type(function).__name__}, not a function")
+    check_trainable(function, reference)
     return function
+
+
+def check_trainable(function: Callable[..., Any], name: str) -> None:
+    """Raises ``ValueError`` for a function that does not take what a trial calls it with."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # not known, as of some that are written in C
+        return
+    try:
+        signature.bind({}, None, max_epochs=1, seed=0, device="cpu")
+    except TypeError as error:
+        raise ValueError(
+            f"`trainable` {name} is called with (config, data, max_epochs=, seed=, device=): "
+            f"{error}"
+        ) from None
 
 
 def import_space(reference: str) -> SearchSpace:

@@ -12,7 +12,7 @@ from pipelines.record.goals import SIZE, Goals
 from pipelines.record.trials import FinishedTrial, best_trial
 from pipelines.study.circumstances import machine, versions
 from pipelines.study.spec import StudySpec
-from pipelines.tuner.algorithms import ALGORITHMS
+from pipelines.tuner.algorithms import ALGORITHMS, first_configs
 from pipelines.tuner.before import Before
 from pipelines.tuner.samplers import Problem
 from pipelines.tuner.schedulers import SCHEDULERS, Scheduler, StoppingRules
@@ -144,6 +144,13 @@ class Study:
         """The configs of a grid; None where the search does not end by itself."""
         size = ALGORITHMS[self.spec.search.algo].size
         return None if size is None else size(self.problem)
+
+    @cached_property
+    def tried_first(self) -> int:
+        """How many configs are tried before the algorithm suggests any."""
+        done = [trial.config for trial in self.history]
+        first = first_configs(ALGORITHMS[self.spec.search.algo], self.problem)
+        return sum(config not in done for config in first)
 
     @property
     def trials(self) -> int:

@@ -12,6 +12,7 @@ from ray import tune
 from pipelines.cluster.connect import Cluster, is_alive, slot_counter
 from pipelines.cluster.places import place_in
 from pipelines.cluster.sharing import gpu_counter
+from pipelines.cluster.word import take_word
 from pipelines.record.files import RunFiles
 from pipelines.record.writing import Record
 from pipelines.study.study import Study
@@ -67,6 +68,7 @@ def make_tuner(
     """Ray's tuner for the trials of ``part``, which ``ledger`` follows and ``record`` keeps."""
     spec, scheduler, before = study.spec, part.scheduler, part.before
     storage, folder = part.place(study)
+    settings = _trial_settings(study, scheduler, storage)
     total = ledger.progress().total
     each = spec.resources.trial
     slots = slot_counter(cluster, each, spec.resources.max_concurrent)
@@ -104,6 +106,7 @@ def make_tuner(
         checkpoints=checkpoints,
         place=partial(place_in, storage),
         kept=kept,
+        words=partial(take_word, settings.data_key),
     )
     for trial in before.unfinished if before else ():
         if not callback.ends_at_once(trial.config, trial.attempt):
@@ -112,7 +115,7 @@ def make_tuner(
         tune.with_resources(
             tune.with_parameters(
                 StudyTrial,
-                settings=_trial_settings(study, scheduler, storage),
+                settings=settings,
                 data=study.trial_data,
             ),
             partial(reserved, each.cpus, gpus),

@@ -189,6 +189,15 @@ ALGORITHMS: dict[str, Algorithm] = {
 }
 
 
+def first_configs(algorithm: Algorithm, problem: Problem) -> list[Config]:
+    """What is tried before the algorithm suggests anything, each once."""
+    first: list[Config] = []
+    for config in (*problem.start_with, *(() if algorithm.size else problem.space.try_first)):
+        if config not in first:
+            first.append(config)
+    return first
+
+
 def make_sampler(
     name: str,
     problem: Problem,
@@ -203,10 +212,7 @@ def make_sampler(
     that have not ended: names and configs.
     """
     algorithm = ALGORITHMS[name]
-    first: list[Config] = []
-    for config in (*problem.start_with, *(() if algorithm.size else problem.space.try_first)):
-        if config not in first:
-            first.append(config)
+    first = first_configs(algorithm, problem)
     if not algorithm.several:
         learned = (as_diverged(t, worst) if t.infeasible else t for t in problem.history)
         problem = replace(problem, history=tuple(learned))

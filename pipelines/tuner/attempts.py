@@ -17,6 +17,8 @@ from search_spaces import Config
 if TYPE_CHECKING:
     from ray.tune import Checkpoint
 
+    from pipelines.tuner.trial import EpochReport
+
 _COUNTS = ("machines_lost", "failures", "processes_lost", "out_of_memory")
 ATTEMPT = "__attempt__"  # where a config on its way to a trial says which attempt it is
 _MOST_MACHINES = 100  # lost by one trial: a machine that dies each time is not bad luck
@@ -47,6 +49,7 @@ class AttemptError(RuntimeError):
         self.cause = cause
         self.error = error or cause.value
         self.traceback = traceback
+        self.reports: tuple[EpochReport, ...] = ()  # epochs that nobody was told of before
 
     def __str__(self) -> str:
         return self.error

@@ -58,10 +58,12 @@ class StudyCallback(Callback):
         checkpoints: Mapping[str, tune.Checkpoint] | None = None,
         place: Callable[[str], str] = str,
         kept: KeptStates,
+        words: Callable[[], str] = lambda: "",
     ) -> None:
         """``alive`` says whether the machine at an address is still there, ``place`` where in the
         storage a checkpoint lies, as the record has it. ``checkpoints`` are those of trials that
-        ran before this driver did."""
+        ran before this driver did. ``words`` gives what a trial that waits has said, once; "" for
+        nothing."""
         self._ledger = ledger
         self._record = record
         self._tell = tell
@@ -73,6 +75,7 @@ class StudyCallback(Callback):
         self._checkpoints = dict(checkpoints or {})  # by the record's names
         self._place = place
         self._kept = kept
+        self._words = words
         self._looked = time.monotonic()
         self._hung: set[str] = set()  # of Ray's trials: their processes are ended
 
@@ -107,6 +110,8 @@ class StudyCallback(Callback):
             return
         trial_id = self._current.pop(trial.trial_id)
         failure = self._failure(trial, trial_id)
+        for found in failure.reports:
+            self._ledger.note(trial_id, found.epoch, found.value, found.metrics)
         checkpoint = self._checkpoints.get(trial_id)
         short = failure.cause is Cause.NO_MEMORY
         outcome = self._ledger.fail(
@@ -138,10 +143,13 @@ class StudyCallback(Callback):
         return ended is not None
 
     def on_step_begin(self, iteration: int, trials: list[Trial], **_: Any) -> None:
-        """End the processes of trials that hang: Ray then says that they have died."""
+        """End the processes of trials that hang: Ray then says that they have died. A trial that
+        saves may wait."""
         if time.monotonic() - self._looked < _LOOK_EVERY:
             return
         self._looked = time.monotonic()
+        if self._ledger.saving and (words := self._words()):
+            self._observer.waits_for(words)
         for trial in trials:
             actor = trial.temporary_state.ray_actor
             trial_id = self._current.get(trial.trial_id)

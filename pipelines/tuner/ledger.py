@@ -143,16 +143,23 @@ class TrialLedger:
         running.started_at = before.started
         running.resumed, running.planned = before.resumed, before.planned
         running.has_state = before.attempt.checkpoint is not None
-        reached = running.reached
         for epoch, metrics in before.metrics.items():
-            value = metrics[self._rules.metric]
-            reached.note(epoch, value, metrics)
-            fits = not self._broken(running, metrics)
-            if self._leaders.is_ahead(value, reached, fits=fits):
-                trial_id = running.attempt.trial_id
-                reached.best = Incumbent(trial_id, running.config, value, epoch)
-                reached.fits = fits
-        running.saved = reached.copy()
+            self._note(running, epoch, metrics[self._rules.metric], metrics)
+        running.saved = running.reached.copy()
+
+    def note(self, trial_id: str, epoch: int, value: float, metrics: Mapping[str, float]) -> None:
+        """A running trial had trained an epoch before it failed: nothing follows from it."""
+        self._note(self._running[trial_id], epoch, value, metrics)
+
+    def _note(
+        self, running: Running, epoch: int, value: float, metrics: Mapping[str, float]
+    ) -> None:
+        reached = running.reached
+        reached.note(epoch, value, metrics)
+        fits = not self._broken(running, metrics)
+        if self._leaders.is_ahead(value, reached, fits=fits):
+            trial_id = running.attempt.trial_id
+            reached.best, reached.fits = Incumbent(trial_id, running.config, value, epoch), fits
 
     def heard(self, trial_id: str) -> None:
         """A running trial has begun to train, or goes on after a pause."""

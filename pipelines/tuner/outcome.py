@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ray.tune.experiment import Trial
 
 from pipelines.tuner.attempts import AttemptError, Cause
 from pipelines.tuner.deaths import error_of
+
+if TYPE_CHECKING:
+    from pipelines.tuner.trial import EpochReport
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _ADDRESS = re.compile(r"^\s*ip: (\S+)$", re.MULTILINE)  # in Ray's message of an actor's death
@@ -27,6 +31,7 @@ class Failure:
     cause: Cause
     error: str
     traceback: str
+    reports: tuple[EpochReport, ...] = ()  # of the epochs before it
 
 
 def gpus_of(trial: Trial) -> float:
@@ -48,7 +53,8 @@ def explain(error: BaseException, told: str, node: str, alive: Callable[[str], b
 
     raised = error.cause if isinstance(error, RayTaskError) else error
     if isinstance(raised, AttemptError):
-        return Failure(raised.cause, shortened(raised.error), raised.traceback or told)
+        line, text = shortened(raised.error), raised.traceback or told
+        return Failure(raised.cause, line, text, raised.reports)
     if _NO_MEMORY in told:  # of whatever class: it depends on what the process was about
         used = _USED.search(told)
         of = f" ({used[1]} of {used[2]} were in use)" if used else ""

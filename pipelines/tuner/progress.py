@@ -69,3 +69,6 @@ class Observer(Protocol):
     def tried_again(self, trial_id: str, cause: Cause, epoch: int, why: str) -> None:
         """A trial has another attempt, which goes on after ``epoch``; ``why`` says more than
         ``cause``."""
+
+    def waits_for(self, what: str) -> None:
+        """A trial does, such as for room on a disk."""

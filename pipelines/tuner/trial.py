@@ -16,13 +16,15 @@ from ray.tune.result import DONE, RESULT_DUPLICATE
 
 from pipelines.cluster import notice
 from pipelines.cluster.sharing import assigned_gpus
+from pipelines.cluster.word import leave_word
 from pipelines.record.goals import Requirement
-from pipelines.record.patience import StorageError, patient
+from pipelines.record.patience import StorageError, naming, patient
 from pipelines.tuner.attempts import AttemptError, Cause, unpack
 from pipelines.tuner.own_data import OwnData
 from pipelines.tuner.printed import Printed
 from pipelines.tuner.raising import in_words
 from pipelines.tuner.spans import span
+from pipelines.tuner.yielded import check_epochs, metrics_and_model, number
 from search_spaces import Config
 from trainables.data.datasets import TrialData
 from trainables.device import gpu
@@ -166,6 +168,7 @@ class StudyTrial(tune.Trainable):
                 seed=attempt.seed,
                 device=claim_device(assigned_gpus()),
             )
+            check_epochs(self._epochs)
             if settings.must_resume and not isinstance(self._epochs, Resumable):
                 raise TypeError(
                     "the scheduler pauses trials, but the trainable's iterator has no state_dict "
@@ -196,10 +199,15 @@ class StudyTrial(tune.Trainable):
             self._begin(packed)
         if not self._trains:
             return {REPORTS: [], DONE: True}  # there is no next trial
-        with in_words(self._printed), span(f"{self._trial_id} from epoch {self._epoch + 1}"):
-            reports, finished = self._train()
-            if not reports and self._epoch == 0:
-                raise RuntimeError("the trainable ended without yielding an epoch")
+        reports: list[EpochReport] = []
+        try:
+            with in_words(self._printed), span(f"{self._trial_id} from epoch {self._epoch + 1}"):
+                finished = self._train(reports)
+                if not reports and self._epoch == 0:
+                    raise RuntimeError("the trainable ended without yielding an epoch")
+        except AttemptError as error:
+            error.reports = tuple(reports)
+            raise
         self._trains = not finished
         result = {
             REPORTS: reports,
@@ -212,10 +220,9 @@ class StudyTrial(tune.Trainable):
             result[PRINTED] = printed
         return self._for_ray(result) if self._settings.must_resume else result
 
-    def _train(self) -> tuple[list[EpochReport], bool]:
-        """The epochs up to the next decision, and whether they were the last."""
+    def _train(self, reports: list[EpochReport]) -> bool:
+        """Put the epochs up to the next decision into ``reports``; whether they were the last."""
         settings, started = self._settings, time.monotonic()
-        reports: list[EpochReport] = []
         for metrics, model in self._heard():
             found = report(metrics, self._epoch + 1, settings)
             self._epoch, self._model = found.epoch, model
@@ -223,15 +230,15 @@ class StudyTrial(tune.Trainable):
             print(epoch_line(self._trial_id, found, settings.max_epochs), flush=True)
             self._keep_best(found)
             if found.diverged or found.epoch >= settings.max_epochs:
-                return reports, True
+                return True
             if (
                 settings.decides(self._config, found.epoch)
                 or time.monotonic() - started >= BATCH_SECONDS
                 or self._reaches_target(found.value)
                 or notice.is_given()
             ):
-                return reports, False
-        return reports, True
+                return False
+        return True
 
     def _heard(self) -> Iterator[tuple[Metrics, nn.Module | None]]:
         """The trainable's epochs; what it prints on the way to one is kept."""
@@ -241,7 +248,7 @@ class StudyTrial(tune.Trainable):
                     trained = next(self._epochs)
                 except StopIteration:
                     return
-            yield trained
+            yield metrics_and_model(trained)
 
     def _for_ray(self, result: dict[str, Any]) -> dict[str, Any]:
         """With what Ray's own scheduler goes by: the only epoch, as it decides after each."""
@@ -273,9 +280,18 @@ class StudyTrial(tune.Trainable):
             self._best_weights = {name: t.detach().clone() for name, t in weights.items()}
 
     def save(self, checkpoint_dir: str | None = None) -> Any:
-        """A storage that is full or away may be back within a minute."""
+        """A storage that is full or away may be back within a minute; the driver hears of it."""
+        save = super().save
+
+        def action() -> Any:
+            with naming(self._settings.storage):
+                return save(checkpoint_dir)
+
+        def say(what: str) -> None:
+            leave_word(self._settings.data_key, f"trial {self._trial_id} saves: {what}")
+
         try:
-            return patient(super().save)(checkpoint_dir)
+            return patient(action, say)()
         except StorageError as error:
             raise AttemptError(Cause.STORAGE, f"{Cause.STORAGE.value}: {error}") from None
 
@@ -329,7 +345,8 @@ def report(metrics: Metrics, epoch: int, settings: TrialSettings) -> EpochReport
     metric that is not finite, or a trainable's own word, makes the trial diverged, with the
     metric's worst score.
 
-    Raises ``ValueError`` where the metric searched for is missing.
+    Raises ``ValueError`` where the metric searched for is missing, ``TypeError`` where one is no
+    number.
     """
     said = bool(metrics.get("diverged", False))
     for name in (settings.metric, *(() if said else settings.also)):
@@ -339,7 +356,7 @@ def report(metrics: Metrics, epoch: int, settings: TrialSettings) -> EpochReport
                 f"the trainable yields no '{name}', but `{option}` asks for it: "
                 f"it yields {', '.join(metrics) or 'nothing'}"
             )
-    numbers = {k: v if isinstance(v, bool | int) else float(v) for k, v in metrics.items()}
+    numbers = {name: number(name, value) for name, value in metrics.items()}
     finite = {k: v for k, v in numbers.items() if math.isfinite(v)}
     unknown = any(name not in finite for name in (settings.metric, *settings.also))
     diverged = said or unknown

@@ -35,6 +35,7 @@ class Witness:
         self.bests: list[float] = []
         self.again: list[tuple[Cause, int]] = []
         self.why: list[str] = []
+        self.waits: list[str] = []
 
     def progress(self, progress: Progress) -> None:
         self.shown.append(progress)
@@ -47,6 +48,9 @@ class Witness:
     def tried_again(self, trial_id: str, cause: Cause, epoch: int, why: str) -> None:
         self.again.append((cause, epoch))
         self.why.append(why)
+
+    def waits_for(self, what: str) -> None:
+        self.waits.append(what)
 
 
 def data() -> TrialData:

@@ -10,6 +10,7 @@ import pytest
 from pipelines.cli.command import FAILURE
 from pipelines.cli.launch import exit_code
 from pipelines.cli.summary import summary_lines
+from pipelines.cli.text import shown
 from pipelines.record.patience import StorageError
 from pipelines.study.result import StudyResult
 from tests.pipelines.results.made import FAILED, made
@@ -46,6 +47,43 @@ def test_each_end_has_its_code_and_words(
     assert words in first
     without_best = StudyResult([BROKEN], "val_loss", 3, ended_by)
     assert exit_code(without_best) == (code or FAILURE)
+
+
+@pytest.mark.parametrize(
+    ("failed", "sound", "line"),
+    [
+        (0, 2, None),
+        (1, 5, "failed    1 of 6 trials: RuntimeError: no"),
+        (1, 4, "warning   1 of 5 trials failed: RuntimeError: no"),
+        (3, 0, "error     3 of 3 trials failed: RuntimeError: no"),
+    ],
+)
+def test_what_made_trials_fail_is_said(
+    tmp_path: Path, failed: int, sound: int, line: str | None
+) -> None:
+    result = StudyResult([SOUND] * sound + [BROKEN] * failed, "val_loss", 3)
+    told = [line for line in lines_of(tmp_path, result) if "RuntimeError" in line]
+    where = f" (all of it in {shown(tmp_path / 'run' / 'errors')})"
+    assert told == ([] if line is None else [f"{line}{where}"])
+
+
+def test_of_several_errors_the_commonest_is_said(tmp_path: Path) -> None:
+    other = made([], FAILED, {"x": 0.5}, error="KeyError: 'y'")
+    result = StudyResult([SOUND, BROKEN, other, other], "val_loss", 3)
+    (line,) = (line for line in lines_of(tmp_path, result) if "KeyError" in line)
+    assert line.startswith("warning   3 of 4 trials failed, 2 of them: KeyError: 'y' (all of it")
+
+
+def test_a_function_that_yields_no_model_has_nothing_to_evaluate(tmp_path: Path) -> None:
+    result = StudyResult([SOUND], "val_loss", 3)
+    assert not any("evaluate" in line for line in lines_of(tmp_path, result))
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "best.pt").touch()
+    assert any("evaluate" in line for line in lines_of(tmp_path, result))
+
+
+def lines_of(folder: Path, result: StudyResult) -> list[str]:
+    return list(summary_lines(study_of(folder / "run", None), result, OneNode()))
 
 
 @pytest.mark.usefixtures("without_ray")

@@ -167,10 +167,10 @@ def test_nothing_else_is_printed_where_there_is_no_terminal(
     options = ["--trials", "2", "--max-epochs", "2"]
     done = subprocess.run([*RUN, *options, *join], capture_output=True, text=True, check=True)
     assert done.stderr == ""
-    words = {line.split()[0] for line in done.stdout.splitlines()}
+    words = {line.split()[0] for line in done.stdout.splitlines() if line[0] != " "}
     known = (
-        "data search first resources disk run waiting new trials epochs best there baseline no "
-        "config next then the dashboard report"
+        "data search first note resources disk run waiting new trials epochs best there baseline "
+        "no config next then the dashboard report"
     )
     assert words - set(known.split()) <= {"0/2", "1/2", "2/2"}
 
@@ -201,6 +201,34 @@ def test_a_local_search_opens_its_dashboard_once_it_trains(elsewhere: Path) -> N
     assert any(line.startswith("new best") for line in lines)
     assert len(listening) > 5  # Ray's control store, its raylet, its agents, workers, this driver
     assert {address for address in listening if address not in LOOPBACK} == set()
+    wait_for(lambda: not left_with("RANGEFINDER_TEST", str(elsewhere)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_all_processes_of_a_search_ends_it_in_good_order(
+    elsewhere: Path, number: signal.Signals
+) -> None:
+    """As `timeout` and a terminal that closes send it: Ray's own processes are to stay for it."""
+    command = [*RUN, *ENDLESS, "--name", "it", "--address", "local"]
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "RANGEFINDER_TEST": str(elsewhere)},
+    ) as process:
+        until(process, "dashboard ")
+        os.killpg(process.pid, number)
+        rest, errors = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert errors == ""
+    assert re.search(r"^go on     python .*run.py --resume runs/it$", rest, re.MULTILINE)
+    finished = open_run("runs/it").finished
+    assert finished
+    assert len(Path("runs/it/trials.csv").read_text().splitlines()) == len(finished) + 1
+    assert Path("runs/it/report.html").exists()
     wait_for(lambda: not left_with("RANGEFINDER_TEST", str(elsewhere)))
 
 

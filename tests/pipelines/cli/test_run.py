@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -202,6 +203,26 @@ def test_where_few_samples_validate_the_plan_offers_folds(cluster: Cluster) -> N
     assert "--folds" not in plan(data="breast_cancer")
 
 
+def test_where_no_trial_is_the_algorithms_own_the_plan_says_so(cluster: Cluster) -> None:
+    def plan(**settings: object) -> str:
+        study = prepare(spec_of(algo="optuna", data="breast_cancer", **settings))
+        return "\n".join(plan_lines(study, cluster, 2))
+
+    said = "all 8 trials are configs to try first: optuna itself suggests none"
+    assert said in plan(trials=8)
+    assert "suggests none" not in plan(trials=9) + plan(trials=8, portfolio=False)
+
+
+def test_where_the_disk_has_no_room_for_the_record_the_plan_says_so(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = prepare(spec_of(data="breast_cancer"))
+    assert "is free" not in "\n".join(plan_lines(study, cluster, 2))
+    monkeypatch.setattr("shutil.disk_usage", lambda place: SimpleNamespace(free=2_000_000))
+    (line,) = [line for line in plan_lines(study, cluster, 2) if "is free" in line]
+    assert line == "warning   2 MB is free in runs: the search may find its disk full"
+
+
 def test_a_table_of_the_users_with_categories_and_holes(cluster: Cluster) -> None:
     rng = np.random.default_rng(0)
     lines = ["size,colour,kind"]
@@ -376,7 +397,9 @@ def write_bad_inputs() -> None:
             Image.new("RGB", (9, 9)).save(Path("photos", label, f"{i}.png"))
     Path("photos/b/broken.png").write_bytes(b"no picture")
     Path("runs/taken").mkdir(parents=True)
-    Path("mine.py").write_text("SPACE = 3\n\ndef train(): ...\n")
+    Path("mine.py").write_text(
+        "SPACE = 3\n\ndef train(config, data, **_): ...\n\ndef bare(): ...\n"
+    )
     Path("bad.yaml").write_text("- {lr: 0.1}\n")
     Path("typo.yaml").write_text("budget: {trails: 3}")
     Path("zero.yaml").write_text("budget: {trials: 0}")
@@ -457,6 +480,7 @@ BAD = [
     ("--trainable mine:test --space mine:SPACE", "mine", "test"),
     ("--trainable broken:train --space mine:SPACE", "broken", "oops"),
     ("--trainable mine:train", "mine:train", "--space"),
+    ("--trainable mine:bare --dry-run", "mine:bare", "(config, data, max_epochs=, seed=, device=)"),
     ("--trainable mine:train --plot-schedule", "--plot-schedule", "no schedule of mine:train"),
     ("--space mine:SPACE", "mine:SPACE", "SearchSpace"),
     ("--fix depth=3", "depth", "n_layers"),

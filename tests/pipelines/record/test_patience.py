@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import inspect
 import os
 import resource
 from pathlib import Path
@@ -11,13 +12,16 @@ import pytest
 
 import pipelines.record.patience as waiting
 from pipelines.cli.command import FAILURE, command, main
+from pipelines.record.files import RunFiles
 from pipelines.record.goals import Aim, Goals
 from pipelines.record.journal import Journal, load_journal
 from pipelines.record.lines import Lines, read_lines
-from pipelines.record.patience import StorageError, patient, storage_reason
+from pipelines.record.patience import StorageError, in_words, patient, storage_reason
 from pipelines.record.trials import FinishedTrial, State
+from pipelines.record.writing import Record
 from search_spaces import Float, SearchSpace
 
+SPACE = SearchSpace({"x": Float(0.0, 1.0)})
 FULL = OSError(errno.ENOSPC, "No space left on device", "/runs/x")
 
 
@@ -52,6 +56,20 @@ def test_a_disk_that_stays_full_is_said(monkeypatch: pytest.MonkeyPatch) -> None
         patient(Disk(full=9).write)()
 
 
+def test_a_write_that_fails_names_the_file(tmp_path: Path) -> None:
+    """The system knows the file that it cannot open, but not the one that it cannot write to."""
+    record = Record(RunFiles(tmp_path), tmp_path / "j", SPACE, Goals((Aim("value", "min"),)))
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    for write, name in ((record.write_error, "errors"), (record.write_printed, "printed")):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20, hard))
+        try:
+            with pytest.raises(OSError, match="File too large") as caught:
+                inspect.unwrap(write)(record, "a", "long" * 10_000)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+        assert in_words(caught.value) == f"{tmp_path / name / 'a.txt'}: File too large"
+
+
 def test_the_disk_is_found_behind_what_was_raised_later() -> None:
     later = RuntimeError("Ray's words")
     later.__context__ = FULL
@@ -74,7 +92,7 @@ def test_a_trial_of_which_half_a_line_was_written_is_recorded_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "study.journal"
-    journal = Journal(path, SearchSpace({"x": Float(0.0, 1.0)}), Goals((Aim("value", "min"),)))
+    journal = Journal(path, SPACE, Goals((Aim("value", "min"),)))
     sound, refused = os.fsync, [FULL]
 
     def full_once(descriptor: int) -> None:

@@ -13,13 +13,21 @@ from pipelines import report, run
 from pipelines.cli.command import main
 from pipelines.cli.summary import baseline_lines
 from pipelines.cluster.connect import Cluster
-from pipelines.record.baselines import Baselines, read_baselines, write_baselines
+from pipelines.record.baselines import (
+    Baselines,
+    left_out,
+    read_baselines,
+    with_late,
+    without_late,
+    write_baselines,
+)
 from pipelines.results.run_page import report_page
 from pipelines.study.baseline import _PROGRAM, BaselineProcess
 from pipelines.study.result import StudyResult
 from pipelines.study.runs import open_run
 from tests.pipelines.recorded import write_run
 from tests.pipelines.results.made import searched
+from trainables.baselines import MODELS, arguments_of, baselines
 from trainables.data.datasets import load
 
 FOUND = {"majority class": {"val_accuracy": 0.1}, "gradient boosting": {"val_accuracy": 0.97}}
@@ -111,6 +119,31 @@ def test_the_best_comes_first_and_a_network_that_is_no_better_is_told() -> None:
         "          gradient boosting left out: not quick on data as large as these"
     ]
     assert not list(baseline_lines(result, {}))
+
+
+def test_a_model_that_was_not_done_in_time_is_told(tmp_path: Path) -> None:
+    done = {"majority class": {"val_accuracy": 0.1}}
+    found = with_late(done, "classification", 3.2)
+    late = "logistic regression and gradient boosting left out: not done within 3.2 s of the end"
+    assert left_out(found) == late
+    assert list(baseline_lines(StudyResult(searched(20), "val_accuracy", 3), found))[1:] == [
+        f"          {late}"
+    ]
+    write_baselines(tmp_path / "it.json", found)
+    assert read_baselines(tmp_path / "it.json") == found
+    assert without_late(found) == done
+    both = with_late({**done, "gradient boosting": {}}, "classification", 3.0)
+    assert left_out(both) == (
+        "gradient boosting left out: not quick on data as large as these; "
+        "logistic regression left out: not done within 3 s of the end"
+    )
+
+
+@pytest.mark.parametrize("name", ["wine", "diabetes"])
+def test_the_models_of_a_task_have_their_names(name: str) -> None:
+    data = load(name)
+    arrays = {each: getattr(data, each) for each in ("x_train", "y_train", "x_val", "y_val")}
+    assert [name for name, _ in baselines(arrays, **arguments_of(data))] == list(MODELS[data.task])
 
 
 def test_the_page_has_them_beside_the_best_trial(tmp_path: Path) -> None:

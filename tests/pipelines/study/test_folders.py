@@ -1,8 +1,10 @@
 """Where runs lie, and the user's own functions: each wrong name is one line."""
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +14,12 @@ from pipelines.study.folders import (
     new_run_folder,
     resolve_storage,
 )
-from pipelines.study.references import import_object, import_space, import_trainable
+from pipelines.study.references import (
+    check_trainable,
+    import_object,
+    import_space,
+    import_trainable,
+)
 
 
 @pytest.fixture
@@ -59,6 +66,29 @@ def test_what_is_imported_must_be_of_the_kind(working_directory: Path) -> None:
         import_space("users_kinds:SPACE")
     with pytest.raises(ValueError, match="`trainable` users_kinds:SPACE is a int, not a function"):
         import_trainable("users_kinds:SPACE")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "why"),
+    [
+        ("", "too many positional arguments"),
+        ("config, data", "got an unexpected keyword argument 'max_epochs'"),
+        ("config, data, max_epochs", "got an unexpected keyword argument 'seed'"),
+        ("config, data, lr, **_", "missing a required argument: 'lr'"),
+        ("config, data, **_", ""),
+        ("config, data, max_epochs, seed, device", ""),
+        ("*_, **__", ""),
+    ],
+)
+def test_a_trainable_must_take_what_it_is_called_with(parameters: str, why: str) -> None:
+    made: dict[str, Any] = {}
+    exec(f"def mine({parameters}): yield", made)
+    if not why:
+        check_trainable(made["mine"], "users:mine")
+        return
+    rule = "is called with (config, data, max_epochs=, seed=, device=)"
+    with pytest.raises(ValueError, match=re.escape(f"`trainable` users:mine {rule}: {why}")):
+        check_trainable(made["mine"], "users:mine")
 
 
 def test_a_run_lies_under_its_name_and_is_not_made_yet(tmp_path: Path) -> None:

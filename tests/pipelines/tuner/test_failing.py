@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import errno
 import math
+import pickle
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import ray
 from ray import tune
 from ray.air.execution._internal.actor_manager import RayActorManager
 from ray.exceptions import OutOfMemoryError, RayActorError, RayTaskError
 
 import pipelines.record.patience as waiting
+import pipelines.tuner.trial as training
+import trainables.device.reused as reused
+from pipelines.cluster.connect import Cluster
+from pipelines.cluster.word import leave_word, take_word
 from pipelines.record.files import RunFiles
 from pipelines.record.goals import Aim, Goals
 from pipelines.record.table import trials_table
@@ -27,17 +35,38 @@ from pipelines.tuner.kept import KeptStates
 from pipelines.tuner.ledger import TrialLedger
 from pipelines.tuner.printed import Printed
 from pipelines.tuner.raising import in_words
-from pipelines.tuner.reports import Rules
+from pipelines.tuner.reports import Report, Rules
 from pipelines.tuner.samplers import Problem
 from pipelines.tuner.searcher import StudySearcher
 from pipelines.tuner.sources import SampledTrials
 from pipelines.tuner.trial import StudyTrial, TrialSettings, report
-from tests.pipelines.running import SPACE, Witness
+from tests.pipelines.running import SPACE, Witness, data
 
 NO_MEMORY = "1 worker(s) were killed due to the node running low on memory."
 FULL = "its checkpoint cannot be written: /runs/x: No space left on device"
 
 
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trials run in the process of the test, which stays as it is."""
+    monkeypatch.setattr(training, "assigned_gpus", lambda: 0.0)
+    monkeypatch.setattr(training, "claim_device", lambda gpus: "cpu")
+    monkeypatch.setattr(training, "set_threads", lambda cpus: None)
+    process = SimpleNamespace(begin=lambda seed: None)
+    monkeypatch.setattr(reused, "ReusedProcess", lambda share, trusted: process)
+
+
+def made(trainable: Any) -> StudyTrial:
+    """A trial in this process."""
+    settings = TrialSettings(
+        trainable, "val_loss", 9, 1.0, "/runs", "key", decides=lambda config, epoch: False
+    )
+    trial = StudyTrial.__new__(StudyTrial)
+    trial.setup(pack({"x": 0.5}, Attempt("a")), settings, data())
+    return trial
+
+
+@pytest.mark.usefixtures("alone")
 def test_a_checkpoint_that_cannot_be_written_is_no_fault_of_the_trial(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -47,8 +76,46 @@ def test_a_checkpoint_that_cannot_be_written_is_no_fault_of_the_trial(
     monkeypatch.setattr(waiting, "PATIENCE", -1.0)
     monkeypatch.setattr(tune.Trainable, "save", full)
     with pytest.raises(AttemptError) as caught:
-        StudyTrial.__new__(StudyTrial).save("/runs/x")
+        made(lambda *_, **__: iter(())).save("/runs/x")
     assert (caught.value.cause, caught.value.error) == (Cause.STORAGE, FULL)
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_trial_that_waits_for_its_storage_says_where(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = [OSError(errno.ENOSPC, "No space left on device")]
+
+    def full_once(trial: tune.Trainable, folder: str) -> str:
+        if refused:
+            raise refused.pop()
+        return "saved"
+
+    said: list[tuple[str, str]] = []
+    monkeypatch.setattr(waiting, "_PAUSE", 0.0)
+    monkeypatch.setattr(tune.Trainable, "save", full_once)
+    monkeypatch.setattr(training, "leave_word", lambda key, text: said.append((key, text)))
+    assert made(lambda *_, **__: iter(())).save("x") == "saved"
+    assert said == [("key", "trial a saves: /runs: No space left on device")]
+
+
+def test_what_trials_wait_for_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["trial a saves: /runs: No space left on device", ""]
+    search = Failing(tmp_path, ValueError("no"), beside=True, words=lambda: words.pop(0))
+    now = time.monotonic()
+    search.ledger.start(Attempt("c"), {"x": 0.5})
+    for seconds in (2, 4):
+        monkeypatch.setattr(time, "monotonic", lambda at=now + seconds: at)
+        search.callback.on_step_begin(0, [])
+        assert len(words) == 2  # nobody saves
+    search.ledger.report("c", Report(1, 0.5, {"val_loss": 0.5}, has_weights=True))
+    for seconds in (6, 8):
+        monkeypatch.setattr(time, "monotonic", lambda at=now + seconds: at)
+        search.callback.on_step_begin(0, [])
+    assert search.witness.waits == ["trial a saves: /runs: No space left on device"]
+
+
+def test_words_of_a_worker_reach_the_driver_once(cluster: Cluster) -> None:
+    ray.get(ray.remote(num_cpus=0)(leave_word).remote("key of a test", "it waits"))
+    assert [take_word("key of a test") for _ in range(2)] == ["it waits", ""]
 
 
 def test_a_process_that_ray_ends_for_its_memory_is_no_more_than_one_that_died(
@@ -67,14 +134,21 @@ def test_a_process_that_ray_ends_for_its_memory_is_no_more_than_one_that_died(
 class Failing:
     """A search of several trials, of which the first ends with an error."""
 
-    def __init__(self, folder: Path, error: Exception, *, beside: bool) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        error: Exception,
+        *,
+        beside: bool,
+        words: Callable[[], str] = lambda: "",
+    ) -> None:
         sampler = make_sampler("random", Problem(SPACE, "min", max_trials=9), worst=0.0)
         self.searcher = StudySearcher(SampledTrials(sampler, 9, seed=0), lambda: 4)
         self.ledger = TrialLedger(Rules("val_loss", trials=9))
         self.witness = Witness()
         files, goals = RunFiles(folder), Goals((Aim("val_loss", "min"),))
         self.record = Record(files, files.journal, SPACE, goals)
-        callback = StudyCallback(
+        callback = self.callback = StudyCallback(
             self.ledger,
             record=self.record,
             tell=lambda trial: None,
@@ -82,6 +156,7 @@ class Failing:
             searcher=self.searcher,
             live=None,  # type: ignore[arg-type]
             kept=KeptStates(str(folder)),
+            words=words,
         )
         for name in "ab" if beside else "a":
             self.searcher.suggest(name)
@@ -123,6 +198,57 @@ def test_an_error_with_half_of_a_character_is_written_all_the_same(tmp_path: Pat
     (trial,) = Failing(tmp_path, caught.value, beside=False).record.trials
     assert trial.error.startswith("ValueError: caf\\udce9.csv is no table")
     assert list(trials_table([trial])["error"]) == [trial.error]
+
+
+def raised_by(trainable: Any) -> AttemptError:
+    with pytest.raises(AttemptError) as caught:
+        made(trainable).step()
+    return caught.value
+
+
+YIELDS = "the trainable must yield a dict of metrics and the model (or None) after each epoch"
+
+
+@pytest.mark.usefixtures("alone")
+@pytest.mark.parametrize(
+    ("returned", "words"),
+    [
+        (None, f"{YIELDS}, but it returned None: it needs a `yield`"),
+        (0.9, f"{YIELDS}, but it returned 0.9, a float: it needs a `yield`"),
+        (iter([None]), f"{YIELDS}, but it yielded None"),
+        (iter([{"val_loss": 1.0}]), f"{YIELDS}, but it yielded {{'val_loss': 1.0}}, a dict"),
+        (iter([(1.0, None)]), f"{YIELDS}, but it yielded (1.0, None), a tuple"),
+        (iter([({"val_loss": 1.0}, "mlp")]), f"{YIELDS}, but its model is 'mlp', a str"),
+        (
+            iter([({"val_loss": 1.0, "note": "text"}, None)]),
+            "the trainable must yield numbers, but its metric 'note' is 'text', a str",
+        ),
+        (
+            iter([({"val_loss": None}, None)]),
+            "the trainable must yield numbers, but its metric 'val_loss' is None",
+        ),
+    ],
+)
+def test_what_is_no_trainable_is_told_what_is_one(returned: Any, words: str) -> None:
+    assert raised_by(lambda *_, **__: returned).error == f"TypeError: {words}"
+
+
+@pytest.mark.usefixtures("alone")
+def test_the_epochs_before_an_error_are_recorded_and_nothing_follows_from_them(
+    tmp_path: Path,
+) -> None:
+    def fails(config: Any, data: Any, **_: Any) -> Iterator[Any]:
+        yield {"val_loss": 0.5, "extra": 1}, None
+        yield {"val_loss": 0.3}, None
+        raise ValueError("no luck")
+
+    error = RayTaskError("step", "trace", pickle.loads(pickle.dumps(raised_by(fails))))
+    failed = Failing(tmp_path, error, beside=False)
+    (found,) = failed.record.trials
+    assert (found.state, found.curve) == (State.FAIL, {1: 0.5, 2: 0.3})
+    assert (found.value, found.best_epoch, found.curves["extra"]) == (0.3, 2, (1.0, None))
+    assert failed.ledger.incumbent is None
+    assert failed.witness.bests == []
 
 
 def test_another_objective_that_is_not_yielded_is_named() -> None:

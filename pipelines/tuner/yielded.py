@@ -1,0 +1,46 @@
+"""What a trainable returns and yields, or what it should instead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_WANTED = "the trainable must yield a dict of metrics and the model (or None) after each epoch"
+_LONG = 60  # characters
+
+
+def check_epochs(returned: Any) -> None:
+    """Raises ``TypeError`` for what a trainable returns that yields nothing."""
+    if not hasattr(returned, "__next__"):
+        raise TypeError(f"{_WANTED}, but it returned {_told(returned)}: it needs a `yield`")
+
+
+def metrics_and_model(yielded: Any) -> tuple[Mapping[str, Any], Any]:
+    """The two of an epoch. Raises ``TypeError`` for what is something else."""
+    pair = isinstance(yielded, tuple | list) and len(yielded) == 2
+    if not pair or not isinstance(yielded[0], Mapping):
+        raise TypeError(f"{_WANTED}, but it yielded {_told(yielded)}")
+    metrics, model = yielded
+    if model is not None and not hasattr(model, "state_dict"):
+        raise TypeError(f"{_WANTED}, but its model is {_told(model)}")
+    return metrics, model
+
+
+def number(name: str, value: Any) -> float | int | bool:
+    """The value of a metric. Raises ``TypeError`` for what is no number."""
+    if isinstance(value, bool | int):
+        return value
+    try:
+        return float(value)
+    except (TypeError, ValueError, RuntimeError):  # the last is torch's, of several numbers
+        raise TypeError(
+            f"the trainable must yield numbers, but its metric '{name}' is {_told(value)}"
+        ) from None
+
+
+def _told(value: object) -> str:
+    if value is None:
+        return "None"
+    shown, kind = repr(value), type(value).__name__
+    article = "an" if kind[0].lower() in "aeiou" else "a"
+    return f"{article} {kind}" if len(shown) > _LONG else f"{shown}, {article} {kind}"
