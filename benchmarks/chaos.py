@@ -53,27 +53,34 @@ class Ended(NamedTuple):
 
 
 class Search:
-    """``run.py`` in a folder, with options."""
+    """``run.py`` in a folder, with options. What it prints goes to a file, as a pipe that nobody
+    reads holds it up; or to ``output``, but for errors."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, output: int | None = None) -> None:
         self.folder = folder
         self.files = RunFiles(folder / "runs" / "it")
+        descriptor, name = tempfile.mkstemp(".txt", dir=folder)
+        self._printed, self._seen = Path(name), 0
         command = [sys.executable, str(HERE.parent / "pipelines" / "run.py"), *options]
         self.process = subprocess.Popen(
             [*command, "--address", "local"],
             cwd=folder,
             env={**os.environ, MARK: str(folder)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+            stdout=descriptor if output is None else output,
+            stderr=descriptor,
         )
+        os.close(descriptor)
 
     def until(self, start: str) -> None:
         """Read what it prints up to a line that begins so."""
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            if line.startswith(start):
-                return
+        over = False
+        while not over:
+            over = self.process.poll() is not None
+            for line in self._news().split("\n")[:-1]:
+                self._seen += len(line) + 1
+                if line.startswith(start):
+                    return
+            time.sleep(0.05)
         raise RuntimeError(f"no line begins with {start!r}: {self.end().printed}")
 
     def ended(self, n: int) -> None:
@@ -94,9 +101,11 @@ class Search:
         code = self.process.wait(timeout=300)
         seconds = time.monotonic() - started
         gone = seconds_until_gone(self.folder)
-        # Last: it waits for all that have the pipes, and what a search leaves has them too.
-        out, errors = self.process.communicate(timeout=300)
-        return Ended(code, (out or "") + errors, seconds, gone)
+        return Ended(code, self._news(), seconds, gone)
+
+    def _news(self) -> str:
+        """What it has printed and nobody has read."""
+        return self._printed.read_text(errors="replace")[self._seen :]
 
 
 def left(folder: Path) -> list[int]:
@@ -174,8 +183,8 @@ def kill_driver(folder: Path) -> str:
 
 
 @contextmanager
-def searching(folder: Path, *options: str) -> Iterator[Search]:
-    search = Search(folder, "--trials", "1000", "--name", "it", *SLOWER, *options)
+def searching(folder: Path, output: int | None = None) -> Iterator[Search]:
+    search = Search(folder, "--trials", "1000", "--name", "it", *SLOWER, output=output)
     search.ended(3)
     yield search
 
@@ -218,10 +227,10 @@ def signalled(number: signal.Signals, reason: str) -> Callable[[Path], str]:
 
 
 def close_output(folder: Path) -> str:
-    with searching(folder) as search:
-        assert search.process.stdout is not None
-        search.process.stdout.close()
-        search.process.stdout = None
+    reader, writer = os.pipe()
+    with searching(folder, writer) as search:
+        os.close(writer)
+        os.close(reader)
         return ended_well(folder, search, "closed output")
 
 

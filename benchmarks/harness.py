@@ -1,5 +1,5 @@
 """What the benchmarks share: sides that take turns, what a command costs, and what it trained;
-results in a file, and tables."""
+tables."""
 
 from __future__ import annotations
 
@@ -15,13 +15,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from search_spaces import Config, SearchSpace
-
-if TYPE_CHECKING:
-    from pipelines.study.study import Study
-    from pipelines.tuner.trial import Trainable
+from search_spaces import Config
 
 HERE = Path(__file__).parent
 _TICK = os.sysconf("SC_CLK_TCK")
@@ -183,47 +179,6 @@ def in_turns(rounds: int, sides: Mapping[str, Callable[[int], Any]]) -> dict[str
             results[name].append(sides[name](number))
             print(f"round {number + 1}  {name}", file=sys.stderr, flush=True)
     return results
-
-
-def kept(file: Path | None) -> list[Any]:
-    """The results in a file; none where there is no file yet."""
-    if file is None or not file.exists():
-        return []
-    return [json.loads(line) for line in file.read_text().splitlines()]
-
-
-def keep(file: Path | None, result: object) -> None:
-    """Append a result, where there is a file for them."""
-    if file is not None:
-        with file.open("a") as lines:
-            lines.write(json.dumps(result) + "\n")
-
-
-def study_of_nothing(
-    train: Trainable, space: SearchSpace, algo: str, trials: int, epochs: int, slots: int, runs: str
-) -> Study:
-    """A search without early stopping, for what a trial costs beside its training."""
-    import numpy as np
-
-    from pipelines.study.spec import StudySpec
-    from pipelines.study.study import Study
-    from trainables.data.datasets import TrialData
-
-    nothing = np.zeros((1, 1), np.float32)
-    data = TrialData(
-        "nothing", "regression", nothing, nothing[0], nothing, nothing[0], 1, (), "none"
-    )
-    spec = StudySpec.model_validate(
-        {
-            "problem": {"trainable": "benchmark:train", "metric": "val_loss"},
-            "search": {"algo": algo},
-            "budget": {"trials": trials, "max_epochs": epochs},
-            "stopping": {"scheduler": "none"},
-            "resources": {"max_concurrent": slots},
-            "run": {"name": "run", "runs_dir": runs},
-        }
-    )
-    return Study(spec, space, train, (data,))
 
 
 def spread(values: Sequence[float], digits: int = 4, *, of_mean: bool = False) -> str:

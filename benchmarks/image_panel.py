@@ -22,8 +22,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from benchmarks.harness import keep, table
+from benchmarks.harness import table
 from benchmarks.panel import Job, read, rows
+from benchmarks.results_file import keep
 from benchmarks.sets.configs import CNN_CONFIGS
 from benchmarks.sets.images import IMAGES
 from benchmarks.sets.scores import Score, score_network

@@ -29,7 +29,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import numpy as np
 from cyclopts import Parameter
 
-from benchmarks.harness import keep, kept, table
+from benchmarks.harness import table
+from benchmarks.results_file import keep, kept
 from benchmarks.sets.configs import LENET
 from benchmarks.sets.scores import score_network
 from benchmarks.sets.tables import PANEL

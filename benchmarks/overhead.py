@@ -22,7 +22,8 @@ from typing import Annotated, Any
 import cyclopts
 from cyclopts import Parameter
 
-from benchmarks.harness import in_turns, middle, study_of_nothing, table
+from benchmarks.harness import in_turns, middle, table
+from benchmarks.nothing import study_of_nothing
 
 EPOCHS = 5
 SLOTS = 2

@@ -28,7 +28,8 @@ from typing import Annotated, NamedTuple
 from cyclopts import Parameter
 from scipy.stats import rankdata
 
-from benchmarks.harness import keep, kept, spread, table
+from benchmarks.harness import spread, table
+from benchmarks.results_file import keep, kept
 from benchmarks.sets.configs import CONFIGS
 from benchmarks.sets.scores import PEERS, Score, score_network, score_peer
 from benchmarks.sets.tables import IN_USE, PANEL, SET_ASIDE

@@ -35,8 +35,8 @@ import numpy as np
 import yaml
 from cyclopts import Parameter
 
-from benchmarks.harness import keep, kept
 from benchmarks.harness import table as table_of
+from benchmarks.results_file import keep, kept
 from benchmarks.sets import SETS
 from benchmarks.sets.configs import LITERATURE
 from benchmarks.sets.images import IMAGES

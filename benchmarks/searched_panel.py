@@ -30,8 +30,9 @@ from typing import Annotated, Any
 import numpy as np
 from cyclopts import Parameter
 
-from benchmarks.harness import HERE, keep, table
+from benchmarks.harness import HERE, table
 from benchmarks.panel import read, rows
+from benchmarks.results_file import keep
 from benchmarks.sets import SETS
 from benchmarks.sets.scores import PEERS as UNTUNED
 from benchmarks.sets.scores import Score, flat, measure_of, peer_model, peer_score

@@ -24,7 +24,8 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 from cyclopts import Parameter, run
 
-from benchmarks.harness import study_of_nothing, table
+from benchmarks.harness import table
+from benchmarks.nothing import study_of_nothing
 
 EPOCHS = 10
 EPOCH_SECONDS = 1.0

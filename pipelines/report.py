@@ -18,7 +18,8 @@ class ReportSettings(Settings):
     top: Count = 10
     """How many trials to print."""
     output: File | None = None
-    """The page; that of a run lies in it, of several in comparison.html."""
+    """Where to write the page. Without it: report.html in the run's folder; of several runs
+    comparison.html here."""
     plot_schedule: bool = False
     """Write schedule.html: the best trial's learning rate, momentum."""
 

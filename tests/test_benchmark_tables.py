@@ -40,7 +40,9 @@ def test_what_has_no_table_has_its_command_in_the_results() -> None:
 
 
 def test_every_script_has_a_short_form() -> None:
-    scripts = {path.stem for path in HERE.glob("*.py")} - {"harness", "tables"}
+    scripts = {path.stem for path in HERE.glob("*.py")} - {
+        *("harness", "nothing", "results_file", "tables")
+    }
     assert {b.script for b in tables.BENCHMARKS.values() if b.short is not None} == scripts
 
 
@@ -55,6 +57,20 @@ def test_a_table_is_put_in_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert results.read_text() == (
         "a\n<!-- table one -->\n| new |\n| --- |\n<!-- end -->\nb\n<!-- table two -->\n| x |\n"
     )
+
+
+def test_a_search_that_prints_a_lot_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than a pipe holds."""
+    script = tmp_path / "pipelines" / "run.py"
+    script.parent.mkdir()
+    script.write_text("print('begun');print('x' * 200_000)")
+    monkeypatch.setattr(chaos, "HERE", tmp_path / "benchmarks")
+    search = chaos.Search(tmp_path)
+    search.until("begun")
+    ended = search.end()
+    assert ended.code == 0
+    assert ended.printed == "x" * 200_000 + "\n"
+    assert ended.gone is not None
 
 
 def test_a_fault_that_does_not_exist_is_named(capsys: pytest.CaptureFixture[str]) -> None:

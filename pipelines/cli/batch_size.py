@@ -8,13 +8,14 @@ from pathlib import Path
 import torch
 
 from pipelines.cli.search_command import search_command
-from pipelines.cli.text import Terminal, format_config, print_lines, shown
+from pipelines.cli.text import Terminal, format_config, print_lines
 from pipelines.recipe.fitting import batch_size_up_to
 from pipelines.recipe.saving import device_name, machine, save_test
 from pipelines.recipe.settings import BatchSizeSettings, LimitSettings, ScalingSettings
 from pipelines.recipe.subject import Subject, SubjectSettings, find_subject
 from pipelines.results.figures.batch_size import batch_size_figure
 from pipelines.study.folders import new_output_folder
+from pipelines.study.typed import shown
 from search_spaces import SPACES
 from trainables.data.datasets import TrialData, describe
 from trainables.device.share import pick_device, set_threads

@@ -12,7 +12,7 @@ from rich.console import Console
 from pipelines.cli.connection import Connection
 from pipelines.cli.display import Display
 from pipelines.cli.summary import first_lines
-from pipelines.cli.text import Terminal, format_seconds, print_lines, print_plain, shown
+from pipelines.cli.text import Terminal, format_seconds, print_lines, print_plain
 from pipelines.cli.watching import Watching
 from pipelines.cluster.connect import Cluster, check_address, connect
 from pipelines.cluster.resources import check_fit
@@ -24,6 +24,7 @@ from pipelines.study.comparison import (
     Comparison,
     Row,
     compare_rows,
+    curves,
 )
 from pipelines.study.comparison_spec import ComparisonSpec
 from pipelines.study.folders import check_writable
@@ -31,6 +32,7 @@ from pipelines.study.interrupts import EXIT_CODES
 from pipelines.study.prepare import resolve
 from pipelines.study.run_study import run_study
 from pipelines.study.study import Study
+from pipelines.study.typed import shown
 from pipelines.tuner.algorithms import ALGORITHMS
 from pipelines.tuner.schedulers import check_scheduler
 from trainables.training.metrics import METRICS
@@ -45,10 +47,10 @@ def run_comparison(spec: ComparisonSpec, where: Connection) -> int:
     console = Terminal()
     check_address(where.address)
     study = resolve(spec.cell(spec.rows[0], 0))
-    for row in spec.rows:
-        _check(_of_cell(study, spec, row, 0))
-    check_writable(spec.place.folder)
     comparison = Comparison(spec.place.folder)
+    for row in spec.rows:
+        _check(_of_cell(study, spec, row, 0), begun=comparison.begun)
+    check_writable(spec.place.folder)
     job = {"job_name": spec.place.name, "algorithms": ", ".join(spec.rows)}
     with connect(where.address, dashboard=where.dashboard, job=job) as cluster:
         check_fit(cluster.nodes_at_most(), spec.resources.trial)
@@ -89,16 +91,19 @@ def _of_cell(study: Study, spec: ComparisonSpec, row: str, seed: int) -> Study:
     return replace(study, spec=cell.but(problem={"metric": study.metric_name}))
 
 
-def _check(study: Study) -> None:
-    """Raises ``ValueError`` for what the algorithm or the scheduler of a cell cannot search, and
-    where no trial is the algorithm's own."""
+def _check(study: Study, *, begun: bool) -> None:
+    """Raises ``ValueError`` for what the algorithm or the scheduler of a cell cannot search, and in
+    a comparison that has not ``begun`` where no trial is the algorithm's own."""
     algo = study.spec.search.algo
     ALGORITHMS[algo](study.problem)
     check_scheduler(study.spec.stopping.scheduler, algo, study.trainable, study.space)
-    if study.tried_first >= study.trials:
+    if not begun and study.tried_first >= study.trials:
+        own = replace(study, space=replace(study.space, try_first=()))
+        fills = own.tried_first < study.trials  # the portfolio does
+        instead = "--no-portfolio" if fills else "fewer of `start_with`"
         raise ValueError(
             f"all {study.trials} trials of {algo} would be configs to try first, and the same of "
-            f"each algorithm: use `trials={study.tried_first + 1}` or more, or --no-portfolio"
+            f"each algorithm: use `trials={study.tried_first + 1}` or more, or {instead}"
         )
 
 
@@ -132,9 +137,9 @@ def _conclude(comparison: Comparison, spec: ComparisonSpec, metric_name: str) ->
         writer = csv.DictWriter(lines, list(asdict(table[0])))
         writer.writeheader()
         writer.writerows(asdict(row) for row in table)
-    curves = comparison.curves(cells, metric)
+    drawn = curves(cells, comparison.runs(cells), metric)
     figure = comparison.folder / "best_so_far.html"
-    write_page(algorithms_page(spec.place.name, table, curves, metric_name), figure)
+    write_page(algorithms_page(spec.place.name, table, drawn, metric_name), figure)
     yield ""
     yield from _table_lines(table, metric_name)
     yield f"table     {shown(path)}"

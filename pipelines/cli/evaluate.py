@@ -10,11 +10,12 @@ from rich.console import Console
 from pipelines.cli.connection import Address
 from pipelines.cli.options import to_type
 from pipelines.cli.report import look_lines, report_line
-from pipelines.cli.text import Terminal, format_config, print_lines, print_plain, shown
+from pipelines.cli.text import Terminal, format_config, print_lines, print_plain
 from pipelines.cli.training import counted, for_training, select_among
 from pipelines.record.looks import Look
 from pipelines.record.scores import shown_score
 from pipelines.study.runs import Run, open_run
+from pipelines.study.typed import shown
 from pipelines.winner.candidates import Candidate, chosen_of
 from pipelines.winner.evaluation import check_first_look, evaluate
 from pipelines.winner.settings import EvaluationSettings

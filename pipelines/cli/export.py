@@ -8,9 +8,10 @@ from rich.console import Console
 
 from pipelines.cli.connection import Address
 from pipelines.cli.options import to_type
-from pipelines.cli.text import Terminal, print_lines, shown
+from pipelines.cli.text import Terminal, print_lines
 from pipelines.cli.training import counted, for_training, select_among
 from pipelines.study.runs import open_run
+from pipelines.study.typed import shown
 from pipelines.winner.candidates import chosen_of
 from pipelines.winner.exporting import check_export, export
 from pipelines.winner.settings import ExportSettings

@@ -24,7 +24,7 @@ from pipelines.cli.summary import (
     space_lines,
     summary_lines,
 )
-from pipelines.cli.text import format_seconds, print_lines, print_plain, shown
+from pipelines.cli.text import format_seconds, print_lines, print_plain
 from pipelines.cli.watching import Watching
 from pipelines.cluster.connect import Cluster, slot_counter
 from pipelines.cluster.preflight import preflight
@@ -47,6 +47,7 @@ from pipelines.study.repeats import Repeats, run_repeats
 from pipelines.study.result import StudyResult
 from pipelines.study.run_study import run_study
 from pipelines.study.study import Study
+from pipelines.study.typed import shown
 from pipelines.tuner.algorithms import ALGORITHMS
 from trainables.baselines import MODELS
 
@@ -64,7 +65,8 @@ def launch(study: Study, connected: Callable[[], Cluster], console: Console) -> 
 
     watching = Watching(console, study.folder.parent)
     files = RunFiles(study.folder)
-    known = without_late(read_baselines(files.baselines)) if files.baselines.is_file() else {}
+    found = read_baselines(files.baselines) if files.baselines.is_file() else {}
+    known = without_late(found)
 
     def lost(reason: str) -> None:
         """No thread of this process gets out of Ray any more."""
@@ -100,11 +102,12 @@ def launch(study: Study, connected: Callable[[], Cluster], console: Console) -> 
         if baseline.works and patience > _SHORT:
             most = format_seconds(patience)
             print_plain(console, f"waiting   at most {most} for the quick models beside the search")
-        found = {**known, **baseline.result(patience)}
-        if baseline.works:
-            found = dict(with_late(found, study.data.task, patience))
-        if found:
-            write_baselines(files.baselines, found)
+        if baseline.started:
+            found = {**known, **baseline.result(patience)}
+            if baseline.works:
+                found = with_late(found, study.data.task, patience)
+            if found:
+                write_baselines(files.baselines, found)
         print_lines(console, summary_lines(study, result, cluster, repeats, found))
     return result
 

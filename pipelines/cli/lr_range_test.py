@@ -7,12 +7,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 from pipelines.cli.search_command import search_command
-from pipelines.cli.text import Terminal, format_config, print_lines, print_plain, shown
+from pipelines.cli.text import Terminal, format_config, print_lines, print_plain
 from pipelines.recipe.saving import save_test
 from pipelines.recipe.settings import LimitSettings, SweepSettings
 from pipelines.recipe.subject import Subject, SubjectSettings, find_subject
 from pipelines.results.figures.lr_range import range_figure
 from pipelines.study.folders import new_output_folder
+from pipelines.study.typed import shown
 from search_spaces import SPACES
 from trainables.data.datasets import TrialData, describe
 from trainables.device.share import pick_device, set_threads

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from pipelines.cli.text import shown
 from pipelines.study.folders import check_writable
+from pipelines.study.typed import shown
 from pipelines.winner.exported import load_model
 from pipelines.winner.predicting import check_source, note_columns, write_predictions
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipelines.cli.options import to_type
 from pipelines.cli.summary import baseline_lines, front_lines, repeats_lines, result_lines
-from pipelines.cli.text import Terminal, format_config, print_plain, shown, wrapped
+from pipelines.cli.text import Terminal, format_config, print_plain, wrapped
 from pipelines.cli.visible import visible
 from pipelines.record.front import ranked_by
 from pipelines.record.scores import shown_score
@@ -15,6 +15,7 @@ from pipelines.results.promised import promised
 from pipelines.study.finish import write_table
 from pipelines.study.repeats import by_config
 from pipelines.study.runs import Run, open_run
+from pipelines.study.typed import shown
 from pipelines.tuner.schedulers import SCHEDULERS
 from trainables.training.metrics import METRICS
 

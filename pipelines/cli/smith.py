@@ -10,7 +10,7 @@ import torch
 import yaml
 
 from pipelines.cli.search_command import search_command
-from pipelines.cli.text import Terminal, format_config, print_lines, print_plain, shown
+from pipelines.cli.text import Terminal, format_config, print_lines, print_plain
 from pipelines.recipe.saving import machine, save_test
 from pipelines.recipe.settings import LimitSettings, ShortRunSettings
 from pipelines.recipe.steps import Recipe, run_recipe
@@ -20,6 +20,7 @@ from pipelines.results.figures.lr_range import range_figure
 from pipelines.results.figures.short_runs import short_runs_figure
 from pipelines.study.folders import new_output_folder
 from pipelines.study.narrowing import for_data
+from pipelines.study.typed import shown
 from search_spaces import SPACES
 from trainables.data.datasets import TrialData, describe
 from trainables.device.share import pick_device, set_threads

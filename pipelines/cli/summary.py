@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from pipelines.cli.options import to_type
-from pipelines.cli.text import format_bytes, format_config, format_seconds, shown
+from pipelines.cli.text import format_bytes, format_config, format_seconds
 from pipelines.cli.watching import cluster_line
 from pipelines.cluster.connect import Cluster
 from pipelines.record.baselines import Baselines, left_out
@@ -25,6 +25,7 @@ from pipelines.study.interrupts import OUTPUT
 from pipelines.study.repeats import Repeats
 from pipelines.study.result import StudyResult
 from pipelines.study.study import Study
+from pipelines.study.typed import shown
 from search_spaces import SearchSpace
 from trainables.baselines import guess
 from trainables.data.datasets import TrialData, describe

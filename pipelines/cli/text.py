@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -83,8 +82,3 @@ def format_config(config: Mapping[str, Any], space: SearchSpace | None = None) -
         f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
         for name, value in shown.items()
     )
-
-
-def shown(path: Path) -> Path:
-    """As one would type it: relative where it is below the working directory."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

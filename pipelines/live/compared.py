@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from pipelines.results.algorithms_page import algorithms
 from pipelines.results.comparison_page import comparison_page
 from pipelines.results.page.model import Link, Page, Section, Words
 from pipelines.results.page.render import Head, as_json, joined, render_json, section_json
-from pipelines.study.comparison import Comparison, compare_rows
+from pipelines.study.comparison import Comparison, compare_rows, curves
 from pipelines.study.runs import Run, open_run
 from trainables.training.metrics import METRICS
 
@@ -91,7 +91,7 @@ class Compared:
         runs = [run for cell in cells if (run := open_run(cell)).finished]
         if runs:
             page = comparison_page(runs, self._address)
-            return replace(page, sections=[*self._algorithms(runs[0].metric), *page.sections])
+            return replace(page, sections=[*self._algorithms(runs), *page.sections])
         nothing = Section("outcome", "What came out", [Words("No trial has finished.")])
         return Page(self._folder.name, "", "The comparison has begun.", [nothing])
 
@@ -99,11 +99,12 @@ class Compared:
         """Below that of the comparison."""
         return quoted(f"{self._folder.name}/{run.files.folder.name}")
 
-    def _algorithms(self, name: str) -> Iterator[Section]:
+    def _algorithms(self, runs: Sequence[Run]) -> Iterator[Section]:
         """What ``compare.py`` tells in the end, of the cells that are finished."""
-        comparison, metric = Comparison(self._folder), METRICS[name]
-        if cells := comparison.cells():
-            yield algorithms(compare_rows(cells, metric), comparison.curves(cells, metric), name)
+        name = runs[0].metric
+        if cells := Comparison(self._folder).cells():
+            rows = compare_rows(cells, METRICS[name])
+            yield algorithms(rows, curves(cells, runs, METRICS[name]), name)
 
 
 def _standing(files: RunFiles) -> tuple[Stamp, Stamp, bool]:

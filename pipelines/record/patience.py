@@ -54,11 +54,13 @@ def patient(action: Callable[P, R], say: Callable[[str], None] = _say) -> Callab
 
 @contextmanager
 def naming(path: Path | str) -> Iterator[None]:
-    """Inside, an ``OSError`` that names no file names ``path``: one of a write does not."""
+    """Inside, an ``OSError`` that names no file names ``path``: one of a write does not. One
+    without a number, as of S3, stays as it is: with a name it would show that alone."""
     try:
         yield
     except OSError as error:
-        error.filename = error.filename or str(path)
+        if error.errno is not None:
+            error.filename = error.filename or str(path)
         raise
 
 

@@ -9,7 +9,7 @@ from pipelines.results.findings import Findings
 from pipelines.results.page.model import Page, Section, Words
 from pipelines.results.page.render import Head
 from pipelines.results.page.trials import trials_data
-from pipelines.results.sections.again import again, shown
+from pipelines.results.sections.again import again
 from pipelines.results.sections.curves import curves
 from pipelines.results.sections.data import data
 from pipelines.results.sections.front import front
@@ -25,6 +25,7 @@ from pipelines.results.sections.stopping import stopping
 from pipelines.results.sections.tested import tested
 from pipelines.results.standing import standing
 from pipelines.study.runs import Run
+from pipelines.study.typed import shown
 
 
 def all_trials(found: Findings) -> Section:

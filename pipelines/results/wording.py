@@ -28,6 +28,11 @@ def value(thing: object) -> str:
     return f"{thing:.4g}" if isinstance(thing, float) else str(thing)
 
 
+def score(number: float | None) -> str:
+    """Of a trial."""
+    return "no value" if number is None else shown_score(number)
+
+
 def objective(number: float | None) -> str:
     """A whole number with its thousands apart, any other in four decimals."""
     if number is None:

@@ -104,6 +104,10 @@ class BaselineProcess:
         return self._done()
 
     @property
+    def started(self) -> bool:
+        return self._starting is not None
+
+    @property
     def works(self) -> bool:
         """Whether a model is still to come."""
         return self._process is not None and self._process.poll() is None

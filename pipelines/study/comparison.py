@@ -23,7 +23,7 @@ from pipelines.record.header import read_header, write_header
 from pipelines.record.lock import holding
 from pipelines.record.trials import FinishedTrial, best_trial
 from pipelines.study.comparison_spec import cell_folder
-from pipelines.study.runs import open_run
+from pipelines.study.runs import Run, open_run
 from trainables.training.metrics import Metric
 
 # Of a comparison that goes on. `algorithm` is in words that of the first row alone, and rows may be
@@ -53,6 +53,10 @@ class Comparison:
         self.folder = folder
         self.table = folder / "cells.csv"
 
+    @property
+    def begun(self) -> bool:
+        return RunFiles(self.folder).spec.is_file()
+
     def held(self) -> AbstractContextManager[None]:
         """While it lasts no other process runs the cells; the folder is made.
 
@@ -67,9 +71,8 @@ class Comparison:
 
         Raises ``ValueError`` where the folder holds a comparison of something else.
         """
-        files = RunFiles(self.folder)
-        if not files.spec.is_file():
-            write_header(files, settings, prepared)
+        if not self.begun:
+            write_header(RunFiles(self.folder), settings, prepared)
             return
         before, were = read_header(self.folder)
         now = json.loads(json.dumps([settings, prepared]))
@@ -118,16 +121,10 @@ class Comparison:
                 writer.writerow(names)
             writer.writerow([getattr(cell, name) for name in names])
 
-    def trials(self, cell: Cell) -> list[FinishedTrial]:
-        return open_run(self.folder / cell.folder).finished
-
-    def curves(self, cells: Sequence[Cell], metric: Metric) -> list[Curve]:
-        """The mean of each algorithm, in the order of the table."""
-        found = {cell: best_so_far(self.trials(cell), metric) for cell in cells}
-        return [
-            mean_curve(row.algo, [found[cell] for cell in cells if cell.algo == row.algo])
-            for row in compare_rows(cells, metric)
-        ]
+    def runs(self, cells: Iterable[Cell]) -> list[Run]:
+        """Those of the cells whose folder is still there."""
+        folders = [self.folder / cell.folder for cell in cells]
+        return [open_run(folder) for folder in folders if RunFiles(folder).spec.is_file()]
 
 
 @dataclass(frozen=True)
@@ -189,14 +186,24 @@ class Curve:
     error: list[float]
 
 
+def curves(cells: Sequence[Cell], runs: Iterable[Run], metric: Metric) -> list[Curve]:
+    """The mean of each algorithm, in the order of the table, over those cells that have a run."""
+    known = {run.files.folder.name: run.finished for run in runs}
+    found: dict[str, list[list[tuple[int, float]]]] = {}
+    for cell in cells:
+        if points := best_so_far(known.get(cell.folder, ()), metric):
+            found.setdefault(cell.algo, []).append(points)
+    rows = compare_rows(cells, metric)
+    return [mean_curve(row.algo, found[row.algo]) for row in rows if row.algo in found]
+
+
 def best_so_far(trials: Iterable[FinishedTrial], metric: Metric) -> list[tuple[int, float]]:
     """(epochs spent, best value) after each trial from the first sound one on."""
     points: list[tuple[int, float]] = []
-    spent, seen = 0, []
+    spent, best = 0, None
     for trial in trials:
         spent += trial.epochs
-        seen.append(trial)
-        best = best_trial(seen, metric)
+        best = best_trial([trial] if best is None else [best, trial], metric)
         if best is not None and best.value is not None:
             points.append((spent, best.value))
     return points

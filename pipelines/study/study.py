@@ -148,9 +148,9 @@ class Study:
     @cached_property
     def tried_first(self) -> int:
         """How many configs are tried before the algorithm suggests any."""
-        done = [trial.config for trial in self.history]
+        done, forbid = [trial.config for trial in self.history], self.space.forbid
         first = first_configs(ALGORITHMS[self.spec.search.algo], self.problem)
-        return sum(config not in done for config in first)
+        return sum(config not in done and not (forbid and forbid(config)) for config in first)
 
     @property
     def trials(self) -> int:

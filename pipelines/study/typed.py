@@ -1,8 +1,9 @@
-"""Settings as one types them after a command."""
+"""Settings and paths as one types them after a command."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 _DURATIONS = ("time_budget", "trial_timeout")  # in seconds, which are typed with their unit
 
@@ -33,3 +34,8 @@ def _text(value: object) -> str:
     if isinstance(value, tuple):
         return "..".join(map(_text, value))
     return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
+
+
+def shown(path: Path) -> Path:
+    """Relative where it is below the working directory."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

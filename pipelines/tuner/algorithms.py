@@ -109,10 +109,9 @@ def gp(problem: Problem) -> Sampler:
 
 def cmaes(problem: Problem) -> Sampler:
     """Covariance matrix adaptation (Hansen 2016) over the numbers that are always active; TPE for
-    the other parameters. With the trials of another search it begins around the best tenth of them
-    (Nomura et al. 2021)."""
+    the other parameters. With the trials of another search it begins around the best tenth of
+    those that did not diverge (Nomura et al. 2021)."""
     from optuna.samplers import CmaEsSampler
-    from optuna.trial import TrialState
 
     from pipelines.tuner.fast_tpe import FastTPESampler
     from pipelines.tuner.optuna_sampler import OptunaSampler
@@ -123,7 +122,7 @@ def cmaes(problem: Problem) -> Sampler:
     blank = CmaEsSampler(seed=seed, independent_sampler=tpe, warn_independent_sampling=False)
     goals = Goals((problem.goals.first,))
     sampler = OptunaSampler(space, goals, blank, problem.history, knows_pruned=False)
-    if before := sampler.study.get_trials(False, [TrialState.COMPLETE]):
+    if before := sampler.sound:
         numbers = [
             name
             for name, domain in space.domains.items()
@@ -214,8 +213,12 @@ def make_sampler(
     algorithm = ALGORITHMS[name]
     first = first_configs(algorithm, problem)
     if not algorithm.several:
-        learned = (as_diverged(t, worst) if t.infeasible else t for t in problem.history)
-        problem = replace(problem, history=tuple(learned))
+        learned = tuple(
+            # The worst score in the history may be that of other data.
+            as_diverged(trial, worst) if trial.infeasible or trial.diverged else trial
+            for trial in problem.history
+        )
+        problem = replace(problem, history=learned)
     done = [trial.config for trial in problem.history] + [config for _, config in pending]
     sampler = GuidedSampler(
         algorithm(problem),

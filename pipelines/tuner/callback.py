@@ -148,7 +148,8 @@ class StudyCallback(Callback):
         if time.monotonic() - self._looked < _LOOK_EVERY:
             return
         self._looked = time.monotonic()
-        if self._ledger.saving and (words := self._words()):
+        words = self._words()  # also where they are old: nobody waits any more
+        if words and self._ledger.saving:
             self._observer.waits_for(words)
         for trial in trials:
             actor = trial.temporary_state.ray_actor

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import optuna
-from optuna.trial import FrozenTrial, create_trial
+from optuna.trial import FrozenTrial, TrialState, create_trial
 from threadpoolctl import ThreadpoolController
 
 from pipelines.record.goals import Goals
@@ -65,6 +65,12 @@ class OptunaSampler:
     def study(self) -> optuna.Study:
         """Optuna's own, in memory."""
         return self._study
+
+    @property
+    def sound(self) -> list[FrozenTrial]:
+        """The complete trials whose values are their own."""
+        complete = self._study.get_trials(False, [TrialState.COMPLETE])
+        return [trial for trial in complete if trial.number not in self._penalised]
 
     def ask(self, trial_id: str, given: Config | None = None) -> Config | None:
         if given is not None:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from trainables.data.number_texts import NUMBERS, Decimal, numbers_of
+from trainables.data.number_texts import NUMBERS, Decimal, is_text, numbers_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -45,7 +45,7 @@ class Number:
     std: float
     missing: float = 0.0  # share of the train rows
     ends: tuple[float, float] | None = None  # of the train rows; models of before have none
-    texts: Decimal | None = None  # read as a text with this decimal mark, whatever the file
+    decimal: Decimal | None = None  # read as a text with this decimal mark, whatever the file
     width: ClassVar[int] = 1
 
     @property
@@ -56,8 +56,8 @@ class Number:
 
     def encode(self, column: pa.ChunkedArray) -> np.ndarray:
         """(n, 1) float64. Raises ``ValueError`` for a value that is no number."""
-        if self.texts is not None and is_text(column.type):
-            column = numbers_of(self.name, column, self.texts)
+        if self.decimal is not None and is_text(column.type):
+            column = numbers_of(self.name, column, self.decimal)
         values = numbers(self.name, column)
         values[np.isnan(values)] = self.median
         if self.ends is not None:  # a network's outputs there are anything: trees stop there too
@@ -372,16 +372,6 @@ def _text(value: object, of_numbers: bool) -> str | None:
     return None if value is None else str(value)
 
 
-def is_text(kind: pa.DataType) -> bool:
-    import pyarrow as pa
-
-    if pa.types.is_dictionary(kind):
-        return is_text(kind.value_type)
-    return bool(
-        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-    )
-
-
 def _is_bytes(kind: pa.DataType) -> bool:
     import pyarrow as pa
 
@@ -424,7 +414,7 @@ def _is_sound(field: str, value: object) -> bool:
         return _is_number(value)
     if field == "missing":
         return _is_number(value) and 0 <= value <= 1  # type: ignore[operator]
-    if field == "texts":
+    if field == "decimal":
         return value in (None, *NUMBERS)
     if field == "ends":
         return value is None or (

@@ -6,8 +6,15 @@ import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from trainables.data.columns import is_text
-from trainables.data.number_texts import MARKS, MISSING, NUMBERS, Converted, other_than, sample_of
+from trainables.data.number_texts import (
+    MARKS,
+    MISSING,
+    NUMBERS,
+    Converted,
+    is_text,
+    other_than,
+    sample_of,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -150,6 +150,12 @@ def _decode(paths: list[Path]) -> np.ndarray:
     headers = [_header(path) for path in paths]
     width, height = Counter(size for size, _ in headers).most_common(1)[0][0]
     modes = {mode for _, mode in headers}
+    if "F" in modes and len(modes) > 1:
+        odd = next(path for path, (_, mode) in zip(paths, headers, strict=True) if mode == "F")
+        raise ValueError(
+            f"image '{odd}' has real numbers, and other images whole ones: "
+            "save it with 8 or 16 bits"
+        )
     mode = "RGB"
     if modes <= GREY_MODES | DEEP_GREY_MODES:
         mode = "F" if modes & DEEP_GREY_MODES else "L"

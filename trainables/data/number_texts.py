@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,8 +21,8 @@ NUMBERS: dict[Decimal, str] = {
     ",": rf"[+-]?(\d+,?\d*|,\d+){_END}",
 }
 _WHOLE = r"[+-]?\d+|[+-]?[1-9]\d{0,2}(,\d{3})+"  # of which a comma may be a thousand mark
+_POINTS = r"[+-]?[1-9]\d{0,2}(\.\d{3})+"  # that may be thousand marks
 MISSING = "|".join(map(re.escape, MARKS))
-_KEY = b"decimal mark"  # in the metadata of a column that Arrow alone may read otherwise elsewhere
 
 
 @dataclass(frozen=True)
@@ -38,23 +38,26 @@ class Converted:
 
 def with_numbers(
     table: pa.Table, decimal: Decimal, texts: Collection[str] = ()
-) -> tuple[pa.Table, list[Converted]]:
+) -> tuple[pa.Table, list[Converted], dict[str, Decimal]]:
     """The table of a file whose decimal mark is ``decimal``, in which columns that hold nothing but
-    numbers and MARKS are of numbers; ``texts`` stay as they are.
+    numbers and MARKS are of numbers; ``texts`` stay as they are. Also the decimal marks of such
+    columns, and of all numbers where ``decimal`` is a comma: Arrow alone may read them otherwise
+    elsewhere.
 
     Where a file has decimal points, a column has decimal commas if one of its commas can be no
     thousand mark: 1,234 alone may be either, and stays a text.
     """
     import pyarrow as pa
 
-    found = []
-    for place, field in enumerate(table.schema):
-        if decimal == "," and (pa.types.is_integer(field.type) or pa.types.is_floating(field.type)):
-            field = field.with_metadata({_KEY: decimal})
-            table = table.set_column(place, field, table.column(place))
-        if field.name in texts or not _is_text(field.type):
+    columns = dict(zip(table.column_names, table.columns, strict=True))
+    found: list[Converted] = []
+    decimals: dict[str, Decimal] = {}
+    for name, column in columns.items():
+        kind = column.type
+        if decimal == "," and (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+            decimals[name] = decimal
+        if name in texts or not is_text(kind):
             continue
-        column = table.column(place)
         marks: tuple[Decimal, ...] = (",",) if decimal == "," else (".", ",")
         for mark in marks:
             if (pieces := _holds_numbers(column, mark)) is None:
@@ -63,27 +66,24 @@ def with_numbers(
             comma = _first_other(pieces, f"{_WHOLE}|{MISSING}") if is_other else None
             if is_other and comma is None:
                 continue
-            values = _numbers(pieces, mark)
-            field = pa.field(field.name, values.type, metadata={_KEY: mark})
-            table = table.set_column(place, field, values)
-            found.append(Converted(field.name, _first_other(pieces, NUMBERS[mark]), comma))
+            columns[name] = _numbers(pieces, mark)
+            decimals[name] = mark
+            found.append(Converted(name, _first_other(pieces, NUMBERS[mark]), comma))
             break
-    return table, found
-
-
-def decimal_of(field: pa.Field) -> Decimal | None:
-    """The decimal mark of a column that was of texts, or is in a file with decimal commas; None of
-    another, which is read as any file's numbers are."""
-    mark: Any = (field.metadata or {}).get(_KEY, b"").decode()
-    return mark or None
+    return pa.table(columns), found, decimals
 
 
 def numbers_of(name: str, texts: pa.ChunkedArray, decimal: Decimal) -> pa.ChunkedArray:
     """float64, null for MARKS; where commas are decimal, a point is too.
 
-    Raises ``ValueError`` with the first text that is no number.
+    Raises ``ValueError`` with the first text that is no number, or may be two: 1.010.
     """
     pieces = list(_coded(texts))
+    if decimal == "," and (doubtful := _first(pieces, _POINTS)) is not None:
+        raise ValueError(
+            f"column {name!r} has {doubtful[:40]!r}, whose point may be a thousand mark or a "
+            "decimal one: write it with a decimal comma, or without the point"
+        )
     pattern = f"{NUMBERS[decimal]}|{NUMBERS['.']}|{MISSING}"
     if (wrong := _first_other(pieces, pattern)) is not None:
         raise ValueError(f"column {name!r} has {wrong[:40]!r}, which is no number")
@@ -127,14 +127,18 @@ def _holds_numbers(texts: pa.ChunkedArray, decimal: Decimal) -> list[_Coded] | N
 
 
 def _first_other(pieces: Sequence[_Coded], pattern: str) -> str | None:
+    return _first(pieces, pattern, other=True)
+
+
+def _first(pieces: Sequence[_Coded], pattern: str, other: bool = False) -> str | None:
+    """The first text that is ``pattern``, or other than it."""
     from pyarrow import compute
 
     for _, texts in pieces:
-        others = texts.filter(
-            compute.invert(compute.match_substring_regex(texts, f"^({pattern})$"))
-        )
-        if len(others):
-            return str(others[0].as_py())
+        fits = compute.match_substring_regex(texts, f"^({pattern})$")
+        found = texts.filter(compute.invert(fits) if other else fits)
+        if len(found):
+            return str(found[0].as_py())
     return None
 
 
@@ -150,8 +154,11 @@ def _numbers(pieces: Sequence[_Coded], decimal: Decimal) -> pa.ChunkedArray:
     return pa.chunked_array(values, pa.float64())
 
 
-def _is_text(kind: pa.DataType) -> bool:
+def is_text(kind: pa.DataType) -> bool:
     import pyarrow as pa
 
-    value = kind.value_type if pa.types.is_dictionary(kind) else kind
-    return bool(pa.types.is_string(value) or pa.types.is_large_string(value))
+    if pa.types.is_dictionary(kind):
+        return is_text(kind.value_type)
+    return bool(
+        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    )

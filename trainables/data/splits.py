@@ -49,7 +49,7 @@ def _check_classes(raw: Raw, source: str, rows: np.ndarray, parts: tuple[str, ..
     counts = np.bincount(raw.y[rows], minlength=len(names))
     rarest = int(counts.argmin())
     if counts[rarest] < len(parts):
-        if isinstance(raw, Table) and len(names) > len(rows) / 2 and _is_text(names[rarest]):
+        if isinstance(raw, Table) and len(names) > len(rows) / 2 and _is_no_number(names[rarest]):
             raise ValueError(
                 f"{source!r}: target {raw.target!r} was read as texts such as {names[rarest]!r}, "
                 f"{len(names)} different ones in {len(rows)} rows: these are no classes, and "
@@ -62,7 +62,7 @@ def _check_classes(raw: Raw, source: str, rows: np.ndarray, parts: tuple[str, ..
         )
 
 
-def _is_text(name: str) -> bool:
+def _is_no_number(name: str) -> bool:
     try:
         float(name)
     except ValueError:

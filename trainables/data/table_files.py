@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import codecs
-import csv
 import ctypes
-import gzip
-import io
 import os
 import re
-import zipfile
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from trainables.data.csv_form import Unusable, form_of, line_of_other_length, opened
 from trainables.data.files import check_file
 from trainables.data.number_texts import Decimal
 
@@ -24,8 +20,6 @@ if TYPE_CHECKING:
     from pyarrow import csv as arrow_csv
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".csv.zip", ".tsv.zip", ".parquet")
-SEPARATORS = ",;\t|"
-_SAMPLE = 1 << 16  # bytes that the separator and the decimal mark are found in
 _BLOCK = 1 << 23  # bytes that are parsed at once
 LARGE = 1 << 26  # bytes of a file of which Arrow is not to keep the text
 _MISSING = ("None", "<NA>")  # beside what Arrow takes for it: NA, NaN, null, ...
@@ -63,8 +57,8 @@ def table_suffix(path: Path) -> str | None:
     return next((suffix for suffix in TABLE_SUFFIXES if name.endswith(suffix)), None)
 
 
-def read_table(path: Path, texts: Collection[str] = ()) -> pa.Table:
-    """All columns of a file that ends in one of TABLE_SUFFIXES.
+def read_table(path: Path, texts: Collection[str] = ()) -> tuple[pa.Table, Decimal | None]:
+    """All columns of a file that ends in one of TABLE_SUFFIXES, and the decimal mark of a CSV file.
 
     The separator of a CSV file is found in its first lines, and a comma may be the decimal mark
     where it is not the separator. Its columns ``texts`` are texts, whatever they look
@@ -75,10 +69,14 @@ def read_table(path: Path, texts: Collection[str] = ()) -> pa.Table:
             without text in UTF-8, or two of one name.
     """
     with readable(path):
-        is_parquet = table_suffix(path) == ".parquet"
-        table = _read_parquet(path) if is_parquet else _read_text(path, texts)
+        decimal: Decimal | None = None
+        if table_suffix(path) == ".parquet":
+            table = _read_parquet(path)
+        else:
+            separator, decimal = form_of(path)
+            table = _read_text(path, texts, separator, decimal)
     check_names(path, table.column_names)
-    return table
+    return table, decimal
 
 
 @contextmanager
@@ -94,19 +92,15 @@ def readable(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise ValueError(f"'{path}' cannot be read: {error.strerror or _line(error)}") from error
-    except _Unusable as error:
+    except Unusable as error:
         raise ValueError(str(error)) from error.__cause__
     except Exception as error:  # Arrow, gzip and zipfile raise a dozen types on malformed input
         if isinstance(error, ValueError) and str(error).startswith(f"'{path}' "):
             raise
         why = None
         if re.search(r"Expected \d+ columns, got \d+", str(error)):
-            why = _line_of_other_length(path)
+            why = line_of_other_length(path)
         raise ValueError(f"'{path}' cannot be parsed as {kind}: {why or _line(error)}") from error
-
-
-class _Unusable(Exception):
-    """A message that names the file."""
 
 
 def _read_parquet(path: Path) -> pa.Table:
@@ -130,11 +124,10 @@ def without_views(table: pa.Table) -> pa.Table:
     return table
 
 
-def _read_text(path: Path, texts: Collection[str]) -> pa.Table:
+def _read_text(path: Path, texts: Collection[str], separator: str, decimal: str) -> pa.Table:
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
-    separator, decimal = form_of(path)
     read = arrow_csv.ReadOptions(block_size=_BLOCK)
     parse = arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True)
 
@@ -169,7 +162,7 @@ def _read_text(path: Path, texts: Collection[str]) -> pa.Table:
     give_back()
     for field in table.schema:
         if pa.types.is_binary(field.type):
-            raise _Unusable(
+            raise Unusable(
                 f"'{path}' cannot be parsed as csv: column {field.name!r} is no text in UTF-8"
             )
     return table
@@ -213,7 +206,7 @@ class _Bounded:
         content = self._file.read(size)
         self._read += len(content)
         if self._read > self._most:
-            raise _Unusable(
+            raise Unusable(
                 f"'{self._path}' holds more text than this machine has memory, "
                 f"{self._most / 1e9:.3g} GB"
             )
@@ -221,89 +214,6 @@ class _Bounded:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[IO[bytes]]:
-    """The text of a CSV file, unpacked."""
-    suffix = path.suffix.lower()
-    if suffix == ".gz":
-        with gzip.open(path) as packed:
-            yield packed  # type: ignore[misc]  # an IO[bytes] in all but name
-    elif suffix == ".zip":
-        with zipfile.ZipFile(path) as archive, archive.open(_only_member(path, archive)) as member:
-            yield member
-    else:
-        with path.open("rb") as file:
-            yield file
-
-
-def _only_member(path: Path, archive: zipfile.ZipFile) -> str:
-    names = [name for name in archive.namelist() if not name.startswith("__MACOSX/")]
-    files = [name for name in names if not name.endswith("/")]
-    if len(files) != 1:
-        raise _Unusable(f"'{path}' holds {len(files)} files: a packed table is a single one")
-    return files[0]
-
-
-def form_of(path: Path) -> tuple[str, Decimal]:
-    """The separator of a CSV file, and its decimal mark."""
-    with opened(path) as file:
-        sample = file.read(_SAMPLE)
-    if not sample.strip():
-        raise _Unusable(f"'{path}' is empty: a table needs a header and rows")
-    if sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise _Unusable(f"'{path}' is text in UTF-16: save it as UTF-8")
-    lines = sample.decode(errors="replace").lstrip("\ufeff").splitlines()
-    if len(sample) == _SAMPLE and len(lines) > 1:
-        del lines[-1]  # the file goes on in it
-    separator = _separator(lines)
-    if separator == ",":
-        return separator, "."
-    fields = {
-        f for row in csv.reader(io.StringIO("\n".join(lines)), delimiter=separator) for f in row
-    }
-    has_commas = any(re.fullmatch(r"[+-]?\d+,\d+", field) for field in fields)
-    has_points = any(re.fullmatch(r"[+-]?\d+\.\d+", field) for field in fields)
-    return separator, "," if has_commas and not has_points else "."
-
-
-def _separator(lines: Sequence[str]) -> str:
-    """The one of SEPARATORS by which most lines have as many fields as the header; of those the one
-    that the header has most of."""
-    header = re.sub(r'"[^"]*"', "", next(line for line in lines if line.strip()))
-    counts = Counter(mark for mark in header if mark in SEPARATORS)
-    if len(counts) < 2:
-        return next(iter(counts), ",")
-
-    def fits(mark: str) -> tuple[int, int]:
-        try:
-            first, *rows = (row for row in csv.reader(lines, delimiter=mark) if row)
-        except csv.Error:
-            return 0, counts[mark]
-        return sum(len(row) == len(first) for row in rows), counts[mark]
-
-    # Where all is even it is another than the comma, which numbers may have too.
-    return max((mark for mark in reversed(SEPARATORS) if counts[mark]), key=fits)
-
-
-def _line_of_other_length(path: Path) -> str | None:
-    """Says which line is the first that has another number of values than the header."""
-    separator, _ = form_of(path)
-    try:
-        with opened(path) as file, io.TextIOWrapper(file, "utf-8", "replace", newline="") as text:
-            n, start = 0, 1
-            reader = csv.reader(text, delimiter=separator)
-            for row in reader:
-                if row and n and len(row) != n:
-                    has = f"{len(row)} value{'s' * (len(row) != 1)}"
-                    shown = " ".join(separator.join(row).split())[:60]
-                    return f"line {start} has {has}, the header has {n}: {shown!r}"
-                n = n or len(row)
-                start = reader.line_num + 1
-    except csv.Error:
-        pass
-    return None
 
 
 def check_names(path: Path, names: Sequence[str]) -> None:

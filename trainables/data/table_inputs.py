@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from trainables.data.columns import (
     Number,
     fit_column,
 )
-from trainables.data.number_texts import decimal_of
+from trainables.data.number_texts import Decimal
 from trainables.data.table_files import give_back, read_table, table_suffix, without_views
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class TableInputs:
             c.name
             for c in self.columns
             if (isinstance(c, Category) and not c.of_numbers)
-            or (isinstance(c, Number) and c.texts is not None)
+            or (isinstance(c, Number) and c.decimal is not None)
         )
 
     def transform(
@@ -101,18 +101,23 @@ class TableInputs:
         return f"{len(self.columns)}: {', '.join(parts)}"
 
 
-def fit_table(table: pa.Table, train: np.ndarray, categories: Collection[str] = ()) -> TableInputs:
-    """What the rows ``train`` show; the columns ``categories`` are no numbers.
+def fit_table(
+    table: pa.Table,
+    train: np.ndarray,
+    categories: Collection[str] = (),
+    decimals: Mapping[str, Decimal] | None = None,
+) -> TableInputs:
+    """What the rows ``train`` show; the columns ``categories`` are no numbers, and of some the
+    decimal mark is known.
 
     Raises:
         ValueError: no column has anything to learn from.
     """
     columns = []
-    for field in table.schema:
-        name = field.name
+    for name in table.column_names:
         column = fit_column(name, table.column(name).take(train), as_category=name in categories)
         if isinstance(column, Number):
-            column = replace(column, texts=decimal_of(field))
+            column = replace(column, decimal=(decimals or {}).get(name))
         columns.append(column)
     inputs = TableInputs(tuple(columns))
     if not inputs.needed:
@@ -135,7 +140,7 @@ def as_table(rows: pd.DataFrame | pa.Table | str | Path, texts: Collection[str] 
         path = Path(rows).expanduser()
         if table_suffix(path) is None:
             raise ValueError(f"'{path}' is no table: give a .csv or .parquet file")
-        return read_table(path, texts)
+        return read_table(path, texts)[0]
     columns = {}
     for name in rows.columns:
         try:

@@ -7,14 +7,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trainables.data.table_files import (
-    check_names,
-    convert_options,
-    form_of,
-    opened,
-    readable,
-    table_suffix,
-)
+from trainables.data.csv_form import form_of, opened
+from trainables.data.table_files import check_names, convert_options, readable, table_suffix
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from trainables.data.doubts import told_of_converted, told_of_texts
-from trainables.data.number_texts import Converted, with_numbers
+from trainables.data.number_texts import Converted, Decimal, with_numbers
 from trainables.data.preprocessing import Preprocessing
 from trainables.data.reading import AS_IT_LOOKS, Reading
-from trainables.data.table_files import form_of, read_table, table_suffix
+from trainables.data.table_files import read_table
 from trainables.data.table_inputs import fit_table
 from trainables.data.targets import encode_target, is_known
 
@@ -41,6 +41,8 @@ class Table:
     """The column's name, of a file."""
     categories: tuple[str, ...] = ()
     """Columns that are no numbers, whatever they look like."""
+    decimals: Mapping[str, Decimal] = field(default_factory=dict)
+    """The decimal marks of columns that Arrow alone may read otherwise in another file."""
     n_official_test: int = 0
     notes: tuple[str, ...] = ()
     """What a user is to know of how the file was read."""
@@ -51,7 +53,7 @@ class Table:
         Raises:
             ValueError: no feature column has anything to learn from in them.
         """
-        inputs = fit_table(self.features, train, self.categories)
+        inputs = fit_table(self.features, train, self.categories, self.decimals)
         if self.task == "classification":
             return Preprocessing(inputs, self.class_names, self.target)
         mean, std = float(self.y[train].mean()), float(self.y[train].std()) or 1.0
@@ -87,13 +89,14 @@ def read_file(path: Path, target: str, reading: Reading = AS_IT_LOOKS) -> Table:
         ValueError: the file cannot be read, has too few rows, lacks the target, any other column,
             or one that ``reading`` names.
     """
-    table = read_table(path)
+    table, decimal = read_table(path)
     if not len(table):
         raise ValueError(f"'{path}' has no rows: at least {MIN_ROWS} are needed")
     _check_columns(path, table.column_names, target, reading)
     converted: list[Converted] = []
-    if table_suffix(path) != ".parquet":
-        table, converted = with_numbers(table, form_of(path)[1], reading.category)
+    decimals: dict[str, Decimal] = {}
+    if decimal is not None:
+        table, converted, decimals = with_numbers(table, decimal, reading.category)
     known = is_known(target, table.column(target))
     n_known = int(known.sum())
     if n_known < MIN_ROWS:
@@ -113,8 +116,17 @@ def read_file(path: Path, target: str, reading: Reading = AS_IT_LOOKS) -> Table:
         raise ValueError(f"'{path}' has no value in any column besides the target {target!r}")
     notes += told_of_converted([c for c in converted if c.name not in reading.drop])
     notes += told_of_texts(table, (*reading.drop, *reading.category))
-    print_ = _fingerprint(path, target, reading, [column.name for column in converted])
-    return Table(features, y, task, names, print_, target, reading.category, notes=tuple(notes))
+    return Table(
+        features,
+        y,
+        task,
+        names,
+        _fingerprint(path, target, reading, [column.name for column in converted]),
+        target,
+        reading.category,
+        decimals,
+        notes=tuple(notes),
+    )
 
 
 def _check_columns(path: Path, names: list[str], target: str, reading: Reading) -> None:

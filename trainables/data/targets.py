@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trainables.data.columns import dictionary, is_text, numbers
+from trainables.data.columns import dictionary, numbers
+from trainables.data.number_texts import is_text
 from trainables.training.metrics import Task
 
 if TYPE_CHECKING:

@@ -1,11 +1,10 @@
-"""What the figures share: axes that nothing stretches, lines and labels that can be told apart, and
-thinning out."""
+"""What the figures share: axes that nothing stretches, lines that can be told apart, and thinning
+out."""
 
 from __future__ import annotations
 
-import html
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -59,33 +58,6 @@ def line_style(place: int) -> dict[str, str]:
 def whole(least: float, most: float) -> dict[str, Any]:
     """The ticks of an axis of whole numbers."""
     return {"dtick": 1} if most - least < _FEW else {}
-
-
-def label(text: object, most: int = 40) -> str:
-    """As Plotly shows it as it is: a name may hold what Plotly takes for its markup."""
-    return html.escape(_short(f"{text:.4g}" if isinstance(text, float) else str(text), most), False)
-
-
-def labels(texts: Iterable[object], most: int) -> list[str]:
-    """The same of several, none as another: where two would be, each has its number before it."""
-    shown = [label(text, most) for text in texts]
-    twice = {words for words in shown if shown.count(words) > 1}
-    return [f"{n}: {words}" if words in twice else words for n, words in enumerate(shown, 1)]
-
-
-def _short(words: str, most: int) -> str:
-    """Without its middle: names that are long often begin alike."""
-    if len(words) <= most:
-        return words
-    head = most // 2
-    return f"{words[:head]}…{words[head + 1 - most :]}"
-
-
-def config_label(config: Mapping[str, Value]) -> str:
-    """A config in lines, to hover over."""
-    entries = [f"{label(name)}={label(value)}" for name, value in config.items()]
-    lines = [", ".join(entries[i : i + 4]) for i in range(0, len(entries), 4)]
-    return "<br>".join(lines)
 
 
 def score_range(

@@ -11,9 +11,10 @@ import plotly.graph_objects as go
 
 from pipelines.record.scores import shown_score
 from pipelines.record.trials import FinishedTrial
+from pipelines.results import wording
 from pipelines.results.fates import BEST, COLOURS, SYMBOLS, Fate, fate, is_sound
-from pipelines.results.figures.axes import clamp, figure, label, score_range, thin, whole
-from pipelines.results.wording import time_unit
+from pipelines.results.figures.axes import clamp, figure, score_range, thin, whole
+from pipelines.results.figures.labels import label
 from trainables.training.metrics import Metric
 
 Against = Literal["trials", "epochs", "time"]
@@ -73,7 +74,7 @@ def best_so_far_figure(
             x=np.array([places[row] for row in of_kind]),
             y=np.array(clamp(shown, (low, high))),
             customdata=np.array(of_kind),
-            text=[_words(data.value[row]) for row in of_kind],
+            text=[wording.score(data.value[row]) for row in of_kind],
             hovertemplate="trial %{customdata}: %{text}<extra></extra>",
             mode="markers",
             marker={"color": COLOURS[kind], "symbol": SYMBOLS[kind], "size": 7},
@@ -99,10 +100,6 @@ def places_axis(against: Against, runs: Iterable[BestSoFar]) -> tuple[dict[str, 
     """The axis of what they are shown against, and how much of that is one on it."""
     most = max((place for data in runs for place in data._asdict()[against]), default=0.0)
     if against == "time":
-        unit, seconds = time_unit(most)
+        unit, seconds = wording.time_unit(most)
         return {"title": {"text": unit}, "rangemode": "tozero"}, seconds
     return {"title": {"text": against}, "rangemode": "tozero", **whole(0, most)}, 1.0
-
-
-def _words(value: float | None) -> str:
-    return "no value" if value is None else shown_score(value)

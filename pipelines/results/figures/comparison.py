@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 from plotly.colors import hex_to_rgb
 
-from pipelines.results.figures.axes import figure, label, line_style
+from pipelines.results.figures.axes import figure, line_style
+from pipelines.results.figures.labels import label
 from pipelines.study.comparison import Curve
 
 _BAND = 0.15  # how much of its line's colour a band has

@@ -11,15 +11,8 @@ import plotly.graph_objects as go
 from pipelines.record.scores import shown_score
 from pipelines.record.trials import FinishedTrial
 from pipelines.results.fates import COLOURS, Fate, fate
-from pipelines.results.figures.axes import (
-    config_label,
-    figure,
-    label,
-    line_style,
-    score_range,
-    thin,
-    whole,
-)
+from pipelines.results.figures.axes import figure, line_style, score_range, thin, whole
+from pipelines.results.figures.labels import config_label, label
 from search_spaces import Config
 from trainables.training.metrics import Metric
 

@@ -13,7 +13,8 @@ from pipelines.record.goals import Aim, Goals, reached
 from pipelines.record.scores import shown_score
 from pipelines.record.trials import FinishedTrial
 from pipelines.results.fates import BEST, COLOURS, SYMBOLS, Fate, fate
-from pipelines.results.figures.axes import clamp, figure, label, score_range, thin
+from pipelines.results.figures.axes import clamp, figure, score_range, thin
+from pipelines.results.figures.labels import label
 
 MOST_POINTS = 1500
 _WIDE = 30.0  # times the smallest, from which an axis of positive numbers is logarithmic

@@ -15,7 +15,8 @@ import plotly.graph_objects as go
 
 from pipelines.record.trials import FinishedTrial
 from pipelines.results.fates import BEST, Fate, fate
-from pipelines.results.figures.axes import clamp, figure, label, labels
+from pipelines.results.figures.axes import clamp, figure
+from pipelines.results.figures.labels import label, labels
 from pipelines.results.figures.ped_anova import PedAnova
 from search_spaces import Config, SearchSpace
 from trainables.training.metrics import Metric

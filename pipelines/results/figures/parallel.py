@@ -14,7 +14,8 @@ import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
 from pipelines.record.trials import FinishedTrial
-from pipelines.results.figures.axes import figure, in_order, label, labels, position, thin
+from pipelines.results.figures.axes import figure, in_order, position, thin
+from pipelines.results.figures.labels import label, labels
 from search_spaces import Choice, SearchSpace
 from search_spaces.domains import Domain
 

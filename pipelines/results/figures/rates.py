@@ -12,7 +12,8 @@ from plotly.colors import qualitative
 from plotly.subplots import make_subplots
 
 from pipelines.record.trials import FinishedTrial
-from pipelines.results.figures.axes import NUMBERS, figure, label, whole
+from pipelines.results.figures.axes import NUMBERS, figure, whole
+from pipelines.results.figures.labels import label
 from pipelines.results.figures.schedule import schedule_data
 
 _FLAT = 1e-9  # of the values: left to itself such an axis shows what rounding left

@@ -8,8 +8,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from pipelines.record.scores import shown_score
-from pipelines.results.figures.axes import figure, label, line_style, score_range
+from pipelines.results.figures.axes import figure, line_style, score_range
 from pipelines.results.figures.best_so_far import Against, BestSoFar, places_axis
+from pipelines.results.figures.labels import label
 from trainables.training.metrics import Metric
 
 

@@ -9,20 +9,12 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from pipelines.record.scores import shown_score
 from pipelines.record.trials import FinishedTrial
+from pipelines.results import wording
 from pipelines.results.advice import LEAST_TRIALS, threshold
 from pipelines.results.fates import BEST, COLOURS, SYMBOLS, Fate, fate, is_sound
-from pipelines.results.figures.axes import (
-    clamp,
-    figure,
-    in_order,
-    label,
-    labels,
-    position,
-    thin,
-    whole,
-)
+from pipelines.results.figures.axes import clamp, figure, in_order, position, thin, whole
+from pipelines.results.figures.labels import label, labels
 from pipelines.study.zoom import EDGE
 from search_spaces import Choice, Int, Value
 from search_spaces.domains import Domain
@@ -123,7 +115,7 @@ def slice_figure(
             x=[_place(domain, data.x[row]) for row in rows],
             y=np.array(clamp(shown, bounds)),
             customdata=np.array([data.number[row] for row in rows]),
-            text=[f"{label(data.x[row], 100)}, {_told(data.y[row])}" for row in rows],
+            text=[f"{label(data.x[row], 100)}, {wording.score(data.y[row])}" for row in rows],
             hovertemplate="trial %{customdata}: %{text}<extra>" + kind.value + "</extra>",
             mode="markers",
             marker={"color": COLOURS[kind], "symbol": SYMBOLS[kind], "size": 6},
@@ -141,10 +133,6 @@ def slice_figure(
             line_width=0,
         )
     return drawn
-
-
-def _told(value: float | None) -> str:
-    return "no value" if value is None else shown_score(value)
 
 
 def _place(domain: Domain, value: Value) -> Value:

@@ -10,16 +10,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from pipelines.record.scores import shown_score
-from pipelines.results.figures.axes import (
-    NUMBERS,
-    clamp,
-    figure,
-    label,
-    position,
-    score_range,
-    thin,
-)
+from pipelines.results.figures.axes import NUMBERS, clamp, figure, position, score_range, thin
 from pipelines.results.figures.importance import Scored
+from pipelines.results.figures.labels import label
 from search_spaces import Choice, Float, Int, SearchSpace
 from trainables.training.metrics import Metric
 

@@ -9,7 +9,8 @@ import plotly.graph_objects as go
 
 from pipelines.record.looks import Look
 from pipelines.results.fates import BEST
-from pipelines.results.figures.axes import figure, label
+from pipelines.results.figures.axes import figure
+from pipelines.results.figures.labels import label
 
 _MOST_NUMBERS = 20  # classes: in a larger matrix no number can be read
 

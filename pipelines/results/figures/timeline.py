@@ -11,7 +11,8 @@ import plotly.graph_objects as go
 
 from pipelines.record.trials import FinishedTrial
 from pipelines.results.fates import COLOURS, Fate, fate
-from pipelines.results.figures.axes import figure, label
+from pipelines.results.figures.axes import figure
+from pipelines.results.figures.labels import label
 from pipelines.results.wording import duration, time_unit
 from pipelines.results.working_time import Gap
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Collection, Iterator
-from pathlib import Path
 
 from pipelines.record.trials import ranked
 from pipelines.results.endings import goes_on, unfinished
@@ -12,7 +11,7 @@ from pipelines.results.extras import has_optuna_dashboard
 from pipelines.results.findings import Findings
 from pipelines.results.page.model import Code, Section, Table, Words
 from pipelines.study.spec import StudySpec
-from pipelines.study.typed import entries, option_words
+from pipelines.study.typed import entries, option_words, shown
 from pipelines.study.zoom import LEAST_TOP
 from pipelines.tuner.algorithms import ALGORITHMS
 from pipelines.tuner.schedulers import SCHEDULERS
@@ -116,8 +115,3 @@ def _settings(spec: StudySpec) -> dict[str, object]:
     """By their names, which no two of all groups share; but for where the run lies."""
     groups = [getattr(spec, group) for group in StudySpec.model_fields if group != "run"]
     return {name: value for group in groups for name, value in group}
-
-
-def shown(path: Path) -> Path:
-    """As short as it can be from where the command was typed."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

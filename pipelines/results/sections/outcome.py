@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pipelines.record.baselines import left_out
+from pipelines.record.baselines import Baselines, left_out
 from pipelines.record.scores import shown_score
 from pipelines.record.trials import FinishedTrial
 from pipelines.results import wording
@@ -84,8 +84,13 @@ def _other_metrics(found: Findings) -> str:
 def _baselines(found: Findings) -> Iterator[Block]:
     """Beside the best trial."""
     rows = {name: f for name, f in found.run.baselines.items() if found.score in f}
-    if not rows:
-        return
+    if rows:
+        yield from _scores(found, rows)
+    if missing := left_out(found.run.baselines):
+        yield Words(f"{missing.capitalize()}.", "note")
+
+
+def _scores(found: Findings, rows: Baselines) -> Iterator[Block]:
     names = [name for name in METRICS if any(name in metrics for metrics in rows.values())]
     if found.best is not None:
         rows = {"the best trial": found.best.metrics, **rows}
@@ -95,8 +100,6 @@ def _baselines(found: Findings) -> Iterator[Block]:
         for model, metrics in rows.items()
     ]
     yield Table(["model", *names], told)
-    if missing := left_out(found.run.baselines):
-        yield Words(f"{missing.capitalize()}.", "note")
 
 
 def _repeats(found: Findings) -> Iterator[Block]:

@@ -10,9 +10,9 @@ import pytest
 from pipelines.cli.command import FAILURE
 from pipelines.cli.launch import exit_code
 from pipelines.cli.summary import summary_lines
-from pipelines.cli.text import shown
 from pipelines.record.patience import StorageError
 from pipelines.study.result import StudyResult
+from pipelines.study.typed import shown
 from tests.pipelines.results.made import FAILED, made
 from tests.pipelines.running import study_of
 from tests.pipelines.study.without_ray import OneNode, Tuner, search, without_ray

@@ -254,6 +254,17 @@ def test_a_comparison_has_a_page_that_follows_it(tmp_path: Path) -> None:
     assert "<h1>compared</h1>" in pages.run_page(f"{tmp_path.name}/compared")
 
 
+def test_a_comparison_of_which_cells_were_deleted_has_a_page(tmp_path: Path) -> None:
+    folder = tmp_path / "compared"
+    write_run(folder / "optuna-0", [TRIAL])
+    (folder / "spec.json").write_text('{"format": 2, "compared": {}}')
+    for algo, seed in (("optuna", 0), ("optuna", 1), ("random", 0)):
+        Comparison(folder).finish(Cell(algo, seed, 0.6, 2, 1.0))
+    algorithms = json.loads(Compared(folder).news(0))["sections"][0]
+    assert "<td>random</td>" in algorithms["html"]
+    assert [figure["id"] for figure in algorithms["figures"]] == ["algorithms"]
+
+
 def test_a_comparison_whose_driver_was_killed_goes_on_no_longer(tmp_path: Path) -> None:
     folder = tmp_path / "compared"
     files = RunFiles(write_run(folder / "optuna-0", [TRIAL], ended=None))

@@ -16,7 +16,7 @@ from pipelines.record.files import RunFiles
 from pipelines.record.goals import Aim, Goals
 from pipelines.record.journal import Journal, load_journal
 from pipelines.record.lines import Lines, read_lines
-from pipelines.record.patience import StorageError, in_words, patient, storage_reason
+from pipelines.record.patience import StorageError, in_words, naming, patient, storage_reason
 from pipelines.record.trials import FinishedTrial, State
 from pipelines.record.writing import Record
 from search_spaces import Float, SearchSpace
@@ -68,6 +68,13 @@ def test_a_write_that_fails_names_the_file(tmp_path: Path) -> None:
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
         assert in_words(caught.value) == f"{tmp_path / name / 'a.txt'}: File too large"
+
+
+def test_an_error_that_has_no_number_keeps_its_words() -> None:
+    """As pyarrow raises what S3 says: with a file's name it would say nothing else any more."""
+    with pytest.raises(OSError, match="refused") as caught, naming("/runs/x"):
+        raise OSError("S3 has refused it")
+    assert in_words(caught.value) == str(caught.value) == "S3 has refused it"
 
 
 def test_the_disk_is_found_behind_what_was_raised_later() -> None:

@@ -10,14 +10,13 @@ from pipelines.results.figures.axes import (
     clamp,
     figure,
     in_order,
-    label,
-    labels,
     line_style,
     position,
     score_range,
     thin,
     whole,
 )
+from pipelines.results.figures.labels import label, labels
 from search_spaces import Choice, Float, Int, Value
 
 

@@ -152,6 +152,13 @@ def test_the_keyboard_stays_where_it_is(page: Browser) -> None:
     )
 
 
+def test_of_two_rows_of_a_trial_the_last_has_the_keyboard(page: Browser) -> None:
+    """It was cut short, and went on."""
+    page.evaluate("page.trials.content.ids[9] = page.trials.content.ids[7]; table.fill()")
+    page.evaluate("table.focus(page.trials.content.ids[7])")
+    assert page.evaluate("document.activeElement.dataset.row") == "9"
+
+
 def test_the_chosen_trial_shows_all_its_curves(page: Browser) -> None:
     assert page.evaluate(f"{PLOT.format('chosen')}.data.map(trace => trace.name)") == [
         "val_accuracy"

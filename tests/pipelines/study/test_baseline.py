@@ -101,6 +101,11 @@ def test_a_search_shows_them_beside_its_score(
     assert "gradient boosting" in shown
     found = open_run("runs/it").baselines
     assert list(found) == ["majority class", "logistic regression", "gradient boosting"]
+    late = with_late({"majority class": found["majority class"]}, "classification", 3.2)
+    write_baselines(Path("runs/it/baselines.json"), late)
+    assert main(run.app, ["--resume", "runs/it"]) == 0  # there is nothing left to do
+    assert "left out: not done within 3.2 s" in capsys.readouterr().out
+    assert open_run("runs/it").baselines == late
     assert main(report.app, ["runs/it"]) == 0
     assert "baseline  val_accuracy" in capsys.readouterr().out
     assert main(run.app, [*options, "without", "--no-baseline"]) == 0
@@ -156,3 +161,11 @@ def test_the_page_has_them_beside_the_best_trial(tmp_path: Path) -> None:
     (folder / "baselines.json").write_text("[1]")
     with pytest.raises(ValueError, match="cannot be read"):
         _ = open_run(folder).baselines
+
+
+def test_the_page_says_which_were_left_out_where_none_has_a_score(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "it", searched(20), max_epochs=3)
+    write_baselines(folder / "baselines.json", with_late({}, "classification", 3.2))
+    told = [getattr(b, "text", "") for b in report_page(open_run(folder)).sections[0].blocks]
+    assert any("left out: not done within 3.2 s" in text for text in told)
+    assert not any(text.startswith("Quick models") for text in told)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from pipelines.study.comparison import (
 )
 from pipelines.study.comparison_spec import DOUBLE, ComparisonSpec
 from pipelines.study.result import StudyResult
+from search_spaces import Config, Float, SearchSpace
 from tests.pipelines.running import study_of
 from trainables.training.metrics import METRICS
 
@@ -69,6 +71,22 @@ def test_where_less_is_better_the_order_turns() -> None:
 def test_the_best_so_far_counts_epochs_and_leaves_diverged_trials_out() -> None:
     trials = [trial(0.0, 2, "divergence"), trial(0.5, 3), trial(0.4, 1), trial(0.6, 4)]
     assert best_so_far(trials, ACCURACY) == [(5, 0.5), (6, 0.5), (10, 0.6)]
+
+
+def test_a_budget_that_configs_to_try_first_fill_is_refused(tmp_path: Path) -> None:
+    first: list[Config] = [{"x": n / 10} for n in range(5)]
+    space = SearchSpace(
+        {"x": Float(0.0, 1.0)}, try_first=tuple(first[:2]), forbid=lambda config: config["x"] == 0
+    )
+    study = study_of(tmp_path, None, space=space, trials=1)
+    assert study.tried_first == 1  # the other is forbidden
+    with pytest.raises(ValueError, match=r"use `trials=2` or more, or --no-portfolio$"):
+        running._check(study, begun=False)
+    running._check(study, begun=True)  # it may be older than this
+    running._check(study_of(tmp_path, None, space=space, trials=2), begun=False)
+    mine = replace(study, start_with=tuple(first[2:4]))
+    with pytest.raises(ValueError, match=r"use `trials=4` or more, or fewer of `start_with`$"):
+        running._check(mine, begun=False)
 
 
 def test_a_mean_curve_covers_what_every_seed_has_spent() -> None:

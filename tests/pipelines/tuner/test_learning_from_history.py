@@ -10,8 +10,8 @@ import pytest
 
 from pipelines.record.goals import Aim
 from pipelines.record.trials import FinishedTrial, State
-from pipelines.tuner.algorithms import ALGORITHMS
-from pipelines.tuner.samplers import Problem
+from pipelines.tuner.algorithms import ALGORITHMS, Algorithm, make_sampler
+from pipelines.tuner.samplers import Problem, Sampler, SequenceSampler
 from search_spaces import Choice, Config, Float, Int, OneOf, SearchSpace
 
 SPACE = SearchSpace(
@@ -85,6 +85,41 @@ def test_a_history_of_failures_teaches_nothing(algo: str) -> None:
         FinishedTrial(t.trial_id, t.config, State.FAIL, error="ValueError") for t in history(12)
     )
     assert len(suggested(algo, failed, 12)) == 12
+
+
+def diverged(trials: tuple[FinishedTrial, ...], value: float = -1e9) -> tuple[FinishedTrial, ...]:
+    return tuple(
+        replace(t, trial_id=f"d{t.trial_id}", state=State.PRUNED, value=value)
+        for t in (replace(t, stopped_by="divergence") for t in trials)
+    )
+
+
+def test_diverged_trials_are_not_among_the_best_that_cmaes_begins_around() -> None:
+    lost, others = diverged(history(15)), diverged(history(30)[15:])
+    failed = tuple(replace(t, state=State.FAIL, stopped_by="", value=None) for t in lost)
+    sound = history(5)
+
+    def numbers(before: tuple[FinishedTrial, ...]) -> list[tuple[object, ...]]:
+        return [(c["x"], c["y"], c["n"]) for c in suggested("cmaes", before, 6)]
+
+    assert numbers(lost) == numbers(others)
+    assert numbers((*sound, *lost)) == numbers((*sound, *failed))
+
+
+def test_the_worst_score_of_a_history_is_that_of_this_search(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Theirs may be that of other data."""
+    seen: list[FinishedTrial] = []
+
+    def asks(problem: Problem) -> Sampler:
+        seen.extend(problem.history)
+        return SequenceSampler(())
+
+    monkeypatch.setitem(ALGORITHMS, "hyperopt", Algorithm(asks))
+    past = (*history(2), *diverged(history(2)))
+    make_sampler("hyperopt", Problem(SPACE, "max", history=past), worst=-7.0)
+    assert [t.value for t in seen] == [*(t.value for t in past[:2]), -7.0, -7.0]
 
 
 def test_a_history_of_several_objectives_is_the_first_generation() -> None:

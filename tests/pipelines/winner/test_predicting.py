@@ -159,6 +159,7 @@ def test_a_file_without_rows_gives_a_header(capsys: pytest.CaptureFixture[str]) 
         (["1", "2.5", "?"], ["2", "1"], [2.0, 1.0]),
         (["1,5", "2,25", "7"], ["1,500", "2"], [1.5, 2.0]),
         (["1,5", "2,25", "7"], ["1.5", "-"], [1.5, None]),
+        (["0,125", "2,25", "2000"], ["0.125", "1234.125", "1.1250"], [0.125, 1234.125, 1.125]),
         (["1", "2", "3"], ["2", "1"], [2.0, 1.0]),
     ],
 )
@@ -181,6 +182,20 @@ def test_the_marks_of_another_column_change_nothing(other: str) -> None:
     expected = of_rows(x=[1.5, 2.0])
     assert predicted("new.csv") == expected
     assert load_model("model").predict("new.csv")["p_no"].tolist() == expected
+
+
+@pytest.mark.parametrize("value", ["1.010", "-12.500", "1.234.567"])
+def test_a_point_that_may_be_a_thousand_mark_is_refused(
+    capsys: pytest.CaptureFixture[str], value: str
+) -> None:
+    frame = pd.DataFrame({"x": np.arange(N) / 7, "k": np.arange(N) + 1000})
+    write_model(frame, separator=";", decimal=",")
+    Path("new.csv").write_text(f"x;k\n1,5;1010\n1,5;{value}\n")
+    assert main(predict.app, ["model", "new.csv"]) == 2
+    message = f"column 'k' has '{value}', "
+    assert message in capsys.readouterr().err
+    with pytest.raises(ValueError, match=message):
+        load_model("model").predict("new.csv")
 
 
 def test_a_text_among_numbers_that_were_texts_is_refused(

@@ -121,7 +121,7 @@ def test_unusable_image_folder(
         assert len(str(caught.value).splitlines()) == 1
 
 
-def one_grey(path: Path, level: int, dtype: type) -> Path:
+def one_grey(path: Path, level: float, dtype: type) -> Path:
     Image.fromarray(np.full((9, 8), level, dtype)).save(path)
     return path
 
@@ -164,6 +164,23 @@ def test_grey_of_no_known_white_is_refused_beside_colours(
     Image.fromarray(np.full((8, 9), level, dtype)).save(tmp_path / "pets" / "cat" / "odd.tif")
     with pytest.raises(ValueError, match=rf"odd\.tif.*{message}"):
         load(source)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_grey_of_real_numbers_is_refused_beside_other_grey(tmp_path: Path, dtype: type) -> None:
+    for name, level, kind in (("a", 0.5, np.float32), ("b", 200, dtype)):
+        (tmp_path / name).mkdir()
+        for i in range(5):
+            one_grey(tmp_path / name / f"{i}.tif", level, kind)
+    with pytest.raises(ValueError, match=r"a/0\.tif.*real numbers"):
+        load(str(tmp_path))
+
+
+def test_grey_of_real_numbers_alone_is_as_it_is(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        one_grey(tmp_path / name / "0.tif", 0.5, np.float32)
+    assert (read_folder(tmp_path).x == 0.5).all()
 
 
 @pytest.mark.parametrize("parts", [("train", "val"), ("Training", "test", "valid"), ("train",)])

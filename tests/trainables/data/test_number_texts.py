@@ -136,26 +136,36 @@ def test_a_large_file_has_the_same_numbers(tmp_path: Path, monkeypatch: pytest.M
 
 def test_every_piece_of_a_column_counts() -> None:
     pieces = [pa.array(["1", "2"]), pa.array(["?", None]), pa.array(["3", "4"])]
-    table, (converted,) = with_numbers(pa.table({"x": pa.chunked_array(pieces)}), ".")
+    table, (converted,), decimals = with_numbers(pa.table({"x": pa.chunked_array(pieces)}), ".")
     assert table.column("x").to_pylist() == [1, 2, None, None, 3, 4]
     assert converted.mark == "?"
+    assert decimals == {"x": "."}
     spoilt = pa.chunked_array([*pieces, pa.array(["a"] + ["1"] * 2000)])
-    table, found = with_numbers(pa.table({"x": spoilt}), ".")
+    table, found, decimals = with_numbers(pa.table({"x": spoilt}), ".")
     assert not found
+    assert not decimals
     assert table.column("x").equals(spoilt)
+
+
+def test_a_file_with_decimal_commas_has_them_in_all_its_numbers() -> None:
+    numbers = {"k": [1, 2], "x": [1.5, 2.5], "t": ["1,5", "?"]}
+    columns = {**numbers, "zip": ["1,5", "2"], "c": ["a", "b"]}
+    table, _, decimals = with_numbers(pa.table(columns), ",", ["zip"])
+    assert table.column_names == list(columns)
+    assert decimals == dict.fromkeys(numbers, ",")
 
 
 def test_a_number_of_texts_is_kept(tmp_path: Path) -> None:
     x = inputs_of(loaded(tmp_path, ["1,5", "?", "2,25"])).columns[0]
     assert isinstance(x, Number)
-    assert x.texts == ","
+    assert x.decimal == ","
     assert column_from_dict(column_to_dict(x)) == x
-    before = {key: value for key, value in column_to_dict(x).items() if key != "texts"}
+    before = {key: value for key, value in column_to_dict(x).items() if key != "decimal"}
     old = column_from_dict(before)
     assert isinstance(old, Number)
-    assert old.texts is None
+    assert old.decimal is None
     with pytest.raises(ValueError, match="has"):
-        column_from_dict({**before, "texts": "x"})
+        column_from_dict({**before, "decimal": "x"})
 
 
 def test_a_file_that_is_read_anew_has_another_fingerprint(tmp_path: Path) -> None:

@@ -198,7 +198,7 @@ def contents() -> list[tuple[str, dict[str, Any]]]:
                 "std": 2.0,
                 "missing": 0.25,
                 "ends": [0.0, 3.5],
-                "texts": None,
+                "decimal": None,
             },
             {
                 "kind": "category",

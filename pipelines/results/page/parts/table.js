@@ -129,7 +129,8 @@ class TrialTable {
   }
 
   focus(id) {
-    const line = [...this.body.rows].find((row) => row.dataset.id === id);
+    const row = this.trials.row(id);
+    const line = [...this.body.rows].find((line) => Number(line.dataset.row) === row);
     if (line) line.focus({ preventScroll: true });
   }
 

@@ -1,0 +1,107 @@
+"""CSV files: their text, unpacked, and what separates its values."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import io
+import re
+import zipfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from trainables.data.number_texts import Decimal
+
+SEPARATORS = ",;\t|"
+_SAMPLE = 1 << 16  # bytes that the separator and the decimal mark are found in
+
+
+class Unusable(Exception):
+    """A message that names the file."""
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[IO[bytes]]:
+    """The text of a CSV file, unpacked."""
+    suffix = path.suffix.lower()
+    if suffix == ".gz":
+        with gzip.open(path) as packed:
+            yield packed  # type: ignore[misc]  # an IO[bytes] in all but name
+    elif suffix == ".zip":
+        with zipfile.ZipFile(path) as archive, archive.open(_only_member(path, archive)) as member:
+            yield member
+    else:
+        with path.open("rb") as file:
+            yield file
+
+
+def _only_member(path: Path, archive: zipfile.ZipFile) -> str:
+    names = [name for name in archive.namelist() if not name.startswith("__MACOSX/")]
+    files = [name for name in names if not name.endswith("/")]
+    if len(files) != 1:
+        raise Unusable(f"'{path}' holds {len(files)} files: a packed table is a single one")
+    return files[0]
+
+
+def form_of(path: Path) -> tuple[str, Decimal]:
+    """The separator of a CSV file, and its decimal mark."""
+    with opened(path) as file:
+        sample = file.read(_SAMPLE)
+    if not sample.strip():
+        raise Unusable(f"'{path}' is empty: a table needs a header and rows")
+    if sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise Unusable(f"'{path}' is text in UTF-16: save it as UTF-8")
+    lines = sample.decode(errors="replace").lstrip("\ufeff").splitlines()
+    if len(sample) == _SAMPLE and len(lines) > 1:
+        del lines[-1]  # the file goes on in it
+    separator = _separator(lines)
+    if separator == ",":
+        return separator, "."
+    fields = {
+        f for row in csv.reader(io.StringIO("\n".join(lines)), delimiter=separator) for f in row
+    }
+    has_commas = any(re.fullmatch(r"[+-]?\d+,\d+", field) for field in fields)
+    has_points = any(re.fullmatch(r"[+-]?\d+\.\d+", field) for field in fields)
+    return separator, "," if has_commas and not has_points else "."
+
+
+def _separator(lines: Sequence[str]) -> str:
+    """The one of SEPARATORS by which most lines have as many fields as the header; of those the one
+    that the header has most of."""
+    header = re.sub(r'"[^"]*"', "", next(line for line in lines if line.strip()))
+    counts = Counter(mark for mark in header if mark in SEPARATORS)
+    if len(counts) < 2:
+        return next(iter(counts), ",")
+
+    def fits(mark: str) -> tuple[int, int]:
+        try:
+            first, *rows = (row for row in csv.reader(lines, delimiter=mark) if row)
+        except csv.Error:
+            return 0, counts[mark]
+        return sum(len(row) == len(first) for row in rows), counts[mark]
+
+    # Where all is even it is another than the comma, which numbers may have too.
+    return max((mark for mark in reversed(SEPARATORS) if counts[mark]), key=fits)
+
+
+def line_of_other_length(path: Path) -> str | None:
+    """Says which line is the first that has another number of values than the header."""
+    separator, _ = form_of(path)
+    try:
+        with opened(path) as file, io.TextIOWrapper(file, "utf-8", "replace", newline="") as text:
+            n, start = 0, 1
+            reader = csv.reader(text, delimiter=separator)
+            for row in reader:
+                if row and n and len(row) != n:
+                    has = f"{len(row)} value{'s' * (len(row) != 1)}"
+                    shown = " ".join(separator.join(row).split())[:60]
+                    return f"line {start} has {has}, the header has {n}: {shown!r}"
+                n = n or len(row)
+                start = reader.line_num + 1
+    except csv.Error:
+        pass
+    return None
