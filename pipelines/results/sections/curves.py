@@ -20,8 +20,7 @@ def curves(found: Findings) -> Section:
         Words(
             f"The best{_count(len(data.top))} in colour, the others grey. Click a trial here or "
             "anywhere else and it is chosen everywhere; click a name above the figure to hide its "
-            "curves. "
-            "Pink: the chosen trial, at first the best."
+            "curves. Pink: the chosen trial, at first the best."
         )
     ]
     if beyond := outside(data, found.metric):
