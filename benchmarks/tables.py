@@ -1,6 +1,6 @@
-"""The benchmarks one after the other: ``make bench`` writes the tables that docs/results.md has a
-place for, and prints what the others print. ``make bench-short`` runs a short form of each script,
-which shows that it still works and nothing else.
+"""The benchmarks one after the other: ``make bench`` writes the tables that the pages of results
+(docs/results.md and docs/results/) have a place for, and prints what the others print. ``make
+bench-short`` runs a short form of each script, which shows that it still works and nothing else.
 
     python -m benchmarks.tables                      # all: hours on two cores
     python -m benchmarks.tables search-40 overhead   # some
@@ -15,13 +15,14 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter, run
 
 from benchmarks.harness import HERE
 
-RESULTS = HERE.parent / "docs" / "results.md"
+RESULTS = HERE.parent / "docs" / "results.md"  # its pages are in the folder of the same name
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ def main(
     *names: Annotated[str, Parameter(help=f"Of {', '.join(BENCHMARKS)}; without any: all.")],
     short: Annotated[bool, Parameter(help="The short forms, which write nothing.")] = False,
 ) -> int:
-    """Run benchmarks, and write their tables where docs/results.md has a place for them."""
+    """Run benchmarks, and write their tables where a page of results has a place for them."""
     unknown = [name for name in names if name not in BENCHMARKS]
     if unknown:
         print(f"no benchmark {unknown[0]!r}: there are {', '.join(BENCHMARKS)}", file=sys.stderr)
@@ -144,14 +145,20 @@ def do(name: str, *, short: bool) -> tuple[str, subprocess.CompletedProcess[str]
     return f"== python -m benchmarks.{chosen.script} {options}", done
 
 
+def pages() -> list[Path]:
+    """Those of the results, the front page first."""
+    return [RESULTS, *sorted(RESULTS.with_suffix("").glob("*.md"))]
+
+
 def write(name: str, printed: str) -> None:
     """Put the table that was printed in its place, where there is one."""
     lines = printed.splitlines()
     table = "\n".join(line for line in lines if line.startswith("|"))
     place = re.compile(f"(<!-- table {name} -->\n).*?(\n<!-- end -->)", re.DOTALL)
-    text = RESULTS.read_text()
-    if table and place.search(text):
-        RESULTS.write_text(place.sub(lambda found: found[1] + table + found[2], text))
+    for page in pages():
+        text = page.read_text()
+        if table and place.search(text):
+            page.write_text(place.sub(lambda found: found[1] + table + found[2], text))
 
 
 if __name__ == "__main__":

@@ -9,9 +9,11 @@ from benchmarks.harness import HERE
 
 
 def test_every_table_in_the_results_has_a_benchmark_that_writes_it() -> None:
-    places = re.findall(r"<!-- table (\S+) -->\n\|", tables.RESULTS.read_text())
+    text = "".join(page.read_text() for page in tables.pages())
+    places = re.findall(r"<!-- table (\S+) -->\n\|", text)
     assert places
     assert set(places) <= set(tables.BENCHMARKS)
+    assert len(places) == len(set(places))
 
 
 def words(name: str) -> list[str]:
@@ -21,20 +23,21 @@ def words(name: str) -> list[str]:
 
 
 def test_the_command_above_a_table_is_the_one_that_writes_it() -> None:
-    text = tables.RESULTS.read_text().replace("\\\n", " ")
     places = 0
-    above: list[str] = []
-    for line in text.splitlines():
-        if line.startswith("    python -m benchmarks."):
-            above = shlex.split(line)
-        elif found := re.fullmatch(r"<!-- table (\S+) -->", line):
-            places += 1
-            assert above == words(found[1])
+    for page in tables.pages():
+        above: list[str] = []
+        for line in page.read_text().replace("\\\n", " ").splitlines():
+            if line.startswith("    python -m benchmarks."):
+                above = shlex.split(line)
+            elif found := re.fullmatch(r"<!-- table (\S+) -->", line):
+                places += 1
+                assert above == words(found[1])
     assert places > 10
 
 
 def test_what_has_no_table_has_its_command_in_the_results() -> None:
-    lines = tables.RESULTS.read_text().replace("\\\n", " ").splitlines()
+    text = "".join(page.read_text() for page in tables.pages())
+    lines = text.replace("\\\n", " ").splitlines()
     printed = [shlex.split(line) for line in lines if line.startswith("    python -m benchmarks.")]
     assert [name for name in tables.BENCHMARKS if words(name) not in printed] == []
 
@@ -48,13 +51,15 @@ def test_every_script_has_a_short_form() -> None:
 
 def test_a_table_is_put_in_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     results = tmp_path / "results.md"
-    results.write_text(
-        "a\n<!-- table one -->\n| old |\n<!-- end -->\nb\n<!-- table two -->\n| x |\n"
-    )
+    results.write_text("the front page\n")
+    page = tmp_path / "results" / "speed.md"
+    page.parent.mkdir()
+    page.write_text("a\n<!-- table one -->\n| old |\n<!-- end -->\nb\n<!-- table two -->\n| x |\n")
     monkeypatch.setattr(tables, "RESULTS", results)
     tables.write("one", "said before\n| new |\n| --- |\nafter\n")
     tables.write("none", "| lost |\n")
-    assert results.read_text() == (
+    assert results.read_text() == "the front page\n"
+    assert page.read_text() == (
         "a\n<!-- table one -->\n| new |\n| --- |\n<!-- end -->\nb\n<!-- table two -->\n| x |\n"
     )
 

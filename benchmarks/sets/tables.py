@@ -127,7 +127,7 @@ IN_USE = {
 }
 
 # Set aside: no network, portfolio, default or rule was chosen by what they show, but for one thing
-# that `checks` showed (docs/results.md).
+# that `checks` showed (docs/results/tables.md).
 SET_ASIDE = {
     "movielens": PanelTable(
         "dslabs/movielens", "rating", (), ("movieId", "userId"), "regression", _epoch

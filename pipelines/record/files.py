@@ -76,7 +76,7 @@ class RunFiles:
 
     @property
     def weights(self) -> Path:
-        """Of the run's winner: see ``docs/results.md``."""
+        """Of the run's winner: see ``docs/after.md``."""
         return self.folder / "best.pt"
 
     @property

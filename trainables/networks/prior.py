@@ -22,7 +22,8 @@ def start_at_prior(model: nn.Module, data: TrialData) -> None:
     they count in the loss, or to the mean of a regression's targets.
 
     Its weights stay random: with a tenth of them, or none, what is predicted first would be nearer
-    to the prior, but a training takes half an epoch to a whole one longer; see docs/results.md.
+    to the prior, but a training takes half an epoch to a whole one longer; see
+    docs/results/tables.md.
     """
     layer = [module for module in model.modules() if isinstance(module, nn.Linear)][-1]
     if data.task == "classification":

@@ -70,7 +70,7 @@ class Bounds:
     @property
     def to_search(self) -> tuple[float, float]:
         """Between which learning rates to search. Short trainings are often best above max_lr, and
-        with batch normalisation above the lowest loss of the test; see docs/results.md."""
+        with batch normalisation above the lowest loss of the test; see docs/results/recipe.md."""
         return self.base_lr, self.highest_lr or max(self.max_lr, self.lowest_lr)
 
 

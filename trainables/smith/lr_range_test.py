@@ -101,7 +101,7 @@ def bounds_to_search(
 ) -> tuple[RangeTest, Bounds]:
     """The test that ``run`` makes with ``seed``, and its bounds; but the highest rate that a search
     should try is the highest of this test and two with other seeds: on a few hundred samples the
-    learning rate of the lowest loss differs tenfold between seeds (docs/results.md).
+    learning rate of the lowest loss differs tenfold between seeds (docs/results/recipe.md).
 
     Raises ``ValueError`` where the first test has no bounds.
     """

@@ -19,7 +19,7 @@ Kind: TypeAlias = Literal["lr too large", "lr too small", "overfitting", "underf
 LEAST_EPOCHS = 5  # of fewer, half have no two steps of their own
 
 # Shares of the chance loss, where no other is named. Those without a reason of their own lie
-# between the curves of the two kinds that they tell apart; see docs/results.md.
+# between the curves of the two kinds that they tell apart.
 AT_CHANCE = 0.8  # from here on next to nothing has been learnt
 FROM_ABOVE = 1.45  # of the loss now: what begins so much higher was driven there and fell back
 BENT = 0.03  # by which the validation loss changes its course in the mean epoch
