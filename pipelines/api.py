@@ -14,7 +14,7 @@ from pipelines.cli.text import Terminal, print_plain
 from pipelines.cluster.connect import LOCAL, check_address, connecting
 from pipelines.record.lock import holding
 from pipelines.record.looks import Look
-from pipelines.study.ahead import imports_of_trials, job_of
+from pipelines.study.ahead import IMPORTS, job_of
 from pipelines.study.fit import check_trial_here
 from pipelines.study.left import nothing_left
 from pipelines.study.prepare import prepare
@@ -67,9 +67,8 @@ def search(
         spec = spec or StudySpec()
         if address == LOCAL:
             check_trial_here(spec.resources)
-        modules, job = imports_of_trials(spec), job_of(spec)
         connected = stack.enter_context(
-            connecting(address, dashboard=dashboard, modules=modules, job=job)
+            connecting(address, dashboard=dashboard, modules=IMPORTS, job=job_of(spec))
         )
         study = before or prepare(spec, trainable=trainable, space=space)
         launch(study, connected, console)

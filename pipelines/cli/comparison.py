@@ -19,6 +19,7 @@ from pipelines.cluster.resources import check_fit
 from pipelines.record.scores import shown_score
 from pipelines.results.algorithms_page import algorithms_page
 from pipelines.results.report import write_page
+from pipelines.study.ahead import IMPORTS
 from pipelines.study.comparison import (
     Cell,
     Comparison,
@@ -52,7 +53,7 @@ def run_comparison(spec: ComparisonSpec, where: Connection) -> int:
         _check(_of_cell(study, spec, row, 0), begun=comparison.begun)
     check_writable(spec.place.folder)
     job = {"job_name": spec.place.name, "algorithms": ", ".join(spec.rows)}
-    with connect(where.address, dashboard=where.dashboard, job=job) as cluster:
+    with connect(where.address, dashboard=where.dashboard, modules=IMPORTS, job=job) as cluster:
         check_fit(cluster.nodes_at_most(), spec.resources.trial)
         with comparison.held():
             comparison.claim(spec.model_dump(mode="json"), study.prepared())

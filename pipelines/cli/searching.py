@@ -34,11 +34,11 @@ def run_search(spec: StudySpec, where: Connection, options: RunOptions) -> int:
 
 
 def _search(spec: StudySpec, where: Connection, options: RunOptions) -> int:
-    from pipelines.cluster.preload import importing
+    from pipelines.cluster.importing import importing
 
     with importing():
         from pipelines.cluster.connect import LOCAL, check_address, connecting
-        from pipelines.study.ahead import imports_of_trials, job_of
+        from pipelines.study.ahead import IMPORTS, job_of
         from pipelines.study.fit import check_trial_here
 
     console = Terminal()
@@ -55,8 +55,8 @@ def _search(spec: StudySpec, where: Connection, options: RunOptions) -> int:
             print_plain(console, f"complete  {options.resume}: {why}")
             return 0
     dashboard = where.dashboard and not options.dry_run
-    modules, job = imports_of_trials(spec), job_of(spec)
-    with connecting(where.address, dashboard=dashboard, modules=modules, job=job) as connected:
+    job = job_of(spec)
+    with connecting(where.address, dashboard=dashboard, modules=IMPORTS, job=job) as connected:
         # While Ray starts: the libraries and the data take as long.
         with importing():
             from pipelines.cli.launch import exit_code, launch, show_plan

@@ -20,6 +20,7 @@ from ray._private.services import get_ray_address_from_environment
 from ray.exceptions import RayError
 
 from pipelines.cluster.address import ClusterError, TokenError, knock
+from pipelines.cluster.fork_server import ForkServer, fork_server
 from pipelines.cluster.garbage import uncollected
 from pipelines.cluster.kuberay import workers_at_most
 from pipelines.cluster.local_ray import LOCAL as LOCAL
@@ -212,7 +213,8 @@ def connect(
         cluster = _join(address, job)
         if cluster is None:
             marks = stack.enter_context(reaping())
-            cluster = _start(dashboard, modules, job, marks, launched)
+            server = stack.enter_context(fork_server(modules, marks))
+            cluster = _start(dashboard, server, job, marks, launched)
         try:
             yield cluster
         finally:
@@ -225,13 +227,13 @@ def connect(
 
 def _start(
     dashboard: bool,
-    modules: Sequence[str],
+    server: ForkServer | None,
     job: Mapping[str, str] | None,
     marks: Mapping[str, str],
     launched: Callable[[], None],
 ) -> Cluster:
     try:
-        start(modules, job, marks, launched)
+        start(server, job, marks, launched)
     except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
         hint = "; RAY_TMPDIR names another folder for it" if isinstance(error, OSError) else ""
         raise ClusterError(f"Ray does not start here: {_first_line(error)}{hint}") from None

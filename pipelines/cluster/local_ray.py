@@ -8,7 +8,7 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any
 from ray import _raylet
 from ray._private import node, parameter, ray_constants, services, utils, worker
 
-from pipelines.cluster import preload
+from pipelines.cluster.fork_server import ForkServer
 from pipelines.cluster.late_agent import with_late_agents
 from pipelines.cluster.quiet import init
 from pipelines.cluster.resources import Node
@@ -34,18 +34,16 @@ _AGENT_PORTS = ("metrics_agent_port", "runtime_env_agent_port", "dashboard_agent
 
 
 def start(
-    modules: Sequence[str] = (),
+    server: ForkServer | None = None,
     job: Mapping[str, str] | None = None,
     marks: Mapping[str, str] | None = None,
     launched: Callable[[], None] = lambda: None,
 ) -> None:
     """Ray without the processes that only serve people or other machines, all of which listen on
-    loopback. The processes for trials import ``modules`` before these come. For ``job`` see
+    loopback. The processes for trials come from ``server``, where there is one. For ``job`` see
     :func:`pipelines.cluster.quiet.init`. The environment of all has ``marks``. ``launched`` is
     called once the last of the processes has been started, and before they answer."""
     settings = {
-        "RAY_preload_python_modules": preload.__name__ if modules else "",
-        preload.MODULES: ",".join(modules),
         # A process that waits for its first trial is not to be ended and started anew.
         "RAY_idle_worker_killing_time_threshold_ms": "60000",
         # What does not answer at once is asked again after 20 ms, for 10 s: not after a second.
@@ -53,14 +51,12 @@ def start(
         "RAY_raylet_client_num_connect_attempts": "500",
         # As any training that somebody starts: Ray would let all others go first.
         "RAY_worker_niceness": "0",
-        # The titles that processes give themselves leave their environment as it is: see the marks.
-        "SPT_NOENV": "1",
         **(marks or {}),
     }
     export_port = _free_port()
     ports = {name: _free_port() for name in _AGENT_PORTS}
     ports["metrics_export_port"] = export_port
-    with _environment(settings), _bare(ports, launched):
+    with _environment(settings), _bare(ports, server, launched):
         init(job, address=LOCAL, include_dashboard=False, _metrics_export_port=export_port)
 
 
@@ -124,7 +120,9 @@ class LateDashboard:
 
 
 @contextmanager
-def _bare(ports: Mapping[str, int], launched: Callable[[], None]) -> Iterator[None]:
+def _bare(
+    ports: Mapping[str, int], server: ForkServer | None, launched: Callable[[], None]
+) -> Iterator[None]:
     """Inside, ``ray.init`` starts no API server, which the dashboard is part of, no monitor of an
     autoscaler, and no process that forwards what workers print. It does not wait for the agents of
     the node, which start with the dashboard: they get ports that are known before.
@@ -138,11 +136,14 @@ def _bare(ports: Mapping[str, int], launched: Callable[[], None]) -> Iterator[No
             folder = self.get_session_dir_path()
             _raylet.persist_port(folder, self._node_id, name, port)  # type: ignore[attr-defined]
 
-        def start_with_late_agents(command: list[str], *arguments: Any, **more: Any) -> Any:
-            return start_process(with_late_agents(command, _flag(self)), *arguments, **more)
+        def start_changed(command: list[str], *arguments: Any, **more: Any) -> Any:
+            command = with_late_agents(command, _flag(self))
+            if server is not None:
+                command = server.forking(command, f"{self.get_session_dir_path()}/fork_server")
+            return start_process(command, *arguments, **more)
 
         with (
-            _replaced(services, start_ray_process=start_with_late_agents),
+            _replaced(services, start_ray_process=start_changed),
             # Whether `ray[default]` is there, which it is, Ray finds out by importing it.
             _replaced(utils, get_dashboard_dependency_error=lambda: None),
         ):

@@ -32,7 +32,8 @@ def reaping() -> Iterator[dict[str, str]]:
         start_new_session=True,  # Ctrl-C is for the search
     )
     try:
-        yield {_MARK: mark}
+        # The titles that Ray gives its processes are to leave their environment as it is.
+        yield {_MARK: mark, "SPT_NOENV": "1"}
     finally:
         reaper.communicate(_DONE)
 

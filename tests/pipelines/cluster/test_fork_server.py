@@ -1,0 +1,174 @@
+"""Workers that are forked from a process which has imported what trials need."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from pipelines.cluster import fork_request, fork_server
+from pipelines.cluster.fork_server import _forked, _program
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux goes on after a fork")
+WORKER = ["/ray/default_worker.py", "--node-id=ab", "--webui=None"]
+
+# The processes of tasks: two at once, two after one has ended, one after the server has ended, and
+# one that starts then.
+PROGRAM = """
+import json, os, signal, sys, time
+from pathlib import Path
+
+if __name__ == "__main__":
+    import ray
+    from pipelines.cluster.connect import connect
+
+    @ray.remote(num_cpus=1, max_retries=0)
+    def process(last=False):
+        import signal
+        if last:
+            os._exit(1)
+        time.sleep(0.2)
+        return {
+            "pid": os.getpid(),
+            "group": os.getpgid(0),
+            "parent": os.getppid(),
+            "imported": "wave" in sys.modules,
+            "children": signal.getsignal(signal.SIGCHLD) == signal.SIG_DFL,
+            "mark": "RANGEFINDER_DRIVER" in Path("/proc/self/environ").read_text(),
+            "folder": os.getcwd(),
+            "set": os.environ["OF_THE_DRIVER"],
+            "title": Path("/proc/self/cmdline").read_text().split("\\0")[0],
+        }
+
+    def end_one():
+        try:
+            ray.get(process.remote(last=True))
+        except ray.exceptions.WorkerCrashedError:
+            return
+
+    os.environ["OF_THE_DRIVER"] = "yes"
+    with connect("local", dashboard=False, modules=["wave", "no_such_module"]):
+        both = ray.get([process.remote(), process.remote()])
+        end_one()
+        after = ray.get([process.remote(), process.remote()])
+        os.kill(both[0]["parent"], signal.SIGKILL)
+        forked = ray.get(process.remote())
+        while (alone := ray.get(process.remote()))["imported"]:
+            end_one()
+    print(json.dumps({"forked": [*both, *after, forked], "alone": alone}))
+"""
+
+
+@linux
+def test_workers_of_ray_are_forked_and_are_what_rays_own_are(tmp_path: Path) -> None:
+    found = subprocess.run(
+        [sys.executable, "-c", PROGRAM], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
+    assert found.returncode == 0, found.stderr
+    ran = json.loads(found.stdout)
+    assert len({process["pid"] for process in ran["forked"][:2]}) == 2
+    assert len({process["parent"] for process in ran["forked"][:4]}) == 1
+    for process in ran["forked"]:
+        assert process["imported"]
+        assert process["title"].startswith("ray::process")
+    assert not ran["alone"]["imported"]  # the server had ended, and Ray's own command did it
+    for process in (*ran["forked"], ran["alone"]):
+        assert process["group"] == process["pid"]
+        assert process["children"]
+        assert process["mark"]
+        assert process["set"] == "yes"
+        assert Path(process["folder"]) == tmp_path
+    assert not marked("OF_THE_DRIVER=yes")
+
+
+@linux
+def test_a_server_ends_with_its_block() -> None:
+    with fork_server.fork_server(["wave"], {"A_MARK": "it"}) as server:
+        assert server is not None
+        (process,) = marked("A_MARK=it")
+    assert not process.exists()
+
+
+def test_there_is_none_where_nothing_is_imported_or_a_process_may_not_fork(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with fork_server.fork_server([], {}) as server:
+        assert server is None
+    monkeypatch.setattr("sys.platform", "darwin")
+    with fork_server.fork_server(["wave"], {}) as server:
+        assert server is None
+
+
+def test_the_raylet_asks_for_its_workers_and_starts_none_before(tmp_path: Path) -> None:
+    raylet = [
+        "/ray/raylet",
+        "--python_worker_command=python w.py --a",
+        "--num_prestart_python_workers=2",
+    ]
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        command = fork_server.ForkServer(ours).forking(raylet, str(tmp_path / "it"))
+        _, (listener,), _, _ = socket.recv_fds(theirs, 1, 1)
+        os.close(listener)
+    assert command[0] == raylet[0]
+    assert command[1].endswith(f"fork_request.py {tmp_path / 'it'} python w.py --a")
+    assert command[2] == "--num_prestart_python_workers=0"
+
+
+@pytest.mark.parametrize(
+    ("options", "forked"),
+    [
+        (["--language=PYTHON"], True),
+        (["--language=PYTHON", "--serialized-runtime-env-context={}"], True),
+        (["--language=PYTHON", '--serialized-runtime-env-context={"env_vars": {}}'], False),
+        (["--language=CPP"], False),
+    ],
+)
+def test_what_has_an_environment_of_its_own_is_left_to_ray(
+    options: list[str], forked: bool
+) -> None:
+    command = ["python", "/ray/setup_worker.py", *WORKER, *options]
+    assert _program(command) == (WORKER if forked else [])
+
+
+@linux
+def test_who_cannot_be_served_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_more() -> int:
+        raise BlockingIOError
+
+    def open_files() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    monkeypatch.setattr("os.fork", no_more)
+    address = str(tmp_path / "it")
+    before = open_files()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(address)
+        listener.listen()
+        threading.Thread(target=_forked, args=(listener,), daemon=True).start()
+        assert not fork_request.ask(address, [*WORKER, "--language=PYTHON"])
+        assert not fork_request.ask(address, [*WORKER, "--language=CPP"])
+        with socket.socket(socket.AF_UNIX) as gone:
+            gone.connect(address)
+            gone.sendall(b"\0\0\0\4{")
+        assert not fork_request.ask(address, [*WORKER, "--language=CPP"])
+    assert not fork_request.ask(str(tmp_path / "other"), WORKER)
+    assert open_files() <= before + 1  # the one that a thread waits at
+
+
+def marked(word: str) -> list[Path]:
+    """The processes that live and have it in their environment."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if word in (process / "environ").read_text().split("\0"):
+                found.append(process)
+        except OSError:
+            continue
+    return found
