@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -145,13 +146,17 @@ def test_who_cannot_be_served_is_told(tmp_path: Path, monkeypatch: pytest.Monkey
     def open_files() -> int:
         return len(list(Path("/proc/self/fd").iterdir()))
 
+    def serve(listener: socket.socket) -> None:
+        with suppress(OSError):  # the test has closed it
+            _forked(listener)
+
     monkeypatch.setattr("os.fork", no_more)
     address = str(tmp_path / "it")
     before = open_files()
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(address)
         listener.listen()
-        threading.Thread(target=_forked, args=(listener,), daemon=True).start()
+        threading.Thread(target=serve, args=(listener,), daemon=True).start()
         assert not fork_request.ask(address, [*WORKER, "--language=PYTHON"])
         assert not fork_request.ask(address, [*WORKER, "--language=CPP"])
         with socket.socket(socket.AF_UNIX) as gone:
