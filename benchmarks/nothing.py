@@ -15,6 +15,8 @@ def study_of_nothing(
     train: Trainable, space: SearchSpace, algo: str, trials: int, epochs: int, slots: int, runs: str
 ) -> Study:
     """A search without early stopping, for what a trial costs beside its training."""
+    import os
+
     import numpy as np
 
     from pipelines.study.spec import StudySpec
@@ -31,7 +33,10 @@ def study_of_nothing(
             "search": {"algo": algo},
             "budget": {"trials": trials, "max_epochs": epochs},
             "stopping": {"scheduler": "none"},
-            "resources": {"max_concurrent": slots},
+            "resources": {
+                "max_concurrent": slots,
+                "cpus_per_trial": min(1.0, (os.cpu_count() or 1) / slots),
+            },
             "run": {"name": "run", "runs_dir": runs},
         }
     )

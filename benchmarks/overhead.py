@@ -67,11 +67,15 @@ def ours(trials: int) -> float:
 
     from pipelines.cli.display import Display
     from pipelines.cluster.connect import LOCAL, connect
+    from pipelines.study.ahead import IMPORTS
     from pipelines.study.run_study import run_study
     from search_spaces import Float, SearchSpace
 
     space = SearchSpace({"x": Float(0.0, 1.0)})
-    with connect(LOCAL, dashboard=False) as cluster, tempfile.TemporaryDirectory() as folder:
+    with (
+        connect(LOCAL, dashboard=False, modules=IMPORTS) as cluster,
+        tempfile.TemporaryDirectory() as folder,
+    ):
         study = study_of_nothing(train, space, "random", trials, EPOCHS, SLOTS, folder)
         started = time.perf_counter()
         result = run_study(study, cluster, Display(Console(quiet=True), study.metric_name))

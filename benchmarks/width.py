@@ -64,11 +64,11 @@ def train(config: dict[str, Any], data: object, **_: Any) -> Iterator[tuple[dict
 
 def searched(slots: int, algo: str, trials: int, folder: Path) -> tuple[float, list[Slept], Any]:
     """When the search began, what its trials slept, and the driver's CPU by time."""
-    import ray
     from rich.console import Console
 
     from pipelines.cli.display import Display
-    from pipelines.cluster.connect import connect
+    from pipelines.cluster.connect import LOCAL, connect
+    from pipelines.study.ahead import IMPORTS
     from pipelines.study.run_study import run_study
     from search_spaces import Float, SearchSpace
 
@@ -76,7 +76,6 @@ def searched(slots: int, algo: str, trials: int, folder: Path) -> tuple[float, l
     log = folder / "log"
     log.mkdir()
     os.environ[_LOG] = str(log)  # before Ray starts, whose processes inherit it
-    ray.init("local", num_cpus=slots, include_dashboard=False, log_to_driver=False)
     used: list[tuple[float, float]] = []
     ended = threading.Event()
 
@@ -85,7 +84,7 @@ def searched(slots: int, algo: str, trials: int, folder: Path) -> tuple[float, l
             used.append((time.time(), time.process_time()))
 
     threading.Thread(target=watch, daemon=True).start()
-    with connect() as cluster:
+    with connect(LOCAL, dashboard=False, modules=IMPORTS) as cluster:
         begun = time.time()
         study = study_of_nothing(train, space, algo, trials, EPOCHS, slots, str(folder))
         run_study(study, cluster, Display(Console(quiet=True), study.metric_name))
