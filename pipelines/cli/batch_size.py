@@ -18,8 +18,9 @@ from pipelines.study.folders import new_output_folder
 from pipelines.study.typed import shown
 from search_spaces import SPACES
 from trainables.data.datasets import TrialData, describe
+from trainables.device.byte_sizes import format_bytes
 from trainables.device.share import pick_device, set_threads
-from trainables.device.step_memory import default_bound, format_bytes
+from trainables.device.step_memory import default_bound
 from trainables.networks import NETWORKS
 from trainables.smith.batch_size import BatchSizeTest, run_batch_size_test
 from trainables.smith.batch_size_rule import KNEE

@@ -66,15 +66,6 @@ def format_seconds(seconds: float) -> str:
     )
 
 
-def format_bytes(n: float) -> str:
-    """As 12 MB, in powers of 1000."""
-    for unit in ("B", "kB", "MB"):
-        if n < 1000:
-            return f"{n:.3g} {unit}"
-        n /= 1000
-    return f"{n:.3g} GB"
-
-
 def format_config(config: Mapping[str, Any], space: SearchSpace | None = None) -> str:
     """As ``lr=0.1 n_layers=2``, without what is idle in ``space``."""
     shown = config if space is None else space.without_idle(config)

@@ -19,8 +19,8 @@ from pipelines.cluster.room import room
 from pipelines.cluster.sharing import assigned_gpus
 from search_spaces import Config
 from trainables.data.datasets import TrialData
+from trainables.device.byte_sizes import format_bytes
 from trainables.device.share import claim_device, set_threads
-from trainables.device.step_memory import format_bytes
 from trainables.device.workload import Workload
 from trainables.networks import Network
 from trainables.smith.batch_size import is_out_of_memory

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 
-from trainables.device.step_memory import format_bytes
+from trainables.device.byte_sizes import format_bytes
 
 # Bytes that each process takes beside what torch's allocator hands out: CUDA's context and the
 # kernels of its libraries: 834 MiB on an H200. tests/gpu measures that it is no more.

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from trainables.device import gpu
-from trainables.device.step_memory import format_bytes
+from trainables.device.byte_sizes import format_bytes
 
 MOST_GROWTH = 2**30  # bytes of a process, from its first training on
 _PART = 1 / 4  # of the memory for a training that its process may grow by

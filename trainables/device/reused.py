@@ -10,26 +10,20 @@ from trainables.device.process_settings import ProcessSettings, seed_generators
 class ReusedProcess:
     """This process as it is before its first training."""
 
-    def __init__(self, share: float, *, trusted: bool) -> None:
-        """``share`` of the machine is for one training at a time. Trainings that are ``trusted``
-        change nothing but the process's memory."""
+    def __init__(self, share: float) -> None:
+        """``share`` of the machine is for one training at a time."""
         self._memory = Memory(share)
-        self._trusted = trusted
-        if not trusted:
-            self._workers, self._settings, self._patches = Workers(), ProcessSettings(), Patches()
+        self._workers, self._settings, self._patches = Workers(), ProcessSettings(), Patches()
 
     def begin(self, seed: int) -> None:
         """A training begins."""
-        if not self._trusted:
-            seed_generators(seed)
+        seed_generators(seed)
 
     def clean(self) -> str:
         """After a training: put back what it has changed. Returns what cannot be put back, in
         words that go on from "its process ends: "; "" where the process is as it was."""
         if grown := self._memory.growth():
             return grown
-        if self._trusted:
-            return ""
         if left := self._workers.at_work() or open_files():
             return left
         changed = (

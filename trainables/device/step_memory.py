@@ -63,15 +63,6 @@ def default_bound(device: torch.device) -> float | None:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2
 
 
-def format_bytes(size: float) -> str:
-    """As 12.3 MB, in powers of 1000."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 999.5:
-            return f"{size:.3g} {unit}"
-        size /= 1000
-    return f"{size:.3g} TB"
-
-
 def _storages(tensors: Iterable[Tensor]) -> dict[int, int]:
     """Address and bytes of what lies behind the tensors: several may be views of one."""
     storages = (tensor.untyped_storage() for tensor in tensors)

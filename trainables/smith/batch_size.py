@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from trainables.device.step_memory import format_bytes, step_memory
+from trainables.device.byte_sizes import format_bytes
+from trainables.device.step_memory import step_memory
 from trainables.smith.batch_size_rule import knee
 from trainables.training.batches import to_tensor
 from trainables.training.config import TrainingConfig, check_number
@@ -38,8 +39,11 @@ WARM_UP = 2  # steps that are not timed: the first ones allocate
 TIMED_STEPS = 5
 TIMED_SECONDS = 0.1
 GPU_ROUND = 32  # steps that are timed together on a GPU: a training waits for it as seldom
-# What CUDA's allocator says, and what the CPU's does where the machine refuses.
-_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+# What CUDA's allocator and its libraries say, and what the CPU's does where the machine refuses.
+_OUT_OF_MEMORY = (
+    *("out of memory", "status_alloc_failed"),
+    *("can't allocate memory", "not enough memory"),
+)
 
 
 @dataclass(frozen=True)
@@ -138,7 +142,7 @@ def is_out_of_memory(error: Exception) -> bool:
     """Whether a step failed because it needs more memory than there is."""
     if isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)):
         return True
-    return any(words in str(error) for words in _OUT_OF_MEMORY)
+    return any(words in str(error).lower() for words in _OUT_OF_MEMORY)
 
 
 class Steps:

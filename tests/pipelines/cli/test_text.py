@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from pipelines.cli.display import Display, progress_line
-from pipelines.cli.text import format_bytes, format_seconds, print_plain, wrapped
+from pipelines.cli.text import format_seconds, print_plain, wrapped
 from pipelines.tuner.progress import Incumbent, Progress
 
 FULL = Progress(
@@ -89,13 +89,6 @@ def test_the_config_of_the_same_trial_is_said_once() -> None:
 )
 def test_times(seconds: float, text: str) -> None:
     assert format_seconds(seconds) == text
-
-
-@pytest.mark.parametrize(
-    ("n", "text"), [(12, "12 B"), (1234, "1.23 kB"), (12_345_678, "12.3 MB"), (5e12, "5e+03 GB")]
-)
-def test_sizes(n: float, text: str) -> None:
-    assert format_bytes(n) == text
 
 
 @pytest.mark.parametrize("terminal", [False, True])

@@ -53,7 +53,7 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "claim_device", lambda gpus: "cpu")
     monkeypatch.setattr(training, "set_threads", lambda cpus: None)
     process = SimpleNamespace(begin=lambda seed: None)
-    monkeypatch.setattr(reused, "ReusedProcess", lambda share, trusted: process)
+    monkeypatch.setattr(reused, "ReusedProcess", lambda share: process)
 
 
 def made(trainable: Any) -> StudyTrial:
@@ -250,6 +250,12 @@ def test_the_epochs_before_an_error_are_recorded_and_nothing_follows_from_them(
     assert (found.value, found.best_epoch, found.curves["extra"]) == (0.3, 2, (1.0, None))
     assert failed.ledger.incumbent is None
     assert failed.witness.bests == []
+
+
+def test_an_epoch_is_what_is_yielded_once_whatever_it_is_called() -> None:
+    settings = TrialSettings(iter, "val_loss", 3, 1.0, "/runs", "key")
+    found = report({"val_loss": 1.0, "epoch": 100}, 1, settings)
+    assert (found.epoch, found.metrics) == (1, {"val_loss": 1.0})
 
 
 def test_another_objective_that_is_not_yielded_is_named() -> None:

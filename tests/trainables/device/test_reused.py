@@ -100,7 +100,7 @@ def test_a_setting_is_put_back(name: str) -> None:
 
 @in_a_new_process
 def test_an_inference_mode_that_stays_is_said() -> None:
-    process = ReusedProcess(1.0, trusted=False)
+    process = ReusedProcess(1.0)
     mode = torch.inference_mode()
     mode.__enter__()
     try:
@@ -149,7 +149,7 @@ def test_what_torch_replaces_itself_is_no_patch() -> None:
     code = """
 import torch
 from trainables.device.reused import ReusedProcess
-process = ReusedProcess(1.0, trusted=False)
+process = ReusedProcess(1.0)
 model = torch.nn.Linear(2, 2)
 optimizer = torch.optim.AdamW(model.parameters())
 model(torch.ones(2, 2)).sum().backward()
@@ -243,21 +243,10 @@ def test_files_left_open_are_said_before_there_is_no_room_for_more() -> None:
 import os, resource
 from trainables.device.reused import ReusedProcess
 resource.setrlimit(resource.RLIMIT_NOFILE, (256, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
-process = ReusedProcess(1.0, trusted=False)
+process = ReusedProcess(1.0)
 assert process.clean() == ""
 files = [open(os.devnull) for _ in range(200)]
 print(process.clean())
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.endswith(" files open of 256\n"), done.stderr
-
-
-def test_a_trusted_training_is_asked_for_its_memory_alone() -> None:
-    process = ReusedProcess(1.0, trusted=True)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(threads + 1)
-    try:
-        assert process.clean() == ""
-        assert torch.get_num_threads() == threads + 1
-    finally:
-        torch.set_num_threads(threads)

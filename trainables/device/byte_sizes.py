@@ -1,0 +1,12 @@
+"""Sizes in bytes, for people."""
+
+from __future__ import annotations
+
+
+def format_bytes(size: float) -> str:
+    """As 12.3 MB, in powers of 1000."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 999.5:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} TB"
