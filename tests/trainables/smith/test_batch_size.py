@@ -206,7 +206,7 @@ def failing(error: Callable[[], Exception], above: int) -> tuple[Network, list[w
         lambda: RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate"),
         MemoryError,
     ],
-    ids=["cuda", "runtime", "cpu", "python"],
+    ids=["cuda", "runtime", "cublas", "cpu", "python"],
 )
 def test_running_out_of_memory_ends_the_test_and_leaves_nothing(
     digits: TrialData, error: Callable[[], Exception]
