@@ -8,6 +8,7 @@ from pathlib import Path
 from pipelines.cli.connection import Address
 from pipelines.cli.evaluate import run_evaluation
 from pipelines.cli.export import run_export
+from pipelines.cli.late_end import end, has_end
 from pipelines.cli.launch import launch
 from pipelines.cli.report import report_line
 from pipelines.cli.text import Terminal, print_plain
@@ -47,7 +48,8 @@ def search(
         space: Your own search space, instead of ``spec.problem.space``.
         address: The Ray cluster to join; ``"local"`` starts Ray here.
         dashboard: Start Ray's dashboard, where Ray is started here.
-        quiet: Show nothing.
+        quiet: Show nothing. A Ray that you have started yourself shows what trials print; not so
+            with ``ray.init(log_to_driver=False)``.
 
     Ctrl-C, or the notebook's stop button, ends the search and keeps what it has found.
 
@@ -62,6 +64,9 @@ def search(
             stack.enter_context(holding(open_run(resume).files))
             before = resumed_study(Path(resume), spec, trainable=trainable, space=space)
             if nothing_left(before):
+                if not has_end(open_run(resume)):
+                    end(before, console)
+                    print_plain(console, report_line(before.folder))
                 return open_run(resume)
             spec = before.spec
         spec = spec or StudySpec()
@@ -77,11 +82,11 @@ def search(
 
 
 def evaluate_run(
-    run: Run,
+    run: Run | str | Path,
     *,
-    trial: str | None = None,
+    trial: int | str | None = None,
     ensemble: int | None = None,
-    seeds: int = 5,
+    seeds: int | None = None,
     again: bool = False,
     address: str | None = None,
     quiet: bool = False,
@@ -89,10 +94,10 @@ def evaluate_run(
     """Train the winner of a run again and read the test set, once; see ``docs/use.md``.
 
     Args:
-        run: What :func:`search` or ``open_run`` returned.
+        run: What :func:`search` or ``open_run`` returned, or its folder.
         trial: The number of another trial, as in the report.
         ensemble: Select among so many of the best configs, and take their mean prediction.
-        seeds: Trainings of each config.
+        seeds: Trainings of each config; five where it is not given.
         again: Look at the test set once more.
         address: As for :func:`search`.
         quiet: Show nothing.
@@ -100,16 +105,16 @@ def evaluate_run(
     Raises:
         ValueError: where there is nothing to evaluate, before anything is trained.
     """
-    settings = EvaluationSettings(trial=trial, ensemble=ensemble, seeds=seeds, again=again)
+    settings = EvaluationSettings(trial=_text(trial), ensemble=ensemble, seeds=seeds, again=again)
     console = Terminal(quiet=quiet)
-    return run_evaluation(run.files.folder, settings, Address(address=address), console)
+    return run_evaluation(_folder(run), settings, Address(address=address), console)
 
 
 def export_model(
-    run: Run,
+    run: Run | str | Path,
     folder: str | Path,
     *,
-    trial: str | None = None,
+    trial: int | str | None = None,
     ensemble: int | None = None,
     seeds: int | None = None,
     onnx: bool = False,
@@ -119,7 +124,7 @@ def export_model(
     """Write the winner of a run into a folder, and load it from there; see ``docs/use.md``.
 
     Args:
-        run: What :func:`search` or ``open_run`` returned.
+        run: What :func:`search` or ``open_run`` returned, or its folder.
         folder: One that does not exist yet.
         trial: The number of another trial, as in the report.
         ensemble: Select among so many of the best configs, and take their mean prediction.
@@ -132,7 +137,15 @@ def export_model(
     Raises:
         ValueError: where there is nothing to export, before anything is written.
     """
-    settings = ExportSettings(trial=trial, ensemble=ensemble, seeds=seeds, onnx=onnx)
+    settings = ExportSettings(trial=_text(trial), ensemble=ensemble, seeds=seeds, onnx=onnx)
     console = Terminal(quiet=quiet)
-    run_export(run.files.folder, Path(folder), settings, Address(address=address), console)
+    run_export(_folder(run), Path(folder), settings, Address(address=address), console)
     return load_model(Path(folder).expanduser())
+
+
+def _folder(run: Run | str | Path) -> Path:
+    return run.files.folder if isinstance(run, Run) else Path(run)
+
+
+def _text(trial: int | str | None) -> str | None:
+    return None if trial is None else str(trial)

@@ -17,8 +17,9 @@ from pipelines.record.scores import shown_score
 from pipelines.study.runs import Run, open_run
 from pipelines.study.typed import shown
 from pipelines.winner.candidates import Candidate, chosen_of
-from pipelines.winner.evaluation import check_first_look, evaluate
+from pipelines.winner.evaluation import check_first_look, evaluate, evaluate_kept
 from pipelines.winner.settings import EvaluationSettings
+from pipelines.winner.trained import check_again, kept_of, trained_alone
 
 
 def run_evaluation(
@@ -32,19 +33,43 @@ def run_evaluation(
     run = open_run(folder)
     check_first_look(run, again=settings.again)
     chosen = chosen_of(run, settings)
-    with for_training(run, where) as check:
-        print_lines(console, _configs(run, chosen))
-        check()
-        taken = select_among(run, chosen, console)
-        print_plain(console, _plan(taken, settings.seeds))
-        done = counted(console, len(taken) * settings.seeds)
-        look = evaluate(run, taken, settings.seeds, done, among=len(chosen))
+    again = settings.seeds or settings.ensemble or not chosen[0].trial.changes
+    if not again and kept_of(run, chosen[0]):
+        look = _as_kept(run, chosen[0], console)
+    else:
+        check_again(run, settings, chosen)
+        look = _trained_again(run, chosen, settings.n_seeds, where, console)
     print_lines(console, look_lines(open_run(folder)))
     print_plain(console, report_line(folder))
-    as_tested = {"trial": settings.trial, "ensemble": settings.ensemble, "seeds": settings.seeds}
+    seeds = None if look.kept else settings.n_seeds
+    as_tested = {"trial": settings.trial, "ensemble": settings.ensemble, "seeds": seeds}
     to_export = to_type("export", str(shown(folder)), "model", **as_tested)
     print_plain(console, f"next      {to_export}")
     return look
+
+
+def _trained_again(
+    run: Run, chosen: list[Candidate], seeds: int, where: Address, console: Console
+) -> Look:
+    with for_training(run, where, console) as check:
+        print_lines(console, _configs(run, chosen))
+        check()
+        taken = select_among(run, chosen, console)
+        print_plain(console, _plan(taken, seeds))
+        done = counted(console, len(taken) * seeds)
+        return evaluate(run, taken, seeds, done, among=len(chosen))
+
+
+def _as_kept(run: Run, one: Candidate, console: Console) -> Look:
+    trained = trained_alone(run, one)
+    print_lines(console, _configs(run, [one]))
+    print_plain(
+        console,
+        "tested    the weights that the search kept, trained on train alone "
+        f"({len(trained.data.x_train)} samples): they took over those of another trial, so that "
+        "they cannot be trained again",
+    )
+    return evaluate_kept(run, trained)
 
 
 def _configs(run: Run, chosen: list[Candidate]) -> Iterator[str]:

@@ -15,7 +15,7 @@ from pipelines.study.typed import shown
 from pipelines.winner.candidates import chosen_of
 from pipelines.winner.exporting import check_export, export
 from pipelines.winner.settings import ExportSettings
-from pipelines.winner.trained import trained_alone, trained_together
+from pipelines.winner.trained import check_again, trained_alone, trained_together
 
 
 def run_export(
@@ -32,13 +32,14 @@ def run_export(
     chosen = chosen_of(run, settings)
     check_export(folder, onnx=settings.onnx)
     if settings.n_seeds:
-        with for_training(run, where) as check:
+        check_again(run, settings, chosen)
+        with for_training(run, where, console) as check:
             check()
             chosen = select_among(run, chosen, console)
             total = len(chosen) * settings.n_seeds
             trained = trained_together(run, chosen, settings.n_seeds, counted(console, total))
     else:
-        trained = trained_alone(run, None if settings.trial is None else chosen[0])
+        trained = trained_alone(run, chosen[0])
     export(run, trained, folder, onnx=settings.onnx)
     files = ", ".join(sorted(path.name for path in folder.iterdir()))
     size = sum(path.stat().st_size for path in folder.iterdir())

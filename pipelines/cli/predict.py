@@ -16,8 +16,11 @@ _LEAST_SHOWN = 1_000_000  # samples from which it is said how many are done
 def run_predict(folder: Path, source: Path, output: Path | None) -> None:
     """To ``output``, else to stdout; what is to be said goes to stderr.
 
-    Raises ``ValueError`` where there is no model, or the model cannot take ``source``.
+    Raises ``ValueError`` where there is no model, the model cannot take ``source``, or ``output``
+    is no .csv file or exists.
     """
+    if output is not None and output.suffix.lower() != ".csv":
+        raise ValueError(f"`output` {output}: predictions are CSV, give a file that ends in .csv")
     model = load_model(folder)
     check_source(model, source)
     for line in note_columns(model, source):

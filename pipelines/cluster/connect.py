@@ -32,6 +32,9 @@ from pipelines.cluster.resources import Node, TrialResources, slots_in
 ON_PREMISES = "local"  # Ray's word for the provider of machines that are one's own
 _AUTOSCALER_CONFIG = "~/ray_bootstrap_config.yaml"  # where `ray up` puts it on the head
 
+# Held by whoever has connected this process to Ray, and will end that.
+_CONNECTED = threading.Lock()
+
 SETTINGS = {
     # CSV, JSON and TensorBoard files per trial cost as much as all the rest of a short trial.
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
@@ -203,13 +206,22 @@ def connect(
     ``launched`` is called once the processes of a Ray that starts here are on their way.
 
     Raises:
-        ClusterError: no cluster answers at ``address``.
+        ClusterError: no cluster answers at ``address``, or another thread uses one that ends when
+            it leaves.
     """
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
-    connected_before = ray.is_initialized()  # in a notebook, say: then it is not ours to shut down
     with ExitStack() as stack:
+        if not _CONNECTED.acquire(timeout=1):
+            raise ClusterError(
+                "another search of this process uses the Ray that it started: run one after the "
+                "other, or call `ray.init()` first"
+            )
+        stack.callback(_CONNECTED.release)
+        connected_before = ray.is_initialized()  # in a notebook, say: it is not ours to shut down
+        if connected_before:
+            stack.close()
         cluster = _join(address, job)
         if cluster is None:
             marks = stack.enter_context(reaping())
@@ -283,7 +295,9 @@ def _find(address: str | None) -> str | None:
     if found not in (None, LOCAL):
         try:
             knock(found)
-        except TokenError:
+        except TokenError as error:
+            if address is None:
+                raise TokenError(f"{error}; `address=local` starts Ray here") from None
             raise
         except ClusterError:
             if address == "auto" or "RAY_ADDRESS" in os.environ:

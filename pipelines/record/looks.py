@@ -47,6 +47,8 @@ class Look:
     """Trials of which a training diverged: left out of the ensemble."""
     among: int | None = None
     """The ensemble was selected among so many best configs; None where all were taken."""
+    kept: bool = False
+    """The weights are those that the search kept, and nothing was trained again."""
     trial_ids: tuple[str, ...] = ()
     """Of ``trials`` and then of ``unsound``; none where an older version wrote the record."""
 

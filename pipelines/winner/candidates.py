@@ -5,8 +5,8 @@ from __future__ import annotations
 import statistics
 from dataclasses import dataclass
 
-from pipelines.record.trials import FinishedTrial, ranked
-from pipelines.study.repeats import by_config, top_trials
+from pipelines.record.trials import FinishedTrial, best_trial, ranked
+from pipelines.study.repeats import repeats_of, top_trials
 from pipelines.study.runs import Run
 from pipelines.winner.planned import planned_at
 from pipelines.winner.settings import Chosen
@@ -19,6 +19,7 @@ class Candidate:
 
     number: int  # its place among the run's trials, from 0
     trial: FinishedTrial
+    """Or a repeat of it, where the trial itself took over weights of another."""
     epochs: int
     """Where its validation was best; of several trainings of the config their median."""
     max_epochs: int
@@ -42,7 +43,7 @@ def winner(run: Run) -> Candidate:
 
     Raises ``ValueError`` where no trial of ``run`` is sound.
     """
-    repeats = by_config(run.repeated, METRICS[run.metric])
+    repeats = repeats_of(run)
     if repeats:
         return candidate(run, repeats[0].trial_id)
     if run.best is None:
@@ -60,12 +61,24 @@ def candidate(run: Run, name: str) -> Candidate:
         breaks = f"breaks {trial.broken}" if trial.infeasible else "failed"
         ended = "diverged" if trial.diverged else breaks
         raise ValueError(f"`trial` {name} of {run.files.folder} {ended}: choose a sound one")
-    trainings = [trial, *(t for t in run.repeated if t.repeat_of == trial.trial_id)]
+    repeats = [t for t in run.repeated if t.repeat_of == trial.trial_id]
+    trainings = [trial, *repeats]
+    if trial.changes and (by_itself := best_trial(repeats, METRICS[run.metric])) is not None:
+        trial, trainings = by_itself, repeats
     found = [(t.best_epoch, t) for t in trainings if t.best_epoch and not t.diverged]
     epochs = round(statistics.median(best for best, _ in found))
     # Repeats of a search that went on may be longer: the plan is of a training that came so far.
     best, nearest = min((pair for pair in found if pair[0] >= epochs), key=lambda pair: pair[0])
     return Candidate(number, trial, epochs, planned_at(run, nearest, best))
+
+
+def check_by_itself(run: Run, number: int, trial: FinishedTrial, hint: str = "") -> None:
+    """Raises ``ValueError``, with ``hint``, for a trial that took over weights of another."""
+    if trial.changes:
+        raise ValueError(
+            f"`trial` {number} of {run.files.folder} took over weights of another trial in "
+            f"mid-training: by itself it cannot be trained again{hint}"
+        )
 
 
 def find_trial(run: Run, name: str) -> tuple[int, FinishedTrial]:

@@ -32,15 +32,16 @@ def _lines(about: Mapping[str, Any], preprocessing: Preprocessing, name: str) ->
         yield from (f"It answers with a value of {of}, in its own units.", "")
     yield from _worth(about, n)
     yield from ("", "## Data", "")
-    yield f"- `{data['source']}`: {data['train']} samples to train and"
+    yield f"- `{data['source']}`: the search had {data['train']} samples to train and"
     yield f"  {data['validation']} to validate"
     yield f"- fingerprint `{data['fingerprint']}`"
-    yield f"- the weights were trained on {about['trained_on']}"
+    yield f"- the weights were trained on {about['trained_on']} ({data['of_the_weights']} samples)"
     yield f"- inputs: {preprocessing.inputs}"
     yield from _found(about)
     yield from ("", "## Limits", "")
     yield "- It knows what its training data show, and does not say where new samples are unlike"
-    yield "  them. A value of a category that was not in them counts as one of the others."
+    yield "  them. A value of a category that was not in them counts as one of its rare values,"
+    yield "  and where it has none as its commonest."
     yield "- Its probabilities were not calibrated."
     yield from ("", "## Versions", "")
     yield ", ".join(f"{package} {number}" for package, number in about["versions"].items())
@@ -55,15 +56,11 @@ def _worth(about: Mapping[str, Any], n: int) -> Iterator[str]:
     together = test["together"] if test and n > 1 else {}
     yield from ("## What it is worth", "")
     if test is None:
-        yield "Not tested: the scores below are on the validation set, which chose the model and"
-        yield "its epoch, so they flatter. `python pipelines/evaluate.py RUN` tests it."
-        if n > 1:
-            yield f"They are those of trial {about['trials'][0]['trial']} alone."
+        yield from _untested(about, n)
     else:
+        more = ", and what all these networks reach together" if together else ""
         yield f"On a test set of {test['samples']} samples that no choice was made by (look"
-        yield f"{test['looks']} at it), trained again on train and validation"
-        yield f"({test['trained_on']} samples) with {test['seeds']} seeds; mean +- standard"
-        yield "deviation" + (", and what all these networks reach together:" if together else ":")
+        yield f"{test['look']} of {test['looks']} at it), {_of_what(test)}{more}:"
     scores = about["trials"][0]["validation"] if test is None else test["metrics"]
     yield from (
         "",
@@ -77,6 +74,27 @@ def _worth(about: Mapping[str, Any], n: int) -> Iterator[str]:
             yield f"| {metric} | {' | '.join(told)} |"
 
 
+def _of_what(test: Mapping[str, Any]) -> str:
+    """What was tested, in a line."""
+    if test["kept"]:
+        return "with these very weights"
+    n, again = test["seeds"], "trained again on train and validation"
+    over = "one seed" if n == 1 else f"{n} seeds; mean +- standard deviation"
+    return f"{again}\n({test['trained_on']} samples) with {over}"
+
+
+def _untested(about: Mapping[str, Any], n: int) -> Iterator[str]:
+    """Of a model of ``n`` networks, what the scores of the search are worth."""
+    again = about["trained_on"] != "train"
+    of = "of the search's own training, " if again else ""
+    yield f"Not tested: the scores below are {of}on the validation set, which chose the model and"
+    yield "its epoch, so they flatter. `python pipelines/evaluate.py RUN` tests it."
+    if again:
+        yield "They are not of these weights, which were trained on that set too."
+    if n > 1:
+        yield f"They are those of trial {about['trials'][0]['trial']} alone."
+
+
 def _found(about: Mapping[str, Any]) -> Iterator[str]:
     search = about["search"]
     yield from ("", "## How it was found", "")
@@ -87,7 +105,8 @@ def _found(about: Mapping[str, Any]) -> Iterator[str]:
     for trial in about["trials"]:
         share = "" if trial["weight"] == total else f", {trial['weight'] / total:.0%} of the mean"
         place = f"trial {trial['trial']} of run `{about['run']}`, after epoch {trial['epochs']}"
-        yield f"- {place}{share}:"
+        seed = "" if trial["seed"] is None else f", with seed {trial['seed']}"
+        yield f"- {place}{seed}{share}:"
         yield "  " + ", ".join(f"`{k}={v}`" for k, v in trial["config"].items())
     if about["seeds"]:
         seeds = ", ".join(str(seed) for seed in about["seeds"])

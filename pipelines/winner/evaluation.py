@@ -13,6 +13,7 @@ from pipelines.study.folders import check_writable
 from pipelines.study.prepare import load_test_rows
 from pipelines.study.runs import Run
 from pipelines.winner.candidates import Candidate
+from pipelines.winner.trained import Trained
 from pipelines.winner.training import all_but_test, train_again, unused_seeds
 from trainables.baselines import arguments_of, baselines
 from trainables.data.datasets import TestData, TrialData
@@ -52,21 +53,47 @@ def evaluate(
     """
     data = all_but_test(run)
     repeated = train_again(run, data, candidates, unused_seeds(run, n_seeds), done)
-    taken, ensembles = repeated.candidates, list(repeated.networks.values())
+    return _looked(
+        run,
+        data,
+        repeated.candidates,
+        list(repeated.networks.values()),
+        repeated.unsound,
+        among=among,
+        seeds=repeated.seeds,
+        diverged=repeated.diverged,
+    )
+
+
+def evaluate_kept(run: Run, trained: Trained) -> Look:
+    """Read the test rows, once, with the weights that the search kept of its winner: see
+    :func:`pipelines.winner.trained.trained_alone`. The record gets the look."""
+    (candidate,) = trained.candidates
+    seeds = (candidate.trial.seed,)
+    networks = [[trained.model]]
+    return _looked(run, trained.data, trained.candidates, networks, seeds=seeds, kept=True)
+
+
+def _looked(
+    run: Run,
+    data: TrialData,
+    taken: Sequence[Candidate],
+    ensembles: Sequence[Sequence[nn.Module]],
+    unsound: tuple[int, ...] = (),
+    **more: Any,
+) -> Look:
     weights = [c.weight for c in taken]
     numbers = tuple(c.number for c in taken)
     look = Look(
         when=round(time.time(), 3),
         trials=numbers,
-        trial_ids=tuple(run.finished[n].trial_id for n in (*numbers, *repeated.unsound)),
+        trial_ids=tuple(run.finished[n].trial_id for n in (*numbers, *unsound)),
         configs=tuple(dict(c.trial.config) for c in taken),
         epochs=tuple(c.epochs for c in taken),
         weights=tuple(weights),
-        among=among,
-        seeds=repeated.seeds,
-        diverged=repeated.diverged,
-        unsound=repeated.unsound,
+        unsound=unsound,
         trained_on=len(data.x_train),
+        **more,
         **_judged(data, load_test_rows(run.spec), ensembles, weights),
     )
     add_look(run.files.looks, look)

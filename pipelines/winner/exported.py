@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,27 +63,41 @@ class ExportedModel:
         return (PREDICTION, *(f"p_{name}" for name in self.class_names))
 
     def predict(
-        self, samples: pd.DataFrame | pa.Table | np.ndarray | Sequence[str | Path]
+        self,
+        samples: pd.DataFrame
+        | pa.Table
+        | pa.RecordBatch
+        | np.ndarray
+        | str
+        | Path
+        | Iterable[str | Path],
     ) -> pd.DataFrame:
-        """A row for each row of a table, or for each of some image files: the class and the
-        probability of each class, or the value in the target's own units.
+        """A row for each row of a table, or of a file that holds one; or for each of some image
+        files, or of those below a folder in the order of their names.
 
-        Columns that the model does not know are left aside. Raises ``ValueError`` for a column
-        that is missing, and for a file that is no image.
+        It has the class, a number or truth value where the target's column has such, and the
+        probability of each class; or the value in the target's own units. Columns that the model
+        does not know are left aside.
+
+        Raises ``ValueError`` for a column that is missing, for a file that is no image, and for
+        samples that are neither.
         """
         import pandas as pd
 
         index = samples.index if isinstance(samples, pd.DataFrame) else None
         return pd.DataFrame(dict(self.predicted(samples)), index=index)
 
-    def predicted(self, samples: Any) -> Iterator[tuple[str, np.ndarray]]:
-        """The same column by column, by name: arrays (n,)."""
+    def predicted(
+        self, samples: Any, *, as_texts: bool = False
+    ) -> Iterator[tuple[str, np.ndarray]]:
+        """The same column by column, by name: arrays (n,); classes by their names, ``as_texts``."""
         import torch
 
         outputs = torch.from_numpy(self.outputs(samples))
         if self.class_names:
-            names = np.array(self.class_names, dtype=object)
-            yield PREDICTION, names[outputs.argmax(1).numpy()]
+            classes = self.preprocessing.classes
+            classes = np.array(self.class_names, dtype=object) if as_texts else classes
+            yield PREDICTION, classes[outputs.argmax(1).numpy()]
             probabilities = outputs.softmax(1).numpy()
             for place, name in enumerate(self.columns[1:]):
                 yield name, probabilities[:, place]

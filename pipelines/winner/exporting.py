@@ -104,10 +104,7 @@ def _check(folder: Path, trained: Trained) -> None:
 
 def _about(run: Run, trained: Trained) -> dict[str, Any]:
     """What the card says too, for programs."""
-    spec, data, candidates = run.spec, run.data, trained.candidates
-    members = {c.number: c.weight for c in candidates}
-    look = next((look for look in reversed(run.looks) if look.members == members), None)
-    kept = not trained.seeds and not spec.problem.folds
+    spec, data = run.spec, run.data
     return {
         "format": FORMAT,
         "task": data.task,
@@ -122,23 +119,14 @@ def _about(run: Run, trained: Trained) -> dict[str, Any]:
                 "trial": c.number,
                 "weight": c.weight,
                 "config": dict(c.trial.config),
-                "epochs": c.trial.best_epoch if kept else c.epochs,
+                "epochs": c.trial.best_epoch if trained.as_searched else c.epochs,
+                "seed": c.trial.seed if trained.as_searched else None,
                 "validation": dict(c.trial.metrics),
             }
-            for c in candidates
+            for c in trained.candidates
         ],
         "seeds": list(trained.seeds),
-        "test": None
-        if look is None
-        else {
-            "trials": list(look.trials),
-            "seeds": len(look.seeds),
-            "samples": look.samples,
-            "trained_on": look.trained_on,
-            "looks": len(run.looks),
-            "metrics": {name: look.told(name) for name in look.values},
-            "together": dict(look.together) if look.seeds == trained.seeds else {},
-        },
+        "test": _tested(run, trained),
         "search": {
             "algorithm": spec.search.algo,
             "scheduler": spec.stopping.scheduler,
@@ -153,8 +141,35 @@ def _about(run: Run, trained: Trained) -> dict[str, Any]:
             "fingerprint": data.fingerprint,
             "train": data.train,
             "validation": data.validation,
+            "of_the_weights": len(trained.data.x_train),
         },
         "versions": versions(),
+    }
+
+
+def _tested(run: Run, trained: Trained) -> dict[str, Any] | None:
+    """The last look at the test set with these trials; one with weights that the search kept, where
+    it was with these."""
+    members = {c.number: c.weight for c in trained.candidates}
+    weights = (trained.candidates[0].trial.seed,) if trained.as_searched else ()
+    looks = [
+        (number, look)
+        for number, look in enumerate(run.looks, start=1)
+        if look.members == members and (not look.kept or look.seeds == weights)
+    ]
+    if not looks:
+        return None
+    number, look = looks[-1]
+    return {
+        "trials": list(look.trials),
+        "seeds": len(look.seeds),
+        "kept": look.kept,
+        "samples": look.samples,
+        "trained_on": look.trained_on,
+        "look": number,
+        "looks": len(run.looks),
+        "metrics": {name: look.told(name) for name in look.values},
+        "together": dict(look.together) if look.seeds == trained.seeds else {},
     }
 
 

@@ -30,9 +30,4 @@ def _planned_at_first(run: Run, trial: FinishedTrial) -> int:
     part = "repeats" if trial.repeat_of else "search"
     begun = [session.begun for session in run.sessions if session.part == part]
     drivers = sum(at <= trial.started for at in begun) + trial.resumed
-    last = max(begun[:drivers], default=0.0)
-    epochs = run.first_spec.budget.max_epochs
-    for session in run.sessions:
-        if session.begun <= last:
-            epochs = session.changes.get("budget", {}).get("max_epochs", epochs)
-    return epochs
+    return run.max_epochs_at(max(begun[:drivers], default=0.0))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from trainables.data.columns import Category, Date, Number
+from trainables.data.image_files import images_at
 from trainables.data.table_files import table_suffix
 from trainables.data.table_inputs import TableInputs
 from trainables.data.table_streams import stream_table
@@ -14,7 +15,6 @@ from trainables.data.table_streams import stream_table
 if TYPE_CHECKING:
     from pipelines.winner.exported import ExportedModel
 
-IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
 _AT_ONCE = 512  # images
 _FILE = "file"
 _LISTED = 5  # columns
@@ -27,14 +27,8 @@ def check_source(model: ExportedModel, source: Path) -> None:
         raise ValueError(f"'{source}' does not exist")
     if takes_tables and (source.is_dir() or table_suffix(source) is None):
         raise ValueError(f"'{source}' is no table: this model takes a .csv or .parquet file")
-    if not takes_tables and not image_files(source):
-        raise ValueError(f"'{source}' is no image: this model takes one, or a folder of them")
-
-
-def image_files(source: Path) -> Sequence[Path]:
-    """``source`` itself, or all images below it in the order of their names."""
-    found = sorted(source.rglob("*")) if source.is_dir() else [source]
-    return [path for path in found if path.suffix.lower() in IMAGES]
+    if not takes_tables:
+        images_at(source)
 
 
 def note_columns(model: ExportedModel, source: Path) -> Iterator[str]:
@@ -68,9 +62,9 @@ def batches(model: ExportedModel, source: Path) -> Iterator[tuple[list[Path], An
     """
     inputs = model.preprocessing.inputs
     if not isinstance(inputs, TableInputs):
-        files = image_files(source)
+        files = images_at(source)
         for start in range(0, len(files), _AT_ONCE):
-            some = list(files[start : start + _AT_ONCE])
+            some = files[start : start + _AT_ONCE]
             yield some, some
         return
     texts = {*inputs.texts, *(c.name for c in inputs.columns if isinstance(c, Category))}
@@ -91,7 +85,7 @@ def write_predictions(model: ExportedModel, source: Path, out: IO[bytes]) -> Ite
     writer, done = None, 0
     for files, samples in batches(model, source):
         columns: dict[str, Any] = {_FILE: [str(file) for file in files]} if files else {}
-        columns |= dict(model.predicted(samples))
+        columns |= dict(model.predicted(samples, as_texts=True))
         table = pa.table(columns)
         writer = writer or csv.CSVWriter(out, table.schema)
         writer.write_table(table)

@@ -11,6 +11,7 @@ from pipelines.study.circumstances import machine, versions
 from pipelines.study.runs import Run
 from pipelines.tuner.running import shortened
 from pipelines.tuner.trial import Metrics, Trainable, TrialSettings, report
+from pipelines.winner.candidates import check_by_itself
 from pipelines.winner.planned import planned_at
 from pipelines.winner.training import search_data, trainable_of
 from trainables.device.process_settings import seed_generators
@@ -43,11 +44,7 @@ class ReplayedEpoch:
 
 def check_replayable(run: Run, number: int, trial: FinishedTrial) -> None:
     """Raises ``ValueError`` for a trial that cannot be trained again by itself."""
-    if trial.changes:
-        raise ValueError(
-            f"`trial` {number} of {run.files.folder} took over weights of another trial in "
-            "mid-training: by itself it cannot be trained again"
-        )
+    check_by_itself(run, number, trial)
     if not trial.curve:
         why = f", as it breaks {trial.broken}" if trial.untrained else ""
         raise ValueError(f"`trial` {number} of {run.files.folder} has reported no epoch{why}")

@@ -28,10 +28,15 @@ class Chosen(Settings):
 class EvaluationSettings(Chosen):
     """What is tested, and how often it is trained."""
 
-    seeds: Count = 5
-    """Trainings of each config."""
+    seeds: Annotated[Count, Parameter(metavar="N")] | None = None
+    """Trainings of each config; five where it is not given."""
     again: bool = False
     """Look at the test set once more: the record counts the looks."""
+
+    @property
+    def n_seeds(self) -> int:
+        """Trainings of each config."""
+        return self.seeds or 5
 
 
 class ExportSettings(Chosen):

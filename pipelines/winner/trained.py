@@ -7,10 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines.record.trials import FinishedTrial, best_trial
+from pipelines.study.repeats import repeats_of
 from pipelines.study.runs import Run
-from pipelines.winner.candidates import Candidate, winner
+from pipelines.winner.candidates import Candidate, check_by_itself, winner
 from pipelines.winner.one_training import Training, train_here
 from pipelines.winner.planned import planned_at
+from pipelines.winner.settings import Chosen
 from pipelines.winner.training import (
     all_but_test,
     search_data,
@@ -22,11 +25,12 @@ from pipelines.winner.training import (
 from trainables.data.datasets import TrialData
 from trainables.device.share import pick_device, set_threads
 from trainables.networks import Network
+from trainables.training.metrics import METRICS
 
 if TYPE_CHECKING:
     from torch import nn
 
-_ALL = "train and validation"
+_TRAIN, _ALL = "train", "train and validation"
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,13 @@ class Trained:
     data: TrialData
     trained_on: str
     candidates: tuple[Candidate, ...]
-    seeds: tuple[int, ...] = ()  # each candidate has a network for each; none: as in the search
+    """Where it is one as in the search, with the training that the weights are of."""
+    seeds: tuple[int, ...] = ()  # each candidate has a network for each; none where it has one
+
+    @property
+    def as_searched(self) -> bool:
+        """Whether it is one network, trained on what the search trained on."""
+        return self.trained_on == _TRAIN
 
 
 def trained_together(
@@ -61,48 +71,66 @@ def trained_together(
     return Trained(model, data, _ALL, repeated.candidates, repeated.seeds)
 
 
-def trained_alone(run: Run, chosen: Candidate | None = None) -> Trained:
-    """The network of the winner, whose weights the run has kept, or of ``chosen``.
+def trained_alone(run: Run, candidate: Candidate) -> Trained:
+    """The network of ``candidate``, with the weights that the run has kept: those of the winner.
 
     Weights of another trial are not kept: it is trained again here, as in the search. After
     cross-validation there is one for each fold, with an encoding of its own: the config is trained
     on all of them together.
+
+    Raises ``ValueError`` where the data have changed, and for a trial that would have to be trained
+    again and cannot be, or diverges.
     """
+    kept = kept_of(run, candidate)
+    if kept is None:
+        check_by_itself(run, candidate.number, candidate.trial)
     trainable, spec = trainable_of(run), run.spec
     set_threads(spec.resources.trial.cpus)
     device = pick_device(spec.resources.trial.gpus)
-    candidate = chosen or winner(run)
     if spec.problem.folds:
         data = all_but_test(run)
         training = training_of(run, candidate, spec.search.seed)
         model = _sound(train_here(trainable, data, training, device))
         return Trained(model, data, _ALL, (candidate,))
     (data,) = search_data(run)
-    training = _of_the_search(run, candidate)
-    weights = _kept(run, candidate) if chosen is None else None
-    if weights is not None:
-        model = _with_weights(weights, trainable, training, data)
-    else:
+    if kept is None:
+        training = _of_the_search(run, candidate.trial)
         model = _sound(train_here(trainable, data, training, device))
-    return Trained(model, data, "train", (candidate,))
+    else:
+        weights, trial = kept
+        candidate = replace(candidate, trial=trial)
+        model = _with_weights(weights, trainable, _of_the_search(run, trial), data)
+    return Trained(model, data, _TRAIN, (candidate,))
 
 
-def _of_the_search(run: Run, candidate: Candidate) -> Training:
+def _of_the_search(run: Run, trial: FinishedTrial) -> Training:
     """The trial as it was, up to its best epoch."""
-    trial = candidate.trial
     epochs = trial.best_epoch or 1
     return Training(trial.config, epochs, planned_at(run, trial, epochs), trial.seed)
 
 
-def _kept(run: Run, candidate: Candidate) -> Path | None:
-    """Where the weights of the winner lie; None where they are not kept. After repeats those of its
-    best one count: a search that has gone on since has put its own best in their place."""
-    files, trial_id = run.files, candidate.trial.trial_id
-    repeated = files.repeated_weights / f"{trial_id}.pt"
-    if repeated.is_file():
-        return repeated
-    is_best = run.best is not None and run.best.trial_id == trial_id
-    return files.weights if is_best and files.weights.is_file() else None
+def kept_of(run: Run, candidate: Candidate) -> tuple[Path, FinishedTrial] | None:
+    """Where the weights of the winner lie, and the training that they are of; None where they are
+    not kept as one network: of another trial, and after cross-validation. After repeats those of
+    its best one count: a search that has gone on since has put its own best in their place."""
+    if run.spec.problem.folds or candidate.number != winner(run).number:
+        return None
+    trial_id = run.finished[candidate.number].trial_id
+    trial = run.best
+    if trial_id in [repeats.trial_id for repeats in repeats_of(run)]:
+        again = [t for t in run.repeated if t.repeat_of == trial_id]
+        trial = best_trial(again, METRICS[run.metric])
+    if trial is None or not run.files.weights_of(trial).is_file():
+        return None
+    return run.files.weights_of(trial), trial
+
+
+def check_again(run: Run, settings: Chosen, candidates: Sequence[Candidate]) -> None:
+    """Raises ``ValueError`` where one of ``candidates`` cannot be trained again by itself."""
+    alone = settings.ensemble is None and kept_of(run, candidates[0]) is not None
+    hint = "; without `seeds` it is what the search kept" if alone else ""
+    for candidate in candidates:
+        check_by_itself(run, candidate.number, candidate.trial, hint)
 
 
 def _sound(model: nn.Module | None) -> nn.Module:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,12 +17,13 @@ from pipelines.record.trials import FinishedTrial
 from pipelines.study.prepare import load_problem, network_of
 from pipelines.study.references import import_trainable
 from pipelines.study.runs import Run
+from pipelines.study.spec import StudySpec
 from pipelines.tuner.outcome import explain
 from pipelines.tuner.sent_code import sendable
 from pipelines.tuner.trial import Trainable
 from pipelines.winner.candidates import Candidate
 from pipelines.winner.one_training import Training, train
-from trainables.data.datasets import TrialData
+from trainables.data.datasets import DATASETS, TrialData
 
 if TYPE_CHECKING:
     from torch import nn
@@ -33,9 +35,17 @@ def trainable_of(run: Run) -> Trainable:
     Raises ``ValueError`` where it is a function of the user's that is not to be found.
     """
     problem = run.spec.problem
-    if problem.trainable:
+    if not problem.trainable:
+        return network_of(run.spec)
+    try:
         return import_trainable(problem.trainable)
-    return network_of(run.spec)
+    except ValueError as error:
+        if not problem.trainable.startswith("__main__:"):
+            raise
+        raise ValueError(
+            f"{error}: the search had it from a script or a notebook; put it into a file of its "
+            "own, and search with `trainable` FILE:NAME"
+        ) from None
 
 
 def search_data(run: Run) -> tuple[TrialData, ...]:
@@ -43,7 +53,7 @@ def search_data(run: Run) -> tuple[TrialData, ...]:
 
     Raises ``ValueError`` where it cannot be loaded any more, or is no longer the same.
     """
-    folds = load_problem(run.spec)
+    folds = _load(run, run.spec)
     _check_same(run, folds[0])
     return folds
 
@@ -55,13 +65,36 @@ def all_but_test(run: Run) -> TrialData:
 
     Raises what :func:`search_data` raises.
     """
-    (data,) = load_problem(run.spec.but(problem={"folds": None, "data_fraction": 1.0}))
+    (data,) = _load(run, run.spec.but(problem={"folds": None, "data_fraction": 1.0}))
     _check_same(run, data)
     return replace(
         data,
         x_train=np.concatenate([data.x_train, data.x_val]),
         y_train=np.concatenate([data.y_train, data.y_val]),
     )
+
+
+def _load(run: Run, spec: StudySpec) -> tuple[TrialData, ...]:
+    """Raises ``ValueError`` for data that cannot be loaded: of a file or folder that is not here,
+    with where to look."""
+    try:
+        return load_problem(spec)
+    except ValueError as error:
+        path = Path(spec.problem.data).expanduser()
+        if spec.problem.data in DATASETS or path.is_absolute() or path.exists():
+            raise
+        start = _start_of(run)
+        known = f", {start}" if (start / path).exists() else ""
+        raise ValueError(
+            f"{error}: its path is from where the search was started{known}; type this there"
+        ) from None
+
+
+def _start_of(run: Run) -> Path:
+    """Where the search was started, if its run lies where it was made."""
+    folder, runs_dir = run.files.folder.resolve(), run.spec.run.runs_dir
+    depth = 0 if runs_dir.is_absolute() else len(runs_dir.parts)
+    return folder.parents[min(depth, len(folder.parents) - 1)]
 
 
 def _check_same(run: Run, data: TrialData) -> None:

@@ -6,7 +6,8 @@ Each kind is a frozen value, fitted on the train rows alone, that JSON can hold:
   nearest of them; then standardised;
 - a category: a column of 0 and 1 for each of its commonest values, one for all others, and, where
   there are more values than that, the standardised logarithm of how often the value occurs among
-  the train rows, where a value that occurs once counts as one that is new;
+  the train rows, where a value that occurs once counts as one that is new (where there are no
+  others, a new value counts as the commonest);
 - a date: the time as such a number, and the sine and cosine of the place in the year, the
   month, the week and the day, each where it varies;
 - left out: what has no value, only one, or no value that occurs twice.
@@ -15,12 +16,15 @@ Each kind is a frozen value, fitted on the train rows alone, that JSON can hold:
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from trainables.data.moments import moment_of
 from trainables.data.number_texts import NUMBERS, Decimal, is_text, numbers_of
 
 if TYPE_CHECKING:
@@ -76,12 +80,13 @@ class Category:
     name: str
     values: tuple[str | None, ...]
     other: bool
-    of_numbers: bool  # so that 3, 3.0 and "3" are one value
+    of_numbers: bool  # or of dates: so that 3, 3.0 and "3" are one value
     counts: Mapping[str, int] | None = None
     mean: float = 0.0  # of the logarithm of the counts
     std: float = 1.0
     missing: float = 0.0  # share of the train rows
     apart: bool = False  # values that occur equally often differ there too, by less than a tenth
+    commonest: int | None = None  # its place, without ``other``; models of before have none
 
     @property
     def becomes(self) -> str:
@@ -98,10 +103,14 @@ class Category:
 
     def encode(self, column: pa.ChunkedArray) -> np.ndarray:
         """(n, width) float32. A value that the train rows do not have is one of the others; where
-        there are none, all its inputs are 0."""
+        there are none, it is the commonest.
+
+        Raises ``ValueError`` for lists and other values that are nested.
+        """
         codes, texts = self._coded(column)
         places = {value: place for place, value in enumerate(self.values)}
-        unknown = len(self.values) if self.other else -1
+        unknown = len(self.values) if self.other else self.commonest
+        unknown = -1 if unknown is None else unknown  # all its inputs are 0
         place_of = np.array([places.get(text, unknown) for text in texts])
         place = place_of[codes]
         out = np.zeros((len(codes), self.width), np.float32)
@@ -114,19 +123,25 @@ class Category:
         return out
 
     def _coded(self, column: pa.ChunkedArray) -> tuple[np.ndarray, list[str | None]]:
-        """What :func:`dictionary` gives. Truth values among texts, and texts among truth values,
-        are spelt as in the train rows: a column may look otherwise in another file."""
+        """What :func:`dictionary` gives, with values spelt as in the train rows: a column may look
+        otherwise in another file."""
         import pyarrow as pa
 
-        codes, texts = dictionary(column, of_numbers=self.of_numbers)
-        known = [*self.values, *(self.counts or ())]
-        if set(known) <= {"True", "False", None}:
-            spelt = _TRUTHS
+        if pa.types.is_nested(column.type):
+            raise ValueError(f"column {self.name!r} is of {_shown(column)}, not of single values")
+        codes, texts = dictionary(column)
+        known = dict.fromkeys([*self.values, *(self.counts or ())])
+        plain: Callable[[str], str | None]
+        if self.of_numbers:
+            plain = _plain
+        elif known.keys() <= {"True", "False", None}:
+            plain = _truth
         elif pa.types.is_boolean(column.type):
-            spelt = {value.lower(): value for value in known if value}
+            plain = str.lower
         else:
             return codes, texts
-        return codes, [t if t in known else spelt.get((t or "").lower(), t) for t in texts]
+        spelt = {text if text is None else plain(text): text for text in known}
+        return codes, [t if t is None or t in known else spelt.get(plain(t), t) for t in texts]
 
     @property
     def steps(self) -> np.ndarray:
@@ -241,7 +256,7 @@ def _fit_category(name: str, column: pa.ChunkedArray) -> Column:
     import pyarrow as pa
 
     of_numbers = not is_text(column.type) and not pa.types.is_boolean(column.type)
-    codes, texts = dictionary(column, of_numbers=of_numbers)
+    codes, texts = dictionary(column)
     totals: dict[str | None, int] = {}
     for text, count in zip(texts, np.bincount(codes, minlength=len(texts)).tolist(), strict=True):
         totals[text] = totals.get(text, 0) + count
@@ -256,7 +271,8 @@ def _fit_category(name: str, column: pa.ChunkedArray) -> Column:
     known = tuple(sorted(kept, key=lambda text: (text is not None, text or "")))
     other = len(kept) < len(totals)
     if len(often) <= MOST_VALUES:
-        return Category(name, known, other, of_numbers)
+        commonest = None if other else known.index(ordered[0])
+        return Category(name, known, other, of_numbers, commonest=commonest)
     counts = {text: totals[text] for text in often[:MOST_COUNTED] if text is not None}
     log_of = _logs(counts, apart=True)
     logs = np.array([0.0 if text is None else log_of.get(text, 0.0) for text in texts])[codes]
@@ -323,13 +339,17 @@ def numbers(name: str, column: pa.ChunkedArray) -> np.ndarray:
 
 def seconds(name: str, column: pa.ChunkedArray) -> np.ndarray:
     """(n,) datetime64[s], NaT where missing; a time of day is one of the first day of 1970, and
-    with a time zone it is what clocks there show."""
+    with a time zone it is what clocks there show. Texts are dates as in a CSV file."""
     import pyarrow as pa
     from pyarrow import compute
 
+    if column.null_count == len(column):  # of any type: pandas has NaN
+        return np.full(len(column), "NaT", "datetime64[s]")
+    if is_text(column.type):
+        return _seconds_of_texts(name, column)
     try:
-        if is_text(column.type):
-            column = column.cast(pa.string()).cast(pa.timestamp("s"))
+        if pa.types.is_integer(column.type):  # which Arrow would take for seconds
+            raise pa.ArrowInvalid
         if pa.types.is_time(column.type):
             column = column.cast(pa.time64("us"), safe=False).cast(pa.int64())
             column = compute.divide(column, 1_000_000).cast(pa.timestamp("s"))
@@ -340,9 +360,23 @@ def seconds(name: str, column: pa.ChunkedArray) -> np.ndarray:
         raise ValueError(f"column {name!r} is of {_shown(column)}, not of dates") from None
 
 
-def dictionary(
-    column: pa.ChunkedArray, *, of_numbers: bool = False
-) -> tuple[np.ndarray, list[str | None]]:
+def _seconds_of_texts(name: str, column: pa.ChunkedArray) -> np.ndarray:
+    codes, texts = dictionary(column)
+    moments = np.full(len(texts), "NaT", "datetime64[s]")
+    for place, text in enumerate(texts):
+        if text is None:
+            continue
+        try:
+            moments[place] = moment_of(text)
+        except ValueError:
+            raise ValueError(
+                f"column {name!r} has {text[:40]!r}, which is no date such as 2013-01-31, "
+                "2013-01-31 05:30, 31.01.2013 or 05:30"
+            ) from None
+    return np.asarray(moments[codes])
+
+
+def dictionary(column: pa.ChunkedArray) -> tuple[np.ndarray, list[str | None]]:
     """(n,) places in a list of texts, of which None, the last, is a missing value."""
     import pyarrow as pa
 
@@ -351,25 +385,34 @@ def dictionary(
     coded = column.combine_chunks().dictionary_encode()
     if isinstance(coded, pa.ChunkedArray):  # of no rows
         coded = coded.combine_chunks()
-    texts: list[str | None] = [_text(v, of_numbers) for v in coded.dictionary.to_pylist()]
+    texts: list[str | None] = [_text(value) for value in coded.dictionary.to_pylist()]
     codes = coded.indices.fill_null(len(texts)).to_numpy()
     return codes, [*texts, None]
 
 
-def _text(value: object, of_numbers: bool) -> str | None:
-    """One text for 3, 3.0 and, among numbers, "3.0"."""
-    if isinstance(value, str) and of_numbers:
-        for number in (int, float):  # a large whole number would lose digits as a float
-            try:
-                value = number(value)
-                break
-            except ValueError:
-                continue
+def _text(value: object) -> str | None:
+    """One text for 3 and 3.0."""
     if isinstance(value, float):
         if np.isnan(value):
             return None
         return str(int(value)) if value.is_integer() else repr(value)
     return None if value is None else str(value)
+
+
+def _plain(text: str) -> str | None:
+    """One text for "3", "3.0" and "3,0", and for all ways to write a date."""
+    if re.fullmatch(NUMBERS[","], text.strip()):
+        text = text.replace(",", ".")
+    for number in (int, float):  # a large whole number would lose digits as a float
+        with suppress(ValueError):
+            return _text(number(text))
+    with suppress(ValueError):
+        return str(moment_of(text))
+    return text
+
+
+def _truth(text: str) -> str:
+    return _TRUTHS.get(text.lower(), text)
 
 
 def _is_bytes(kind: pa.DataType) -> bool:
@@ -406,6 +449,9 @@ def column_from_dict(content: Mapping[str, Any]) -> Column:
         raise ValueError(f"no column: {type(error).__name__}: {error}") from None
     if not (isinstance(column.name, str) and all(_is_sound(*pair) for pair in values.items())):
         raise ValueError(f"column {column.name!r} has {values}")
+    place = column.commonest if isinstance(column, Category) else None
+    if place is not None and place >= len(values["values"]):
+        raise ValueError(f"column {column.name!r} has no value at place {place}")
     return column
 
 
@@ -432,6 +478,8 @@ def _is_sound(field: str, value: object) -> bool:
             and all(isinstance(text, str) for text in value)
             and all(type(count) is int and count >= 0 for count in value.values())
         )
+    if field == "commonest":
+        return value is None or (type(value) is int and value >= 0)
     if field == "cycles":
         return isinstance(value, tuple) and all(cycle in CYCLES for cycle in value)
     return isinstance(value, str)

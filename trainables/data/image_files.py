@@ -15,6 +15,8 @@ from trainables.data.files import check_file
 if TYPE_CHECKING:
     from PIL import Image
 
+# Those of torchvision's ImageFolder, whose import would take longer than reading a small folder.
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 DEEP_GREY_MODES = frozenset({"I", "F", "I;16", "I;16L", "I;16B", "I;16N"})
 _WHITE = 255  # of 8 bits
 _DEEPER = 257  # times 255 is 65535, the white of 16 bits
@@ -34,6 +36,21 @@ def read_images(paths: Sequence[Path], mode: str, size: tuple[int, int]) -> np.n
         pixels = _pixels(path, mode, size)
         out[index] = pixels.transpose(2, 0, 1) if channels == 3 else pixels
     return out
+
+
+def images_at(source: Path) -> list[Path]:
+    """``source`` itself, or all images below it in the order of their names.
+
+    Raises ``ValueError`` where there is none.
+    """
+    if not source.exists():
+        raise ValueError(f"'{source}' does not exist")
+    found = sorted(source.rglob("*")) if source.is_dir() else [source]
+    images = [path for path in found if path.suffix.lower() in IMAGE_SUFFIXES]
+    if not images:
+        wrong = "has no images" if source.is_dir() else "is no image"
+        raise ValueError(f"'{source}' {wrong}: this model takes an image, or a folder of them")
+    return images
 
 
 def header(path: Path) -> tuple[tuple[int, int], str]:

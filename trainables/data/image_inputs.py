@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from trainables.data.image_files import read_images
+from trainables.data.image_files import images_at, read_images
 
 STATS_BATCH = 4096
 
@@ -34,17 +34,20 @@ class ImageInputs:
         return (len(self.mean), self.height, self.width)
 
     def transform(
-        self, images: np.ndarray | Sequence[str | Path], which: np.ndarray | None = None
+        self,
+        images: np.ndarray | str | Path | Iterable[str | Path],
+        which: np.ndarray | None = None,
     ) -> np.ndarray:
-        """float32 (n, channels, height, width) of image files, or of pixels of that shape; of
-        ``which`` of them alone, where they are given.
+        """float32 (n, channels, height, width) of image files, of all below a folder in the order
+        of their names, or of pixels of that shape; of ``which`` of them alone, where they are
+        given.
 
         Raises:
-            ValueError: a file cannot be read as an image, or pixels have another shape.
+            ValueError: a file cannot be read as an image, a folder has none, pixels have another
+                shape, or ``images`` are something else.
         """
-        if not isinstance(images, np.ndarray):
-            paths = [Path(image) for image in images]
-            images = read_images(paths, self.mode, (self.width, self.height))
+        if not (isinstance(images, np.ndarray) and images.dtype.kind in "biuf"):
+            images = read_images(_paths(images), self.mode, (self.width, self.height))
         if images.shape[1:] != self.shape:
             raise ValueError(f"images of shape {images.shape[1:]}, not {self.shape}")
         out = (images if which is None else images[which]).astype(np.float32)
@@ -57,6 +60,23 @@ class ImageInputs:
         channels = len(self.mean)
         plural = "s" if channels > 1 else ""
         return f"{self.width}x{self.height} pixels, {channels} channel{plural}"
+
+
+def _paths(images: Any) -> list[Path]:
+    if isinstance(images, str | Path):
+        source = Path(images).expanduser()
+        images = images_at(source) if source.is_dir() else [source]
+    is_table = hasattr(images, "columns")  # whose names are no paths
+    given = list(images) if isinstance(images, Iterable) and not is_table else [None]
+    paths = [Path(path) for path in given if isinstance(path, str | Path)]
+    if len(paths) < len(given):
+        raise ValueError(
+            f"images of the type {type(images).__name__} are neither pixels nor files: give pixels "
+            "as an array (n, channels, height, width), paths of image files, or a folder"
+        )
+    if gone := [path for path in paths if not path.exists()]:
+        raise ValueError(f"'{gone[0]}' does not exist")
+    return paths
 
 
 def fit_images(x: np.ndarray, train: np.ndarray) -> ImageInputs:

@@ -12,15 +12,19 @@ from typing import Literal
 
 import numpy as np
 
-from trainables.data.image_files import DEEP_GREY_MODES, header, one_line, read_images
+from trainables.data.image_files import (
+    DEEP_GREY_MODES,
+    IMAGE_SUFFIXES,
+    header,
+    one_line,
+    read_images,
+)
 from trainables.data.image_inputs import fit_images
 from trainables.data.preprocessing import Preprocessing
 
 MIN_SIDE = 8
 PARTS = ("train", "training", "val", "valid", "validation", "test", "testing")
 GREY_MODES = frozenset({"1", "L", "LA", "La"})
-# Those of torchvision's ImageFolder, whose import would take longer than reading a small folder.
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 MOST_OTHERS = 10_000  # files of a class that are no images: the folder is another than was meant
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from trainables.data.columns import column_from_dict, column_to_dict
 from trainables.data.image_inputs import ImageInputs
 from trainables.data.table_inputs import TableInputs
+from trainables.data.targets import ClassKind, classes_of
 
 FORMAT = 1
 
@@ -32,6 +33,13 @@ class Preprocessing:
     target_mean: float = 0.0
     """A regression's output is in standard deviations from it."""
     target_std: float = 1.0
+    class_kind: ClassKind | None = None
+    """What the class names stand for; None for texts, and for a model of before."""
+
+    @property
+    def classes(self) -> np.ndarray:
+        """(n_classes,) in the order of a network's outputs, as they are in the target's column."""
+        return classes_of(self.class_names, self.class_kind)
 
     def transform(self, samples: Any, which: np.ndarray | None = None) -> np.ndarray:
         """What a network takes for new samples: see ``transform`` of :class:`TableInputs` and of
@@ -59,6 +67,7 @@ class Preprocessing:
             "target": self.target,
             "target_mean": self.target_mean,
             "target_std": self.target_std,
+            **({} if self.class_kind is None else {"class_kind": self.class_kind}),
         }
 
     @classmethod
@@ -74,13 +83,15 @@ class Preprocessing:
                 inputs = _image_inputs(content)
             names, target = tuple(content["class_names"]), content["target"]
             mean, std = float(content["target_mean"]), float(content["target_std"])
+            kind = content.get("class_kind")
+            classes_of(names, kind)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ValueError(f"no preprocessing: {type(error).__name__}: {error}") from None
         if not (isinstance(target, str | None) and all(isinstance(name, str) for name in names)):
             raise ValueError("no preprocessing: a name is no text")
         if not (math.isfinite(mean) and std > 0 and math.isfinite(std)):
             raise ValueError(f"no preprocessing: a target of {mean} +- {std}")
-        return cls(inputs, names, target, mean, std)
+        return cls(inputs, names, target, mean, std, kind)
 
 
 def _image_inputs(content: Mapping[str, Any]) -> ImageInputs:

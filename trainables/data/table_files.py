@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from trainables.data.csv_form import Unusable, form_of, line_of_other_length, opened
 from trainables.data.files import check_file
+from trainables.data.moments import DATES
 from trainables.data.number_texts import Decimal
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ TABLE_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".csv.zip", ".tsv.zip", 
 _BLOCK = 1 << 23  # bytes that are parsed at once
 LARGE = 1 << 26  # bytes of a file of which Arrow is not to keep the text
 _MISSING = ("None", "<NA>")  # beside what Arrow takes for it: NA, NaN, null, ...
-# Not 01/02/2013, which is one day in America and another elsewhere.
-_DATES = ("%Y/%m/%d", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "%d.%m.%Y", "%d.%m.%Y %H:%M")
 
 
 @contextmanager
@@ -75,7 +74,7 @@ def read_table(path: Path, texts: Collection[str] = ()) -> tuple[pa.Table, Decim
         else:
             separator, decimal = form_of(path)
             table = _read_text(path, texts, separator, decimal)
-    check_names(path, table.column_names)
+    check_names(f"'{path}'", table.column_names)
     return table, decimal
 
 
@@ -181,7 +180,7 @@ def convert_options(
         strings_can_be_null=True,
         null_values=[*arrow_csv.ConvertOptions().null_values, *_MISSING],
         decimal_point=decimal,
-        timestamp_parsers=[arrow_csv.ISO8601, *_DATES],
+        timestamp_parsers=[arrow_csv.ISO8601, *DATES],
         column_types=kinds,
         include_columns=only,
     )
@@ -216,11 +215,11 @@ class _Bounded:
         return getattr(self._file, name)
 
 
-def check_names(path: Path, names: Sequence[str]) -> None:
-    """Raises ``ValueError`` where two columns have one name."""
+def check_names(source: str, names: Sequence[str]) -> None:
+    """Raises ``ValueError`` where two columns have one name; ``source`` says of what."""
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
-        raise ValueError(f"'{path}' has more than one column {twice[0]!r}: rename them")
+        raise ValueError(f"{source} has more than one column {twice[0]!r}: rename them")
 
 
 def _line(error: BaseException) -> str:

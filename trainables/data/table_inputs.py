@@ -20,7 +20,13 @@ from trainables.data.columns import (
     fit_column,
 )
 from trainables.data.number_texts import Decimal
-from trainables.data.table_files import give_back, read_table, table_suffix, without_views
+from trainables.data.table_files import (
+    check_names,
+    give_back,
+    read_table,
+    table_suffix,
+    without_views,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,13 +69,16 @@ class TableInputs:
         )
 
     def transform(
-        self, rows: pd.DataFrame | pa.Table | str | Path, which: np.ndarray | None = None
+        self,
+        rows: pd.DataFrame | pa.Table | pa.RecordBatch | str | Path,
+        which: np.ndarray | None = None,
     ) -> np.ndarray:
         """float32 (n, features) of a table, or of a file that holds one; of ``which`` rows alone,
         where they are given.
 
         Raises:
-            ValueError: a column is missing, or has other than what it had in training.
+            ValueError: ``rows`` are no table, or a column is missing, is there twice, or has other
+                than what it had in training.
         """
         table = as_table(rows, self.texts)
         missing = [name for name in self.needed if name not in table.column_names]
@@ -127,25 +136,36 @@ def fit_table(
     return inputs
 
 
-def as_table(rows: pd.DataFrame | pa.Table | str | Path, texts: Collection[str] = ()) -> pa.Table:
+def as_table(
+    rows: pd.DataFrame | pa.Table | pa.RecordBatch | str | Path, texts: Collection[str] = ()
+) -> pa.Table:
     """Rows as Arrow's columns, of which a CSV file's ``texts`` are texts whatever they look like.
 
-    Raises ``ValueError`` for a file that is no table.
+    Raises ``ValueError`` for what is no table, and where two columns have one name.
     """
     import pyarrow as pa
 
+    if isinstance(rows, pa.RecordBatch):
+        rows = pa.Table.from_batches([rows])
     if isinstance(rows, pa.Table):
+        check_names("the table", rows.column_names)
         return without_views(rows)
     if isinstance(rows, str | Path):
         path = Path(rows).expanduser()
         if table_suffix(path) is None:
             raise ValueError(f"'{path}' is no table: give a .csv or .parquet file")
         return read_table(path, texts)[0]
+    if not hasattr(type(rows), "columns"):
+        raise ValueError(
+            f"rows of the type {type(rows).__name__} are no table: give a DataFrame (of one row: "
+            "`frame.iloc[[0]]`), a table of Arrow, or a file's path"
+        )
+    check_names("the table", [str(name) for name in rows.columns])
     columns = {}
     for name in rows.columns:
         try:
             columns[str(name)] = pa.Array.from_pandas(rows[name])
-        except (pa.ArrowInvalid, pa.ArrowTypeError):  # numbers and texts in one column
+        except (pa.ArrowException, OverflowError):  # such as numbers and texts in one column
             mixed = rows[name].astype(object).map(str, na_action="ignore")
             columns[str(name)] = pa.Array.from_pandas(mixed)
     return pa.table(columns)

@@ -62,7 +62,7 @@ def _of_text(
     read = csv.ReadOptions(block_size=_BLOCK)
     with opened(path) as file, csv.open_csv(file, read, parse, convert_options(decimal)) as first:
         schema = first.schema
-    check_names(path, schema.names)
+    check_names(f"'{path}'", schema.names)
     kinds = {name: pa.float64() for name in numbers} | {name: pa.string() for name in texts}
     for field in schema:
         if field.name in dates:

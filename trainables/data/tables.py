@@ -16,7 +16,7 @@ from trainables.data.preprocessing import Preprocessing
 from trainables.data.reading import AS_IT_LOOKS, Reading
 from trainables.data.table_files import read_table
 from trainables.data.table_inputs import fit_table
-from trainables.data.targets import encode_target, is_known
+from trainables.data.targets import ClassKind, class_kind, encode_target, is_known
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,6 +43,8 @@ class Table:
     """Columns that are no numbers, whatever they look like."""
     decimals: Mapping[str, Decimal] = field(default_factory=dict)
     """The decimal marks of columns that Arrow alone may read otherwise in another file."""
+    class_kind: ClassKind | None = None
+    """What the classes are in the target's column; None for texts."""
     n_official_test: int = 0
     notes: tuple[str, ...] = ()
     """What a user is to know of how the file was read."""
@@ -55,7 +57,8 @@ class Table:
         """
         inputs = fit_table(self.features, train, self.categories, self.decimals)
         if self.task == "classification":
-            return Preprocessing(inputs, self.class_names, self.target)
+            kind = self.class_kind
+            return Preprocessing(inputs, self.class_names, self.target, class_kind=kind)
         mean, std = float(self.y[train].mean()), float(self.y[train].std()) or 1.0
         return Preprocessing(inputs, (), self.target, mean, std)
 
@@ -125,6 +128,7 @@ def read_file(path: Path, target: str, reading: Reading = AS_IT_LOOKS) -> Table:
         target,
         reading.category,
         decimals,
+        class_kind(table.column(target)) if names else None,
         notes=tuple(notes),
     )
 

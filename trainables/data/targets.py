@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MAX_INTEGER_CLASSES = 20
+ClassKind: TypeAlias = Literal["number", "truth"]
 
 
 def is_known(name: str, column: pa.ChunkedArray) -> np.ndarray:
@@ -50,6 +52,29 @@ def encode_target(
         return values, task, ()
     names = tuple(str(int(label)) if whole else repr(float(label)) for label in labels)
     return y.astype(np.int64), task, names
+
+
+def class_kind(column: pa.ChunkedArray) -> ClassKind | None:
+    """What its values are as classes; None for texts."""
+    import pyarrow as pa
+
+    if pa.types.is_boolean(column.type):
+        return "truth"
+    return None if is_text(column.type) or pa.types.is_temporal(column.type) else "number"
+
+
+def classes_of(names: Sequence[str], kind: ClassKind | None) -> np.ndarray:
+    """(n_classes,) the values that ``names`` stand for: numbers, truth values or texts.
+
+    Raises ``ValueError`` for a name that is none.
+    """
+    if kind == "truth" and set(names) <= {"True", "False"}:
+        return np.array([name == "True" for name in names])
+    if kind == "number":
+        return np.array([int(n) if n.lstrip("-").isdigit() else float(n) for n in names])
+    if kind is not None:
+        raise ValueError(f"classes {', '.join(map(repr, names))} of the kind {kind!r}")
+    return np.array(names, dtype=object)
 
 
 def _has_names(column: pa.ChunkedArray) -> bool:

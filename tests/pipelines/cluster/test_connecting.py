@@ -58,3 +58,30 @@ def test_ray_that_does_not_start_is_one_line(monkeypatch: pytest.MonkeyPatch) ->
     says = r"^Ray does not start here: AF_UNIX .* 107 bytes; RAY_TMPDIR names another folder"
     with connecting("local") as connected, pytest.raises(ClusterError, match=says):
         connected()
+
+
+def test_two_searches_at_once_do_not_share_the_ray_that_one_of_them_started(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended: list[bool] = []
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(
+        "pipelines.cluster.connect._join", lambda *_: Cluster("", started_here=True)
+    )
+    monkeypatch.setattr(ray, "shutdown", lambda: ended.append(True))
+    says = "another search of this process uses the Ray that it started"
+    with connecting() as first:
+        first()
+        with connecting() as second, pytest.raises(ClusterError, match=says):
+            second()
+        assert not ended
+    with connecting() as third:  # one after the other
+        third()
+    assert len(ended) == 2
+
+
+def test_two_searches_share_the_ray_that_was_there_before(cluster: Cluster) -> None:
+    with connecting() as first, connecting() as second:
+        assert not first().started_here
+        assert not second().started_here
+    assert ray.is_initialized()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,13 @@ import pytest
 import torch
 
 from benchmarks.sets.configs import LENET
+from pipelines import export, load_model
+from pipelines.cli.command import main
 from pipelines.record.files import RunFiles
 from pipelines.record.trials import FinishedTrial, State
 from pipelines.record.writing import Record
 from pipelines.study.runs import open_run
+from pipelines.winner.candidates import winner
 from pipelines.winner.trained import trained_alone
 from tests.pipelines.recorded import write_run
 from trainables.data.datasets import load
@@ -57,7 +61,8 @@ def searched(repeats_of: str = "") -> RunFiles:
 
 def exported(files: RunFiles) -> tuple[int, set[float]]:
     """The number of the trial, and the weights."""
-    trained = trained_alone(open_run(files.folder))
+    run = open_run(files.folder)
+    trained = trained_alone(run, winner(run))
     found = {float(x) for tensor in trained.model.state_dict().values() for x in tensor.flatten()}
     return trained.candidates[0].number, found
 
@@ -70,6 +75,26 @@ def test_after_repeats_they_are_those_of_the_best_repeat_wherever_the_search_wen
     files = searched(repeats_of="a")
     save(files.repeated_weights / "a.pt", 2.0)
     assert exported(files) == (0, {2.0})
+
+
+def test_the_card_tells_of_the_repeat_whose_weights_they_are() -> None:
+    files = searched()
+    run = open_run(files.folder)
+    record = Record(files, files.repeats, run.space, run.goals)
+    for seed, value in ((4, 0.7), (5, 0.85)):
+        once = trial(f"r{seed}", value, "b", seed)
+        record.append(
+            replace(once, curve={1: 0.0, 3: value}, best_epoch=3, metrics={"val_accuracy": value})
+        )
+    record.close()
+    save(files.repeated_weights / "b.pt", 2.0)
+    assert main(export.app, [str(files.folder), "model"]) == 0
+    (told,) = load_model("model").about["trials"]
+    assert (told["trial"], told["epochs"], told["seed"]) == (1, 3, 5)
+    assert told["validation"] == {"val_accuracy": 0.85}
+    card = Path("model/README.md").read_text()
+    assert "trial 1 of run `it`, after epoch 3, with seed 5" in card
+    assert "| val_accuracy | 0.8500 |" in card
 
 
 def test_where_those_are_not_kept_the_trial_is_trained_again() -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from PIL import Image
 
 from pipelines import load_model, predict
 from pipelines.cli.command import main
@@ -25,10 +29,14 @@ N = 60
 
 
 def write_model(
-    frame: pd.DataFrame, reading: Reading = AS_IT_LOOKS, separator: str = ",", decimal: str = "."
+    frame: pd.DataFrame,
+    reading: Reading = AS_IT_LOOKS,
+    separator: str = ",",
+    decimal: str = ".",
+    classes: Sequence[object] = ("no", "yes"),
 ) -> None:
     """Into ``model``: a network that was trained, or not, to tell ``y`` from the other columns."""
-    frame = frame.assign(y=["no", "yes"] * (len(frame) // 2))
+    frame = frame.assign(y=pd.Series(list(classes) * (len(frame) // 2)))
     frame.to_csv("train.csv", index=False, sep=separator, decimal=decimal)
     data = load("train.csv", target="y", reading=reading)
     assert data.preprocessing is not None
@@ -75,7 +83,7 @@ def test_values_of_a_category_are_known_in_a_file_that_has_some_of_them(
     pd.DataFrame({"a": new}).to_csv("new.csv", index=False)
     expected = of_rows(a=pd.Series(wanted, dtype=object))
     found = predicted("new.csv")
-    assert len(set(found)) == len(new)
+    assert len(set(found)) == len({*new} - {"unknown"})  # which counts as the commonest
     assert found == expected
     assert list(load_model("model").predict("new.csv")["p_no"]) == expected
 
@@ -213,3 +221,185 @@ def test_a_mark_that_training_took_for_a_category_stays_one() -> None:
     found = predicted("new.csv")
     assert found[0] != found[1]
     assert found == of_rows(x=["1", "?"])
+
+
+@pytest.mark.parametrize(
+    ("names", "typed"),
+    [
+        (
+            ["05:30", "06:00", "17:15"],
+            [datetime.time(5, 30), datetime.time(6), datetime.time(17, 15)],
+        ),
+        (["2013-01-01 05:00", "2013-01-02 05:00", "2013-01-03"], None),
+        (["2013-01-01T05:00:00Z", "2013-01-02T05:00:00Z", "2013-01-03T05:00:00Z"], None),
+        (["01.01.2013", "02.01.2013", "03.01.2013"], None),
+        (["1,3", "2,0", "3"], [1.3, 2.0, 3.0]),
+    ],
+)
+def test_names_that_look_like_times_or_numbers_are_known_however_they_come(
+    names: list[str], typed: list[object] | None
+) -> None:
+    reading = Reading(category=("a",))
+    write_model(pd.DataFrame({"a": names * (N // 3), "x": 1}), reading, separator=";")
+    model = load_model("model")
+    pd.DataFrame({"a": [*names, "soon"], "x": 1}).to_csv("new.csv", index=False, sep=";")
+    expected = pytest.approx(model.predict("train.csv")["p_no"].tolist()[:3], rel=1e-5)
+    assert len(set(predicted("train.csv"))) == 3
+    assert predicted("train.csv")[:3] == expected
+    assert predicted("new.csv")[:3] == expected
+    assert model.predict("new.csv")["p_no"].tolist()[:3] == expected
+    as_text = pd.read_csv("train.csv", sep=";")
+    assert model.predict(as_text)["p_no"].tolist()[:3] == expected
+    values = typed or pd.to_datetime(pd.Series(names), format="mixed", dayfirst="." in names[0])
+    assert model.predict(pd.DataFrame({"a": values}))["p_no"].tolist() == expected
+
+
+def test_numbers_of_another_type_are_the_same_names() -> None:
+    """Also those of a model of before: what it knows is spelt as Python spells a decimal."""
+    write_model(pd.DataFrame({"a": [1.5, 2.25, 3.0] * (N // 3)}), Reading(category=("a",)))
+    path = Path("model", PREPROCESSING)
+    expected = of_rows(a=[1.5, 2.25, 3.0])
+    path.write_text(path.read_text().replace('"1.5"', '"1.50"'))
+    for names in ([1.5, 2.25, 3.0], ["1.50", "2.250", "3"]):
+        found = load_model("model").predict(pd.DataFrame({"a": names}))["p_no"].tolist()
+        assert len(set(found)) == 3
+        assert found == expected
+
+
+@pytest.mark.parametrize(
+    "dates",
+    [
+        ["2013-05-17T18:00:00Z", "2013-06-18T19:30:00Z", "2014-07-19T20:00:00Z"],
+        ["2013-05-17T18:00:00+02:00", "2013-06-18T19:30:00+02:00", "2014-07-19T20:00:00+01:00"],
+        ["2013-05-17", "2013-06-18 05:30", "2014-07-19 05:30:59.25"],
+        ["17.05.2013", "18.06.2013", "19.07.2014"],
+        ["17.05.2013 05:30", "18.06.2013 06:30", "19.07.2014 07:30"],
+        ["2013/05/17", "2013/06/18", "2014/07/19"],
+        ["2013/05/17 05:30", "2013/06/18 05:30:20", "2014/07/19 05:30"],
+        ["22:30", "05:00:30", "00:00"],
+    ],
+)
+def test_dates_that_are_texts_are_read_as_in_a_csv_file(dates: list[str]) -> None:
+    write_model(pd.DataFrame({"at": [*dates, None] * (N // 4)}))
+    model = load_model("model")
+    expected = predicted("train.csv")
+    assert len(set(expected)) == 4
+    frame = pd.read_csv("train.csv")
+    assert model.predict(frame)["p_no"].tolist() == pytest.approx(expected, rel=1e-5)
+    frame.to_parquet("texts.parquet")
+    assert predicted("texts.parquet") == expected
+
+
+def test_no_date_is_missing_and_a_number_is_none() -> None:
+    write_model(pd.DataFrame({"at": pd.date_range("2020-01-01", periods=N, freq="13h")}))
+    found = load_model("model").predict(pd.DataFrame({"at": [np.nan, np.nan]}))
+    assert found["p_no"].tolist() == of_rows(at=pd.to_datetime(pd.Series([None, None])))
+    with pytest.raises(ValueError, match="column 'at' is of the type int64, not of dates"):
+        load_model("model").predict(pd.DataFrame({"at": [2020, 2021]}))
+
+
+@pytest.mark.parametrize("value", ["soon", "01/02/2013", "2013-13-01", "25:00", "2013"])
+def test_a_text_among_dates_that_is_none_is_named(value: str) -> None:
+    write_model(pd.DataFrame({"at": pd.date_range("2020-01-01", periods=N, freq="13h")}))
+    with pytest.raises(ValueError, match=f"column 'at' has '{value}', which is no date such as"):
+        load_model("model").predict(pd.DataFrame({"at": ["2020-01-02", value]}))
+
+
+@pytest.mark.parametrize(
+    ("classes", "dtype"),
+    [((0, 1), "int64"), ((0.5, 1.5), "float64"), ((False, True), "bool"), (("a", "b"), None)],
+)
+def test_classes_come_back_as_they_were(classes: tuple[object, object], dtype: str | None) -> None:
+    reading = Reading(task="classification")
+    write_model(pd.DataFrame({"x": np.arange(N) / 7}), reading, classes=classes)
+    train, model = pd.read_csv("train.csv"), load_model("model")
+    found = model.predict(train)
+    assert list(found) == ["prediction", *(f"p_{name}" for name in classes)]
+    assert dtype is None or found["prediction"].dtype == dtype
+    likelier = found[f"p_{classes[1]}"] > found[f"p_{classes[0]}"]
+    assert (found["prediction"] == [classes[yes] for yes in likelier]).all()
+    assert main(predict.app, ["model", "train.csv", "--output", "out.csv"]) == 0
+    first = Path("out.csv").read_text().splitlines()[1]
+    assert first.startswith(f'"{found["prediction"][0]}",')
+    # A model of before does not say of what kind they were: they are texts.
+    content = json.loads(Path("model", PREPROCESSING).read_text())
+    content.pop("class_kind", None)
+    Path("model", PREPROCESSING).write_text(json.dumps(content))
+    assert load_model("model").predict(train)["prediction"].tolist() == [
+        str(value) for value in found["prediction"]
+    ]
+
+
+def test_what_is_no_table_is_one_line() -> None:
+    frame = pd.DataFrame({"x": np.arange(N) / 7, "colour": ["red", "blue"] * (N // 2)})
+    write_model(frame)
+    model = load_model("model")
+    row: Any = frame.iloc[0]
+    rows: Any
+    for rows in (row, row.to_dict(), [row.to_dict()], frame[["x"]].to_numpy(), 3, None):
+        with pytest.raises(ValueError, match=r"give a DataFrame .*frame\.iloc\[\[0\]\]"):
+            model.predict(rows)
+    table = pa.Table.from_pandas(frame)
+    twice = table.append_column("x", table["x"])
+    for rows in (twice, pd.concat([frame, frame[["x"]]], axis=1)):
+        with pytest.raises(ValueError, match="more than one column 'x'"):
+            model.predict(rows)
+    with pytest.raises(ValueError, match="column 'x' is of texts such as"):
+        model.predict(frame.assign(x=1j))
+    value: Any
+    for value in ([1], {"a": 1}):
+        with pytest.raises(ValueError, match="column 'colour' is of the type"):
+            model.predict(frame.assign(colour=[value] * N))
+    wanted = model.predict(frame)
+    batch = pa.RecordBatch.from_pandas(frame)
+    for rows in (batch, frame.assign(other=1j), frame.assign(other=2**70)):
+        assert model.predict(rows).equals(wanted)
+
+
+def test_only_csv_is_written(capsys: pytest.CaptureFixture[str]) -> None:
+    write_model(pd.DataFrame({"x": np.arange(N) / 7}))
+    assert main(predict.app, ["model", "train.csv", "--output", "p.parquet"]) == 2
+    assert "p.parquet" in capsys.readouterr().err
+    assert not Path("p.parquet").exists()
+
+
+def test_images_by_a_path_and_what_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    fitted = load("digits").preprocessing
+    assert fitted is not None
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10))
+    example = torch.zeros(2, *fitted.inputs.shape)
+    program = torch.export.export(
+        network, (example,), dynamic_shapes=({0: torch.export.Dim.DYNAMIC},)
+    )
+    Path("model").mkdir()
+    torch.export.save(program, Path("model", MODEL))
+    Path("model", ABOUT).write_text(json.dumps({"format": 1}))
+    Path("model", PREPROCESSING).write_text(json.dumps(fitted.to_dict()))
+    model = load_model("model")
+    for place, name in enumerate(("b.png", "a.PNG", "inner/c.png")):
+        path = Path("photos", name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8), 80 * place).save(path)
+    Path("photos/notes.txt").write_text("mine")
+    all_of_them = ["photos/a.PNG", "photos/b.png", "photos/inner/c.png"]
+    wanted = model.predict(all_of_them)
+    for whole in ("photos", Path("photos"), map(Path, all_of_them)):
+        pd.testing.assert_frame_equal(model.predict(whole), wanted)
+    Path("without suffix").write_bytes(Path("photos/a.PNG").read_bytes())
+    for one in ("photos/a.PNG", Path("photos/a.PNG"), ["without suffix"]):
+        pd.testing.assert_frame_equal(model.predict(one), wanted.iloc[:1])
+    Path("empty").mkdir()
+    wrong: Any
+    for wrong, told in (
+        ("empty", "'empty' has no images"),
+        ("gone.png", "'gone.png' does not exist"),
+        (["gone.png"], "'gone.png' does not exist"),
+        (3, "give pixels"),
+        ([3], "give pixels"),
+        (np.array([None]), "give pixels"),
+        (pd.DataFrame({"x": [1]}), "give pixels"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            model.predict(wrong)
+    assert main(predict.app, ["model", "empty"]) == 2
+    assert "'empty' has no images" in capsys.readouterr().err

@@ -137,7 +137,7 @@ def test_a_file_without_rows_has_inputs_for_none(tmp_path: Path) -> None:
     [
         (lambda frame: frame.drop(columns="colour"), "there is no column 'colour'"),
         (lambda frame: frame.assign(number="much"), "column 'number' is of texts such as 'much'"),
-        (lambda frame: frame.assign(when="soon"), "column 'when' is of texts such as 'soon'"),
+        (lambda frame: frame.assign(when="soon"), "column 'when' has 'soon', which is no date"),
     ],
 )
 def test_rows_of_another_kind_are_refused(
@@ -211,6 +211,20 @@ def contents() -> list[tuple[str, dict[str, Any]]]:
                 "std": 1.0,
                 "missing": 0.0,
                 "apart": True,
+                "commonest": None,
+            },
+            {
+                "kind": "category",
+                "name": "e",
+                "values": ["1", "2"],
+                "other": False,
+                "of_numbers": True,
+                "counts": None,
+                "mean": 0.0,
+                "std": 1.0,
+                "missing": 0.0,
+                "apart": False,
+                "commonest": 1,
             },
             {
                 "kind": "date",
@@ -223,10 +237,11 @@ def contents() -> list[tuple[str, dict[str, Any]]]:
             },
             {"kind": "left out", "name": "d", "why": "it has no value", "missing": 1.0},
         ],
-        "class_names": ["no", "yes"],
+        "class_names": ["False", "True"],
         "target": "y",
         "target_mean": 0.0,
         "target_std": 1.0,
+        "class_kind": "truth",
     }
     images = {
         "format": 1,
@@ -244,7 +259,13 @@ def contents() -> list[tuple[str, dict[str, Any]]]:
     return [("table", table), ("images", images)]
 
 
-_COLUMNS = {"a": [1.0, None], "b": ["x", None], "c": ["2020-01-01", None], "d": [1.0, None]}
+_COLUMNS = {
+    "a": [1.0, None],
+    "b": ["x", None],
+    "c": ["2020-01-01", None],
+    "d": [1.0, None],
+    "e": ["1", None],
+}
 SAMPLES: dict[str, Any] = {
     "table": pd.DataFrame(
         {name: _COLUMNS.get(name, [None, None]) for name in [*_COLUMNS, "x", "\x1b[31m"]}

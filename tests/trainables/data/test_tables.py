@@ -15,7 +15,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from trainables.data import table_files
-from trainables.data.columns import MOST_VALUES, Date, LeftOut, Number, column_from_dict, fit_column
+from trainables.data.columns import (
+    MOST_VALUES,
+    Date,
+    LeftOut,
+    Number,
+    column_from_dict,
+    column_to_dict,
+    fit_column,
+)
 from trainables.data.datasets import load, load_test
 from trainables.data.reading import Reading
 from trainables.data.table_files import read_table
@@ -73,7 +81,8 @@ def test_tables_are_fitted_on_train_only(tmp_path: Path) -> None:
     assert after.x_val[:, 1].max() == after.x_train[:, 1].max()  # beyond it nothing was learnt
     assert after.y_val.max() > 1e5
     assert before.x_val[:, 2:].sum() == len(before.x_val)
-    assert after.x_val[:, 2:].sum() == 0  # an unseen category has no column
+    commonest = np.eye(2)[after.x_train[:, 2:].sum(0).argmax()]  # as an unseen one counts
+    assert (after.x_val[:, 2:] == commonest).all()
     assert after.preprocessing == before.preprocessing
 
 
@@ -130,11 +139,23 @@ def test_numbers_may_be_names(tmp_path: Path) -> None:
     data = load(source, target="y", reading=Reading(category=("zip",)))
     assert data.input_shape == (4,)
     assert data.preprocessing is not None
-    frame = pd.DataFrame({"zip": [3, 1.0, None, 7]})
-    expected = [[0, 0, 0, 1], [0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]]
+    frame = pd.DataFrame({"zip": [3, 1.0, None]})
+    expected = [[0, 0, 0, 1], [0, 1, 0, 0], [1, 0, 0, 0]]
     np.testing.assert_array_equal(data.preprocessing.transform(frame), expected)
-    texts = pd.DataFrame({"zip": ["3", "1.0", None, "7"]})
+    texts = pd.DataFrame({"zip": ["3", "1.0", None]})
     np.testing.assert_array_equal(data.preprocessing.transform(texts), expected)
+
+
+def test_a_new_value_of_a_category_without_others_is_the_commonest() -> None:
+    column = pa.chunked_array([["a", "b", "b", "b", "a"]])
+    new = pa.chunked_array([["a", "new", None]])
+    fitted = fit_column("x", column)
+    np.testing.assert_array_equal(fitted.encode(new), [[1, 0], [0, 1], [0, 1]])
+    assert column_from_dict(column_to_dict(fitted)) == fitted
+    before = {k: v for k, v in column_to_dict(fitted).items() if k != "commonest"}
+    np.testing.assert_array_equal(column_from_dict(before).encode(new), [[1, 0], [0, 0], [0, 0]])
+    rare = fit_column("x", pa.chunked_array([["a", "b", "b", "a", "rare"]]))
+    np.testing.assert_array_equal(rare.encode(new), [[1, 0, 0], [0, 0, 1], [0, 0, 1]])
 
 
 def test_dates_are_times_and_places_in_the_calendar(tmp_path: Path) -> None:

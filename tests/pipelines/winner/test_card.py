@@ -1,0 +1,83 @@
+"""What the card of a model says of its scores and its data."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from torch import nn
+
+from benchmarks.sets.configs import LENET
+from pipelines.record.looks import Look, add_look
+from pipelines.record.trials import FinishedTrial, State
+from pipelines.study.runs import open_run
+from pipelines.winner.candidates import winner
+from pipelines.winner.exporting import export
+from pipelines.winner.trained import Trained
+from pipelines.winner.training import all_but_test, search_data
+from tests.pipelines.recorded import write_run
+from trainables.data.datasets import load
+from trainables.networks import NETWORKS
+
+pytestmark = pytest.mark.usefixtures("elsewhere")
+
+CONFIG = {**LENET, "width_1": 12, "width_2": 12}
+OTHER = {**CONFIG, "lr": 0.02}
+LOOK = Look(1.0, (0,), (CONFIG,), (2,), (1, 2), 142, 36, {"test_accuracy": (0.5, 0.7)})
+
+
+def searched(*looks: Look, **settings: Any) -> Path:
+    trial = FinishedTrial("a", CONFIG, State.COMPLETE, {1: 0.8}, 0.8, 1, metrics={"val_loss": 0.4})
+    other = FinishedTrial("b", OTHER, State.COMPLETE, {1: 0.7}, 0.7, 1)
+    folder = write_run(
+        Path("runs/it"),
+        [trial, other],
+        data="wine",
+        fingerprint=load("wine").fingerprint,
+        max_epochs=2,
+        **settings,
+    )
+    for look in looks:
+        add_look(folder / "evaluation.json", look)
+    return folder
+
+
+def card(folder: Path, *, again: bool = False) -> str:
+    """In one line, of the winner as the search kept it, or trained ``again`` for good."""
+    run = open_run(folder)
+    data = all_but_test(run) if again else search_data(run)[0]
+    model: nn.Module = NETWORKS["mlp"].build(CONFIG, data)[1].eval()
+    on, seeds = ("train and validation", (1, 2)) if again else ("train", ())
+    export(run, Trained(model, data, on, (winner(run),), seeds), Path("model"))
+    return " ".join(Path("model/README.md").read_text().split())
+
+
+def test_each_look_has_its_number() -> None:
+    other = replace(LOOK, trials=(1,), configs=(OTHER,), values={"test_accuracy": (0.9, 0.9)})
+    told = card(searched(LOOK, other))
+    assert "(look 1 of 2 at it)" in told
+    assert "with 2 seeds; mean +- standard deviation" in told
+    assert "0.6000 +- 0.1414" in told
+
+
+def test_one_look_with_one_seed_is_no_mean() -> None:
+    told = card(searched(replace(LOOK, seeds=(1,), values={"test_accuracy": (0.5,)})))
+    assert "trained again on train and validation (142 samples) with one seed:" in told
+
+
+def test_the_samples_are_those_of_the_weights() -> None:
+    folder = searched(data_fraction=0.3)
+    data = load("wine", fraction=0.3)
+    told = card(folder)
+    assert f"the weights were trained on train ({len(data.x_train)} samples)" in told
+    assert "Not tested: the scores below are on the validation set, which chose" in told
+    Path("model").rename("before")
+    told = card(folder, again=True)
+    whole = load("wine")
+    n = len(np.concatenate([whole.y_train, whole.y_val]))
+    assert f"the weights were trained on train and validation ({n} samples)" in told
+    assert "the scores below are of the search's own training, on the validation set" in told
+    assert "They are not of these weights, which were trained on that set too." in told

@@ -1,0 +1,91 @@
+"""How a run, a trial and data may be named in Python, and what is said where that fails."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from benchmarks.sets.configs import LENET
+from pipelines import evaluate_run, export, export_model, open_run
+from pipelines.cli.command import main
+from pipelines.record.trials import FinishedTrial, State
+from search_spaces import Float, SearchSpace
+from tests.pipelines.recorded import write_run
+from tests.pipelines.running import spec_of
+from trainables.data.datasets import load
+
+pytestmark = pytest.mark.usefixtures("elsewhere")
+
+CONFIG = {**LENET, "width_1": 12, "width_2": 12}
+TRIAL = FinishedTrial("a", CONFIG, State.COMPLETE, {1: 0.8}, 0.8, 1)
+
+
+def test_a_trial_is_a_number_or_its_text_and_a_run_may_be_its_folder() -> None:
+    folder = write_run(
+        Path("runs/it"), [TRIAL], data="wine", fingerprint=load("wine").fingerprint, max_epochs=1
+    )
+    with pytest.raises(ValueError, match="`trial` 7: runs/it has the trials 0 to 0"):
+        evaluate_run(open_run(folder), trial=7, quiet=True)
+    with pytest.raises(ValueError, match="`trial` 7: runs/it has the trials 0 to 0"):
+        export_model(str(folder), "model", trial="7")
+    with pytest.raises(ValueError, match="`trial` 7: runs/it has the trials 0 to 0"):
+        evaluate_run(folder, trial=7, quiet=True)
+    assert export_model(folder, "model", trial=0).about["trials"][0]["trial"] == 0
+
+
+def test_data_are_a_name_or_a_path_and_a_table_is_told_to_be_a_file() -> None:
+    assert spec_of(data=Path("x.csv")).problem.data == "x.csv"
+    with pytest.raises(ValueError, match="a DataFrame is no file: save it, as by to_parquet"):
+        spec_of(data=pd.DataFrame({"x": [1]}))
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_file_is_relative_to_where_the_search_was_started(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, moved: bool
+) -> None:
+    here = Path.cwd()
+    rows = pd.DataFrame({"x": [float(n) for n in range(40)], "kind": ["a", "b"] * 20})
+    rows.to_csv("mine.csv", index=False)
+    fingerprint = load("mine.csv", target="kind").fingerprint
+    run = write_run(
+        Path("runs/it"),
+        [TRIAL],
+        data="mine.csv",
+        target="kind",
+        max_epochs=1,
+        fingerprint=fingerprint,
+    )
+    if moved:
+        Path("else/where").mkdir(parents=True)
+        run = Path(shutil.move(run, "else/where/it"))
+    Path("other").mkdir()
+    monkeypatch.chdir("other")
+    told = f"its path is from where the search was started{'' if moved else f', {here}'}; type"
+    assert main(export.app, [f"../{run}", "model"]) == 2
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err.count("\n")) == ("", 1)
+    assert "'mine.csv' does not exist" in shown.err
+    assert told in shown.err
+
+
+def test_a_function_of_a_script_is_told_to_be_in_a_module(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = write_run(
+        Path("runs/own"),
+        [FinishedTrial("a", {"lr": 0.1}, State.COMPLETE, {1: 0.5}, 0.5, 1)],
+        space=SearchSpace({"lr": Float(0.01, 1.0)}),
+        data="wine",
+        metric="val_loss",
+        trainable="__main__:train_of_a_script",
+        fingerprint=load("wine").fingerprint,
+        max_epochs=1,
+    )
+    assert main(export.app, [str(folder), "model"]) == 2
+    shown = capsys.readouterr().err
+    assert "'__main__:train_of_a_script'" in shown
+    assert "put it into a file of its own" in shown
+    assert shown.count("\n") == 1
