@@ -177,3 +177,22 @@ def marked(word: str) -> list[Path]:
         except OSError:
             continue
     return found
+
+
+def test_what_is_imported_ahead_looks_for_no_gpu_and_starts_no_thread() -> None:
+    """CUDA does not work in a process that is forked after its start."""
+    program = """
+import sys, threading, torch
+
+def looked(*_):
+    print("looked for a GPU")
+
+torch._C._cuda_getDeviceCount = torch._C._cuda_init = looked
+from importlib import import_module
+from pipelines.study.ahead import IMPORTS
+for name in IMPORTS:
+    import_module(name)
+print(threading.active_count(), torch.cuda.is_initialized())
+"""
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert found.stdout == "1 False\n", found.stderr
