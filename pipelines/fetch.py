@@ -29,9 +29,13 @@ def fetch(
     from pipelines.cli.options import to_type
     from pipelines.cli.visible import visible
     from pipelines.cluster.fetching import fetch_run
+    from pipelines.live.folders import is_comparison
     from pipelines.study.runs import open_run
 
     folder = fetch_run(cluster, run, to)
+    if is_comparison(folder):
+        print(visible(f"run       {folder}: a comparison"))
+        return
     print(visible(f"run       {folder}: {len(open_run(folder).finished)} finished trials"))
     print(visible(f"next      {to_type('report', str(folder))}"))
 

@@ -7,8 +7,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import numpy as np
+
 Value: TypeAlias = bool | int | float | str
 Config: TypeAlias = dict[str, Value]
+
+
+def _is_finite(value: Value) -> bool:
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def _options(given: Iterable[Value], what: str) -> tuple[Value, ...]:
@@ -21,6 +27,8 @@ def _options(given: Iterable[Value], what: str) -> tuple[Value, ...]:
     for option in options:
         if type(option) not in (bool, int, float, str):
             raise ValueError(f"an option must be a bool, int, float or str, not {option!r}")
+        if not _is_finite(option):
+            raise ValueError(f"an option must be finite, not {option}")
     if len(set(options)) < len(options):  # 1 and True are equal too
         raise ValueError(f"a {what} must not repeat an option: {options}")
     return options
@@ -67,9 +75,25 @@ class OneOf:
 Condition: TypeAlias = AtLeast | OneOf
 
 
-def _check_bounds(low: float, high: float, log: bool) -> None:
-    if not (math.isfinite(low) and math.isfinite(high)):
+def _plain(bound: Any) -> Any:
+    """A number of NumPy's as one of Python's."""
+    return bound.item() if isinstance(bound, np.generic) else bound
+
+
+def _check_bounds(low: object, high: object, log: object, *, whole: bool) -> None:
+    """Raises ``ValueError`` for what could not be searched, or not be read again from a record."""
+    kinds = (int,) if whole else (int, float)
+    if type(low) not in kinds or type(high) not in kinds:
+        numbers = "whole numbers" if whole else "numbers"
+        raise ValueError(f"bounds must be {numbers}, not {low!r} and {high!r}")
+    if type(log) is not bool:
+        raise ValueError(f"log must be True or False, not {log!r}")
+    assert isinstance(low, int | float)
+    assert isinstance(high, int | float)
+    if not (_is_finite(low) and _is_finite(high)):
         raise ValueError(f"bounds must be finite, not {low} and {high}")
+    if not (_is_number(low) and _is_number(high)):
+        raise ValueError(f"bounds must be below 2**63 in size, not {low} and {high}")
     if low > high:
         raise ValueError(f"low must not be above high: {low} > {high}")
     if log and low <= 0:
@@ -94,7 +118,10 @@ def _spaced(low: float, high: float, log: bool, n: int) -> list[float]:
 
 @dataclass(frozen=True)
 class Float:
-    """A real number in [low, high], uniform in its logarithm where ``log``."""
+    """A real number in [low, high], uniform in its logarithm where ``log``.
+
+    Raises ``ValueError`` for bounds that are no finite numbers or are the wrong way round.
+    """
 
     low: float
     high: float
@@ -102,7 +129,9 @@ class Float:
     when: Condition | None = None
 
     def __post_init__(self) -> None:
-        _check_bounds(self.low, self.high, self.log)
+        for name in ("low", "high"):
+            object.__setattr__(self, name, _plain(getattr(self, name)))
+        _check_bounds(self.low, self.high, self.log, whole=False)
 
     @property
     def single(self) -> bool:
@@ -126,10 +155,12 @@ class Float:
 
     def parse(self, text: str) -> float:
         """A value as typed. Raises ``ValueError`` for one of another type."""
-        try:
-            return float(text)
-        except ValueError:
-            raise ValueError(f"'{text}' is not a number") from None
+        number = _number(text)
+        if number is None:
+            raise ValueError(f"'{text}' is not a number")
+        if not math.isfinite(number):
+            raise ValueError(f"'{text}' is not a finite number")
+        return number
 
     def levels(self, n: int) -> list[float]:
         return sorted({self.clip(v) for v in _spaced(self.low, self.high, self.log, n)})
@@ -140,7 +171,10 @@ class Float:
 
 @dataclass(frozen=True)
 class Int:
-    """An integer in [low, high], both included; uniform in its logarithm where ``log``."""
+    """An integer in [low, high], both included; uniform in its logarithm where ``log``.
+
+    Raises ``ValueError`` for bounds that are no whole numbers or are the wrong way round.
+    """
 
     low: int
     high: int
@@ -148,7 +182,9 @@ class Int:
     when: Condition | None = None
 
     def __post_init__(self) -> None:
-        _check_bounds(self.low, self.high, self.log)
+        for name in ("low", "high"):
+            object.__setattr__(self, name, _plain(getattr(self, name)))
+        _check_bounds(self.low, self.high, self.log, whole=True)
 
     @property
     def single(self) -> bool:
@@ -219,6 +255,10 @@ class Choice:
         for option in self.options:
             if _is_number(option) and option == _number(text):  # as 0 for 0.0
                 return option
+        texts = [o for o in self.options if isinstance(o, str) and _number(o) is not None]
+        meant = [option for option in texts if _number(option) == _number(text)]  # as 1 for "01"
+        if len(meant) == 1:
+            return meant[0]
         raise ValueError(f"'{text}' is none of {', '.join(map(str, self.options))}")
 
     def levels(self, n: int) -> list[Value]:
@@ -268,12 +308,7 @@ def domain_from_dict(content: Mapping[str, Any]) -> Domain:
     kinds: dict[str, type[Float | Int]] = {"float": Float, "int": Int}
     if content["kind"] not in kinds:
         raise ValueError(f"'{content['kind']}' is no kind of domain: float, int or choice")
-    low, high, log = content["low"], content["high"], content["log"]
-    if not (_is_number(low) and _is_number(high) and isinstance(log, bool)):
-        raise ValueError(f"no bounds: {low!r} to {high!r}, log {log!r}")
-    if content["kind"] == "int" and (type(low), type(high)) != (int, int):
-        raise ValueError(f"no bounds of whole numbers: {low!r} to {high!r}")
-    return kinds[content["kind"]](low, high, log, when)
+    return kinds[content["kind"]](content["low"], content["high"], content["log"], when)
 
 
 def _is_number(value: object) -> bool:

@@ -43,8 +43,8 @@ class SearchSpace:
     for what was done before, for configs that were saved then (see :meth:`completed`).
 
     Raises ``ValueError`` for a condition whose parent is not an earlier parameter, or can never
-    hold, for a config in ``try_first`` that is not in the space, and for a name in ``if_missing``
-    that it does not have.
+    hold, for a config in ``try_first`` that is not in the space, for numbers of levels that are
+    no whole numbers from 1, and for a name in ``if_missing`` that it does not have.
     """
 
     domains: Mapping[str, Domain]
@@ -58,11 +58,18 @@ class SearchSpace:
             raise ValueError("a search space needs at least one parameter")
         seen: dict[str, Domain] = {}
         for name, domain in self.domains.items():
+            if not isinstance(name, str):
+                raise ValueError(f"the name of a parameter must be a text, not {name!r}")
+            if not isinstance(domain, Domain):
+                raise ValueError(f"{name} must be a Float, an Int or a Choice, not {domain!r}")
             if domain.when is not None:
                 _check_condition(name, domain.when, seen)
             seen[name] = domain
         for name in (*self.grid_levels, *self.if_missing):
             self._check_name(name)
+        for name, n in self.grid_levels.items():
+            if type(n) is not int or n < 1:
+                raise ValueError(f"{name} needs a whole number of levels, at least 1, not {n!r}")
         for config in self.try_first:
             if problem := self.problem_with(config):
                 raise ValueError(f"a config to try first is not in the space: {problem}")
@@ -115,6 +122,22 @@ class SearchSpace:
             known[name] = value  # type: ignore[assignment]  # contains() has checked the type
         unknown = [name for name in config if name not in self.domains]
         return f"the space has no parameter '{unknown[0]}'" if unknown else ""
+
+    def forbids(self, config: Config) -> bool:
+        """Whether ``config`` gets no trial.
+
+        Raises ``ValueError``, with the config, where ``forbid`` raises.
+        """
+        if self.forbid is None:
+            return False
+        try:
+            return bool(self.forbid(config))
+        except Exception as error:  # whatever the user's function raises is the user's to read
+            values = ", ".join(f"{name}={value}" for name, value in config.items())
+            reason = f"{type(error).__name__}: {error}"
+            raise ValueError(
+                f"the space's `forbid` {name_of(self.forbid)} raises {reason} for {values}"
+            ) from error
 
     def completed(self, config: Mapping[str, Value]) -> Config:
         """``config`` with what ``if_missing`` says of active parameters that it does not have."""
@@ -170,12 +193,9 @@ class SearchSpace:
         Raises ``ValueError`` for what is no space.
         """
         try:
-            levels = dict(content["grid_levels"])
-            if not all(type(n) is int and n > 0 for n in levels.values()):
-                raise ValueError(f"no numbers of levels: {levels}")
             return cls(
                 {name: domain_from_dict(value) for name, value in content["domains"].items()},
-                levels,
+                dict(content["grid_levels"]),
                 tuple(dict(config) for config in content["try_first"]),
                 forbid,
                 dict(content.get("if_missing", {})),  # older records do not have it

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, replace
+from functools import partial
 
 from rich.console import Console
 
@@ -16,6 +18,7 @@ from pipelines.cli.text import Terminal, format_seconds, print_lines, print_plai
 from pipelines.cli.watching import Watching
 from pipelines.cluster.connect import Cluster, check_address, connect
 from pipelines.cluster.resources import check_fit
+from pipelines.cluster.workers import await_machines
 from pipelines.record.scores import shown_score
 from pipelines.results.algorithms_page import algorithms_page
 from pipelines.results.report import write_page
@@ -29,8 +32,9 @@ from pipelines.study.comparison import (
 )
 from pipelines.study.comparison_spec import ComparisonSpec
 from pipelines.study.folders import check_writable
-from pipelines.study.interrupts import EXIT_CODES
-from pipelines.study.prepare import resolve
+from pipelines.study.interrupts import EXIT_CODES, interruptible, renew
+from pipelines.study.prepare import check_algorithm, resolve
+from pipelines.study.result import StudyResult
 from pipelines.study.run_study import run_study
 from pipelines.study.study import Study
 from pipelines.study.typed import shown
@@ -52,16 +56,25 @@ def run_comparison(spec: ComparisonSpec, where: Connection) -> int:
     for row in spec.rows:
         _check(_of_cell(study, spec, row, 0), begun=comparison.begun)
     check_writable(spec.place.folder)
+    held = partial(comparison.held, spec.model_dump(mode="json"), study.prepared())
     job = {"job_name": spec.place.name, "algorithms": ", ".join(spec.rows)}
-    with connect(where.address, dashboard=where.dashboard, modules=IMPORTS, job=job) as cluster:
-        check_fit(cluster.nodes_at_most(), spec.resources.trial)
-        with comparison.held():
-            comparison.claim(spec.model_dump(mode="json"), study.prepared())
-            Watching(console, comparison.folder.parent).open(cluster)
-            print_lines(console, first_lines(study.space))
-            if not _run_missing(comparison, spec, study, cluster, console):
-                return EXIT_CODES["interrupt"]
-            print_lines(console, _conclude(comparison, spec, study.metric_name))
+    with interruptible(), ExitStack() as stack:
+        # One that is there is held before Ray starts; of another nothing is made before it fits.
+        session = stack.enter_context(held()) if comparison.begun else None
+        cluster = stack.enter_context(
+            connect(where.address, dashboard=where.dashboard, modules=IMPORTS, job=job)
+        )
+        renew()
+        trial = spec.resources.trial
+        await_machines(cluster, trial, lambda line: print_plain(console, line))
+        check_fit(cluster.nodes_at_most(), trial)
+        session = session or stack.enter_context(held())
+        Watching(console, comparison.folder.parent).open(cluster)
+        print_lines(console, first_lines(study.space))
+        session.by = _run_missing(comparison, spec, study, cluster, console)
+        if session.by:
+            return EXIT_CODES[session.by]
+        print_lines(console, _conclude(comparison, spec, study.metric_name))
     return 0
 
 
@@ -71,18 +84,22 @@ def _run_missing(
     study: Study,
     cluster: Cluster,
     console: Console,
-) -> bool:
-    """Run the cells that are missing; False where Ctrl-C ended it."""
+) -> str:
+    """Run the cells that are missing. Returns what interrupted it, a name in EXIT_CODES, or ""."""
     missing = list(comparison.missing(spec.rows, spec.seeds))
     total = len(spec.rows) * len(spec.seeds)
     for number, (row, seed) in enumerate(missing, total - len(missing) + 1):
-        cell = _run_cell(comparison, _of_cell(study, spec, row, seed), row, cluster)
-        if cell is None:
+        started = time.monotonic()
+        comparison.start(row, seed)
+        display = Display(Console(quiet=True), study.metric_name)
+        result = run_study(_of_cell(study, spec, row, seed), cluster, display)
+        if result.ended_by in EXIT_CODES:
             print_plain(console, f"interrupted at {row}-{seed}: the same command goes on")
-            return False
+            return result.ended_by
+        cell = _finished(result, row, seed, time.monotonic() - started)
         comparison.finish(cell)
         print_plain(console, _cell_line(cell, number, total, study.metric_name))
-    return True
+    return ""
 
 
 def _of_cell(study: Study, spec: ComparisonSpec, row: str, seed: int) -> Study:
@@ -96,6 +113,8 @@ def _check(study: Study, *, begun: bool) -> None:
     """Raises ``ValueError`` for what the algorithm or the scheduler of a cell cannot search, and in
     a comparison that has not ``begun`` where no trial is the algorithm's own."""
     algo = study.spec.search.algo
+    if not begun:
+        check_algorithm(study.spec, study.space)
     ALGORITHMS[algo](study.problem)
     check_scheduler(study.spec.stopping.scheduler, algo, study.trainable, study.space)
     if not begun and study.tried_first >= study.trials:
@@ -108,19 +127,13 @@ def _check(study: Study, *, begun: bool) -> None:
         )
 
 
-def _run_cell(comparison: Comparison, study: Study, row: str, cluster: Cluster) -> Cell | None:
-    """None where Ctrl-C ended it. Raises ``ValueError`` for a cell that did not get to its end."""
-    started = time.monotonic()
-    seed = study.spec.search.seed
-    comparison.start(row, seed)
-    result = run_study(study, cluster, Display(Console(quiet=True), study.metric_name))
-    if result.ended_by in EXIT_CODES:
-        return None
+def _finished(result: StudyResult, row: str, seed: int, seconds: float) -> Cell:
+    """Raises ``ValueError`` for a cell that did not get to its end."""
     if result.ended_by == "storage":
         raise ValueError(f"{row} with seed {seed} has stopped: checkpoints could not be written")
     if result.best is None or result.best.value is None:
         raise ValueError(f"no trial of {row} with seed {seed} ended soundly")
-    return Cell(row, seed, result.best.value, result.epochs, time.monotonic() - started)
+    return Cell(row, seed, result.best.value, result.epochs, seconds)
 
 
 def _cell_line(cell: Cell, number: int, total: int, metric: str) -> str:

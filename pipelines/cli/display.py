@@ -19,7 +19,8 @@ from pipelines.tuner.progress import Incumbent, Progress
 from search_spaces import SearchSpace
 
 _PLAIN_EVERY = 10.0  # seconds between progress lines where there is no terminal
-_SILENT = 300.0  # seconds without an epoch of any trial, after which that is said
+_NO_ROOM = 30.0  # seconds in which no trial has started, after which that is said
+_SILENT = 300.0  # seconds without an epoch of any trial that runs, after which that is said
 
 
 class Display:
@@ -32,9 +33,11 @@ class Display:
         space: SearchSpace | None = None,
         begun: Callable[[], None] = lambda: None,
         ending: Callable[[], None] = lambda: None,
+        *,
+        shared: bool = False,
     ) -> None:
         """``begun`` is called when the first trial has reported, ``ending`` when the search ends
-        soon; what is idle in ``space`` is not shown."""
+        soon; what is idle in ``space`` is not shown. Others may use a ``shared`` cluster."""
         self._begun: Callable[[], None] | None = begun
         self._ending: Callable[[], None] | None = ending
         self._console = console
@@ -44,11 +47,14 @@ class Display:
         self._printed = time.monotonic()
         self._best_trial = ""
         self._said: set[str] = set()
+        self._shared = shared
+        self._no_room = threading.Timer(_NO_ROOM, self._say_no_room)
         self._silence = threading.Timer(_SILENT, self._say_silence)
-        self._silence.daemon = True
+        self._no_room.daemon = self._silence.daemon = True
 
     def __enter__(self) -> Display:
-        self._silence.start()
+        if self._shared:
+            self._no_room.start()
         if self._is_live:
             self._live.start()
             self._live.update(Text("waiting for the first epoch: processes start"))
@@ -62,6 +68,7 @@ class Display:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._no_room.cancel()
         self._silence.cancel()
         if self._is_live:
             self._live.stop()
@@ -72,6 +79,9 @@ class Display:
         return self._console.is_terminal and not self._console.is_jupyter
 
     def progress(self, progress: Progress) -> None:
+        if progress.running and self._silence.ident is None:
+            self._no_room.cancel()
+            self._silence.start()
         if not progress.seconds or (progress.best is None and not progress.finished):
             return
         if self._begun is not None:
@@ -86,6 +96,13 @@ class Display:
         elif time.monotonic() - self._printed >= _PLAIN_EVERY:
             self._printed = time.monotonic()
             print_plain(self._console, progress_line(progress))
+
+    def _say_no_room(self) -> None:
+        print_plain(
+            self._console,
+            f"waiting   no trial has started in {_NO_ROOM:g} s: other work may have the cluster, "
+            "and then trials wait for it to end; `ray status` shows what is in use",
+        )
 
     def _say_silence(self) -> None:
         """Nobody knows yet how long an epoch takes, so no trial is ended for it."""

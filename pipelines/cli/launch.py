@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
-from threading import Thread
+from threading import Event, Thread
 
 from rich.console import Console
 
 from pipelines.cli.command import FAILURE, leave
 from pipelines.cli.display import Display
-from pipelines.cli.options import to_type
+from pipelines.cli.onward import to_go_on
 from pipelines.cli.share_lines import share_lines
 from pipelines.cli.summary import (
     checkpoint_line,
@@ -30,7 +30,9 @@ from pipelines.cluster.connect import Cluster, slot_counter
 from pipelines.cluster.preflight import preflight
 from pipelines.cluster.sharing import gpu_counter, mps_by_node
 from pipelines.cluster.watch import end_ray, watched
+from pipelines.cluster.workers import await_machines
 from pipelines.record.baselines import (
+    Baselines,
     read_baselines,
     with_late,
     without_late,
@@ -41,17 +43,17 @@ from pipelines.study.baseline import LEAST_PATIENCE, PATIENCE, BaselineProcess
 from pipelines.study.estimate import estimate
 from pipelines.study.finish import finish
 from pipelines.study.fit import check_trial
-from pipelines.study.interrupts import EXIT_CODES, interruptible, renew
+from pipelines.study.interrupts import AT_THE_END, EXIT_CODES, interruptible, renew
 from pipelines.study.left import searched
 from pipelines.study.repeats import Repeats, run_repeats
 from pipelines.study.result import StudyResult
 from pipelines.study.run_study import run_study
 from pipelines.study.study import Study
-from pipelines.study.typed import shown
 from pipelines.tuner.algorithms import ALGORITHMS
 from trainables.baselines import MODELS
 
 _SHORT = 2.0  # seconds that one waits for without a word
+_LOOK_EVERY = 0.1  # seconds
 
 
 def launch(study: Study, connected: Callable[[], Cluster], console: Console) -> StudyResult:
@@ -71,14 +73,14 @@ def launch(study: Study, connected: Callable[[], Cluster], console: Console) -> 
     def lost(reason: str) -> None:
         """No thread of this process gets out of Ray any more."""
         print(f"error: {reason}: the search has stopped", file=sys.stderr)
-        _say_how_to_go_on(study)
+        _say_how_to_go_on(study, cluster)
         end_ray()
         leave(FAILURE)
 
     with (
         BaselineProcess(study.data) as baseline,
         interruptible(),
-        _saying_how_to_go_on(study),
+        _saying_how_to_go_on(study, cluster),
         watched(lost, started_here=cluster.started_here),
     ):
         started = time.monotonic()
@@ -93,23 +95,37 @@ def launch(study: Study, connected: Callable[[], Cluster], console: Console) -> 
                 study.space,
                 lambda: watching.open(cluster),
                 _import_report,
+                shared=not cluster.started_here,
             ) as display:
                 result = run_study(study, cluster, display)
-            finish(study, result)
+        finish(study, result)
         repeats, ended_by = _repeat(study, cluster, result, console)
         result = replace(result, ended_by=result.ended_by or ended_by)
         patience = max(PATIENCE * (time.monotonic() - started), LEAST_PATIENCE)
-        if baseline.works and patience > _SHORT:
-            most = format_seconds(patience)
-            print_plain(console, f"waiting   at most {most} for the quick models beside the search")
-        if baseline.started:
-            found = {**known, **baseline.result(patience)}
-            if baseline.works:
-                found = with_late(found, study.data.task, patience)
-            if found:
-                write_baselines(files.baselines, found)
-        print_lines(console, summary_lines(study, result, cluster, repeats, found))
+        enough = Event()
+        with interruptible(lambda reason: enough.set(), AT_THE_END):
+            if baseline.works and patience > _SHORT:
+                most, what = format_seconds(patience), "the quick models beside the search"
+                print_plain(console, f"waiting   at most {most} for {what}")
+            if baseline.started:
+                done, waited = _wait_for(baseline, patience, enough)
+                found = {**known, **done}
+                if baseline.works:
+                    found = with_late(found, study.data.task, waited)
+                if found:
+                    write_baselines(files.baselines, found)
+            print_lines(console, summary_lines(study, result, cluster, repeats, found))
     return result
+
+
+def _wait_for(baseline: BaselineProcess, patience: float, enough: Event) -> tuple[Baselines, float]:
+    """The models that are done within so many seconds, or when it is ``enough``; and how many it
+    waited."""
+    began = time.monotonic()
+    found = baseline.result(min(_LOOK_EVERY, patience))
+    while baseline.works and not enough.is_set() and time.monotonic() - began < patience:
+        found = baseline.result(_LOOK_EVERY)
+    return found, time.monotonic() - began
 
 
 def _import_report() -> None:
@@ -126,18 +142,18 @@ def _import_report() -> None:
 
 
 @contextmanager
-def _saying_how_to_go_on(study: Study) -> Iterator[None]:
+def _saying_how_to_go_on(study: Study, cluster: Cluster) -> Iterator[None]:
     """Where something ends a search that has begun, and not in good order."""
     try:
         yield
     except BaseException:
-        _say_how_to_go_on(study)
+        _say_how_to_go_on(study, cluster)
         raise
 
 
-def _say_how_to_go_on(study: Study) -> None:
+def _say_how_to_go_on(study: Study, cluster: Cluster) -> None:
     if RunFiles(study.folder).sessions.is_file() and not study.scheduler.pauses:
-        command = to_type("run", resume=shown(study.folder))
+        command = to_go_on(study.folder, cluster)
         print(f"all that has ended is kept; go on with: {command}", file=sys.stderr)
 
 
@@ -181,6 +197,7 @@ def _ready(
     ALGORITHMS[study.spec.search.algo](study.problem)  # refuses, before Ray, what it cannot search
     cluster = connected()
     renew()
+    await_machines(cluster, study.spec.resources.trial, say)
     check_trial(cluster.nodes_at_most(), study.spec.resources)
     if measured:
         if not dry_run:
@@ -217,7 +234,8 @@ def _repeat(
     asked = study.spec.budget.repeats
     if not asked or result.best is None or result.ended_by in EXIT_CODES:
         return [], ""
-    with Display(console, study.metric_name, study.space) as display:
+    shared = not cluster.started_here
+    with Display(console, study.metric_name, study.space, shared=shared) as display:
         return run_repeats(study, result, cluster, display)
 
 

@@ -28,6 +28,7 @@ _RULES = {
     "finite_number": "{} is not finite",
     "literal_error": "'{}' is none of {expected}",
 }
+_SCRIPTS = Path(__file__).resolve().parents[1]
 _FIELD = re.compile(r"`([a-z_]+)(?:=([^`]*))?`")
 
 
@@ -112,12 +113,14 @@ def _reason(error: ErrorDetails) -> str:
 
 def to_type(name: str, *words: str, **options: Any) -> str:
     """The command ``name`` with ``words`` and options, as one types it after this one: its script
-    where it lies beside this one's, which `ray submit` copies alone.
+    where this one's was typed. `ray submit` copies a script alone, and a user's own program may lie
+    beside others of these names.
 
     Options are given by the names of their fields; those that are None are left out.
     """
     script = Path(sys.argv[0]).with_name(f"{name}.py")
-    start = ["python", str(script)] if script.is_file() else _installed(name)
+    ours = script.is_file() and script.resolve().parent == _SCRIPTS
+    start = ["python", str(script)] if ours else _installed(name)
     return shlex.join([*start, *words, *option_words(options)])
 
 

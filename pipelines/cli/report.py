@@ -13,7 +13,8 @@ from pipelines.record.front import ranked_by
 from pipelines.record.scores import shown_score
 from pipelines.results.promised import promised
 from pipelines.study.finish import write_table
-from pipelines.study.repeats import by_config
+from pipelines.study.interrupts import AT_THE_END, interruptible
+from pipelines.study.repeats import repeats_of
 from pipelines.study.runs import Run, open_run
 from pipelines.study.typed import shown
 from pipelines.tuner.schedulers import SCHEDULERS
@@ -60,6 +61,7 @@ def look_lines(run: Run) -> Iterator[str]:
     look, number = run.looks[-1], len(run.looks)
     n = len(look.seeds)
     over = f"mean +- standard deviation of {n} seeds" if n > 1 else "one seed"
+    over = "with the weights that the search kept" if look.kept else over
     yield f"test      {look.samples} samples, {over}"
     yield from (f"          {name} {look.told(name)}" for name in look.values)
     if look.left_out:
@@ -95,11 +97,12 @@ def print_comparison(folders: Sequence[Path], output: Path | None) -> None:
 
 def report_line(folder: Path) -> str:
     """Write the page of a run that has ended; where it lies, or why it does not. A search is worth
-    more than its page, so nothing is raised."""
+    more than its page, so nothing is raised, unless it is interrupted twice."""
     try:
         from pipelines.results.report import write_report
 
-        return f"report    {shown(write_report(open_run(folder)))}"
+        with interruptible(lambda reason: None, AT_THE_END):
+            return f"report    {shown(write_report(open_run(folder)))}"
     except Exception as error:
         return f"report    none: {type(error).__name__}: {error}"
 
@@ -121,9 +124,9 @@ def _lines(run: Run, top: int) -> Iterator[str]:
         at = f"epoch {trial.best_epoch} of {trial.epochs}"
         config = format_config(trial.config, run.space)
         yield f"{n:>7}   {shown_score(trial.value)}  {at}, {ended}: {config}"
-    if run.repeated:
+    if repeats := repeats_of(run):
         yield f"repeats   {run.metric} with {budget.repeats} other seeds each"
-        yield from repeats_lines(by_config(run.repeated, METRICS[run.metric]), run.space)
+        yield from repeats_lines(repeats, run.space)
 
 
 def _findings(run: Run) -> Iterator[str]:

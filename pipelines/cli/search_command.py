@@ -19,6 +19,8 @@ def search_command(subject: Subject, **options: Any) -> str:
         drop=subject.reading.drop,
         category=subject.reading.category,
         task=subject.reading.task,
+        data_fraction=None if subject.data_fraction == 1.0 else subject.data_fraction,
         seed=subject.seed or None,
+        **subject.searched,
         **options,
     )

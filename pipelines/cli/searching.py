@@ -52,8 +52,9 @@ def _search(spec: StudySpec, where: Connection, options: RunOptions) -> int:
 
         study = resume(options.resume, spec)
         if why := nothing_left(study):
-            print_plain(console, f"complete  {options.resume}: {why}")
-            return 0
+            from pipelines.cli.late_end import run_end
+
+            return run_end(study, why, console, dry_run=options.dry_run)
     dashboard = where.dashboard and not options.dry_run
     job = job_of(spec)
     with connecting(where.address, dashboard=dashboard, modules=IMPORTS, job=job) as connected:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from pipelines.cli.options import to_type
-from pipelines.cli.text import format_bytes, format_config, format_seconds
+from pipelines.cli.onward import next_lines, to_go_on
+from pipelines.cli.text import format_config, format_seconds
 from pipelines.cli.watching import cluster_line
 from pipelines.cluster.connect import Cluster
 from pipelines.record.baselines import Baselines, left_out
@@ -30,6 +30,7 @@ from search_spaces import SearchSpace
 from trainables.baselines import guess
 from trainables.data.datasets import TrialData, describe
 from trainables.data.reading import Reading
+from trainables.device.byte_sizes import format_bytes
 from trainables.training.metrics import ACCURACY, FOR_LARGE_CLASSES, METRICS
 
 MOST_OF_FRONT = 10  # trials in a terminal
@@ -318,11 +319,11 @@ def baseline_lines(result: StudyResult, baselines: Baselines) -> Iterator[str]:
 def summary_lines(
     study: Study,
     result: StudyResult,
-    cluster: Cluster,
+    cluster: Cluster | None,
     repeats: Sequence[Repeats] = (),
     baselines: Baselines | None = None,
 ) -> Iterator[str]:
-    """What came out, and what to type next."""
+    """What came out, and what to type next. ``cluster`` is None where none was needed."""
     files = RunFiles(study.folder)
     if result.ended_by:
         yield f"ended     {_ENDED_BY[result.ended_by]}"
@@ -338,16 +339,16 @@ def summary_lines(
         yield from repeats_lines(repeats, study.space)
         yield f"winner    the first, by mean less one standard error: {shown(files.winner)}"
     yield f"run       {shown(study.folder)}"
-    if cluster.dashboard and not cluster.started_here:
+    if cluster and cluster.dashboard and not cluster.started_here:
         yield cluster_line(cluster)
     if result.ended_by not in ("", "target value") and not study.scheduler.pauses:
         budget = study.spec.budget.time_budget or 0.0
-        more = f"{2 * budget:g}" if result.ended_by == TIME_BUDGET else None
-        yield f"go on     {to_type('run', resume=shown(study.folder), time_budget=more)}"
-    yield f"next      {to_type('report', str(shown(study.folder)))}"
+        more = 2 * budget if result.ended_by == TIME_BUDGET else None
+        yield f"go on     {to_go_on(study.folder, cluster, more)}"
     # A function of the user's may yield no model.
-    if result.best is not None and (study.network is not None or files.weights.is_file()):
-        yield f"then      {to_type('evaluate', str(shown(study.folder)))}"
+    has_model = study.network is not None or files.weights.is_file()
+    has_winner = result.best is not None and has_model
+    yield from next_lines(study.folder, cluster, has_winner=has_winner)
 
 
 def _failure_lines(result: StudyResult, files: RunFiles) -> Iterator[str]:

@@ -10,6 +10,7 @@ from rich.console import Console
 from pipelines.cli.connection import Address
 from pipelines.cli.text import print_plain
 from pipelines.cluster.connect import LOCAL, check_address, connecting
+from pipelines.cluster.workers import await_machines
 from pipelines.record.scores import shown_score
 from pipelines.study.fit import check_trial, check_trial_here
 from pipelines.study.runs import Run
@@ -20,7 +21,7 @@ _OF_A_TRAINING = ("pipelines.winner.one_training", "trainables.training.fit")
 
 
 @contextmanager
-def for_training(run: Run, where: Address) -> Iterator[Callable[[], None]]:
+def for_training(run: Run, where: Address, console: Console) -> Iterator[Callable[[], None]]:
     """The cluster for trainings of ``run``; gives what waits for it and checks that it has room.
 
     Raises ``ValueError`` where it has none.
@@ -30,7 +31,13 @@ def for_training(run: Run, where: Address) -> Iterator[Callable[[], None]]:
     if where.address == LOCAL:
         check_trial_here(resources)
     with connecting(where.address, dashboard=False, modules=_OF_A_TRAINING) as connected:
-        yield lambda: check_trial(connected().nodes_at_most(), resources)
+
+        def check() -> None:
+            cluster = connected()
+            await_machines(cluster, resources.trial, lambda line: print_plain(console, line))
+            check_trial(cluster.nodes_at_most(), resources)
+
+        yield check
 
 
 def counted(console: Console, total: int) -> Callable[[int], None]:

@@ -7,7 +7,9 @@ from pathlib import Path
 from pipelines.cli.options import to_type
 from pipelines.cli.text import Terminal, print_plain
 from pipelines.cli.visible import visible
+from pipelines.results.sections.again import options
 from pipelines.study.runs import Run, open_run
+from pipelines.study.spec import StudySpec
 from pipelines.study.zoom import QUANTILE, zoom, zoom_lines
 from trainables.training.metrics import METRICS
 
@@ -26,17 +28,12 @@ def print_zoom(folder: Path, quantile: float) -> None:
 
 def _next_command(folder: Path, run: Run) -> str:
     """For the same problem: what a search does not know from the run, the command must say."""
-    problem = run.spec.problem
-    return to_type(
-        "run",
-        zoom_from=folder,
-        algo="gp",
-        model=None if problem.trainable else problem.model,
-        trainable=problem.trainable,
-        data=problem.data,
-        metric=problem.metric,
-        target=problem.target,
-        drop=problem.drop,
-        category=problem.category,
-        task=problem.task,
+    spec = run.spec
+    same = StudySpec.model_validate(
+        {
+            "problem": spec.problem,
+            "search": {"seed": spec.search.seed},
+            "space": {"max_parameters": spec.space.max_parameters},
+        }
     )
+    return to_type("run", *options(same), zoom_from=folder, algo="gp")

@@ -7,9 +7,10 @@ import shlex
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -39,8 +40,8 @@ def fetch_run(cluster: Path, run: str, to: Path) -> Path:
     """
     if not cluster.is_file():
         raise ValueError(f"no cluster file {cluster}")
-    _check(cluster)
-    _knock(_head_address(cluster), cluster)
+    if not _is_behind_a_bastion(_read(cluster)):
+        _knock(_head_address(cluster), cluster)
     remote = find(_ray("exec", str(cluster), look_command(run), patience=_LOOK), run)
     target = to / Path(remote.folder).name
     spec = RunFiles(target).spec
@@ -51,6 +52,8 @@ def fetch_run(cluster: Path, run: str, to: Path) -> Path:
             f"{target} has gone on here, and a copy would undo that: give another folder with `to`"
         )
     target.mkdir(parents=True, exist_ok=True)
+    for left in target.rglob(RunFiles(target).live.name):  # the copying itself removes nothing
+        left.unlink()
     # With a slash at its end a folder's contents are meant, not the folder.
     _ray("rsync-down", str(cluster), f"{remote.folder}/", f"{target}/", patience=_COPY)
     if not spec.is_file():
@@ -103,16 +106,22 @@ def _head_address(cluster: Path) -> str:
     return lines[-1].strip() if lines else ""
 
 
-def _check(cluster: Path) -> None:
+def _read(cluster: Path) -> dict[str, Any]:
     """Raises ``ValueError`` for what is no cluster: of YAML, Ray says no more than a "^"."""
     try:
-        config = yaml.safe_load(cluster.read_text(encoding="utf-8"))
+        config: Any = yaml.safe_load(cluster.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         where = getattr(error, "problem_mark", None)
         line = "" if where is None else f", line {where.line + 1}"
         raise ValueError(f"{cluster}{line} is no YAML") from None
     if not isinstance(config, dict) or "provider" not in config:
         raise ValueError(f"{cluster} is no file that `ray up` takes: it has no `provider`")
+    return config
+
+
+def _is_behind_a_bastion(config: Mapping[str, Any]) -> bool:
+    """Whether only the SSH of a machine between reaches the head."""
+    return "ssh_proxy_command" in (config.get("auth") or {})
 
 
 def _knock(head: str, cluster: Path) -> None:

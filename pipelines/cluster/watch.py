@@ -1,5 +1,5 @@
-"""Ray's control store, without which nothing goes on: Ray itself would keep silent for a minute and
-then end this process."""
+"""Ray's control store and its raylet, without which nothing goes on: Ray itself would keep silent
+for a while and then end this process."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import ray
 import psutil  # type: ignore[import-untyped]  # isort: skip  # Ray brings it along
 from ray._private import worker
 
+_NEEDED = {"gcs_server": "control store", "raylet": "raylet"}  # Ray's names, and ours
 _EVERY = 1.0  # seconds
 _SAY = 5.0  # seconds without an answer of another machine
 _GIVE_UP = 50.0  # seconds: one that is started anew goes on with its cluster, and Ray waits for 60
@@ -23,8 +24,8 @@ _GIVE_UP = 50.0  # seconds: one that is started anew goes on with its cluster, a
 
 @contextmanager
 def watched(lost: Callable[[str], None], *, started_here: bool) -> Iterator[None]:
-    """Inside, ``lost`` is called in a thread of its own once Ray's control store has died, with
-    what is to be said of it."""
+    """Inside, ``lost`` is called in a thread of its own once Ray's control store has died, or the
+    raylet of a Ray that was started here, with what is to be said of it."""
     left = threading.Event()
     look = _dead_here if started_here else Knocking(ray.get_runtime_context().gcs_address).dead
 
@@ -43,8 +44,8 @@ def watched(lost: Callable[[str], None], *, started_here: bool) -> Iterator[None
 
 
 def end_ray() -> None:
-    """The processes that were started with this one, and theirs: without their control store they
-    would stay for a minute."""
+    """The processes that were started with this one, and theirs: with one of them dead they would
+    stay for a minute."""
     node = worker._global_node
     if node is None:
         return
@@ -64,10 +65,12 @@ def _with_descendants(pid: int) -> list[Any]:
 
 def _dead_here() -> str:
     node = worker._global_node
-    started = node.all_processes.get("gcs_server", []) if node is not None else []
-    if all(info.process.poll() is None for info in started):
+    if node is None:
         return ""
-    return "Ray's control store has died: it was killed, or the machine ran out of memory"
+    for kind, name in _NEEDED.items():
+        if any(info.process.poll() is not None for info in node.all_processes.get(kind, [])):
+            return f"Ray's {name} has died: it was killed, or the machine ran out of memory"
+    return ""
 
 
 class Knocking:

@@ -15,6 +15,21 @@ FOR_THE_REST = 30.0  # seconds for the other machines of one's own, once one is 
 _PAUSE = 1.0
 
 
+def await_machines(cluster: Cluster, trial: TrialResources, say: Callable[[str], None]) -> None:
+    """Where one's own machines are still to join: return once a node can hold a trial, or half a
+    minute after the first has joined. What they have is known only then.
+
+    Raises ``ValueError`` where none joins.
+    """
+    if not cluster.machines_to_come() or _holds_a_trial(cluster, trial):
+        return
+    say("waiting   for the first of the machines that `ray up` starts")
+    _check_came(
+        _until(lambda: len(cluster.nodes()) > 1 or not cluster.machines_to_come(), PATIENCE)
+    )
+    _until(lambda: _holds_a_trial(cluster, trial) or not cluster.machines_to_come(), FOR_THE_REST)
+
+
 def await_workers(cluster: Cluster, trial: TrialResources, say: Callable[[str], None]) -> None:
     """Return once a node can hold a trial, with all of one's own machines
     that join within half a minute of that.
@@ -38,6 +53,10 @@ def _await_first(cluster: Cluster, trial: TrialResources) -> None:
         came = _until(lambda: _holds_a_trial(cluster, trial) or not cluster.may_grow(), PATIENCE)
     finally:
         ray.cancel(pending, force=True)
+    _check_came(came)
+
+
+def _check_came(came: bool) -> None:
     if not came:
         raise ValueError(
             f"no worker joined within {PATIENCE / 60:g} minutes: `ray monitor` with the YAML file "

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from pathlib import Path
 
 from pipelines.cluster.searches import noted_runs
@@ -24,13 +25,16 @@ def roots() -> list[Path]:
 
 
 async def serve() -> None:
-    """Answer until the process is ended."""
+    """Answer until the process is ended, to whoever has the token, where `ray start` will ask for
+    one. Raises ``TokenError`` where it is missing."""
     from aiohttp import web
 
+    from pipelines.cluster.address import use_token
     from pipelines.cluster.token import ray_token
     from pipelines.live.app import make_app
     from pipelines.live.door import Door
 
+    use_token()
     runner = web.AppRunner(make_app(roots, Door(ray_token())), access_log=None)
     await runner.setup()
     await web.TCPSite(runner, HOST, PORT).start()
@@ -39,4 +43,7 @@ async def serve() -> None:
 
 if __name__ == "__main__":
     os.nice(NICENESS)
-    asyncio.run(serve())
+    try:
+        asyncio.run(serve())
+    except ValueError as error:  # no token where one is asked for
+        sys.exit(f"error: {error}")

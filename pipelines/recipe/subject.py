@@ -4,7 +4,7 @@ space."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +21,8 @@ from trainables.data.reading import AS_IT_LOOKS, Reading
 from trainables.training.config import TrainingConfig
 from trainables.training.metrics import Task
 from trainables.training.schedules import POLICIES
+
+_SEARCHED = ("metric", "also", "require", "class_weights", "folds")
 
 
 class SubjectSettings(Settings):
@@ -68,6 +70,7 @@ class Subject:
     data_fraction: float
     seed: int
     reading: Reading = AS_IT_LOOKS
+    searched: Mapping[str, object] = field(default_factory=dict)  # what else a run's search was for
 
     def load(self) -> TrialData:
         """Raises ``ValueError`` for data that cannot be loaded."""
@@ -124,6 +127,7 @@ def _of_run(folder: Path, settings: SubjectSettings) -> Subject:
         data_fraction=problem.data_fraction if same_data else 1.0,
         seed=run.spec.search.seed if settings.seed is None else settings.seed,
         reading=problem.reading if as_read else settings.reading,
+        searched={name: getattr(problem, name) for name in _SEARCHED} if same_data else {},
     )
 
 

@@ -49,6 +49,7 @@ class _Prepared(BaseModel):
     lr_bounds: dict[str, dict[str, Any]]
     lr_tests: dict[str, dict[str, Any]] = {}
     start_with: list[dict[str, Any]] = []
+    learnt_from: list[str] | None = None
     algorithm: str = ""
     versions: dict[str, str]
     machine: dict[str, str] = {}

@@ -43,7 +43,9 @@ class Requirement:
     bound: float
 
     def __str__(self) -> str:
-        return f"{self.name}{self.sign}{self.bound:g}"
+        short = f"{self.bound:g}"
+        exact = short if float(short) == self.bound else repr(self.bound).removesuffix(".0")
+        return f"{self.name}{self.sign}{exact}"
 
     def holds(self, value: float) -> bool:
         return {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import functools
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -25,14 +26,37 @@ class StorageError(RuntimeError):
     """What was to be written could not be."""
 
 
+class Minute:
+    """For which a disk is waited: one for all that this process has to write."""
+
+    def __init__(self) -> None:
+        self._since = self._last = -math.inf
+
+    def refused(self) -> bool:
+        """A write was. Whether the minute is over: it began with the first that was, unless one
+        has been done since, or none was tried for a minute."""
+        now = time.monotonic()
+        if now - self._last > PATIENCE:
+            self._since = now
+        self._last = now
+        return now - self._since > PATIENCE
+
+    def done(self) -> None:
+        """A write was."""
+        self._last = -math.inf
+
+
+_minute = Minute()
+
+
 def _say(what: str) -> None:
     print(f"waiting   {what}", file=sys.stderr, flush=True)
 
 
 def patient(action: Callable[P, R], say: Callable[[str], None] = _say) -> Callable[P, R]:
-    """``action``, which is done again while it raises ``OSError``, for a minute at most; ``say``
-    gets the reason once. Raises ``StorageError`` then. An action that has failed must leave nothing
-    half-done."""
+    """``action``, which is done again while it raises ``OSError``, for a minute at most, together
+    with others that wait at that time or come next; ``say`` gets the reason once. Raises
+    ``StorageError`` then. An action that has failed must leave nothing half-done."""
 
     @functools.wraps(action)
     def again(*arguments: P.args, **named: P.kwargs) -> R:
@@ -40,14 +64,17 @@ def patient(action: Callable[P, R], say: Callable[[str], None] = _say) -> Callab
         said = False
         while True:
             try:
-                return action(*arguments, **named)
+                result = action(*arguments, **named)
             except OSError as error:
-                if time.monotonic() > give_up:
+                if _minute.refused() or time.monotonic() > give_up:
                     raise StorageError(in_words(error)) from error
                 if not said:
                     say(in_words(error))
                 said = True
                 time.sleep(_PAUSE)
+            else:
+                _minute.done()
+                return result
 
     return again
 

@@ -8,27 +8,33 @@ A cell is one algorithm with one seed. Each is a run of its own with its own rec
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 import shutil
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, fields
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from pipelines.record.files import RunFiles
 from pipelines.record.header import read_header, write_header
 from pipelines.record.lock import holding
+from pipelines.record.sessions import Working, working
 from pipelines.record.trials import FinishedTrial, best_trial
+from pipelines.record.whole import write_whole
 from pipelines.study.comparison_spec import cell_folder
 from pipelines.study.runs import Run, open_run
 from trainables.training.metrics import Metric
 
 # Of a comparison that goes on. `algorithm` is in words that of the first row alone, and rows may be
-# added; on another machine the seconds are others.
-_MAY_DIFFER = ("compared.algos", "compared.seeds", "place", "algorithm", "versions", "machine")
+# added; on another machine the seconds are others; a run of `seed_from` may have grown.
+_MAY_DIFFER = (
+    *("compared.algos", "compared.seeds", "place"),
+    *("algorithm", "learnt_from", "versions", "machine"),
+)
 
 
 @dataclass(frozen=True)
@@ -57,13 +63,18 @@ class Comparison:
     def begun(self) -> bool:
         return RunFiles(self.folder).spec.is_file()
 
-    def held(self) -> AbstractContextManager[None]:
-        """While it lasts no other process runs the cells; the folder is made.
+    @contextmanager
+    def held(self, settings: Mapping[str, Any], prepared: Mapping[str, Any]) -> Iterator[Working]:
+        """:meth:`claim` it; while it lasts no other process runs the cells. The folder is made.
 
-        Raises ``ValueError`` where another process does.
+        Raises ``ValueError`` where another process does, and what ``claim`` raises.
         """
+        files = RunFiles(self.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        return holding(RunFiles(self.folder))
+        with holding(files):
+            self.claim(settings, prepared)
+            with working(files, "search", {}) as session:
+                yield session
 
     def claim(self, settings: Mapping[str, Any], prepared: Mapping[str, Any]) -> None:
         """Write down what is compared, or check that it is the same as before, in a folder that is
@@ -85,21 +96,12 @@ class Comparison:
                     )
 
     def cells(self) -> list[Cell]:
-        """The finished ones."""
+        """The finished ones. A line that a full disk cut short is none."""
         if not self.table.is_file():
             return []
-        with self.table.open(newline="") as lines:
-            return [
-                Cell(
-                    row["algo"],
-                    int(row["seed"]),
-                    float(row["best"]),
-                    int(row["epochs"]),
-                    float(row["seconds"]),
-                )
-                for row in csv.DictReader(lines)
-                if all(row[field.name] for field in fields(Cell))  # a last line that was cut short
-            ]
+        text = self.table.read_text()
+        whole = text[: text.rfind("\n") + 1].splitlines()
+        return [cell for row in csv.reader(whole) if (cell := _read_cell(row))]
 
     def missing(self, rows: Sequence[str], seeds: Iterable[int]) -> Iterator[tuple[str, int]]:
         """The cells that are yet to run, one seed of all rows after the other."""
@@ -113,18 +115,27 @@ class Comparison:
         return folder
 
     def finish(self, cell: Cell) -> None:
-        names = [field.name for field in fields(Cell)]
-        new = not self.table.is_file()
-        with self.table.open("a", newline="") as lines:
-            writer = csv.writer(lines)
-            if new:
-                writer.writerow(names)
-            writer.writerow([getattr(cell, name) for name in names])
+        """Say that it is finished. Raises ``OSError`` where it cannot be written; those before
+        stay."""
+        text = io.StringIO()
+        writer = csv.writer(text)
+        writer.writerow(field.name for field in fields(Cell))
+        writer.writerows(astuple(each) for each in [*self.cells(), cell])
+        write_whole(self.table, text.getvalue())
 
     def runs(self, cells: Iterable[Cell]) -> list[Run]:
         """Those of the cells whose folder is still there."""
         folders = [self.folder / cell.folder for cell in cells]
         return [open_run(folder) for folder in folders if RunFiles(folder).spec.is_file()]
+
+
+def _read_cell(row: Sequence[str]) -> Cell | None:
+    """None for the names of the columns, and for what was cut short."""
+    try:
+        algo, seed, best, epochs, seconds = row
+        return Cell(algo, int(seed), float(best), int(epochs), float(seconds))
+    except ValueError:
+        return None
 
 
 @dataclass(frozen=True)

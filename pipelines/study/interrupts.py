@@ -34,12 +34,14 @@ class Interrupted(KeyboardInterrupt):
 
 
 _ONCE = "stopping  as soon as running trials are saved; once more to stop at once"
+AT_THE_END = "stopping  as soon as the report is written; once more to stop at once"
 
 
 @contextmanager
-def interruptible(ask: Callable[[str], None] | None = None) -> Iterator[None]:
-    """Inside, the first interruption calls ``ask`` with its reason. Any later one, and any where
-    nobody is to be asked, raises :class:`Interrupted` in the main thread."""
+def interruptible(ask: Callable[[str], None] | None = None, once: str = _ONCE) -> Iterator[None]:
+    """Inside, the first interruption calls ``ask`` with its reason, and prints the line ``once``.
+    Any later one, and any where nobody is to be asked, raises :class:`Interrupted` in the main
+    thread."""
 
     was_asked, left = False, ""
 
@@ -59,7 +61,7 @@ def interruptible(ask: Callable[[str], None] | None = None) -> Iterator[None]:
         if first:
             come(reason)  # before it is said: the next one may come while it is
         if number != signal.SIGHUP and (first or was_asked):
-            _say(_ONCE if first else "stopping  at once")
+            _say(once if first else "stopping  at once")
         if not first:
             come(reason)
 

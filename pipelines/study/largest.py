@@ -25,7 +25,7 @@ def largest_configs(
     rng = np.random.default_rng(seed)
     corners = [space.walk(lambda _, domain: _most(domain, rng)) for _ in range(_CORNERS)]
     drawn = [space.sample(rng) for _ in range(_DRAWN)]
-    allowed = [c for c in corners + drawn if space.forbid is None or not space.forbid(c)]
+    allowed = [c for c in corners + drawn if not space.forbids(c)]
     if not allowed:
         raise ValueError("`gpus_per_trial=auto`: the space forbids every config that was drawn")
     sizes = [footprint(network, config, data) for config in allowed]

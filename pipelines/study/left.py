@@ -24,7 +24,7 @@ def nothing_left(study: Study) -> str:
     result = searched(study)
     if result is None or _repeats_left(study, result.trials):
         return ""
-    return f"{_search_is_over(study)}; ask for more trials, or for another bound"
+    return _search_is_over(study)
 
 
 def _search_is_over(study: Study) -> str:

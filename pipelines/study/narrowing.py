@@ -18,6 +18,8 @@ from search_spaces.space import name_of
 from trainables.data.datasets import TrialData
 from trainables.networks import Network
 
+_TRIED = 300  # configs
+
 
 def narrow(
     space: SearchSpace,
@@ -26,22 +28,30 @@ def narrow(
 ) -> SearchSpace:
     """The space with some parameters fixed, and others between a low and a high value.
 
-    Raises ``ValueError`` for a name that the space does not have and a value of the wrong type.
+    Raises ``ValueError`` for a name that the space does not have, or has not with the other values,
+    and for a value of the wrong type.
     """
     changes: dict[str, Domain] = {}
+    given: dict[str, str] = {}
     for name, value in fixed.items():
-        where = f"`fix` {name}={_text(value)}"
+        where = given[name] = f"`fix` {name}={_text(value)}"
         changes[name] = _fixed(name, _find(space, name, where), value, where)
     for name, (low, high) in ranges.items():
         where = f"`range` {name}={_text(low)}..{_text(high)}"
         if name in changes:
             raise ValueError(f"{where}: {name} is given twice")
+        given[name] = where
         changes[name] = _ranged(_find(space, name, where), low, high, where)
     if not changes:
         return space
+    narrowed = space.replace(changes)
+    for name, where in given.items():
+        if name not in narrowed.domains:
+            needed = space.domains[name].when
+            raise ValueError(f"{where}: {name} needs {needed}, which the other settings rule out")
     # A config with another optimiser or policy is another config; with another number it is near.
     numbers = {n: d.at(0.0) for n, d in changes.items() if d.single and type(d.at(0.0)) is not str}
-    return _with_values(space, space.replace(changes), numbers)
+    return _with_values(space, narrowed, numbers)
 
 
 def for_data(space: SearchSpace, network: Network, data: TrialData) -> SearchSpace:
@@ -101,6 +111,14 @@ def bound_parameters(
     return replace(space, forbid=forbid)
 
 
+def try_forbid(space: SearchSpace) -> None:
+    """Raises ``ValueError`` where what forbids configs raises for one of some: it would in
+    mid-search."""
+    rng = np.random.default_rng(0)
+    for config in (*space.try_first, *(space.sample(rng) for _ in range(_TRIED))):
+        space.forbids(config)
+
+
 def allowed_configs(space: SearchSpace, rng: np.random.Generator, n: int) -> list[Config]:
     """``n`` configs drawn at random that the space does not forbid: again those found where it
     forbids nearly all.
@@ -108,10 +126,11 @@ def allowed_configs(space: SearchSpace, rng: np.random.Generator, n: int) -> lis
     Raises ``ValueError`` where it forbids all of many.
     """
     drawn = (space.sample(rng) for _ in range(max(n, PATIENCE)))
-    allowed = (c for c in drawn if space.forbid is None or not space.forbid(c))
+    allowed = (c for c in drawn if not space.forbids(c))
     found = list(islice(allowed, n))
     if not found:
-        raise ValueError(f"{PATIENCE} configs in a row are forbidden: widen the space")
+        by = name_of(space.forbid)
+        raise ValueError(f"{PATIENCE} configs in a row are forbidden by {by}: widen the space")
     return list(islice(cycle(found), n))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -10,11 +11,13 @@ import numpy as np
 from pipelines.record.trials import FinishedTrial
 from pipelines.study.folders import check_no_run_in, new_run_folder, resolve_storage
 from pipelines.study.narrowing import (
+    allowed_configs,
     bound_parameters,
     check_order,
     check_sizes,
     for_data,
     narrow,
+    try_forbid,
 )
 from pipelines.study.objectives import (
     check_names,
@@ -32,7 +35,7 @@ from pipelines.study.zoom import zoom, zoom_lines
 from pipelines.tuner.algorithms import ALGORITHMS
 from pipelines.tuner.schedulers import SCHEDULERS, check_scheduler
 from pipelines.tuner.trial import Trainable
-from search_spaces import SPACES, Config, SearchSpace
+from search_spaces import SPACES, Choice, Config, SearchSpace
 from search_spaces.space import name_of
 from trainables.data.datasets import (
     TestData,
@@ -105,7 +108,9 @@ def resolve(
         notes += [f"zoom      from {spec.space.zoom_from}", *zoom_lines(changes)]
     network = None if trainable is not None else network_of(spec)
     space = _as_set(spec, space, network, data)
-    start_with = _start_with(spec, space)
+    check_algorithm(spec, space)
+    given = spec.space.start_with
+    start_with = () if given is None else load_configs(given, space)
     tested = AfterTests(space, start_with)
     if network is not None and (spec.space.batch_size_test or spec.space.lr_range_test):
         tested = run_tests_first(spec, space, network, data, start_with)
@@ -151,6 +156,7 @@ def _as_set(
                 )
         space = for_data(space, network, data)
     space = narrow(space, settings.fix, settings.range)
+    try_forbid(space)
     if not settings.portfolio:
         space = replace(space, try_first=())
     space.resolve_levels(spec.search.levels)  # refuses a name that the space does not have
@@ -165,12 +171,13 @@ def _as_set(
     return space
 
 
-def _start_with(spec: StudySpec, space: SearchSpace) -> tuple[Config, ...]:
-    if spec.space.start_with is None:
-        return ()
-    if ALGORITHMS[spec.search.algo].size:  # a grid's last configs would have no trial left
+def check_algorithm(spec: StudySpec, space: SearchSpace) -> None:
+    """Raises ``ValueError`` for a grid that is given configs to start with, and for a space in
+    which an algorithm that draws would find no config that is allowed."""
+    if not ALGORITHMS[spec.search.algo].size:
+        allowed_configs(space, np.random.default_rng(spec.search.seed), 1)
+    elif spec.space.start_with is not None:  # a grid's last configs would have no trial left
         raise ValueError(f"`start_with` is for an algorithm that draws: not {spec.search.algo}")
-    return load_configs(spec.space.start_with, space)
 
 
 def load_problem(spec: StudySpec) -> tuple[TrialData, ...]:
@@ -257,12 +264,23 @@ def _resolve_metric(problem: ProblemSettings, data: TrialData) -> str:
 
 
 def _check_space(network: Network, space: SearchSpace) -> None:
-    """Ranges that cross are refused as such; a parameter that the network does not take, or a value
-    out of its range, shows in samples."""
+    """Ranges that cross are refused as such; a parameter that the network does not take shows in
+    samples, and a value out of its range at the ends of what is searched."""
     check_order(space)
     rng = np.random.default_rng(0)
     for config in (space.sample(rng) for _ in range(_SAMPLES)):
-        try:
-            network.config.from_dict(config)
-        except ValueError as error:
-            raise ValueError(f"the space does not fit the {network.name}: {error}") from None
+        for tried in (config, *_at_ends(space, config)):
+            try:
+                network.config.from_dict(tried)
+            except ValueError as error:
+                raise ValueError(f"the space does not fit the {network.name}: {error}") from None
+
+
+def _at_ends(space: SearchSpace, config: Config) -> Iterator[Config]:
+    """``config`` with each of its numbers at the two ends of its range, one at a time."""
+    numbers = (name for name in config if not isinstance(space.domains[name], Choice))
+    for name in numbers:
+        for end in space.domains[name].levels(2):
+            moved = space.active_part({**config, name: end})
+            if space.contains(moved):
+                yield moved

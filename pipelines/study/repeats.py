@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import yaml
@@ -17,6 +17,7 @@ from pipelines.record.trials import FinishedTrial, State, ranked
 from pipelines.record.writing import replace_file
 from pipelines.study.result import StudyResult
 from pipelines.study.run_study import run_again
+from pipelines.study.runs import Run
 from pipelines.study.study import Study
 from pipelines.tuner.progress import Observer
 from search_spaces import Config
@@ -67,22 +68,38 @@ def to_repeat(trials: Iterable[FinishedTrial], goals: Goals) -> list[FinishedTri
     return top_trials(trials, METRICS[goals.first.name])
 
 
-def by_config(trials: Iterable[FinishedTrial], metric: Metric) -> list[Repeats]:
-    """The repeats of each config, the best lower bound first. A config of which a repeat failed or
-    was cut short, or breaks a requirement, is left out; one that diverged counts with the metric's
-    worst score."""
+def by_config(trials: Iterable[FinishedTrial], metric: Metric, seeds: int = 2) -> list[Repeats]:
+    """The repeats of each config, the best lower bound first. A config that has fewer than
+    ``seeds``, or of which a repeat failed or was cut short, or breaks a requirement, is left out.
+    One that diverged counts with the metric's
+    worst score, or with the worst of all sound repeats where that is worse, as it may be with a
+    function of the user's: its config then comes after all others."""
     groups: dict[str, list[FinishedTrial]] = {}
     for trial in trials:
         groups.setdefault(trial.repeat_of, []).append(trial)
-    repeats = []
+    sound = [
+        trial.value
+        for group in groups.values()
+        for trial in group
+        if not trial.diverged and trial.state is State.COMPLETE and trial.value is not None
+    ]
+    repeats: list[tuple[bool, Repeats]] = []
     for trial_id, group in groups.items():
-        whole = [
-            t.value for t in group if t.diverged or (t.state is State.COMPLETE and not t.broken)
-        ]
-        values = tuple(value for value in whole if value is not None)
-        if len(values) == len(group) > 1:
-            repeats.append(Repeats(trial_id, dict(group[0].config), values))
-    return sorted(repeats, key=lambda r: r.bound(metric), reverse=metric.mode == "max")
+        whole = [t for t in group if t.diverged or (t.state is State.COMPLETE and not t.broken)]
+        values = tuple(_counted(t, sound, metric) for t in whole if t.value is not None)
+        if len(values) == len(group) >= max(2, seeds):
+            last = any(t.value != value for t, value in zip(group, values, strict=True))
+            repeats.append((last, Repeats(trial_id, dict(group[0].config), values)))
+    sign = 1 if metric.mode == "min" else -1
+    return [r for _, r in sorted(repeats, key=lambda pair: (pair[0], sign * pair[1].bound(metric)))]
+
+
+def _counted(trial: FinishedTrial, sound: Sequence[float], metric: Metric) -> float:
+    """The value of a repeat: of one that diverged no better than any of the ``sound`` values."""
+    assert trial.value is not None
+    if not trial.diverged:
+        return trial.value
+    return (max if metric.mode == "min" else min)(trial.value, *sound)
 
 
 def run_repeats(
@@ -91,16 +108,27 @@ def run_repeats(
     """Train the best configs of a search again, see :func:`by_config`; the winner becomes that of
     the run: its config, and the weights of its best repeat. Also why that ended before all were
     trained, "" where they were."""
-    files = RunFiles(study.folder)
     best = to_repeat(result.trials, study.goals)
     again = run_again(study, best, cluster, observer)
-    repeats = by_config(again.trials, study.metric)
+    return crown(study, again.trials), again.ended_by
+
+
+def crown(study: Study, trained: Iterable[FinishedTrial]) -> list[Repeats]:
+    """The winner of what was ``trained`` again, where there is one, becomes that of the run; see
+    :func:`by_config`."""
+    files = RunFiles(study.folder)
+    repeats = by_config(trained, study.metric, study.spec.budget.repeats or 0)
     if repeats:
         write_winner(files, repeats[0].config)
         weights = files.repeated_weights / f"{repeats[0].trial_id}.pt"
         if weights.is_file():
             replace_file(weights, files.weights)
-    return repeats, again.ended_by
+    return repeats
+
+
+def repeats_of(run: Run) -> list[Repeats]:
+    """What :func:`by_config` makes of the repeats of ``run``."""
+    return by_config(run.repeated, METRICS[run.metric], run.spec.budget.repeats or 0)
 
 
 def write_winner(files: RunFiles, config: Config) -> None:

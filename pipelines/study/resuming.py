@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.cluster.places import find_in
-from pipelines.record.events import Event, read_events
+from pipelines.record.events import Asked, Event, read_events
 from pipelines.record.journal import load_entries
 from pipelines.record.lines import torn
 from pipelines.record.sessions import KILLED, Session
@@ -87,9 +87,8 @@ def resume(
     if seed_from := spec.space.seed_from:
         try:
             size = None if network is None else partial(network.size, data=folds[0])
-            history, _ = load_history(
-                seed_from, space, spec.problem.goals, run.data.fingerprint, size
-            )
+            goals, fingerprint = spec.problem.goals, run.data.fingerprint
+            history, _ = load_history(seed_from, space, goals, fingerprint, size, run.learnt_from)
         except ValueError as error:
             notes.append(f"warning   the algorithm goes on without `seed_from`: {error}")
     before = resumed(run, spec)
@@ -116,7 +115,7 @@ def resumed(run: Run, spec: StudySpec) -> Resumed:
         **parts,
         planned_trials=run.first_spec.budget.trials,
         changes=changed(run.spec_in_place, spec),
-        killed_at=_last_heard(killed[0], parts[killed[0].part].events) if killed else None,
+        killed_at=_last_heard(run, killed[0], parts[killed[0].part].events) if killed else None,
     )
 
 
@@ -163,6 +162,11 @@ def _before(run: Run, spec: StudySpec, part: str) -> Before:
     events = matched(read_events(path), entries)
     sessions = _sessions(run, part, events)
     was, now = run.spec.budget.max_epochs, spec.budget.max_epochs
+    if part == "repeats":  # the shorter ones are trained again: they would not compare
+        asked = (event for event in events if isinstance(event, Asked))
+        short = {event.trial_id for event in asked if run.max_epochs_at(event.at) < now}
+        entries = [trial for trial in entries if trial.trial_id not in short]
+        events = [event for event in events if event.trial_id not in short]
     going_on = unfinished(events, entries, run.metric)
     ended = ranked(
         [trial for trial in latest(entries) if trial.state is State.COMPLETE], METRICS[run.metric]
@@ -184,9 +188,12 @@ def _before(run: Run, spec: StudySpec, part: str) -> Before:
 
 
 def _storages(run: Run, spec: StudySpec) -> list[tuple[str, str]]:
-    """Where checkpoints may lie, now and before, each once; and the run's name there."""
-    runs = (each.run for each in (spec, run.first_spec, run.spec))
-    given = [(its.storage, its.name or "") for its in runs if its.storage]
+    """Where checkpoints may lie, now and in any session before, the latest first and each once;
+    and the run's name there."""
+    then = [session.changes.get("run", {}).get("storage") for session in reversed(run.sessions)]
+    storages = [spec.run.storage, *then, run.first_spec.run.storage]
+    names = [spec.run.name or "", run.first_spec.run.name or ""]
+    given = [(storage, name) for storage in storages if storage for name in names]
     return list(dict.fromkeys([*given, (str(run.files.folder.absolute()), "")]))
 
 
@@ -201,18 +208,23 @@ def _kept(storages: Sequence[tuple[str, str]], trials: Sequence[FinishedTrial]) 
 
 
 def _sessions(run: Run, part: str, events: Sequence[Event]) -> list[Session]:
-    """Those of a part. One without an end was killed when the last event had been noted."""
+    """Those of a part. One without an end was killed when its driver was last heard of."""
     return [
         session
         if session.ended is not None
-        else replace(session, ended=_last_heard(session, events), by=KILLED)
+        else replace(session, ended=_last_heard(run, session, events), by=KILLED)
         for session in run.sessions
         if session.part == part
     ]
 
 
-def _last_heard(session: Session, events: Sequence[Event]) -> float:
-    return max([session.begun, *(event.at for event in events[-1:])])
+def _last_heard(run: Run, session: Session, events: Sequence[Event]) -> float:
+    """When the driver noted an event, or how its search stands: an epoch may take hours."""
+    times = [session.begun, *(event.at for event in events[-1:])]
+    here, live = (session.part, session.host, session.process), run.live
+    if live is not None and here == (live.phase, live.driver.host, live.driver.pid):
+        times.append(live.at)
+    return max(times)
 
 
 def _located(trial: Unfinished, sessions: Sequence[Session], places: Sequence[str]) -> Unfinished:
@@ -243,6 +255,8 @@ def _lines(run: Run, spec: StudySpec, resumed: Resumed) -> Iterator[str]:
     if on:
         parts.append(f"the best {len(on)} are trained on")
     yield f"resumed   {run.files.folder}: {', '.join(parts)}"
+    if short := len(run.repeated) - len(resumed.repeats.trials):
+        yield f"note      {short} repeats had fewer epochs and do not count: they are trained again"
     for path in run.files.appended:
         if cut := torn(path):
             ends = "; the trial goes on" if path.suffix == ".journal" else ""

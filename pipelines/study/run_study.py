@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +25,8 @@ from pipelines.study.result import StudyResult
 from pipelines.study.study import Study
 from pipelines.study.wiring import Part, make_tuner
 from pipelines.tuner import deaths
-from pipelines.tuner.algorithms import make_sampler
+from pipelines.tuner.algorithms import ALGORITHMS, make_sampler
+from pipelines.tuner.before import Before
 from pipelines.tuner.kept import KEPT
 from pipelines.tuner.ledger import TrialLedger
 from pipelines.tuner.progress import Observer
@@ -52,7 +55,9 @@ def run_study(study: Study, cluster: Cluster, observer: Observer) -> StudyResult
         sampler = make_sampler(spec.search.algo, study.problem, worst)
         start_run(files, spec.model_dump(mode="json"), study.prepared(), study.preprocessing)
     else:
-        sampler, _ = resumed_sampler(spec.search.algo, study.problem, worst, before)
+        sampler, is_same = resumed_sampler(spec.search.algo, study.problem, worst, before)
+        if not is_same:
+            _say_it_is_another(spec.search.algo, before)
     asked = 0 if before is None else len(before.asked)
     rules = Rules(
         metric=study.metric_name,
@@ -113,6 +118,8 @@ def _run(
         mend(files, study.resumed.killed_at)
     changes = study.resumed.changes if study.resumed else {}
     with working(files, part.name, changes) as session:
+        if study.resumed is not None and not study.resumed.repeats.asked:
+            _forget_repeats(files)
         ledger = TrialLedger(rules, before=before)
         record = Record(
             files,
@@ -139,6 +146,39 @@ def _run(
         session.by = ledger.reason
     most, also = study.spec.budget.max_epochs, study.goals.aims[1:]
     return StudyResult(record.trials, study.metric_name, most, ledger.reason, also)
+
+
+def end_run(study: Study, last: str) -> None:
+    """All is trained, and the driver was killed before it could say so: end its session in a new
+    one of the part ``last``, and clear away what it has left."""
+    assert study.resumed is not None
+    files, before, nothing = RunFiles(study.folder), study.resumed, RepeatedTrials((), ())
+    mend(files, before.killed_at)
+    with working(files, last, before.changes) as session:
+        remove_live(files)
+        for name, its in (("search", before.search), ("repeats", before.repeats)):
+            place = Part(name, nothing, study.scheduler, its).place(study)
+            if not its.unfinished:
+                clear(place.storage, place.folder, [KEPT])
+        session.by = ""
+
+
+def _forget_repeats(files: RunFiles) -> None:
+    """Where none of them counts any more, their weights are those of shorter trainings; so are the
+    winner's, which are a copy."""
+    if files.repeated_weights.is_dir():
+        files.weights.unlink(missing_ok=True)
+        shutil.rmtree(files.repeated_weights)
+
+
+def _say_it_is_another(algo: str, before: Before) -> None:
+    if len(before.asked) <= ALGORITHMS[algo].asked_again:  # of more, resume() has a line
+        print(
+            f"warning   {algo} does not suggest the same trials again: it goes on with what they "
+            "came to, and with other random numbers",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 @contextmanager

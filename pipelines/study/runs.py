@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass, replace
@@ -21,7 +22,7 @@ from pipelines.record.looks import Look, read_looks
 from pipelines.record.sessions import read_sessions
 from pipelines.record.table import curves_table, trials_table
 from pipelines.record.trials import FinishedTrial
-from pipelines.study.references import import_object
+from pipelines.study.references import import_object, import_space
 from pipelines.study.result import StudyResult
 from pipelines.study.settings import merged
 from pipelines.study.spec import StudySpec
@@ -140,6 +141,13 @@ class Run:
         return tuple(map(dict, self._prepared.get("start_with", ())))
 
     @property
+    def learnt_from(self) -> list[str] | None:
+        """The names of the trials of ``seed_from`` that the algorithm was told of; None where there
+        were none, or an older version wrote the record."""
+        names: list[str] | None = self._prepared.get("learnt_from")
+        return names
+
+    @property
     def lr_bounds(self) -> Mapping[str, Mapping[str, Any]]:
         """By optimiser, where an LR range test was made first."""
         bounds: Mapping[str, Mapping[str, Any]] = self._prepared["lr_bounds"]
@@ -194,9 +202,20 @@ class Run:
 
     @cached_property
     def repeated(self) -> list[FinishedTrial]:
-        """The trainings of the best configs with other seeds, where there were any."""
+        """The trainings of the best configs with other seeds, where there were any. Those that
+        were begun when trials had fewer epochs than now do not count."""
         path = self.files.repeats
-        return self._checked(path) if path.is_file() else []
+        trials = self._checked(path) if path.is_file() else []
+        return [t for t in trials if self.max_epochs_at(t.started) == self.max_epochs_at()]
+
+    def max_epochs_at(self, time: float = math.inf) -> int:
+        """For how many epochs the driver planned that worked on it at a ``time``, in seconds since
+        1970; by default the last one."""
+        epochs = self.first_spec.budget.max_epochs
+        for session in self.sessions:
+            if session.begun <= time:
+                epochs = session.changes.get("budget", {}).get("max_epochs", epochs)
+        return epochs
 
     @cached_property
     def baselines(self) -> Baselines:
@@ -275,8 +294,12 @@ def recorded_space(run: Run) -> SearchSpace:
 
     Raises ``ValueError`` where a function of the user's forbids configs and is not to be found.
     """
+    if run.forbids is None:
+        return run.space
+    if run.spec.problem.space:  # a lambda, say, has no name to be found by
+        return replace(run.space, forbid=import_space(run.spec.problem.space).forbid)
     # A bound on the parameters is a setting, to be given again or not; it has no module.
-    own = next((name for name in (run.forbids or "").split(", ") if ":" in name), None)
+    own = next((name for name in run.forbids.split(", ") if ":" in name), None)
     if own is None:
         return run.space
     try:

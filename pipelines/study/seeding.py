@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,11 +19,13 @@ def load_history(
     goals: Goals,
     fingerprint: str,
     size: Callable[[Config], int] | None = None,
+    only: Sequence[str] | None = None,
 ) -> tuple[tuple[FinishedTrial, ...], list[str]]:
     """The finished trials of the run in ``folder`` that ``space`` contains, and lines for the user:
     how many they are, and a warning where they were trained on other data. They are judged by
     what is required now, and one that was not trained, and might be now, is left out; ``size``
-    counts the parameters of a config's network.
+    counts the parameters of a config's network; ``only`` are the names of trials, in their order,
+    where the others do not count.
 
     Raises ``ValueError`` where ``folder`` is no run, or the run searched for another metric.
     """
@@ -32,6 +34,9 @@ def load_history(
     if theirs != ours:
         raise ValueError(f"`seed_from` {folder} searched for {theirs}, not for {ours}")
     trials = run.finished
+    if only is not None:
+        named = {trial.trial_id: trial for trial in trials}
+        trials = [named[name] for name in only if name in named]
     whole = [replace(trial, config=space.completed(trial.config)) for trial in trials]
     inside = [trial for trial in whole if space.contains(trial.config)]
     if size is not None and SIZE in goals.names:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
+from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeAlias
@@ -105,17 +106,30 @@ def read_bytes(value: object) -> object:
 
 
 def read_scalar(value: object) -> object:
-    """The number or truth value that a text stands for, else the text."""
+    """The number or truth value that a text stands for, else the text. What is not written as a
+    whole number is, such as 01, may be the name of an option, and stays a text.
+
+    Raises ``ValueError`` for what is none of the three, and for a number that is not finite.
+    """
+    if value is None:
+        raise ValueError("no value is given")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{value} is not a finite number")
+    if isinstance(value, Iterable | date) and not isinstance(value, str):
+        raise ValueError(f"{value!r} is no number, truth value or text")
     if not isinstance(value, str):
         return value
     if value.lower() in ("true", "false"):
         return value.lower() == "true"
-    for number in (int, float):
-        try:
-            return number(value)
-        except ValueError:
-            continue
-    return value
+    try:
+        return int(value) if str(int(value)) == value else value
+    except ValueError:
+        pass
+    try:
+        number = float(value)
+    except ValueError:
+        return value
+    return number if math.isfinite(number) else value
 
 
 def pairs(form: str, read: Callable[[str], object] = str) -> Callable[[object], object]:
@@ -140,9 +154,9 @@ def pairs(form: str, read: Callable[[str], object] = str) -> Callable[[object], 
 
 
 def _bounds(text: object) -> object:
-    if not isinstance(text, str):
+    if isinstance(text, list | tuple) and len(text) == 2:
         return text
-    low, dots, high = text.partition("..")
+    low, dots, high = str(text).partition("..")
     if not (low and dots and high):
         raise ValueError(f"'{text}' is not of the form LOW..HIGH")
     return low, high

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
 from cyclopts import Parameter
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from pipelines.cluster.resources import AUTO, TrialResources
 from pipelines.record.goals import Goals, read_aim, read_requirement
@@ -58,7 +58,20 @@ SchedulerName: TypeAlias = Annotated[
 ]
 Reference: TypeAlias = Annotated[str, Parameter(metavar="MODULE:NAME")]
 RunFolder: TypeAlias = Annotated[Path, Parameter(metavar="RUN", allow_leading_hyphen=False)]
-Source: TypeAlias = Annotated[str, Parameter(metavar="NAME|PATH")]
+
+
+def _source(value: object) -> object:
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "columns"):
+        raise ValueError(
+            f"a {type(value).__name__} is no file: save it, as by to_parquet('mine.parquet'), and "
+            "give the path"
+        )
+    return value
+
+
+Source: TypeAlias = Annotated[str, BeforeValidator(_source), Parameter(metavar="NAME|PATH")]
 
 
 class ProblemSettings(Settings):

@@ -148,9 +148,9 @@ class Study:
     @cached_property
     def tried_first(self) -> int:
         """How many configs are tried before the algorithm suggests any."""
-        done, forbid = [trial.config for trial in self.history], self.space.forbid
+        done = [trial.config for trial in self.history]
         first = first_configs(ALGORITHMS[self.spec.search.algo], self.problem)
-        return sum(config not in done and not (forbid and forbid(config)) for config in first)
+        return sum(config not in done and not self.space.forbids(config) for config in first)
 
     @property
     def trials(self) -> int:
@@ -201,6 +201,7 @@ class Study:
     def prepared(self) -> dict[str, Any]:
         """What the settings led to, for the record: the space exactly, the data, the versions."""
         data = self.data
+        learnt_from = [trial.trial_id for trial in self.history]
         return {
             "space": self.space.to_dict(),
             "data": {
@@ -213,6 +214,7 @@ class Study:
                 "classes": list(data.class_names),
             },
             **({"start_with": list(map(dict, self.start_with))} if self.start_with else {}),
+            **({"learnt_from": learnt_from} if self.spec.space.seed_from else {}),
             "lr_bounds": {name: asdict(bounds) for name, bounds in self.lr_bounds.items()},
             "lr_tests": {name: test.as_dict() for name, test in self.lr_tests.items()},
             "algorithm": ALGORITHMS[self.spec.search.algo].words,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 import yaml
 from cyclopts import Parameter
@@ -34,10 +34,16 @@ def read_study_file(path: Path) -> dict[str, dict[str, Any]]:
             raise ValueError(f"`study` {path} has an unknown group {_named(name, _groups())}")
         if not isinstance(group, dict):
             raise ValueError(f"`study` {path}: {name} is not a mapping from settings to values")
-        for setting in group:
+        for setting, value in group.items():
             if setting not in kind.model_fields:
                 known = _named(setting, kind.model_fields)
                 raise ValueError(f"`study` {path} has an unknown setting {name}.{known}")
+            listed = get_origin(kind.model_fields[setting].annotation) is tuple
+            if listed and isinstance(value, str):
+                raise ValueError(
+                    f"`study` {path}: {name}.{setting} must be a list, not '{value}': write "
+                    f"[{value}]"
+                )
     return content
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 from ray import tune
@@ -158,6 +159,7 @@ def _trial_settings(study: Study, scheduler: Scheduler, storage: str) -> TrialSe
         worst=study.metric.worst,
         also=study.yielded,
         requirements=study.goals.requirements,
+        folder=str(Path.cwd()),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from pipelines.record.goals import Goals
@@ -25,6 +25,8 @@ from pipelines.tuner.samplers import (
 from search_spaces import Choice, Config
 from search_spaces.space import name_of
 
+_COUNTED = 2000  # configs of a grid that are gone through, though the budget is below that
+
 
 def grid(problem: Problem) -> Sampler:
     """Every combination of the levels; advisable below four parameters.
@@ -39,29 +41,35 @@ def grid(problem: Problem) -> Sampler:
             f"use `trials={size}`, or fewer `levels` of a parameter"
         )
     if not size:
-        n = problem.space.grid_size(problem.grid_levels)
+        n = sum(1 for _ in _allowed(problem))
+        if problem.space.forbid is not None and not n:
+            name = name_of(problem.space.forbid)
+            raise ValueError(f"the space allows no config of the grid: {name}")
         raise ValueError(f"`seed_from` has trials of all {n:,} configs of the grid: none is left")
-    forbid = problem.space.forbid
-    if forbid is not None and all(map(forbid, problem.space.grid(problem.grid_levels))):
-        raise ValueError(f"the space allows no config of the grid: {name_of(forbid)}")
-    allowed = (
-        c for c in problem.space.grid(problem.grid_levels) if forbid is None or not forbid(c)
-    )
-    return SequenceSampler(allowed, problem.history)
+    return SequenceSampler(_allowed(problem), problem.history)
 
 
 def grid_size(problem: Problem) -> int:
-    """How many configs of the grid the history does not have."""
-    size = problem.space.grid_size(problem.grid_levels)
-    if not problem.history or size > problem.max_trials + len(problem.history):
-        return size  # too many, whatever there is of them
-    done = Counter(frozenset(trial.config.items()) for trial in problem.history)
-    for config in problem.space.grid(problem.grid_levels):
+    """How many configs of the grid the space allows and the history does not have. A grid that is
+    far too large is not gone through: it has all of its configs then."""
+    size, history = problem.space.grid_size(problem.grid_levels), problem.history
+    if size > max(_COUNTED, problem.max_trials + len(history)):
+        return size
+    if problem.space.forbid is not None:
+        size = sum(1 for _ in _allowed(problem))
+    done = Counter(frozenset(trial.config.items()) for trial in history)
+    for config in _allowed(problem) if history else ():
         key = frozenset(config.items())
         if done[key]:
             done[key] -= 1
             size -= 1
     return size
+
+
+def _allowed(problem: Problem) -> Iterator[Config]:
+    """The configs of the grid that the space does not forbid."""
+    everything = problem.space.grid(problem.grid_levels)
+    return (config for config in everything if not problem.space.forbids(config))
 
 
 def random(problem: Problem) -> Sampler:
@@ -225,7 +233,7 @@ def make_sampler(
         first=[config for config in first if config not in done],
         prior=Prior(problem.space, problem.start_with, problem.seed) if problem.prior else None,
         suggested=len(asked) - sum(config in asked for config in first),
-        forbid=problem.space.forbid,
+        forbid=problem.space.forbids,
         worst=worst,
         knows_requirements=algorithm.several,
     )

@@ -23,9 +23,9 @@ from trainables.training.metrics import Mode
 
 
 class HyperOptSampler:
-    """TPE (Bergstra et al. 2011, section 4) with HyperOpt's defaults. Diverged and stopped trials
-    are told with their finite value; a failed one with status "fail", for which TPE takes an
-    infinite loss, as it does for a pending one."""
+    """TPE (Bergstra et al. 2011, section 4) with HyperOpt's defaults. Stopped trials are told with
+    their value, and diverged ones with theirs or the worst sound one, whichever is worse; a failed
+    one with status "fail", for which TPE takes an infinite loss, as it does for a pending one."""
 
     def __init__(
         self,
@@ -41,6 +41,8 @@ class HyperOptSampler:
         self._domain = hyperopt.base.Domain(lambda _: None, _nested(space, self._parents))
         self._trials = hyperopt.Trials()
         self._pending: dict[str, dict[str, Any]] = {}
+        self._worst_sound = -math.inf  # loss
+        self._diverged: list[dict[str, Any]] = []  # results
         for trial in history:
             if space.contains(trial.config):
                 self._insert(self._document(trial.config))
@@ -73,8 +75,16 @@ class HyperOptSampler:
         document["state"] = JOB_STATE_DONE
         if trial.value is None or trial.state is State.FAIL:
             document["result"] = {"status": hyperopt.STATUS_FAIL}
+            return
+        loss = self._sign * trial.value
+        document["result"] = {"status": hyperopt.STATUS_OK, "loss": loss}
+        if trial.diverged:
+            self._diverged.append(document["result"])
         else:
-            document["result"] = {"status": hyperopt.STATUS_OK, "loss": self._sign * trial.value}
+            self._worst_sound = max(self._worst_sound, loss)
+        # A sound trial may be worse than what those that diverged were told before it.
+        for result in self._diverged:
+            result["loss"] = max(result["loss"], self._worst_sound)
 
     def _document(self, config: Config) -> dict[str, Any]:
         """A config of the history, as if HyperOpt had drawn it."""

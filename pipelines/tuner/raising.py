@@ -12,8 +12,9 @@ import ray
 from pipelines.tuner.attempts import AttemptError
 from pipelines.tuner.outcome import cause_of, cut, shortened
 from pipelines.tuner.printed import Printed
+from trainables.training import cross_validation, yielded
 
-_OURS = str(Path(__file__).parents[1])
+_OURS = (str(Path(__file__).parents[1]), cross_validation.__file__, yielded.__file__)
 _RAYS = str(Path(ray.__file__).parent)
 
 
@@ -34,7 +35,7 @@ def in_words(printed: Printed) -> Iterator[None]:
 
 def _described(error: BaseException, frames: traceback.StackSummary, printed: str) -> AttemptError:
     """Its frames from the first that is neither ours nor Ray's."""
-    theirs_begin = (n for n, f in enumerate(frames) if not f.filename.startswith((_OURS, _RAYS)))
+    theirs_begin = (n for n, f in enumerate(frames) if not f.filename.startswith((*_OURS, _RAYS)))
     first = next(theirs_begin, len(frames))
     theirs = traceback.StackSummary.from_list(frames[first:])
     name, message = type(error).__name__, _message(error)

@@ -103,7 +103,7 @@ def _with_rungs(kind: Callable[..., Any], rules: StoppingRules) -> TrialSchedule
         mode=rules.mode,
         max_t=rules.max_epochs,
         grace_period=rules.grace_period,
-        reduction_factor=rules.reduction_factor,
+        reduction_factor=_factor(rules.max_epochs, rules.reduction_factor),
     )
     for bracket in scheduler._brackets:
         bracket.on_result = partial(at_highest_rung, bracket)
@@ -130,12 +130,20 @@ def at_highest_rung(bracket: Any, trial: Any, epoch: int, reward: float) -> str:
 
 
 def rungs(max_epochs: int, grace_period: int, reduction_factor: float) -> tuple[int, ...]:
-    """The epochs at which ASHA compares trials, and the last epoch."""
-    epochs, rung = [], float(grace_period)
+    """The epochs at which ASHA compares trials, and the last epoch, each later than the one
+    before."""
+    factor = _factor(max_epochs, reduction_factor)
+    epochs, rung = {max_epochs: None}, float(grace_period)
     while math.ceil(rung) < max_epochs:
-        epochs.append(math.ceil(rung))
-        rung *= reduction_factor
-    return (*epochs, max_epochs)
+        epochs[math.ceil(rung)] = None
+        rung *= factor
+    return tuple(sorted(epochs))
+
+
+def _factor(max_epochs: int, reduction_factor: float) -> float:
+    """A smaller one than 1 + 1 / max_epochs makes every epoch a rung, too: there would only be
+    many rungs to an epoch."""
+    return max(reduction_factor, 1 + 1 / max_epochs)
 
 
 def aligned_asha(rules: StoppingRules) -> TrialScheduler:
@@ -154,10 +162,11 @@ def aligned_asha(rules: StoppingRules) -> TrialScheduler:
 
 
 def ends_cycle(config: Mapping[str, Any], epoch: int) -> bool:
-    """Whether a cycle ends with ``epoch``: always, where no policy has cycles of its own. (With
-    one_cycle the cycles themselves end at the rungs.)"""
+    """Whether a cycle ends with ``epoch``: always, where no policy has cycles of its own, or a
+    user's own space says nothing of their length. (With one_cycle the cycles themselves end at the
+    rungs.)"""
     policy = POLICIES.get(config.get("policy", ""))
-    if policy is None or not policy.cycles:
+    if policy is None or not policy.cycles or "step_size" not in config:
         return True
     cycle: float = 2 * config["step_size"]
     return math.floor(epoch / cycle) > math.floor((epoch - 1) / cycle)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import time
@@ -24,12 +25,12 @@ from pipelines.tuner.own_data import OwnData
 from pipelines.tuner.printed import Printed
 from pipelines.tuner.raising import in_words
 from pipelines.tuner.spans import span
-from pipelines.tuner.yielded import check_epochs, metrics_and_model, number
 from search_spaces import Config
 from trainables.data.datasets import TrialData
 from trainables.device import gpu
 from trainables.device.share import claim_device, set_threads
 from trainables.training.metrics import METRICS
+from trainables.training.yielded import check_epochs, metrics_and_model, number
 
 if TYPE_CHECKING:
     import torch
@@ -91,8 +92,8 @@ class TrialSettings:
     worst: float | None = None  # what a diverged trial scores, where the metric has a unit
     also: tuple[str, ...] = ()  # what else the trainable must yield
     requirements: tuple[Requirement, ...] = ()  # an epoch that breaks one is not the best
-    trusted: bool = False  # the trainable is one of ours: it leaves nothing in its process
     label: str = ""  # of the search, on Ray's own pages
+    folder: str = ""  # the working directory of trials, on a node that has it; "": Ray's
 
 
 class StudyTrial(tune.Trainable):
@@ -107,6 +108,10 @@ class StudyTrial(tune.Trainable):
         from trainables.device.reused import ReusedProcess  # with torch, which a driver is spared
 
         self._settings = settings
+        _quieten_ray()
+        if settings.folder:
+            with suppress(OSError):  # another machine may not have it
+                os.chdir(settings.folder)  # before the process is remembered: it is put back
         self._data = OwnData(data, settings.data_key)
         set_threads(settings.cpus)
         self._model: nn.Module | None = None
@@ -118,7 +123,7 @@ class StudyTrial(tune.Trainable):
         self._printed = Printed()
         share = settings.cpus / (os.cpu_count() or 1)
         claim_device(assigned_gpus())  # before the process is remembered: it sets its environment
-        self._process = ReusedProcess(share, trusted=settings.trusted)
+        self._process = ReusedProcess(share)
         try:
             self._start(config)
         except AttemptError as error:  # Ray would say that the process died
@@ -333,6 +338,12 @@ class StudyTrial(tune.Trainable):
         self._data.close()
 
 
+def _quieten_ray() -> None:
+    """Of each checkpoint, Ray would say in the log of this process that it was made."""
+    for name in ("ray.train", "ray.tune"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
 def epoch_line(trial_id: str, found: EpochReport, max_epochs: int) -> str:
     """For the log of the process that trains, which Ray's dashboard shows."""
     numbers = " ".join(f"{name}={value:.6g}" for name, value in found.metrics.items())
@@ -341,9 +352,9 @@ def epoch_line(trial_id: str, found: EpochReport, max_epochs: int) -> str:
 
 
 def report(metrics: Metrics, epoch: int, settings: TrialSettings) -> EpochReport:
-    """What the driver is told of an epoch: it is ``epoch`` unless the trainable says a later one. A
-    metric that is not finite, or a trainable's own word, makes the trial diverged, with the
-    metric's worst score.
+    """What the driver is told of an epoch. A metric that is not finite, or a trainable's own word,
+    makes the trial diverged, with the metric's worst score. What the trainable itself says under
+    "epoch" is ignored: an epoch is what it yields once.
 
     Raises ``ValueError`` where the metric searched for is missing, ``TypeError`` where one is no
     number.
@@ -364,7 +375,7 @@ def report(metrics: Metrics, epoch: int, settings: TrialSettings) -> EpochReport
         worst = settings.worst
         finite[settings.metric] = METRICS[settings.metric].worst if worst is None else worst
     return EpochReport(
-        epoch=max(epoch, int(finite.get("epoch", epoch))),
+        epoch=epoch,
         value=finite[settings.metric],
         metrics={k: v for k, v in finite.items() if k not in ("epoch", "diverged")},
         diverged=diverged,

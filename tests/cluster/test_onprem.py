@@ -83,8 +83,8 @@ print("nodes", *{trial.node for trial in result.trials})
 
 
 @pytest.fixture(scope="module")
-def lan(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lan]:
-    """The LAN with the cluster on it."""
+def just_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lan]:
+    """The LAN with the cluster on it, whose workers may still be to come."""
     if reason := what_is_missing():
         pytest.skip(reason)
     lan = Lan(tmp_path_factory.mktemp("lan"), "rfo", "laptop:2 head:10 w1:11 w2:12")
@@ -92,10 +92,16 @@ def lan(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lan]:
         lan.up()
         edit_yaml(lan, YAML, _fill_in)
         ray_up(lan, YAML)
-        until(lambda: live_nodes(lan) == 3, 600, "a head and two workers")
         yield lan
     finally:
         lan.down()
+
+
+@pytest.fixture(scope="module")
+def lan(just_up: Lan) -> Lan:
+    """The LAN with the whole cluster on it."""
+    until(lambda: live_nodes(just_up) == 3, 600, "a head and two workers")
+    return just_up
 
 
 def _fill_in(config: dict[str, Any]) -> None:
@@ -106,6 +112,18 @@ def preflight(lan: Lan, storage: str) -> list[str]:
     (lan.shared / "preflight.py").write_text(PREFLIGHT)
     done = lan.on("head", f"python /mnt/shared/preflight.py {storage} 2> /dev/null")
     return done.stdout.splitlines()
+
+
+def test_a_search_right_after_ray_up_waits_for_the_workers(just_up: Lan) -> None:
+    search = (
+        f"ray submit {YAML} pipelines/run.py {SEARCH} --trials 2 --max-epochs 1 "
+        "--storage /mnt/shared/runs --name early"
+    )
+    done = laptop(just_up, search)
+    assert done.returncode == 0, done.stdout
+    told = " ".join(done.stdout.split())  # a terminal wraps lines
+    assert "waiting for the first of the machines that `ray up` starts" in told
+    assert [trial.state for trial in fetched(just_up, YAML, "early")] == [State.COMPLETE] * 2
 
 
 def test_every_node_has_the_project_the_token_and_mps_where_trials_run(lan: Lan) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,16 @@ def test_every_node_installs_the_pinned_versions(config: dict[str, Any]) -> None
 def test_every_node_has_the_token_and_asks_for_it(config: dict[str, Any]) -> None:
     assert config["file_mounts"]["~/.ray/auth_token"] == "~/.ray/auth_token"
     assert any("RAY_AUTH_MODE=token" in command for command in config["setup_commands"])
+
+
+def test_every_node_has_our_line_in_its_login_once(config: dict[str, Any], tmp_path: Path) -> None:
+    (command,) = (c for c in config["setup_commands"] if "~/.bashrc" in c)
+    login = tmp_path / ".bashrc"
+    login.write_text(". ~/other/venv/bin/activate\n")  # another environment's
+    for _ in range(2):
+        subprocess.run(["bash", "-c", command], env={"HOME": str(tmp_path)}, check=True)
+    _, *ours = login.read_text().splitlines()
+    assert ours == ["export RAY_AUTH_MODE=token; . ~/venv/bin/activate"]
 
 
 def test_a_lost_node_is_noticed_soon(config: dict[str, Any]) -> None:

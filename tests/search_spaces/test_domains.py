@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -48,6 +49,12 @@ NASTY = SearchSpace(
         (lambda: Choice(("a", "a")), "a choice must not repeat an option"),
         (lambda: Choice((1, True)), "a choice must not repeat an option"),
         (lambda: Choice((None,)), "an option must be a bool, int, float or str, not None"),  # type: ignore[arg-type]
+        (lambda: Choice((0.5, float("inf"))), "an option must be finite, not inf"),
+        (lambda: Int(1.0, 10.0), "bounds must be whole numbers, not 1.0 and 10.0"),  # type: ignore[arg-type]
+        (lambda: Int(True, 3), "bounds must be whole numbers, not True and 3"),
+        (lambda: Float("0", 1), "bounds must be numbers, not '0' and 1"),  # type: ignore[arg-type]
+        (lambda: Float(0, 1e30), r"bounds must be below 2\*\*63 in size, not 0 and 1e\+30"),
+        (lambda: Float(1e-3, 1, log=1), "log must be True or False, not 1"),  # type: ignore[arg-type]
         (lambda: Choice(([1],)), r"an option must be a bool, int, float or str, not \[1\]"),  # type: ignore[arg-type]
     ],
 )
@@ -74,6 +81,16 @@ def test_a_bad_condition_is_refused(make: Callable[[], object], message: str) ->
         make()
 
 
+def test_bounds_may_be_numbers_of_numpy() -> None:
+    whole = Int(np.int64(1), np.uint8(10))  # type: ignore[arg-type]
+    real = Float(np.float32(0.5), np.float64(2.0))  # type: ignore[arg-type]
+    assert (whole, real) == (Int(1, 10), Float(0.5, 2.0))
+    bounds = (whole.low, whole.high, real.low, real.high)
+    assert [type(bound) for bound in bounds] == [int, int, float, float]
+    with pytest.raises(ValueError, match=r"bounds must be whole numbers, not 1\.0 and 3"):
+        Int(np.float64(1), 3)  # type: ignore[arg-type]
+
+
 def test_options_may_be_given_as_a_list() -> None:
     assert Choice(["a", "b"]) == Choice(("a", "b"))  # type: ignore[arg-type]
     assert OneOf("o", ["a", "b"]) == OneOf("o", ("a", "b"))  # type: ignore[arg-type]
@@ -94,6 +111,24 @@ def test_an_option_may_be_typed_as_any_number_that_equals_it(text: str, option: 
     found = Choice((1e-4, 0.0, 64, "none")).parse(text)
     assert found == option
     assert type(found) is type(option)
+
+
+@pytest.mark.parametrize(
+    ("text", "option"), [("01", "01"), ("1", "01"), ("0.001", "1e-3"), ("4", 4), ("04", 4)]
+)
+def test_an_option_that_is_text_may_look_like_a_number(text: str, option: Value) -> None:
+    assert Choice(("01", "1e-3", "x", 4)).parse(text) == option
+
+
+def test_a_number_that_several_texts_stand_for_is_none_of_them() -> None:
+    with pytest.raises(ValueError, match="'1' is none of 01, 001"):
+        Choice(("01", "001")).parse("1")
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf", "1e999"])
+def test_a_number_that_is_not_finite_is_refused_as_such(text: str) -> None:
+    with pytest.raises(ValueError, match=f"'{text}' is not a finite number"):
+        Float(0, 1).parse(text)
 
 
 @pytest.mark.parametrize("text", ["1", "0", "nan", "inf", ""])
@@ -248,6 +283,8 @@ def test_walk_asks_for_the_active_parameters_in_order() -> None:
             {"lr": Float(0.0, 1.0), "width": Int(1, 2, when=AtLeast("lr", 1))},
             "width depends on 'lr', which must be an Int or a Choice",
         ),
+        ({1: Int(1, 2)}, "the name of a parameter must be a text, not 1"),
+        ({"x": (0, 1)}, r"x must be a Float, an Int or a Choice, not \(0, 1\)"),
         (
             {"layers": Int(1, 2), "width": Int(1, 2, when=AtLeast("layers", 3))},
             "width can never be active: no value has layers >= 3",
@@ -306,6 +343,17 @@ def test_levels_of_an_unknown_parameter_or_below_one_are_refused() -> None:
         SearchSpace(NESTED.domains, grid_levels={"lr": 3})
     with pytest.raises(ValueError, match="depth needs at least 1 level, not 0"):
         NESTED.grid_size({"depth": 0})
+    for levels in (0, 2.0, True):
+        with pytest.raises(ValueError, match=f"depth needs a whole number of levels.*not {levels}"):
+            SearchSpace(NESTED.domains, grid_levels={"depth": levels})  # type: ignore[dict-item]
+
+
+def test_what_forbid_raises_is_said_with_the_config() -> None:
+    space = replace(NESTED, forbid=lambda config: config["depth"] == 3)
+    assert not space.forbids(DEEPEST)
+    assert not NESTED.forbids(DEEPEST)
+    with pytest.raises(ValueError, match=r"<lambda>.* raises KeyError: 'depth' for kind=none$"):
+        space.forbids({"kind": "none"})
 
 
 @pytest.mark.parametrize("space", [NESTED, NASTY])

@@ -1,9 +1,12 @@
 """The spaces of the two networks: what is active when, and that the networks take it."""
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 
 from search_spaces import SPACES, Choice, Config
+from search_spaces.limits import LIMITS
 from search_spaces.policies import policy_domains
 from trainables.networks import NETWORKS
 from trainables.training.schedules import POLICIES
@@ -31,6 +34,25 @@ def test_a_network_takes_every_config_of_its_space(model: str) -> None:
 def test_a_network_takes_every_config_of_the_default_grid(model: str) -> None:
     for config in SPACES[model].grid():
         NETWORKS[model].config.from_dict(config)
+
+
+@pytest.mark.parametrize("end", [0, 1])
+@pytest.mark.parametrize("model", SPACES)
+def test_a_network_takes_what_the_limits_allow(model: str, end: int) -> None:
+    base: Config = {"lr": 0.1, "n_layers": 1, "width_1": 8, "n_blocks": 1, "channels": 8}
+    known = {field.name for field in fields(NETWORKS[model].config)}
+    base = {name: value for name, value in base.items() if name in known}
+    for name in known & set(LIMITS):
+        changes: Config = {name: LIMITS[name][end]}
+        if name == "n_layers":
+            changes |= {f"width_{i}": 8 for i in range(1, int(LIMITS[name][end]) + 1)}
+        if name.startswith("width_"):
+            n_layers = int(name.removeprefix("width_"))
+            changes = {f"width_{i}": 8 for i in range(1, n_layers + 1)} | changes
+            changes["n_layers"] = n_layers
+        if name in ("base_momentum", "max_momentum"):
+            changes = {"base_momentum": 0.0, "max_momentum": 0.999} | changes
+        NETWORKS[model].config.from_dict({**base, **changes})
 
 
 def test_an_mlp_has_as_many_widths_as_layers() -> None:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from trainables.training.yielded import check_epochs, metrics_and_model, number
+
 if TYPE_CHECKING:
     import torch
     from torch import nn
@@ -32,7 +34,9 @@ class CrossValidated:
         device: torch.device,
     ) -> Lockstep:
         """Yields the mean over the folds of each epoch's metrics, their spread, and the models of
-        all folds together. See :class:`Lockstep`."""
+        all folds together. See :class:`Lockstep`.
+
+        Raises ``TypeError`` where the trainable returns what yields nothing."""
         trainings = [
             self.trainable(config, fold, max_epochs=max_epochs, seed=seed, device=device)
             for fold in folds
@@ -52,12 +56,14 @@ class Lockstep(Iterator["tuple[dict[str, Any], nn.Module | None]"]):
     """
 
     def __init__(self, trainings: Sequence[Epochs]) -> None:
+        for training in trainings:
+            check_epochs(training)
         self._trainings = trainings
 
     def __next__(self) -> tuple[dict[str, Any], nn.Module | None]:
         from torch import nn
 
-        epochs = [next(training) for training in self._trainings]
+        epochs = [metrics_and_model(next(training)) for training in self._trainings]
         models = [model for _, model in epochs if model is not None]
         whole = nn.ModuleList(models) if len(models) == len(epochs) else None
         return summarise([metrics for metrics, _ in epochs]), whole
@@ -77,14 +83,15 @@ class ResumableLockstep(Lockstep):
 
 
 def summarise(folds: Sequence[Metrics]) -> dict[str, Any]:
-    """The metrics of one epoch over the folds; see :class:`Lockstep`."""
-    summary: dict[str, Any] = {}
-    for name in folds[0]:
-        values = [float(metrics[name]) for metrics in folds]
+    """The metrics of one epoch over the folds; see :class:`Lockstep`.
+
+    Raises ``TypeError`` for a metric that is no number, and ``ValueError`` where a sound fold has
+    one that another sound fold lacks.
+    """
+    summary: dict[str, Any] = {"diverged": any(metrics.get("diverged", False) for metrics in folds)}
+    for name, values in _by_name(folds).items():
         if name == "epoch":
             summary[name] = int(values[0])
-        elif name == "diverged":
-            summary[name] = any(values)
         elif name == "seconds":
             summary[name] = sum(values)
         else:
@@ -92,6 +99,24 @@ def summarise(folds: Sequence[Metrics]) -> dict[str, Any]:
         if name.startswith("val_"):
             summary[f"{name}_std"] = _deviation(values)
     return summary
+
+
+def _by_name(folds: Sequence[Metrics]) -> dict[str, list[float]]:
+    """The metrics that all folds have, each with its values. A fold that diverges may have fewer
+    than the others."""
+    numbers = [
+        {name: float(number(name, value)) for name, value in fold.items() if name != "diverged"}
+        for fold in folds
+    ]
+    names = [name for name in numbers[0] if all(name in fold for fold in numbers)]
+    partial = {name: None for fold in numbers for name in fold if name not in names}
+    sound = all(_all_finite(list(fold.values())) for fold in numbers)
+    if partial and sound and not any(fold.get("diverged", False) for fold in folds):
+        raise ValueError(
+            "the trainable must yield the same metrics for every fold, but only some have "
+            f"{', '.join(partial)}"
+        )
+    return {name: [fold[name] for fold in numbers] for name in names}
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -105,9 +105,11 @@ def _scores(found: Findings, rows: Baselines) -> Iterator[Block]:
 def _repeats(found: Findings) -> Iterator[Block]:
     if not found.run.repeated:
         return
-    from pipelines.study.repeats import by_config  # with all of Ray, which a page does without
+    from pipelines.study.repeats import repeats_of  # with all of Ray, which a page does without
 
-    repeats = by_config(found.run.repeated, found.metric)
+    repeats = repeats_of(found.run)
+    if not repeats:
+        return
     yield Words(
         "The best configs were trained again with other seeds. The winner is the first: the best "
         "mean less one standard error."

@@ -45,6 +45,9 @@ def test_each_end_has_its_code_and_words(
     first, *_ = summary_lines(study, result, OneNode())
     assert first.startswith("ended     stopped") == bool(words)
     assert words in first
+    if ended_by == "time budget":
+        week = study_of(tmp_path / "week", None, time_budget=604_800.0)
+        assert "--time-budget 1209600s" in "\n".join(summary_lines(week, result, OneNode()))
     without_best = StudyResult([BROKEN], "val_loss", 3, ended_by)
     assert exit_code(without_best) == (code or FAILURE)
 
@@ -80,6 +83,26 @@ def test_a_function_that_yields_no_model_has_nothing_to_evaluate(tmp_path: Path)
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "best.pt").touch()
     assert any("evaluate" in line for line in lines_of(tmp_path, result))
+
+
+def test_of_a_cluster_one_types_what_is_next_on_the_computer_that_launched_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Launched(OneNode):
+        launched = True
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for runs, run in ((tmp_path / "runs", "it"), (tmp_path / "mine", str(tmp_path / "mine/it"))):
+        study = study_of(runs / "it", None, time_budget=60)
+        runs.joinpath("it").mkdir(parents=True)
+        runs.joinpath("it", "best.pt").touch()
+        result = StudyResult([SOUND], "val_loss", 3, "time budget")
+        submit, folder = "ray submit CLUSTER.yaml pipelines", f"{runs.name}/it"
+        assert list(summary_lines(study, result, Launched()))[-3:] == [
+            f"go on     {submit}/run.py --address auto --resume {folder} --time-budget 120s",
+            f"next      python pipelines/fetch.py CLUSTER.yaml {run}",
+            f"then      {submit}/evaluate.py {folder} --address auto",
+        ]
 
 
 def lines_of(folder: Path, result: StudyResult) -> list[str]:

@@ -252,7 +252,10 @@ def test_a_search_that_is_killed_leaves_no_process(elsewhere: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_search_whose_control_store_dies_says_so_at_once(elsewhere: Path) -> None:
+@pytest.mark.parametrize(
+    ("program", "name"), [("gcs_server", "control store"), ("raylet", "raylet")]
+)
+def test_a_search_whose_ray_dies_says_so_at_once(elsewhere: Path, program: str, name: str) -> None:
     options = ["--trials", "1000", "--scheduler", "none", "--max-epochs", "3", "--name", "it"]
     with subprocess.Popen(
         [*RUN, *options, "--address", "local", "--no-dashboard"],
@@ -266,12 +269,12 @@ def test_a_search_whose_control_store_dies_says_so_at_once(elsewhere: Path) -> N
             if line.startswith("new best"):
                 break
         processes = left_with("RANGEFINDER_TEST", str(elsewhere))
-        (store,) = [p for p in processes if "gcs_server" in Path(f"/proc/{p}/comm").read_text()]
-        os.kill(store, signal.SIGKILL)
+        (pid,) = [p for p in processes if Path(f"/proc/{p}/comm").read_text().strip() == program]
+        os.kill(pid, signal.SIGKILL)
         _, errors = process.communicate(timeout=30)  # Ray itself would take a minute
     assert process.returncode == FAILURE
     said, advice = errors.splitlines()
-    assert said.startswith("error: Ray's control store has died")
+    assert said.startswith(f"error: Ray's {name} has died: ")
     assert advice.endswith("--resume runs/it")
     wait_for(lambda: not left_with("RANGEFINDER_TEST", str(elsewhere)))
 

@@ -69,6 +69,8 @@ def test_a_run_that_is_complete_says_so(
     elsewhere: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_run(elsewhere / "it", [TRIAL], trials=1, fingerprint=load("digits").fingerprint)
+    assert main(run.app, ["--resume", "it"]) == 0  # its table and its report are missing
+    capsys.readouterr()
     assert main(run.app, ["--resume", "it"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("complete  it: all its 1 trials have ended; ask for more")

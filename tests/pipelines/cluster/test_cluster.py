@@ -84,8 +84,10 @@ def test_a_cluster_that_refuses_us_is_not_replaced_by_a_local_one(
     guarded: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cluster, "get_ray_address_from_environment", lambda *_: guarded)
-    with pytest.raises(TokenError):
+    with pytest.raises(TokenError, match=r"refuses the token: .*; `address=local` starts Ray"):
         cluster._find(None)
+    with pytest.raises(TokenError, match=r"RAY_AUTH_MODE=token$"):
+        cluster._find("auto")
 
 
 def test_a_token_that_cannot_be_read_is_one_line(

@@ -12,9 +12,12 @@ from typing import Any
 
 import pytest
 
+from pipelines import fetch
+from pipelines.cli.command import main
 from pipelines.cluster import fetching
 from pipelines.cluster.fetching import fetch_run, find, look_command
 from pipelines.record.files import RunFiles
+from pipelines.record.header import write_header
 from pipelines.record.sessions import working
 
 
@@ -83,6 +86,43 @@ def test_an_earlier_copy_is_brought_up_to_date(head: Path, cluster: Path, tmp_pa
     (head / "runs" / "one" / "best.pt").write_text("better")
     folder = fetch_run(cluster, "one", tmp_path / "runs")
     assert (folder / "best.pt").read_text() == "better"
+
+
+@pytest.mark.parametrize("of_a_comparison", ["", "random-0"])
+def test_a_search_that_has_ended_since_the_last_copy_is_over(
+    head: Path, cluster: Path, tmp_path: Path, of_a_comparison: str
+) -> None:
+    make_run(head / "runs" / "one")
+    live = head / "runs" / "one" / of_a_comparison / "live.json"
+    live.parent.mkdir(exist_ok=True)
+    live.touch()
+    folder = fetch_run(cluster, "one", tmp_path / "runs")
+    assert (folder / of_a_comparison / "live.json").exists()
+    live.unlink()
+    fetch_run(cluster, "one", tmp_path / "runs")
+    assert not (folder / of_a_comparison / "live.json").exists()
+
+
+def test_a_comparison_comes_home(
+    head: Path, cluster: Path, elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = head / "runs" / "both"
+    folder.mkdir(parents=True)
+    write_header(RunFiles(folder), {"compared": {}}, {})
+    assert main(fetch.app, [str(cluster), "both"]) == 0
+    assert capsys.readouterr().out == "run       runs/both: a comparison\n"
+
+
+def test_a_head_behind_a_bastion_is_not_knocked_at(
+    head: Path, cluster: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("knocked")
+
+    monkeypatch.setattr(fetching, "_knock", refuse)
+    make_run(head / "runs" / "one")
+    cluster.write_text(f"{cluster.read_text()}auth: {{ssh_proxy_command: ssh -W %h:%p gate}}\n")
+    assert fetch_run(cluster, "one", tmp_path / "runs").is_dir()
 
 
 def test_another_run_of_the_same_name_is_not_overwritten(

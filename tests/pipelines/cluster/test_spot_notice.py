@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -78,6 +80,25 @@ def test_a_notice_and_a_shutdown_are_passed_on_to_trials_and_to_ray(
         ("spot interruption: terminate at 2026-09-18T08:22:00Z", "120"),
         ("shutdown", "10"),
     ]
+
+
+def test_a_notice_of_a_machine_that_is_there_still_counts_no_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notice, "_path", lambda: tmp_path / "notice")
+    notice.give("test")
+    assert notice.is_given()
+    hour_ago = time.time() - 3600
+    os.utime(tmp_path / "notice", (hour_ago, hour_ago))
+    assert not notice.is_given()
+
+
+def test_a_notice_is_of_one_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    notice.give("test")
+    monkeypatch.setattr(os, "getuid", lambda: 12345)
+    assert not notice.is_given()
+    monkeypatch.undo()
+    notice.take_back()
 
 
 @pytest.mark.parametrize("answer", ["[]", "soon", '{"action": "stop"}'])

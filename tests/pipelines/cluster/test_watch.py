@@ -1,13 +1,47 @@
-"""Whether the control store of a cluster is still there."""
+"""Whether the processes of Ray are still there without which nothing goes on."""
 
 from __future__ import annotations
 
 import socket
 import time
+from types import SimpleNamespace
+from typing import NamedTuple
 
 import pytest
+from ray._private import worker
 
 import pipelines.cluster.watch as watching
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        ("gcs_server", "Ray's control store has died: "),
+        ("raylet", "Ray's raylet has died: "),
+        ("log_monitor", ""),
+    ],
+)
+def test_a_process_of_ray_without_which_nothing_goes_on(
+    monkeypatch: pytest.MonkeyPatch, kind: str, says: str
+) -> None:
+    codes: dict[str, int | None] = {"gcs_server": None, "raylet": None, "log_monitor": None}
+    processes = {name: [SimpleNamespace(process=Process(codes, name))] for name in codes}
+    node = SimpleNamespace(all_processes=processes)
+    monkeypatch.setattr(worker, "_global_node", node)
+    assert watching._dead_here() == ""
+    codes[kind] = -9
+    assert watching._dead_here().startswith(says)
+    assert bool(watching._dead_here()) == bool(says)
+
+
+class Process(NamedTuple):
+    """One that was started."""
+
+    codes: dict[str, int | None]
+    name: str
+
+    def poll(self) -> int | None:
+        return self.codes[self.name]
 
 
 def test_a_head_that_is_silent_for_long_is_lost(

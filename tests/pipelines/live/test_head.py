@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -15,7 +21,7 @@ from pipelines.cli.watching import cluster_line
 from pipelines.cluster.connect import Cluster
 from pipelines.cluster.searches import note_runs, noted_runs
 from pipelines.live import head
-from pipelines.live.addresses import OPEN
+from pipelines.live.addresses import HOME, OPEN
 from pipelines.live.app import _door_page
 
 
@@ -48,6 +54,44 @@ def test_the_head_shows_what_searches_have_noted(
     assert set(noted_runs()) == {*folders, tmp_path / "not there"}
     assert head.roots()[0] == folders[0]
     assert set(head.roots()) == set(folders)
+
+
+@pytest.mark.parametrize(("token", "status"), [("5ca1ab1e", 401), (None, 200)])
+def test_who_has_no_token_sees_no_run_where_ray_start_will_ask_for_one(
+    tmp_path: Path, token: str | None, status: int
+) -> None:
+    if token is not None:
+        (tmp_path / ".ray").mkdir()
+        (tmp_path / ".ray" / "auth_token").write_text(token)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    start = f"import asyncio; from pipelines.live import head; head.PORT = {port}; "
+    environment = {name: v for name, v in os.environ.items() if not name.startswith("RAY_AUTH")}
+    process = subprocess.Popen(
+        [sys.executable, "-c", f"{start}asyncio.run(head.serve())"],
+        env={**environment, "HOME": str(tmp_path)},
+    )
+    try:
+        assert _answer(port) == status
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _answer(port: int) -> int:
+    """The status of the list of runs, for somebody who shows no token."""
+    end = time.monotonic() + 60
+    while True:
+        connection = HTTPConnection("127.0.0.1", port, timeout=30)
+        try:
+            connection.request("GET", HOME)
+            return connection.getresponse().status
+        except ConnectionRefusedError:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        finally:
+            connection.close()
 
 
 @contextmanager

@@ -168,6 +168,26 @@ def test_a_table_is_read_as_the_run_read_it_unless_it_is_said(tmp_path: Path) ->
         assert words in " ".join(typed)
 
 
+def test_the_search_of_a_runs_problem_is_of_all_of_it(tmp_path: Path) -> None:
+    problem: dict[str, Any] = {
+        "metric": "val_f1",
+        "data_fraction": 0.5,
+        "class_weights": "balanced",
+        "folds": 2,
+    }
+    folder = write_run(tmp_path / "run", searched(6), **problem)
+    typed = search_command(find_subject(SubjectSettings(from_=folder)))
+    for words in (
+        "--metric val_f1",
+        "--data-fraction 0.5",
+        "--class-weights balanced",
+        "--folds 2",
+    ):
+        assert words in typed
+    other = search_command(find_subject(SubjectSettings(from_=folder, data="wine")))
+    assert other.endswith("run --model mlp --data wine")
+
+
 def test_a_run_is_tested(capsys: pytest.CaptureFixture[str]) -> None:
     lines, content = test("--from", best_of_three(), "--iterations", 60, capsys=capsys)
     assert content["config"]["channels"] == 8

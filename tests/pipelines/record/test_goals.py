@@ -69,6 +69,20 @@ def test_what_is_no_requirement(text: str) -> None:
         read_requirement(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("n_parameters<=1234567", "n_parameters<=1234567"),
+        ("n_parameters<1e6", "n_parameters<1e+06"),
+        ("loss<0.123456789", "loss<0.123456789"),
+        ("n_parameters<100000", "n_parameters<100000"),
+    ],
+)
+def test_a_requirement_is_written_with_all_digits(text: str, shown: str) -> None:
+    assert str(read_requirement(text)) == shown
+    assert read_requirement(shown) == read_requirement(text)
+
+
 @pytest.mark.parametrize("value", [-1.0, 0.0, 1.0, 2.0, 3.0, 1e9])
 def test_a_requirement_that_does_not_hold_has_a_distance(value: float) -> None:
     for sign, bound in product(("<", "<=", ">", ">="), (-1.0, 0.0, 2.0)):

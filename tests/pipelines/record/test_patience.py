@@ -6,6 +6,7 @@ import errno
 import inspect
 import os
 import resource
+import time
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ FULL = OSError(errno.ENOSPC, "No space left on device", "/runs/x")
 @pytest.fixture(autouse=True)
 def no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "_PAUSE", 0.0)
+    monkeypatch.setattr(waiting, "_minute", waiting.Minute())
 
 
 class Disk:
@@ -54,6 +56,30 @@ def test_a_disk_that_stays_full_is_said(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(waiting, "PATIENCE", -1.0)
     with pytest.raises(StorageError, match="/runs/x: No space left on device"):
         patient(Disk(full=9).write)()
+
+
+def test_one_minute_is_for_all_that_is_to_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where an error is to be kept, and then the record is closed."""
+    now = 1000.0
+
+    def sleep(_: float) -> None:
+        nonlocal now
+        now += 1
+
+    def waited() -> float:
+        before = now
+        with pytest.raises(StorageError):
+            patient(Disk(full=999).write)()
+        return now - before
+
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    monkeypatch.setattr(time, "sleep", sleep)
+    assert waited() == 61
+    assert waited() == 0
+    assert patient(Disk(full=0).write)() == "written"
+    assert waited() == 61
+    now += 1000  # of another search, say
+    assert waited() == 61
 
 
 def test_a_write_that_fails_names_the_file(tmp_path: Path) -> None:

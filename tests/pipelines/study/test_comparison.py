@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import csv
+import errno
+import os
+import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -24,6 +27,7 @@ from pipelines.study.comparison import (
     mean_curve,
 )
 from pipelines.study.comparison_spec import DOUBLE, ComparisonSpec
+from pipelines.study.interrupts import EXIT_CODES
 from pipelines.study.result import StudyResult
 from search_spaces import Config, Float, SearchSpace
 from tests.pipelines.running import study_of
@@ -89,6 +93,13 @@ def test_a_budget_that_configs_to_try_first_fill_is_refused(tmp_path: Path) -> N
         running._check(mine, begun=False)
 
 
+def test_a_grid_takes_no_configs_to_start_with_in_whichever_row_it_stands(tmp_path: Path) -> None:
+    study = study_of(tmp_path, None, algo="grid", start_with="mine.yaml")
+    with pytest.raises(ValueError, match="`start_with` is for an algorithm that draws: not grid"):
+        running._check(study, begun=False)
+    running._check(study, begun=True)
+
+
 def test_a_mean_curve_covers_what_every_seed_has_spent() -> None:
     curve = mean_curve("a", [[(2, 0.2), (6, 0.6)], [(4, 0.4), (5, 0.8), (9, 0.9)]])
     assert curve.epochs == [4, 5, 6]
@@ -108,6 +119,50 @@ def test_finished_cells_are_not_missing(tmp_path: Path) -> None:
     comparison.finish(CELLS[3])
     assert comparison.cells() == [CELLS[0], CELLS[3]]
     assert list(comparison.missing(["a", "b"], range(2))) == [("b", 0), ("a", 1)]
+
+
+@pytest.mark.parametrize(
+    ("left", "whole"),
+    [
+        ("", []),
+        ("algo,seed,be", []),
+        ("a,0,0.9,10,1.0\r\n", [CELLS[0]]),
+        ("algo,seed,best,epochs,seconds\r\na,0,0.9,10,1.0\r\nb,0,0.8", [CELLS[0]]),
+        ("algo,seed,best,epochs,seconds\r\na,0,0.9,10,1.0\r\nb,0,0.8,20,2", [CELLS[0]]),
+        ("algo,seed,best,epochs,seconds\r\nb,0,0.9a,0,0.9,10,1.0\r\n", []),
+    ],
+    ids=["empty", "half a header", "no header", "half a line", "half a number", "two in a line"],
+)
+def test_a_table_that_a_full_disk_cut_short_keeps_what_is_whole(
+    tmp_path: Path, left: str, whole: list[Cell]
+) -> None:
+    comparison = Comparison(tmp_path)
+    comparison.table.write_text(left, newline="")
+    assert comparison.cells() == whole
+    comparison.finish(CELLS[1])
+    assert comparison.cells() == [*whole, CELLS[1]]
+    first, *rows = comparison.table.read_text().splitlines()
+    assert first == "algo,seed,best,epochs,seconds"
+    assert len(rows) == len(whole) + 1
+
+
+def test_a_disk_that_is_full_costs_no_cell_but_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    comparison = Comparison(tmp_path)
+    comparison.finish(CELLS[0])
+
+    def full(path: Path, text: str) -> None:
+        path.write_bytes(text.encode()[:9])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", full)
+        with pytest.raises(OSError, match="No space left on device"):
+            comparison.finish(CELLS[1])
+    assert comparison.cells() == [CELLS[0]]
+    comparison.finish(CELLS[1])
+    assert comparison.cells() == CELLS[:2]
 
 
 def test_a_comparison_runs_and_runs_no_cell_again(
@@ -195,6 +250,31 @@ def test_a_comparison_that_another_process_runs_is_refused(
     assert error.count("\n") == 1
     assert "runs/compare is in the hands of another process" in error
     assert cell.is_dir()
+
+
+def test_one_that_another_process_runs_is_refused_before_ray_starts(
+    elsewhere: Path,
+) -> None:
+    folder = Path("runs/compare").absolute()
+    with Comparison(folder).held({}, {}):
+        command = [sys.executable, compare.__file__, *SMALL, "--address", "local"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    whose = f"{os.getpid()} on {socket.gethostname()}"
+    assert done.stderr == f"error: {folder} is in the hands of another process: {whose}\n"
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(("reason", "code"), EXIT_CODES.items())
+def test_what_interrupts_a_cell_decides_the_exit_code(
+    cluster: Cluster, elsewhere: Path, monkeypatch: pytest.MonkeyPatch, reason: str, code: int
+) -> None:
+    def stopped(*_: Any) -> StudyResult:
+        return StudyResult([trial(0.5, 1)], "val_accuracy", 1, ended_by=reason)
+
+    monkeypatch.setattr(running, "run_study", stopped)
+    assert main(compare.app, SMALL) == code
+    assert not Comparison(Path("runs/compare")).cells()
 
 
 def test_a_cell_whose_checkpoints_could_not_be_written_is_not_finished(

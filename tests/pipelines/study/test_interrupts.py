@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from benchmarks.sets.configs import LENET
+from pipelines.cli.launch import _wait_for
+from pipelines.cli.report import report_line
+from pipelines.record.baselines import Baselines
 from pipelines.record.events import Reported, read_events
 from pipelines.record.files import RunFiles
 from pipelines.record.journal import load_entries, load_journal
+from pipelines.results.report import write_report
 from pipelines.study.finish import finish
 from pipelines.study.interrupts import Interrupted, interruptible, output_closed
 from pipelines.study.repeats import run_repeats
-from pipelines.study.runs import open_run
+from pipelines.study.runs import Run, open_run
 from pipelines.tuner import ledger
+from tests.pipelines.recorded import write_run
+from tests.pipelines.results.made import made
 from tests.pipelines.running import Witness, study_of
 from tests.pipelines.study.without_ray import (
     Curve,
@@ -172,3 +180,41 @@ def ends_as_rays(number: signal.Signals) -> None:
 def test_the_reason_is_not_lost_where_another_interrupt_takes_its_place() -> None:
     with pytest.raises(Interrupted, match="SIGTERM"):
         ends_as_rays(signal.SIGTERM)
+
+
+class Slow:
+    """Quick models that are never done; somebody does not want to wait for them."""
+
+    works = True
+
+    def __init__(self) -> None:
+        self.interrupts = [signal.SIGINT]
+
+    def result(self, patience: float) -> Baselines:
+        if self.interrupts:
+            os.kill(os.getpid(), self.interrupts.pop())
+        return {"majority class": {"val_accuracy": 0.1}}
+
+
+def test_the_first_ends_the_waiting_for_quick_models_and_no_more() -> None:
+    enough = threading.Event()
+    with interruptible(lambda reason: enough.set()):
+        found, waited = _wait_for(Slow(), 60.0, enough)  # type: ignore[arg-type]
+    assert found == {"majority class": {"val_accuracy": 0.1}}
+    assert waited < 60
+
+
+def test_the_first_lets_the_report_be_written(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_run(elsewhere / "it", [made([0.5], config=LENET)])
+
+    def write(run: Run) -> Path:
+        os.kill(os.getpid(), signal.SIGINT)
+        return write_report(run)
+
+    monkeypatch.setattr("pipelines.results.report.write_report", write)
+    with interruptible():
+        assert report_line(folder) == "report    it/report.html"
+    said = capfd.readouterr().out
+    assert said == "stopping  as soon as the report is written; once more to stop at once\n"

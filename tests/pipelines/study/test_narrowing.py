@@ -87,6 +87,19 @@ def test_configs_to_try_first_take_a_number_that_is_fixed() -> None:
         ([], ["lr=1..0.1"], "`range` lr=1..0.1: low must not be above high"),
         ([], ["activation=a..b"], "`range` activation=a..b: a choice has no range"),
         (["lr=1"], ["lr=0.1..1"], "`range` lr=0.1..1: lr is given twice"),
+        (["lr=nan"], [], "`fix` lr=nan: 'nan' is not a finite number"),
+        ([], ["lr=1e-3..inf"], "`range` lr=0.001..inf: 'inf' is not a finite number"),
+        (
+            ["n_layers=2", "width_5=100"],
+            [],
+            "`fix` width_5=100: width_5 needs n_layers >= 5, which the other settings rule out",
+        ),
+        (
+            ["policy=cosine"],
+            ["gamma=0.9..0.95"],
+            "`range` gamma=0.9..0.95: gamma needs policy in {exp_range}, which the other settings "
+            "rule out",
+        ),
     ],
 )
 def test_what_cannot_be_is_named(fix: list[str], ranges: list[str], message: str) -> None:
@@ -176,6 +189,35 @@ def test_ranges_that_meet_or_are_moved_together_are_not_refused() -> None:
     resolve(spec_of(range={"max_momentum": (0.9, 0.95)}))
     resolve(spec_of(fix={"base_momentum": 0.92}, range={"max_momentum": (0.92, 0.99)}))
     resolve(spec_of(fix={"policy": "constant"}))
+
+
+@pytest.mark.parametrize(
+    ("wide", "value"),
+    [("dropout=0..1", "dropout"), ("momentum=0.5..1", "momentum"), ("gamma=0.5..1.5", "gamma")],
+)
+def test_both_ends_of_a_range_must_fit_the_network(wide: str, value: str) -> None:
+    with pytest.raises(ValueError, match=f"the space does not fit the MLP: {value} must be"):
+        resolve(spec_of(range=[wide]))
+
+
+OWN = {"trainable": "tests.pipelines.study.forbidding:train", "scheduler": "none"}
+
+
+@pytest.mark.parametrize(
+    ("space", "message"),
+    [
+        ("MISSING", "raises KeyError: 'm' for kind=b"),
+        ("ALL", "1000 configs in a row are forbidden by tests.pipelines.study.forbidding:<lambda>"),
+    ],
+)
+def test_what_forbid_does_is_tried_before_the_start(space: str, message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        resolve(spec_of(**OWN, space=f"tests.pipelines.study.forbidding:{space}"))
+
+
+def test_a_grid_may_hold_the_only_configs_that_are_allowed() -> None:
+    rare = spec_of(**OWN, space="tests.pipelines.study.forbidding:ENDS_ALONE", algo="grid")
+    assert resolve(rare).size == 2
 
 
 def test_a_choice_stays_a_choice() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +11,36 @@ import pytest
 import torch
 import yaml
 
+from benchmarks.sets.configs import LENET
+from pipelines import report
+from pipelines.cli.command import main
 from pipelines.cluster.connect import Cluster
 from pipelines.record.files import RunFiles
 from pipelines.record.trials import FinishedTrial, State
-from pipelines.study.repeats import Repeats, by_config, run_repeats, top_trials, write_winner
+from pipelines.record.writing import Record
+from pipelines.study.repeats import (
+    Repeats,
+    by_config,
+    repeats_of,
+    run_repeats,
+    top_trials,
+    write_winner,
+)
 from pipelines.study.run_study import run_study
 from pipelines.study.runs import open_run
 from pipelines.study.seeding import load_configs
+from pipelines.winner.candidates import winner
+from tests.pipelines.recorded import write_run
+from tests.pipelines.results.made import made
 from tests.pipelines.running import SPACE, Witness, study_of
 from trainables.data.datasets import TrialData
-from trainables.training.metrics import METRICS
+from trainables.training.metrics import METRICS, Metric
 
 ACCURACY, LOSS = METRICS["val_accuracy"], METRICS["val_loss"]
+
+
+def diverged(value: float, of: str) -> FinishedTrial:
+    return replace(trial(0.1, value, State.PRUNED, of=of), stopped_by="divergence")
 
 
 def trial(
@@ -46,11 +65,58 @@ def test_the_lower_bound_wins_over_the_mean(metric: Any) -> None:
     assert sign * repeats[1].mean > sign * repeats[0].mean
 
 
+@pytest.mark.parametrize("metric", [ACCURACY, LOSS])
+def test_the_error_is_that_of_the_mean_and_not_of_one_repeat(metric: Metric) -> None:
+    sign = 1 if metric.mode == "max" else -1
+    lucky = [trial(0.1, 0.5 + sign * v, of="lucky") for v in (0.2, 0.3, 0.4)]
+    steady = [trial(0.2, 0.5 + sign * 0.22, of="steady") for _ in range(3)]
+    first, second = by_config([*steady, *lucky], metric)
+    assert (first.trial_id, second.trial_id) == ("lucky", "steady")
+    assert first.error == pytest.approx(0.1 / 3**0.5)
+    assert second.bound(metric) == second.mean
+
+
 def test_a_config_with_a_failed_repeat_is_left_out() -> None:
     trials = [trial(0.1, 0.9, of="a"), trial(0.1, None, State.FAIL, of="a")]
     assert by_config([*trials, trial(0.2, 0.5, of="b"), trial(0.2, 0.5, of="b")], ACCURACY) == [
         Repeats("b", {"x": 0.2}, (0.5, 0.5))
     ]
+
+
+@pytest.mark.parametrize(
+    ("metric", "sound", "poor"), [(LOSS, 2500.0, 9500.0), (ACCURACY, -0.5, -9.5)]
+)
+def test_a_repeat_that_diverged_is_no_better_than_a_sound_one(
+    metric: Metric, sound: float, poor: float
+) -> None:
+    """Where a user's own losses are above 1000, or their scores negative."""
+    both = [trial(0.1, sound, of="a"), diverged(metric.worst, of="a")]
+    others = [trial(0.2, poor, of="b"), trial(0.2, poor, of="b")]
+    assert by_config([*both, *others], metric) == [
+        Repeats("b", {"x": 0.2}, (poor, poor)),
+        Repeats("a", {"x": 0.1}, (sound, poor)),
+    ]
+
+
+def test_a_config_with_fewer_repeats_than_asked_for_is_left_out(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As after a driver that was killed in the midst of them."""
+    trials = [made([v], config=LENET, trial_id=name) for name, v in (("a", 0.9), ("b", 0.8))]
+    run = open_run(write_run(Path("it"), trials, repeats=3))
+    record = Record(run.files, run.files.repeats, run.space, run.goals)
+    for of, value, n in (("a", 0.4, 3), ("b", 0.5, 2)):
+        for seed in range(n):
+            again: Any = {"trial_id": f"{of}{seed}", "repeat_of": of, "seed": seed + 1}
+            record.append(made([value], config=LENET, **again))
+    record.close()
+    assert [r.trial_id for r in repeats_of(run)] == ["a"]
+    assert winner(run).number == 0
+    assert main(report.app, ["it"]) == 0
+    told = capsys.readouterr().out
+    assert "with 3 other seeds each" in told
+    assert "0.4000 +- 0.0000" in told
+    assert "0.5000 +- 0.0000" not in told
 
 
 def test_the_winner_is_a_config_to_start_with(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from pipelines.record.events import Asked, Ended, Reported, Saved, read_events
 from pipelines.record.files import RunFiles
 from pipelines.record.journal import Journal, load_journal
+from pipelines.record.live import Driver
 from pipelines.record.sessions import KILLED
 from pipelines.record.trials import FinishedTrial, State, ranked
 from pipelines.record.writing import Record
@@ -25,6 +26,7 @@ from pipelines.study.study import Study
 from pipelines.tuner.algorithms import ALGORITHMS
 from pipelines.tuner.kept import KeptStates
 from search_spaces import AtLeast, Choice, Float, Int, SearchSpace
+from tests.pipelines.live.standing import write
 from tests.pipelines.running import Witness, study_of
 from tests.pipelines.study.without_ray import (
     Curve,
@@ -358,6 +360,43 @@ def test_each_storage_is_asked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(resuming, "KeptStates", states)
     going_on(asked)
     assert made == [(storage, "run"), (str(asked.folder), "")]
+
+
+@pytest.mark.usefixtures("without_ray")
+def test_a_checkpoint_is_found_in_any_storage_of_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = study(tmp_path / "run", trials=1, storage=str(tmp_path / "a"))
+    assert search_until(asked, monkeypatch, 3)
+    assert search_until(going_on(asked, storage=str(tmp_path / "b")), monkeypatch, 4)
+    shutil.rmtree(tmp_path / "a")
+    assert search_until(going_on(asked, storage=str(tmp_path / "c")), monkeypatch, 0)
+    resumed = going_on(asked).resumed
+    assert resumed is not None
+    (running,) = resumed.search.unfinished
+    assert str(running.attempt.checkpoint).startswith(str(tmp_path / "b" / "run"))
+
+
+@pytest.mark.usefixtures("without_ray")
+@pytest.mark.parametrize(
+    ("process", "phase", "counts"),
+    [(0, "search", True), (1, "search", False), (0, "repeats", False)],
+    ids=["this", "another driver", "another part"],
+)
+def test_a_killed_driver_worked_until_it_last_said_how_its_search_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, process: int, phase: str, counts: bool
+) -> None:
+    """Its last event may be an epoch of hours ago."""
+    asked = study(tmp_path / "run", trials=1)
+    assert search_until(asked, monkeypatch, 3)
+    (session,) = open_run(asked.folder).sessions
+    driver = Driver(session.host, session.process + process, "")
+    at = session.begun + 3600
+    write(asked.folder, driver=driver, at=at, phase=phase)
+    resumed = going_on(asked).resumed
+    assert resumed is not None
+    assert (resumed.killed_at == at) == counts
+    assert (resumed.search.seconds > 3000) == counts
 
 
 @pytest.mark.usefixtures("without_ray")

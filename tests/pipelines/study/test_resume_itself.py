@@ -89,3 +89,54 @@ def test_the_run_that_it_learns_from_is_read_again_where_it_is_there(tmp_path: P
     study = resume(run)
     assert study.history == ()
     assert study.notes[0].startswith("warning   the algorithm goes on without `seed_from`: ")
+
+
+def learning(folder: Path, algo: str, seed_from: Path) -> Study:
+    """A study that learns from another."""
+    settings: dict[str, Any] = {"algo": algo, "trials": 6, "max_epochs": 2, "seed_from": seed_from}
+    place = {"name": folder.name, "runs_dir": folder.parent, "scheduler": "none"}
+    spec = spec_of(data="wine", metric="val_loss", space=f"{__name__}:SPACE", **settings, **place)
+    return prepare(spec, trainable=falls)
+
+
+@pytest.mark.usefixtures("without_ray")
+@pytest.mark.parametrize("algo", ["optuna", "grid"])
+def test_a_run_that_it_learnt_from_may_have_grown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], algo: str
+) -> None:
+    trials = [made([1.0], config={"x": n / 4}, trial_id=str(n)) for n in range(3)]
+    settings: dict[str, Any] = {"metric": "val_loss", "data": "wine", "model": "mlp"}
+    theirs = write_run(tmp_path / "theirs", trials, space=SPACE, **settings)
+    whole, cut = (learning(tmp_path / name, algo, theirs) for name in ("whole", "cut"))
+    search(whole)
+    assert search_until(cut, monkeypatch, 3)
+    more = [made([0.5], config={"x": 0.75 + n / 4}, trial_id=f"later-{n}") for n in range(2)]
+    shutil.rmtree(theirs)
+    write_run(theirs, [*trials, *more], space=SPACE, **settings)
+    study = resume(cut.folder)
+    assert [trial.trial_id for trial in study.history] == ["0", "1", "2"]
+    assert study.size == whole.size
+    search(study)
+    assert decided(cut.folder) == decided(whole.folder)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.usefixtures("without_ray")
+def test_an_algorithm_that_is_not_what_it_was_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trials = [made([1.0], config={"x": n / 12}, trial_id=str(n)) for n in range(12)]
+    settings: dict[str, Any] = {"metric": "val_loss", "data": "wine", "model": "mlp"}
+    theirs = write_run(tmp_path / "theirs", trials, space=SPACE, **settings)
+    cut = learning(tmp_path / "cut", "optuna", theirs)
+    assert search_until(cut, monkeypatch, 12)
+    shutil.rmtree(theirs)
+    search(resume(cut.folder))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("warning   optuna does not suggest the same trials again: ")
+
+
+def test_an_older_run_does_not_say_what_it_learnt_from(tmp_path: Path) -> None:
+    theirs = write_run(tmp_path / "before", searched(5))
+    run = write_run(tmp_path / "it", [made([0.5], config=SMALL)], seed_from=theirs)
+    assert open_run(run).learnt_from is None

@@ -74,11 +74,37 @@ def test_memory_is_above_nothing(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("3", 3), ("1e-3", 1e-3), ("true", True), ("False", False), ("relu", "relu"), (2.5, 2.5)],
+    [
+        ("3", 3),
+        ("-5", -5),
+        ("1e-3", 1e-3),
+        ("true", True),
+        ("False", False),
+        ("relu", "relu"),
+        (2.5, 2.5),
+        ("01", "01"),
+        ("nan", "nan"),
+        ("1e999", "1e999"),
+    ],
 )
 def test_a_scalar_has_the_type_that_it_looks_like(text: Any, value: Any) -> None:
     assert read_scalar(text) == value
     assert type(read_scalar(text)) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (float("nan"), "nan is not a finite number"),
+        (float("inf"), "inf is not a finite number"),
+        (None, "no value is given"),
+        ([1, 2], r"\[1, 2\] is no number, truth value or text"),
+    ],
+)
+def test_what_is_no_scalar_is_refused_in_words(value: Any, message: str) -> None:
+    for given in ({"fix": {"lr": value}}, {"range": {"lr": (0.1, value)}}):
+        with pytest.raises(ValueError, match=message):
+            spec_of(**given)
 
 
 def test_levels_may_be_repeated_for_another_parameter() -> None:
@@ -219,6 +245,11 @@ def test_a_study_file_need_not_be_whole(tmp_path: Path) -> None:
         ("trials: 3", "has an unknown group trials"),
         ("budget: 3", "budget is not a mapping from settings to values"),
         ("- 3", "is not a mapping from groups to their settings"),
+        (
+            "problem: {also: n_parameters}",
+            r"problem.also must be a list, not 'n_parameters': write \[n_parameters\]",
+        ),
+        ("problem: {drop: id}", r"problem.drop must be a list, not 'id': write \[id\]"),
         ("{", "is no YAML"),
         ("", "is not a mapping from groups"),
     ],

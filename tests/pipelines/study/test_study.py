@@ -17,8 +17,10 @@ from pipelines.cluster.connect import Cluster
 from pipelines.record.files import RunFiles
 from pipelines.record.journal import load_journal
 from pipelines.record.trials import State
-from tests.pipelines.running import Witness, study
-from trainables.data.datasets import TrialData
+from pipelines.study.prepare import prepare
+from pipelines.study.run_study import run_study
+from tests.pipelines.running import SPACE, Witness, spec_of, study
+from trainables.data.datasets import TrialData, load_test
 from trainables.training.metrics import DIVERGED_LOSS
 
 
@@ -91,10 +93,16 @@ def test_a_metric_that_is_not_reported_is_named(cluster: Cluster, folder: Path) 
 
 
 def looks_at_its_data(config: dict[str, Any], data: TrialData, **_: Any) -> Iterator[Any]:
+    """Counts its rows, and those of the test split among them."""
+    found = {row.tobytes() for x in (data.x_train, data.x_val) for row in x}
+    hidden = {row.tobytes() for row in load_test("breast_cancer", seed=5).x}
     yield (
         {
             "val_loss": 1.0,
             "arrays": sum(isinstance(value, np.ndarray) for value in vars(data).values()),
+            "rows": len(found),
+            "hidden": len(hidden),
+            "test_rows": len(found & hidden),
             "process": os.getpid(),
         },
         None,
@@ -102,8 +110,16 @@ def looks_at_its_data(config: dict[str, Any], data: TrialData, **_: Any) -> Iter
 
 
 def test_trials_get_no_test_rows_and_share_processes(cluster: Cluster, folder: Path) -> None:
-    trials = study(cluster, folder, looks_at_its_data, trials=12).trials
+    settings = {"data": "breast_cancer", "seed": 5, "metric": "val_loss", "algo": "random"}
+    more = {"scheduler": "none", "name": folder.name, "runs_dir": folder.parent, "trials": 12}
+    spec = spec_of(**settings, **more)
+    asked = prepare(spec, trainable=looks_at_its_data, space=SPACE)
+    trials = run_study(asked, cluster, Witness()).trials
+    assert len(trials) == 12
     assert {trial.metrics["arrays"] for trial in trials} == {4}  # train and validation, no more
+    assert {trial.metrics["rows"] for trial in trials} == {455}
+    assert {trial.metrics["hidden"] for trial in trials} == {114}
+    assert {trial.metrics["test_rows"] for trial in trials} == {0}
     assert len({trial.metrics["process"] for trial in trials}) <= 3
 
 

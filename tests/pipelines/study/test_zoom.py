@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -10,16 +12,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
+from pipelines import run as search
 from pipelines import zoom as command
 from pipelines.cli.command import main
 from pipelines.record.trials import FinishedTrial, State
 from pipelines.study.references import import_object
 from pipelines.study.runs import open_run, recorded_space
+from pipelines.study.spec import StudySpec
 from pipelines.study.zoom import Change, zoom, zoom_lines
 from search_spaces import SPACES, AtLeast, Choice, Config, Float, Int, OneOf, SearchSpace, Value
 from search_spaces.limits import LIMITS
 from tests.pipelines.recorded import write_run
+from tests.pipelines.running import GROUP_OF
 from trainables.networks import NETWORKS
 from trainables.training.metrics import METRICS
 
@@ -418,7 +424,7 @@ def test_a_space_of_ones_own_need_not_be_given_again(
     folder = write_run(tmp_path / "run", history(NESTED, 0), space=NESTED, trainable="gone:train")
     assert recorded_space(open_run(folder)) == NESTED
     assert main(command.app, [str(folder)]) == 0
-    assert "--trainable gone:train --data digits" in capsys.readouterr().out
+    assert "--trainable gone:train" in capsys.readouterr().out
 
 
 def test_a_function_that_forbids_configs_is_found_again(
@@ -440,6 +446,19 @@ def test_a_function_that_forbids_configs_is_found_again(
         recorded_space(run)
 
 
+def test_what_forbids_configs_is_found_in_the_space_where_it_has_no_name(tmp_path: Path) -> None:
+    place = "tests.pipelines.study.forbidding"
+    space = import_object(f"{place}:ENDS_ALONE")
+    assert isinstance(space, SearchSpace)
+    folder = write_run(tmp_path / "run", space=space, trainable=f"{place}:train")
+    header = json.loads((folder / "spec.json").read_text())
+    header["problem"]["space"] = f"{place}:ENDS_ALONE"
+    (folder / "spec.json").write_text(json.dumps(header))
+    run = open_run(folder)
+    assert run.forbids == f"{place}:<lambda>"
+    assert recorded_space(run) == space
+
+
 def test_the_command_prints_the_table_and_what_to_type_next(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -449,12 +468,33 @@ def test_the_command_prints_the_table_and_what_to_type_next(
     assert main(command.app, [str(run)]) == 0
     *table, following = capsys.readouterr().out.splitlines()
     assert table == list(zoom_lines(zoom(SPACES["mlp"], trials, ACCURACY)[1]))
-    assert f"pipelines.run --zoom-from '{run}' --algo gp --model mlp --data digits" in following
+    assert f"pipelines.run --metric val_accuracy --zoom-from '{run}' --algo gp" in following
     assert {path: path.read_bytes() for path in run.iterdir()} == before
     assert main(command.app, [str(run), "--quantile", "0.5"]) == 0
     *table, note, _ = capsys.readouterr().out.splitlines()
     assert table == list(zoom_lines(zoom(SPACES["mlp"], trials, ACCURACY, 0.5)[1]))
     assert note == "note      --zoom-from takes the top 25% of the trials"
+
+
+def test_what_to_type_next_is_for_the_same_problem(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    problem: dict[str, Any] = {
+        "seed": 3,
+        "data_fraction": 0.5,
+        "class_weights": "balanced",
+        "folds": 2,
+        "max_parameters": 50_000.0,
+        "require": ("n_parameters<100000",),
+        "metric": "val_f1",
+    }
+    run = write_run(tmp_path / "run", history(SPACES["mlp"], 0), **problem)
+    assert main(command.app, [str(run)]) == 0
+    following = shlex.split(capsys.readouterr().out.splitlines()[-1])
+    typed = following[following.index("pipelines.run") + 1 :]
+    assert main(search.app, [*typed, "--print-study"]) == 0
+    found = StudySpec.model_validate(yaml.safe_load(capsys.readouterr().out))
+    assert {name: getattr(getattr(found, GROUP_OF[name]), name) for name in problem} == problem
 
 
 @pytest.mark.parametrize(

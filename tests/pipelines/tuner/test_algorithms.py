@@ -235,6 +235,31 @@ def test_a_grid_counts_what_the_history_leaves_of_it() -> None:
         make("grid", NASTY, history=everything)
 
 
+def test_a_grid_counts_what_the_space_allows() -> None:
+    half = SearchSpace({"x": Int(1, 3), "n": Int(1, 4)}, forbid=lambda c: int(c["n"]) > 2)
+    problem = Problem(half, "max", max_trials=6, grid_levels={"n": 4})
+    assert ALGORITHMS["grid"].size is not None
+    assert ALGORITHMS["grid"].size(problem) == 6
+    assert len(search(ALGORITHMS["grid"](problem), 12)) == 6
+    history = tuple(search(ALGORITHMS["grid"](problem), 2))
+    assert ALGORITHMS["grid"].size(replace(problem, history=history)) == 4
+    with pytest.raises(ValueError, match="the grid has 6 configs but `trials` is 5"):
+        ALGORITHMS["grid"](replace(problem, max_trials=5))
+
+
+def test_a_grid_that_is_far_too_large_is_not_gone_through() -> None:
+    asked: list[Config] = []
+
+    def none_of_them(config: Config) -> bool:
+        asked.append(config)
+        return False
+
+    large = SearchSpace({f"x{n}": Float(0.0, 1.0) for n in range(30)}, forbid=none_of_them)
+    with pytest.raises(ValueError, match="the grid has 205,891,132,094,649 configs but `trials` i"):
+        ALGORITHMS["grid"](Problem(large, "max"))
+    assert not asked
+
+
 def test_a_grid_that_the_space_forbids_is_refused() -> None:
     def all_of_them(config: Config) -> bool:
         return True

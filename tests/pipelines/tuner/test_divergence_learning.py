@@ -8,6 +8,7 @@ import logging
 import math
 from collections.abc import Callable
 from statistics import median
+from typing import Any
 
 import hyperopt
 import numpy as np
@@ -139,3 +140,15 @@ def test_a_trial_that_diverges_late_ranks_below_one_stopped_early(algo: str) -> 
     with_penalty = diverging(PLAIN[algo](penalty=True))
     print(f"{algo}: {late} of 80 diverge late; penalty {with_penalty}")
     assert late <= with_penalty + SLACK
+
+
+def test_hyperopt_is_told_of_divergence_as_no_better_than_the_worst_sound_trial() -> None:
+    """A user's own losses may be above what a diverged trial is said to have."""
+    sampler: Any = ALGORITHMS["hyperopt"](Problem(SearchSpace({"lr": Float(0.0, 1.0)}), "min"))
+    values = [("divergence", 1000.0), ("", 2500.0), ("divergence", 1000.0), ("", 9000.0)]
+    for n, (stopped_by, value) in enumerate(values):
+        config = sampler.ask(str(n))
+        state = State.PRUNED if stopped_by else State.COMPLETE
+        trial = FinishedTrial(str(n), config, state, {1: value}, value, 1, stopped_by=stopped_by)
+        sampler.tell(trial)
+    assert sampler._trials.losses() == [9000.0, 2500.0, 9000.0, 9000.0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import math
 import pickle
 import time
@@ -250,6 +251,15 @@ def test_the_epochs_before_an_error_are_recorded_and_nothing_follows_from_them(
     assert (found.value, found.best_epoch, found.curves["extra"]) == (0.3, 2, (1.0, None))
     assert failed.ledger.incumbent is None
     assert failed.witness.bests == []
+
+
+@pytest.mark.usefixtures("alone")
+def test_ray_says_nothing_of_each_checkpoint() -> None:
+    """Where a user has started Ray, it would print that for them."""
+    log = logging.getLogger("ray.train._internal.storage")
+    logging.getLogger("ray.train").setLevel(logging.INFO)
+    made(lambda *_, **__: iter(()))
+    assert not log.isEnabledFor(logging.INFO)
 
 
 def test_an_epoch_is_what_is_yielded_once_whatever_it_is_called() -> None:

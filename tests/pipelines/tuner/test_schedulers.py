@@ -164,6 +164,33 @@ def test_the_median_rule_stops_what_is_below_the_median_of_the_others() -> None:
     assert fed.report("bad", 2, 0.1) == TrialScheduler.STOP
 
 
+def test_the_median_rule_asks_for_three_others() -> None:
+    fed = Fed("median", StoppingRules("val_accuracy", "max", 27))
+    for trial in ("a", "b"):
+        assert fed.report(trial, 1, 0.6) == CONTINUE
+        assert fed.report(trial, 2, 0.6) == CONTINUE
+    assert fed.report("bad", 1, 0.1) == CONTINUE
+    fed.report("c", 1, 0.7), fed.report("c", 2, 0.7)
+    assert fed.report("bad", 2, 0.1) == STOP
+
+
+@pytest.mark.parametrize("config", [{}, {"policy": "triangular", "step_size": 2}], ids=str)
+@pytest.mark.parametrize("name", ["asha", "aligned_asha"])
+def test_a_trial_asks_wherever_it_may_be_stopped(name: str, config: dict[str, Any]) -> None:
+    """Between the epochs after which its scheduler decides it reports to nobody."""
+    rules, stops = StoppingRules("val_accuracy", "max", 27, grace_period=2), []
+    for last in range(1, 27):
+        fed = Fed(name, rules)
+        for trial in ("a", "b", "c", "d"):
+            for epoch in range(1, 27):
+                fed.report(trial, epoch, 0.9)
+        fed.add("bad", config)
+        *_, decision = [fed.report("bad", n, 0.1 if n == last else 1.0) for n in range(1, last + 1)]
+        stops += [last] if decision == STOP else []
+    assert len(stops) >= 3
+    assert all(SCHEDULERS[name].decides(rules, config, epoch) for epoch in stops)
+
+
 CHANGING = SearchSpace(
     {"lr": Float(1e-3, 1.0, log=True), "momentum": Float(0.5, 0.9), "n": Int(1, 9)}
 )
@@ -237,6 +264,15 @@ def test_rungs_are_those_that_ray_has() -> None:
         assert rungs(last, grace, factor) == (*sorted(theirs), last)
 
 
+@pytest.mark.parametrize("factor", [1.0000001, 1.2, 1.4])
+def test_each_rung_is_later_than_the_one_before(factor: float) -> None:
+    found = rungs(30, 1, factor)
+    assert sorted(set(found)) == list(found)
+    assert found[-1] == 30
+    rules = StoppingRules("val_accuracy", "max", 30, reduction_factor=factor)
+    assert Fed("asha", rules).report("only", 1, 0.5) == CONTINUE
+
+
 def test_a_cycle_ends_where_it_does() -> None:
     def ends(**config: Any) -> list[int]:
         return [epoch for epoch in range(1, 13) if ends_cycle(config, epoch)]
@@ -244,6 +280,7 @@ def test_a_cycle_ends_where_it_does() -> None:
     assert ends(policy="triangular", step_size=2) == [4, 8, 12]
     assert ends(policy="exp_range", step_size=0.75) == [2, 3, 5, 6, 8, 9, 11, 12]
     assert ends(policy="one_cycle") == list(range(1, 13))
+    assert ends(policy="triangular") == list(range(1, 13))  # a user's own, of any length
     assert ends() == list(range(1, 13))
 
 

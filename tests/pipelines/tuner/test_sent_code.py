@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import pickle
 import subprocess
 import sys
@@ -14,7 +15,9 @@ from typing import Any
 import pytest
 from ray import cloudpickle
 
+from pipelines.cluster.connect import Cluster
 from pipelines.tuner.sent_code import SentFunction, sendable
+from tests.pipelines.running import study
 from trainables.networks import NETWORKS
 
 ROOT = Path(__file__).parents[3]
@@ -131,6 +134,21 @@ def test_a_script_beside_the_module_is_not_run_elsewhere(modules: Path) -> None:
     )
     names = [f"hard_{modules.name}", f"helper_{modules.name}"]
     assert done.stdout.splitlines() == ["run", str(names)]
+
+
+def reads_and_goes_away(config: Any, data: Any, **_: Any) -> Iterator[Any]:
+    found = float(Path("only_here.txt").read_text())
+    os.chdir("/")
+    yield {"val_loss": found}, None
+
+
+def test_each_trial_works_where_the_search_was_started(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("only_here.txt").write_text("0.5")
+    trials = study(cluster, tmp_path / "run", reads_and_goes_away, max_concurrent=1).trials
+    assert [(t.value, t.error) for t in trials] == [(0.5, "")] * 6
 
 
 def test_our_own_networks_are_everywhere() -> None:

@@ -35,8 +35,8 @@ class StubTrial:
 class StubTune:
     """What the scheduler asks of Ray, which trains one trial at a time."""
 
-    def __init__(self, max_epochs: int) -> None:
-        rules = StoppingRules("val_accuracy", "max", max_epochs)
+    def __init__(self, max_epochs: int, reduction_factor: float = 3) -> None:
+        rules = StoppingRules("val_accuracy", "max", max_epochs, reduction_factor=reduction_factor)
         self.scheduler: Any = SCHEDULERS["hyperband"].make(rules)
         searcher = SimpleNamespace(on_pause=lambda name: None, on_unpause=lambda name: None)
         self.search_alg = SimpleNamespace(searcher=searcher)
@@ -105,6 +105,13 @@ def test_the_finalists_of_every_bracket_train_to_the_end(max_epochs: int) -> Non
     for bracket in tune.brackets:
         best = max(bracket._all_trials, key=lambda trial: trial.value)
         assert best.epoch == max_epochs
+
+
+def test_so_many_times_as_long_is_the_next_rung() -> None:
+    tune = StubTune(16, reduction_factor=4)
+    tune.run()
+    rungs = [tuple(sorted(tune.ends[bracket])) for bracket in tune.brackets]
+    assert rungs == [(1, 4, 16), (4, 16), (16,)]
 
 
 def test_no_bracket_takes_more_trials_than_its_own() -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from trainables.data.datasets import TrialData, load
-from trainables.networks import NETWORKS
+from trainables.networks import NETWORKS, Network
 from trainables.networks.cnn import CNN, ResidualBlock
 from trainables.networks.cnn_config import CNNConfig
 from trainables.networks.mlp import MLP
@@ -77,6 +77,19 @@ def test_a_seed_decides_everything(digits: TrialData, model: str) -> None:
     first = run(model, values, digits, 2, seed=1)
     assert run(model, values, digits, 2, seed=1) == first
     assert run(model, values, digits, 2, seed=2) != first
+
+
+def test_a_network_ends_its_cycles_where_it_is_told(digits: TrialData) -> None:
+    values = {**MLP_VALUES, "policy": "one_cycle", "lr": 0.1}
+    chain = replace(NETWORKS["mlp"], cycle_ends=(1, 3, 9))
+
+    def rates(network: Network) -> list[float]:
+        training = network(values, digits, max_epochs=9, seed=0, device=CPU)
+        return [metrics["lr"] for metrics, _ in training]
+
+    low = [epoch for epoch, rate in enumerate(rates(chain), 1) if rate < 0.01]
+    assert low == [1, 3, 9]
+    assert min(rates(NETWORKS["mlp"])[:3]) > 0.01  # one cycle is still on its way up
 
 
 def test_each_epoch_comes_with_the_model_as_it_stands(digits: TrialData) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import statistics
 from collections.abc import Iterator
 from typing import Any
@@ -39,6 +40,23 @@ def test_each_sample_validates_once_and_none_is_of_the_test_split() -> None:
     assert len(validated) == pool
     everything = np.bincount(np.concatenate([validated, test.y]))
     assert (everything == np.bincount(np.concatenate([whole.y_train, whole.y_val, test.y]))).all()
+
+
+def pixels(x: np.ndarray, inputs: Any) -> set[bytes]:
+    """The images of digits as they were before they were scaled."""
+    return {image.tobytes() for image in np.rint(x * inputs.std[0] + inputs.mean[0]).astype(int)}
+
+
+def test_no_row_of_the_test_split_is_in_a_fold() -> None:
+    folds, whole = load_folds("digits", 3, seed=5), load("digits", seed=5)
+    assert whole.preprocessing is not None
+    hidden = pixels(load_test("digits", seed=5).x, whole.preprocessing.inputs)
+    assert len(hidden) == 360
+    for fold in folds:
+        assert fold.preprocessing is not None
+        seen = pixels(np.concatenate([fold.x_train, fold.x_val]), fold.preprocessing.inputs)
+        assert len(seen) == 1437
+        assert seen.isdisjoint(hidden)
 
 
 def test_folds_are_stratified_and_seeded() -> None:
@@ -88,6 +106,44 @@ def test_one_diverged_fold_makes_the_config_diverged() -> None:
         [{"val_loss": 0.1, "diverged": False}, {"val_loss": 1000.0, "diverged": True}]
     )
     assert summary["diverged"] is True
+
+
+@pytest.mark.parametrize("diverged", [0, 1])
+def test_a_fold_that_says_only_then_that_it_diverged_is_heard(diverged: int) -> None:
+    folds: list[dict[str, Any]] = [{"val_loss": 0.1, "more": 1.0}, {"val_loss": 0.1, "more": 1.0}]
+    folds[diverged] = {"val_loss": 1000.0, "diverged": True}
+    summary = summarise(folds)
+    assert summary["diverged"] is True
+    assert summary["val_loss"] == pytest.approx(500.05)
+    assert "more" not in summary
+    folds[diverged] = {"val_loss": math.nan}
+    assert math.isnan(summarise(folds)["val_loss"])
+
+
+def test_seconds_are_those_of_all_folds_together() -> None:
+    folds = [{"val_loss": 0.1, "seconds": 1.5}, {"val_loss": 0.3, "seconds": 2.0}]
+    assert summarise(folds)["seconds"] == 3.5
+
+
+def test_folds_with_other_metrics_are_refused() -> None:
+    with pytest.raises(ValueError, match="same metrics for every fold, but only some have b, a"):
+        summarise([{"val_loss": 0.1, "b": 1.0}, {"val_loss": 0.1, "a": 1.0}])
+
+
+@pytest.mark.parametrize(
+    ("returned", "words"),
+    [
+        ({"val_loss": 0.5}, "but it returned {'val_loss': 0.5}, a dict: it needs a `yield`"),
+        ([0.5], "but it yielded 0.5, a float"),
+        ([({"val_loss": None}, None)], "yield numbers, but its metric 'val_loss' is None"),
+    ],
+)
+def test_what_is_no_trainable_is_told_so_of_folds_too(returned: Any, words: str) -> None:
+    def start(*_: Any, **__: Any) -> Any:
+        return iter(returned) if isinstance(returned, list) else returned
+
+    with pytest.raises(TypeError, match=re.escape(words)):
+        next(CrossValidated(start)({}, (0, 1), max_epochs=1, seed=0, device=CPU))
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import math
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 import torch
 from torch import nn
 
+import trainables.training.fit as fitting
 from trainables.data.datasets import TrialData, load
 from trainables.device.share import pick_device
 from trainables.networks.mlp import MLP
@@ -19,6 +21,7 @@ from trainables.networks.mlp_config import MLPConfig
 from trainables.training.batches import batch_bounds, to_tensor
 from trainables.training.config import TrainingConfig
 from trainables.training.fit import EpochMetrics, Training, fit
+from trainables.training.guard import DivergenceGuard
 from trainables.training.metrics import DIVERGED_LOSS
 from trainables.training.objective import objective_of, worst_by_chance
 from trainables.training.optimizers import make_optimizer, set_rates
@@ -304,6 +307,40 @@ def test_an_exploded_validation_loss_ends_the_training(digits: TrialData, factor
     assert_worst(last)
 
 
+def test_a_guard_that_looks_seldom_looks_at_the_end_of_an_epoch(
+    digits: TrialData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a GPU. The weights stay as they are: one batch alone shows it."""
+    monkeypatch.setattr(fitting, "DivergenceGuard", partial(DivergenceGuard, steps=1000))
+    config = mlp_config(lr=1e-30)
+    model = Scaled(
+        mlp(config, digits), lambda batch, training: 1e6 if training and batch == 5 else 1.0
+    )
+    (last,) = fit(model, config, digits, max_epochs=2, seed=0, device=CPU)
+    assert_worst(last)
+
+
+def test_a_loss_a_hundred_times_that_of_the_first_batch_is_too_much(digits: TrialData) -> None:
+    objective = objective_of(digits)
+    assert objective.limit(5.0, 0.0) == 500.0
+    assert objective.limit(0.0, 0.0) == pytest.approx(100 * objective.chance_loss)
+    assert objective.limit(math.nan, 0.0) == pytest.approx(100 * objective.chance_loss)
+    assert objective.limit(5000.0, 0.0) == DIVERGED_LOSS
+
+
+def test_another_seed_gives_another_order_of_the_batches(digits: TrialData) -> None:
+    config = mlp_config()
+
+    def first_batch(seed: int) -> torch.Tensor:
+        model = mlp(config, digits)
+        batches = spy(model)
+        next(fit(model, config, digits, max_epochs=1, seed=seed, device=CPU))
+        return batches[0]
+
+    assert torch.equal(first_batch(3), first_batch(3))
+    assert not torch.equal(first_batch(3), first_batch(4))
+
+
 def test_a_gpu_is_used_where_it_is_granted_and_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert (pick_device(0.25).type, pick_device(0).type) == ("cuda", "cpu")
@@ -367,6 +404,22 @@ def test_a_training_goes_on_from_its_state_as_if_never_interrupted(
     resumed.load_state_dict(torch.load(file, weights_only=True))
     assert [m.epoch for m in before] == [1, 2]
     assert scores(resumed) == straight[2:]
+
+
+def test_a_resumed_training_keeps_the_limit_of_its_first_batch(digits: TrialData) -> None:
+    """Its own first batch may be bad already: then nothing would be too much."""
+    config = mlp_config()
+    interrupted = fit(mlp(config, digits), config, digits, max_epochs=3, seed=0, device=CPU)
+    next(interrupted)
+    state = interrupted.state_dict()
+    assert 100 < state["limit"] < 500
+    resumed = fit(mlp(config, digits), config, digits, max_epochs=3, seed=0, device=CPU)
+    resumed.load_state_dict(state)
+    with torch.no_grad():  # of each sample the answer of the next class: a loss of some 700
+        last = resumed.model.layers[-1]  # type: ignore[union-attr,operator,index]
+        last.weight.zero_()
+        last.bias.copy_(torch.tensor([800.0, *[0.0] * 9]))
+    assert_worst(next(resumed))
 
 
 def test_a_resumed_training_keeps_its_own_weight_decay(digits: TrialData) -> None:

@@ -1,0 +1,56 @@
+"""The end of a search whose driver was killed, or left, after the last trial."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from pipelines.cli.launch import exit_code
+from pipelines.cli.report import report_line
+from pipelines.cli.summary import summary_lines
+from pipelines.cli.text import print_lines, print_plain
+from pipelines.results.endings import unfinished
+from pipelines.study.finish import finish
+from pipelines.study.left import searched
+from pipelines.study.repeats import crown
+from pipelines.study.result import StudyResult
+from pipelines.study.run_study import end_run
+from pipelines.study.runs import Run, open_run
+from pipelines.study.study import Study
+from pipelines.study.typed import shown
+
+
+def run_end(study: Study, why: str, console: Console, *, dry_run: bool) -> int:
+    """Say that nothing is left to train, and ``why``; do what is left but that. Returns the exit
+    code."""
+    said = f"complete  {shown(study.folder)}: {why}"
+    if dry_run or has_end(open_run(study.folder)):
+        print_plain(console, f"{said}; ask for more trials, or for another bound")
+        return 0
+    print_plain(console, f"{said}; what its driver had not written is written now")
+    code = exit_code(end(study, console))
+    print_plain(console, report_line(study.folder))
+    return code
+
+
+def has_end(run: Run) -> bool:
+    """Whether a driver has done what comes after the last trial."""
+    files = run.files
+    written = [files.table, files.report, *([files.winner] if run.best else [])]
+    is_whole = all(path.is_file() for path in written) and not files.live.exists()
+    return is_whole and not unfinished(run)
+
+
+def end(study: Study, console: Console) -> StudyResult:
+    """Do it for a study that has nothing left to train, and print what came out. It needs no
+    Ray."""
+    assert study.resumed is not None
+    print_lines(console, study.notes)
+    result = searched(study)
+    assert result is not None  # nothing is left
+    finish(study, result)
+    repeats = crown(study, study.resumed.repeats.trials)
+    repeated = bool(study.spec.budget.repeats) and result.best is not None
+    end_run(study, "repeats" if repeated else "search")
+    baselines = open_run(study.folder).baselines
+    print_lines(console, summary_lines(study, result, None, repeats, baselines))
+    return result

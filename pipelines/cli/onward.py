@@ -1,0 +1,49 @@
+"""What is to be typed after a search: here, or on the computer that has launched the cluster."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pipelines.cli.options import to_type
+from pipelines.cluster.connect import Cluster
+from pipelines.study.typed import option_words, shown
+
+_CLUSTER = "CLUSTER.yaml"  # what `ray up` was given there
+
+
+def to_go_on(folder: Path, cluster: Cluster | None, time_budget: float | None = None) -> str:
+    """The command that goes on with the search in ``folder``; ``cluster`` is None where none was
+    needed."""
+    if cluster and cluster.launched:
+        return _to_submit("run", resume=_from_home(folder), time_budget=time_budget)
+    return to_type("run", resume=shown(folder), time_budget=time_budget)
+
+
+def next_lines(folder: Path, cluster: Cluster | None, *, has_winner: bool) -> Iterator[str]:
+    """How to look at the run in ``folder``, and at the test set where there is a winner."""
+    if cluster and cluster.launched:
+        yield f"next      {_to_fetch(folder)}"
+        evaluate = _to_submit("evaluate", str(_from_home(folder)))
+    else:
+        yield f"next      {to_type('report', str(shown(folder)))}"
+        evaluate = to_type("evaluate", str(shown(folder)))
+    if has_winner:
+        yield f"then      {evaluate}"
+
+
+def _to_fetch(folder: Path) -> str:
+    run = folder.name if folder.parent == Path.home() / "runs" else str(folder)
+    return shlex.join(["python", "pipelines/fetch.py", _CLUSTER, run])
+
+
+def _to_submit(name: str, *words: str, **options: Any) -> str:
+    typed = option_words({"address": "auto", **options})
+    return shlex.join(["ray", "submit", _CLUSTER, f"pipelines/{name}.py", *words, *typed])
+
+
+def _from_home(folder: Path) -> Path:
+    """`ray submit` runs a command in the home folder."""
+    return folder.relative_to(Path.home()) if folder.is_relative_to(Path.home()) else folder

@@ -1,0 +1,116 @@
+"""Waiting for machines of one's own that join after `ray up` has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from pipelines.cli import training
+from pipelines.cli.connection import Address
+from pipelines.cli.launch import show_plan
+from pipelines.cluster import workers
+from pipelines.cluster.connect import Cluster
+from pipelines.cluster.resources import Node, TrialResources
+from pipelines.cluster.workers import await_machines
+from tests.pipelines.running import spec_of, study_of
+
+HEAD = Node("head", 0, 0)
+WORKER = Node("w1", 4, 1)
+
+
+class Joining(Cluster):
+    """Machines of one's own: each look finds one more that has joined."""
+
+    def __init__(self, *to_come: Node) -> None:
+        super().__init__("", started_here=False)
+        self._there, self._to_come = [HEAD], list(to_come)
+
+    def nodes(self) -> list[Node]:
+        found = list(self._there)
+        self._there += self._to_come[:1]
+        del self._to_come[:1]
+        return found
+
+    def nodes_at_most(self) -> list[Node]:
+        return self.nodes()
+
+    def machines_to_come(self) -> list[str]:
+        return [node.name for node in self._to_come]
+
+
+class Absent(Joining):
+    """All but the first machine to come is switched off."""
+
+    def machines_to_come(self) -> list[str]:
+        return [*super().machines_to_come(), "10.0.0.9"]
+
+
+@pytest.fixture(autouse=True)
+def fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "_PAUSE", 0.0)
+    monkeypatch.setattr(workers, "PATIENCE", 0.1)
+    monkeypatch.setattr(workers, "FOR_THE_REST", 0.1)
+
+
+def test_the_plan_of_a_search_waits_for_the_first_machine(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = study_of(tmp_path / "run", None, gpus_per_trial=1)
+    cluster = Joining(WORKER)
+    show_plan(study, lambda: cluster, Console(width=200), None)
+    told = capsys.readouterr().out
+    assert told.index("waiting   for the first of the machines") < told.index(
+        "1 at once on 2 nodes"
+    )
+
+
+@pytest.mark.parametrize("wanted", [TrialResources(1, 0.25), TrialResources(4, 1)])
+def test_what_fits_is_waited_for(wanted: TrialResources) -> None:
+    said: list[str] = []
+    cluster = Joining(Node("small", 0.5, 0), WORKER)
+    await_machines(cluster, wanted, said.append)
+    assert WORKER in cluster.nodes()
+    assert len(said) == 1
+
+
+def test_what_fits_on_no_machine_is_not_waited_for_long() -> None:
+    cluster = Absent(WORKER)
+    await_machines(cluster, TrialResources(8), lambda line: None)
+    assert cluster.nodes() == [HEAD, WORKER]
+
+
+def test_that_no_machine_joins_is_one_line() -> None:
+    with pytest.raises(ValueError, match=r"^no worker joined within .*: `ray monitor`"):
+        await_machines(Absent(), TrialResources(1), lambda line: None)
+
+
+@pytest.mark.parametrize("launched", [True, False])
+def test_nobody_waits_where_a_node_holds_a_trial_or_no_machine_is_to_come(launched: bool) -> None:
+    said: list[Any] = []
+    cluster = Absent() if launched else Joining()
+    cluster._there.append(WORKER)
+    await_machines(cluster, TrialResources(1 if launched else 8), said.append)
+    assert said == []
+
+
+def test_trainings_of_evaluate_and_export_wait_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster = Joining(WORKER)
+
+    @contextmanager
+    def connecting(*_: object, **__: object) -> Iterator[Any]:
+        yield lambda: cluster
+
+    monkeypatch.setattr(training, "check_address", lambda address: None)
+    monkeypatch.setattr(training, "connecting", connecting)
+    run: Any = SimpleNamespace(spec=spec_of(gpus_per_trial="1/4"))
+    with training.for_training(run, Address(address="auto"), Console(width=200)) as check:
+        check()
+    assert capsys.readouterr().out.startswith("waiting   for the first of the machines")

@@ -1,0 +1,32 @@
+"""The winner's weights are replaced whole, or stay what they were."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pipelines.record.writing import replace_file
+
+
+def test_a_copy_that_is_cut_short_leaves_the_file_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the driver is killed, or the disk is full."""
+    better, best = tmp_path / "weights.pt", tmp_path / "best.pt"
+    better.write_text("the better weights")
+    best.write_text("the best so far")
+
+    def half(source: Path, target: Path) -> None:
+        Path(target).write_text(Path(source).read_text()[:6])
+        raise OSError("No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "copyfile", half)
+        with pytest.raises(OSError, match="No space left"):
+            replace_file(better, best)
+    assert best.read_text() == "the best so far"
+    replace_file(better, best)
+    assert best.read_text() == "the better weights"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["best.pt", "weights.pt"]

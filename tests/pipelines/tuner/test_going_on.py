@@ -1,0 +1,80 @@
+"""A trial that goes on from its checkpoint keeps what it had come to. Nothing runs elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from pipelines.tuner.attempts import Attempt, pack
+from pipelines.tuner.trial import WEIGHTS, StudyTrial, TrialSettings
+from tests.pipelines.running import data
+from tests.pipelines.tuner.test_failing import alone
+
+__all__ = ["alone"]
+
+BEST, INTERRUPTED, LAST = 3, 5, 7  # epochs
+
+
+class GetsBetterThenWorse(Iterator[Any]):
+    """The weight of its model is the epoch."""
+
+    def __init__(self) -> None:
+        self.model, self.epoch = torch.nn.Linear(1, 1), 0
+
+    def __next__(self) -> Any:
+        self.epoch += 1
+        torch.nn.init.constant_(self.model.weight, self.epoch)
+        return {"val_loss": 1.0 + abs(self.epoch - BEST)}, self.model
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"epoch": self.epoch}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.epoch = state["epoch"]
+
+
+def started(attempt: Attempt, x: float = 0.5) -> StudyTrial:
+    settings = TrialSettings(
+        lambda *_, **__: GetsBetterThenWorse(),
+        "val_loss",
+        LAST,
+        1.0,
+        "/runs",
+        "key",
+        decides=lambda config, epoch: epoch == INTERRUPTED,
+    )
+    trial = StudyTrial.__new__(StudyTrial)
+    trial.setup(pack({"x": x}, attempt), settings, data())
+    return trial
+
+
+def kept_weight(trial: StudyTrial, folder: Path) -> float:
+    folder.mkdir()
+    trial.save_checkpoint(str(folder))
+    return float(torch.load(folder / WEIGHTS, weights_only=True)["weight"].item())
+
+
+@pytest.mark.usefixtures("alone")
+def test_the_best_weights_from_before_are_still_the_best(tmp_path: Path) -> None:
+    interrupted = started(Attempt("a"))
+    interrupted.step()
+    assert kept_weight(interrupted, tmp_path / "first") == BEST
+    resumed = started(Attempt("a", checkpoint=str(tmp_path / "first")))
+    assert kept_weight(resumed, tmp_path / "at once") == BEST
+    (*_, last) = resumed.step()["reports"]
+    assert last.epoch == LAST
+    assert kept_weight(resumed, tmp_path / "second") == BEST
+
+
+@pytest.mark.usefixtures("alone")
+def test_another_trials_best_weights_are_not_taken_over(tmp_path: Path) -> None:
+    interrupted = started(Attempt("a"))
+    interrupted.step()
+    kept_weight(interrupted, tmp_path / "first")
+    other = started(Attempt("b", checkpoint=str(tmp_path / "first")), x=0.6)
+    other.step()
+    assert kept_weight(other, tmp_path / "second") == INTERRUPTED + 1
