@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from search_spaces import SPACES, Choice, Config
+from search_spaces import SPACES, Choice, Config, Int
 from search_spaces.domains import Value, values
 from trainables.data.datasets import TrialData, load
 from trainables.networks import NETWORKS
@@ -46,18 +46,17 @@ def configs(model: str, name: str, optimizer: str) -> list[Config]:
     needed = space.domains[name].when
     while needed is not None:
         parent = space.domains[needed.parent]
-        assert not isinstance(parent, float)
-        chosen[needed.parent] = next(v for v in values(parent) if needed.holds(v))  # type: ignore[arg-type]
+        assert isinstance(parent, Int | Choice)
+        chosen[needed.parent] = next(v for v in values(parent) if needed.holds(v))
         needed = parent.when
     domain = space.domains[name]
     tried = domain.options if isinstance(domain, Choice) else (domain.at(0.1), domain.at(0.9))
-    return [space.walk(lambda n, _, v=value: {**chosen, name: v}[n]) for value in tried]
+    wanted: list[Config] = [{**chosen, name: value} for value in tried]
+    return [space.active_part(config) for config in wanted]
 
 
 def curve(model: str, config: Config, data: TrialData) -> tuple[float, ...]:
-    training = NETWORKS[model](
-        config, data, max_epochs=EPOCHS, seed=0, device=torch.device("cpu")
-    )
+    training = NETWORKS[model](config, data, max_epochs=EPOCHS, seed=0, device=torch.device("cpu"))
     epochs = [metrics for metrics, _ in training]
     assert not epochs[-1]["diverged"]
     return tuple(metrics["train_loss"] for metrics in epochs)

@@ -48,10 +48,9 @@ def test_a_network_takes_what_the_limits_allow(model: str, end: int) -> None:
             changes |= {f"width_{i}": 8 for i in range(1, int(LIMITS[name][end]) + 1)}
         if name.startswith("width_"):
             n_layers = int(name.removeprefix("width_"))
-            changes = {f"width_{i}": 8 for i in range(1, n_layers + 1)} | changes
-            changes["n_layers"] = n_layers
+            changes |= {f"width_{i}": 8 for i in range(1, n_layers)} | {"n_layers": n_layers}
         if name in ("base_momentum", "max_momentum"):
-            changes = {"base_momentum": 0.0, "max_momentum": 0.999} | changes
+            changes = {"base_momentum": 0.0, "max_momentum": 0.999, **changes}
         NETWORKS[model].config.from_dict({**base, **changes})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,13 @@ from trainables.data.datasets import load
 from trainables.data.reading import Reading
 
 ROWS = 200
-SEARCHED = {"target": "row", "seed": 5, "data_fraction": 0.5, "drop": ["secret"], "repeats": 3}
+SEARCHED: dict[str, Any] = {
+    "target": "row",
+    "seed": 5,
+    "data_fraction": 0.5,
+    "drop": ["secret"],
+    "repeats": 3,
+}
 
 
 @pytest.fixture
