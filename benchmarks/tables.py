@@ -49,7 +49,7 @@ BENCHMARKS = {
     "record": Benchmark("record", "", "--trials 50 --epochs 3"),
     "width": Benchmark(
         "width",
-        "--slots 8 --slots 32 --rounds 4 --algos random --algos optuna",
+        "--slots 8 --slots 64 --slots 128 --rounds 3 --algos random --algos optuna",
         "--slots 2 --rounds 2",
     ),
     "chaos": Benchmark("chaos", "", "ctrl-c-twice"),

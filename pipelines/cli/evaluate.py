@@ -66,8 +66,8 @@ def _as_kept(run: Run, one: Candidate, console: Console) -> Look:
     print_plain(
         console,
         "tested    the weights that the search kept, trained on train alone "
-        f"({len(trained.data.x_train)} samples): they took over those of another trial, so that "
-        "they cannot be trained again",
+        f"({len(trained.data.x_train)} samples): this trial took over weights of another, so that "
+        "it cannot be trained again by itself",
     )
     return evaluate_kept(run, trained)
 

@@ -20,16 +20,20 @@ _HEAD = 4  # bytes that say how many follow
 _DONE = b"\1"
 
 # `typing.NamedTuple` takes longer to import. Their streams are the numbers of open files.
-Request = namedtuple("Request", ["command", "environment", "folder", "streams"])
+Request = namedtuple("Request", ["command", "environment", "folder", "open_files", "streams"])
 
 
 def ask(address: str, command: Sequence[str]) -> bool:
     """Whether the server at ``address`` has forked a process that does ``command``, with this
-    one's environment, folder and streams."""
-    told = json.dumps([command, dict(os.environ), os.getcwd()]).encode()  # noqa: PTH109
+    one's environment, folder, limit of open files and streams."""
+    import resource  # which only Unix has
+
     streams = array.array("i", range(_STREAMS))
     with suppress(OSError), socket.socket(socket.AF_UNIX) as channel:
         channel.connect(address)
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+        what = [command, dict(os.environ), os.getcwd(), limit]  # noqa: PTH109
+        told = json.dumps(what).encode()
         files = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, streams)]
         channel.sendmsg([len(told).to_bytes(_HEAD, "big")], files)
         channel.sendall(told)
@@ -44,8 +48,8 @@ def read(client: socket.socket) -> Request | None:
     while len(told) < length and (more := client.recv(length - len(told))):
         told += more
     if told and len(told) == length and len(streams) == _STREAMS:
-        command, environment, folder = json.loads(told)
-        return Request(command, environment, folder, streams)
+        command, environment, folder, open_files = json.loads(told)
+        return Request(command, environment, folder, open_files, streams)
     for stream in streams:
         os.close(stream)
     return None

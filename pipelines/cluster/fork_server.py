@@ -21,11 +21,14 @@ from runpy import run_path
 from pipelines.cluster import fork_request
 from pipelines.cluster.garbage import uncollected
 
-_PROGRAM = (
-    "import sys; sys.path[0] = sys.argv[1]\n"
-    "from pipelines.cluster.fork_server import serve\n"
-    "serve(int(sys.argv[2]), sys.argv[3:])"
-)
+_PROGRAM = """
+import sys
+sys.path[:1] = []
+if added := sys.argv[1] not in sys.path:
+    sys.path.append(sys.argv[1])
+from pipelines.cluster.fork_server import serve
+serve(int(sys.argv[2]), sys.argv[3:], added=sys.argv[1] if added else "")
+"""
 _WAITING = 4096  # workers that wait until the imports are done
 _WORKERS, _AT_FIRST = "--python_worker_command=", "--num_prestart_python_workers="  # of the raylet
 _ENVIRONMENT, _LANGUAGE = "--serialized-runtime-env-context=", "--language="  # of a worker
@@ -46,8 +49,10 @@ class ForkServer:
         """
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(address)
+            Path(address).chmod(0o600)
             listener.listen(_WAITING)
-            socket.send_fds(self._channel, [b"\0"], [listener.fileno()])
+            with suppress(OSError):  # it has ended: Ray's own command will do
+                socket.send_fds(self._channel, [b"\0"], [listener.fileno()])
         program = [sys.executable, "-I", "-S", fork_request.__file__, address]
         changes = {
             _WORKERS: lambda command: f"{subprocess.list2cmdline(program)} {command}",
@@ -75,7 +80,8 @@ def fork_server(modules: Sequence[str], marks: Mapping[str, str]) -> Iterator[Fo
             root = str(Path(__file__).parents[2])
             process = subprocess.Popen(
                 [sys.executable, "-c", _PROGRAM, root, str(theirs.fileno()), *modules],
-                env={**os.environ, **marks},
+                # Libraries read it as they are imported. Workers have it as Ray sets it.
+                env={"OMP_NUM_THREADS": "1", **os.environ, **marks},
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -89,19 +95,23 @@ def fork_server(modules: Sequence[str], marks: Mapping[str, str]) -> Iterator[Fo
             process.wait()
 
 
-def serve(channel: int, modules: Sequence[str]) -> None:
+def serve(channel: int, modules: Sequence[str], *, added: str) -> None:
     """Import ``modules`` and fork a worker of Ray for whoever asks at the socket that comes through
-    the file ``channel``. Returns in the process of a worker that has come to its end.
+    the file ``channel``. Returns in the process of a worker that has come to its end. ``added`` is
+    the folder that ``sys.path`` has for these imports alone, if any.
 
     No thread of Python may start here: those of a process do not go on in one that is forked.
     """
     # What Ray reads once, as it is imported: that a worker is of no job yet, and the process with
-    # which it ends. That is the raylet elsewhere, whose end a worker also sees from its socket.
-    os.environ |= {"RAY_JOB_ID": "ffffffff", "RAY_RAYLET_PID": str(os.getpid())}
+    # which it ends, here the driver. It is the raylet elsewhere, whose end a worker also sees from
+    # its socket.
+    os.environ |= {"RAY_JOB_ID": "ffffffff", "RAY_RAYLET_PID": str(os.getppid())}
     with uncollected():
         for name in modules:
-            with suppress(ImportError):  # a trial will say so
+            with suppress(Exception):  # a trial will say so
                 import_module(name)
+    if added:
+        sys.path.remove(added)
     gc.freeze()  # they stay: later walks leave them out, and their memory is shared
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that have ended
     with socket.socket(fileno=channel) as driver:
@@ -110,7 +120,8 @@ def serve(channel: int, modules: Sequence[str]) -> None:
             return
         with socket.socket(fileno=files[0]) as listener:
             worker = _forked(listener)
-    sys.argv, sys.path[0] = worker, str(Path(worker[0]).parent)
+    sys.argv = worker
+    sys.path.insert(0, str(Path(worker[0]).parent))
     run_path(worker[0], run_name="__main__")
 
 
@@ -139,8 +150,10 @@ def _forked(listener: socket.socket) -> list[str]:
 def _program(command: Sequence[str]) -> list[str]:
     """The program of a worker in Ray's command for it, and its options, without the program that
     prepares an environment first; nothing where there is one to prepare."""
-    start = max(number for number, word in enumerate(command) if word.endswith(".py"))
-    program, *options = command[start:]
+    programs = [n for n, word in enumerate(command) if word.endswith(".py") and word[0] != "-"]
+    if not programs:
+        return []
+    program, *options = command[programs[-1] :]
     if f"{_LANGUAGE}PYTHON" not in options:
         return []
     if any(o.startswith(_ENVIRONMENT) and o != f"{_ENVIRONMENT}{{}}" for o in options):
@@ -155,10 +168,41 @@ def _become(request: fork_request.Request) -> None:
     for number, stream in enumerate(request.streams):
         os.dup2(stream, number)
         os.close(stream)
-    os.chdir(request.folder)
+    with suppress(OSError):  # it has gone, and few trials miss it
+        os.chdir(request.folder)
     os.environ.clear()
     os.environ.update(request.environment)
+    with suppress(OSError, ValueError):
+        _limit_open_files(*request.open_files)
+    _yield_memory_first()
+    _read_settings()
+    _draw_anew()
 
+
+def _limit_open_files(soft: int, hard: int) -> None:
+    """Ray raises it for its processes."""
+    import resource  # which only Unix has
+
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def _yield_memory_first() -> None:
+    """Of this machine's processes Linux ends this one first, as Ray asks of it for its workers."""
+    score = os.environ.get("RAY_worker_oom_score_adjustment", "1000")  # noqa: SIM112
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(score)
+
+
+def _read_settings() -> None:
+    """Those of the environment, which Ray has read as it was imported."""
     from ray._raylet import Config  # type: ignore[attr-defined]
 
-    Config.initialize("")  # Ray reads its settings, which it has read as it was imported, again
+    Config.initialize("")
+
+
+def _draw_anew() -> None:
+    """Generators that are there are those of all that are forked; Python's own knows that."""
+    if numpy := sys.modules.get("numpy"):
+        numpy.random.seed()
+    if torch := sys.modules.get("torch"):
+        torch.default_generator.seed()

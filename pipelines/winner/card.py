@@ -7,6 +7,7 @@ from typing import Any
 
 from pipelines.record.scores import shown_score
 from trainables.data.preprocessing import Preprocessing
+from trainables.data.table_inputs import TableInputs
 
 
 def model_card(about: Mapping[str, Any], preprocessing: Preprocessing, name: str) -> str:
@@ -40,8 +41,10 @@ def _lines(about: Mapping[str, Any], preprocessing: Preprocessing, name: str) ->
     yield from _found(about)
     yield from ("", "## Limits", "")
     yield "- It knows what its training data show, and does not say where new samples are unlike"
-    yield "  them. A value of a category that was not in them counts as one of its rare values,"
-    yield "  and where it has none as its commonest."
+    yield "  them."
+    if isinstance(preprocessing.inputs, TableInputs):
+        yield "- A value of a category that was not in them counts as one of its rare values, and"
+        yield "  where it has none as its commonest."
     yield "- Its probabilities were not calibrated."
     yield from ("", "## Versions", "")
     yield ", ".join(f"{package} {number}" for package, number in about["versions"].items())
@@ -59,8 +62,8 @@ def _worth(about: Mapping[str, Any], n: int) -> Iterator[str]:
         yield from _untested(about, n)
     else:
         more = ", and what all these networks reach together" if together else ""
-        yield f"On a test set of {test['samples']} samples that no choice was made by (look"
-        yield f"{test['look']} of {test['looks']} at it), {_of_what(test)}{more}:"
+        yield f"On a test set of {test['samples']} samples that was used for no choice"
+        yield f"(look {test['look']} of {test['looks']} at it), {_of_what(test)}{more}:"
     scores = about["trials"][0]["validation"] if test is None else test["metrics"]
     yield from (
         "",

@@ -128,7 +128,7 @@ def kept_of(run: Run, candidate: Candidate) -> tuple[Path, FinishedTrial] | None
 def check_again(run: Run, settings: Chosen, candidates: Sequence[Candidate]) -> None:
     """Raises ``ValueError`` where one of ``candidates`` cannot be trained again by itself."""
     alone = settings.ensemble is None and kept_of(run, candidates[0]) is not None
-    hint = "; without `seeds` it is what the search kept" if alone else ""
+    hint = "; leave out `seeds` to take the weights that the search kept" if alone else ""
     for candidate in candidates:
         check_by_itself(run, candidate.number, candidate.trial, hint)
 

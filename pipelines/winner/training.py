@@ -86,7 +86,8 @@ def _load(run: Run, spec: StudySpec) -> tuple[TrialData, ...]:
         start = _start_of(run)
         known = f", {start}" if (start / path).exists() else ""
         raise ValueError(
-            f"{error}: its path is from where the search was started{known}; type this there"
+            f"{error}: the path is from the folder where the search was started{known}: run the "
+            "command there"
         ) from None
 
 

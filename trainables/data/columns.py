@@ -127,8 +127,8 @@ class Category:
         otherwise in another file."""
         import pyarrow as pa
 
-        if pa.types.is_nested(column.type):
-            raise ValueError(f"column {self.name!r} is of {_shown(column)}, not of single values")
+        if pa.types.is_nested(column.type) or pa.types.is_duration(column.type):
+            raise ValueError(f"column {self.name!r} is of {_shown(column)}, not of categories")
         codes, texts = dictionary(column)
         known = dict.fromkeys([*self.values, *(self.counts or ())])
         plain: Callable[[str], str | None]
@@ -364,7 +364,7 @@ def _seconds_of_texts(name: str, column: pa.ChunkedArray) -> np.ndarray:
     codes, texts = dictionary(column)
     moments = np.full(len(texts), "NaT", "datetime64[s]")
     for place, text in enumerate(texts):
-        if text is None:
+        if text is None or not text.strip():
             continue
         try:
             moments[place] = moment_of(text)

@@ -11,10 +11,14 @@ if TYPE_CHECKING:
 
 
 def set_threads(n_cpus: float) -> None:
-    """Limits torch to ``n_cpus`` threads in this process, rounded down, but one at least."""
+    """Limits torch and the BLAS of other libraries that are imported to ``n_cpus`` threads in this
+    process, rounded down, but one at least."""
     import torch
+    from threadpoolctl import threadpool_limits
 
-    torch.set_num_threads(max(1, int(n_cpus)))
+    n_threads = max(1, int(n_cpus))
+    torch.set_num_threads(n_threads)
+    threadpool_limits(n_threads, user_api="blas")
 
 
 def pick_device(gpus: float) -> torch.device:

@@ -45,9 +45,9 @@ def _blocks(found: Findings, look: Look) -> Iterator[Block]:
     epochs = wording.listed([str(e) for e in dict.fromkeys(look.epochs)])
     how = ": mean and standard deviation over the seeds" if len(look.seeds) > 1 else ""
     yield Words(
-        f"Of {who} the weights were tested that the search kept, as they took over those of "
-        f"another trial; trained on train alone ({look.trained_on} samples). The test set was read "
-        f"({look.samples} samples)."
+        f"The weights that the search kept of {who} were tested, trained on train alone "
+        f"({look.trained_on} samples), as it took over weights of another trial. The test set was "
+        f"read ({look.samples} samples)."
         if look.kept
         else f"{who[0].upper()}{who[1:]} was trained again on train and validation together "
         f"({look.trained_on} samples), for as many epochs as did best in the search ({epochs}) and "

@@ -31,7 +31,7 @@ if __name__ == "__main__":
 
     @ray.remote(num_cpus=1, max_retries=0)
     def process(last=False):
-        import signal
+        import resource, signal, numpy
         if last:
             os._exit(1)
         time.sleep(0.2)
@@ -43,6 +43,10 @@ if __name__ == "__main__":
             "children": signal.getsignal(signal.SIGCHLD) == signal.SIG_DFL,
             "mark": "RANGEFINDER_DRIVER" in Path("/proc/self/environ").read_text(),
             "folder": os.getcwd(),
+            "open_files": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+            "memory": Path("/proc/self/oom_score_adj").read_text().strip(),
+            "drawn": numpy.random.rand(),
+            "path": sys.path,
             "set": os.environ["OF_THE_DRIVER"],
             "title": Path("/proc/self/cmdline").read_text().split("\\0")[0],
         }
@@ -54,7 +58,7 @@ if __name__ == "__main__":
             return
 
     os.environ["OF_THE_DRIVER"] = "yes"
-    with connect("local", dashboard=False, modules=["wave", "no_such_module"]):
+    with connect("local", dashboard=False, modules=["wave", "numpy", "no_such_module"]):
         both = ray.get([process.remote(), process.remote()])
         end_one()
         after = ray.get([process.remote(), process.remote()])
@@ -79,7 +83,12 @@ def test_workers_of_ray_are_forked_and_are_what_rays_own_are(tmp_path: Path) -> 
         assert process["imported"]
         assert process["title"].startswith("ray::process")
     assert not ran["alone"]["imported"]  # the server had ended, and Ray's own command did it
+    first, second = ran["forked"][:2]
+    assert first["drawn"] != second["drawn"]
+    assert {word for word in first["path"] if word} == {w for w in ran["alone"]["path"] if w}
     for process in (*ran["forked"], ran["alone"]):
+        assert process["open_files"] == ran["alone"]["open_files"]
+        assert process["memory"] == "1000"
         assert process["group"] == process["pid"]
         assert process["children"]
         assert process["mark"]
@@ -129,13 +138,16 @@ def test_the_raylet_asks_for_its_workers_and_starts_none_before(tmp_path: Path) 
         (["--language=PYTHON", "--serialized-runtime-env-context={}"], True),
         (["--language=PYTHON", '--serialized-runtime-env-context={"env_vars": {}}'], False),
         (["--language=CPP"], False),
+        (["--language=PYTHON", "--temp-dir=/x/run.py"], True),
     ],
 )
 def test_what_has_an_environment_of_its_own_is_left_to_ray(
     options: list[str], forked: bool
 ) -> None:
     command = ["python", "/ray/setup_worker.py", *WORKER, *options]
-    assert _program(command) == (WORKER if forked else [])
+    others = [word for word in options if "temp" in word]
+    assert _program(command) == ([*WORKER, *others] if forked else [])
+    assert _program(["java", "-jar", *options]) == []
 
 
 @linux

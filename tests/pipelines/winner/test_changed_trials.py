@@ -79,7 +79,7 @@ def test_the_weights_that_the_search_kept_are_tested(
     assert look.trained_on == n
     (tested,) = (section for section in report_page(run).sections if section.id == "tested")
     words = next(block.text for block in tested.blocks if isinstance(block, Words))
-    assert words.startswith("Of trial 0 the weights were tested that the search kept")
+    assert words.startswith("The weights that the search kept of trial 0 were tested")
     assert main(export.app, [str(files.folder), "model", *options]) == 0
     x = load("wine").x_val
     with torch.no_grad():
@@ -104,7 +104,7 @@ def test_what_would_train_it_again_is_refused(
     shown = capsys.readouterr()
     assert (shown.out, shown.err.count("\n")) == ("", 1)
     assert f"--trial {number} {REFUSED}" in shown.err
-    assert ("without --seeds" in shown.err) == (options == "--seeds 2")
+    assert ("leave out --seeds" in shown.err) == (options == "--seeds 2")
     assert not Path("new").exists()
     assert not Path(folder, "evaluation.json").exists()
 

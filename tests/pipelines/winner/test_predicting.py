@@ -292,8 +292,9 @@ def test_dates_that_are_texts_are_read_as_in_a_csv_file(dates: list[str]) -> Non
 
 def test_no_date_is_missing_and_a_number_is_none() -> None:
     write_model(pd.DataFrame({"at": pd.date_range("2020-01-01", periods=N, freq="13h")}))
-    found = load_model("model").predict(pd.DataFrame({"at": [np.nan, np.nan]}))
-    assert found["p_no"].tolist() == of_rows(at=pd.to_datetime(pd.Series([None, None])))
+    missing = of_rows(at=pd.to_datetime(pd.Series([None, None])))
+    for none in ([np.nan, np.nan], ["", " "]):
+        assert load_model("model").predict(pd.DataFrame({"at": none}))["p_no"].tolist() == missing
     with pytest.raises(ValueError, match="column 'at' is of the type int64, not of dates"):
         load_model("model").predict(pd.DataFrame({"at": [2020, 2021]}))
 

@@ -138,6 +138,10 @@ def test_a_file_without_rows_has_inputs_for_none(tmp_path: Path) -> None:
         (lambda frame: frame.drop(columns="colour"), "there is no column 'colour'"),
         (lambda frame: frame.assign(number="much"), "column 'number' is of texts such as 'much'"),
         (lambda frame: frame.assign(when="soon"), "column 'when' has 'soon', which is no date"),
+        (
+            lambda frame: frame.assign(colour=pd.to_timedelta(5, "h")),
+            "column 'colour' is of the type duration.*, not of categories",
+        ),
     ],
 )
 def test_rows_of_another_kind_are_refused(
