@@ -63,7 +63,8 @@ def test_a_file_is_relative_to_where_the_search_was_started(
         run = Path(shutil.move(run, "else/where/it"))
     Path("other").mkdir()
     monkeypatch.chdir("other")
-    told = f"the path is from the folder where the search was started{'' if moved else f', {here}'}: run"
+    start = "the path is from the folder where the search was started"
+    told = f"{start}{'' if moved else f', {here}'}: run"
     assert main(export.app, [f"../{run}", "model"]) == 2
     shown = capsys.readouterr()
     assert (shown.out, shown.err.count("\n")) == ("", 1)
