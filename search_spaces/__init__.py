@@ -1,4 +1,4 @@
-"""What may be tried: one search space per model. Imports the standard library and numpy only."""
+"""What may be tried: one search space per model. Imports neither torch nor Ray."""
 
 from search_spaces.cnn import CNN_SPACE
 from search_spaces.domains import AtLeast, Choice, Config, Float, Int, OneOf, Value

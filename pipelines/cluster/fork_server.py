@@ -54,16 +54,14 @@ class ForkServer:
             with suppress(OSError):  # it has ended: Ray's own command will do
                 socket.send_fds(self._channel, [b"\0"], [listener.fileno()])
         program = [sys.executable, "-I", "-S", fork_request.__file__, address]
-        changes = {
-            _WORKERS: lambda command: f"{subprocess.list2cmdline(program)} {command}",
-            _AT_FIRST: lambda _: "0",
-        }
-        for option, change in changes.items():
-            raylet = [
-                option + change(word.removeprefix(option)) if word.startswith(option) else word
-                for word in raylet
-            ]
-        return raylet
+        asking = subprocess.list2cmdline(program)
+
+        def changed(word: str) -> str:
+            if word.startswith(_WORKERS):
+                return f"{_WORKERS}{asking} {word.removeprefix(_WORKERS)}"
+            return f"{_AT_FIRST}0" if word.startswith(_AT_FIRST) else word
+
+        return [changed(word) for word in raylet]
 
 
 @contextmanager

@@ -71,9 +71,9 @@ def to_repeat(trials: Iterable[FinishedTrial], goals: Goals) -> list[FinishedTri
 def by_config(trials: Iterable[FinishedTrial], metric: Metric, seeds: int = 2) -> list[Repeats]:
     """The repeats of each config, the best lower bound first. A config that has fewer than
     ``seeds``, or of which a repeat failed or was cut short, or breaks a requirement, is left out.
-    One that diverged counts with the metric's
-    worst score, or with the worst of all sound repeats where that is worse, as it may be with a
-    function of the user's: its config then comes after all others."""
+    A repeat that diverged counts with the metric's worst score, or with the worst of all sound
+    repeats where that is worse, as it may be with a function of the user's: its config then comes
+    after all others."""
     groups: dict[str, list[FinishedTrial]] = {}
     for trial in trials:
         groups.setdefault(trial.repeat_of, []).append(trial)
