@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from pipelines.cli.command import command, main
 from pipelines.study.settings import Columns, NotNegative, Settings, panel
 from trainables.data.reading import Reading
-from trainables.training.metrics import Task
+from trainables.task import Task
 
 
 class DataSettings(Settings):

@@ -12,8 +12,14 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SEARCH = {"ray", "optuna", "hyperopt"}
 
-# Of pipelines, each may import those before it. The files at its top come last.
-LAYERS = ("record", "cluster", "tuner", "study", "winner", "results", "live", "recipe", "cli", "")
+# Of a package, each may import those before it. The other files at its top come last.
+LAYERS = {
+    "trainables": ("task", "data", "device", "training", "networks", "smith", ""),
+    "pipelines": (
+        *("record", "cluster", "tuner", "study", "winner", "results", "live", "recipe", "cli"),
+        "",
+    ),
+}
 
 
 def modules(package: str) -> dict[str, Path]:
@@ -69,20 +75,28 @@ def test_trainables_know_nothing_of_searching() -> None:
     assert not imported_by("trainables") & (SEARCH | {"search_spaces", "pipelines"})
 
 
-def layer(module: str) -> str:
-    """The folder of ``pipelines`` that a module lies in; "" for a file at its top."""
-    parts = module.split(".")
-    return parts[1] if len(parts) > 1 and (ROOT / "pipelines" / parts[1]).is_dir() else ""
+def layer(module: str) -> int:
+    """The place of what a module lies in among the layers of its package."""
+    package, name = (*module.split("."), "")[:2]
+    layers = LAYERS[package]
+    return layers.index(name if name in layers else "")
 
 
-def test_inside_pipelines_imports_point_one_way() -> None:
-    known = modules("pipelines")
+@pytest.mark.parametrize("package", LAYERS)
+def test_inside_a_package_imports_point_one_way(package: str) -> None:
+    """Of trainables for what runs: their types know each other, a network its training."""
+    known = modules(package)
     for module, file in known.items():
-        for name in imports(file):
-            if name in known and name != "pipelines":
-                assert LAYERS.index(layer(name)) <= LAYERS.index(layer(module)), (
-                    f"{module} imports {name}"
-                )
+        for name in imports(file, when_loaded=package == "trainables"):
+            if name in known and name != package:
+                assert layer(name) <= layer(module), f"{module} imports {name}"
+
+
+@pytest.mark.parametrize("package", LAYERS)
+def test_every_folder_is_a_layer(package: str) -> None:
+    folders = {path.parent.name for path in (ROOT / package).glob("*/__init__.py")}
+    assert folders
+    assert folders <= set(LAYERS[package])
 
 
 @pytest.mark.parametrize("package", ["search_spaces", "trainables", "pipelines"])

@@ -21,9 +21,9 @@ from search_spaces import Config
 from trainables.data.datasets import TrialData
 from trainables.device.byte_sizes import format_bytes
 from trainables.device.share import claim_device, set_threads
-from trainables.device.workload import Workload
+from trainables.device.step_memory import is_out_of_memory
 from trainables.networks import Network
-from trainables.smith.batch_size import is_out_of_memory
+from trainables.training.workload import Workload
 
 SHARES = (1, 2, 4, 8)  # of 1/k, so many k are tried
 _SECONDS = 2.0  # that each config is trained for at each k

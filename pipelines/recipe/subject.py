@@ -18,8 +18,8 @@ from search_spaces import SPACES, Config, SearchSpace
 from search_spaces.policies import policy_domains
 from trainables.data.datasets import TrialData, load
 from trainables.data.reading import AS_IT_LOOKS, Reading
+from trainables.task import Task
 from trainables.training.config import TrainingConfig
-from trainables.training.metrics import Task
 from trainables.training.schedules import POLICIES
 
 _SEARCHED = ("metric", "also", "require", "class_weights", "folds")

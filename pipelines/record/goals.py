@@ -135,10 +135,6 @@ class Goals:
         """What ``trial`` has of each objective."""
         return [reached(trial, aim.name) for aim in self.aims]
 
-    def broken(self, known: Mapping[str, float]) -> tuple[Requirement, ...]:
-        """The requirements that do not hold of what is ``known``; others are left aside."""
-        return tuple(r for r in self.requirements if r.name in known and not r.holds(known[r.name]))
-
     def violations(self, trial: FinishedTrial) -> dict[str, float]:
         """Of each requirement how far ``trial`` is from it, as Optuna has it; 0 where that is not
         known, as of a trial that was not trained."""
@@ -148,7 +144,14 @@ class Goals:
     def judged(self, trial: FinishedTrial) -> FinishedTrial:
         """A trial of another search, as this one's requirements have it."""
         known = {r.name: v for r in self.requirements if (v := reached(trial, r.name)) is not None}
-        return replace(trial, broken=told(self.broken(known)))
+        return replace(trial, broken=told(broken_of(self.requirements, known)))
+
+
+def broken_of(
+    requirements: Iterable[Requirement], known: Mapping[str, float]
+) -> tuple[Requirement, ...]:
+    """Those that do not hold of what is ``known``; others are left aside."""
+    return tuple(r for r in requirements if r.name in known and not r.holds(known[r.name]))
 
 
 def told(requirements: Iterable[Requirement]) -> str:

@@ -154,7 +154,7 @@ def seconds_of_an_epoch(
     """The mean over ``configs``, and the kind of device."""
     import torch
 
-    from trainables.device.workload import Workload
+    from trainables.training.workload import Workload
 
     before = torch.get_num_threads()
     set_threads(trial.cpus)

@@ -7,8 +7,8 @@ import numpy as np
 from search_spaces import Choice, Config, Float, SearchSpace, Value
 from search_spaces.domains import Domain
 from trainables.data.datasets import TrialData
-from trainables.device.workload import footprint
 from trainables.networks import Network
+from trainables.training.workload import footprint
 
 _DRAWN = 64
 _CORNERS = 16

@@ -32,12 +32,7 @@ def _search_is_over(study: Study) -> str:
     before, budget = study.resumed.search, study.spec.budget
     best = StudyResult(before.trials, study.metric_name, budget.max_epochs).best
     target, value = budget.target_value, None if best is None else best.value
-    reached = (
-        target is not None
-        and value is not None
-        and (value == target or study.metric.better(value, target))
-    )
-    if reached:
+    if target is not None and value is not None and study.metric.reaches(value, target):
         return f"its best, {value:.4g}, has reached the target, {target:g}"
     if budget.time_budget is not None and before.seconds >= budget.time_budget:
         return f"its time budget, {budget.time_budget:g} s, is used up"

@@ -44,7 +44,8 @@ from search_spaces import SPACES
 from trainables.data.datasets import DATASETS
 from trainables.data.reading import Reading
 from trainables.networks.network import Precision
-from trainables.training.metrics import METRICS, Task
+from trainables.task import Task
+from trainables.training.metrics import METRICS
 
 Algo: TypeAlias = Annotated[
     str, AfterValidator(one_of(ALGORITHMS)), Parameter(choices=list(ALGORITHMS))

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from pipelines.record.goals import SECONDS, SIZE, Requirement, told
+from pipelines.record.goals import SECONDS, SIZE, Requirement, broken_of, told
 from pipelines.record.trials import REQUIREMENT, TIME_BUDGET, FinishedTrial, State
 from pipelines.tuner.attempts import Attempt, Cause
 from pipelines.tuner.before import Before, Unfinished
@@ -216,7 +216,7 @@ class TrialLedger:
         """The end of a trial that is about to start, where its network's size alone breaks a
         requirement; None where it does not."""
         size = self._size(config)
-        broken = () if size is None else self._rules.broken({SIZE: size})
+        broken = () if size is None else broken_of(self._rules.requirements, {SIZE: size})
         if not broken:
             return None
         trial = FinishedTrial(
@@ -242,11 +242,11 @@ class TrialLedger:
         known = {**metrics, SECONDS: self._clock() - running.started}
         if running.n_parameters is not None:
             known[SIZE] = running.n_parameters
-        return self._rules.broken(known) if self._rules.requirements else ()
+        return broken_of(self._rules.requirements, known)
 
     def _is_too_slow(self, running: Running) -> bool:
         """It does not get quicker: a bound from below may hold later."""
-        broken = self._rules.broken({SECONDS: self._clock() - running.started})
+        broken = broken_of(self._rules.requirements, {SECONDS: self._clock() - running.started})
         return any(requirement.sign in ("<", "<=") for requirement in broken)
 
     def stopped(self, trial_id: str, by: str = "scheduler") -> None:
@@ -347,7 +347,7 @@ class TrialLedger:
 
     def _note_target(self, value: float) -> None:
         target = self._rules.target_value
-        if target is not None and (value == target or self._metric.better(value, target)):
+        if target is not None and self._metric.reaches(value, target):
             self.request("target value")
 
     def _as_trial(self, running: Running, state: State, error: str = "") -> FinishedTrial:

@@ -29,10 +29,6 @@ class Rules:
     requirements: tuple[Requirement, ...] = ()  # what breaks one is never the best
     size: Callable[[Config], int] | None = None  # of a config's network, where somebody asks
 
-    def broken(self, known: Mapping[str, float]) -> tuple[Requirement, ...]:
-        """The requirements that do not hold of what is ``known``; others are left aside."""
-        return tuple(r for r in self.requirements if r.name in known and not r.holds(known[r.name]))
-
 
 @dataclass(frozen=True)
 class Report:

@@ -18,7 +18,7 @@ from ray.tune.result import DONE, RESULT_DUPLICATE
 from pipelines.cluster import notice
 from pipelines.cluster.sharing import assigned_gpus
 from pipelines.cluster.word import leave_word
-from pipelines.record.goals import Requirement
+from pipelines.record.goals import Requirement, broken_of
 from pipelines.record.patience import StorageError, naming, patient
 from pipelines.tuner.attempts import AttemptError, Cause, unpack
 from pipelines.tuner.own_data import OwnData
@@ -265,17 +265,12 @@ class StudyTrial(tune.Trainable):
 
     def _reaches_target(self, value: float) -> bool:
         target = self._settings.target_value
-        if target is None:
-            return False
-        return value == target or METRICS[self._settings.metric].better(value, target)
+        return target is not None and METRICS[self._settings.metric].reaches(value, target)
 
     def _keep_best(self, found: EpochReport) -> None:
         """A later epoch may be saved to go on from, but the best one's weights are the result: one
         that breaks no requirement, where there is any."""
-        fits = all(
-            r.name not in found.metrics or r.holds(found.metrics[r.name])
-            for r in self._settings.requirements
-        )
+        fits = not broken_of(self._settings.requirements, found.metrics)
         better = self._best is None or METRICS[self._settings.metric].better(
             found.value, self._best
         )

@@ -11,11 +11,11 @@ import torch
 
 from trainables.data.datasets import load
 from trainables.device.share import claim_device
-from trainables.device.workload import Workload
+from trainables.device.step_memory import is_out_of_memory
 from trainables.networks import NETWORKS
-from trainables.smith.batch_size import is_out_of_memory
 from trainables.training.inputs import Inputs
 from trainables.training.passes import make_passes
+from trainables.training.workload import Workload
 
 T = TypeVar("T")
 

@@ -22,7 +22,7 @@ from trainables.data.reading import AS_IT_LOOKS, Reading
 from trainables.data.splits import Raw, Split, fold_rows, split_rows, subset
 from trainables.data.table_files import lean, table_suffix
 from trainables.data.tables import read_embedded, read_file
-from trainables.training.metrics import Task
+from trainables.task import Task
 
 DATASETS: dict[str, Callable[[], Raw]] = {
     "digits": read_digits,

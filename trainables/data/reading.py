@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from trainables.training.metrics import Task
+from trainables.task import Task
 
 
 @dataclass(frozen=True)

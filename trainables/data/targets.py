@@ -9,7 +9,7 @@ import numpy as np
 
 from trainables.data.columns import dictionary, numbers
 from trainables.data.number_texts import is_text
-from trainables.training.metrics import Task
+from trainables.task import Task
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -1,4 +1,4 @@
-"""The memory that an optimiser step needs."""
+"""The memory that an optimiser step needs, and whether one has failed for lack of it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
+
+# What CUDA's allocator and its libraries say, and what the CPU's does where the machine refuses.
+_OUT_OF_MEMORY = (
+    *("out of memory", "status_alloc_failed"),
+    *("can't allocate memory", "not enough memory"),
+)
 
 
 def step_memory(
@@ -61,6 +67,15 @@ def default_bound(device: torch.device) -> float | None:
     if device.type == "cuda":
         return None
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether a step failed because it needs more memory than there is."""
+    import torch
+
+    if isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)):
+        return True
+    return any(words in str(error).lower() for words in _OUT_OF_MEMORY)
 
 
 def _storages(tensors: Iterable[Tensor]) -> dict[int, int]:

@@ -15,13 +15,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from trainables.task import Task
+
 if TYPE_CHECKING:
     from torch import Tensor
 
     from trainables.training.predictions import Predictions
 
 Mode = Literal["min", "max"]
-Task = Literal["classification", "regression"]
 
 # Finite, so that every search algorithm can learn from it, and worse than any loss that the
 # divergence guard lets through; for a target with heavy tails see worst_loss().
@@ -45,6 +46,10 @@ class Metric:
     def better(self, a: float, b: float) -> bool:
         """Whether ``a`` is strictly better than ``b``. False where ``a`` is NaN."""
         return a < b if self.mode == "min" else a > b
+
+    def reaches(self, value: float, target: float) -> bool:
+        """Whether ``value`` is as good as ``target``, or better."""
+        return value == target or self.better(value, target)
 
     def of_data(self, worst_loss: float, target_std: float) -> Metric:
         """The metric of data on which a training has diverged at this loss, and whose target has

@@ -23,9 +23,9 @@ from pipelines.study.runs import open_run
 from search_spaces import SPACES, Config, SearchSpace
 from tests.pipelines.recorded import write_run
 from trainables.data.datasets import TrialData, load
-from trainables.device.workload import Workload, footprint
 from trainables.networks import NETWORKS
 from trainables.smith.batch_size import run_batch_size_test
+from trainables.training.workload import Workload, footprint
 
 CPU = torch.device("cpu")
 SMALL: Config = {"n_layers": 1, "width_1": 16, "lr": 0.05, "batch_size": 32}

@@ -16,8 +16,8 @@ from pipelines.recipe.fitting import batch_size_up_to
 from pipelines.recipe.settings import ScalingSettings
 from pipelines.results.figures.batch_size import batch_size_figure
 from search_spaces import SPACES
-from trainables.smith import batch_size as measuring
 from trainables.smith.batch_size import BatchRow, BatchSizeTest
+from trainables.training import steps as measuring
 
 TEST = BatchSizeTest(
     (BatchRow(8, 100.4, 1000), BatchRow(16, 190, 2_500_000), BatchRow(32, 200, 5_000_000_000)),

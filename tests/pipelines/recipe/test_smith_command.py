@@ -18,9 +18,9 @@ from pipelines.recipe.fitting import batch_size_up_to, fit_into
 from pipelines.results.figures.short_runs import short_runs_figure
 from pipelines.study.seeding import load_configs
 from search_spaces import SPACES, Choice, Float, Int, SearchSpace
-from trainables.smith import batch_size as measuring
 from trainables.smith.lr_range_test import Bounds
 from trainables.smith.short_runs import ShortRun, ValueTest
+from trainables.training import steps as measuring
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
 

@@ -22,7 +22,7 @@ from search_spaces import SPACES, Config
 from tests.pipelines.running import spec_of
 from trainables.data.datasets import load
 from trainables.networks import NETWORKS
-from trainables.smith.batch_size import Steps
+from trainables.training.steps import Steps
 
 FOUND = Estimate(
     trials=40,
@@ -115,7 +115,7 @@ def test_an_epoch_of_all_folds_is_measured_and_threads_stay_as_they_were(
     monkeypatch.setattr(Steps, "step", counted(Steps.step))
     monkeypatch.setattr(Steps, "predict", counted(Steps.predict))
     clock = SimpleNamespace(perf_counter=lambda: len(done))
-    monkeypatch.setattr("trainables.device.workload.time", clock)
+    monkeypatch.setattr("trainables.training.workload.time", clock)
     data, threads = load("digits"), torch.get_num_threads()
     configs = SPACES["mlp"].try_first
     one, kind = seconds_of_an_epoch(NETWORKS["mlp"], configs, (data,), TrialResources(1))

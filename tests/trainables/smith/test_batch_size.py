@@ -19,9 +19,9 @@ from trainables.data.datasets import TrialData, load
 from trainables.device.byte_sizes import format_bytes
 from trainables.device.step_memory import default_bound
 from trainables.networks import NETWORKS, Network
-from trainables.smith import batch_size as measuring
 from trainables.smith.batch_size import BatchSizeTest, run_batch_size_test
 from trainables.smith.batch_size_rule import knee, scale_lr
+from trainables.training import steps as measuring
 from trainables.training.config import TrainingConfig
 from trainables.training.passes import make_passes
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from trainables.smith.batch_size import WARM_UP, Steps
 from trainables.training.batches import batch_bounds
 from trainables.training.inputs import inputs_on
 from trainables.training.optimizers import OPTIMIZERS
+from trainables.training.steps import WARM_UP, Steps
 
 if TYPE_CHECKING:
     from trainables.data.datasets import TrialData

@@ -1,0 +1,5 @@
+"""What there is to predict."""
+
+from typing import Literal
+
+Task = Literal["classification", "regression"]
