@@ -1,7 +1,8 @@
-"""Workers of Ray that are forked from a process which has imported what trials need: 0.1 s of CPU
-for each, where Ray's own command takes 3, and the memory of what is imported is there once.
+"""Forks Ray's workers from a process that has already imported what trials need. A worker then
+costs 0.1 s of CPU instead of the 3 s of Ray's own command, and workers share the memory of the
+imports.
 
-Only for a Ray that is started here, on Linux: elsewhere a process may not go on after a fork.
+Only for a Ray that is started here, on Linux: on other systems, a forked process may not work.
 """
 
 from __future__ import annotations
@@ -29,29 +30,29 @@ if added := sys.argv[1] not in sys.path:
 from pipelines.cluster.fork_server import serve
 serve(int(sys.argv[2]), sys.argv[3:], added=sys.argv[1] if added else "")
 """
-_WAITING = 4096  # workers that wait until the imports are done
+_WAITING = 4096  # workers that may wait until the imports are done
 _WORKERS, _AT_FIRST = "--python_worker_command=", "--num_prestart_python_workers="  # of the raylet
 _ENVIRONMENT, _LANGUAGE = "--serialized-runtime-env-context=", "--language="  # of a worker
 
 
 class ForkServer:
-    """The driver's end of one."""
+    """The driver's end of a fork server."""
 
     def __init__(self, channel: socket.socket) -> None:
         self._channel = channel
 
     def forking(self, raylet: list[str], address: str) -> list[str]:
-        """The command ``raylet``, with workers that the server forks; ``address`` is a file for
-        its socket.
+        """The command ``raylet``, changed so that the server forks its workers. ``address`` is a
+        file for the server's socket.
 
-        The raylet starts none before one is needed: the driver would wait for them, with
-        Python's lock in its hands, and they for the imports.
+        The changed raylet starts no worker before one is needed. Otherwise the driver would wait
+        for workers, while it holds Python's lock, and the workers would wait for the imports.
         """
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(address)
             Path(address).chmod(0o600)
             listener.listen(_WAITING)
-            with suppress(OSError):  # it has ended: Ray's own command will do
+            with suppress(OSError):  # the server has ended: Ray's own command is used
                 socket.send_fds(self._channel, [b"\0"], [listener.fileno()])
         program = [sys.executable, "-I", "-S", fork_request.__file__, address]
         asking = subprocess.list2cmdline(program)
@@ -66,9 +67,9 @@ class ForkServer:
 
 @contextmanager
 def fork_server(modules: Sequence[str], marks: Mapping[str, str]) -> Iterator[ForkServer | None]:
-    """A server that begins to import ``modules``, and ends with the block. It and all that it forks
-    have ``marks`` in their environment. None where there is nothing to import, or another system
-    than Linux."""
+    """A server that starts to import ``modules``, and ends with the block. The server and all
+    processes that it forks have ``marks`` in their environment. None if there is nothing to import,
+    or if the system is not Linux."""
     if not modules or sys.platform != "linux":
         yield None
         return
@@ -78,13 +79,13 @@ def fork_server(modules: Sequence[str], marks: Mapping[str, str]) -> Iterator[Fo
             root = str(Path(__file__).parents[2])
             process = subprocess.Popen(
                 [sys.executable, "-c", _PROGRAM, root, str(theirs.fileno()), *modules],
-                # Libraries read it as they are imported. Workers have it as Ray sets it.
+                # Libraries read this when they are imported. In workers, Ray sets it.
                 env={"OMP_NUM_THREADS": "1", **os.environ, **marks},
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                process_group=0,  # Ctrl-C is for the search
+                process_group=0,  # Ctrl-C must only reach the search
             )
         try:
             yield ForkServer(ours)
@@ -94,24 +95,21 @@ def fork_server(modules: Sequence[str], marks: Mapping[str, str]) -> Iterator[Fo
 
 
 def serve(channel: int, modules: Sequence[str], *, added: str) -> None:
-    """Import ``modules`` and fork a worker of Ray for whoever asks at the socket that comes through
-    the file ``channel``. Returns in the process of a worker that has come to its end. ``added`` is
-    the folder that ``sys.path`` has for these imports alone, if any.
+    """Import ``modules``, then fork one of Ray's workers for each request at the socket that
+    arrives through the file descriptor ``channel``. Returns in a worker that has ended. ``added``
+    is a folder that is in ``sys.path`` only for these imports, if any.
 
-    No thread of Python may start here: those of a process do not go on in one that is forked.
+    No Python thread may be started here, because threads do not continue in a forked process.
     """
-    # What Ray reads once, as it is imported: that a worker is of no job yet, and the process with
-    # which it ends, here the driver. It is the raylet elsewhere, whose end a worker also sees from
-    # its socket.
+    # Ray reads these once, when it is imported: a worker has no job yet, and it exits together with
+    # the process RAY_RAYLET_PID. Elsewhere that is the raylet, here it is the driver. A worker also
+    # notices the end of the raylet from its socket.
     os.environ |= {"RAY_JOB_ID": "ffffffff", "RAY_RAYLET_PID": str(os.getppid())}
-    with uncollected():
-        for name in modules:
-            with suppress(Exception):  # a trial will say so
-                import_module(name)
+    _import(modules)
     if added:
         sys.path.remove(added)
-    gc.freeze()  # they stay: later walks leave them out, and their memory is shared
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that have ended
+    gc.freeze()  # the collector skips the modules from now on: their memory stays shared
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no code here waits for workers that have ended
     with socket.socket(fileno=channel) as driver:
         _, files, _, _ = socket.recv_fds(driver, 1, 1)
         if not files:  # the driver has ended
@@ -123,9 +121,37 @@ def serve(channel: int, modules: Sequence[str], *, added: str) -> None:
     run_path(worker[0], run_name="__main__")
 
 
+def _import(modules: Sequence[str]) -> None:
+    """Import ``modules`` without a draw from the random numbers of Ray's C++ code.
+
+    A draw seeds them, and all processes that are forked afterwards draw the same. Two workers that
+    start at the same time then give the same identifier to their first object, and one of them
+    aborts. Modules of Ray that define an actor draw an identifier for its class.
+    """
+    with uncollected():
+        from ray import actor
+
+        classes = actor.ActorClassID
+        actor.ActorClassID = _ActorClassID
+        for name in modules:
+            with suppress(Exception):  # a trial will report it
+                import_module(name)
+        actor.ActorClassID = classes
+
+
+class _ActorClassID:
+    """The identifier of an actor's class, drawn from the random numbers of the system."""
+
+    @staticmethod
+    def from_random() -> object:
+        from ray._raylet import ActorClassID
+
+        return ActorClassID(os.urandom(ActorClassID.size()))
+
+
 def _forked(listener: socket.socket) -> list[str]:
-    """Fork for each that asks, for ever. Returns in the processes that are forked, as what was
-    asked for: the program of a worker, and its options."""
+    """Fork a process for each request, forever. Returns only in a forked process: the program of a
+    worker, and its options."""
     while True:
         client, _ = listener.accept()
         with client:
@@ -134,7 +160,7 @@ def _forked(listener: socket.socket) -> list[str]:
                 continue
             worker, process = _program(request.command), None
             if worker:
-                with suppress(OSError):  # no process more: Ray's own command will say so
+                with suppress(OSError):  # no more processes: Ray's own command will report that
                     process = os.fork()
             if process == 0:
                 _become(request)
@@ -146,8 +172,8 @@ def _forked(listener: socket.socket) -> list[str]:
 
 
 def _program(command: Sequence[str]) -> list[str]:
-    """The program of a worker in Ray's command for it, and its options, without the program that
-    prepares an environment first; nothing where there is one to prepare."""
+    """The program of a worker and its options, taken from Ray's command, without the program that
+    first prepares a runtime environment. Empty if there is one to prepare."""
     programs = [n for n, word in enumerate(command) if word.endswith(".py") and word[0] != "-"]
     if not programs:
         return []
@@ -160,13 +186,13 @@ def _program(command: Sequence[str]) -> list[str]:
 
 
 def _become(request: fork_request.Request) -> None:
-    """This process, which is forked, gets what the one that asked had."""
-    os.setpgid(0, 0)  # Ray ends the whole group of a worker that has ended
+    """Give this forked process the environment, streams and limits of the requesting process."""
+    os.setpgid(0, 0)  # when a worker ends, Ray ends its whole process group
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     for number, stream in enumerate(request.streams):
         os.dup2(stream, number)
         os.close(stream)
-    with suppress(OSError):  # it has gone, and few trials miss it
+    with suppress(OSError):  # the folder is gone: few trials need it
         os.chdir(request.folder)
     os.environ.clear()
     os.environ.update(request.environment)
@@ -178,28 +204,28 @@ def _become(request: fork_request.Request) -> None:
 
 
 def _limit_open_files(soft: int, hard: int) -> None:
-    """Ray raises it for its processes."""
-    import resource  # which only Unix has
+    """Set the limit that Ray has raised for its processes."""
+    import resource  # only on Unix
 
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def _yield_memory_first() -> None:
-    """Of this machine's processes Linux ends this one first, as Ray asks of it for its workers."""
+    """Let Linux kill this process first if memory runs out, as Ray does for its workers."""
     score = os.environ.get("RAY_worker_oom_score_adjustment", "1000")  # noqa: SIM112
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(score)
 
 
 def _read_settings() -> None:
-    """Those of the environment, which Ray has read as it was imported."""
+    """Let Ray read its settings again: it read the environment when it was imported."""
     from ray._raylet import Config  # type: ignore[attr-defined]
 
     Config.initialize("")
 
 
 def _draw_anew() -> None:
-    """Generators that are there are those of all that are forked; Python's own knows that."""
+    """Seed the generators anew: all forked processes have the same. Python's own does so itself."""
     if numpy := sys.modules.get("numpy"):
         numpy.random.seed()
     if torch := sys.modules.get("torch"):

@@ -1,4 +1,4 @@
-"""A trial on the cluster: the only place where a trainable meets Ray."""
+"""A trial on the cluster. This is the only module in which a trainable meets Ray."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 from ray import tune
@@ -38,23 +39,23 @@ if TYPE_CHECKING:
 
 Metrics: TypeAlias = Mapping[str, float | int | bool]
 # trainable(config, data, max_epochs=, seed=, device=) yields each epoch's metrics and the model.
-# An iterator that is Resumable lets its trial be paused, and go on after its machine was lost.
+# If the iterator is Resumable, its trial can be paused, and can go on after its machine was lost.
 Trainable: TypeAlias = "Callable[..., Iterator[tuple[Metrics, nn.Module | None]]]"
 
 WEIGHTS = "weights.pt"  # of the best epoch
-TRAINING = "training.pt"  # what the training goes on from
+TRAINING = "training.pt"  # the state to go on from
 REPORTS = "reports"  # the epochs since the last result
 FINISHED = "finished"  # the trainable ended by itself; Ray's own "done" is also set by schedulers
 HAS_WEIGHTS = "has_weights"
-HAS_STATE = "has_state"  # its training can go on from a checkpoint
-PRINTED = "printed"  # by the trainable since the last result, where it has
+HAS_STATE = "has_state"  # the training can go on from a checkpoint
+PRINTED = "printed"  # what the trainable has printed since the last result, if anything
 NOTICE = "notice"  # the trial's machine is about to be taken away
-BATCH_SECONDS = 0.5  # after so long the epochs are reported, whether anybody decides or not
+BATCH_SECONDS = 0.5  # epochs are reported at least this often, even between decisions
 
 
 @dataclass(frozen=True)
 class EpochReport:
-    """What a trial says of an epoch: finite numbers only."""
+    """What a trial reports about an epoch: finite numbers only."""
 
     epoch: int
     value: float  # the metric searched for
@@ -72,46 +73,46 @@ class Resumable(Protocol):
 
 
 def always(config: Config, epoch: int) -> bool:
-    """A scheduler that decides after each epoch."""
+    """For a scheduler that decides after each epoch."""
     return True
 
 
 @dataclass(frozen=True)
 class TrialSettings:
-    """What all trials of a study share, beside the data."""
+    """What all trials of a study share, apart from the data."""
 
     trainable: Trainable
     metric: str
     max_epochs: int
     cpus: float
-    storage: str  # where checkpoints lie: an absolute path, or a URI
-    data_key: str  # no other search has it: see OwnData
+    storage: str  # of checkpoints: an absolute path, or a URI
+    data_key: str  # unique to this search: see OwnData
     must_resume: bool = False  # the scheduler pauses trials
-    decides: Callable[[Config, int], bool] = always  # whether somebody does after an epoch
+    decides: Callable[[Config, int], bool] = always  # whether the scheduler does, after an epoch
     target_value: float | None = None
-    worst: float | None = None  # what a diverged trial scores, where the metric has a unit
-    also: tuple[str, ...] = ()  # what else the trainable must yield
+    worst: float | None = None  # score of a diverged trial, if the metric has a unit
+    also: tuple[str, ...] = ()  # other metrics that the trainable must yield
     requirements: tuple[Requirement, ...] = ()  # an epoch that breaks one is not the best
     label: str = ""  # of the search, on Ray's own pages
     folder: str = ""  # the working directory of trials, on a node that has it; "": Ray's
 
 
 class StudyTrial(tune.Trainable):
-    """Trains one trial after the other in one process, as Ray's trial for all of them.
+    """Trains one trial after another in one process. To Ray, all of them are one trial.
 
-    A step trains to the next epoch after which somebody decides, or for half a second, and reports
-    all its epochs. The trial after one that has ended comes by :meth:`assign`. Where a scheduler
-    pauses trials, each is a trial of Ray's too, and comes by :meth:`reset_config`.
+    A step trains until the next epoch after which the scheduler decides, or for half a second, and
+    reports all epochs trained. After a trial has ended, :meth:`assign` gives the next one. If the
+    scheduler pauses trials, each trial is one of Ray's, and :meth:`reset_config` gives the next.
     """
 
     def setup(self, config: Config, settings: TrialSettings, data: TrialData) -> None:
-        from trainables.device.reused import ReusedProcess  # with torch, which a driver is spared
+        from trainables.device.reused import ReusedProcess  # imports torch: not in the driver
 
         self._settings = settings
         _quieten_ray()
         if settings.folder:
             with suppress(OSError):  # another machine may not have it
-                os.chdir(settings.folder)  # before the process is remembered: it is put back
+                os.chdir(settings.folder)  # before ReusedProcess notes the folder, to restore it
         self._data = OwnData(data, settings.data_key)
         set_threads(settings.cpus)
         self._model: nn.Module | None = None
@@ -122,38 +123,38 @@ class StudyTrial(tune.Trainable):
         self._failed: AttemptError | None = None
         self._printed = Printed()
         share = settings.cpus / (os.cpu_count() or 1)
-        claim_device(assigned_gpus())  # before the process is remembered: it sets its environment
+        claim_device(assigned_gpus())  # before ReusedProcess notes the environment: this sets it
         self._process = ReusedProcess(share)
         try:
             self._start(config)
-        except AttemptError as error:  # Ray would say that the process died
+        except AttemptError as error:  # raised here, Ray would say that the process died
             self._failed = error
 
     def __repr__(self) -> str:
-        """Ray asks once, and shows it wherever it shows the process."""
+        """Ray reads this once, and shows it wherever it shows the process."""
         return self._settings.label
 
     def assign(self, packed: Config | None) -> None:
-        """The next step begins this trial; None: there is no next, and the one before has ended."""
+        """Begin this trial in the next step. None: the trial has ended, and no other follows."""
         self._assigned = packed
         if packed is None:
             self._release()
 
     def reset_config(self, new_config: Config) -> bool:
-        """Ray ends an actor that raises here, and the trial starts in another."""
+        """Begin this trial. If that fails, Ray ends the process and starts it in another."""
         self._begin(new_config)
         return True
 
     def _begin(self, packed: Config) -> None:
-        """Raises ``AttemptError`` on a machine that is about to go, where the trial before still
-        holds memory of the GPU, and where it has changed its process for good."""
+        """Raises ``AttemptError`` if the machine is about to be taken away, if the previous trial
+        still holds GPU memory, or if it has changed the process for good."""
         if notice.is_given():
             raise AttemptError(Cause.LEAVING)
         if held := self._release():
-            megabytes = f"the trial before holds {held / 2**20:.0f} MiB of the GPU's memory"
+            megabytes = f"the previous trial still holds {held / 2**20:.0f} MiB of GPU memory"
             raise AttemptError(Cause.MEMORY_HELD, megabytes)
         if left := self._process.clean():
-            raise AttemptError(Cause.SPOILED, f"the process of the trial before ends: {left}")
+            raise AttemptError(Cause.SPOILED, f"the process of the previous trial ends: {left}")
         self._start(packed)
 
     def _start(self, packed: Config) -> None:
@@ -185,13 +186,13 @@ class StudyTrial(tune.Trainable):
         self._trains = True
 
     def _release(self) -> int:
-        """Give the device's memory back to the trials that share it; the bytes that stay."""
+        """Free the device's memory for the trials that share it. Returns the bytes still in use."""
         self._model = None
         self._best_weights = {}
         ended, self._epochs = self._epochs, iter(())
         if isinstance(ended, Generator):
-            with suppress(Exception):  # what it raises at its end concerns no other trial
-                ended.close()  # now: it may be inside of torch.no_grad()
+            with suppress(Exception):  # what it raises when it is closed concerns no other trial
+                ended.close()  # now: it may be inside torch.no_grad()
         del ended
         self._trains = False
         return gpu.release()
@@ -203,7 +204,7 @@ class StudyTrial(tune.Trainable):
             packed, self._assigned = self._assigned, None
             self._begin(packed)
         if not self._trains:
-            return {REPORTS: [], DONE: True}  # there is no next trial
+            return {REPORTS: [], DONE: True}  # no trial is left
         reports: list[EpochReport] = []
         try:
             with in_words(self._printed), span(f"{self._trial_id} from epoch {self._epoch + 1}"):
@@ -226,7 +227,7 @@ class StudyTrial(tune.Trainable):
         return self._for_ray(result) if self._settings.must_resume else result
 
     def _train(self, reports: list[EpochReport]) -> bool:
-        """Put the epochs up to the next decision into ``reports``; whether they were the last."""
+        """Train to the next decision. Adds to ``reports``; returns whether the training is over."""
         settings, started = self._settings, time.monotonic()
         for metrics, model in self._heard():
             found = report(metrics, self._epoch + 1, settings)
@@ -246,7 +247,7 @@ class StudyTrial(tune.Trainable):
         return True
 
     def _heard(self) -> Iterator[tuple[Metrics, nn.Module | None]]:
-        """The trainable's epochs; what it prints on the way to one is kept."""
+        """The trainable's epochs. What the trainable prints is captured."""
         while True:
             with self._printed.listening():
                 try:
@@ -256,7 +257,8 @@ class StudyTrial(tune.Trainable):
             yield metrics_and_model(trained)
 
     def _for_ray(self, result: dict[str, Any]) -> dict[str, Any]:
-        """With what Ray's own scheduler goes by: the only epoch, as it decides after each."""
+        """The result with the fields for Ray's own scheduler. It has one epoch, because that
+        scheduler decides after each epoch."""
         if not result[REPORTS]:
             return {DONE: True, RESULT_DUPLICATE: True}
         (found,) = result[REPORTS]
@@ -268,8 +270,8 @@ class StudyTrial(tune.Trainable):
         return target is not None and METRICS[self._settings.metric].reaches(value, target)
 
     def _keep_best(self, found: EpochReport) -> None:
-        """A later epoch may be saved to go on from, but the best one's weights are the result: one
-        that breaks no requirement, where there is any."""
+        """Keep a copy of the best epoch's weights: a later epoch may be saved to go on from, but
+        the best weights are the result. An epoch that breaks no requirement comes first."""
         fits = not broken_of(self._settings.requirements, found.metrics)
         better = self._best is None or METRICS[self._settings.metric].better(
             found.value, self._best
@@ -280,12 +282,13 @@ class StudyTrial(tune.Trainable):
             self._best_weights = {name: t.detach().clone() for name, t in weights.items()}
 
     def save(self, checkpoint_dir: str | None = None) -> Any:
-        """A storage that is full or away may be back within a minute; the driver hears of it."""
+        """Save; wait up to a minute if the storage is full or away, and tell the driver so."""
         save = super().save
 
         def action() -> Any:
-            with naming(self._settings.storage):
-                return save(checkpoint_dir)
+            # Ray leaves a temporary folder of its own behind when a write fails.
+            with TemporaryDirectory() as temporary, naming(self._settings.storage):
+                return save(checkpoint_dir or temporary)
 
         def say(what: str) -> None:
             leave_word(self._settings.data_key, f"trial {self._trial_id} saves: {what}")
@@ -296,8 +299,8 @@ class StudyTrial(tune.Trainable):
             raise AttemptError(Cause.STORAGE, f"{Cause.STORAGE.value}: {error}") from None
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """The best weights alone, on the CPU, and the state to go on from: both loadable with
-        ``weights_only=True``."""
+        """Write the best weights, on the CPU, and the state to go on from. Both files can be loaded
+        with ``weights_only=True``."""
         import torch
 
         folder = Path(checkpoint_dir)
@@ -313,17 +316,17 @@ class StudyTrial(tune.Trainable):
             torch.save(state, folder / TRAINING)
 
     def load_checkpoint(self, checkpoint_dir: str) -> None:
-        """Go on from there; a trainable that cannot starts from its first epoch: it is seeded."""
+        """Go on from a checkpoint. A trainable that cannot starts again, with the same seed."""
         import torch
 
         folder = Path(checkpoint_dir)
         if not isinstance(self._epochs, Resumable):
             return
-        # On the CPU: generators' states must be there, and the rest is copied to where it belongs.
+        # On the CPU: the states of generators must be there; the rest is copied to its device.
         state = torch.load(folder / TRAINING, weights_only=True, map_location="cpu")
         self._epochs.load_state_dict(state["training"])
         self._epoch = state["epoch"]
-        if state["config"] == self._config:  # otherwise it is another trial's, taken over
+        if state["config"] == self._config:  # else it is another trial's checkpoint
             self._best = state["best"]
             self._best_fits = state.get("best_fits", True)
             self._best_weights = torch.load(folder / WEIGHTS, weights_only=True)
@@ -334,25 +337,26 @@ class StudyTrial(tune.Trainable):
 
 
 def _quieten_ray() -> None:
-    """Of each checkpoint, Ray would say in the log of this process that it was made."""
+    """Otherwise Ray would report every checkpoint in the log of this process."""
     for name in ("ray.train", "ray.tune"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def epoch_line(trial_id: str, found: EpochReport, max_epochs: int) -> str:
-    """For the log of the process that trains, which Ray's dashboard shows."""
+    """A line for the log of the training process, which Ray's dashboard shows."""
     numbers = " ".join(f"{name}={value:.6g}" for name, value in found.metrics.items())
     end = " diverged" if found.diverged else ""
     return f"trial {trial_id} epoch {found.epoch} of {max_epochs} {numbers}{end}"
 
 
 def report(metrics: Metrics, epoch: int, settings: TrialSettings) -> EpochReport:
-    """What the driver is told of an epoch. A metric that is not finite, or a trainable's own word,
-    makes the trial diverged, with the metric's worst score. What the trainable itself says under
-    "epoch" is ignored: an epoch is what it yields once.
+    """What the driver is told about an epoch.
 
-    Raises ``ValueError`` where the metric searched for is missing, ``TypeError`` where one is no
-    number.
+    The trial counts as diverged, with the metric's worst score, if a needed metric is not finite,
+    or if the trainable itself says so under "diverged". What the trainable says under "epoch" is
+    ignored: each yield is one epoch.
+
+    Raises ``ValueError`` if a needed metric is missing, ``TypeError`` if a metric is not a number.
     """
     said = bool(metrics.get("diverged", False))
     for name in (settings.metric, *(() if said else settings.also)):

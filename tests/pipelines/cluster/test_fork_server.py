@@ -1,4 +1,4 @@
-"""Workers that are forked from a process which has imported what trials need."""
+"""Workers are forked from a process that has imported what trials need."""
 
 from __future__ import annotations
 
@@ -46,6 +46,7 @@ if __name__ == "__main__":
             "open_files": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
             "memory": Path("/proc/self/oom_score_adj").read_text().strip(),
             "drawn": numpy.random.rand(),
+            "identifier": ray.ObjectRef.from_random().hex(),
             "path": sys.path,
             "set": os.environ["OF_THE_DRIVER"],
             "title": Path("/proc/self/cmdline").read_text().split("\\0")[0],
@@ -58,7 +59,7 @@ if __name__ == "__main__":
             return
 
     os.environ["OF_THE_DRIVER"] = "yes"
-    with connect("local", dashboard=False, modules=["wave", "numpy", "no_such_module"]):
+    with connect("local", dashboard=False, modules=["wave", "ray.tune", "no_such_module"]):
         both = ray.get([process.remote(), process.remote()])
         end_one()
         after = ray.get([process.remote(), process.remote()])
@@ -85,6 +86,8 @@ def test_workers_of_ray_are_forked_and_are_what_rays_own_are(tmp_path: Path) -> 
     assert not ran["alone"]["imported"]  # the server had ended, and Ray's own command did it
     first, second = ran["forked"][:2]
     assert first["drawn"] != second["drawn"]
+    identifiers = [process["identifier"] for process in (*ran["forked"], ran["alone"])]
+    assert len(set(identifiers)) == len(identifiers)
     assert {word for word in first["path"] if word} == {w for w in ran["alone"]["path"] if w}
     for process in (*ran["forked"], ran["alone"]):
         assert process["open_files"] == ran["alone"]["open_files"]
@@ -191,20 +194,29 @@ def marked(word: str) -> list[Path]:
     return found
 
 
-def test_what_is_imported_ahead_looks_for_no_gpu_and_starts_no_thread() -> None:
-    """CUDA does not work in a process that is forked after its start."""
+def test_what_is_imported_ahead_leaves_nothing_that_forked_processes_may_not_share() -> None:
+    """A fork must not inherit these: CUDA does not work if it started before the fork, threads do
+    not go on in the fork, and seeded random numbers of Ray would be the same in all forks."""
     program = """
-import sys, threading, torch
+import os, sys, threading, torch
 
 def looked(*_):
     print("looked for a GPU")
 
 torch._C._cuda_getDeviceCount = torch._C._cuda_init = looked
-from importlib import import_module
+from pipelines.cluster.fork_server import _import
 from pipelines.study.ahead import IMPORTS
-for name in IMPORTS:
-    import_module(name)
-print(threading.active_count(), torch.cuda.is_initialized())
+_import(IMPORTS)
+missing = [name for name in IMPORTS if name not in sys.modules]
+print(threading.active_count(), torch.cuda.is_initialized(), missing, flush=True)
+for _ in range(2):
+    if not (child := os.fork()):
+        import ray
+        print(ray.ObjectRef.from_random().hex(), flush=True)
+        os._exit(0)
+    os.waitpid(child, 0)
 """
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert found.stdout == "1 False\n", found.stderr
+    first, *identifiers = found.stdout.splitlines()
+    assert first == "1 False []", found.stderr
+    assert len(set(identifiers)) == 2

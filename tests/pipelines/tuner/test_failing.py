@@ -6,6 +6,7 @@ import errno
 import logging
 import math
 import pickle
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -96,6 +97,29 @@ def test_a_trial_that_waits_for_its_storage_says_where(monkeypatch: pytest.Monke
     monkeypatch.setattr(training, "leave_word", lambda key, text: said.append((key, text)))
     assert made(lambda *_, **__: iter(())).save("x") == "saved"
     assert said == [("key", "trial a saves: /runs: No space left on device")]
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_storage_that_is_full_leaves_nothing_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each attempt to save would leave a copy of the checkpoint."""
+    folders: list[Path] = []
+
+    def full_twice(trial: tune.Trainable, folder: str, *_: object) -> str:
+        folders.append(Path(folder))
+        assert list(folders[-1].iterdir())  # the checkpoint
+        if len(folders) < 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return "saved"
+
+    monkeypatch.setattr(waiting, "_PAUSE", 0.0)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tune.Trainable, "_report_class_trainable_checkpoint", full_twice)
+    monkeypatch.setattr(training, "leave_word", lambda key, text: None)
+    assert made(lambda *_, **__: iter(())).save() == "saved"
+    assert [folder.parent for folder in folders] == [tmp_path] * 3
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_trials_wait_for_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
