@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 search: $(VENV)/.installed
 	$(BIN)/python pipelines/run.py --algo optuna
 
-# Two processes, a Ray for each: much of a test is waiting for another process to start.
+# Two processes, each with its own Ray: tests spend much of their time waiting for processes to start.
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
@@ -24,8 +24,8 @@ bench: $(VENV)/.installed
 bench-short: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.tables --short
 
-# Made anew, and not only brought up to date, when pyproject.toml changes: what is no longer a
-# dependency must not linger.
+# The environment is created anew when pyproject.toml changes, not just updated, so that packages
+# that are no longer dependencies do not stay in it.
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'

@@ -2,11 +2,12 @@
 
     python -m benchmarks.aligned_rungs
 
-Trains random CNNs with cyclical policies on an embedded data set for all their epochs, once with
-one_cycle over the whole training and once with a cycle to each rung. The curves are then fed to
-ASHA (Ray's, and the one that waits for ends of cycles) in many random orders of arrival. A trial
-that ASHA lets train to the end is kept; its quality is the best accuracy of its whole training.
-No Ray cluster, no early stopping while training.
+Random CNNs with cyclical policies are trained on an embedded data set for all their epochs. Those
+with one_cycle are trained twice: with one cycle over the whole training, and with one cycle up to
+each rung. The curves are then fed to ``asha`` and to ``aligned_asha``, which waits for ends of
+cycles, in many random orders of arrival. A trial that the scheduler lets train to the end is kept;
+its quality is the best accuracy of its whole training. There is no Ray cluster, and no early
+stopping during training.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ Curve = list[float]
 
 @dataclass(frozen=True)
 class Fed:
-    """What ASHA looks at of a trial."""
+    """The attributes of a trial that ASHA reads."""
 
     trial_id: str
     config: Config = field(compare=False, hash=False)
@@ -43,13 +44,13 @@ def curve(config: Config, data: TrialData, max_epochs: int, ends: tuple[int, ...
     network = replace(NETWORKS["cnn"], cycle_ends=ends)
     epochs = network(config, data, max_epochs=max_epochs, seed=0, device=torch.device("cpu"))
     values = [float(metrics["val_accuracy"]) for metrics, _ in epochs]
-    return values + [0.0] * (max_epochs - len(values))  # a diverged training is over
+    return values + [0.0] * (max_epochs - len(values))  # 0 after a training has diverged
 
 
 def kept(
     name: str, rules: StoppingRules, trials: list[tuple[Config, Curve]]
 ) -> tuple[list[int], int]:
-    """The trials that train to the end, and the epochs spent, two trials at a time."""
+    """The trials that train to the end, and the epochs spent, with two trials at a time."""
     scheduler: Any = SCHEDULERS[name].make(rules)
     waiting = list(enumerate(trials))[::-1]
     running: list[tuple[int, Fed, Curve, int]] = []
@@ -73,8 +74,8 @@ def kept(
 
 def main(
     data: Annotated[str, Parameter(help="An embedded data set.")] = "digits",
-    configs: Annotated[int, Parameter(help="Random CNNs.")] = 36,
-    max_epochs: Annotated[int, Parameter(help="Of each training.")] = 18,
+    configs: Annotated[int, Parameter(help="Number of random CNNs.")] = 36,
+    max_epochs: Annotated[int, Parameter(help="Epochs of each training.")] = 18,
     orders: Annotated[int, Parameter(help="Random orders of arrival.")] = 200,
 ) -> None:
     """Print, for each way, the quality of what is kept, the best, and the epochs spent."""

@@ -1,10 +1,10 @@
-"""Faults, each made for real: what should happen, and what did.
+"""Real faults: what should happen, and what did.
 
     python -m benchmarks.chaos                 # all: minutes
     python -m benchmarks.chaos kill-driver     # some
 
-A fault is a function from an empty folder to what was seen, entered in ``FAULTS`` with what is
-expected. A search is a command in a process of its own, with a Ray of its own.
+A fault is a function that takes an empty folder and returns what was seen. It is entered in
+``FAULTS`` with what is expected. A search is a command in a process of its own, with its own Ray.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from pipelines.study.interrupts import EXIT_CODES
 from pipelines.study.runs import open_run
 
 MARK = "RANGEFINDER_CHAOS"  # in the environment of a search and of all that it starts
-KILLS = int(os.environ.get("KILLS", "20"))  # of one driver after another
-PATIENCE = 10.0  # seconds for its processes to be gone
+KILLS = int(os.environ.get("KILLS", "20"))  # how many drivers are killed, one after another
+PATIENCE = 10.0  # seconds in which the processes of a search have to end
 SLOWER = ["--data", "digits", "--max-epochs", "30", "--scheduler", "none"]
 
 
 @dataclass(frozen=True)
 class Fault:
-    make: Callable[[Path], str]  # in an empty folder; what was seen
+    make: Callable[[Path], str]  # takes an empty folder, returns what was seen
     expected: str
 
 
@@ -48,13 +48,14 @@ class Ended(NamedTuple):
 
     code: int
     printed: str  # since it was last read
-    seconds: float  # until it had ended
-    gone: float | None  # seconds from then until none of its processes was left, if so
+    seconds: float  # until the search had ended
+    gone: float | None  # seconds from then until no process was left; None if one stayed
 
 
 class Search:
-    """``run.py`` in a folder, with options. What it prints goes to a file, as a pipe that nobody
-    reads holds it up; or to ``output``, but for errors."""
+    """``run.py`` in a folder, with options. What it prints goes to a file, because a pipe that
+    nobody reads would block it. With ``output`` only errors go to the file, and the rest goes
+    there."""
 
     def __init__(self, folder: Path, *options: str, output: int | None = None) -> None:
         self.folder = folder
@@ -72,7 +73,7 @@ class Search:
         os.close(descriptor)
 
     def until(self, start: str) -> None:
-        """Read what it prints up to a line that begins so."""
+        """Read what it prints, up to a line that begins with ``start``."""
         over = False
         while not over:
             over = self.process.poll() is not None
@@ -84,14 +85,14 @@ class Search:
         raise RuntimeError(f"no line begins with {start!r}: {self.end().printed}")
 
     def ended(self, n: int) -> None:
-        """Wait until so many of its trials have ended."""
+        """Wait until ``n`` of its trials have ended."""
         while len(self.trials()) < n:
             if self.process.poll() is not None:
-                raise RuntimeError(f"it ended: {self.end().printed}")
+                raise RuntimeError(f"the search ended: {self.end().printed}")
             time.sleep(0.05)
 
     def trials(self) -> list[str]:
-        """The names of those that have ended."""
+        """The ids of the trials that have ended."""
         events = read_lines(self.files.events)
         return [str(event["ended"]) for event in events if "ended" in event]
 
@@ -104,12 +105,12 @@ class Search:
         return Ended(code, self._news(), seconds, gone)
 
     def _news(self) -> str:
-        """What it has printed and nobody has read."""
+        """What it has printed since it was last read."""
         return self._printed.read_text(errors="replace")[self._seen :]
 
 
 def left(folder: Path) -> list[int]:
-    """The processes of searches in a folder."""
+    """The ids of the processes that belong to searches in a folder."""
     found = []
     for path in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
@@ -119,7 +120,7 @@ def left(folder: Path) -> list[int]:
 
 
 def seconds_until_gone(folder: Path) -> float | None:
-    """Until no process of a search is left; None where one is after PATIENCE."""
+    """Seconds until no process of a search is left; None if one is left after PATIENCE."""
     started = time.monotonic()
     while left(folder):
         if time.monotonic() - started > PATIENCE:
@@ -129,7 +130,8 @@ def seconds_until_gone(folder: Path) -> float | None:
 
 
 def checked(folder: Path, asked: int, before: Sequence[str]) -> str:
-    """What is wrong with the record of a search that has gone on to its end; "" for nothing."""
+    """What is wrong with the record of a search that was resumed and has ended; "" if nothing
+    is."""
     trials = open_run(folder / "runs" / "it").finished
     names = [trial.trial_id for trial in trials]
     configs = {str(sorted(trial.config.items())) for trial in trials}
@@ -144,7 +146,7 @@ def checked(folder: Path, asked: int, before: Sequence[str]) -> str:
 
 
 def kill_driver(folder: Path) -> str:
-    """One search, killed again and again at random moments of its work, and gone on with."""
+    """One search, killed at random moments again and again, and resumed each time."""
     times, trials = KILLS, 6 * KILLS
     rng = random.Random(0)
     gone, kills = [], 0
@@ -190,7 +192,7 @@ def searching(folder: Path, output: int | None = None) -> Iterator[Search]:
 
 
 def ended_well(folder: Path, search: Search, reason: str) -> str:
-    """After the first signal: what was seen, and that the search goes on."""
+    """What was seen after the first signal, and whether the search can be resumed."""
     code, printed, seconds, gone = search.end()
     before = search.trials()
     written = search.files.table
@@ -286,7 +288,8 @@ def main(*names: str) -> int:
     if unknown := [name for name in names if name not in FAULTS]:
         print(f"no fault {unknown[0]!r}: there are {', '.join(FAULTS)}", file=sys.stderr)
         return 2
-    # A shell has a job in the background ignore them, and so would the searches.
+    # A shell makes jobs in the background ignore these signals, and the searches would inherit
+    # that.
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     rows = []

@@ -2,15 +2,15 @@
 
     python -m benchmarks.clr
 
-Smith 2018 (arXiv 1803.09820, section 5) trains to a better accuracy with one cycle, in fewer
-epochs, than with a constant or a falling learning rate. Here one CNN is trained with four policies,
-each for all epochs and for a third of them. Every policy at every length gets the best learning
-rate of the same small search, by the validation accuracy that a seed which is not measured ends
-with (or several: ``--searches``); then each is trained with other seeds. The test data are looked
-at once, at the end of each of these.
+Smith 2018 (arXiv 1803.09820, section 5) reaches a better accuracy with one cycle, in fewer epochs,
+than with a constant or a falling learning rate. Here one CNN is trained with four policies, each
+for all epochs and for a third of them. For every policy and length, the best of the same few
+learning rates is chosen first, by the final validation accuracy of a training (or of several:
+``--searches``) with a seed that is not measured. Then the CNN is trained with other seeds. The test
+data are looked at once, at the end of each of these trainings.
 
-On ``digits``, in minutes, and on a tenth of MNIST where its files are in the cache folder, in an
-hour.
+The data are ``digits``, which takes minutes, and a tenth of MNIST if its files are in the cache
+folder, which takes an hour.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ from trainables.training.batches import EVALUATION_BATCH, to_tensor
 
 POLICIES = ("constant", "step", "triangular2", "one_cycle")
 LRS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
-SEARCH_SEED = 1000  # and those after it: none of those that are measured
-CYCLES = 3  # of triangular2, whole ones, as Smith 2015 advises (arXiv 1506.01186, section 3.2)
+SEARCH_SEED = 1000  # this seed and the next ones are not measured
+CYCLES = 3  # whole ones, of triangular2, as Smith 2015 advises (arXiv 1506.01186, section 3.2)
 NETWORK: dict[str, float | str] = {"n_blocks": 3, "channels": 16, "weight_decay": 1e-4}
 CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
 class Setting:
-    """How a data set is trained on."""
+    """How the CNN is trained on a data set."""
 
     epochs: int
-    accuracy: float  # on the validation data, the epochs to which are counted
+    accuracy: float  # on validation; the epochs to reach it are counted
     fraction: float = 1.0  # of the train split
 
 
@@ -59,14 +59,14 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Trained:
-    """One training; one that diverges has a validation accuracy of 0 from there on."""
+    """One training; after it has diverged, its validation accuracy is 0."""
 
     curve: tuple[float, ...]  # validation accuracy after each epoch
     val_loss: float  # at the end
-    model: nn.Module | None  # None where it diverged
+    model: nn.Module | None  # None if it diverged
 
     def epochs_to(self, accuracy: float) -> int | None:
-        """The first epoch with at least ``accuracy``, or None where there is none."""
+        """The first epoch with at least ``accuracy``, or None if there is none."""
         return next((n for n, value in enumerate(self.curve, 1) if value >= accuracy), None)
 
 
@@ -120,7 +120,7 @@ def measure(
     seeds: int,
     searches: int = 1,
 ) -> Measured:
-    """The policy with its best learning rate, of the same ones for all."""
+    """Train with a policy and its best learning rate; all policies choose among the same rates."""
     step_size = epochs / (2 * CYCLES)
     config = {**NETWORK, "policy": policy, "batch_size": batch_size, "step_size": step_size}
 
@@ -158,9 +158,9 @@ def main(
     ] = (),
     epochs: Annotated[
         int | None,
-        Parameter(help="Of a whole training; 30, of MNIST 12.", validator=Number(gte=3)),
+        Parameter(help="Epochs of a whole training; 30, or 12 for MNIST.", validator=Number(gte=3)),
     ] = None,
-    batch_size: Annotated[int, Parameter(help="Of all trainings.")] = 64,
+    batch_size: Annotated[int, Parameter(help="Batch size of all trainings.")] = 64,
     seeds: Annotated[
         int, Parameter(help="Trainings of each kind; a verdict needs two.", validator=Number(gte=2))
     ] = 5,

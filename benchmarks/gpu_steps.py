@@ -2,10 +2,10 @@
 
     python -m benchmarks.gpu_steps
 
-Trainings on images of the size of CIFAR-10's and on rows of 30 columns, whose values are random:
-time does not depend on them. Each side trains an epoch in turn; the milliseconds are
-those of a step, with its share of the validation. Without a GPU nothing is measured; with
-``--trainings`` these run on the CPU, where all sides are the same.
+The data are images of the size of CIFAR-10's and rows of 30 columns. Their values are random,
+because the time does not depend on them. The sides take turns to train an epoch. The milliseconds
+are those of a step, including its share of the validation. Without a GPU nothing is measured,
+unless ``--trainings`` is given: then these trainings run on the CPU, where all sides are the same.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ TRAININGS: Mapping[str, tuple[str, Config]] = {
     "MLP 256-256-256, piecewise linear, batch 256": ("mlp", MLP_PORTFOLIO[0]),
     "MLP 256-256-256, periodic, batch 256": ("mlp", MLP_PORTFOLIO[1]),
 }
-SIDES: Mapping[str, tuple[bool, Precision]] = {  # whether as a graph
+SIDES: Mapping[str, tuple[bool, Precision]] = {  # with a CUDA graph or not
     "kernel by kernel": (False, "fp32"),
     "graph": (True, "fp32"),
     "graph, bf16": (True, "bf16"),
@@ -59,7 +59,7 @@ SIDES: Mapping[str, tuple[bool, Precision]] = {  # whether as a graph
 
 
 def images(n: int) -> TrialData:
-    """Of 32 x 32 pixels in three channels, ten classes."""
+    """Random images of 32 x 32 pixels with three channels, in ten classes."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(n, 3, 32, 32)).astype(np.float32)
     y = rng.integers(0, 10, n)
@@ -68,7 +68,7 @@ def images(n: int) -> TrialData:
 
 
 def rows(n: int) -> TrialData:
-    """Of 30 columns, with a number to predict."""
+    """Random rows of 30 columns, with a number to predict."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(n, 30)).astype(np.float32)
     y = x[:, 0] + np.sin(3 * x[:, 1])
@@ -79,12 +79,12 @@ def rows(n: int) -> TrialData:
 def plain(
     model: torch.nn.Module, loss: passes.Loss, x: Inputs, y: Tensor, *, batch_size: int, bf16: bool
 ) -> passes.Passes:
-    """In the place of ``make_passes``: no graph."""
+    """Takes the place of ``make_passes``, and uses no graph."""
     return passes.Passes(model, loss, x, y, bf16)
 
 
 def epoch(training: Any) -> float:
-    """Its seconds."""
+    """Trains an epoch; returns its seconds."""
     seconds: float = next(training)[0]["seconds"]
     return seconds
 
@@ -101,11 +101,11 @@ def begin(training: tuple[str, Config], side: tuple[bool, Precision], data: Tria
 
 def main(
     *,
-    samples: Annotated[int, Parameter(help="Images; of a table's rows twice as many.")] = 25_000,
+    samples: Annotated[int, Parameter(help="Images; a table has twice as many rows.")] = 25_000,
     rounds: Annotated[int, Parameter(help="Epochs of each side.")] = 3,
-    trainings: Annotated[tuple[int, ...], Parameter(help="Places in the table; all.")] = (),
+    trainings: Annotated[tuple[int, ...], Parameter(help="Rows to measure; by default all.")] = (),
 ) -> None:
-    """Print milliseconds of a step: of an epoch with its validation, over the epoch's steps."""
+    """Print milliseconds per step: an epoch with its validation, divided by its steps."""
     device = pick_device(1)
     if device.type == "cpu" and not trainings:
         print("no GPU here: nothing is measured", file=sys.stderr)

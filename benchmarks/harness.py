@@ -1,5 +1,4 @@
-"""What the benchmarks share: sides that take turns, what a command costs, and what it trained;
-tables."""
+"""What the benchmarks share: sides that take turns, what a command costs and trains, and tables."""
 
 from __future__ import annotations
 
@@ -26,7 +25,7 @@ _POLL = 0.1  # seconds
 
 @dataclass(frozen=True)
 class Trained:
-    """A trial, by what it cost: its config, its epochs, and what the training needs beside."""
+    """What a trial trained: its config, its epochs, and what else is needed to train them again."""
 
     config: Config
     epochs: int
@@ -36,14 +35,14 @@ class Trained:
 
 @dataclass(frozen=True)
 class Cost:
-    """Of a command: seconds from its start to its end, and of CPU by kind of process."""
+    """The cost of a command: seconds from start to end, and seconds of CPU by kind of process."""
 
     wall: float
     cpu: Mapping[str, float]
 
 
 def measured(command: Sequence[str], log: Path, **environment: str) -> Cost:
-    """Run a command to its end. Raises ``RuntimeError`` with its output where it fails."""
+    """Run a command to its end. Raises ``RuntimeError`` with its output if it fails."""
     seconds: dict[int, tuple[str, float]] = {}
     started = time.perf_counter()
     with log.open("w") as out:
@@ -63,14 +62,14 @@ def measured(command: Sequence[str], log: Path, **environment: str) -> Cost:
 
 
 def _cpu_of_tree(root: int) -> dict[int, tuple[str, float]]:
-    """By process: its kind, and the seconds of CPU that it has used so far."""
+    """For each process: its kind, and the seconds of CPU that it has used so far."""
     parents, used = {}, {}
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             try:
                 fields = (folder / "stat").read_text().rpartition(")")[2].split()
                 kind = _kind((folder / "cmdline").read_text().replace("\0", " "))
-            except OSError:  # it has ended
+            except OSError:  # the process has ended
                 continue
             pid = int(folder.name)
             parents[pid] = int(fields[1])
@@ -92,9 +91,12 @@ def _kind(command: str) -> str:
 def bare_seconds(
     trials: Sequence[Trained], model: str, data: str, split: int, at_once: int
 ) -> float:
-    """Seconds that all the epochs of ``trials`` take, trained again with nothing around them, as
-    many at once as there were, with a thread each: the sum over all. ``split`` is the seed of the
-    split that they had."""
+    """Train ``trials`` again for the same epochs, with nothing around them; returns the sum of
+    their seconds.
+
+    ``at_once`` of them train at a time, with one thread each. ``split`` is the seed of the data's
+    split.
+    """
     with ProcessPoolExecutor(at_once, initializer=_load, initargs=(model, data, split)) as pool:
         list(pool.map(_train, trials[: 2 * at_once]))  # warm
         return sum(pool.map(_train, trials))
@@ -125,7 +127,7 @@ def _train(trial: Trained) -> float:
         device=torch.device("cpu"),
     )
     for _ in range(trial.epochs):
-        next(training, None)  # one that diverges ends earlier
+        next(training, None)  # a training that diverges ends earlier
     return time.perf_counter() - started
 
 
@@ -135,12 +137,12 @@ class Searched:
 
     cost: Cost
     trained: Sequence[Trained]
-    first_start: float  # of a trial: seconds since the command's start
+    first_start: float  # of a trial, in seconds since the command's start
     last_end: float
     first_epoch: float  # the end of the first epoch, in the same seconds
 
     def useful(self, bare: float, slots: int) -> float:
-        """The share of the slots' time, all in, that the training itself would have taken."""
+        """The share of all slots' time, from start to end, that the training alone would take."""
         return bare / (slots * self.cost.wall)
 
     def useful_once_started(self, bare: float, slots: int) -> float:
@@ -150,7 +152,7 @@ class Searched:
 def searched(
     make_command: Callable[[Path], Sequence[str]], read: Callable[[Path], Any]
 ) -> Searched:
-    """Run a search that leaves what it did in a folder."""
+    """Run a search in a temporary folder, and read what it has done there."""
     with tempfile.TemporaryDirectory() as folder:
         begun = time.time()
         cost = measured(make_command(Path(folder)), Path(folder, "log.txt"))
@@ -159,7 +161,7 @@ def searched(
 
 
 def write_work(file: Path, trained: Iterable[Trained], times: Sequence[float]) -> None:
-    """What a peer leaves of its search."""
+    """Write what a peer's search has trained."""
     rows = [(t.config, t.epochs, t.max_epochs, t.seed) for t in trained]
     file.write_text(json.dumps({"trained": rows, "times": list(times)}))
 
@@ -171,7 +173,7 @@ def read_work(folder: Path) -> tuple[list[Trained], float, float, float]:
 
 
 def in_turns(rounds: int, sides: Mapping[str, Callable[[int], Any]]) -> dict[str, list[Any]]:
-    """Each side once a round, the first one changing, because the machine's speed drifts."""
+    """Run each side once a round, in changing order, because the machine's speed drifts."""
     results: dict[str, list[Any]] = {name: [] for name in sides}
     names = list(sides)
     for number in range(rounds):
@@ -182,8 +184,8 @@ def in_turns(rounds: int, sides: Mapping[str, Callable[[int], Any]]) -> dict[str
 
 
 def spread(values: Sequence[float], digits: int = 4, *, of_mean: bool = False) -> str:
-    """The mean, and where there are several values their standard deviation, or ``of_mean`` its
-    standard error."""
+    """The mean; if there are several values, also their standard deviation or, with ``of_mean``,
+    the standard error of the mean."""
     mean = f"{statistics.fmean(values):.{digits}f}"
     if len(values) == 1:
         return mean
@@ -192,7 +194,7 @@ def spread(values: Sequence[float], digits: int = 4, *, of_mean: bool = False) -
 
 
 def middle(values: Iterable[float], digits: int = 2) -> str:
-    """The median, and the range."""
+    """The median; if there are several values, also their range."""
     ordered = sorted(values)
     median = statistics.median(ordered)
     if len(ordered) == 1:
@@ -201,6 +203,6 @@ def middle(values: Iterable[float], digits: int = 2) -> str:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """In Markdown."""
+    """A table in Markdown."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -3,10 +3,11 @@
     pip install -e '.[panel]'
     python -m benchmarks.image_panel
 
-Fixed configs are trained for a fixed time of CPU, on one thread, without a search; the epoch with
-the best validation accuracy is the one that is tested. The images: ``benchmarks/sets/images.py``.
+Fixed configs are trained for a fixed CPU time on one thread, without a search. Each network is
+tested as it was after the epoch with the best validation accuracy. The images are in
+``benchmarks/sets/images.py``.
 
-What is done is kept in a file where ``--results`` names one: the same command then goes on.
+With ``--results FILE`` all scores are kept in that file, and the same command goes on from there.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ SIDES = CNN_CONFIGS
 
 
 def do(job: Job, source: str, seconds: float) -> Score:
-    """In a process of its own."""
+    """Train and score one network; runs in a process of its own."""
     import torch
 
     from trainables.data.datasets import load, load_test
@@ -58,11 +59,11 @@ def do(job: Job, source: str, seconds: float) -> Score:
 def main(
     *,
     images: Annotated[tuple[str, ...], Parameter(help=f"Of {', '.join(IMAGES)}.")] = tuple(IMAGES),
-    sides: Annotated[tuple[str, ...], Parameter(help="Of the configs; all of them.")] = (),
-    seeds: Annotated[int, Parameter(help="Trainings of each.")] = 3,
-    seconds: Annotated[float, Parameter(help="Of CPU, for each training.")] = 20.0,
-    processes: Annotated[int, Parameter(help="At once, with one thread each.")] = 2,
-    results: Annotated[Path | None, Parameter(help="A file to go on from.")] = None,
+    sides: Annotated[tuple[str, ...], Parameter(help="Names of configs; all by default.")] = (),
+    seeds: Annotated[int, Parameter(help="Trainings of each config.")] = 3,
+    seconds: Annotated[float, Parameter(help="CPU seconds of each training.")] = 20.0,
+    processes: Annotated[int, Parameter(help="Processes, with one thread each.")] = 2,
+    results: Annotated[Path | None, Parameter(help="A file of scores to go on from.")] = None,
 ) -> None:
     """Print the accuracy on the test images, set by set and side by side."""
     sides = sides or tuple(SIDES)

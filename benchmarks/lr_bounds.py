@@ -1,10 +1,11 @@
-"""Whether the range that an LR range test leaves for a search holds the best learning rate.
+"""Does the range that an LR range test suggests to a search hold a good learning rate?
 
     python -m benchmarks.lr_bounds --data breast_cancer --epochs 30 --seeds 3
 
-Configs of the literature, of an MLP with each optimiser, or the first that a CNN's search tries, at
-a constant learning rate: the best validation loss of any epoch of short trainings at 13 rates,
-beside the ranges that the test suggests.
+An MLP has configs of the literature with each optimiser; a CNN has the first config that its search
+tries. Each has short trainings at 13 constant learning rates. A rate is good if its best validation
+loss of any epoch is close to the lowest of all rates. The good rates are compared with the ranges
+that the test suggests.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ from trainables.smith.lr_range_test import RangeTest, bounds_to_search, run_rang
 from trainables.training.optimizers import OPTIMIZERS
 
 RATES = [float(rate) for rate in 10 ** np.arange(-5, 1.01, 0.5)]
-GOOD, GOOD_LEAST = 1.05, 0.005  # times the best loss, and above it
-NEAR = 1.15  # a range whose end is so near to a rate holds it
+GOOD, GOOD_LEAST = 1.05, 0.005  # a good loss is at most the best one times this plus this
+NEAR = 1.15  # a range also holds a rate within this factor of its ends
 CPU = torch.device("cpu")
 
 
@@ -56,13 +57,13 @@ def loss_of(model: str, config: dict[str, Any], data: TrialData, epochs: int, se
 
 
 def main(
-    data: Annotated[str, Parameter(help="As for run.py.")] = "breast_cancer",
+    data: Annotated[str, Parameter(help="As `--data` of run.py.")] = "breast_cancer",
     target: Annotated[str | None, Parameter(help="The column to predict, of a table.")] = None,
     model: Annotated[str, Parameter(help="mlp or cnn.")] = "mlp",
-    epochs: Annotated[int, Parameter(help="Of a training.")] = 30,
-    seeds: Annotated[int, Parameter(help="Of the trainings, and of the test.")] = 3,
+    epochs: Annotated[int, Parameter(help="Epochs of each training.")] = 30,
+    seeds: Annotated[int, Parameter(help="Seeds of the trainings, and of the test.")] = 3,
 ) -> None:
-    """Print a row for each setting, and how many of the tests hold the best rate."""
+    """Print a row for each setting and seed, and how many of the tests hold a good rate."""
     torch.set_num_threads(1)
     loaded = load(data, target=target)
     rows, held = [], np.zeros(3, int)
@@ -85,7 +86,7 @@ def main(
             rows.append([told, f"{best:.4f}", rates, f"{low:.2g} .. {high:.2g}", bounds.curve])
     print(table(["setting", "best loss", "good rates", "range", "read off"], rows))
     print(f"a good rate lies between base_lr and max_lr in {held[0]} of {len(rows)} tests,")
-    print(f"the lowest loss in {held[1]}, the highest rate to search in {held[2]}")
+    print(f"up to the lowest loss in {held[1]}, up to the highest rate to search in {held[2]}")
 
 
 if __name__ == "__main__":

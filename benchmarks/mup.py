@@ -1,15 +1,15 @@
-"""Whether the best learning rate moves with the width of an MLP, and whether muP's rule helps.
+"""Does the best learning rate move with the width of an MLP, and does muP's rule help?
 
     pip install -e '.[panel]'
     python -m benchmarks.mup
 
-muP (Yang et al. 2021, arXiv 2203.03466, table 3, for Adam): the learning rate of the weights of a
-hidden and of the output layer is divided by how much wider the layer before is than a base of 64,
-and the output layer begins with smaller weights. Of two hidden layers of equal width, AdamW, no
-dropout and no batch norm, each width is trained at each learning rate, with the rule and without.
-From these scores: where the best rate lies, what is lost where all widths have the one rate that is
-best on average, and what a random search among these configs finds on average in so many trials,
-which is what the rule is for.
+muP (Yang et al. 2021, arXiv 2203.03466, table 3, for Adam) divides the learning rate of the weights
+of a hidden or output layer by the width of the layer before it, as a multiple of a base width of
+64. The output layer also begins with smaller weights. Here MLPs with two hidden layers of equal
+width are trained by AdamW, without dropout and batch norm: each width at each learning rate, with
+muP and without. The scores show where the best rate lies, what is lost if all widths have the one
+rate that is best on average, and what a random search among these configs finds on average in a
+number of trials. This last figure shows whether muP makes a search better.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Job(NamedTuple):
 
 
 def do(job: Job, folder: Path, seconds: float) -> float:
-    """The best score on validation; in a process of its own."""
+    """The best validation score of one training; runs in a process of its own."""
     import torch
 
     from trainables.training import fit
@@ -100,8 +100,8 @@ def _set_rates(optimizer: Optimizer, lr: float, momentum: float) -> None:
 
 
 def rows(scores: Mapping[Job, float], tables: Sequence[str]) -> Iterator[list[str]]:
-    """Of each table: the best rate of each width, the loss by one rate for all, and a search's
-    best; with one rate and with muP."""
+    """A row for each table: the best rate of each width, what one rate for all widths loses, and
+    the best score of a search; each with one rate and with muP."""
     means: defaultdict[str, list[list[float]]] = defaultdict(list)
     for name in tables:
         found = {rule: _grid(scores, name, rule) for rule in RULES}
@@ -121,7 +121,7 @@ def rows(scores: Mapping[Job, float], tables: Sequence[str]) -> Iterator[list[st
 
 
 def _grid(scores: Mapping[Job, float], name: str, rule: str) -> np.ndarray:
-    """Mean over seeds: (widths, rates). At the base the rule changes nothing."""
+    """Mean scores over seeds: (widths, rates). At the base width muP changes nothing."""
     found: defaultdict[tuple[int, float], list[float]] = defaultdict(list)
     for job, score in scores.items():
         if job.table == name and job.rule == (rule if job.width != BASE else RULES[0]):
@@ -130,7 +130,7 @@ def _grid(scores: Mapping[Job, float], name: str, rule: str) -> np.ndarray:
 
 
 def _best_of(grid: np.ndarray, n: int) -> float:
-    """The mean of the best of ``n`` configs that are drawn with replacement."""
+    """The expected best score of ``n`` configs that are drawn with replacement."""
     ordered = np.sort(grid.ravel())
     at_most = np.arange(1, ordered.size + 1) / ordered.size
     share = np.diff(at_most**n, prepend=0.0)
@@ -151,13 +151,13 @@ def _jobs(tables: Iterable[str], seeds: int) -> list[Job]:
 
 def main(
     *,
-    tables: Annotated[tuple[str, ...], Parameter(help="Of the panel.")] = TABLES,
+    tables: Annotated[tuple[str, ...], Parameter(help="Names of tables of the panel.")] = TABLES,
     seeds: Annotated[int, Parameter(help="Trainings of each config.")] = 1,
-    seconds: Annotated[float, Parameter(help="Of CPU, for each training.")] = 4.0,
-    processes: Annotated[int, Parameter(help="At once, with one thread each.")] = 2,
-    results: Annotated[Path | None, Parameter(help="A file to go on from.")] = None,
+    seconds: Annotated[float, Parameter(help="CPU seconds of each training.")] = 4.0,
+    processes: Annotated[int, Parameter(help="Processes, with one thread each.")] = 2,
+    results: Annotated[Path | None, Parameter(help="A file of scores to go on from.")] = None,
 ) -> None:
-    """Print best rates, losses and searches, table by table, with the rule and without."""
+    """Print a row for each table: best rates, losses and searches, with muP and without."""
     for name in tables:
         if name not in PANEL:
             raise ValueError(f"'{name}' is none of {', '.join(PANEL)}")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def study_of_nothing(
     train: Trainable, space: SearchSpace, algo: str, trials: int, epochs: int, slots: int, runs: str
 ) -> Study:
-    """A search without early stopping, for what a trial costs beside its training."""
+    """A search without early stopping, to measure what a trial costs besides its training."""
     import os
 
     import numpy as np

@@ -1,11 +1,12 @@
-"""What a trial costs beside its training: this pipeline against a stock Ray Tune script.
+"""What a trial costs besides its training: this pipeline against a stock Ray Tune script.
 
     python -m benchmarks.overhead
 
-Both sides run the same function, whose training is nothing, on the same slots, interleaved, each
-run in a fresh process with a Ray of its own. Timed is the search, from before the first trial to
-after the last; Ray's own start is not. As in any search for networks, the function's process has
-torch imported: the stock script starts a process per trial and pays for it each time.
+Both sides run the same function, which trains nothing, on the same slots. The sides take turns, and
+each run is a fresh process with its own Ray. The search is timed from before the first trial to
+after the last; Ray's own start is not included. As in any search for networks, the function's
+process imports torch. The stock script starts a process for each trial, so it pays for this import
+each time.
 """
 
 from __future__ import annotations

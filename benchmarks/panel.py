@@ -1,13 +1,13 @@
-"""The MLP beside models of scikit-learn on a panel of real tables.
+"""The MLP and models of scikit-learn on a panel of real tables.
 
     python -m benchmarks.panel
 
-Each table is split once. Networks of fixed configs are trained for a fixed time of CPU, on one
-thread, without a search; the epoch with the best validation score is the one that is tested. The
-others are scikit-learn's with their defaults, on the same inputs. The tables in SET_ASIDE were not
-looked at while the network was made: ``--set-aside`` shows them.
+Each table is split once. Networks with fixed configs are trained for a fixed CPU time on one
+thread, without a search. Each network is tested as it was after the epoch with the best validation
+score. The other models are scikit-learn's with their defaults, on the same inputs. The tables in
+SET_ASIDE were not looked at while the network was made; ``--set-aside`` measures on them.
 
-What is done is kept in a file where ``--results`` names one: the same command then goes on.
+With ``--results FILE`` all scores are kept in that file, and the same command goes on from there.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Job(NamedTuple):
 
 
 def do(job: Job, folder: Path, seconds: float) -> Score:
-    """In a process of its own."""
+    """Train and score one side; runs in a process of its own."""
     import torch
 
     warnings.simplefilter("ignore")
@@ -58,14 +58,15 @@ def do(job: Job, folder: Path, seconds: float) -> Score:
 
 
 def read(path: Path | None) -> list[Score]:
-    """What a run before this one has left."""
+    """The scores that earlier runs have kept."""
     return [Score(**entry) for entry in kept(path)]
 
 
 def work(
     jobs: Sequence[Job], folder: Path, seconds: float, processes: int, stop_after: float
 ) -> Iterator[Score]:
-    """As they end; none is begun ``stop_after`` seconds after the first."""
+    """The scores of the jobs, as they end; no job begins later than ``stop_after`` seconds from
+    now."""
     begun = time.monotonic()
     waiting = list(jobs)
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
@@ -84,8 +85,8 @@ def work(
 def rows(
     scores: Sequence[Score], tables: Sequence[str], sides: Sequence[str]
 ) -> Iterator[list[str]]:
-    """A row for each table; then each side's mean rank, where those that are equal share the mean
-    of theirs, and how far it is behind the best."""
+    """A row for each table; then each side's mean rank, and how far it is behind the best on
+    average. Equal sides share the mean of their ranks."""
     found: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
     for score in scores:
         found[score.table, score.side].append(score.test)
@@ -109,13 +110,13 @@ def _means(values: Mapping[str, Sequence[float]], sides: Sequence[str], digits: 
 
 def main(
     *,
-    tables: Annotated[tuple[str, ...], Parameter(help="Of the panel; all that are in use.")] = (),
-    sides: Annotated[tuple[str, ...], Parameter(help="Configs and models; all of them.")] = (),
+    tables: Annotated[tuple[str, ...], Parameter(help="Names; by default all in use.")] = (),
+    sides: Annotated[tuple[str, ...], Parameter(help="Configs and models; by default all.")] = (),
     set_aside: Annotated[bool, Parameter(help="The tables that were set aside.")] = False,
-    seeds: Annotated[int, Parameter(help="Trainings of each.")] = 3,
-    seconds: Annotated[float, Parameter(help="Of CPU, for each training of a network.")] = 20.0,
-    processes: Annotated[int, Parameter(help="At once, with one thread each.")] = 2,
-    results: Annotated[Path | None, Parameter(help="A file to go on from.")] = None,
+    seeds: Annotated[int, Parameter(help="Trainings of each side.")] = 3,
+    seconds: Annotated[float, Parameter(help="CPU seconds of a network's training.")] = 20.0,
+    processes: Annotated[int, Parameter(help="Processes, with one thread each.")] = 2,
+    results: Annotated[Path | None, Parameter(help="A file of scores to go on from.")] = None,
     stop_after: Annotated[float, Parameter(help="Seconds after which nothing begins.")] = 1e9,
 ) -> None:
     """Print AUC or R2 of the test rows, table by table and side by side."""
@@ -135,7 +136,7 @@ def main(
         for side in sides
         for name in chosen
         if (job := Job(name, side, seed)) not in done
-        and not (side in PEERS and side != "random forest" and seed > 0)  # nothing random in them
+        and not (side in PEERS and side != "random forest" and seed > 0)  # one seed each
     ]
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) if results is None else results.parent

@@ -3,17 +3,17 @@
     python -m benchmarks.portfolio
     python -m benchmarks.portfolio --folder runs/cnn --model cnn --search-seconds 60 --seconds 40
 
-1. Each table that is in use, or set of images, is searched twice for a fixed time, without a
-   portfolio: with TPE, and at random, which is what eight configs must beat. The best trials are
-   candidates, beside configs of the literature. No config that an earlier choice made is, for it
-   would know all sets.
+1. Each table in use, or set of images, is searched twice for a fixed time without a portfolio: with
+   TPE, and at random. The random search is what eight configs must beat. The candidates are the
+   best trials of these searches and configs of the literature. Configs of an earlier portfolio are
+   no candidates, because all sets had a part in their choice.
 2. Each candidate is trained on each set.
 3. Eight are chosen greedily: at each step the one that lowers the regret most (Wistuba et al. 2015,
    "Sequential model-free hyperparameter tuning"; Feurer et al. 2022, auto-sklearn 2.0, section
-   3.1). For the figures of a set that set is left out: neither its scores nor the winners of
-   its own searches are looked at.
+   3.1). The figures of a set come from a choice without that set: neither its scores nor the
+   winners of its own searches are used.
 
-What is done lies in ``--folder``, where one is given: the same command goes on.
+With ``--folder`` all results are kept in that folder, and the same command goes on from there.
 """
 
 from __future__ import annotations
@@ -50,25 +50,25 @@ from trainables.data.datasets import TestData, TrialData
 
 ROOT = Path(__file__).parents[1]
 SIZE = 8
-RANDOM = 40  # trials that the portfolio is measured against
-EPOCHS = 30  # as many as a search has where nothing is said
+RANDOM = 40  # trials of the random search that the portfolio is compared with
+EPOCHS = 30  # the default of a search
 CHOSEN_ON = {"mlp": tuple(IN_USE), "cnn": tuple(IMAGES)}
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A config, and the set whose search found it; "" where it is from the literature."""
+    """A config, and the set whose search found it; "" if it is from the literature."""
 
     config: Config
     origin: str = ""
 
 
 def search(name: str, algo: str, folder: Path, seconds: float) -> Path:
-    """The run of a search, which is made where it is not there yet."""
+    """The folder of a search's run; searches if the run is not there yet."""
     place = folder / "runs" / f"{name}-{algo}"
     if (place / "report.html").exists():
         return place
-    shutil.rmtree(place, ignore_errors=True)  # what was cut short has had less time
+    shutil.rmtree(place, ignore_errors=True)  # a search that was cut short has had less time
     panel = SETS[name]
     options = ["--data", panel.at(folder), *panel.options]
     trials = RANDOM if algo == "random" else 10_000
@@ -83,7 +83,7 @@ def search(name: str, algo: str, folder: Path, seconds: float) -> Path:
 
 
 def candidates(model: str, runs: Mapping[str, Sequence[Path]]) -> list[Candidate]:
-    """Those of the literature, and the best trial of each set's searches."""
+    """The configs of the literature and the best trial of each search, without duplicates."""
     found = [Candidate(config) for config in LITERATURE[model]]
     for name, places in runs.items():
         best = [open_run(place).best for place in places]
@@ -92,7 +92,7 @@ def candidates(model: str, runs: Mapping[str, Sequence[Path]]) -> list[Candidate
 
 
 def score(model: str, name: str, config: Config, folder: Path, seconds: float) -> dict[str, Any]:
-    """In a process of its own: a network without what the set has nothing to choose for."""
+    """Train and score a candidate; runs in a process of its own."""
     import torch
 
     torch.set_num_threads(1)
@@ -119,8 +119,8 @@ def _measure(name: str, folder: Path) -> str:
 
 
 def choose(regret: np.ndarray, allowed: Sequence[int], size: int = SIZE) -> list[int]:
-    """Of ``regret``, (candidate, set), the rows that together leave the least on average; where
-    several leave as little, the one that is best alone."""
+    """The rows of ``regret`` (candidate, set) that together leave the least regret on average,
+    chosen greedily. Of several that leave as little, the one that is best alone is taken."""
     chosen: list[int] = []
     reached = np.full(regret.shape[1], np.inf)
     for _ in range(min(size, len(allowed))):
@@ -132,8 +132,8 @@ def choose(regret: np.ndarray, allowed: Sequence[int], size: int = SIZE) -> list
 
 
 def regrets(scores: np.ndarray) -> np.ndarray:
-    """How far behind the best of a set each is, as a share of how far the median is; at most
-    1: how bad a bad one is does not matter."""
+    """How far each candidate is behind the best of a set, as a share of how far the median is
+    behind it. A share is at most 1, because it does not matter how bad a bad candidate is."""
     best, middle = scores.max(axis=0), np.median(scores, axis=0)
     shares: np.ndarray = np.clip((best - scores) / np.maximum(best - middle, 1e-9), 0.0, 1.0)
     return shares
@@ -142,8 +142,8 @@ def regrets(scores: np.ndarray) -> np.ndarray:
 def rows(
     pool: Sequence[Candidate], val: np.ndarray, test: np.ndarray, runs: Mapping[str, Path]
 ) -> Iterator[list[str]]:
-    """Of each set: what eight configs reach that were chosen without it, and what the trials of
-    a random search reach."""
+    """A row for each set: the score of eight configs that were chosen without it, and the score of
+    a random search."""
     names = list(runs)
     regret = regrets(val)
     for j, name in enumerate(names):
@@ -160,12 +160,12 @@ def rows(
 
 def main(
     *,
-    folder: Annotated[Path | None, Parameter(help="Where what is done is kept.")] = None,
-    model: Annotated[Literal["mlp", "cnn"], Parameter(help="Whose configs.")] = "mlp",
-    tables: Annotated[tuple[str, ...], Parameter(help="Or images; all in use.")] = (),
-    search_seconds: Annotated[float, Parameter(help="Of each search, on all cores.")] = 45.0,
-    seconds: Annotated[float, Parameter(help="Of CPU, for each training of a candidate.")] = 8.0,
-    processes: Annotated[int, Parameter(help="At once, with one thread each.")] = 2,
+    folder: Annotated[Path | None, Parameter(help="A folder to keep results in.")] = None,
+    model: Annotated[Literal["mlp", "cnn"], Parameter(help="The configs' network.")] = "mlp",
+    tables: Annotated[tuple[str, ...], Parameter(help="Or images; by default all in use.")] = (),
+    search_seconds: Annotated[float, Parameter(help="Seconds of each search.")] = 45.0,
+    seconds: Annotated[float, Parameter(help="CPU seconds of a candidate's training.")] = 8.0,
+    processes: Annotated[int, Parameter(help="Processes, with one thread each.")] = 2,
 ) -> None:
     """Choose eight configs, and print what such a choice is worth on data it was not made on."""
     with tempfile.TemporaryDirectory() as temporary:

@@ -1,11 +1,11 @@
-"""Draws around configs that are believed to be good, where they are and where they are not.
+"""What a prior brings, if its config is good and if it is not.
 
     python -m benchmarks.prior
 
-Each algorithm searches MLPs without a prior, with what Smith's tests find as a prior, and with a
-belief that is wrong: the best so far after some trials, as the mean over seeds. The config itself
-is tried first in both. No portfolio, no early stopping, no Ray. Smith's tests are not among the
-trials: what they take beside is printed.
+Each algorithm searches MLPs without a prior, with the config that Smith's tests find as a prior,
+and with a wrong prior. The result is the best accuracy so far after some trials, as the mean over
+seeds. With a prior, its config is tried first. There is no portfolio, no early stopping and no Ray.
+Smith's tests do not count as trials; the time that they take is printed too.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from search_spaces import SPACES, Config
 from trainables.data.datasets import load
 from trainables.networks import NETWORKS
 
-# Nothing about it is sensible: 8 units, hardly a learning rate, half of them dropped.
+# A bad config in every way: 8 units, a dropout rate of a half, and a learning rate far too small.
 WRONG: Config = {
     "n_layers": 1,
     "width_1": 8,
@@ -62,11 +62,11 @@ class Cell(NamedTuple):
 
 class Found(NamedTuple):
     best: list[float]  # accuracy after each of AFTER
-    tests: float  # of Smith's: in how many trainings of the search they would be, by their time
+    tests: float  # the time of Smith's tests, in trainings of the search
 
 
 def best_so_far(cell: Cell, epochs: int) -> Found:
-    """In a process of its own."""
+    """One search; runs in a process of its own."""
     torch.set_num_threads(1)
     data, network = load(cell.data), NETWORKS["mlp"]
     space = for_data(SPACES["mlp"], network, data)
@@ -103,10 +103,10 @@ def best_so_far(cell: Cell, epochs: int) -> Found:
 def main(
     *,
     data: Annotated[tuple[str, ...], Parameter(help="Embedded classifications.")] = ("digits",),
-    algos: Annotated[tuple[str, ...], Parameter(help="To draw between.")] = ("random", "optuna"),
-    seeds: Annotated[int, Parameter(help="Searches of each.")] = 5,
-    epochs: Annotated[int, Parameter(help="Of a training.")] = 10,
-    processes: Annotated[int, Parameter(help="At once, with one thread each.")] = 2,
+    algos: Annotated[tuple[str, ...], Parameter(help="Search algorithms.")] = ("random", "optuna"),
+    seeds: Annotated[int, Parameter(help="Searches of each kind.")] = 5,
+    epochs: Annotated[int, Parameter(help="Epochs of each training.")] = 10,
+    processes: Annotated[int, Parameter(help="Processes, with one thread each.")] = 2,
 ) -> None:
     """Print the best so far, mean and standard error over seeds."""
     beliefs = ("no prior", SMITHS, "a wrong one")

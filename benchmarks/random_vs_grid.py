@@ -3,8 +3,8 @@
     python -m benchmarks.random_vs_grid
 
 Trains the whole grid and as many random configs of the same space, without early stopping and
-without Ray. From the random ones it draws experiments of 1, 2, 4, ... trials, as the paper does
-(section 2.2), and compares the best validation accuracy of each with that of the grid.
+without Ray. From the random trials it draws experiments of 1, 2, 4, ... trials, as the paper does
+(section 2.2), and compares the best validation accuracy of each experiment with that of the grid.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from search_spaces import SPACES, Config
 from trainables.data.datasets import TrialData, load
 from trainables.networks import NETWORKS
 
-# As one would lay it out: the learning rate and dropout finely, the rest in two; widths in the
-# middle. The product is 100.
+# A usual grid of 100: five learning rates and five dropout rates, two depths and two weight decays,
+# and the middle of the range for everything else.
 LEVELS = {"n_layers": 2, "lr": 5, "dropout": 5, "weight_decay": 2, "batch_norm": 1}
-EXPERIMENTS = 10_000  # random ones drawn of each size
+EXPERIMENTS = 10_000  # random experiments of each size
 
 
 def best_accuracy(config: Config, data: TrialData, max_epochs: int) -> float:
-    """The best validation accuracy of a training, 0 where it diverges."""
+    """The best validation accuracy of a training; 0 if it diverges."""
     epochs = NETWORKS["mlp"](
         config, data, max_epochs=max_epochs, seed=0, device=torch.device("cpu")
     )
@@ -52,9 +52,9 @@ def experiments(scores: np.ndarray, size: int) -> np.ndarray:
 
 def main(
     data: Annotated[list[str] | None, Parameter(help="digits, breast_cancer, wine.")] = None,
-    max_epochs: Annotated[int, Parameter(help="Of each training.")] = 15,
+    max_epochs: Annotated[int, Parameter(help="Epochs of each training.")] = 15,
 ) -> None:
-    """Print the grid's best, and the mean best and the chance to match it by experiment size."""
+    """Print the grid's best, and for each size the mean best and the share that match the grid."""
     torch.set_num_threads(1)
     space = SPACES["mlp"]
     n_grid = space.grid_size(LEVELS)

@@ -1,9 +1,9 @@
-"""What the record of a large search costs: written, opened, gone on with, and on the disk.
+"""What the record of a large search costs: to write, to open, to resume from, and on the disk.
 
     python -m benchmarks.record
 
-Trials of the MLP's space with made-up values are written as a search writes them, and the search is
-then prepared to go on. No trial runs.
+Trials of the MLP's space with made-up values are written as a search writes them. Then the search
+is prepared to go on from this record. No trial runs.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ LOSSES = ("train_loss", "val_loss", "train_accuracy", "val_accuracy", "lr", "mom
 
 
 def made(number: int, config: Config, epochs: int, rng: np.random.Generator) -> FinishedTrial:
-    """A trial with a curve of as many digits as a training has."""
+    """A trial with made-up curves that have as many digits as those of a training."""
     curve = {epoch: float(rng.random()) for epoch in range(1, epochs + 1)}
     best = max(curve, key=lambda epoch: curve[epoch])
     curves = {name: [float(f"{v:.6g}") for v in rng.random(epochs)] for name in LOSSES}
@@ -58,7 +58,7 @@ def made(number: int, config: Config, epochs: int, rng: np.random.Generator) -> 
 
 
 def write(folder: Path, trials: int, epochs: int) -> float:
-    """Seconds of all that a driver writes; the last ten trials are left running."""
+    """Seconds for all that a driver writes; the last ten trials do not end."""
     data = load("digits")
     spec = StudySpec().but(
         problem={"metric": "val_accuracy"},
@@ -87,7 +87,7 @@ def write(folder: Path, trials: int, epochs: int) -> float:
 
 
 def measure(trials: int, epochs: int) -> list[list[str]]:
-    """A row for each thing that is done with the record, in seconds, and its size."""
+    """Rows with the seconds of each thing that is done with the record, and with its size."""
     with tempfile.TemporaryDirectory() as parent:
         folder = Path(parent, "run")
         rows = [["written, in all", f"{write(folder, trials, epochs):.1f} s"]]
@@ -135,7 +135,7 @@ app = cyclopts.App(help=__doc__)
 
 @app.default
 def main(trials: int = 10_000, epochs: int = 30) -> None:
-    """Write, open and go on with a search of so many trials."""
+    """Write, open and resume from the record of a search."""
     print(table(["", f"{trials:,} trials of {epochs} epochs"], measure(trials, epochs)))
 
 

@@ -2,12 +2,12 @@
 
     python -m benchmarks.schedules
 
-Trains a small MLP on an embedded data set, where an optimiser step is short, with each policy in a
-random order, for many rounds; the trainings are short, so that what else runs on the machine slows
-a round as a whole. A policy's ratio is that of its CPU time to the constant learning rate's in the
-same round; a second training with a constant one shows how far the ratio is from 1 where nothing
-differs. Beside it, what the schedule function and setting its rates on the optimiser take alone,
-which a constant learning rate needs as well.
+Trains a small MLP, whose optimiser steps are short, on an embedded data set with each policy in a
+random order, for many rounds. The trainings are short, so that other programs on the machine slow a
+round as a whole. The ratio of a policy is its CPU time divided by that of the constant learning
+rate in the same round. A second training with a constant learning rate shows how far the ratio is
+from 1 if nothing differs. The schedule function and setting its rates on the optimiser are also
+timed alone; a constant learning rate needs these as well.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def steps_per_epoch(data: TrialData) -> int:
 
 
 def training_seconds(policy: str, data: TrialData, epochs: int) -> float:
-    """CPU time of a step in a training, its share of the validation included."""
+    """CPU time per step of a training, including its share of the validation."""
     config = {**NETWORK, "policy": policy}
     training = NETWORKS["mlp"](config, data, max_epochs=epochs, seed=0, device=torch.device("cpu"))
     started = time.process_time()
@@ -47,7 +47,7 @@ def training_seconds(policy: str, data: TrialData, epochs: int) -> float:
 
 
 def schedule_seconds(policy: str, data: TrialData, epochs: int) -> float:
-    """CPU time of the schedule function and :func:`set_rates` at a step, nothing else."""
+    """CPU time per step of the schedule function and :func:`set_rates` alone."""
     config, model = NETWORKS["mlp"].build({**NETWORK, "policy": policy}, data)
     optimizer = make_optimizer(model, config)
     steps = epochs * steps_per_epoch(data)
@@ -61,7 +61,7 @@ def schedule_seconds(policy: str, data: TrialData, epochs: int) -> float:
 def main(
     data: Annotated[str, Parameter(help="An embedded data set.")] = "digits",
     rounds: Annotated[int, Parameter(help="Trainings with each policy.")] = 201,
-    epochs: Annotated[int, Parameter(help="Of each training.")] = 2,
+    epochs: Annotated[int, Parameter(help="Epochs of each training.")] = 2,
 ) -> None:
     """Print, for each policy, the ratio with its quartiles, and microseconds a step."""
     torch.set_num_threads(1)

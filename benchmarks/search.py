@@ -1,14 +1,14 @@
-"""A search from a cold command: this pipeline beside others, on the same work.
+"""A search from a cold command: this pipeline and others, on the same work.
 
     python -m benchmarks.search --trials 40 --rounds 5
     pip install -e '.[peers]'
     python -m benchmarks.search --sides all
 
-Each side searches the MLP's space, without what the data have nothing to choose for and without a
-portfolio, on the same data with the same number of trials and epochs and successive halving, from
-the start of the command to its end. Because the sides try different networks, what counts is the
-useful share: the time that the training itself takes, of the very same trials and epochs, trained
-again with nothing around them, over the time of all slots.
+Each side searches the MLP's space on the same data, with the same number of trials and epochs, with
+successive halving and without a portfolio. Parameters that these data have no use for are fixed. A
+command is timed from its start to its end. The sides try different networks, so what counts is the
+useful share: the time that the training alone takes, divided by the time of all slots. To measure
+that time, the very same trials are trained again for the same epochs, with nothing around them.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from pipelines.study.runs import open_run
 
 @dataclass(frozen=True)
 class Side:
-    """How its search is started, and what it leaves is read."""
+    """How a side's search is started, and how its results are read."""
 
     title: str
     command: Callable[[Path, Work], Sequence[str]]
@@ -63,7 +63,7 @@ def ours(folder: Path, work: Work) -> Sequence[str]:
 
 
 def without_models(folder: Path, work: Work) -> Sequence[str]:
-    """The same work as the other sides: they fit no quick models beside."""
+    """Without quick models, because the other sides fit none either."""
     return [*ours(folder, work), "--no-baseline"]
 
 
@@ -77,7 +77,7 @@ def read_ours(folder: Path) -> tuple[list[Trained], float, float, float]:
 
 
 def peer(title: str, script: str, *options: str) -> Side:
-    """One of benchmarks/peers."""
+    """A side that runs a script of benchmarks/peers."""
 
     def command(folder: Path, work: Work) -> Sequence[str]:
         return [
@@ -101,17 +101,17 @@ USUAL = ("ours", "optuna")
 
 
 def main(
-    trials: Annotated[int, Parameter(help="Of each search.")] = 40,
+    trials: Annotated[int, Parameter(help="Trials of each search.")] = 40,
     algo: Annotated[str, Parameter(help="optuna (TPE) or random.")] = "optuna",
     data: Annotated[str, Parameter(help="A built-in data set.")] = "digits",
     rounds: Annotated[int, Parameter(help="Runs of each side, with a seed each.")] = 3,
     slots: Annotated[int, Parameter(help="Trials at once.")] = 2,
     sides: Annotated[
         list[str] | None,
-        Parameter(help=f"Of {', '.join(SIDES)}, or all; {' and '.join(USUAL)} as it comes."),
+        Parameter(help=f"Any of {', '.join(SIDES)}, or all; by default {' and '.join(USUAL)}."),
     ] = None,
 ) -> None:
-    """Print a table of both sides."""
+    """Print a table with a row for each side."""
 
     def side(name: str, seed: int) -> tuple[Searched, float]:
         chosen, work = SIDES[name], Work(trials, algo, data, seed=seed, slots=slots)

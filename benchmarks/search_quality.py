@@ -1,18 +1,19 @@
-"""How good the configs are that a search finds: this project's recipes against the native loops.
+"""How good are the configs that a search finds? This project's recipes against native loops.
 
     python -m benchmarks.search_quality --algos optuna --algos hyperopt --seeds 20 --trials 60
 
-Nothing is trained: the functions are standard ones whose optimum is known. Each recipe is asked and
-told as the pipeline does it, but without Ray; on the other side stands what one writes by hand with
-Optuna (ask and tell, define by run) or HyperOpt (``tpe.suggest`` over a nested space), with the
-same settings, seed and number of trials. With a concurrency of n there are n pending trials, of
-which the oldest ends first; with one this is ``study.optimize``, or HyperOpt's ``fmin``.
+Nothing is trained: the functions are standard test functions with a known optimum. Each recipe is
+asked and told as in the pipeline, but without Ray. The native loop is what a user writes by hand
+with Optuna (ask and tell, define by run) or HyperOpt (``tpe.suggest`` over a nested space), with
+the same settings, seed and number of trials. With a concurrency of n there are n pending trials, of
+which the oldest ends first; with a concurrency of 1 the native loop is ``study.optimize``, or
+HyperOpt's ``fmin``.
 
-Compared is the simple regret, the best value found minus the optimum. Both sides run every seed, so
-the differences (of logarithms: regrets differ by orders of magnitude) are paired, and the Wilcoxon
-signed-rank test says whether ours are larger. Where both sides propose the same configs the
-differences are zero; "equal" counts the seeds for which they are. A verdict is "worse" where p is
-below 0.05, without a correction for the number of rows.
+The sides are compared by simple regret, the best value found minus the optimum. Both sides run
+every seed, so their differences are paired. These are differences of logarithms, because regrets
+differ by orders of magnitude. The Wilcoxon signed-rank test says whether our regrets are larger. If
+both sides propose the same configs, the difference is zero; "equal" counts the seeds for which it
+is zero. A verdict is "worse" if p is below 0.05, without a correction for the number of rows.
 """
 
 from __future__ import annotations
@@ -46,18 +47,18 @@ from search_spaces import Choice, Config, Float, OneOf, SearchSpace
 from trainables.training.metrics import METRICS
 
 SIGNIFICANT = 0.05
-SMALLEST = 1e-12  # the regret that counts as none: it has to have a logarithm
-PENALTY = METRICS["val_loss"].worst  # what a diverged trial is told
+SMALLEST = 1e-12  # a smaller regret counts as this, because it has to have a logarithm
+PENALTY = METRICS["val_loss"].worst  # the value that a search is told for a diverged trial
 
 
 @dataclass(frozen=True)
 class Function:
     """A function to minimise, and its domain three times: as this project writes it, and as one
-    writes it by hand for Optuna and for HyperOpt. ``value`` is infinite where it diverges."""
+    writes it by hand for Optuna and for HyperOpt. ``value`` is infinite if it diverges."""
 
     value: Callable[[Config], float]
     optimum: float
-    optimal: tuple[Config, ...]  # where it is reached
+    optimal: tuple[Config, ...]  # where the optimum is reached
     space: SearchSpace
     suggest: Callable[[optuna.Trial], Config]
     nested: Any  # what `fmin` takes
@@ -119,11 +120,11 @@ def jenatton(config: Config) -> float:
     """Jenatton, Archambeau, González and Seeger 2017 ("Bayesian optimization with tree-structured
     dependencies", ICML), section 5.1: a binary tree of depth two.
 
-    Of the binary x1, x2, x3 the first decides which of the others is there, and that which leaf is:
-    x1 = 0 has x2, and its leaves x4^2 + 0.1 + r8 (x2 = 0) and x5^2 + 0.2 + r8 (x2 = 1); x1 = 1 has
-    x3, and its leaves x6^2 + 0.3 + r9 (x3 = 0) and x7^2 + 0.4 + r9 (x3 = 1). r8 and r9 are shared
-    by two leaves each. x4 ... x7 lie in [-1, 1], r8 and r9 in [0, 1]; the optimum is 0.1, at
-    x1 = x2 = x4 = r8 = 0."""
+    x1, x2 and x3 are binary. x1 decides which of x2 and x3 is active, and that one decides the
+    leaf: x1 = 0 has x2, and its leaves x4^2 + 0.1 + r8 (x2 = 0) and x5^2 + 0.2 + r8 (x2 = 1);
+    x1 = 1 has x3, and its leaves x6^2 + 0.3 + r9 (x3 = 0) and x7^2 + 0.4 + r9 (x3 = 1). r8 and r9
+    are shared by two leaves each. x4 ... x7 lie in [-1, 1], r8 and r9 in [0, 1]; the optimum is
+    0.1, at x1 = x2 = x4 = r8 = 0."""
     left = config["x1"] == 0
     second = config["x2" if left else "x3"]
     leaf = 4 + 2 * int(not left) + int(second)
@@ -145,7 +146,7 @@ def _flat(
     optimal: Iterable[Config],
     bounds: Iterable[tuple[float, float]],
 ) -> Function:
-    """A function of real numbers, all always there."""
+    """A function of real numbers that are all always active."""
     named = {f"x{i}": pair for i, pair in enumerate(bounds, 1)}
     return Function(
         value,
@@ -235,7 +236,7 @@ class Loop(Protocol):
 
 
 class OursLoop:
-    """A recipe of this project, told of divergence as the pipeline does it."""
+    """A recipe of this project, told of divergence as in the pipeline."""
 
     def __init__(self, algo: str, function: Function, seed: int, trials: int) -> None:
         self._sampler = ALGORITHMS[algo](Problem(function.space, "min", seed, trials))
@@ -254,7 +255,7 @@ class OursLoop:
 
 
 class OptunaLoop:
-    """Optuna's own ask and tell; a diverged trial is told the penalty."""
+    """Optuna's own ask and tell; a diverged trial is told as the penalty."""
 
     def __init__(self, sampler: BaseSampler, function: Function) -> None:
         self._study = optuna.create_study(sampler=sampler)
@@ -271,7 +272,7 @@ class OptunaLoop:
 
 class HyperOptLoop:
     """What ``fmin`` does with asynchronous trials: ``tpe.suggest`` on one new id while the others
-    run; a diverged trial is told the penalty."""
+    run; a diverged trial is told as the penalty."""
 
     def __init__(self, function: Function, seed: int) -> None:
         self._function = function
@@ -298,7 +299,7 @@ class HyperOptLoop:
 
 
 def finite(value: float) -> float:
-    """What a search is told for ``value``."""
+    """The value that a search is told: ``value``, or the penalty if it is not finite."""
     return value if math.isfinite(value) else PENALTY
 
 
@@ -344,7 +345,7 @@ def search(loop: Loop, function: Function, trials: int, concurrency: int) -> lis
 
 
 def regret(values: Iterable[float], optimum: float) -> float:
-    """Simple regret: how far the best is from the optimum. Diverged trials count the penalty."""
+    """Simple regret: how far the best is from the optimum. Diverged trials count as the penalty."""
     return max(0.0, min(finite(value) for value in values) - optimum)
 
 
@@ -403,7 +404,7 @@ HEADER = _row(
 
 def p_larger(ours: Iterable[float], native: Iterable[float]) -> float:
     """The probability of differences like these if ``ours`` is not larger: one-sided Wilcoxon
-    signed-rank test (Wilcoxon 1945), equal pairs left out; 1 where all are equal."""
+    signed-rank test (Wilcoxon 1945), equal pairs left out; 1 if all are equal."""
     from scipy.stats import wilcoxon
 
     differences = [_log(a) - _log(b) for a, b in zip(ours, native, strict=True)]

@@ -1,16 +1,17 @@
-"""A search for a fixed time on each table of the panel, beside models of scikit-learn.
+"""A search for a fixed time on each table of the panel, and models of scikit-learn.
 
     python -m benchmarks.searched_panel --seconds 45
 
-Each side gets the same table with the same split; a seed has its own split. The search is the
-command with the defaults, its winner is trained again on train and validation by ``evaluate.py``.
-"ensemble" is the same search, and what is selected among its eight best configs, two seeds each.
-The others are fitted on train and validation too. "tuned boosting" tries 20 random configs (the
-defaults come first), or fewer where the time of the search is over, with as many threads, and takes
-what is best on validation. The score is the AUC of the test rows (of several classes the mean), or
-R2; of images (``--tables digits``, mnist, fashion), which a CNN is searched for, the accuracy.
+All sides get the same table with the same split; each seed has its own split. "search" is the
+command with its defaults, and ``evaluate.py`` trains the winner again on train and validation.
+"ensemble" is the same search with the ensemble that is selected among its eight best configs,
+trained with two seeds each. The other models are fitted on train and validation too. "tuned
+boosting" tries 20 random configs (the defaults come first), or fewer if the time of a search is
+over, with as many threads, and takes the best on validation. The score is the AUC of the test rows
+(with several classes, the mean over the classes) or R2. For images (``--tables digits``, mnist,
+fashion) the search is for a CNN, and the score is the accuracy.
 
-What is done is kept in a file where ``--results`` names one: the same command then goes on.
+With ``--results FILE`` all scores are kept in that file, and the same command goes on from there.
 """
 
 from __future__ import annotations
@@ -58,8 +59,8 @@ _SEEDS = 2  # trainings of a winner: as many as there are cores
 def searched(
     name: str, side: str, *, split: int, seconds: float, folder: Path, runs: Path
 ) -> float:
-    """What the winner of a search scores, or the ensemble of its best, by the commands that a user
-    types."""
+    """The test score of a search's winner, or of the ensemble of its best configs, by the commands
+    that a user types."""
     ensemble = side == ENSEMBLE
     side = "search" if ensemble else side
     panel = SETS[name]
@@ -72,7 +73,7 @@ def searched(
     script = HERE.parent / "pipelines"
     run_folder = runs / called
     if not (run_folder / "report.html").exists():
-        shutil.rmtree(run_folder, ignore_errors=True)  # what was cut short has had less time
+        shutil.rmtree(run_folder, ignore_errors=True)  # a search cut short has had less time
         words = [*options, *place, *other, *ray, *SEARCHES[side]]
         _typed([str(script / "run.py"), "--data", panel.at(folder), *words])
     tested = ["--seeds", str(_SEEDS), "--again", "--address", "local"]
@@ -92,7 +93,7 @@ def _typed(words: Sequence[str]) -> None:
 def fitted(
     name: str, data: TrialData, test: TestData, measure: str, *, seed: int, seconds: float
 ) -> float:
-    """What a model of scikit-learn scores."""
+    """The test score of a model of scikit-learn."""
     if name == "tuned boosting":
         model = _tuned(data, measure, seed, seconds)
     else:
@@ -139,9 +140,12 @@ def _all_rows(model: Any, data: TrialData) -> Any:
 
 
 def ahead(scores: Sequence[Score], sides: Sequence[str]) -> Iterator[str]:
-    """On how many tables each side is within the noise of the best: not behind it by more than
-    twice the standard error of the difference over the splits, or by less than 0.002; and its
-    largest distance from the best."""
+    """For each side, on how many tables it is within the noise of the best, and how far it is
+    behind at most.
+
+    Within the noise is a side that is no further behind than twice the standard error of the
+    difference over the splits, or than 0.002.
+    """
     found: defaultdict[str, dict[str, dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
     for score in scores:
         found[score.table][score.side][score.seed] = score.test
@@ -166,12 +170,12 @@ def ahead(scores: Sequence[Score], sides: Sequence[str]) -> Iterator[str]:
 
 def main(
     *,
-    tables: Annotated[tuple[str, ...], Parameter(help="Of the panel; all tables in use.")] = (),
-    sides: Annotated[tuple[str, ...], Parameter(help="Of the searches and models; all.")] = (),
+    tables: Annotated[tuple[str, ...], Parameter(help="Names; by default all tables in use.")] = (),
+    sides: Annotated[tuple[str, ...], Parameter(help="Searches and models; by default all.")] = (),
     set_aside: Annotated[bool, Parameter(help="The tables that were set aside.")] = False,
     seeds: Annotated[int, Parameter(help="Splits, each with a search.")] = 3,
-    seconds: Annotated[float, Parameter(help="Of a search, and of a tuning.")] = 45.0,
-    results: Annotated[Path | None, Parameter(help="A file to go on from.")] = None,
+    seconds: Annotated[float, Parameter(help="Seconds of a search, and of a tuning.")] = 45.0,
+    results: Annotated[Path | None, Parameter(help="A file of scores to go on from.")] = None,
     stop_after: Annotated[float, Parameter(help="Seconds after which nothing begins.")] = 1e9,
 ) -> None:
     """Print AUC or R2 of the test rows, table by table and side by side."""

@@ -1,5 +1,5 @@
-"""Thousands of short trials, of which some raise, some diverge and some lose their process, while
-the driver is killed and the search gone on with: is each recorded once, and does memory stay flat?
+"""Thousands of short trials: some raise an error, some diverge, some lose their process, and the
+driver is killed and the search resumed. Is each trial recorded once, and does memory stay flat?
 
     python -m benchmarks.soak
 """
@@ -51,8 +51,8 @@ def train(config: dict[str, Any], data: Any, *, max_epochs: int, **_: Any) -> It
 
 
 class Saboteur:
-    """Kills a process of a trial each time so many trials have ended, and the driver so many times,
-    and notes memory."""
+    """Kills the process of a trial whenever a number of trials has ended, kills the driver a few
+    times, and prints the memory of both."""
 
     def __init__(self, trials: int, workers: float, drivers: int) -> None:
         self._every = max(1, round(1 / workers))
@@ -64,7 +64,8 @@ class Saboteur:
         self.workers = self.drivers = 0
 
     def look(self, driver: int, done: int) -> None:
-        """At a search of which so many trials have ended."""
+        """Kill what is due in a search of which ``done`` trials have ended, and print its
+        memory."""
         if done - self._noted_at >= self._note_every:
             self._noted_at = done
             sizes = [resident(pid) for pid in workers_of(driver)]
@@ -109,7 +110,7 @@ def _above(pid: int, parents: dict[int, int]) -> Iterator[int]:
 
 
 def resident(pid: int) -> int:
-    """Bytes."""
+    """The resident memory of a process in bytes; 0 if the process has ended."""
     with suppress(OSError):
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     return 0
@@ -132,7 +133,7 @@ def main(
     kill_driver: int = 3,
     seed: int = 0,
 ) -> int:
-    """Search, and say what came of it; exit code 1 where it is not as it should be."""
+    """Search, and print what became of the trials; exit code 1 if anything is wrong."""
     saboteur = Saboteur(trials, kill, kill_driver)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as parent:
         folder = Path(parent)
@@ -158,7 +159,7 @@ def main(
 
 
 def report(found: list[FinishedTrial], asked: int, saboteur: Saboteur, seconds: float) -> int:
-    """Print what became of the trials."""
+    """Print what became of the trials; 1 if anything is wrong."""
     states = Counter("diverged" if t.diverged else t.state.value for t in found)
     raised = sum(t.state is State.FAIL and t.error.startswith("ValueError") for t in found)
     should = sum(t.config["x"] < RAISE for t in found)  # type: ignore[operator]

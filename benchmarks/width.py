@@ -1,11 +1,11 @@
-"""Many slots on one machine: whether the driver keeps them all busy.
+"""Many slots on one machine: does the driver keep them all busy?
 
     python -m benchmarks.width --slots 8 --slots 32
 
-Each trial sleeps, so that slots need no processors. Counted is the time from when all slots have
-begun until no trial is left to begin: the share of it in which slots sleep, and what the driver's
-process computes in it for each trial, each epoch of which is reported. From that follows the number
-of slots of such trials at which one driver has no time left.
+Each trial sleeps, so that slots need no processors, and reports each epoch. The benchmark looks at
+the time from when all slots have begun until no trial is left to begin. It measures the share of
+this time in which the slots sleep, and the CPU time that the driver's process uses per trial. From
+this follows the number of slots at which one driver has no time left for such trials.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _POLL = 0.2  # seconds
 
 
 class Slept(NamedTuple):
-    """When a trial began and ended to sleep: seconds since 1970."""
+    """When a trial began and stopped sleeping, in seconds since 1970."""
 
     begun: float
     ended: float
@@ -43,7 +43,7 @@ class Slept(NamedTuple):
 class Width(NamedTuple):
     """What the slots and the driver did while there was work for all of them."""
 
-    start: float  # seconds from the search's begin until all slots had begun
+    start: float  # seconds from the search's start until all slots had begun
     seconds: float
     busy: float  # the share of the slots' time in which they slept
     trials: float  # that ended in that time
@@ -51,11 +51,11 @@ class Width(NamedTuple):
 
 
 def train(config: dict[str, Any], data: object, **_: Any) -> Iterator[tuple[dict[str, Any], None]]:
-    """A training that needs time and no processor."""
+    """A training that takes time but needs no processor."""
     begun = time.time()
     for epoch in range(1, EPOCHS + 1):
         time.sleep(EPOCH_SECONDS)
-        if epoch == EPOCHS:  # written here: after the last epoch nobody may ask for another
+        if epoch == EPOCHS:  # before the last yield: nothing may run after it
             line = json.dumps([begun, time.time()]) + "\n"
             with (Path(os.environ[_LOG]) / str(os.getpid())).open("a") as file:
                 file.write(line)
@@ -63,7 +63,8 @@ def train(config: dict[str, Any], data: object, **_: Any) -> Iterator[tuple[dict
 
 
 def searched(slots: int, algo: str, trials: int, folder: Path) -> tuple[float, list[Slept], Any]:
-    """When the search began, what its trials slept, and the driver's CPU by time."""
+    """Search; returns when the search began, when its trials slept, and the driver's CPU by
+    time."""
     from rich.console import Console
 
     from pipelines.cli.display import Display
@@ -94,7 +95,7 @@ def searched(slots: int, algo: str, trials: int, folder: Path) -> tuple[float, l
 
 
 def width(slots: int, begun: float, slept: list[Slept], used: list[tuple[float, float]]) -> Width:
-    """Over the time from when all slots have begun until no trial is left to begin."""
+    """Figures for the time from when all slots have begun until no trial is left to begin."""
     order = sorted(trial.begun for trial in slept)
     first, last = order[slots - 1], order[-1]
     inside = sum(max(0.0, min(t.ended, last) - max(t.begun, first)) for t in slept)
@@ -125,7 +126,7 @@ def main(
             done = subprocess.run(command, capture_output=True, text=True)
             if done.returncode:
                 raise RuntimeError(done.stderr[-2000:])
-            lines = done.stdout.splitlines()  # among warnings of Ray's
+            lines = done.stdout.splitlines()  # Ray's warnings may be there too
             found = Width(*json.loads(next(line for line in lines if line.startswith("["))))
             per_trial = found.driver / found.trials
             full = EPOCHS * EPOCH_SECONDS / per_trial

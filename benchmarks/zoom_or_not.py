@@ -2,10 +2,11 @@
 
     python -m benchmarks.zoom_or_not
 
-Half of the budget goes to random search; the space is then zoomed around its best trials, and a
-Gaussian process searches that with the other half. Against it: a Gaussian process over the whole
-space with all of the budget, and one that is told the random trials but searches the whole space.
-MLPs on an embedded data set, without early stopping and without Ray.
+Half of the budget goes to random search. The space is then zoomed around the best of these trials,
+and a Gaussian process searches the smaller space with the other half. This is compared with a
+Gaussian process that searches the whole space with the whole budget, and with one that is told the
+random trials but searches the whole space. The searches train MLPs on an embedded data set, without
+early stopping and without Ray.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def main(
     data: Annotated[str, Parameter(help="An embedded data set.")] = "digits",
     trials: Annotated[int, Parameter(help="The whole budget.")] = 40,
     seeds: Annotated[int, Parameter(help="Searches of each kind.")] = 3,
-    max_epochs: Annotated[int, Parameter(help="Of each training.")] = 10,
+    max_epochs: Annotated[int, Parameter(help="Epochs of each training.")] = 10,
 ) -> None:
     """Print the best validation accuracy of each kind, seed by seed and on average."""
     torch.set_num_threads(1)

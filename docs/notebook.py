@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Searching from a notebook
 #
-# Everything that the command line does, from Python. Open this file as a notebook (VS Code, or
-# Jupyter with jupytext), or run it: `python docs/notebook.py`.
+# Everything that the command line does can be done from Python. Open this file as a notebook
+# (VS Code, or Jupyter with jupytext), or run it: `python docs/notebook.py`.
 
 # %%
 from sklearn.datasets import load_wine
@@ -10,9 +10,9 @@ from sklearn.datasets import load_wine
 from pipelines import StudySpec, evaluate_run, export_model, open_run, search
 
 # %% [markdown]
-# The settings are those of `python pipelines/run.py --help`, in groups. What is left out has its
-# default; a wrong value is an error that names the field. `read_study("my.yaml")` reads a study
-# file instead.
+# The settings are those of `python pipelines/run.py --help`, in groups. A setting that is left out
+# has its default; a wrong value raises an error that names the field. `read_study("my.yaml")`
+# reads the settings from a study file instead.
 
 # %%
 spec = StudySpec(
@@ -23,8 +23,8 @@ spec = StudySpec(
 )
 
 # %% [markdown]
-# It runs on this machine, or on the Ray cluster that this process is connected to. The stop button
-# ends it, and keeps what it has found.
+# The search runs on this machine, or on the Ray cluster that this process is connected to. The stop
+# button ends the search, and keeps its results.
 
 # %%
 run = search(spec, dashboard=False)
@@ -33,7 +33,7 @@ run = search(spec, dashboard=False)
 print(run.best.value, run.best.config)
 
 # %% [markdown]
-# All trials are a table, and their curves are another: by trial, epoch and metric.
+# One table has all trials. Another has their curves: one row for each trial, epoch and metric.
 
 # %%
 trials = run.trials.sort_values("value", ascending=False)
@@ -47,16 +47,16 @@ losses = curves[curves["metric"] == "val_loss"].pivot(
 print(losses.round(3).iloc[:, :4])
 
 # %% [markdown]
-# A run is opened again by its folder, while it still goes on as well. `study` is Optuna's, for its
-# own plots; its `best_trial` knows trials alone that trained to the end.
+# Open a run again by its folder, even while it still runs. `study` is Optuna's study, for Optuna's
+# plots; its `best_trial` considers only trials that were trained to the end.
 
 # %%
 again = open_run(run.files.folder)
 print(again.spec.search.algo, len(again.finished), again.study.trials[0].duration)
 
 # %% [markdown]
-# What the winner is worth: it is trained again with other seeds, and the test set is read, once.
-# Then the model goes into a folder, and predicts from there; see `docs/use.md`.
+# How good is the winner? It is trained again with other seeds, and the test set is read once.
+# Then the model is exported to a folder, and makes predictions; see `docs/use.md`.
 
 # %%
 look = evaluate_run(run, quiet=True)
@@ -68,7 +68,7 @@ new = load_wine(as_frame=True).data.iloc[:3]
 print(model.predict(new).round(3))
 
 # %% [markdown]
-# Your own function and space need not be written to a file.
+# You can search your own function and space without writing them to a file.
 
 # %%
 from search_spaces import Float, SearchSpace

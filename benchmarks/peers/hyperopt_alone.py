@@ -1,5 +1,5 @@
-"""A search with HyperOpt alone: ``fmin``, which runs one trial at a time and stops none early. On
-this project's space, networks and data; every parameter is drawn, whether it is active or not.
+"""A search with HyperOpt alone: ``fmin``, which runs one trial at a time and stops none early. It
+uses this project's space, networks and data; every parameter is drawn, active or not.
 
     python benchmarks/peers/hyperopt_alone.py FOLDER --trials 40 --algo optuna
 """
@@ -34,7 +34,8 @@ def drawn(name: str, domain: Domain) -> Any:
 
 
 def main(folder: Path, work: Work = USUAL) -> None:
-    """Search with TPE where ``algo`` is optuna, and leave what was trained in FOLDER/work.json."""
+    """Search at random if ``algo`` is random, else with TPE; write what was trained to
+    FOLDER/work.json."""
     loaded = work.load()
     space = work.space(loaded)
 

@@ -1,5 +1,6 @@
 """A search with Optuna alone, as its documentation says: a script that is started once per slot,
-with the study in a journal file, TPE and successive halving. On this project's space and networks.
+with the study in a journal file, TPE and successive halving. It uses this project's space and
+networks.
 
     python benchmarks/peers/optuna_alone.py FOLDER --trials 40 --algo optuna
 """
@@ -38,7 +39,7 @@ def study_in(folder: Path, work: Work, rank: int) -> optuna.Study:
 
 
 def take_part(folder: Path, work: Work, rank: int = 0) -> None:
-    """One process's part."""
+    """Run trials in this process until the study has enough."""
     loaded = work.load()
     space = work.space(loaded)
 
@@ -63,7 +64,7 @@ def main(
     *,
     rank: Annotated[int | None, Parameter(show=False)] = None,
 ) -> None:
-    """Search, and leave what was trained in FOLDER/work.json."""
+    """Search, and write what was trained to FOLDER/work.json."""
     warnings.simplefilter("ignore")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     if rank is not None:

@@ -1,5 +1,5 @@
-"""A search with Ray Tune alone, as its documentation says: a function that reports each epoch, its
-searcher of Optuna, its ASHA. On this project's space, networks and data.
+"""A search with Ray Tune alone, as its documentation says: a function that reports each epoch,
+Tune's OptunaSearch and its ASHA. It uses this project's space, networks and data.
 
     python benchmarks/peers/ray_alone.py FOLDER --trials 40 --reuse-actors
 """
@@ -29,7 +29,7 @@ def defined_by_run(trial: optuna.Trial, space: SearchSpace) -> None:
 
 
 def main(folder: Path, work: Work = USUAL, *, reuse_actors: bool = False) -> None:
-    """Search, and leave what was trained in FOLDER/work.json."""
+    """Search, and write what was trained to FOLDER/work.json."""
     warnings.simplefilter("ignore")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
 

@@ -10,7 +10,7 @@ from search_spaces.domains import Domain
 
 
 def sampler(algo: str, seed: int) -> BaseSampler:
-    """Random, or TPE with the settings that this project has."""
+    """Random search, or TPE with the settings of this project."""
     if algo == "random":
         return RandomSampler(seed=seed)
     return TPESampler(multivariate=True, group=True, constant_liar=True, seed=seed)

@@ -1,5 +1,5 @@
 """A search with Syne Tune alone: its local back end, which starts a process for each trial, and its
-ASHA. On this project's space, networks and data; every parameter is drawn, active or not.
+ASHA. It uses this project's space, networks and data; every parameter is drawn, active or not.
 
     pip install -e '.[peers]'
     python benchmarks/peers/syne_tune_alone.py FOLDER --trials 40
@@ -32,7 +32,7 @@ def drawn(domain: Domain) -> Any:
 
 
 def main(folder: Path, work: Work = USUAL) -> None:
-    """Search with BOHB where ``algo`` is optuna, else with ASHA; leave what was trained in
+    """Search with ASHA if ``algo`` is random, else with BOHB; write what was trained to
     FOLDER/work.json."""
     from syne_tune import StoppingCriterion, Tuner
     from syne_tune.backend import LocalBackend
@@ -57,7 +57,7 @@ def main(folder: Path, work: Work = USUAL) -> None:
         scheduler,
         StoppingCriterion(max_num_trials_started=work.trials),
         n_workers=work.slots,
-        sleep_time=0.1,  # seconds between looks; 5 as it comes
+        sleep_time=0.1,  # seconds between two looks; the default is 5
         results_update_interval=60.0,
         wait_trial_completion_when_stopping=True,
         save_tuner=False,

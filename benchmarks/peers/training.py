@@ -1,6 +1,6 @@
 """What the peers train: this project's networks on its data, with a note of each epoch on disk.
 
-A peer may end a trial's process at any time, so what was trained is written as it goes.
+A peer may end a trial's process at any time, so each epoch is noted as soon as it ends.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NOTES = "trials"
 @Parameter(name="*")
 @dataclass(frozen=True)
 class Work:
-    """What a peer is to search, as this pipeline does beside it."""
+    """The search that a peer makes, the same as this pipeline's."""
 
     trials: int = 40
     algo: str = "optuna"
@@ -41,8 +41,9 @@ class Work:
         return load(self.data, seed=self.seed)
 
     def space(self, data: TrialData) -> SearchSpace:
-        """What this pipeline searches: without what ``data`` have nothing to choose for. Its own
-        function for that would take a peer's time to import."""
+        """The space that this pipeline searches, with the parameters fixed that ``data`` have no
+        use for. The pipeline's own function for this is not used: its import would cost the peer
+        time."""
         whole, fixed = SPACES[self.model], NETWORKS[self.model].without_use(data)
         return whole.replace({name: Choice((value,)) for name, value in fixed.items()})
 
@@ -70,12 +71,12 @@ def train(folder: Path, config: Config, data: TrialData, work: Work) -> Iterator
 
 
 def to_draw(space: SearchSpace) -> dict[str, Domain]:
-    """What a peer without conditions in its spaces draws: every parameter with several values."""
+    """What a peer draws whose spaces have no conditions: every parameter with several values."""
     return {name: domain for name, domain in space.domains.items() if not domain.single}
 
 
 def active(space: SearchSpace, drawn: Mapping[str, Any]) -> Config:
-    """The config of such a peer."""
+    """The config that such a peer has drawn, without its inactive parameters."""
 
     def value(name: str, domain: Domain) -> Value:
         if domain.single:
@@ -87,7 +88,7 @@ def active(space: SearchSpace, drawn: Mapping[str, Any]) -> Config:
 
 
 def gather(folder: Path) -> None:
-    """Write what the harness reads, from the notes."""
+    """Write the file that the harness reads, from the notes."""
     trials = [
         [json.loads(line) for line in path.read_text().splitlines()]
         for path in (folder / NOTES).iterdir()

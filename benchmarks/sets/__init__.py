@@ -1,4 +1,4 @@
-"""The panel's tables and images, and what scores on them."""
+"""The panel's tables and images, and how to score on them."""
 
 from collections.abc import Mapping
 

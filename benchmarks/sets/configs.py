@@ -1,12 +1,12 @@
-"""Configs with and without each of a network's ingredients, and those of the literature."""
+"""Configs with and without each of a network's ingredients, and configs of the literature."""
 
 from __future__ import annotations
 
 from search_spaces import Config
 from search_spaces.portfolio import ONE_CYCLE, THREE_LAYERS
 
-# What each network of the comparison shares: RealMLP's three layers of 256 (Holzmueller et al.
-# 2024, arXiv 2407.04491, table A.1), with what MLP_SPACE had before.
+# What all networks of the comparison share: RealMLP's three layers of 256 (Holzmueller et al. 2024,
+# arXiv 2407.04491, table A.1), without embeddings.
 PLAIN: Config = THREE_LAYERS
 
 PERIODIC: Config = {"num_embedding": "periodic", "num_embedding_size": 4, "frequency_scale": 1.0}
@@ -45,7 +45,7 @@ LENET: Config = {
     "batch_size": 128,
 }
 
-# The tabular MLP of Gorishniy et al. (2021), in SGD's terms of He et al. (2016).
+# The tabular MLP of Gorishniy et al. (2021), trained by SGD as in He et al. (2016).
 STEPPED: Config = {
     "n_layers": 3,
     "width_1": 256,
@@ -66,7 +66,7 @@ STEPPED: Config = {
     "batch_size": 128,
 }
 
-# The one-cycle policy, half as wide: where the time is short it is for epochs.
+# The one-cycle policy with half as many channels, which leaves time for more epochs.
 NARROW: Config = {**ONE_CYCLE, "channels": 16}
 
 CNN_CONFIGS: dict[str, Config] = {
@@ -101,8 +101,8 @@ RESNET: Config = {
     "weight_decay": 1e-4,
 }
 
-# Smith 2017 (arXiv 1506.01186, sections 3.2 and 3.3): base_lr a quarter of max_lr, a step of four
-# epochs, halved after each cycle.
+# Smith 2017 (arXiv 1506.01186, sections 3.2 and 3.3): base_lr is a quarter of max_lr, a step has
+# four epochs, and the amplitude is halved after each cycle.
 CYCLES: Config = {
     **ONE_CYCLE,
     "policy": "triangular2",
@@ -110,7 +110,7 @@ CYCLES: Config = {
     "step_size": 4,
 }
 
-# What the choice of a portfolio starts from.
+# The configs that a portfolio is chosen from, besides those that searches find.
 LITERATURE: dict[str, tuple[Config, ...]] = {
     "mlp": (
         LENET,

