@@ -1,5 +1,5 @@
-"""How it is searched. For notebooks and scripts: ``from pipelines import StudySpec, search,
-open_run``; the commands are the files beside this one."""
+"""The search pipeline. For notebooks and scripts: ``from pipelines import StudySpec, search,
+open_run``. The commands are the files beside this one."""
 
 from __future__ import annotations
 

@@ -42,19 +42,19 @@ def search(
 
     Args:
         spec: The settings; those that are not given have the defaults of the command line.
-        resume: The folder of a run to go on with: what was asked for, or what ``spec`` says, such
-            as ``open_run(folder).spec.but(budget={"trials": 80})``.
+        resume: The folder of a run to go on with. Without ``spec`` it is finished as planned; a
+            ``spec`` such as ``open_run(folder).spec.but(budget={"trials": 80})`` extends it.
         trainable: Your own function, instead of ``spec.problem.trainable``; it needs ``space``.
         space: Your own search space, instead of ``spec.problem.space``.
         address: The Ray cluster to join; ``"local"`` starts Ray here.
-        dashboard: Start Ray's dashboard, where Ray is started here.
-        quiet: Show nothing. A Ray that you have started yourself shows what trials print; not so
-            with ``ray.init(log_to_driver=False)``.
+        dashboard: Start Ray's dashboard, if Ray is started here.
+        quiet: Print nothing. A Ray that you have started yourself still shows what trials print,
+            unless you started it with ``ray.init(log_to_driver=False)``.
 
     Ctrl-C, or the notebook's stop button, ends the search and keeps what it has found.
 
     Raises:
-        ValueError: where the search cannot run, before anything is written.
+        ValueError: if the search cannot run; nothing is written then.
     """
     check_address(address)
     console = Terminal(quiet=quiet)
@@ -91,19 +91,19 @@ def evaluate_run(
     address: str | None = None,
     quiet: bool = False,
 ) -> Look:
-    """Train the winner of a run again and read the test set, once; see ``docs/use.md``.
+    """Train the winner of a run again and score it once on the test set; see ``docs/use.md``.
 
     Args:
         run: What :func:`search` or ``open_run`` returned, or its folder.
         trial: The number of another trial, as in the report.
-        ensemble: Select among so many of the best configs, and take their mean prediction.
-        seeds: Trainings of each config; five where it is not given.
+        ensemble: Select among this many of the best configs, and take their mean prediction.
+        seeds: How often each config is trained; five times by default.
         again: Look at the test set once more.
         address: As for :func:`search`.
-        quiet: Show nothing.
+        quiet: Print nothing.
 
     Raises:
-        ValueError: where there is nothing to evaluate, before anything is trained.
+        ValueError: if there is nothing to evaluate; nothing is trained then.
     """
     settings = EvaluationSettings(trial=_text(trial), ensemble=ensemble, seeds=seeds, again=again)
     console = Terminal(quiet=quiet)
@@ -125,17 +125,17 @@ def export_model(
 
     Args:
         run: What :func:`search` or ``open_run`` returned, or its folder.
-        folder: One that does not exist yet.
+        folder: The folder to write, which must not exist yet.
         trial: The number of another trial, as in the report.
-        ensemble: Select among so many of the best configs, and take their mean prediction.
-        seeds: So many trainings of each config on train and validation; by default the weights
-            that the search kept, and of an ensemble one.
+        ensemble: Select among this many of the best configs, and take their mean prediction.
+        seeds: How often each config is trained again, on train and validation. By default the
+            weights that the search kept are exported; an ensemble is trained once.
         onnx: Write ``model.onnx`` too.
-        address: As for :func:`search`, where something is trained again.
-        quiet: Show nothing.
+        address: As for :func:`search`, if something is trained again.
+        quiet: Print nothing.
 
     Raises:
-        ValueError: where there is nothing to export, before anything is written.
+        ValueError: if there is nothing to export; nothing is written then.
     """
     settings = ExportSettings(trial=_text(trial), ensemble=ensemble, seeds=seeds, onnx=onnx)
     console = Terminal(quiet=quiet)

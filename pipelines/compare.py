@@ -17,7 +17,7 @@ def compare(
     spec: Annotated[ComparisonSpec, Parameter(name="*")] = ComparisonSpec(),
     where: Annotated[Connection, panel("Resources", 6)] = Connection(dashboard=False),
 ) -> int:
-    """Run each algorithm with each seed, and say which found the best."""
+    """Run each algorithm with each seed, and print which found the best config."""
     from pipelines.cli.comparison import run_comparison
 
     return run_comparison(spec, where)

@@ -1,4 +1,4 @@
-"""Look at runs, while they run too: ``python pipelines/dashboard.py``."""
+"""Look at runs, also while they run: ``python pipelines/dashboard.py``."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ class DashboardSettings(Settings):
     """Where the pages are."""
 
     port: Annotated[int, Field(ge=0, le=65535)] = 8270
-    """Of this machine alone; 0 takes one that is free."""
+    """The port, which only this machine can reach; 0 takes a free one."""
     optuna: bool = False
-    """Open optuna-dashboard on the record of one run, RUNS."""
+    """Show one run, given as RUNS, in optuna-dashboard."""
 
 
 def dashboard(
-    runs: Annotated[Path, Parameter(help="The folder of runs, or one run.")] = Path("runs"),
+    runs: Annotated[Path, Parameter(help="The folder of the runs, or one run.")] = Path("runs"),
     /,
     *,
     where: Annotated[DashboardSettings, panel("Options", 1)] = DashboardSettings(),
 ) -> int:
-    """Show the runs in a folder in a browser, those that run too, without Ray; Ctrl-C ends it. In a
-    search of this machine the same pages are inside Ray's dashboard."""
+    """Show the runs in a folder in a browser, also while they run. It needs no Ray; Ctrl-C ends it.
+    While a search runs on this machine, Ray's dashboard has the same pages."""
     if where.optuna:
         from pipelines.cli.optuna_dashboard import show_in_optuna
 

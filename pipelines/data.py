@@ -14,30 +14,30 @@ from trainables.task import Task
 
 
 class DataSettings(Settings):
-    """How it is read, where it is not as it looks."""
+    """How the data are read."""
 
     target: str | None = None
-    """The column to predict, of a table file."""
+    """The column to predict, if the data are a table file."""
     drop: Columns = ()
     """A column of a table file to leave out; may be repeated."""
     category: Columns = ()
-    """A column of numbers that are names; may be repeated."""
+    """A column whose numbers stand for categories; may be repeated."""
     task: Task | None = None
     """What the target's numbers are: classes (classification) or a quantity (regression)."""
     seed: NotNegative = 0
-    """Of the split."""
+    """The seed of the split."""
 
 
 def data(
     source: Annotated[
-        str, Parameter(help="As --data of run.py takes it.", allow_leading_hyphen=False)
+        str, Parameter(help="The data, as for --data of run.py.", allow_leading_hyphen=False)
     ],
     /,
     *,
     settings: Annotated[DataSettings, panel("Options", 1)] = DataSettings(),
 ) -> None:
-    """Print how each column of a table is read and what it becomes, the classes and the split; the
-    same for named data and folders of images. Nothing is written."""
+    """Print how each column of a table is read, what inputs it becomes, the classes and the split.
+    Also for named data sets and folders of images. Nothing is written."""
     from pipelines.cli.data import print_data
 
     reading = Reading(settings.drop, settings.category, settings.task)

@@ -20,7 +20,7 @@ def evaluate(
     settings: Annotated[EvaluationSettings, panel("Options", 1)] = EvaluationSettings(),
     where: Annotated[Address, panel("Resources", 2)] = Address(),
 ) -> None:
-    """Train the winner of a run again on train and validation, and read the test set, once."""
+    """Train the winner of a run again on train and validation, and test it once on the test set."""
     from pipelines.cli.evaluate import run_evaluation
 
     run_evaluation(run, settings, where)

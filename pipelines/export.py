@@ -16,13 +16,13 @@ from pipelines.winner.settings import ExportSettings
 
 def export(
     run: Annotated[RunFolder, Parameter(help="The run's folder.")],
-    folder: Annotated[Path, Parameter(help="Where to put the model; it may not exist yet.")],
+    folder: Annotated[Path, Parameter(help="Where to put the model; it must not exist yet.")],
     /,
     *,
     settings: Annotated[ExportSettings, panel("Options", 1)] = ExportSettings(),
     where: Annotated[Address, panel("Resources", 2)] = Address(),
 ) -> None:
-    """Write the winner of a run, with all that its use needs, into a folder."""
+    """Write the winner of a run into a folder, with everything that is needed to use it."""
     from pipelines.cli.export import run_export
 
     run_export(run, folder, settings, where)

@@ -13,7 +13,7 @@ from pipelines.cli.command import command, main
 
 def fetch(
     cluster: Annotated[
-        Path, Parameter(help="What `ray up` was given.", allow_leading_hyphen=False)
+        Path, Parameter(help="The file that `ray up` was given.", allow_leading_hyphen=False)
     ],
     run: Annotated[
         str,
@@ -21,7 +21,7 @@ def fetch(
     ],
     /,
     *,
-    to: Annotated[Path, Parameter(metavar="FOLDER", help="Where runs are kept here.")] = Path(
+    to: Annotated[Path, Parameter(metavar="FOLDER", help="The folder of the runs here.")] = Path(
         "runs"
     ),
 ) -> None:

@@ -17,7 +17,7 @@ def lr_range_test(
     sweep: Annotated[SweepSettings, panel("Sweep", 2)] = SweepSettings(),
     limits: Annotated[LimitSettings, panel("Limits and output", 3)] = LimitSettings(),
 ) -> None:
-    """Train while the learning rate rises, and say from where to where it is of use."""
+    """Train while the learning rate rises, and print the range in which training works."""
     from pipelines.cli.lr_range_test import run_lr_range_test
 
     run_lr_range_test(subject, sweep, limits)

@@ -1,4 +1,4 @@
-"""Is a trial what the record says? ``python pipelines/replay.py runs/NAME TRIAL``."""
+"""Train a trial again, to check its record: ``python pipelines/replay.py runs/NAME TRIAL``."""
 
 from __future__ import annotations
 

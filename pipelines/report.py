@@ -13,15 +13,15 @@ from pipelines.study.spec import RunFolder
 
 
 class ReportSettings(Settings):
-    """What is shown."""
+    """What is shown, and where it is written."""
 
     top: Count = 10
     """How many trials to print."""
     output: File | None = None
-    """Where to write the page. Without it: report.html in the run's folder; of several runs
-    comparison.html here."""
+    """Where to write the page; by default report.html in the run's folder, or comparison.html in
+    the working directory for several runs."""
     plot_schedule: bool = False
-    """Write schedule.html: the best trial's learning rate, momentum."""
+    """Write schedule.html: the learning rate and momentum of the best trial."""
 
 
 def report(
@@ -30,8 +30,8 @@ def report(
     *others: Annotated[RunFolder, Parameter(help="More runs, to compare them.")],
     show: Annotated[ReportSettings, panel("Options", 1)] = ReportSettings(),
 ) -> None:
-    """Print the best trials of a run and how its trials ended, and write report.html with all
-    there is to see of it; of several runs a page that compares them."""
+    """Print the best trials of a run and how its trials ended, and write the full report.html. For
+    several runs, write a page that compares them."""
     from pipelines.cli.report import print_comparison, print_report
 
     if others:

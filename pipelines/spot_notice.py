@@ -1,9 +1,10 @@
-"""Runs on a worker and waits for the notice that its machine is to be taken away:
+"""Run this on a worker; it waits for the notice that the machine will be taken away:
 ``python pipelines/spot_notice.py &`` before ``ray start``.
 
-Amazon gives notice of a spot interruption two minutes ahead in the instance's metadata (EC2 User
-Guide, "Spot Instance interruption notices"); a machine that shuts down says so with SIGTERM. Then
-every trial here saves a checkpoint at its next epoch, and Ray places no new one here.
+Amazon announces a spot interruption two minutes ahead, in the metadata of the instance (EC2 User
+Guide, "Spot Instance interruption notices"). A machine that shuts down sends SIGTERM. In both cases
+every trial on this machine saves a checkpoint at its next epoch, and Ray starts no new trial on
+it.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from types import FrameType
 from pipelines.cluster import notice
 
 METADATA = "http://169.254.169.254/latest"
-EVERY = 5.0  # seconds between two looks, as Amazon recommends
-PATIENCE = 2.0  # seconds for the metadata's answer
-_TOKEN_LIFE = "21600"  # seconds, the most there is
+EVERY = 5.0  # seconds between two requests, as Amazon recommends
+PATIENCE = 2.0  # seconds to wait for an answer
+_TOKEN_LIFE = "21600"  # seconds, the longest life that is allowed
 _AT_SHUTDOWN, _AT_INTERRUPTION = 10, 120  # seconds that are left
 
 _DRAIN = ("ray", "drain-node", "--reason", "DRAIN_NODE_REASON_PREEMPTION")
@@ -39,8 +40,8 @@ def main() -> int:
 
 
 def look() -> str:
-    """What the metadata says is to happen to this instance; "" where nothing is, or where there is
-    no metadata."""
+    """What the metadata announces for this instance; "" if it announces nothing or if there is no
+    metadata."""
     try:
         token = _ask("PUT", "api/token", {"X-aws-ec2-metadata-token-ttl-seconds": _TOKEN_LIFE})
         answer = _ask("GET", "meta-data/spot/instance-action", {"X-aws-ec2-metadata-token": token})
@@ -51,7 +52,7 @@ def look() -> str:
 
 
 def pass_on(reason: str, seconds_left: int) -> None:
-    """To the trials here, and to Ray, which then counts their end as the machine's."""
+    """Tell the trials on this machine, and Ray, which then blames the machine for their end."""
     notice.give(reason)
     print(reason, flush=True)
     drain = (*_DRAIN, "--reason-message", reason, "--deadline-remaining-seconds", str(seconds_left))

@@ -1,4 +1,4 @@
-"""The ranges that a next search would take from a run: ``python pipelines/zoom.py runs/NAME``."""
+"""The ranges that --zoom-from would take from a run: ``python pipelines/zoom.py runs/NAME``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class ZoomSettings(Settings):
     """How far to zoom in."""
 
     quantile: Annotated[Real, Field(gt=0, le=1)] = 0.25
-    """Share of the trials to zoom in on."""
+    """The share of the best trials to zoom in on."""
 
 
 def zoom(

@@ -18,7 +18,7 @@ CNN_SPACE = SearchSpace(
         "label_smoothing": Choice((0.0, 0.1)),
         "dropout": Float(0.0, 0.5),
         "batch_size": Choice((64, 32, 128, 256)),
-        "lr": Float(1e-3, 1.0, log=True),  # max_lr where the policy moves it
+        "lr": Float(1e-3, 1.0, log=True),  # max_lr if the policy moves the learning rate
         **policy_domains(),
         "weight_decay": Choice((1e-4, 0.0, 1e-5, 1e-3)),
     },

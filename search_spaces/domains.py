@@ -1,4 +1,4 @@
-"""The words of the language of search spaces: frozen domains and conditions."""
+"""The building blocks of a search space: frozen domains and conditions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _is_finite(value: Value) -> bool:
 
 
 def _options(given: Iterable[Value], what: str) -> tuple[Value, ...]:
-    """Raises ``ValueError`` for what are no options."""
+    """``given`` as a tuple. Raises ``ValueError`` if these cannot be options."""
     if isinstance(given, str):  # a forgotten comma: its letters would be the options
         raise ValueError(f"options must be a list, not {given!r}: write ({given!r},)")
     options = tuple(given)
@@ -36,8 +36,10 @@ def _options(given: Iterable[Value], what: str) -> tuple[Value, ...]:
 
 @dataclass(frozen=True)
 class AtLeast:
-    """Active where ``parent`` is ``bound`` or more. Raises ``ValueError`` for a bound that is no
-    whole number."""
+    """Active if ``parent`` is ``bound`` or more.
+
+    Raises ``ValueError`` for a bound that is not a whole number.
+    """
 
     parent: str
     bound: int
@@ -57,7 +59,10 @@ class AtLeast:
 
 @dataclass(frozen=True)
 class OneOf:
-    """Active where ``parent`` takes one of ``options``. Raises ``ValueError`` as a choice does."""
+    """Active if ``parent`` takes one of ``options``.
+
+    Raises ``ValueError`` for the same options as :class:`Choice` does.
+    """
 
     parent: str
     options: tuple[Value, ...]
@@ -76,12 +81,12 @@ Condition: TypeAlias = AtLeast | OneOf
 
 
 def _plain(bound: Any) -> Any:
-    """A number of NumPy's as one of Python's."""
+    """``bound`` as a Python number if it is a NumPy number; otherwise unchanged."""
     return bound.item() if isinstance(bound, np.generic) else bound
 
 
 def _check_bounds(low: object, high: object, log: object, *, whole: bool) -> None:
-    """Raises ``ValueError`` for what could not be searched, or not be read again from a record."""
+    """Raises ``ValueError`` for a domain that cannot be searched or read again from a record."""
     kinds = (int,) if whole else (int, float)
     if type(low) not in kinds or type(high) not in kinds:
         numbers = "whole numbers" if whole else "numbers"
@@ -101,15 +106,15 @@ def _check_bounds(low: object, high: object, log: object, *, whole: bool) -> Non
 
 
 def _share(value: float, low: float, high: float, log: bool) -> float:
-    """Of the way from ``low`` to ``high`` (in the logarithm where ``log``)."""
+    """How far ``value`` lies between ``low`` and ``high``: 0 to 1, in the logarithm if ``log``."""
     if low == high:
         return 0.5
     return math.log(value / low, high / low) if log else (value - low) / (high - low)
 
 
 def _spaced(low: float, high: float, log: bool, n: int) -> list[float]:
-    """``n`` values from ``low`` to ``high``, equally spaced (in the logarithm where ``log``); the
-    middle for ``n`` = 1."""
+    """``n`` values from ``low`` to ``high``, equally spaced (in the logarithm if ``log``). If ``n``
+    is 1, the value is the middle."""
     fractions = [0.5] if n == 1 else [i / (n - 1) for i in range(n)]
     if log:
         return [low * (high / low) ** f for f in fractions]
@@ -118,9 +123,9 @@ def _spaced(low: float, high: float, log: bool, n: int) -> list[float]:
 
 @dataclass(frozen=True)
 class Float:
-    """A real number in [low, high], uniform in its logarithm where ``log``.
+    """A real number in [low, high]. If ``log``, it is uniform in its logarithm.
 
-    Raises ``ValueError`` for bounds that are no finite numbers or are the wrong way round.
+    Raises ``ValueError`` for bounds that are not finite numbers or are the wrong way round.
     """
 
     low: float
@@ -138,7 +143,7 @@ class Float:
         return self.low == self.high
 
     def at(self, quantile: float) -> float:
-        """The value that this share, in [0, 1), of draws lie below."""
+        """The value below which this share of all draws lies; ``quantile`` is in [0, 1)."""
         if self.log:
             return self.clip(self.low * (self.high / self.low) ** quantile)
         return self.clip(self.low + (self.high - self.low) * quantile)
@@ -154,7 +159,7 @@ class Float:
         return isinstance(value, float) and self.low <= value <= self.high
 
     def parse(self, text: str) -> float:
-        """A value as typed. Raises ``ValueError`` for one of another type."""
+        """The value that the user typed. Raises ``ValueError`` if it has another type."""
         number = _number(text)
         if number is None:
             raise ValueError(f"'{text}' is not a number")
@@ -171,9 +176,9 @@ class Float:
 
 @dataclass(frozen=True)
 class Int:
-    """An integer in [low, high], both included; uniform in its logarithm where ``log``.
+    """An integer in [low, high], both included. If ``log``, it is uniform in its logarithm.
 
-    Raises ``ValueError`` for bounds that are no whole numbers or are the wrong way round.
+    Raises ``ValueError`` for bounds that are not whole numbers or are the wrong way round.
     """
 
     low: int
@@ -191,15 +196,15 @@ class Int:
         return self.low == self.high
 
     def at(self, quantile: float) -> int:
-        """The value that this share, in [0, 1), of draws lie below."""
-        # From half below to half above, so that the ends are as likely as the rest.
+        """The value below which this share of all draws lies; ``quantile`` is in [0, 1)."""
+        # The range is half a step wider at each end, so that the ends are as likely as the rest.
         low, high = self.low - 0.5, self.high + 0.5
         if self.log:
             return self.clip(low * (high / low) ** quantile)
         return self.clip(low + (high - low) * quantile)
 
     def quantile(self, value: float) -> float:
-        """The share of draws below ``value``, with half of those that are equal."""
+        """The share of draws below ``value``, plus half of the draws equal to ``value``."""
         return _share(value, self.low - 0.5, self.high + 0.5, self.log)
 
     def clip(self, value: float) -> int:
@@ -209,7 +214,7 @@ class Int:
         return type(value) is int and self.low <= value <= self.high
 
     def parse(self, text: str) -> int:
-        """A value as typed. Raises ``ValueError`` for one of another type."""
+        """The value that the user typed. Raises ``ValueError`` if it has another type."""
         try:
             return int(text)
         except ValueError:
@@ -224,10 +229,10 @@ class Int:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of ``options``, in no order. Put first what is to be tried when only one may be.
+    """One of ``options``, which have no order. If only one option can be tried, it is the first.
 
-    Raises ``ValueError`` where there are none, where one is given twice, and for one that is no
-    bool, number or str.
+    Raises ``ValueError`` if there are no options, if an option is given twice, and if an option is
+    not a bool, number or str.
     """
 
     options: tuple[Value, ...]
@@ -241,22 +246,22 @@ class Choice:
         return len(self.options) == 1
 
     def at(self, quantile: float) -> Value:
-        """The option that this share, in [0, 1), of draws stand before."""
+        """The option before which this share of all draws lies; ``quantile`` is in [0, 1)."""
         return self.options[int(quantile * len(self.options))]
 
     def contains(self, value: object) -> bool:
         return any(type(value) is type(option) and value == option for option in self.options)
 
     def parse(self, text: str) -> Value:
-        """An option as typed. Raises ``ValueError`` for what is none."""
+        """The option that the user typed. Raises ``ValueError`` if ``text`` is not an option."""
         for option in self.options:
             if str(option).lower() == text.lower():
                 return option
         for option in self.options:
-            if _is_number(option) and option == _number(text):  # as 0 for 0.0
+            if _is_number(option) and option == _number(text):  # such as 0 for 0.0
                 return option
         texts = [o for o in self.options if isinstance(o, str) and _number(o) is not None]
-        meant = [option for option in texts if _number(option) == _number(text)]  # as 1 for "01"
+        meant = [option for option in texts if _number(option) == _number(text)]  # 1 for "01"
         if len(meant) == 1:
             return meant[0]
         raise ValueError(f"'{text}' is none of {', '.join(map(str, self.options))}")
@@ -286,7 +291,7 @@ def values(domain: Int | Choice) -> list[Value]:
 
 
 def domain_to_dict(domain: Domain) -> dict[str, Any]:
-    """A domain and its condition in what JSON has."""
+    """A domain and its condition as values that JSON can hold."""
     content: dict[str, Any] = {"kind": type(domain).__name__.lower()}
     if isinstance(domain, Choice):
         content["options"] = list(domain.options)
@@ -300,19 +305,21 @@ def domain_to_dict(domain: Domain) -> dict[str, Any]:
 
 
 def domain_from_dict(content: Mapping[str, Any]) -> Domain:
-    """The domain that :func:`domain_to_dict` wrote down. Raises ``ValueError`` for an unknown kind,
-    and ``KeyError`` where something is missing."""
+    """The domain that :func:`domain_to_dict` wrote.
+
+    Raises ``ValueError`` for an unknown kind, and ``KeyError`` if something is missing.
+    """
     when = _condition(content["when"]) if "when" in content else None
     if content["kind"] == "choice":
         return Choice(content["options"], when)
     kinds: dict[str, type[Float | Int]] = {"float": Float, "int": Int}
     if content["kind"] not in kinds:
-        raise ValueError(f"'{content['kind']}' is no kind of domain: float, int or choice")
+        raise ValueError(f"unknown kind of domain '{content['kind']}': not float, int or choice")
     return kinds[content["kind"]](content["low"], content["high"], content["log"], when)
 
 
 def _is_number(value: object) -> bool:
-    """Of a size that all algorithms can hold."""
+    """Whether ``value`` is a number of a size that all algorithms can hold."""
     return type(value) in (int, float) and abs(value) < 2**63  # type: ignore[arg-type]
 
 

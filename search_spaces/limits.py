@@ -1,5 +1,4 @@
-"""The values that make sense for a hyperparameter, whatever range is searched: how far a range may
-be widened."""
+"""The widest range that makes sense for each hyperparameter: no range may be widened beyond it."""
 
 from search_spaces.mlp import MAX_LAYERS
 
@@ -9,10 +8,10 @@ LIMITS: dict[str, tuple[float, float]] = {
     "num_embedding_size": (2, 64),
     "n_bins": (1, 1024),
     "frequency_scale": (1e-3, 100.0),
-    "n_blocks": (1, 6),  # the sixth has 256 channels like the fifth, and nothing is left to halve
+    "n_blocks": (1, 6),  # a sixth block has 256 channels like the fifth, and cannot halve the image
     "channels": (1, 256),
     "dropout": (0.0, 0.9),
-    "batch_size": (2, 4096),  # batch normalisation needs two
+    "batch_size": (2, 4096),  # batch normalisation needs two samples
     "lr": (1e-8, 100.0),
     "base_lr_ratio": (1e-4, 1.0),
     "step_size": (1, 50),
@@ -25,5 +24,5 @@ LIMITS: dict[str, tuple[float, float]] = {
     "weight_decay": (0.0, 1.0),
 }
 
-# No value of the first may be above one of the second.
+# No value of the first parameter may be above a value of the second.
 ORDERED = (("base_momentum", "max_momentum"),)

@@ -8,8 +8,8 @@ from trainables.training.optimizers import OPTIMIZERS
 
 MAX_LAYERS = 5
 
-# constant first: of all policies alone it found most in few trials of 30 epochs. A grid takes them
-# in this order, so that the first few are of different kinds.
+# constant comes first: of all policies on their own, it found the best configs in few trials of 30
+# epochs. A grid takes the policies in this order, so the first few are of different kinds.
 _POLICIES = (
     "constant",
     "one_cycle",
@@ -20,9 +20,9 @@ _POLICIES = (
     "exp_range",
 )
 
-# Of a table's inputs: what an MLP for images has none of. The bounds are those of Gorishniy et al.
-# 2022 (arXiv 2203.05556, appendix), and of RealMLP (Holzmueller et al. 2024, arXiv 2407.04491)
-# where they reach further down.
+# Parameters for the inputs of a table; an MLP for images does not use them. The bounds are those of
+# Gorishniy et al. 2022 (arXiv 2203.05556, appendix), or those of RealMLP (Holzmueller et al. 2024,
+# arXiv 2407.04491) where these reach further down.
 TABLE_INPUTS: dict[str, Domain] = {
     "num_embedding": Choice(("none", "piecewise_linear", "periodic")),
     "num_embedding_size": Int(

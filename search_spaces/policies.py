@@ -1,6 +1,6 @@
-"""How learning rate and momentum move: the parameters that the spaces of all networks share.
+"""The parameters of the learning rate policies, which the search spaces of all networks share.
 
-The bands hold what Smith recommends: base_lr between a third (arXiv 1506.01186, section 3.3) and a
+The ranges hold what Smith recommends: base_lr between a third (arXiv 1506.01186, section 3.3) and a
 twentieth of max_lr (1803.09820, section 4.1), half a cycle of a few epochs (1506.01186, section
 3.2), and momentum from 0.8 or 0.85 to 0.95 or 0.99 (1803.09820, section 4.3). The drops of ``step``
 lie around those of He et al. 2016 (arXiv 1512.03385, section 4.2): two, each to a tenth.
@@ -25,9 +25,10 @@ RANGES: dict[str, Float | Int] = {
 
 
 def policy_domains(first: Iterable[str] = ()) -> dict[str, Domain]:
-    """``policy``, with those named ``first`` before the others, and the parameters of each.
+    """The parameter ``policy`` and the parameters of each policy.
 
-    The learning rate is the space's own; a policy that moves it goes no higher.
+    The policies named in ``first`` come before the others. The search space itself has the learning
+    rate: a policy that moves the learning rate never goes above that value.
     """
     domains: dict[str, Domain] = {"policy": Choice(tuple(dict.fromkeys((*first, *POLICIES))))}
     for name, domain in RANGES.items():

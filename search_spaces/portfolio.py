@@ -1,9 +1,9 @@
 """The configs that a search tries first: eight that together do well on many data sets.
 
-They are chosen greedily by ``benchmarks/portfolio.py``, from configs of the literature and the best
-trials of searches, numbers rounded: those of MLPs on 14 real tables, those of CNNs on three sets of
-images. In the order of the choice: the first alone does best on average, the next adds most to it,
-and so on.
+``benchmarks/portfolio.py`` chose them greedily from configs of the literature and the best trials
+of searches, with numbers rounded: the MLPs on 14 real tables, the CNNs on three image data sets.
+They are in the order of the choice: the first config alone does best on average, the next one adds
+most to it, and so on.
 """
 
 from search_spaces.domains import Config
@@ -28,14 +28,14 @@ THREE_LAYERS: Config = {
 }
 
 MLP_PORTFOLIO: tuple[Config, ...] = (
-    {  # with the embedding of numbers of TabM (Gorishniy et al. 2025, arXiv 2410.24210)
+    {  # with TabM's embedding of numbers (Gorishniy et al. 2025, arXiv 2410.24210)
         **THREE_LAYERS,
         "num_embedding": "piecewise_linear",
         "num_embedding_size": 8,
         "n_bins": 32,
         "cat_embedding": True,
     },
-    {  # with RealMLP's own
+    {  # with RealMLP's own embedding of numbers
         **THREE_LAYERS,
         "num_embedding": "periodic",
         "num_embedding_size": 4,

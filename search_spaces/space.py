@@ -1,8 +1,8 @@
-"""A search space: named domains, of which some are active only where others have certain values.
+"""A search space: named domains, some of which are active only if others have certain values.
 
-A space is written once and compiled for every search algorithm. It knows no algorithm itself:
-:meth:`SearchSpace.walk` visits the active parameters in order and asks a function for each value,
-and that function may be a random number generator, an Optuna trial or a decoder of HyperOpt's
+A space is written once and compiled for every search algorithm. It does not know any algorithm
+itself: :meth:`SearchSpace.walk` visits the active parameters in order and asks a function for each
+value. That function may be a random number generator, an Optuna trial or a decoder of HyperOpt's
 values.
 """
 
@@ -30,21 +30,22 @@ DEFAULT_LEVELS = 3
 
 @dataclass(frozen=True)
 class SearchSpace:
-    """Named domains, parents before the parameters that depend on them.
+    """Named domains; a parent comes before the parameters that depend on it.
 
     ``grid_levels`` says how many values a grid takes of each parameter unless the user says
-    otherwise; when it is given, a parameter that it leaves out takes one (its middle, or the first
-    option). Without it every parameter takes three.
+    otherwise. A parameter that ``grid_levels`` leaves out takes one value (its middle, or the first
+    option). Without ``grid_levels`` every parameter takes three.
 
-    Every algorithm but a grid tries the configs in ``try_first`` before its own. A config for which
-    ``forbid`` is true gets no trial.
+    Every algorithm except a grid tries the configs in ``try_first`` before its own. A config for
+    which ``forbid`` is true gets no trial.
 
-    ``if_missing`` belongs to parameters that the space has not always had: the value that stands
-    for what was done before, for configs that were saved then (see :meth:`completed`).
+    ``if_missing`` is for parameters that the space did not have in earlier versions. It gives the
+    value with which a config that was saved then still means the same (see :meth:`completed`).
 
-    Raises ``ValueError`` for a condition whose parent is not an earlier parameter, or can never
-    hold, for a config in ``try_first`` that is not in the space, for numbers of levels that are
-    no whole numbers from 1, and for a name in ``if_missing`` that it does not have.
+    Raises ``ValueError`` for a condition that can never hold or whose parent is not an earlier
+    parameter, for a config in ``try_first`` that is not in the space, for a number of levels that
+    is not a whole number of at least 1, and for an unknown name in ``grid_levels`` or
+    ``if_missing``.
     """
 
     domains: Mapping[str, Domain]
@@ -59,7 +60,7 @@ class SearchSpace:
         seen: dict[str, Domain] = {}
         for name, domain in self.domains.items():
             if not isinstance(name, str):
-                raise ValueError(f"the name of a parameter must be a text, not {name!r}")
+                raise ValueError(f"the name of a parameter must be a string, not {name!r}")
             if not isinstance(domain, Domain):
                 raise ValueError(f"{name} must be a Float, an Int or a Choice, not {domain!r}")
             if domain.when is not None:
@@ -90,7 +91,7 @@ class SearchSpace:
         return active
 
     def walk(self, choose: Callable[[str, Domain], Value]) -> Config:
-        """A config that holds the active parameters only, each as ``choose(name, domain)``."""
+        """A config of the active parameters only; each value is ``choose(name, domain)``."""
         config: Config = {}
         for name, domain in self.domains.items():
             if self.is_active(name, config):
@@ -102,17 +103,17 @@ class SearchSpace:
         return self.walk(lambda _, domain: domain.at(rng.random()))
 
     def contains(self, config: Mapping[str, object]) -> bool:
-        """Whether ``config`` has exactly the active parameters, each with the type and a value of
-        its domain."""
+        """Whether ``config`` has exactly the active parameters, each with a value of its domain and
+        of the right type."""
         return not self.problem_with(config)
 
     def problem_with(self, config: Mapping[str, object]) -> str:
-        """Why the space does not contain ``config``, in a few words; empty where it does."""
+        """Why the space does not contain ``config``, in a few words; empty if it does."""
         known: Config = {}
         for name, domain in self.domains.items():
             if not self.is_active(name, known):
                 if name in config:
-                    return f"{name} is given, but active only when {domain.when}"
+                    return f"{name} is given, but it is active only when {domain.when}"
                 continue
             if name not in config:
                 return f"{name} is missing"
@@ -126,13 +127,13 @@ class SearchSpace:
     def forbids(self, config: Config) -> bool:
         """Whether ``config`` gets no trial.
 
-        Raises ``ValueError``, with the config, where ``forbid`` raises.
+        Raises ``ValueError``, which names the config, if ``forbid`` raises.
         """
         if self.forbid is None:
             return False
         try:
             return bool(self.forbid(config))
-        except Exception as error:  # whatever the user's function raises is the user's to read
+        except Exception as error:  # it may raise anything, and the user should read it
             values = ", ".join(f"{name}={value}" for name, value in config.items())
             reason = f"{type(error).__name__}: {error}"
             raise ValueError(
@@ -140,7 +141,7 @@ class SearchSpace:
             ) from error
 
     def completed(self, config: Mapping[str, Value]) -> Config:
-        """``config`` with what ``if_missing`` says of active parameters that it does not have."""
+        """``config``, with the values of ``if_missing`` for active parameters that it lacks."""
         whole = dict(config)
         for name in self.domains:
             if name not in whole and name in self.if_missing and self.is_active(name, whole):
@@ -149,19 +150,19 @@ class SearchSpace:
 
     @property
     def idle(self) -> set[str]:
-        """The parameters that have one value, and a config without them would have the same: not
-        worth a word to a reader."""
+        """The parameters that can only have the value that ``if_missing`` gives them. They need not
+        be shown to a reader."""
         fixed = {name: domain for name, domain in self.domains.items() if domain.single}
         return {n for n, v in self.if_missing.items() if n in fixed and fixed[n].contains(v)}
 
     def without_idle(self, config: Mapping[str, Any]) -> Config:
-        """``config`` as it is shown, without what is :attr:`idle`."""
+        """``config`` as it is shown: without the :attr:`idle` parameters."""
         idle = self.idle
         return {name: value for name, value in config.items() if name not in idle}
 
     def replace(self, changes: Mapping[str, Domain]) -> SearchSpace:
-        """The space with other domains for some parameters, without those that can then never be
-        active. Raises ``ValueError`` for a name that it does not have."""
+        """The space with other domains for some parameters, without the parameters that can then
+        never be active. Raises ``ValueError`` for a name that the space does not have."""
         domains: dict[str, Domain] = {}
         for name in changes:
             self._check_name(name)
@@ -175,7 +176,7 @@ class SearchSpace:
         return replace(space, try_first=try_first)
 
     def to_dict(self) -> dict[str, Any]:
-        """The whole space in what JSON has, exactly; of ``forbid`` the name."""
+        """The whole space, exactly, as values that JSON can hold; ``forbid`` as its name."""
         return {
             "domains": {name: domain_to_dict(domain) for name, domain in self.domains.items()},
             "grid_levels": dict(self.grid_levels),
@@ -188,9 +189,9 @@ class SearchSpace:
     def from_dict(
         cls, content: Mapping[str, Any], forbid: Callable[[Config], bool] | None = None
     ) -> SearchSpace:
-        """The space that :meth:`to_dict` wrote down; ``forbid`` is the function that it names.
+        """The space that :meth:`to_dict` wrote; ``forbid`` is the function that it names.
 
-        Raises ``ValueError`` for what is no space.
+        Raises ``ValueError`` if ``content`` is not a search space.
         """
         try:
             return cls(
@@ -201,12 +202,12 @@ class SearchSpace:
                 dict(content.get("if_missing", {})),  # older records do not have it
             )
         except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"no search space: {type(error).__name__}: {error}") from error
+            raise ValueError(f"not a search space: {type(error).__name__}: {error}") from error
 
     def grid(self, levels: Mapping[str, int] | None = None) -> Iterator[Config]:
         """Every combination of the levels of the parameters that are active together.
 
-        ``levels`` maps a name to its number of levels, over what ``grid_levels`` says.
+        ``levels`` maps a name to its number of levels. It takes precedence over ``grid_levels``.
         """
         return self._combinations(list(self.domains), {}, self.resolve_levels(levels))
 
@@ -239,7 +240,7 @@ class SearchSpace:
             yield from self._combinations(rest, {**config, name: value}, levels)
 
     def _count(self, names: list[str], config: Config, levels: Mapping[str, int]) -> int:
-        """Branches only at parents: any other parameter multiplies."""
+        """Recurses only at parents: any other parameter simply multiplies the size."""
         size = 1
         parents = {d.when.parent for d in self.domains.values() if d.when is not None}
         for i, name in enumerate(names):
@@ -268,7 +269,7 @@ def _check_condition(name: str, condition: Condition, earlier: Mapping[str, Doma
             f"{name} depends on '{condition.parent}', which must be an Int or a Choice"
         )
     if not any(condition.holds(value) for value in values(parent)):
-        raise ValueError(f"{name} can never be active: no value has {condition}")
+        raise ValueError(f"{name} can never be active: no value satisfies {condition}")
 
 
 def _can_hold(condition: Condition, domains: Mapping[str, Domain]) -> bool:
@@ -281,6 +282,6 @@ def _can_hold(condition: Condition, domains: Mapping[str, Domain]) -> bool:
 
 
 def name_of(function: object) -> str:
-    """``module:name`` of a function; of another callable what it says of itself."""
+    """``module:name`` of a function or class; ``str()`` of any other callable."""
     name = getattr(function, "__qualname__", None)
     return str(function) if name is None else f"{getattr(function, '__module__', '')}:{name}"

@@ -1,1 +1,1 @@
-"""A package, so that another that is called "tests" cannot stand in its place."""
+"""A package, so that no other package named "tests" can be imported instead."""

@@ -1,4 +1,4 @@
-"""What refuses an input says so in one line."""
+"""Code that refuses an input must say so in one line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pipelines.cli.options import Options
 
 
 def assert_one_line(error: ValueError) -> None:
-    """In words of its own, not those of what met the input; of settings as a command says it."""
+    """The error has one line of our own words, not the text of a low-level error. For an error of
+    settings, the text is the one that a command prints."""
     assert not isinstance(error, UnicodeError | json.JSONDecodeError)
     message = str(error)
     if isinstance(error, pydantic.ValidationError):

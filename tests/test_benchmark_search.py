@@ -1,4 +1,4 @@
-"""The searches beside each other: that all search the same."""
+"""The benchmark that compares searches: all of them search the same space."""
 
 from __future__ import annotations
 

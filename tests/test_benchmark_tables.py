@@ -17,7 +17,7 @@ def test_every_table_in_the_results_has_a_benchmark_that_writes_it() -> None:
 
 
 def words(name: str) -> list[str]:
-    """Of the command of a benchmark."""
+    """The words of a benchmark's command."""
     chosen = tables.BENCHMARKS[name]
     return shlex.split(f"python -m benchmarks.{chosen.script} {chosen.options}")
 
@@ -65,7 +65,7 @@ def test_a_table_is_put_in_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_search_that_prints_a_lot_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """More than a pipe holds."""
+    """The output is larger than a pipe can hold."""
     script = tmp_path / "pipelines" / "run.py"
     script.parent.mkdir()
     script.write_text("print('begun');print('x' * 200_000)")

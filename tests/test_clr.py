@@ -1,4 +1,4 @@
-"""The benchmark of super-convergence: what it counts, and its verdicts."""
+"""The benchmark of super-convergence: its statistics and its verdicts."""
 
 import pytest
 

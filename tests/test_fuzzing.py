@@ -1,6 +1,6 @@
-"""Files that nobody would write: each is read, or is one line that says why not.
+"""Files that nobody would write: each is read, or refused in one line.
 
-Hypothesis makes them; what it has found once stands here as an example.
+Hypothesis makes them. Failures that it has found before are kept here as examples.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from trainables.data.datasets import load
 from trainables.data.preprocessing import Preprocessing
 from trainables.data.reading import Reading
 
-# No deadline, as the machine is shared; the same files in every run, and as many.
+# No deadline, because the machine is shared. Every run uses the same files.
 FUZZ = settings(
     max_examples=100,
     deadline=None,
@@ -46,7 +46,7 @@ SEPARATORS = st.sampled_from([",", ";", "\t", "|", " "])
 
 
 def read_or_refused(source: Path, **options: Any) -> None:
-    """Loaded, and its preprocessing sound; or refused in one line."""
+    """The file is loaded with a sound preprocessing, or it is refused in one line."""
     try:
         data = load(str(source), **options)
     except ValueError as error:

@@ -1,5 +1,5 @@
-"""Imports point one way: from pipelines to search_spaces to trainables, and inside pipelines from
-what is typed to what is recorded."""
+"""Imports point one way: from pipelines to search_spaces to trainables, and inside a package from
+its later layers to its earlier ones."""
 
 import ast
 import subprocess
@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SEARCH = {"ray", "optuna", "hyperopt"}
 
-# Of a package, each may import those before it. The other files at its top come last.
+# Each folder of a package may import the folders before it. Files at the top come last.
 LAYERS = {
     "trainables": ("task", "data", "device", "training", "networks", "smith", ""),
     "pipelines": (
@@ -34,8 +34,8 @@ def modules(package: str) -> dict[str, Path]:
 
 
 def imports(file: Path, *, when_loaded: bool = False) -> Iterator[str]:
-    """The modules that a file imports: anywhere, or, ``when_loaded``, not in functions or for types
-    alone."""
+    """The modules that a file imports. With ``when_loaded``, imports inside functions and imports
+    only for types are left out."""
     waiting: list[ast.AST] = [ast.parse(file.read_text())]
     while waiting:
         node = waiting.pop()
@@ -76,7 +76,7 @@ def test_trainables_know_nothing_of_searching() -> None:
 
 
 def layer(module: str) -> int:
-    """The place of what a module lies in among the layers of its package."""
+    """The place of a module's layer among the layers of its package."""
     package, name = (*module.split("."), "")[:2]
     layers = LAYERS[package]
     return layers.index(name if name in layers else "")
@@ -84,7 +84,7 @@ def layer(module: str) -> int:
 
 @pytest.mark.parametrize("package", LAYERS)
 def test_inside_a_package_imports_point_one_way(package: str) -> None:
-    """Of trainables for what runs: their types know each other, a network its training."""
+    """For trainables only imports that run count: type annotations may point both ways."""
     known = modules(package)
     for module, file in known.items():
         for name in imports(file, when_loaded=package == "trainables"):
@@ -110,13 +110,13 @@ def test_no_two_modules_import_each_other(package: str) -> None:
     while leaves := [module for module, needs in left.items() if not needs & left.keys()]:
         for module in leaves:
             del left[module]
-    # What a package's __init__ names, its modules may not import from there.
+    # So modules may not import from their package what its __init__ imports from them.
     assert not left, f"a circle among {', '.join(sorted(left))}"
 
 
 @pytest.mark.parametrize("name", ["pipelines"])
 def test_no_file_beside_the_commands_hides_a_module_of_python(name: str) -> None:
-    """A script's folder comes first on the path of what it runs."""
+    """Python looks for modules first in the folder of the script that it runs."""
     for path in (ROOT / name).iterdir():
         assert path.stem == "__init__" or path.stem not in sys.stdlib_module_names
 

@@ -1,4 +1,4 @@
-"""The panel of real tables: what its table says, and that no two halves share a table."""
+"""The panel of real tables: what its result table says, and that its halves are disjoint."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_sides_that_are_equal_share_the_mean_of_their_ranks() -> None:
 
 
 def test_within_the_noise_is_what_the_splits_cannot_tell() -> None:
-    """The best is a on both tables; b is as good but for noise on the first alone."""
+    """a is best on both tables; b is as good within the noise only on the first."""
     scores = [
         *(score("one", "a", value, seed) for seed, value in enumerate((0.90, 0.80, 0.85))),
         *(score("one", "b", value, seed) for seed, value in enumerate((0.80, 0.85, 0.84))),
@@ -60,7 +60,7 @@ def test_what_is_set_aside_is_not_in_use() -> None:
 
 
 def test_the_best_configs_are_tried_first() -> None:
-    """Each with what the space needs beside."""
+    """Each config, with the other parameters that the space needs."""
     first = SPACES["mlp"].try_first
     for name in ("piecewise, categories", "periodic"):
         assert any(CONFIGS[name].items() <= config.items() for config in first)

@@ -11,7 +11,7 @@ def test_those_are_chosen_that_do_well_where_the_others_do_not() -> None:
     scores = np.array(
         [
             [0.9, 0.9, 0.1, 0.1],  # best on two tables
-            [0.6, 0.6, 0.3, 0.3],  # not bad anywhere, and the best nowhere
+            [0.6, 0.6, 0.3, 0.3],  # never bad, and never the best
             [0.1, 0.1, 0.9, 0.2],
             [0.1, 0.1, 0.2, 0.9],
             [0.0, 0.0, 0.0, 0.0],

@@ -1,5 +1,5 @@
-"""The benchmark of search quality: its functions, its statistics, and that its loops are the
-libraries' own."""
+"""The benchmark of search quality: its functions, its statistics, and whether its loops equal those
+of the libraries."""
 
 import math
 
@@ -38,7 +38,7 @@ every_function = pytest.mark.parametrize("name", FUNCTIONS)
 
 
 class Recorder:
-    """A loop that proposes the same config always, and notes what happens."""
+    """A loop that always proposes the same config, and records what happens."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -156,7 +156,7 @@ def test_a_recipe_is_told_of_divergence() -> None:
 def test_a_diverged_trial_stays_just_below_the_worst(
     mode: Mode, worse: float, as_history: bool
 ) -> None:
-    """Told to a model of values: a frozen penalty, soon better than sound trials, misleads it."""
+    """A frozen penalty misleads a model of values, because it is soon better than sound trials."""
     space = FUNCTIONS["branin"].space
     config = FUNCTIONS["branin"].optimal[0]
     penalty = PENALTY if mode == "min" else -PENALTY
@@ -198,7 +198,7 @@ def test_regret_is_from_the_best() -> None:
         ((2.0, 3.0, 4.0, 5.0, 6.0), (1.0, 1.0, 1.0, 1.0, 1.0), 1 / 2**5),
         ((1.0, 1.0, 1.0, 1.0, 1.0), (2.0, 3.0, 4.0, 5.0, 6.0), 1.0),
         ((1.0, 10.0), (10.0, 1.0), 3 / 4),
-        ((0.0, 1.0), (1e-13, 1.0), 1.0),  # both count as none
+        ((0.0, 1.0), (1e-13, 1.0), 1.0),  # both count as no difference
         ((2.0,), (1.0,), 1 / 2),
     ],
 )

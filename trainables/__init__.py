@@ -1,1 +1,1 @@
-"""What is trained: data sets, networks and the training loop. Knows nothing of searching."""
+"""What is trained: data sets, networks and the training loop. It knows nothing about searches."""

@@ -1,7 +1,7 @@
-"""What quick models of scikit-learn score on the same split: a network that is no better is not
-worth it.
+"""The scores of quick scikit-learn models on the same split: a network that does not beat them is
+not worth its cost.
 
-:func:`main` does it in a process of its own.
+:func:`main` computes them in a process of its own.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ import numpy as np
 if TYPE_CHECKING:
     from trainables.data.datasets import TrialData
 
-SECONDS = 30.0  # of computing that gradient boosting takes, about
+SECONDS = 30.0  # of CPU time that gradient boosting may take, roughly
 # Values (samples times features) up to which a model is quick on one core.
 MOST_LINEAR, MOST_BOOSTED = 100_000_000, 50_000_000
-# The values are sorted into bins again for each: a dozen steps would take three times as long.
+# Each step sorts the values into bins again: a dozen steps would take three times as long.
 _TREES = (10, 30, 100)
 _BOOSTING = {"random_state": 0, "max_iter": _TREES[0], "warm_start": True}
 MODELS = {
     "classification": ("majority class", "logistic regression", "gradient boosting"),
     "regression": ("mean", "ridge regression", "gradient boosting"),
 }
-_Models: TypeAlias = "Iterator[tuple[str, Any, float]]"  # name, model, values that it is quick with
+_Models: TypeAlias = "Iterator[tuple[str, Any, float]]"  # name, model, most values it is quick with
 _ARRAYS = ("x_train", "y_train", "x_val", "y_val")
 
 
@@ -43,10 +43,12 @@ def baselines(
     class_weights: Sequence[float],
     target_std: float,
 ) -> Iterator[tuple[str, dict[str, float]]]:
-    """The name of each model and its metrics, called as in METRICS, on ``x_val``; the fastest model
-    first. One that takes long on so many values is left out: it has no metrics. The arrays of
-    ``data``, and what else is given, are those of a
-    :class:`trainables.data.datasets.TrialData`."""
+    """The name of each model and its metrics on ``x_val``, the fastest model first.
+
+    The metrics have the names of METRICS. A model that would be slow on so many values is not
+    trained: its metrics are empty. The arrays of ``data`` and the other arguments are those of a
+    :class:`trainables.data.datasets.TrialData`.
+    """
     x_train, x_val = (data[name].reshape(len(data[name]), -1) for name in ("x_train", "x_val"))
     y_train, y_val = data["y_train"], data["y_val"]
     if task == "classification":
@@ -55,7 +57,7 @@ def baselines(
     else:
         models, judge = _regressors(), partial(_regression, std=target_std)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a linear model that has not converged will do
+        warnings.simplefilter("ignore")  # a linear model that has not converged is good enough
         for name, model, most in models:
             if x_train.size > most:
                 yield name, {}
@@ -65,8 +67,8 @@ def baselines(
 
 
 def guess(data: TrialData) -> tuple[str, dict[str, float]]:
-    """The first of :func:`baselines`, known from the targets at once: the model in words, and its
-    metrics."""
+    """The first model of :func:`baselines`, computed at once from the targets: the model in words,
+    and its metrics."""
     y = data.y_val
     if data.task == "regression":
         mean = data.y_train.mean(dtype=float)
@@ -81,7 +83,7 @@ def guess(data: TrialData) -> tuple[str, dict[str, float]]:
     counts = np.bincount(data.y_train, minlength=data.n_classes)
     largest, shares = int(counts.argmax()), counts / counts.sum()
     hits = float((y == largest).mean())
-    present = len(np.unique(np.append(y, largest)))  # F1 counts a class that is only predicted
+    present = len(np.unique(np.append(y, largest)))  # F1 also counts a class that is predicted only
     tested = len(np.unique(y))
     weights = np.array(data.class_weights)[y] if data.class_weights else None
     return f"'{data.class_names[largest]}'", {
@@ -104,7 +106,7 @@ def _classifiers(y: np.ndarray, balanced: bool) -> _Models:
 
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    # What it holds out to stop early has each class, and one of a single row cannot be shared.
+    # Early stopping holds out rows of each class: a class with a single row cannot be split.
     stops = "auto" if np.unique(y, return_counts=True)[1].min() > 1 else False
     boosting = HistGradientBoostingClassifier(
         class_weight=weights, early_stopping=stops, **_BOOSTING
@@ -125,13 +127,13 @@ def _regressors() -> _Models:
 
 
 def _fit(model: Any, x: np.ndarray, y: np.ndarray) -> None:
-    """Boosting in steps, to end in time; it ends by itself where more trees do not help."""
+    """Fits a model. Boosting grows in steps, to end in time or when more trees do not help."""
     started = time.process_time()
     model.fit(x, y)
     if not getattr(model, "warm_start", False):
         return
     for trees in _TREES[1:]:
-        # A step takes about as long as all before it: from two thirds on it would be too long.
+        # A step takes about as long as all before it: after two thirds of the time it is too long.
         if model.n_iter_ < model.max_iter or time.process_time() - started >= SECONDS * 2 / 3:
             return
         model.set_params(max_iter=trees)
@@ -145,7 +147,7 @@ def _classification(
 
     probabilities = model.predict_proba(x)
     taken, truth = probabilities.argmax(1), np.eye(probabilities.shape[1])[y]
-    some = truth.any(0)  # what no sample is of has no curve
+    some = truth.any(0)  # a class without samples has no curve
     weights = class_weights[y] if len(class_weights) else None  # as in a network's loss
     return {
         "val_accuracy": metrics.accuracy_score(y, taken),
@@ -174,7 +176,7 @@ def _regression(model: Any, x: np.ndarray, y: np.ndarray, *, std: float) -> dict
 
 
 def arguments_of(data: TrialData) -> dict[str, Any]:
-    """What :func:`baselines` takes beside the arrays, in what JSON has."""
+    """The arguments of :func:`baselines` other than the arrays, as values that JSON can hold."""
     return {
         "task": data.task,
         "class_weights": data.class_weights,
@@ -183,13 +185,16 @@ def arguments_of(data: TrialData) -> dict[str, Any]:
 
 
 def write_arrays(data: TrialData, path: Path) -> None:
-    """For :func:`main`."""
+    """Writes the arrays that :func:`main` reads."""
     np.savez(path, **{name: getattr(data, name) for name in _ARRAYS})
 
 
 def main(path: str, arguments: str, loaded: Callable[[], None] = lambda: None) -> None:
-    """Prints a line of JSON for each model that is done, of the arrays in the file ``path``, which
-    is removed; then ``loaded`` is called."""
+    """Prints a line of JSON for each model as soon as it is fitted.
+
+    The arrays are those in the file ``path``. The file is removed once it is read, and then
+    ``loaded`` is called.
+    """
     with np.load(path) as arrays:
         data = {name: arrays[name] for name in _ARRAYS}
     Path(path).unlink()
@@ -200,7 +205,7 @@ def main(path: str, arguments: str, loaded: Callable[[], None] = lambda: None) -
 
 
 def end_with_parent() -> None:
-    """From now on this process ends when the one dies that holds the other end of its input."""
+    """From now on this process ends when the process at the other end of its stdin ends."""
 
     def wait() -> None:
         sys.stdin.read()

@@ -1,4 +1,4 @@
-"""What there is to predict."""
+"""The two kinds of prediction task."""
 
 from typing import Literal
 

@@ -1,1 +1,1 @@
-"""What a user types, and what he sees."""
+"""The command line: what a user types and sees."""

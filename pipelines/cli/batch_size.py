@@ -34,7 +34,7 @@ def run_batch_size(
     scaling: ScalingSettings,
     limits: LimitSettings,
 ) -> None:
-    """Raises ``ValueError`` where the test cannot be made, or finds nothing."""
+    """Raises ``ValueError`` if the test cannot be made, or finds nothing."""
     subject = find_subject(settings)
     data = subject.load()
     folder = new_output_folder(limits.output, "batch_size", f"{data.name}-{subject.model}")
@@ -70,7 +70,7 @@ def _lines(
     scaling: ScalingSettings,
     folder: Path,
 ) -> Iterator[str]:
-    """The table, what to read off it, and what to type next."""
+    """The table, what it shows, and what to type next."""
     unused = ("lr", "policy", "batch_size", *NETWORKS[subject.model].without_use(data))
     values = {name: value for name, value in subject.config.items() if name not in unused}
     within = "" if bound is None else f", at most {format_bytes(bound)} a step"

@@ -1,5 +1,5 @@
-"""How every command is made from a function, and how it ends: errors as one line on stderr, the
-exit code."""
+"""How a command is made from a function, and how it ends: the exit code, and an error as one line
+on stderr."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FAILURE = 1
 
 def command(function: Callable[..., Any]) -> App:
     """A command that takes the parameters of ``function`` as options, and exits with what it
-    returns. A parameter that holds settings stands for an option of each of them."""
+    returns. A parameter that holds settings becomes one option per setting."""
     app = App(
         name=function.__name__.rstrip("_").replace("_", "-"),
         help_flags=["--help"],
@@ -38,7 +38,7 @@ def command(function: Callable[..., Any]) -> App:
             show_default=_default_shown,
         ),
         result_action="return_value",
-        suppress_keyboard_interrupt=False,  # main() has words and codes for it
+        suppress_keyboard_interrupt=False,  # main() prints the message and sets the exit code
     )
     app["--help"].group = ""
     app.default(function)
@@ -46,9 +46,9 @@ def command(function: Callable[..., Any]) -> App:
 
 
 def main(app: App, arguments: Sequence[str] | None = None) -> int:
-    """Run ``app`` on ``arguments``, or on those of the command line; returns the exit code.
+    """Run ``app`` on ``arguments``, by default those of the command line; returns the exit code.
 
-    A ``ValueError`` or a usage error is the user's: one line on stderr, exit code 2.
+    A ``ValueError`` or a usage error is a mistake of the user: one line on stderr, exit code 2.
     """
     options = Options()
     config, app.config = app.config, (options.read,)
@@ -76,13 +76,13 @@ def main(app: App, arguments: Sequence[str] | None = None) -> int:
         print("interrupted", file=sys.stderr)
         return EXIT_CODES["interrupt"]
     finally:
-        app.config = config  # `rangefinder` may call this command next, with its own
+        app.config = config  # `rangefinder` may call this command later, with a config of its own
     return int(code or 0)
 
 
 def leave(code: int) -> NoReturn:
-    """End the process at once. All that a command leaves is written and closed by then, and Python
-    would take half a second to clear the memory of what Ray has imported."""
+    """End the process at once. By then the command has written and closed its files, and Python
+    would need half a second to free what Ray has imported."""
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             with suppress(OSError):
@@ -100,7 +100,7 @@ def _message(error: Exception, options: Options) -> str:
         except ValueError as reason:
             return f"{error.argument.name} {reason}"
     if isinstance(error, cyclopts.UnusedCliTokensError):
-        return f"what is '{' '.join(error.unused_tokens or ())}'? Every option begins with --"
+        return f"'{' '.join(error.unused_tokens or ())}' is unexpected: every option begins with --"
     if isinstance(error, cyclopts.CycloptsError):
         error.verbose = False
         return str(error)
@@ -108,5 +108,5 @@ def _message(error: Exception, options: Options) -> str:
 
 
 def _default_shown(value: object) -> str | None:
-    """Of an option that has a default worth showing: none, off and empty are not."""
+    """The default as the help shows it; None if it is none, off or empty."""
     return str(value) if value or (value == 0 and value is not False) else None

@@ -44,10 +44,10 @@ from trainables.training.metrics import METRICS
 
 
 def run_comparison(spec: ComparisonSpec, where: Connection) -> int:
-    """Run the cells that are missing, print and save what came out. Returns the exit code.
+    """Run the missing cells, and print and save the results. Returns the exit code.
 
-    Raises ``ValueError`` before anything is written where a cell cannot run, and where the folder
-    holds a comparison of something else or another process works in it.
+    Raises ``ValueError``, before anything is written, if a cell cannot run, if the folder holds a
+    comparison of something else, or if another process works in it.
     """
     console = Terminal()
     check_address(where.address)
@@ -59,7 +59,8 @@ def run_comparison(spec: ComparisonSpec, where: Connection) -> int:
     held = partial(comparison.held, spec.model_dump(mode="json"), study.prepared())
     job = {"job_name": spec.place.name, "algorithms": ", ".join(spec.rows)}
     with interruptible(), ExitStack() as stack:
-        # One that is there is held before Ray starts; of another nothing is made before it fits.
+        # An existing comparison is locked before Ray starts. A new one is only made once a trial is
+        # known to fit.
         session = stack.enter_context(held()) if comparison.begun else None
         cluster = stack.enter_context(
             connect(where.address, dashboard=where.dashboard, modules=IMPORTS, job=job)
@@ -85,7 +86,7 @@ def _run_missing(
     cluster: Cluster,
     console: Console,
 ) -> str:
-    """Run the cells that are missing. Returns what interrupted it, a name in EXIT_CODES, or ""."""
+    """Run the missing cells. Returns what interrupted them, a name in EXIT_CODES, or ""."""
     missing = list(comparison.missing(spec.rows, spec.seeds))
     total = len(spec.rows) * len(spec.seeds)
     for number, (row, seed) in enumerate(missing, total - len(missing) + 1):
@@ -94,7 +95,7 @@ def _run_missing(
         display = Display(Console(quiet=True), study.metric_name)
         result = run_study(_of_cell(study, spec, row, seed), cluster, display)
         if result.ended_by in EXIT_CODES:
-            print_plain(console, f"interrupted at {row}-{seed}: the same command goes on")
+            print_plain(console, f"interrupted at {row}-{seed}: type the same command to go on")
             return result.ended_by
         cell = _finished(result, row, seed, time.monotonic() - started)
         comparison.finish(cell)
@@ -103,15 +104,15 @@ def _run_missing(
 
 
 def _of_cell(study: Study, spec: ComparisonSpec, row: str, seed: int) -> Study:
-    """The same problem with the algorithm, seed and budget of a cell; the data are split as for the
-    first."""
+    """The same problem with the algorithm, seed and budget of a cell. The data are split as in the
+    first cell."""
     cell = spec.cell(row, seed)
     return replace(study, spec=cell.but(problem={"metric": study.metric_name}))
 
 
 def _check(study: Study, *, begun: bool) -> None:
-    """Raises ``ValueError`` for what the algorithm or the scheduler of a cell cannot search, and in
-    a comparison that has not ``begun`` where no trial is the algorithm's own."""
+    """Raises ``ValueError`` if the algorithm or the scheduler of a cell cannot search the space. In
+    a comparison that has not ``begun``, also if the algorithm itself would suggest no trial."""
     algo = study.spec.search.algo
     if not begun:
         check_algorithm(study.spec, study.space)
@@ -119,20 +120,20 @@ def _check(study: Study, *, begun: bool) -> None:
     check_scheduler(study.spec.stopping.scheduler, algo, study.trainable, study.space)
     if not begun and study.tried_first >= study.trials:
         own = replace(study, space=replace(study.space, try_first=()))
-        fills = own.tried_first < study.trials  # the portfolio does
+        fills = own.tried_first < study.trials  # the portfolio fills them
         instead = "--no-portfolio" if fills else "fewer of `start_with`"
         raise ValueError(
-            f"all {study.trials} trials of {algo} would be configs to try first, and the same of "
+            f"all {study.trials} trials of {algo} would be configs to try first, the same for "
             f"each algorithm: use `trials={study.tried_first + 1}` or more, or {instead}"
         )
 
 
 def _finished(result: StudyResult, row: str, seed: int, seconds: float) -> Cell:
-    """Raises ``ValueError`` for a cell that did not get to its end."""
+    """Raises ``ValueError`` for a cell that did not finish."""
     if result.ended_by == "storage":
         raise ValueError(f"{row} with seed {seed} has stopped: checkpoints could not be written")
     if result.best is None or result.best.value is None:
-        raise ValueError(f"no trial of {row} with seed {seed} ended soundly")
+        raise ValueError(f"{row} with seed {seed} has no sound trial")
     return Cell(row, seed, result.best.value, result.epochs, seconds)
 
 

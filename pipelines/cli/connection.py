@@ -13,7 +13,7 @@ class Address(Settings):
     """Where trainings run."""
 
     address: Annotated[str, Parameter(metavar="ADDRESS")] | None = None
-    """The Ray cluster to join; 'local' starts Ray here. By default a running one, else Ray here."""
+    """Ray cluster to join; 'local' starts Ray here. Default: a running cluster, else 'local'."""
 
 
 class Connection(Address):

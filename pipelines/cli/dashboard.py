@@ -22,12 +22,12 @@ HOST = "127.0.0.1"
 def show_runs(runs: Path, port: int) -> int:
     """Serve the runs in ``runs`` until Ctrl-C, and print the link. Returns the exit code.
 
-    Raises ``ValueError`` for what is no folder, and for a port that cannot be had.
+    Raises ``ValueError`` if ``runs`` is not a folder, or if the port cannot be used.
     """
     root = runs.expanduser().absolute()
     if not root.is_dir():
-        raise ValueError(f"'{runs}' is no folder: give the one that runs are in")
-    if RunFiles(root).journal.is_file():  # it is a run itself: among those beside it
+        raise ValueError(f"'{runs}' is not a folder: give the folder of runs")
+    if RunFiles(root).journal.is_file():  # a single run: show all runs of its folder
         root = root.parent
     door = Door.own()
     app = make_app(lambda: [root], door, optuna=has_optuna_dashboard())
@@ -41,7 +41,7 @@ def _say(door: Door, address: str) -> None:
 
 
 def not_to_be_had(port: int, error: OSError) -> str:
-    """Why nothing can listen there."""
+    """Why the server cannot listen on ``port``."""
     return f"`port={port}`: {os.strerror(error.errno or 0).lower()}; 0 takes a free one"
 
 

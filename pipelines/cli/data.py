@@ -1,4 +1,4 @@
-"""``data.py``: says how a data set is read."""
+"""``data.py``: prints how a data set is read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from trainables.data.datasets import TrialData, describe, load
 from trainables.data.reading import Reading
 from trainables.data.table_inputs import TableInputs
 
-MOST_CLASSES = 20  # that are listed
+MOST_CLASSES = 20  # to list
 
 
 def print_data(source: str, target: str | None, seed: int, reading: Reading) -> None:
@@ -35,7 +35,7 @@ def print_data(source: str, target: str | None, seed: int, reading: Reading) -> 
 def _columns(data: TrialData) -> Iterator[str]:
     """A line for each column of a table file."""
     fitted = data.preprocessing
-    assert fitted is not None  # what is loaded has one
+    assert fitted is not None  # load() sets it
     inputs = fitted.inputs
     if fitted.target is None or not isinstance(inputs, TableInputs):
         yield f"inputs    {inputs}"
@@ -63,5 +63,5 @@ def _target(data: TrialData) -> Iterator[str]:
 
 
 def _named(label: str) -> str:
-    """With quotes where blanks at its edges could not be seen."""
+    """In quotes if it is empty or if blanks at its ends would be invisible."""
     return label if label and label == label.strip() else repr(label)

@@ -18,13 +18,13 @@ from pipelines.tuner.attempts import Cause
 from pipelines.tuner.progress import Incumbent, Progress
 from search_spaces import SearchSpace
 
-_PLAIN_EVERY = 10.0  # seconds between progress lines where there is no terminal
-_NO_ROOM = 30.0  # seconds in which no trial has started, after which that is said
-_SILENT = 300.0  # seconds without an epoch of any trial that runs, after which that is said
+_PLAIN_EVERY = 10.0  # seconds between progress lines if there is no terminal
+_NO_ROOM = 30.0  # seconds without a started trial, after which a line says so
+_SILENT = 300.0  # seconds without an epoch of any running trial, after which a line says so
 
 
 class Display:
-    """An observer of a study, as a context manager around it."""
+    """Prints the progress of a study: an observer, and a context manager around the study."""
 
     def __init__(
         self,
@@ -36,8 +36,9 @@ class Display:
         *,
         shared: bool = False,
     ) -> None:
-        """``begun`` is called when the first trial has reported, ``ending`` when the search ends
-        soon; what is idle in ``space`` is not shown. Others may use a ``shared`` cluster."""
+        """``begun`` is called when the first trial has reported, ``ending`` shortly before the end
+        of the search. Idle parameters of ``space`` are not shown. A ``shared`` cluster has
+        other users."""
         self._begun: Callable[[], None] | None = begun
         self._ending: Callable[[], None] | None = ending
         self._console = console
@@ -100,17 +101,17 @@ class Display:
     def _say_no_room(self) -> None:
         print_plain(
             self._console,
-            f"waiting   no trial has started in {_NO_ROOM:g} s: other work may have the cluster, "
-            "and then trials wait for it to end; `ray status` shows what is in use",
+            f"waiting   no trial has started in {_NO_ROOM:g} s: if other work uses the cluster, "
+            "trials wait until it ends; `ray status` shows what is in use",
         )
 
     def _say_silence(self) -> None:
-        """Nobody knows yet how long an epoch takes, so no trial is ended for it."""
+        """No trial is ended yet, because nobody knows how long an epoch takes."""
         minutes = f"{_SILENT / 60:g} minutes"
         print_plain(
             self._console,
-            f"waiting   no trial has ended an epoch in {minutes}: the first may take longer, or "
-            "hang; with --trial-timeout 10m one that takes longer than that is ended",
+            f"waiting   no trial has ended an epoch in {minutes}: epochs may take longer, or "
+            "trials may hang; --trial-timeout 10m ends a trial whose epoch takes longer than that",
         )
 
     def new_best(self, incumbent: Incumbent) -> None:
@@ -128,7 +129,7 @@ class Display:
         print_plain(self._console, f"waiting   {what}")
 
     def tried_again(self, trial_id: str, cause: Cause, epoch: int, why: str) -> None:
-        if cause is Cause.SPOILED:  # it may be so after each trial
+        if cause is Cause.SPOILED:  # this may happen after every trial
             if why in self._said:
                 return
             self._said.add(why)
@@ -138,7 +139,7 @@ class Display:
 
 
 def progress_line(progress: Progress, width: int | None = None) -> str:
-    """How a study stands; of what does not fit into ``width`` the least important is left out."""
+    """The progress of a study. The least important counts are left out to fit into ``width``."""
     left = progress.seconds_left
     counts = [
         f"{progress.running} running",

@@ -1,4 +1,4 @@
-"""``evaluate.py``: the test set, once."""
+"""``evaluate.py``: scores the winner on the test set, once."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from pipelines.winner.trained import check_again, kept_of, trained_alone
 def run_evaluation(
     folder: Path, settings: EvaluationSettings, where: Address, console: Console | None = None
 ) -> Look:
-    """What the test set has shown, which is printed too.
+    """Print the scores on the test set, and return them.
 
-    Raises ``ValueError``, before anything is trained, where there is nothing to evaluate.
+    Raises ``ValueError``, before anything is trained, if there is nothing to evaluate.
     """
     console = console or Terminal()
     run = open_run(folder)
@@ -66,8 +66,8 @@ def _as_kept(run: Run, one: Candidate, console: Console) -> Look:
     print_plain(
         console,
         "tested    the weights that the search kept, trained on train alone "
-        f"({len(trained.data.x_train)} samples): this trial took over weights of another, so that "
-        "it cannot be trained again by itself",
+        f"({len(trained.data.x_train)} samples): this trial took over weights of another, so it "
+        "cannot be trained again by itself",
     )
     return evaluate_kept(run, trained)
 

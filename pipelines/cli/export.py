@@ -1,4 +1,4 @@
-"""``export.py``: the winner as a folder to use."""
+"""``export.py``: writes the winner into a folder, to use it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def run_export(
     where: Address,
     console: Console | None = None,
 ) -> None:
-    """Raises ``ValueError``, before anything is written, where there is nothing to export."""
+    """Raises ``ValueError``, before anything is written, if there is nothing to export."""
     console = console or Terminal()
     run = open_run(run_folder)
     folder = folder.expanduser().absolute()

@@ -1,4 +1,4 @@
-"""The end of a search whose driver was killed, or left, after the last trial."""
+"""Finishes a search whose driver was killed, or left, after the last trial."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pipelines.study.typed import shown
 
 
 def run_end(study: Study, why: str, console: Console, *, dry_run: bool) -> int:
-    """Say that nothing is left to train, and ``why``; do what is left but that. Returns the exit
+    """Say that nothing is left to train, and ``why``; then do what else is left. Returns the exit
     code."""
     said = f"complete  {shown(study.folder)}: {why}"
     if dry_run or has_end(open_run(study.folder)):
@@ -33,7 +33,7 @@ def run_end(study: Study, why: str, console: Console, *, dry_run: bool) -> int:
 
 
 def has_end(run: Run) -> bool:
-    """Whether a driver has done what comes after the last trial."""
+    """Whether a driver has done everything that comes after the last trial."""
     files = run.files
     written = [files.table, files.report, *([files.winner] if run.best else [])]
     is_whole = all(path.is_file() for path in written) and not files.live.exists()
@@ -41,12 +41,12 @@ def has_end(run: Run) -> bool:
 
 
 def end(study: Study, console: Console) -> StudyResult:
-    """Do it for a study that has nothing left to train, and print what came out. It needs no
-    Ray."""
+    """Do everything that comes after the last trial, and print the results. The study must have
+    nothing left to train. It needs no Ray."""
     assert study.resumed is not None
     print_lines(console, study.notes)
     result = searched(study)
-    assert result is not None  # nothing is left
+    assert result is not None  # nothing is left to train
     finish(study, result)
     repeats = crown(study, study.resumed.repeats.trials)
     repeated = bool(study.spec.budget.repeats) and result.best is not None

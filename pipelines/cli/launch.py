@@ -1,4 +1,4 @@
-"""A prepared study on a cluster: the plan, the search, and what came out."""
+"""Runs a prepared study on a cluster: the plan, the search and the results."""
 
 from __future__ import annotations
 
@@ -52,15 +52,14 @@ from pipelines.study.study import Study
 from pipelines.tuner.algorithms import ALGORITHMS
 from trainables.baselines import MODELS
 
-_SHORT = 2.0  # seconds that one waits for without a word
-_LOOK_EVERY = 0.1  # seconds
+_SHORT = 2.0  # seconds; a shorter wait is not announced
+_LOOK_EVERY = 0.1  # seconds between two looks at the quick models
 
 
 def launch(study: Study, connected: Callable[[], Cluster], console: Console) -> StudyResult:
-    """Check that a trial fits, search, and print what came out. ``connected`` waits for the
-    cluster.
+    """Check that a trial fits, search, and print the results. ``connected`` waits for the cluster.
 
-    Raises ``ValueError`` before anything is written where the search cannot run.
+    Raises ``ValueError``, before anything is written, if the search cannot run.
     """
     with interruptible():
         study, cluster = _ready(study, connected, console)
@@ -71,7 +70,7 @@ def launch(study: Study, connected: Callable[[], Cluster], console: Console) -> 
     known = without_late(found)
 
     def lost(reason: str) -> None:
-        """No thread of this process gets out of Ray any more."""
+        """Ray does not answer any more: a thread of this process that calls it never returns."""
         print(f"error: {reason}: the search has stopped", file=sys.stderr)
         _say_how_to_go_on(study, cluster)
         end_ray()
@@ -86,7 +85,7 @@ def launch(study: Study, connected: Callable[[], Cluster], console: Console) -> 
         started = time.monotonic()
         result = searched(study)
         if result is None:
-            # A search that was killed has a few.
+            # A search that was killed may have fitted some of them.
             if study.spec.run.baseline and len(known) < len(MODELS[study.data.task]):
                 baseline.start(partial(write_baselines, files.baselines))
             with Display(
@@ -119,8 +118,8 @@ def launch(study: Study, connected: Callable[[], Cluster], console: Console) -> 
 
 
 def _wait_for(baseline: BaselineProcess, patience: float, enough: Event) -> tuple[Baselines, float]:
-    """The models that are done within so many seconds, or when it is ``enough``; and how many it
-    waited."""
+    """The models that are done after ``patience`` seconds, or when ``enough`` is set; and how many
+    seconds it waited."""
     began = time.monotonic()
     found = baseline.result(min(_LOOK_EVERY, patience))
     while baseline.works and not enough.is_set() and time.monotonic() - began < patience:
@@ -129,13 +128,13 @@ def _wait_for(baseline: BaselineProcess, patience: float, enough: Event) -> tupl
 
 
 def _import_report() -> None:
-    """And what it loads with its first figure. In the background: while the last trials train,
-    slots are idle."""
+    """Import the report, and what its first figure loads, in the background: slots are idle while
+    the last trials train."""
 
     def do() -> None:
         import_module("pipelines.results.report")
-        import_module("sklearn.gaussian_process")  # of the surface of two parameters
-        import_module("ray.dag")  # of Ray's shutdown, which comes first
+        import_module("sklearn.gaussian_process")  # for the surface of two parameters
+        import_module("ray.dag")  # for Ray's shutdown, which comes before the report
         import_module("pipelines.results.figures.axes").figure("", "").add_scatter()
 
     Thread(target=do, daemon=True).start()
@@ -143,7 +142,7 @@ def _import_report() -> None:
 
 @contextmanager
 def _saying_how_to_go_on(study: Study, cluster: Cluster) -> Iterator[None]:
-    """Where something ends a search that has begun, and not in good order."""
+    """If an error ends a search that has begun, say how to go on."""
     try:
         yield
     except BaseException:
@@ -154,7 +153,7 @@ def _saying_how_to_go_on(study: Study, cluster: Cluster) -> Iterator[None]:
 def _say_how_to_go_on(study: Study, cluster: Cluster) -> None:
     if RunFiles(study.folder).sessions.is_file() and not study.scheduler.pauses:
         command = to_go_on(study.folder, cluster)
-        print(f"all that has ended is kept; go on with: {command}", file=sys.stderr)
+        print(f"all finished trials are kept; go on with: {command}", file=sys.stderr)
 
 
 def show_plan(
@@ -162,7 +161,7 @@ def show_plan(
 ) -> None:
     """Print the plan of a search, its space, and an estimate of what it takes.
 
-    Raises what :func:`launch` raises.
+    Raises the same errors as :func:`launch`.
     """
     study, cluster = _ready(study, connected, console, dry_run=True)
     grid = study.size is not None
@@ -179,7 +178,7 @@ def show_plan(
 
 
 def exit_code(result: StudyResult) -> int:
-    """Of a command that has searched."""
+    """The exit code of a command that has searched."""
     if result.ended_by in EXIT_CODES:
         return EXIT_CODES[result.ended_by]
     return 0 if result.best and result.ended_by != "storage" else FAILURE
@@ -188,13 +187,14 @@ def exit_code(result: StudyResult) -> int:
 def _ready(
     study: Study, connected: Callable[[], Cluster], console: Console, *, dry_run: bool = False
 ) -> tuple[Study, Cluster]:
-    """Connected, checked and announced. Of the study the share of a GPU is known."""
+    """Connect, check that a trial fits, and print the plan. Returns the study with its share of a
+    GPU, and the cluster."""
 
     def say(line: str) -> None:
         print_plain(console, line)
 
     measured = study.spec.resources.measured
-    ALGORITHMS[study.spec.search.algo](study.problem)  # refuses, before Ray, what it cannot search
+    ALGORITHMS[study.spec.search.algo](study.problem)  # raises before Ray starts
     cluster = connected()
     renew()
     await_machines(cluster, study.spec.resources.trial, say)
@@ -229,8 +229,8 @@ def _preflight(study: Study, cluster: Cluster, console: Console) -> None:
 def _repeat(
     study: Study, cluster: Cluster, result: StudyResult, console: Console
 ) -> tuple[list[Repeats], str]:
-    """Train the best configs again, and why that ended before it was done; nothing where the user
-    has interrupted the search."""
+    """Train the best configs again; also returns why that ended early, or "". Nothing is trained if
+    the user has interrupted the search."""
     asked = study.spec.budget.repeats
     if not asked or result.best is None or result.ended_by in EXIT_CODES:
         return [], ""

@@ -28,7 +28,7 @@ FIGURE, RECORD = "lr_range.html", "lr_range.json"
 def run_lr_range_test(
     settings: SubjectSettings, sweep: SweepSettings, limits: LimitSettings
 ) -> None:
-    """Raises ``ValueError`` where the test cannot be made, or finds nothing."""
+    """Raises ``ValueError`` if the test cannot be made, or finds nothing."""
     subject = find_subject(settings)
     data = subject.load()
     folder = new_output_folder(limits.output, "lr_range", f"{data.name}-{subject.model}")
@@ -84,8 +84,8 @@ def _lines(
 
 
 def _next_command(subject: Subject, bounds: Bounds) -> str:
-    """A search of the same problem at the learning rates that the test leaves, with the optimiser
-    that it is of."""
+    """A search of the same problem in the range of learning rates that the test found, with the
+    tested optimiser."""
     fixed = None
     if "optimizer" in subject.config and "optimizer" in SPACES[subject.model].domains:
         fixed = {"optimizer": subject.config["optimizer"]}

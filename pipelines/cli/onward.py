@@ -1,4 +1,4 @@
-"""What is to be typed after a search: here, or on the computer that has launched the cluster."""
+"""The commands to type after a search: here, or on the computer that launched the cluster."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pipelines.cli.options import to_type
 from pipelines.cluster.connect import Cluster
 from pipelines.study.typed import option_words, shown
 
-_CLUSTER = "CLUSTER.yaml"  # what `ray up` was given there
+_CLUSTER = "CLUSTER.yaml"  # the file that `ray up` was given there
 
 
 def to_go_on(folder: Path, cluster: Cluster | None, time_budget: float | None = None) -> str:
-    """The command that goes on with the search in ``folder``; ``cluster`` is None where none was
+    """The command that goes on with the search in ``folder``; ``cluster`` is None if none was
     needed."""
     if cluster and cluster.launched:
         return _to_submit("run", resume=_from_home(folder), time_budget=time_budget)
@@ -23,7 +23,7 @@ def to_go_on(folder: Path, cluster: Cluster | None, time_budget: float | None = 
 
 
 def next_lines(folder: Path, cluster: Cluster | None, *, has_winner: bool) -> Iterator[str]:
-    """How to look at the run in ``folder``, and at the test set where there is a winner."""
+    """The commands that show the run in ``folder``, and that test its winner, if there is one."""
     if cluster and cluster.launched:
         yield f"next      {_to_fetch(folder)}"
         evaluate = _to_submit("evaluate", str(_from_home(folder)))

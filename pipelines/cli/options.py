@@ -1,5 +1,5 @@
-"""Between options and settings: a study file fills in what the command line leaves out, and what a
-message says of a field is said of its option."""
+"""Connects options and settings: a study file fills in what the command line leaves out, and
+messages name the option instead of the field."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from pydantic_core import ErrorDetails
 
 from pipelines.study.typed import option_words
 
-# What a value breaks, by Pydantic's name for it.
+# The rule that a value breaks, by Pydantic's name for the error.
 _RULES = {
     "greater_than": "{} is not above {gt:g}",
-    "greater_than_equal": "{} is below {ge}, the least there may be",
-    "less_than_equal": "{} is above {le:g}, the most there may be",
+    "greater_than_equal": "{} is below {ge}, the smallest value allowed",
+    "less_than_equal": "{} is above {le:g}, the largest value allowed",
     "int_parsing": "'{}' is not a whole number",
     "int_from_float": "'{}' is not a whole number",
     "float_parsing": "'{}' is not a number",
@@ -53,8 +53,8 @@ class Options:
                 argument.append(Token(source=source, implicit_value=value))
 
     def _given(self) -> tuple[str, Mapping[str, Mapping[str, Any]]]:
-        """What fills in for options that are not typed, by group and field: a study file, or the
-        settings of a run that is to go on; and where that comes from."""
+        """The settings for options that are not typed, by group and field, and before them their
+        source: a study file, or a run that is resumed."""
         if (study := self._typed("--study")) is not None:
             from pipelines.study.study_file import read_study_file
 
@@ -70,7 +70,7 @@ class Options:
         return None if found is None else Path(found.tokens[0].value)
 
     def spoken(self, message: str) -> str:
-        """With ```trials=3``` as ``--trials 3``, where this command has such an option."""
+        """``message`` with ```trials=3``` as ``--trials 3``, if this command has that option."""
         typed = [name for argument in self._arguments for name in argument.names]
         names = {name.lstrip("-").replace("-", "_"): name for name in typed}
 
@@ -102,7 +102,7 @@ class Options:
 
 def _reason(error: ErrorDetails) -> str:
     context, value = error.get("ctx", {}), error["input"]
-    if "error" in context:  # a check of ours has said it
+    if "error" in context:  # one of our own checks, with its own message
         return str(context["error"])
     rule = _RULES.get(error["type"])
     if rule is None:
@@ -112,9 +112,9 @@ def _reason(error: ErrorDetails) -> str:
 
 
 def to_type(name: str, *words: str, **options: Any) -> str:
-    """The command ``name`` with ``words`` and options, as one types it after this one: its script
-    where this one's was typed. `ray submit` copies a script alone, and a user's own program may lie
-    beside others of these names.
+    """The command ``name`` with ``words`` and options, as a user types it after this command. It is
+    the script beside the one that was typed, if that is a file of ours: `ray submit` copies only
+    one script, and a user's own program may have other files of these names beside it.
 
     Options are given by the names of their fields; those that are None are left out.
     """

@@ -13,10 +13,10 @@ from pipelines.study.runs import open_run
 def show_in_optuna(folder: Path, port: int) -> int:
     """Serve optuna-dashboard until Ctrl-C, and print its address. Returns the exit code.
 
-    It shows finished trials alone, and asks for no token: whoever uses this machine can look.
+    It shows only finished trials, and asks for no token: every user of this machine can look.
 
-    Raises ``ValueError`` for what is no run, where optuna-dashboard is not installed, and for a
-    port that cannot be had.
+    Raises ``ValueError`` if ``folder`` is not a run, if optuna-dashboard is not installed, or if
+    the port cannot be used.
     """
     journal = open_run(folder.expanduser()).files.journal
     try:

@@ -10,14 +10,14 @@ from pipelines.study.typed import shown
 from pipelines.winner.exported import load_model
 from pipelines.winner.predicting import check_source, note_columns, write_predictions
 
-_LEAST_SHOWN = 1_000_000  # samples from which it is said how many are done
+_LEAST_SHOWN = 1_000_000  # samples; from this many on, progress is shown
 
 
 def run_predict(folder: Path, source: Path, output: Path | None) -> None:
-    """To ``output``, else to stdout; what is to be said goes to stderr.
+    """Write predictions to ``output``, else to stdout; messages go to stderr.
 
-    Raises ``ValueError`` where there is no model, the model cannot take ``source``, or ``output``
-    is no .csv file or exists.
+    Raises ``ValueError`` if there is no model, if the model cannot take ``source``, or if
+    ``output`` exists or is not a .csv file.
     """
     if output is not None and output.suffix.lower() != ".csv":
         raise ValueError(f"`output` {output}: predictions are CSV, give a file that ends in .csv")

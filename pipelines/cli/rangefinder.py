@@ -1,4 +1,4 @@
-"""All commands under one name: ``rangefinder run --algo optuna``. Each is loaded when called."""
+"""All commands under one name: ``rangefinder run --algo optuna``. Each is loaded on demand."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from pipelines.cli.command import main as run_app
 COMMANDS = {
     "run": "Search for a good network for your data.",
     "report": "Look at a run.",
-    "dashboard": "Look at runs in a browser, while they run too.",
-    "evaluate": "What the winner of a run is worth, on its test set.",
-    "export": "The winner of a run as a folder to use.",
-    "predict": "Predictions of an exported model.",
-    "replay": "Whether a trial trained again is the same.",
+    "dashboard": "Look at runs in a browser, also while they run.",
+    "evaluate": "Score the winner of a run on the test set.",
+    "export": "Write the winner of a run into a folder, to use it.",
+    "predict": "Predict with an exported model.",
+    "replay": "Train a trial again, and check its record.",
     "compare": "Compare search algorithms.",
-    "zoom": "The ranges that a next search would take from a run.",
-    "smith": "Smith's recipe for a first config.",
-    "lr_range_test": "The LR range test.",
-    "batch_size": "The batch size test.",
-    "data": "How a data set is read, and what a search makes of it.",
+    "zoom": "Print the ranges that --zoom-from would take from a run.",
+    "smith": "Find a first config by Smith's recipe.",
+    "lr_range_test": "Make an LR range test.",
+    "batch_size": "Make a batch size test.",
+    "data": "Print how a data set is read, and what inputs it becomes.",
     "fetch": "Bring a run home from a cluster.",
 }
 

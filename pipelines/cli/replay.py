@@ -1,4 +1,4 @@
-"""``replay.py``: trains a trial again and says whether it is the same."""
+"""``replay.py``: trains a trial again, and says whether the numbers are as recorded."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from pipelines.winner.replaying import (
 
 
 def run_replay(folder: Path, name: str) -> int:
-    """Returns the exit code: that of a failure where a number differs.
+    """Returns the exit code, which is ``FAILURE`` if a number differs.
 
-    Raises ``ValueError`` where there is no such trial, or it cannot be trained again.
+    Raises ``ValueError`` if there is no such trial, or if it cannot be trained again.
     """
     run = open_run(folder)
     number, trial = find_trial(run, name)
@@ -42,7 +42,7 @@ def run_replay(folder: Path, name: str) -> int:
         print_plain(
             console,
             f"replayed  {len(epochs)} epochs: all {compared} numbers are as recorded, {exact} of "
-            "them with all their digits, the others to the six that are kept",
+            "them with all their digits, the others with the six digits that are kept",
         )
         return 0
     print_plain(console, f"replayed  {len(epochs)} of {trial.epochs} epochs: not as recorded")

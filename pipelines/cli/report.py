@@ -1,4 +1,4 @@
-"""``report.py``: runs in words on a terminal of any width, and as a page."""
+"""``report.py``: prints runs on a terminal of any width, and writes them as a page."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ COMPARISON = Path("comparison.html")
 
 
 def print_report(folder: Path, top: int, output: Path | None, *, plot_schedule: bool) -> None:
-    """Print the ``top`` best trials and how all ended. The table of the trials and the page are
-    brought up to date: a search that was killed could not write them. With ``output`` the page is
-    written there, and nothing else.
+    """Print the ``top`` best trials and how all trials ended. Bring the table of the trials and the
+    page up to date, because a search that was killed could not write them. With ``output`` only the
+    page is written, to that file.
 
-    Raises ``ValueError`` where ``folder`` is no run, and for what cannot be written.
+    Raises ``ValueError`` if ``folder`` is not a run, or if a file cannot be written.
     """
     from pipelines.results.report import write_page, write_report
     from pipelines.results.run_page import report_page
@@ -54,8 +54,8 @@ def print_report(folder: Path, top: int, output: Path | None, *, plot_schedule: 
 
 
 def look_lines(run: Run) -> Iterator[str]:
-    """What the test set has shown last, beside what the search had promised; nothing where it was
-    not asked."""
+    """The last scores on the test set, beside the score of the search; nothing if the test set was
+    never read."""
     if not run.looks:
         return
     look, number = run.looks[-1], len(run.looks)
@@ -75,13 +75,13 @@ def look_lines(run: Run) -> Iterator[str]:
         yield f"baseline  {name} of {', '.join(told)}"
     yield f"search    {run.metric} {promised(run, look)}: so it flatters"
     if number > 1:
-        yield f"looks     {number} at this test set: what is chosen by what it shows is tuned on it"
+        yield f"looks     {number} at this test set: a model chosen by its scores is tuned on it"
 
 
 def print_comparison(folders: Sequence[Path], output: Path | None) -> None:
     """Print a line for each run, and write them side by side to ``output``, or to comparison.html.
 
-    Raises ``ValueError`` where one is no run, and for runs that do not compare.
+    Raises ``ValueError`` if a folder is not a run, or if the runs cannot be compared.
     """
     from pipelines.results.report import write_comparison
 
@@ -96,8 +96,8 @@ def print_comparison(folders: Sequence[Path], output: Path | None) -> None:
 
 
 def report_line(folder: Path) -> str:
-    """Write the page of a run that has ended; where it lies, or why it does not. A search is worth
-    more than its page, so nothing is raised, unless it is interrupted twice."""
+    """Write the page of a run that has ended. Returns a line that says where the page is, or why
+    there is none: a search is worth more than its page, so only a second interruption raises."""
     try:
         from pipelines.results.report import write_report
 
@@ -130,7 +130,7 @@ def _lines(run: Run, top: int) -> Iterator[str]:
 
 
 def _findings(run: Run) -> Iterator[str]:
-    """What the page says too, and a terminal can."""
+    """The findings of the page that a terminal can show."""
     from pipelines.results.endings import goes_on, unfinished
     from pipelines.results.findings import Findings
     from pipelines.results.sections.importance import sentence

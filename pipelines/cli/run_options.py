@@ -12,22 +12,22 @@ class RunOptions(Settings):
     """What is done with the study."""
 
     resume: RunFolder | None = None
-    """Go on with a run: what was asked for, or more trials, epochs, time."""
+    """Go on with a run: finish it, or extend it with more trials, epochs or time."""
     study: File | None = None
-    """A study file, in YAML, for what is not given here; a run's spec.json is one."""
+    """A study file (YAML, or a run's spec.json) with the settings that are not given here."""
     print_study: bool = False
     """Print a study file with all settings, and stop."""
     dry_run: bool = False
-    """Print the plan, with an estimate, and stop."""
+    """Print the plan and an estimate, and stop."""
     node_price: Positive | None = None
-    """Of an hour of a node, for the estimate."""
+    """The price of a node per hour, for the estimate of --dry-run."""
     plot_schedule: bool = False
     """Draw the learning rate and momentum of the best trial."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> RunOptions:
         if self.resume is not None and self.study is not None:
-            raise ValueError(f"`resume` {self.resume} has its settings: leave `study` out")
+            raise ValueError(f"`resume` {self.resume} has its own settings: leave `study` out")
         if self.node_price is not None and not self.dry_run:
             raise ValueError(f"`node_price` {self.node_price:g} is for `dry_run`")
         return self

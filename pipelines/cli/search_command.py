@@ -1,4 +1,4 @@
-"""The search of what a test was made for, as one types it."""
+"""The command for a search of the problem that a test was made for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pipelines.recipe.subject import Subject
 
 
 def search_command(subject: Subject, **options: Any) -> str:
-    """What to type for a search of the same problem, with ``options`` by the names of their
+    """The command for a search of the same problem, with ``options`` given by the names of their
     fields."""
     return to_type(
         "run",

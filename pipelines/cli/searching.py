@@ -9,9 +9,9 @@ from pipelines.study.spec import StudySpec
 
 
 def run_search(spec: StudySpec, where: Connection, options: RunOptions) -> int:
-    """Search, or say what a search would do, as ``options`` ask for. Returns the exit code.
+    """Search, or only print what ``options`` ask for. Returns the exit code.
 
-    Raises ``ValueError`` before anything is written where the search cannot run.
+    Raises ``ValueError``, before anything is written, if the search cannot run.
     """
     if options.print_study:
         from pipelines.study.study_file import study_file
@@ -19,7 +19,7 @@ def run_search(spec: StudySpec, where: Connection, options: RunOptions) -> int:
         print(study_file(spec), end="")
         return 0
     if options.plot_schedule and spec.problem.trainable:
-        raise ValueError(f"`plot_schedule` knows no schedule of {spec.problem.trainable}")
+        raise ValueError(f"`plot_schedule` is only for a `model`, not for {spec.problem.trainable}")
 
     from pipelines.study.interrupts import interruptible
 
@@ -58,7 +58,7 @@ def _search(spec: StudySpec, where: Connection, options: RunOptions) -> int:
     dashboard = where.dashboard and not options.dry_run
     job = job_of(spec)
     with connecting(where.address, dashboard=dashboard, modules=IMPORTS, job=job) as connected:
-        # While Ray starts: the libraries and the data take as long.
+        # Done while Ray starts: loading the libraries and the data takes as long.
         with importing():
             from pipelines.cli.launch import exit_code, launch, show_plan
             from pipelines.cli.report import report_line

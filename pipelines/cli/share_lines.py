@@ -1,4 +1,4 @@
-"""What the plan says of trials that share GPUs."""
+"""The lines of the plan about trials that share GPUs."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 
 
 def share_lines(asked: float, granted: float, mps: Mapping[str, bool]) -> Iterator[str]:
-    """What a trial may take of a GPU, where it asks for a share of one and gets as much or more.
+    """What a trial may take of a GPU if it asks for a share of one; it gets that share or more.
 
-    ``mps`` says of each node with GPUs whether MPS runs there.
+    ``mps`` says for each node with GPUs whether MPS runs there.
     """
     if granted > asked:
         whole = "a GPU of its own" if granted >= 1 else f"{granted:g} of one"

@@ -31,7 +31,7 @@ CONFIG, RECORD = "config.yaml", "smith.json"
 
 
 def run_smith(settings: SubjectSettings, short: ShortRunSettings, limits: LimitSettings) -> None:
-    """Raises ``ValueError`` where a test cannot be made, or finds nothing."""
+    """Raises ``ValueError`` if a test cannot be made, or finds nothing."""
     console = Terminal()
     subject = find_subject(settings)
     data = subject.load()
@@ -57,7 +57,7 @@ def run_smith(settings: SubjectSettings, short: ShortRunSettings, limits: LimitS
 def _save(
     folder: Path, subject: Subject, data: TrialData, recipe: Recipe, device: torch.device
 ) -> None:
-    """With the config as a list of configs to start with."""
+    """The config is written as a list, for --start-with."""
     found = {
         **machine(device),
         "found": recipe.config,

@@ -1,4 +1,4 @@
-"""The words before and after a search."""
+"""The lines that are printed before and after a search."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ from trainables.data.reading import Reading
 from trainables.device.byte_sizes import format_bytes
 from trainables.training.metrics import ACCURACY, FOR_LARGE_CLASSES, METRICS
 
-MOST_OF_FRONT = 10  # trials in a terminal
-FEW_SAMPLES = 100  # of validation, below which luck decides more than the config does
+MOST_OF_FRONT = 10  # trials shown on a terminal
+FEW_SAMPLES = 100  # validation samples; with fewer, luck decides more than the config does
 _MANY_FAILED = 0.2  # of the trials
-_LARGE = 0.7  # of a class, from which accuracy says little
-_KEPT = "every finished trial is kept, and what the rest had reached"
-MOST_CLASSES = 100  # that whole numbers are likely to be
+_LARGE = 0.7  # share of a class above which accuracy says little
+_KEPT = "every finished trial is kept, and so is what the others had reached"
+MOST_CLASSES = 100  # up to this many whole numbers may well be classes
 
 _ENDED_BY = {
     "interrupt": f"stopped by Ctrl-C: {_KEPT}",
     "SIGTERM": f"stopped by SIGTERM: {_KEPT}",
-    "SIGHUP": f"stopped by SIGHUP, as its terminal closed: {_KEPT}",
-    OUTPUT: f"stopped, as nobody reads its output: {_KEPT}",
+    "SIGHUP": f"stopped by SIGHUP, because its terminal closed: {_KEPT}",
+    OUTPUT: f"stopped, because nobody reads its output: {_KEPT}",
     TIME_BUDGET: "stopped at the time budget",
     "target value": "stopped at the target value",
     "storage": "stopped: checkpoints could not be written (`error` in trials.csv says why)",
@@ -66,11 +66,11 @@ def plan_lines(study: Study, cluster: Cluster, at_once: int) -> Iterator[str]:
         model, found = guess(study.data)
         if study.metric_name in found:
             score = shown_score(found[study.metric_name])
-            yield f"baseline  always {model} has {study.metric_name} {score}"
+            yield f"baseline  always predicting {model} gives {study.metric_name} {score}"
     algo = spec.search.algo
     trials = f"{study.trials} trials" if study.size is None else f"a {algo} of {study.size} configs"
     if study.size is not None and study.history:
-        trials += " that the history does not have"
+        trials += " that are not in the history"
     yield (
         f"search    {spec.problem.name} with {algo}: {trials} of at most "
         f"{spec.budget.max_epochs} epochs, {study.metric_name} ({study.metric.mode}), "
@@ -103,14 +103,14 @@ def plan_lines(study: Study, cluster: Cluster, at_once: int) -> Iterator[str]:
     runs = study.folder.parent
     if (free := free_in(runs)) < disk.record:
         yield (
-            f"warning   {format_bytes(free)} is free in {shown(runs)}: the search may find its "
-            "disk full"
+            f"warning   {format_bytes(free)} is free in {shown(runs)}: the disk may become "
+            "full during the search"
         )
     yield f"run       {shown(study.folder)}"
 
 
 def first_lines(space: SearchSpace) -> Iterator[str]:
-    """What every algorithm but a grid begins with."""
+    """The configs that every algorithm except a grid begins with."""
     if first := len(space.try_first):
         yield (
             f"first     {first} config{'s' if first > 1 else ''} of the space's portfolio; "
@@ -119,14 +119,14 @@ def first_lines(space: SearchSpace) -> Iterator[str]:
 
 
 def _goal_lines(study: Study) -> Iterator[str]:
-    """Further objectives, and what is required."""
+    """Further objectives, and requirements."""
     goals = study.goals
     if goals.several:
         told = ", ".join(f"{aim.name} ({aim.mode})" for aim in goals.aims[1:])
         yield f"also      {told}: a Pareto front"
         if study.spec.stopping.scheduler != "none" and not study.scheduler.changes_configs:
             yield (
-                f"note      trials are stopped by {study.metric_name} alone, and only those that "
+                f"note      trials are stopped by {study.metric_name} alone, and only trials that "
                 "train to the end can be on the front: --scheduler none stops none"
             )
     if goals.requirements:
@@ -134,42 +134,42 @@ def _goal_lines(study: Study) -> Iterator[str]:
 
 
 def _class_lines(study: Study) -> Iterator[str]:
-    """Where one class is so large that accuracy says little."""
+    """A hint if one class is so large that accuracy says little."""
     largest = study.largest_class
     if largest is None or largest[1] <= _LARGE or study.metric_name != ACCURACY:
         return
     name, share = largest
     yield (
-        f"classes   {share:.0%} of the training samples are '{name}', and so accurate is a model "
-        f"that always says so: --metric {' or '.join(FOR_LARGE_CLASSES)} tells more"
+        f"classes   {share:.0%} of the training samples are '{name}', and a model that always "
+        f"predicts it has that accuracy: --metric {' or '.join(FOR_LARGE_CLASSES)} tells more"
     )
 
 
 def _few_samples_lines(study: Study) -> Iterator[str]:
-    """Where luck decides which config scores best on so few samples."""
+    """A note if there are so few samples that luck decides which config scores best."""
     n_val = len(study.data.x_val)
     if study.spec.problem.folds is None and n_val < FEW_SAMPLES:
         yield (
-            f"note      {n_val} validation samples tell configs hardly apart: "
+            f"note      {n_val} validation samples hardly tell configs apart: "
             f"--folds 5 judges each by all {n_val + len(study.data.x_train)}"
         )
 
 
 def column_lines(data: TrialData) -> Iterator[str]:
-    """How a table file was read, in one line; none of other data."""
+    """How a table file was read, in one line; nothing for other data."""
     fitted = data.preprocessing
     if fitted is not None and fitted.target is not None:
         yield f"columns   {fitted.inputs}"
 
 
 def note_lines(data: TrialData) -> Iterator[str]:
-    """What was read otherwise than it looks, or may not be meant so."""
+    """What was not read as it looks, or may not be what the user meant."""
     for note in data.notes:
         yield f"note      {note}"
 
 
 def quantity_lines(data: TrialData, reading: Reading) -> Iterator[str]:
-    """A word where few whole numbers were taken for a quantity and may be classes."""
+    """A note if a target of few whole numbers was read as a quantity but may be classes."""
     fitted = data.preprocessing
     if data.task == "classification" or fitted is None or fitted.target is None or reading.task:
         return
@@ -178,13 +178,13 @@ def quantity_lines(data: TrialData, reading: Reading) -> Iterator[str]:
     n = len(np.unique(whole))
     if n <= MOST_CLASSES and np.allclose(values, whole, atol=1e-3):
         yield (
-            f"note      {fitted.target} has {n} whole numbers, taken for a quantity: "
-            "--task classification takes them for classes"
+            f"note      {fitted.target} has {n} whole numbers, read as a quantity: "
+            "--task classification reads them as classes"
         )
 
 
 def space_lines(space: SearchSpace, levels: Mapping[str, int] | None) -> Iterator[str]:
-    """The space, one parameter a line; with a grid's values where ``levels`` is given."""
+    """The space, one parameter per line; with the values of a grid if ``levels`` is given."""
     resolved = None if levels is None else space.resolve_levels(levels)
     width = max(map(len, space.domains))
     yield "space"
@@ -204,7 +204,7 @@ def space_lines(space: SearchSpace, levels: Mapping[str, int] | None) -> Iterato
 
 
 def estimate_lines(found: Estimate, node_price: float | None) -> Iterator[str]:
-    """What it would take, and cost where the price of a node's hour is given."""
+    """How long a search would take, and what it would cost if ``node_price`` is given."""
     least, most = map(format_seconds, found.seconds)
     epochs = f"{found.most_epochs}"
     if found.least_epochs < found.most_epochs:
@@ -219,18 +219,18 @@ def estimate_lines(found: Estimate, node_price: float | None) -> Iterator[str]:
         yield (
             f"cost      {low * node_price:.3g} to {high * node_price:.3g}: {low:.3g} to {high:.3g} "
             f"hours of a node with {found.on_a_node} trials at once, at {node_price:g} an hour; "
-            "beside it the head's, and what nodes wait and boot"
+            "not counted: the head, and nodes while they boot or wait"
         )
 
 
 def checkpoint_line(study: Study) -> str:
-    """How large one may be."""
+    """How large a checkpoint may be."""
     size = format_bytes(checkpoint_bytes(study))
-    return f"disk      a checkpoint has about {size} at most, by networks drawn from the space"
+    return f"disk      a checkpoint takes about {size} at most, by networks drawn from the space"
 
 
 def result_lines(result: StudyResult, folds: int | None, space: SearchSpace) -> Iterator[str]:
-    """How the trials ended, the best of them, and what they advise."""
+    """How the trials ended, the best of them, and the advice that follows."""
     counts = {
         "trained to the end": len(result.complete),
         "stopped early": len(result.stopped),
@@ -263,13 +263,13 @@ def result_lines(result: StudyResult, folds: int | None, space: SearchSpace) -> 
 
 
 def _nearest(trials: Sequence[FinishedTrial]) -> str:
-    """What trials break, and how often each."""
+    """The requirements that trials break, and how often."""
     counts = Counter(name for trial in trials for name in trial.broken.split(", "))
     return ", ".join(f"{name} ({n} do not)" for name, n in counts.most_common())
 
 
 def front_lines(trials: Sequence[FinishedTrial], goals: Goals, space: SearchSpace) -> Iterator[str]:
-    """The Pareto front; nothing where there is one objective."""
+    """The Pareto front; nothing if there is one objective."""
     if not goals.several:
         return
     front = pareto_front(trials, goals)
@@ -290,7 +290,7 @@ def front_lines(trials: Sequence[FinishedTrial], goals: Goals, space: SearchSpac
 
 
 def _other_metrics(metric: str, found: Mapping[str, float]) -> Iterator[str]:
-    """At the same epoch."""
+    """The other metrics at the same epoch."""
     others = [f"{name} {found[name]:.4g}" for name in METRICS if name in found and name != metric]
     if others:
         yield f"there     {'  '.join(others)}"
@@ -323,7 +323,7 @@ def summary_lines(
     repeats: Sequence[Repeats] = (),
     baselines: Baselines | None = None,
 ) -> Iterator[str]:
-    """What came out, and what to type next. ``cluster`` is None where none was needed."""
+    """The results, and what to type next. ``cluster`` is None if none was needed."""
     files = RunFiles(study.folder)
     if result.ended_by:
         yield f"ended     {_ENDED_BY[result.ended_by]}"
@@ -345,14 +345,14 @@ def summary_lines(
         budget = study.spec.budget.time_budget or 0.0
         more = 2 * budget if result.ended_by == TIME_BUDGET else None
         yield f"go on     {to_go_on(study.folder, cluster, more)}"
-    # A function of the user's may yield no model.
+    # A user's own function may yield no model.
     has_model = study.network is not None or files.weights.is_file()
     has_winner = result.best is not None and has_model
     yield from next_lines(study.folder, cluster, has_winner=has_winner)
 
 
 def _failure_lines(result: StudyResult, files: RunFiles) -> Iterator[str]:
-    """What made trials fail, and how many."""
+    """The most frequent error of failed trials, and how many failed."""
     failed, n = result.failed, len(result.trials)
     if not failed:
         return
@@ -361,7 +361,7 @@ def _failure_lines(result: StudyResult, files: RunFiles) -> Iterator[str]:
     kind = "error" if result.best is None else "warning" if many else "failed"
     told = f"{len(failed)} of {n} trials" + (" failed" if kind != "failed" else "")
     told += f", {times} of them" if times < len(failed) else ""
-    yield f"{kind:<10}{told}: {error} (all of it in {shown(files.errors)})"
+    yield f"{kind:<10}{told}: {error} (full text in {shown(files.errors)})"
 
 
 def repeats_lines(repeats: Sequence[Repeats], space: SearchSpace) -> Iterator[str]:

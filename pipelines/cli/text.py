@@ -1,4 +1,4 @@
-"""Values in words, and lines on a console."""
+"""Formats values, and prints lines on a console."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pipelines.cli.visible import visible
 from pipelines.study.interrupts import output_closed
 from search_spaces import SearchSpace
 
-LABEL = 10  # columns of the word that a line begins with
+LABEL = 10  # width of the label that a line begins with
 
 
 class Terminal(Console):
-    """Where a command prints. Where nobody reads any more it ends in good order."""
+    """The console of a command, which ends in good order if nobody reads its output any more."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         super().__init__(highlight=False, quiet=quiet)
@@ -28,8 +28,8 @@ class Terminal(Console):
 
 
 def print_plain(console: Console, line: str) -> None:
-    """One line without markup. A terminal gets it in lines of its width, indented after the label;
-    a file or a pipe gets it whole."""
+    """Print one line without markup. On a terminal it is wrapped, and indented after the label; a
+    file or a pipe gets it as it is."""
     line = visible(line)
     if console.is_terminal:
         line = wrapped(line, console.width)
@@ -37,7 +37,7 @@ def print_plain(console: Console, line: str) -> None:
 
 
 def wrapped(line: str, width: int) -> str:
-    """``line`` in lines of at most ``width``, those after the first indented as a label is."""
+    """``line`` wrapped to ``width``; lines after the first are indented by the width of a label."""
     if len(line) <= width:
         return line
     return textwrap.fill(
@@ -52,7 +52,7 @@ def wrapped(line: str, width: int) -> str:
 
 
 def print_lines(console: Console, lines: Iterable[str]) -> None:
-    """Each by :func:`print_plain`."""
+    """Print each line with :func:`print_plain`."""
     for line in lines:
         print_plain(console, line)
 
@@ -67,7 +67,7 @@ def format_seconds(seconds: float) -> str:
 
 
 def format_config(config: Mapping[str, Any], space: SearchSpace | None = None) -> str:
-    """As ``lr=0.1 n_layers=2``, without what is idle in ``space``."""
+    """As ``lr=0.1 n_layers=2``, without parameters that are idle in ``space``."""
     shown = config if space is None else space.without_idle(config)
     return " ".join(
         f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"

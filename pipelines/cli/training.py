@@ -1,4 +1,4 @@
-"""Trainings for good, for ``evaluate.py`` and ``export.py``: the cluster, and how far they are."""
+"""The final trainings of ``evaluate.py`` and ``export.py``: their cluster and their progress."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ _OF_A_TRAINING = ("pipelines.winner.one_training", "trainables.training.fit")
 
 @contextmanager
 def for_training(run: Run, where: Address, console: Console) -> Iterator[Callable[[], None]]:
-    """The cluster for trainings of ``run``; gives what waits for it and checks that it has room.
+    """Connect to a cluster, to train configs of ``run``. Yields a function that waits for the
+    cluster and checks that a training fits on it.
 
-    Raises ``ValueError`` where it has none.
+    Raises ``ValueError`` if none fits.
     """
     resources = run.spec.resources
     check_address(where.address)
@@ -41,23 +42,23 @@ def for_training(run: Run, where: Address, console: Console) -> Iterator[Callabl
 
 
 def counted(console: Console, total: int) -> Callable[[int], None]:
-    """What shows how many of ``total`` trainings are done."""
+    """A function that prints how many of ``total`` trainings are done."""
     return lambda n: print_plain(console, f"trained   {n} of {total}")
 
 
 def select_among(run: Run, candidates: Sequence[Candidate], console: Console) -> list[Candidate]:
-    """Those of ``candidates`` that make an ensemble, with their weights; one alone stays as it is.
+    """The ``candidates`` that make up the ensemble, with their weights; a single one is kept.
 
-    Raises ``ValueError`` where they cannot be trained.
+    Raises ``ValueError`` if they cannot be trained.
     """
     if len(candidates) == 1:
         return list(candidates)
-    print_plain(console, "selecting by what each predicts on validation, trained as in the search")
+    print_plain(console, "selecting by predictions on validation, each trained as in the search")
     n_folds = run.spec.problem.folds or 1
     selection = selected(run, candidates, counted(console, len(candidates) * n_folds))
     total = sum(c.weight for c in selection.candidates)
     shares = [f"trial {c.number} {c.weight / total:.0%}" for c in selection.candidates]
     loss, alone = shown_score(selection.loss), shown_score(selection.loss_alone)
-    losses = f"validation loss {loss}, of the best one {alone}"
+    losses = f"validation loss {loss}, {alone} with the best one alone"
     print_plain(console, f"selected  {', '.join(shares)}: {losses}")
     return list(selection.candidates)

@@ -1,4 +1,4 @@
-"""How to look at a search while it runs: pages inside Ray's dashboard, and where it is."""
+"""How to watch a search while it runs: pages inside Ray's dashboard, and its address."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PATIENCE = 3.0  # seconds for the dashboard of a cluster to answer
 
 
 class Watching:
-    """The pages of the runs in ``runs``, for those who search on this machine."""
+    """Serves the pages of the runs in ``runs`` to whoever searches on this machine."""
 
     def __init__(self, console: Console, runs: Path) -> None:
         self._console = console
@@ -31,8 +31,8 @@ class Watching:
         self._served = False
 
     def open(self, cluster: Cluster) -> None:
-        """Open the dashboard that was left for later, with the pages inside, in the background; of
-        a cluster that runs already, let the pages on its head know of these runs."""
+        """Start the dashboard that was left for later, in the background and with the pages inside.
+        If the cluster was running before, tell the pages on its head about these runs."""
         if not cluster.started_here:
             note_runs(self._runs)
         cluster.open_dashboard(self._opened, self._pages)
@@ -43,7 +43,7 @@ class Watching:
             with serving([self._runs], token=self._door.token, key=self._door.key) as address:
                 self._served = True
                 yield address
-        except ServerError as error:  # the dashboard is worth having without them too
+        except ServerError as error:  # the dashboard is useful without the pages too
             print_plain(self._console, f"pages     none: {error}")
             yield ""
 
@@ -55,18 +55,18 @@ class Watching:
             print_plain(self._console, dashboard_line(address))
         elif self._console.is_terminal and not self._console.is_jupyter:
             print_plain(self._console, f"dashboard {self._door.link(address)}")
-        else:  # a file: no key belongs there
+        else:  # a file, which must not hold the key
             print_plain(self._console, dashboard_line(f"{address}{OPEN}"))
 
 
 def dashboard_line(address: str) -> str:
-    """Where it is, and how to get in."""
+    """The dashboard's address, and how to log in."""
     return f"dashboard {address} (it asks for the token: ray get-auth-token)"
 
 
 def cluster_line(cluster: Cluster) -> str:
-    """The same of a cluster that runs already; it may have no pages of ours, where somebody has
-    started its Ray without."""
+    """The same for a cluster that was running before. It has none of our pages if somebody started
+    its Ray without them."""
     place = OPEN if _has_pages(cluster.dashboard) else ""
     if not cluster.launched:
         return dashboard_line(f"{cluster.dashboard}{place}")

@@ -1,4 +1,4 @@
-"""``zoom.py``: says what a search would take from a run."""
+"""``zoom.py``: prints the ranges that a search would take from a run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from trainables.training.metrics import METRICS
 
 
 def print_zoom(folder: Path, quantile: float) -> None:
-    """Raises ``ValueError`` where ``folder`` is no run, or the run is not one to zoom in on."""
+    """Raises ``ValueError`` if ``folder`` is not a run, or if it has too few sound trials."""
     run = open_run(folder)
     _, changes = zoom(run.space, run.finished, METRICS[run.metric], quantile)
     console = Terminal()
@@ -27,7 +27,7 @@ def print_zoom(folder: Path, quantile: float) -> None:
 
 
 def _next_command(folder: Path, run: Run) -> str:
-    """For the same problem: what a search does not know from the run, the command must say."""
+    """A search of the same problem: the command must give what --zoom-from does not take over."""
     spec = run.spec
     same = StudySpec.model_validate(
         {

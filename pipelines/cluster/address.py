@@ -1,5 +1,5 @@
-"""Whether a Ray cluster answers at an address and takes our token, known within seconds: Ray itself
-would try for a minute, and say neither why."""
+"""Checks within seconds whether a Ray cluster answers at an address and accepts our token. Ray
+itself would try for a minute, and would not say why it failed."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ class ClusterError(ValueError):
 
 
 class TokenError(ClusterError):
-    """There is a cluster, and it does not take the token that we have."""
+    """There is a cluster, but it does not accept our token."""
 
 
 def knock(address: str) -> None:
-    """Raises ``ClusterError`` where nothing listens at ``address``, where what listens is not Ray,
-    where it is Ray's server for clients, and where it refuses our token."""
+    """Raises ``ClusterError`` if nothing listens at ``address``, if what listens is not Ray, if it
+    is Ray's server for clients, or if it refuses our token."""
     if address.startswith(_CLIENT):
         raise ClusterError(
-            f"`address` {address}: Ray Client carries no search and no training: their driver must "
+            f"`address` {address}: Ray Client cannot run a search or a training: the driver must "
             "run on a node of the cluster; use `ray submit` or `ray job submit` (docs/cluster.md)"
         )
     host, colon, port = address.rpartition(":")
     if not (colon and port.isdigit()):
-        raise ClusterError(f"`address` '{address}' is none of auto, local, HOST:PORT")
+        raise ClusterError(f"`address` '{address}' is not auto, local or HOST:PORT")
     try:
         socket.create_connection((host, int(port)), timeout=PATIENCE).close()
     except (OSError, OverflowError) as error:
@@ -52,9 +52,9 @@ def knock(address: str) -> None:
 
 
 def use_token() -> None:
-    """Use the token that lies on this machine, as Ray does where nothing says otherwise.
+    """Use the token on this machine, as Ray does by default.
 
-    Raises ``TokenError`` where one is asked for and there is none.
+    Raises ``TokenError`` if a token is needed and there is none.
     """
     logging.getLogger("ray._private.authentication").setLevel(logging.CRITICAL)
     try:
@@ -75,7 +75,7 @@ def _ask(address: str) -> None:
                     f"the Ray cluster at `address` {address} refuses the token: {_TOKEN}"
                 ) from None
             if code is grpc.StatusCode.DEADLINE_EXCEEDED:
-                reason = f"what listens at `address` {address} gives no answer: it may not be Ray"
+                reason = f"the server at `address` {address} does not answer: it may not be Ray"
             else:
                 reason = f"no Ray cluster at `address` {address}: {error.details()}"
             raise ClusterError(" ".join(reason.split())) from None

@@ -1,4 +1,4 @@
-"""Connecting to Ray, with the settings that matter and the reason for each."""
+"""Connects to Ray, with the settings that matter and the reason for each."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ from pipelines.cluster.quiet import init
 from pipelines.cluster.reaper import reaping
 from pipelines.cluster.resources import Node, TrialResources, slots_in
 
-ON_PREMISES = "local"  # Ray's word for the provider of machines that are one's own
-_AUTOSCALER_CONFIG = "~/ray_bootstrap_config.yaml"  # where `ray up` puts it on the head
+ON_PREMISES = "local"  # Ray's name of the provider for your own machines
+_AUTOSCALER_CONFIG = "~/ray_bootstrap_config.yaml"  # where `ray up` puts this file on the head
 
-# Held by whoever has connected this process to Ray, and will end that.
+# Held by the thread that has connected this process to Ray and will disconnect it.
 _CONNECTED = threading.Lock()
 
 SETTINGS = {
-    # CSV, JSON and TensorBoard files per trial cost as much as all the rest of a short trial.
+    # Writing CSV, JSON and TensorBoard files costs as much as the rest of a short trial.
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    # Ray would ask a searcher for one trial at a time; ours says itself how many fit.
+    # Ray would ask a searcher for one trial at a time; our searcher itself limits how many run.
     "TUNE_MAX_PENDING_TRIALS_PG": "10000",
-    # Ray's snapshots of the experiment are not used: the record is ours, and written at once.
+    # Ray's snapshots of the experiment are not used: our own record is written at once.
     "TUNE_GLOBAL_CHECKPOINT_S": "86400",
-    # Ctrl-C ends a study through its stopper, so that a checkpoint under way is not lost.
+    # Ctrl-C ends a study through its stopper, so that a checkpoint being written is not lost.
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     # Ray's own tables and its usage prompt would break up our progress display.
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_USAGE_STATS_PROMPT_ENABLED": "0",
-    # From Ray's next version on, 0 GPUs no longer hides the GPUs from a worker; take it now.
+    # In Ray's next version, 0 GPUs no longer hides the GPUs from a worker; use that behaviour now.
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
 
@@ -56,12 +56,12 @@ SETTINGS = {
 class Cluster:
     """A Ray cluster that this process is connected to."""
 
-    dashboard: str  # its address; "" where there is none, or not yet
+    dashboard: str  # its address; "" if there is none (yet)
     started_here: bool
     late_dashboard: LateDashboard | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Ray copies it along with what it reserves for a trial; a dashboard stays where it is."""
+        """Ray copies this object with the resources of a trial; the late dashboard stays here."""
         return {**vars(self), "late_dashboard": None}
 
     def open_dashboard(
@@ -69,8 +69,8 @@ class Cluster:
         say: Callable[[str], None],
         pages: Callable[[], AbstractContextManager[str | None]] = nullcontext,
     ) -> None:
-        """Start the one that was left for later, in the background; ``say`` gets its address.
-        ``pages`` are shown inside: see :meth:`LateDashboard.open`."""
+        """Start the late dashboard, if there is one, in the background; ``say`` gets its address.
+        ``pages`` are shown inside it: see :meth:`LateDashboard.open`."""
 
         def opened(address: str) -> None:
             self.dashboard = address
@@ -80,13 +80,14 @@ class Cluster:
             self.late_dashboard.open(opened, pages)
 
     def nodes(self) -> list[Node]:
-        """Those that are there now."""
+        """The nodes that are alive now."""
         return [_node(node) for node in ray.nodes() if node["Alive"]]
 
     def nodes_at_most(self) -> list[Node]:
-        """Those that may be there: with an autoscaler, all that it may add.
+        """The nodes that there may be, including all that an autoscaler may add.
 
-        What machines of one's own have is known once they are there: they are among ``nodes``.
+        The resources of your own machines are known only after they have joined; then they are in
+        :meth:`nodes`.
         """
         config = self._launched_with()
         if config is not None and config["provider"]["type"] != ON_PREMISES:
@@ -95,7 +96,7 @@ class Cluster:
         return [*self._head(), *workers] if workers else self.nodes()
 
     def _head(self) -> list[Node]:
-        """The node where Ray was started first, while it is there."""
+        """The node where Ray was started first, if it is alive."""
         return [
             _node(node)
             for node in ray.nodes()
@@ -103,7 +104,7 @@ class Cluster:
         ]
 
     def machines_to_come(self) -> list[str]:
-        """The addresses of one's own machines that `ray up` starts and that are not there yet."""
+        """The addresses of your own machines that `ray up` starts and that have not joined yet."""
         config = self._launched_with()
         if config is None or config["provider"]["type"] != ON_PREMISES:
             return []
@@ -111,16 +112,16 @@ class Cluster:
         return [address for address in config["provider"]["worker_ips"] if address not in there]
 
     def may_grow(self) -> bool:
-        """Whether an autoscaler may add nodes to those that are there."""
+        """Whether more nodes may join: from an autoscaler, or your own machines."""
         return len(self.nodes_at_most()) > len(self.nodes()) or bool(self.machines_to_come())
 
     @property
     def launched(self) -> bool:
-        """Whether `ray up` has started it, from another machine."""
+        """Whether `ray up` started the cluster, from another machine."""
         return self._launched_with() is not None
 
     def _launched_with(self) -> dict[str, Any] | None:
-        """The YAML file that `ray up` made this cluster from; None where something else did."""
+        """The YAML file from which `ray up` made this cluster; None if something else made it."""
         path = Path(_AUTOSCALER_CONFIG).expanduser()
         if self.started_here or not path.is_file():
             return None
@@ -129,7 +130,7 @@ class Cluster:
 
 
 def _node(described: Mapping[str, Any]) -> Node:
-    """What Ray says of a live node."""
+    """A live node, from Ray's description."""
     resources = described["Resources"]
     return Node(
         name=described["NodeManagerHostname"],
@@ -139,7 +140,7 @@ def _node(described: Mapping[str, Any]) -> Node:
 
 
 def nodes_of_config(config: dict[str, Any]) -> list[Node]:
-    """The head and every worker that a cluster's YAML file, as Ray has filled it in, allows."""
+    """The head and every worker that a cluster's YAML file, as completed by Ray, allows."""
     types = config["available_node_types"]
     head_type = config["head_node_type"]
     head, workers = [], []
@@ -161,9 +162,9 @@ def connecting(
     modules: Sequence[str] = (),
     job: Mapping[str, str] | None = None,
 ) -> Iterator[Callable[[], Cluster]]:
-    """:func:`connect` in a thread of its own, while this one goes on: once Ray's processes are on
-    their way, for imports here would hold them up. What is yielded waits for the cluster, and
-    raises what ``connect`` raises."""
+    """:func:`connect` in a thread of its own. This thread goes on as soon as Ray's processes have
+    been launched, because imports here would delay them. The yielded function waits for the
+    cluster, and raises what ``connect`` raises."""
     found: Future[Cluster] = Future()
     launched, done = threading.Event(), threading.Event()
     found.add_done_callback(lambda _: launched.set())
@@ -174,7 +175,7 @@ def connecting(
                 address, dashboard=dashboard, modules=modules, job=job, launched=launched.set
             ) as cluster:
                 found.set_result(cluster)
-                done.wait()  # Linux ends Ray's processes with the thread that started them
+                done.wait()  # Linux ends Ray's processes when the thread that started them ends
         except Exception as error:
             if found.done():
                 raise
@@ -200,14 +201,16 @@ def connect(
     launched: Callable[[], None] = lambda: None,
 ) -> Iterator[Cluster]:
     """Use the cluster that this process is connected to, or join the one at ``address``. Without
-    an address, join the one that runs on this machine, or start Ray here; ``"local"`` starts Ray
-    here in any case, with a dashboard that waits for :meth:`Cluster.open_dashboard`; the processes
-    of trials then import ``modules`` ahead. The Jobs page of the dashboard shows what ``job`` says.
-    ``launched`` is called once the processes of a Ray that starts here are on their way.
+    an address, join the cluster that runs on this machine, or start Ray here. ``"local"`` always
+    starts Ray here.
+
+    If Ray is started here, the dashboard starts with :meth:`Cluster.open_dashboard`, the processes
+    of trials have ``modules`` imported in advance, and ``launched`` is called once Ray's processes
+    have been launched. The Jobs page of the dashboard shows ``job``.
 
     Raises:
-        ClusterError: no cluster answers at ``address``, or another thread uses one that ends when
-            it leaves.
+        ClusterError: no cluster answers at ``address``, or another thread of this process uses a
+            Ray that it started itself.
     """
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
@@ -215,11 +218,11 @@ def connect(
     with ExitStack() as stack:
         if not _CONNECTED.acquire(timeout=1):
             raise ClusterError(
-                "another search of this process uses the Ray that it started: run one after the "
+                "another search in this process uses the Ray that it started: run one after the "
                 "other, or call `ray.init()` first"
             )
         stack.callback(_CONNECTED.release)
-        connected_before = ray.is_initialized()  # in a notebook, say: it is not ours to shut down
+        connected_before = ray.is_initialized()  # in a notebook, say: do not shut it down
         if connected_before:
             stack.close()
         cluster = _join(address, job)
@@ -233,7 +236,7 @@ def connect(
             if cluster.late_dashboard is not None:
                 cluster.late_dashboard.close()
             if not connected_before:
-                with uncollected():  # Ray ends a process that frees a handle while it shuts down
+                with uncollected():  # freeing a handle during the shutdown would end this process
                     ray.shutdown()
 
 
@@ -247,13 +250,13 @@ def _start(
     try:
         start(server, job, marks, launched)
     except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
-        hint = "; RAY_TMPDIR names another folder for it" if isinstance(error, OSError) else ""
-        raise ClusterError(f"Ray does not start here: {_first_line(error)}{hint}") from None
+        hint = "; set RAY_TMPDIR to another folder" if isinstance(error, OSError) else ""
+        raise ClusterError(f"Ray cannot be started here: {_first_line(error)}{hint}") from None
     return Cluster("", True, LateDashboard(marks) if dashboard else None)
 
 
 def _join(address: str | None, job: Mapping[str, str] | None) -> Cluster | None:
-    """None where Ray is to be started here."""
+    """Join a cluster; None if Ray must be started here."""
     if ray.is_initialized():
         return _joined(init(ignore_reinit_error=True))
     found = _find(address)
@@ -276,22 +279,22 @@ def _joined(context: Any) -> Cluster:
 
 
 def check_address(address: str | None) -> None:
-    """Raises ``ClusterError``, within seconds and without starting anything, where :func:`connect`
-    would find no cluster at ``address`` or be refused by it."""
+    """Raises ``ClusterError`` if :func:`connect` would find no cluster at ``address``, or would be
+    refused by it. This takes seconds and starts nothing."""
     _find(address)
 
 
 def _find(address: str | None) -> str | None:
-    """The cluster to join, which answers; None where Ray is to be started here.
+    """The address of a cluster that answers; None if Ray must be started here.
 
-    Ray itself would try for a minute where nothing listens any more.
+    Ray itself would try for a minute if nothing listens any more.
     """
     if address == LOCAL:
         return None
     if address not in (None, "auto"):
         knock(address)
         return address
-    found = get_ray_address_from_environment(None, None)  # RAY_ADDRESS, or what `ray start` noted
+    found = get_ray_address_from_environment(None, None)  # RAY_ADDRESS, or the note of `ray start`
     if found not in (None, LOCAL):
         try:
             knock(found)
@@ -302,7 +305,7 @@ def _find(address: str | None) -> str | None:
         except ClusterError:
             if address == "auto" or "RAY_ADDRESS" in os.environ:
                 raise
-            return None  # it was killed and could not take its note away
+            return None  # that Ray was killed and could not remove its note
         return str(found)
     if address == "auto":
         raise ClusterError("no Ray cluster runs on this machine: start one with `ray start --head`")
@@ -312,9 +315,9 @@ def _find(address: str | None) -> str | None:
 def slot_counter(
     cluster: Cluster, trial: TrialResources, limit: int | None = None, refresh: float = 3.0
 ) -> Callable[[], int]:
-    """How many trials may run at once: follows the cluster, asked at most once per ``refresh``
-    seconds. Where an autoscaler may add nodes theirs count too: it adds them for pending trials.
-    """
+    """A function that says how many trials may run at once. It follows the cluster, which it asks
+    at most once per ``refresh`` seconds. The slots of nodes that an autoscaler may add count too,
+    because the autoscaler adds nodes for pending trials."""
     asked, slots = -float("inf"), 0
 
     def count() -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def tell(message: str) -> None:
-    """Add an event. Ray has no public way to, so where this one is gone nothing is said."""
+    """Add an event. Ray has no public function for this; if the private one fails, do nothing."""
     with suppress(Exception):
         from ray._private import worker
         from ray._private.event.event_logger import get_event_logger

@@ -1,4 +1,4 @@
-"""Bringing a run home from the head of a cluster, through Ray's own commands."""
+"""Copies a run from the head of a cluster to this machine, with Ray's own commands."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pipelines.record.files import RunFiles
 from pipelines.record.sessions import read_sessions
 
 _FOUND, _THERE = "@found ", "@there "
-_LOOK = 60.0  # seconds for the cloud's and the head's answer
+_LOOK = 60.0  # seconds for the answers of the cloud and the head
 _KNOCK = 5.0  # seconds for the head's SSH to answer
 _COPY = 3600.0  # seconds
 
@@ -32,11 +32,11 @@ class RemoteRun:
 
 
 def fetch_run(cluster: Path, run: str, to: Path) -> Path:
-    """Copy a run from the head of the cluster of a YAML file into the folder ``to``; one that is
-    there already is brought up to date. Returns the run's folder here.
+    """Copy a run from the head of a cluster, given by its YAML file, into the folder ``to``. An
+    earlier copy is updated. Returns the folder of the copy.
 
-    Raises ``ValueError`` where the cluster or the run is not there, and where another run lies in
-    its place.
+    Raises ``ValueError`` if the cluster or the run is not there, or if another run is in the place
+    of the copy.
     """
     if not cluster.is_file():
         raise ValueError(f"no cluster file {cluster}")
@@ -46,15 +46,15 @@ def fetch_run(cluster: Path, run: str, to: Path) -> Path:
     target = to / Path(remote.folder).name
     spec = RunFiles(target).spec
     if spec.is_file() and hashlib.sha256(spec.read_bytes()).hexdigest() != remote.spec:
-        raise ValueError(f"another run lies in {target}: give another folder with `to`")
+        raise ValueError(f"{target} holds another run: give another folder with `to`")
     if any(session.host == socket.gethostname() for session in read_sessions(RunFiles(target))):
         raise ValueError(
-            f"{target} has gone on here, and a copy would undo that: give another folder with `to`"
+            f"{target} was resumed here, and a copy would undo that: give another folder with `to`"
         )
     target.mkdir(parents=True, exist_ok=True)
-    for left in target.rglob(RunFiles(target).live.name):  # the copying itself removes nothing
+    for left in target.rglob(RunFiles(target).live.name):  # the copy command removes no file
         left.unlink()
-    # With a slash at its end a folder's contents are meant, not the folder.
+    # The slash at the end means the contents of the folder, not the folder itself.
     _ray("rsync-down", str(cluster), f"{remote.folder}/", f"{target}/", patience=_COPY)
     if not spec.is_file():
         raise ValueError(f"{remote.folder} was not copied: `ray rsync-down` left no {spec}")
@@ -62,8 +62,8 @@ def fetch_run(cluster: Path, run: str, to: Path) -> Path:
 
 
 def places(run: str) -> list[str]:
-    """Where on the head a run may lie, in shell words: as it was typed there, below the home folder
-    and the project, or by its name alone."""
+    """Where a run may lie on the head, quoted for a shell: at its path below the home folder or the
+    project, or by its name alone."""
     if run.startswith("/"):
         return [shlex.quote(run)]
     path = run.removeprefix("~/").rstrip("/")
@@ -74,7 +74,7 @@ def places(run: str) -> list[str]:
 
 
 def look_command(run: str) -> str:
-    """What the head is asked: which of the places holds the run, or which runs are there."""
+    """The command for the head. It prints which place holds the run, or else all the runs."""
     return (
         f"for d in {' '.join(places(run))}; do "
         'if test -f "$d/spec.json"; then '
@@ -85,8 +85,8 @@ def look_command(run: str) -> str:
 
 
 def find(output: str, run: str) -> RemoteRun:
-    """What the head answered. Raises ``ValueError``, with the runs that are there, where it has no
-    such run."""
+    """The run in the head's answer. If the head has no such run, raises ``ValueError`` with the
+    runs that it has."""
     for answer in _answers(output, _FOUND):
         spec, _, folder = answer.partition(" ")
         return RemoteRun(folder, spec)
@@ -107,33 +107,34 @@ def _head_address(cluster: Path) -> str:
 
 
 def _read(cluster: Path) -> dict[str, Any]:
-    """Raises ``ValueError`` for what is no cluster: of YAML, Ray says no more than a "^"."""
+    """Raises ``ValueError`` for a file that is not a cluster: for bad YAML, Ray only prints "^"."""
     try:
         config: Any = yaml.safe_load(cluster.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         where = getattr(error, "problem_mark", None)
         line = "" if where is None else f", line {where.line + 1}"
-        raise ValueError(f"{cluster}{line} is no YAML") from None
+        raise ValueError(f"{cluster}{line} is not YAML") from None
     if not isinstance(config, dict) or "provider" not in config:
-        raise ValueError(f"{cluster} is no file that `ray up` takes: it has no `provider`")
+        raise ValueError(f"{cluster} is not a file for `ray up`: it has no `provider`")
     return config
 
 
 def _is_behind_a_bastion(config: Mapping[str, Any]) -> bool:
-    """Whether only the SSH of a machine between reaches the head."""
+    """Whether the head can only be reached through the SSH of another machine."""
     return "ssh_proxy_command" in (config.get("auth") or {})
 
 
 def _knock(head: str, cluster: Path) -> None:
-    """Raises ``ValueError`` where no SSH answers: Ray would try for minutes."""
+    """Raises ``ValueError`` if SSH does not answer; Ray would try for minutes."""
     try:
         socket.create_connection((head, 22), timeout=_KNOCK).close()
     except OSError as error:
-        raise ValueError(f"the head of {cluster}, {head}, gives no SSH: {error}") from None
+        where = f"the head of {cluster}, {head},"
+        raise ValueError(f"{where} does not answer by SSH: {error}") from None
 
 
 def _ray(*arguments: str, patience: float) -> str:
-    """The output of a command of Ray. Raises ``ValueError`` with its last line where it fails."""
+    """The output of a command of Ray. If it fails, raises ``ValueError`` with its last line."""
     command = [sys.executable, "-m", "ray.scripts.scripts", *arguments]
     shown = f"`ray {arguments[0]} {arguments[1]}`"
     try:
@@ -155,5 +156,5 @@ def _ray(*arguments: str, patience: float) -> str:
 
 
 def _last_line(lines: Sequence[str]) -> str:
-    """That says something: a mark under another line does not."""
+    """The last line with text: a line of marks such as "^" does not count."""
     return next((line.strip() for line in reversed(lines) if line.strip("^~ \t")), "no output")

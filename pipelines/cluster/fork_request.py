@@ -1,7 +1,7 @@
-"""What Ray's raylet starts in the place of a worker: a program that asks a server of
-:mod:`pipelines.cluster.fork_server` for one, and both ends of what is said.
+"""The program that Ray's raylet starts in place of a worker. It asks a server of
+:mod:`pipelines.cluster.fork_server` to fork one. Both ends of the protocol are here.
 
-It imports what comes with Python, and little of that: it starts with every worker.
+It imports little, and only from the standard library, because it is run for every worker.
 """
 
 from __future__ import annotations
@@ -16,17 +16,18 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 _STREAMS = 3  # standard input, output and error
-_HEAD = 4  # bytes that say how many follow
+_HEAD = 4  # bytes that give the length of the message
 _DONE = b"\1"
 
-# `typing.NamedTuple` takes longer to import. Their streams are the numbers of open files.
+# `typing.NamedTuple` takes longer to import. `streams` holds file descriptors.
 Request = namedtuple("Request", ["command", "environment", "folder", "open_files", "streams"])
 
 
 def ask(address: str, command: Sequence[str]) -> bool:
-    """Whether the server at ``address`` has forked a process that does ``command``, with this
-    one's environment, folder, limit of open files and streams."""
-    import resource  # which only Unix has
+    """Ask the server at ``address`` for a process that runs ``command``, with the environment,
+    working directory, limit of open files and streams of this one. Returns whether it was
+    forked."""
+    import resource  # only on Unix
 
     streams = array.array("i", range(_STREAMS))
     with suppress(OSError), socket.socket(socket.AF_UNIX) as channel:
@@ -42,7 +43,7 @@ def ask(address: str, command: Sequence[str]) -> bool:
 
 
 def read(client: socket.socket) -> Request | None:
-    """What :func:`ask` has sent; None where it has gone before its end."""
+    """The request that :func:`ask` has sent; None if it is incomplete."""
     head, streams, _, _ = socket.recv_fds(client, _HEAD, _STREAMS)
     length, told = int.from_bytes(head, "big"), b""
     while len(told) < length and (more := client.recv(length - len(told))):
@@ -56,8 +57,8 @@ def read(client: socket.socket) -> Request | None:
 
 
 def answer(client: socket.socket) -> None:
-    """It is done."""
-    with suppress(OSError):  # it has gone
+    """Tell the client that its process is forked."""
+    with suppress(OSError):  # the client is gone
         client.sendall(_DONE)
 
 

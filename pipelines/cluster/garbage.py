@@ -1,4 +1,4 @@
-"""Python's garbage collector, where it is in the way."""
+"""Switches off Python's garbage collector for a while."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Inside, nothing is collected, in no thread."""
+    """Inside the block, the garbage collector does not run, in any thread."""
     was_on = gc.isenabled()
     gc.disable()
     try:

@@ -1,5 +1,5 @@
-"""Imports without the garbage collector, which takes a seventh of the time of large ones: it walks
-through all that there is again and again, and modules are not garbage."""
+"""Imports without the garbage collector, which takes a seventh of the time of large imports: it
+walks through all objects again and again, although modules are not garbage."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ _TURN = 0.0002  # seconds
 
 @contextmanager
 def importing() -> Iterator[None]:
-    """Inside, nothing is collected, and a thread that waits for the interpreter gets it soon: Ray,
-    which starts meanwhile in one, lets it go hundreds of times."""
+    """Inside the block, the garbage collector does not run, and a waiting thread gets the
+    interpreter soon. That matters because Ray starts in a thread meanwhile, and releases the
+    interpreter hundreds of times."""
     interval = sys.getswitchinterval()
     sys.setswitchinterval(_TURN)
     try:

@@ -1,5 +1,5 @@
-"""The workers that Kubernetes may add, as deploy/raycluster.yaml tells the head's pod: there is no
-YAML file of `ray up` there."""
+"""The workers that Kubernetes may add. deploy/raycluster.yaml tells the head's pod about them,
+because there is no YAML file of `ray up` there."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _EXAMPLE = '[{"group": "gpu", "cpus": 4, "gpus": 1, "most": 8}]'
 
 
 def workers_at_most() -> list[Node]:
-    """All that the groups in ``RANGEFINDER_WORKERS`` allow; none where it is not set.
+    """All workers that the groups in ``RANGEFINDER_WORKERS`` allow; none if it is not set.
 
-    Raises ``ClusterError`` where it cannot be read.
+    Raises ``ClusterError`` if it cannot be read.
     """
     text = os.environ.get(WORKERS, "")
     if not text.strip():
@@ -30,4 +30,4 @@ def workers_at_most() -> list[Node]:
             raise ValueError
         return [Node(name, cpus, gpus) for name, cpus, gpus, most in groups for _ in range(most)]
     except (ValueError, TypeError, KeyError):
-        raise ClusterError(f"{WORKERS} is {text!r}, and not a list such as {_EXAMPLE}") from None
+        raise ClusterError(f"{WORKERS} is {text!r}, not a list such as {_EXAMPLE}") from None

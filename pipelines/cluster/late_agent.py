@@ -1,8 +1,8 @@
-"""One of Ray's agents of a node, which serve its dashboard and nothing that a trial needs: it comes
-when the dashboard does. Each takes a second of CPU to start, just when the first trials start.
+"""Delays Ray's agents of a node until the dashboard starts. They serve the dashboard and nothing
+that a trial needs, and each takes a second of CPU to start, just when the first trials start.
 
-The file is also the program that waits, in the agent's place. It imports what comes with Python,
-and nothing else: it starts with every search.
+This file is also the program that waits in the place of an agent. It imports only the standard
+library, because it is run for every search.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ _BETWEEN = 0.2  # seconds
 
 
 def with_late_agents(raylet: list[str], flag: str) -> list[str]:
-    """The command ``raylet``, whose agents start once the file ``flag`` is there.
+    """The command ``raylet``, changed so that its agents start once the file ``flag`` exists.
 
-    The raylet ends where one of them does, so something has to run in their places.
+    The raylet ends if an agent ends, so a program has to wait in the place of each.
     """
     waiting = subprocess.list2cmdline([sys.executable, "-I", "-S", __file__, flag])
     return [_late(word, waiting) for word in raylet]

@@ -1,5 +1,5 @@
-"""Ray on this machine, for one search: first what trials need, the dashboard once they train. No
-other machine reaches any of its processes."""
+"""Ray on this machine, for one search. First the processes start that trials need; the dashboard
+starts once trials train. No other machine can reach any of the processes."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from pipelines.cluster.resources import Node
 LOCAL = "local"
 LOOPBACK = "127.0.0.1"
 
-_PATIENCE, _BETWEEN = 5.0, 0.02  # seconds, for the node to register, and between two looks
+_PATIENCE, _BETWEEN = 5.0, 0.02  # seconds for the node to register, and between two checks
 
-# Seconds for the dashboard, for which nobody waits: processes that train may leave it few cores.
+# Seconds for the dashboard to start. Nothing waits for it, and trials may leave it few cores.
 _PATIENCE_DASHBOARD = 600
 
 _AGENT_PORTS = ("metrics_agent_port", "runtime_env_agent_port", "dashboard_agent_listen_port")
@@ -39,17 +39,17 @@ def start(
     marks: Mapping[str, str] | None = None,
     launched: Callable[[], None] = lambda: None,
 ) -> None:
-    """Ray without the processes that only serve people or other machines, all of which listen on
-    loopback. The processes for trials come from ``server``, where there is one. For ``job`` see
-    :func:`pipelines.cluster.quiet.init`. The environment of all has ``marks``. ``launched`` is
-    called once the last of the processes has been started, and before they answer."""
+    """Start Ray without the processes that only serve people or other machines. All processes
+    listen on loopback. If there is a ``server``, it forks the processes for trials. For ``job`` see
+    :func:`pipelines.cluster.quiet.init`. All processes have ``marks`` in their environment.
+    ``launched`` is called once the last process has been started, before the processes answer."""
     settings = {
-        # A process that waits for its first trial is not to be ended and started anew.
+        # A process that waits for its first trial must not be ended and started anew.
         "RAY_idle_worker_killing_time_threshold_ms": "60000",
-        # What does not answer at once is asked again after 20 ms, for 10 s: not after a second.
+        # If there is no answer, ask again after 20 ms instead of after a second, for 10 s.
         "RAY_raylet_client_connect_timeout_milliseconds": "20",
         "RAY_raylet_client_num_connect_attempts": "500",
-        # As any training that somebody starts: Ray would let all others go first.
+        # Normal priority, as for any training: Ray would let all other processes go first.
         "RAY_worker_niceness": "0",
         **(marks or {}),
     }
@@ -61,7 +61,7 @@ def start(
 
 
 def local_node(*, count_gpus: bool = True) -> Node:
-    """What Ray would declare of this machine. To count GPUs takes a second."""
+    """The resources that Ray would declare for this machine. Counting GPUs takes a second."""
     gpus = 0
     if count_gpus:
         import torch
@@ -71,7 +71,7 @@ def local_node(*, count_gpus: bool = True) -> Node:
 
 
 class LateDashboard:
-    """Ray's dashboard, which takes seconds of CPU to start: in the background, when asked to."""
+    """Ray's dashboard, started later in the background, because that takes seconds of CPU."""
 
     def __init__(self, marks: Mapping[str, str]) -> None:
         self._node = worker._global_node
@@ -84,15 +84,15 @@ class LateDashboard:
         opened: Callable[[str], None],
         pages: Callable[[], AbstractContextManager[str | None]] = nullcontext,
     ) -> None:
-        """Start it; ``opened`` gets its address, "" where it does not start. ``pages`` is held
-        while it is open, and gives the address of a server that it asks first for each page;
-        ``None`` or "" for none."""
+        """Start the dashboard. ``opened`` gets its address, or "" if it does not start. ``pages``
+        is entered while the dashboard is open. It gives the address of a server that the dashboard
+        asks first for each page; ``None`` or "" for no server."""
         if not self._asked:
             self._asked = True
             threading.Thread(target=self._run, args=(opened, pages), daemon=True).start()
 
     def close(self) -> None:
-        """It ends with Ray."""
+        """Let the waiting thread end. The dashboard itself ends with Ray."""
         self._closed.set()
 
     def _run(
@@ -116,18 +116,19 @@ class LateDashboard:
                 return
             if not self._closed.is_set():
                 opened(f"http://{self._node.webui_url}")
-                self._closed.wait()  # Linux ends a process with the thread that started it
+                self._closed.wait()  # Linux ends a process when the thread that started it ends
 
 
 @contextmanager
 def _bare(
     ports: Mapping[str, int], server: ForkServer | None, launched: Callable[[], None]
 ) -> Iterator[None]:
-    """Inside, ``ray.init`` starts no API server, which the dashboard is part of, no monitor of an
-    autoscaler, and no process that forwards what workers print. It does not wait for the agents of
-    the node, which start with the dashboard: they get ports that are known before.
+    """Inside the block, ``ray.init`` starts no API server, of which the dashboard is a part, no
+    monitor of an autoscaler, and no process that forwards what workers print. It does not wait for
+    the agents of the node, which start with the dashboard: their ports are chosen in advance.
 
-    All listen where the node has its address: ``ray.init`` itself takes loopback for a mistake."""
+    All processes listen on the address of the node, which is set to loopback here, because
+    ``ray.init`` itself treats loopback as a mistake."""
     make_parameters, start_raylet = parameter.RayParams, node.Node.start_raylet
     start_process = services.start_ray_process
 
@@ -144,7 +145,7 @@ def _bare(
 
         with (
             _replaced(services, start_ray_process=start_changed),
-            # Whether `ray[default]` is there, which it is, Ray finds out by importing it.
+            # Ray would import `ray[default]` only to find out that it is installed.
             _replaced(utils, get_dashboard_dependency_error=lambda: None),
         ):
             start_raylet(self, *arguments, **more)
@@ -166,11 +167,13 @@ def _bare(
 
 
 def _apart() -> AbstractContextManager[None]:
-    """Inside, Ray's processes get a process group each: what is sent to all of the search's, as
-    `timeout` and a terminal that closes do, is for the search alone, which ends them.
+    """Inside the block, each of Ray's processes gets its own process group. So a signal to the
+    group of the search, as from `timeout` or a closing terminal, only reaches the search, which
+    then ends Ray's processes.
 
-    Not a session each: Linux shares the processors among these first. Where the system does not end
-    them with this process, Ray has a program that needs them in its own group."""
+    They do not get their own sessions, because Linux shares the processors among sessions first. If
+    the system does not end Ray's processes with this one, nothing changes: Ray then uses a program
+    that needs them in its own group."""
     if not utils.detect_fate_sharing_support():
         return nullcontext()
     return _replaced(services, ConsolePopen=partial(services.ConsolePopen, process_group=0))
@@ -178,7 +181,7 @@ def _apart() -> AbstractContextManager[None]:
 
 @contextmanager
 def _replaced(owner: Any, **attributes: Any) -> Iterator[None]:
-    """Inside, ``owner`` has ``attributes`` in the place of its own."""
+    """Inside the block, ``attributes`` replace those of ``owner``."""
     before = {name: getattr(owner, name) for name in attributes}
     for name, value in attributes.items():
         setattr(owner, name, value)
@@ -190,7 +193,7 @@ def _replaced(owner: Any, **attributes: Any) -> Iterator[None]:
 
 
 def _await_registration(started: node.Node) -> None:
-    """Ray itself looks once, and then again after a second."""
+    """Wait for the node. Ray itself would check once, and then again only after a second."""
     control_store = started.get_gcs_client()
     give_up = time.monotonic() + _PATIENCE
     while not control_store.get_all_node_info() and time.monotonic() < give_up:
@@ -203,7 +206,7 @@ def _flag(started: node.Node) -> str:
 
 
 def _free_port() -> int:
-    """Outside of the range from which systems give ports away by themselves."""
+    """A free port, outside the range from which systems assign ports themselves."""
     while True:
         port = random.randrange(20_000, 32_000)
         with socket.socket() as found:
@@ -213,7 +216,7 @@ def _free_port() -> int:
 
 @contextmanager
 def _environment(settings: Mapping[str, str]) -> Iterator[None]:
-    """Settings of Ray's processes, which are its own when they have started."""
+    """Inside the block, ``settings`` are in the environment, for the processes that start there."""
     before = {name: os.environ.get(name) for name in settings}
     os.environ.update({name: value for name, value in settings.items() if value})
     try:

@@ -1,4 +1,4 @@
-"""The share of a GPU at which most trials end in an hour, measured where trials run."""
+"""Measures the share of a GPU at which most trials finish per hour, on the GPU itself."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from trainables.device.step_memory import is_out_of_memory
 from trainables.networks import Network
 from trainables.training.workload import Workload
 
-SHARES = (1, 2, 4, 8)  # of 1/k, so many k are tried
-_SECONDS = 2.0  # that each config is trained for at each k
-_AHEAD = 0.5  # seconds for all k to hear when they start
-_PATIENCE = 120.0  # seconds for a whole GPU to be free
+SHARES = (1, 2, 4, 8)  # the values of k that are tried, for shares of 1/k
+_SECONDS = 2.0  # for which each config is trained at each k
+_AHEAD = 0.5  # seconds from the order to start to the start itself
+_PATIENCE = 120.0  # seconds to wait for a whole free GPU
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class ShareRow:
     """k trainings at once, each with 1/k of one GPU."""
 
     k: int
-    memory: int = 0  # bytes of one at its peak
-    trials_per_hour: float = 0.0  # of all k together
+    memory: int = 0  # bytes of one training at its peak
+    trials_per_hour: float = 0.0  # of all k trainings together
     problem: str = ""  # why there are no figures
 
     @property
@@ -50,9 +50,9 @@ class ShareRow:
 
 
 def best_row(rows: Sequence[ShareRow]) -> ShareRow:
-    """The row with most trials an hour; of equal ones that with the largest share.
+    """The row with the most trials per hour; of equal rows, the one with the largest share.
 
-    Raises ``ValueError`` where no row has any.
+    Raises ``ValueError`` if no share could be measured.
     """
     sound = [row for row in rows if not row.problem]
     if not sound:
@@ -73,10 +73,10 @@ def measure_shares(
 ) -> list[ShareRow]:
     """Train each of ``configs`` for 2 s in k processes at once on one GPU, for k = 1, 2, 4, 8.
 
-    It ends with the first k that does not fit: into 1/k of the memory where CUDA works, and into
-    the CPUs of a node with a GPU.
+    The measurement ends with the first k that does not fit: into 1/k of the GPU's memory (with
+    CUDA), or into the CPUs of a node with a GPU.
 
-    Raises ``ValueError`` where no GPU is free, and where a process dies.
+    Raises ``ValueError`` if no GPU is free, or if a process dies.
     """
     with room():
         stored = ray.put((network, list(configs), list(folds)))
@@ -89,7 +89,7 @@ def measure_shares(
 
 
 def table(rows: Sequence[ShareRow]) -> Iterator[str]:
-    """A line for each share."""
+    """A header, and one line per share."""
     yield f"{'at once':>9}  {'share':>6}  {'memory of one':>13}  {'trials an hour':>14}"
     for row in rows:
         figures = f"{format_bytes(row.memory):>13}  {row.trials_per_hour:>14.0f}"
@@ -127,12 +127,13 @@ def _measure(
 
 @contextmanager
 def _processes(k: int, cpus: float) -> Iterator[list[Any]]:
-    """k processes with 1/k of one and the same GPU each."""
+    """k processes, each with 1/k of the same GPU."""
     group = placement_group([{"CPU": k * cpus, "GPU": 1}])
     try:
         if not group.wait(_PATIENCE):
             raise ValueError(
-                f"`gpus_per_trial=auto`: no GPU with {k * cpus:g} CPUs got free in {_PATIENCE:g} s"
+                f"`gpus_per_trial=auto`: no GPU with {k * cpus:g} CPUs became free "
+                f"within {_PATIENCE:g} s"
             )
         inside = PlacementGroupSchedulingStrategy(group, placement_group_bundle_index=0)
         share = {"num_cpus": cpus, "num_gpus": ray_gpus(Fraction(1, k))}
@@ -154,8 +155,8 @@ class _Process:
         self._workload: Workload | None = None
 
     def load(self, config: int) -> int | None:
-        """Bytes that a step needs; None where there are not as many."""
-        self._workload = None  # before the next one is made: they would not fit together
+        """The bytes that a training step needs; None if they do not fit."""
+        self._workload = None  # first: two workloads may not fit at the same time
         try:
             device = claim_device(assigned_gpus())
         except ValueError:  # CUDA alone fills the share
@@ -173,11 +174,11 @@ class _Process:
         return None
 
     def clock(self) -> float:
-        """The same for all: they are on one machine."""
+        """The time, which is the same for all processes: they are on one machine."""
         return time.time()
 
     def epoch_seconds(self, start: float, seconds: float) -> float:
-        """Of an epoch, measured from ``start`` on, when all others measure too."""
+        """Seconds per epoch, measured from ``start`` on, while all other processes train too."""
         assert self._workload is not None  # load() came first
         time.sleep(max(0.0, start - time.time()))
         return self._workload.epoch_seconds(seconds)

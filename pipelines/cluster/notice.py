@@ -1,5 +1,5 @@
-"""The notice that a machine is about to be taken away: a file on it, which every trial of the same
-user there looks for after each epoch. Imports the standard library alone."""
+"""The notice that a machine is about to be taken away: a file on the machine. Every trial of the
+same user there checks for it after each epoch. This module imports only the standard library."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import tempfile
 import time
 from pathlib import Path
 
-_LASTS = 600.0  # seconds: a machine that is there still was not taken away
+_LASTS = 600.0  # seconds: a machine that still exists then was not taken away
 
 
 def is_given() -> bool:
-    """Whether this machine is about to go."""
+    """Whether this machine is about to be taken away."""
     try:
         return time.time() - _path().stat().st_mtime < _LASTS
     except OSError:
@@ -20,12 +20,12 @@ def is_given() -> bool:
 
 
 def give(reason: str) -> None:
-    """Let the trials on this machine know."""
+    """Give notice to the trials on this machine."""
     _path().write_text(f"{reason}\n")
 
 
 def take_back() -> None:
-    """Of an earlier life of this machine."""
+    """Remove a notice, such as one from before this machine was restarted."""
     _path().unlink(missing_ok=True)
 
 

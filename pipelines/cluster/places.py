@@ -1,4 +1,4 @@
-"""Where something lies in a storage, which may be moved to another."""
+"""Places relative to a storage, so that they stay valid if the storage is moved."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pyarrow.fs import FileSelector, FileSystem, FileType
 
 
 def place_in(storage: str, path: str) -> str:
-    """Of ``path`` what lies below ``storage``, an absolute path or a URI whose file system it is
-    in."""
+    """``path`` relative to ``storage``, which is an absolute path or a URI. ``path`` is in the file
+    system of the storage."""
     return path.removeprefix(FileSystem.from_uri(storage)[1].rstrip("/") + "/")
 
 
 def inside(storage: str, place: str) -> str:
-    """The folder ``place`` of a storage, as a path or a URI. What a URI says after a "?", such as
-    the address of an S3 of one's own, stays at its end."""
+    """The folder ``place`` of a storage, as a path or a URI. The query of a URI, after "?", such as
+    the address of your own S3 server, stays at its end."""
     root, mark, query = storage.partition("?") if "://" in storage else (storage, "", "")
     return f"{root.rstrip('/')}/{place}{mark}{query}"
 
@@ -27,7 +27,7 @@ def find_in(storages: Sequence[str], place: str) -> str | None:
         try:
             filesystem, root = FileSystem.from_uri(storage)
             found = filesystem.get_file_info(f"{root}/{place}").type
-        except (OSError, ValueError):  # it is not there any more, or not for this machine
+        except (OSError, ValueError):  # the storage is gone, or this machine cannot reach it
             continue
         if found == FileType.Directory:
             return inside(storage, place)
@@ -35,7 +35,7 @@ def find_in(storages: Sequence[str], place: str) -> str | None:
 
 
 def clear(storage: str, place: str, keep: Collection[str] = ()) -> None:
-    """Delete what lies in the folder ``place``, but for what has the names ``keep``. What cannot be
+    """Delete the contents of the folder ``place``, except for the names in ``keep``. What cannot be
     deleted stays."""
     with suppress(OSError):
         filesystem, root = FileSystem.from_uri(storage)

@@ -1,4 +1,4 @@
-"""Before the first trial on a cluster: every node has what the trials need, or nothing starts."""
+"""Checks before the first trial that every node of a cluster has what the trials need."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from pipelines.cluster.connect import Cluster
 from pipelines.cluster.resources import TrialResources
 from pipelines.cluster.workers import await_workers
 
-PATIENCE = 180.0  # seconds for a node to answer: it may have to import torch from a cold disk
+PATIENCE = 180.0  # seconds for a node to answer: importing torch from a cold disk takes long
 LEAST_DISK = 2 * 2**30  # bytes
-FULL = 0.95  # of a disk: from there on Ray takes no more objects
+FULL = 0.95  # share of a disk: if it is fuller, Ray stores no more objects there
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Needs:
-    """What the search asks of every node; the versions are those of the driver."""
+    """What every node must have. The versions are those of the driver."""
 
     python: str
     ray: str
@@ -37,7 +37,7 @@ class Needs:
 
 @dataclass(frozen=True)
 class Row:
-    """What one node answered. ``error`` is the reason where it did not."""
+    """The answer of one node, or ``error``: the reason why it did not answer."""
 
     node: str
     address: str
@@ -45,17 +45,17 @@ class Row:
     ray: str = ""
     project: str = ""
     gpus_declared: float = 0
-    gpus_seen: int = 0  # by torch; -1 where it cannot be imported
+    gpus_seen: int = 0  # by torch; -1 if torch cannot be imported
     disk_free: int = 0  # bytes
     disk_total: int = 0
-    memory: float = 0  # bytes of Ray's object store
-    written: str = ""  # why the node could not write in the storage; "" where it could
-    read: str = ""  # why it could not read what another node wrote
+    memory: float = 0  # bytes in Ray's object store
+    written: str = ""  # why the node could not write to the storage; "" if it could
+    read: str = ""  # why the node could not read what another node wrote
     error: str = ""
 
 
 def problems(row: Row, needs: Needs) -> list[str]:
-    """What keeps a node from running trials, each a clause that goes on from its name."""
+    """What keeps a node from running trials. Each text continues the name of the node."""
     if row.error:
         return [f"does not answer: {row.error}"]
     found = [
@@ -69,20 +69,20 @@ def problems(row: Row, needs: Needs) -> list[str]:
         if theirs != ours
     ]
     if row.written:
-        found.append(f"cannot write in `storage` {needs.storage}: {row.written}")
+        found.append(f"cannot write to `storage` {needs.storage}: {row.written}")
     elif row.read:
-        found.append(f"cannot read in `storage` {needs.storage} what another wrote: {row.read}")
+        found.append(f"cannot read another node's file in `storage` {needs.storage}: {row.read}")
     if needs.uses_gpus and row.gpus_seen < row.gpus_declared:
         seen = "cannot be imported" if row.gpus_seen < 0 else f"sees {row.gpus_seen}"
         found.append(f"declares {row.gpus_declared:g} GPUs to Ray, but torch {seen}")
     if row.disk_free < max(LEAST_DISK, (1 - FULL) * row.disk_total):
         found.append(
             f"has {_gib(row.disk_free)} of {_gib(row.disk_total)} of disk free: "
-            f"{_gib(LEAST_DISK)} and {1 - FULL:.0%} are the least"
+            f"at least {_gib(LEAST_DISK)} and {1 - FULL:.0%} are needed"
         )
     if needs.data_bytes > row.memory:
         found.append(
-            f"holds {_gib(row.memory)} in Ray's memory, but the data set has "
+            f"has {_gib(row.memory)} in Ray's object store, but the data set needs "
             f"{_gib(needs.data_bytes)}: try a smaller `data_fraction`"
         )
     return found
@@ -96,22 +96,22 @@ def preflight(
     data_bytes: int = 0,
     say: Say = print,
 ) -> list[Row]:
-    """Check every node of a cluster of more than one, and show a table of them.
+    """Check every node of a cluster with more than one node, and show a table of the nodes.
 
-    Where no node can hold a trial yet, this waits for the first that the cluster's launcher adds.
+    If no node can hold a trial yet, this waits for the first node that the cluster's launcher adds.
 
     Args:
         storage: Where trials keep their checkpoints: an absolute path, or a URI.
-        trial: What one takes.
-        data_bytes: What every node receives once.
+        trial: The resources of one trial.
+        data_bytes: The size of the data, which every node receives once.
         say: Shows a line.
 
     Returns:
-        A row per node; none on a cluster of one node.
+        One row per node; no rows on a cluster of one node.
 
     Raises:
-        ValueError: a node lacks something, with every such node's name and the reason; or no node
-            for a trial came.
+        ValueError: a node lacks something, with the name of every such node and the reason; or no
+            node that can hold a trial joined.
     """
     if not cluster.may_grow() and len(cluster.nodes()) < 2:
         return []
@@ -122,7 +122,7 @@ def preflight(
     for line in table(rows):
         say(line)
     for address in cluster.machines_to_come():
-        say(f"          {address} is not there: the search starts without it")
+        say(f"          {address} has not joined yet: the search starts without it")
     failures = [
         f"{row.node} ({row.address}) {problem}" for row in rows for problem in problems(row, needs)
     ]
@@ -134,14 +134,14 @@ def preflight(
 def look_at_nodes(storage: str, patience: float = PATIENCE) -> list[Row]:
     """Ask every live node, in the order of their names.
 
-    Raises ``ValueError`` where the driver itself cannot use ``storage``.
+    Raises ``ValueError`` if the driver itself cannot use ``storage``.
     """
     alive = [node for node in ray.nodes() if node["Alive"]]  # in no order
     nodes = sorted(alive, key=lambda node: str(node["NodeManagerHostname"]))
     token = f".preflight-{uuid.uuid4().hex[:8]}"
     try:
         made = probe.prepare(storage, token)
-    except Exception as error:  # each file system's client raises its own
+    except Exception as error:  # each file system's client raises its own exceptions
         reason = " ".join(str(error).split())
         raise ValueError(f"`storage` {storage} cannot be written: {reason}") from None
     cloudpickle.register_pickle_by_value(probe)
@@ -152,7 +152,7 @@ def look_at_nodes(storage: str, patience: float = PATIENCE) -> list[Row]:
             [(n["Resources"].get("GPU", 0), storage, token, n["NodeID"]) for n in nodes],
             patience,
         )
-        others = nodes[1:] + nodes[:1]  # each reads what the next one wrote
+        others = nodes[1:] + nodes[:1]  # each node reads what the next node wrote
         read = _on_each(
             nodes, probe.read, [(storage, token, n["NodeID"]) for n in others], patience
         )

@@ -1,5 +1,5 @@
-"""What preflight runs on a node. It is sent there by value, so that a node without this project, or
-with another version of it, answers too: nothing but the standard library is imported here."""
+"""What preflight runs on a node. It is sent by value, so that a node without this project, or with
+another version of it, answers too. So this module imports only the standard library."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _TORCH_PATIENCE = 120  # seconds to import torch: from a cold disk it takes half
 
 
 def look(gpus: float, storage: str, token: str, name: str) -> dict[str, Any]:
-    """The versions, GPUs and free disk of this node, and whether it can write in ``storage``, into
-    the folder ``token`` that the driver has made there."""
-    disk = shutil.disk_usage(tempfile.gettempdir())  # where Ray keeps what its memory cannot hold
+    """The versions, GPUs and free disk of this node, and whether it can write to the folder
+    ``token`` that the driver has made in ``storage``."""
+    disk = shutil.disk_usage(tempfile.gettempdir())  # here Ray puts what its memory cannot hold
     return {
         **versions(),
         "gpus": _count_gpus() if gpus else 0,
@@ -36,7 +36,7 @@ def look(gpus: float, storage: str, token: str, name: str) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """What must be the same on every node."""
+    """The versions that must be the same on every node."""
     return {
         "python": platform.python_version(),
         "ray": version_of("ray"),
@@ -45,20 +45,20 @@ def versions() -> dict[str, str]:
 
 
 def write(storage: str, token: str, name: str) -> str:
-    """Write ``name`` into the folder ``token``; the reason where it fails, else ""."""
+    """Write ``name`` into the folder ``token``. Returns the reason if that fails, else ""."""
     try:
         filesystem, path = _open(storage)
         with filesystem.open_output_stream(f"{path}/{token}/{name}") as stream:
             stream.write(name.encode())
     except FileNotFoundError:
-        return "it does not see the folder that the driver made there; is it a shared one?"
-    except Exception as error:  # each file system's client raises its own
+        return "it does not see the folder that the driver made there; is the storage shared?"
+    except Exception as error:  # each file system's client raises its own exceptions
         return _reason(error)
     return ""
 
 
 def read(storage: str, token: str, name: str) -> str:
-    """Read what another node has written; the reason where it fails, else ""."""
+    """Read what another node has written. Returns the reason if that fails, else ""."""
     try:
         filesystem, path = _open(storage)
         with filesystem.open_input_stream(f"{path}/{token}/{name}") as stream:
@@ -69,8 +69,8 @@ def read(storage: str, token: str, name: str) -> str:
 
 
 def prepare(storage: str, token: str) -> list[Path]:
-    """Make the folder that all nodes write into. Returns those that it had to make above it on a
-    disk, the deepest first."""
+    """Make the folder that all nodes write to. Returns the folders above it that had to be made, if
+    the storage is a path, the deepest first."""
     filesystem, path = _open(storage)
     above = [] if "://" in storage else [Path(path), *Path(path).parents]
     missing = [folder for folder in above if not folder.exists()]
@@ -79,8 +79,8 @@ def prepare(storage: str, token: str) -> list[Path]:
 
 
 def remove(storage: str, token: str, made: Iterable[Path]) -> None:
-    """Take away that folder with what lies in it, and those made above it, unless they are in use
-    by now."""
+    """Remove that folder with its contents, and the folders in ``made`` unless they are in use by
+    now."""
     filesystem, path = _open(storage)
     filesystem.delete_dir(f"{path}/{token}")
     with suppress(OSError):
@@ -100,7 +100,7 @@ def _reason(error: Exception) -> str:
 
 
 def version_of(package: str) -> str:
-    """Of an installed package, or that it is not: a clone runs without."""
+    """The version of a package, or "not installed": a clone runs without an installed project."""
     try:
         return version(package)
     except PackageNotFoundError:
@@ -108,7 +108,7 @@ def version_of(package: str) -> str:
 
 
 def _fingerprint() -> str:
-    """Of the sources that a trial on this node would import."""
+    """A fingerprint of the sources that a trial on this node would import."""
     digest = hashlib.sha256()
     for package in _PACKAGES:
         spec = importlib.util.find_spec(package)
@@ -121,7 +121,7 @@ def _fingerprint() -> str:
 
 
 def _count_gpus() -> int:
-    """As torch counts them, in a process from which Ray hides none; -1 where it cannot."""
+    """The GPUs that torch counts in a process from which Ray hides none; -1 if that fails."""
     command = ["env", "-u", "CUDA_VISIBLE_DEVICES", sys.executable, "-c", _COUNT_GPUS]
     try:
         done = subprocess.run(

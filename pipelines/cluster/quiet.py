@@ -1,4 +1,4 @@
-"""Connecting to Ray without its own words on the terminal: what matters of them is said by us."""
+"""Connects to Ray without its messages on the terminal: Rangefinder itself reports what matters."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ray.job_config import JobConfig
 
 
 def init(job: Mapping[str, str] | None = None, **options: Any) -> Any:
-    """``ray.init``; the dashboard shows ``job`` as what this process is: its "job_name" on the list
-    of jobs, all of it on its own page.
+    """``ray.init``, with ``job`` for the dashboard: the list of jobs shows its "job_name", the page
+    of the job shows all of it.
 
-    Nothing is shown of what workers print, nor of what a raylet says of processes that have died:
-    Ray writes the latter to standard output, whatever it is told."""
+    The output of workers is not shown. Neither are a raylet's messages about processes that have
+    died, which Ray would write to standard output whatever its settings are."""
     listen = worker.listen_error_messages
     worker.listen_error_messages = lambda *_: None
     try:

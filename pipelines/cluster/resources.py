@@ -1,4 +1,4 @@
-"""The share of a machine that a trial takes, and how many fit on a cluster."""
+"""The resources that a trial takes, and how many trials fit on a cluster."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ AUTO = "auto"
 
 @dataclass(frozen=True)
 class TrialResources:
-    """What a trial takes: ``gpus`` is 0, a whole number, or a share of one, in Ray's units."""
+    """The resources of a trial. ``gpus`` is 0, a whole number or a share of 1, in Ray's units."""
 
     cpus: float
     gpus: float = 0.0
@@ -22,7 +22,7 @@ class TrialResources:
 
 @dataclass(frozen=True)
 class Node:
-    """What one machine of the cluster has in all."""
+    """The total resources of one machine of the cluster."""
 
     name: str
     cpus: float
@@ -30,8 +30,8 @@ class Node:
 
 
 def parse_gpus(text: str) -> Fraction:
-    """``0``, a whole number, or 1/k written ``1/4`` or ``0.25``; other fractions do not divide a
-    GPU evenly. Raises ``ValueError`` with the nearest that do."""
+    """Reads ``0``, a whole number, or 1/k in a form such as ``1/4`` or ``0.25``. Other fractions do
+    not divide a GPU evenly: for them, raises ``ValueError`` with the nearest that do."""
     try:
         number = Fraction(text.strip())
     except (ValueError, ZeroDivisionError):
@@ -42,32 +42,32 @@ def parse_gpus(text: str) -> Fraction:
         if number.denominator == 1:
             return number
         near = f"{math.floor(number)} and {math.ceil(number)}"
-        raise ValueError(f"{text} is neither 1/k nor a whole number; near are {near}")
+        raise ValueError(f"{text} is neither 1/k nor a whole number; the nearest are {near}")
     if number == 0:
         return number
     k = round(1 / number)
     if k > _RAY_UNITS:
-        raise ValueError(f"{text} is below 1/{_RAY_UNITS}, the least that Ray counts")
+        raise ValueError(f"{text} is below 1/{_RAY_UNITS}, the smallest share that Ray counts")
     if abs(number - Fraction(1, k)) * 10**3 <= Fraction(1, k):  # 0.333 is 1/3
         return Fraction(1, k)
     below, above = math.ceil(1 / number), math.floor(1 / number)
     near = " and ".join(f"1/{k} ({1 / k:.4g})" if k > 1 else "1" for k in (below, above))
-    raise ValueError(f"{text} is neither 1/k nor a whole number; near are {near}")
+    raise ValueError(f"{text} is neither 1/k nor a whole number; the nearest are {near}")
 
 
 def read_share(value: object) -> float | str:
-    """The GPUs of a trial in Ray's units, from what :func:`parse_gpus` takes; ``auto`` stays."""
+    """The GPUs of a trial in Ray's units, read by :func:`parse_gpus`; ``auto`` stays ``auto``."""
     text = str(value).strip()
     return AUTO if text == AUTO else ray_gpus(parse_gpus(text))
 
 
 def ray_gpus(share: Fraction) -> float:
-    """The share in Ray's units, rounded down, so that k shares of 1/k fit on one GPU."""
+    """``share`` in Ray's units, rounded down so that k shares of 1/k fit on one GPU."""
     return math.floor(share * _RAY_UNITS) / _RAY_UNITS
 
 
 def slots_on(node: Node, trial: TrialResources) -> int:
-    """How many trials run at once on ``node``."""
+    """How many trials can run at once on ``node``."""
     cpus, gpus = trial.cpus, trial.gpus
     by_cpu = math.floor(node.cpus / cpus + 1e-9) if cpus else None
     if gpus >= 1:
@@ -81,11 +81,11 @@ def slots_on(node: Node, trial: TrialResources) -> int:
 
 
 def spread(nodes: Sequence[Node], trial: TrialResources, at_once: int) -> float:
-    """The GPUs of a trial with which ``at_once`` trials use as many GPUs as they can.
+    """The GPUs per trial with which ``at_once`` trials use as many GPUs as they can.
 
-    Ray fills one GPU of a node before it uses the next. So where all of the shares that there are
-    will not be used, each is made as large as it may be: 1/k with the smallest k with which as many
-    trials fit on ``nodes``. That of ``trial``, a share itself, where no larger one will do.
+    Ray fills one GPU of a node before it uses the next. So if fewer trials run than there are
+    shares, each share is made as large as possible: 1/k with the smallest k for which ``at_once``
+    trials fit on ``nodes``. If no larger share fits, this is the share of ``trial``.
     """
     larger = (ray_gpus(Fraction(1, k)) for k in range(1, math.floor(1 / trial.gpus + 1e-9)))
     fits = (s for s in larger if slots_in(nodes, replace(trial, gpus=s)) >= at_once)
@@ -93,12 +93,12 @@ def spread(nodes: Sequence[Node], trial: TrialResources, at_once: int) -> float:
 
 
 def slots_in(nodes: Iterable[Node], trial: TrialResources) -> int:
-    """How many trials run at once on all ``nodes``."""
+    """How many trials can run at once on all ``nodes``."""
     return sum(slots_on(node, trial) for node in nodes)
 
 
 def check_fit(nodes: Sequence[Node], trial: TrialResources) -> None:
-    """Raises ``ValueError``, with what the cluster has, where no node can hold a trial."""
+    """If no node can hold a trial, raises ``ValueError`` with what the cluster has."""
     if any(slots_on(node, trial) for node in nodes):
         return
     cpus, gpus = trial.cpus, trial.gpus
@@ -114,17 +114,17 @@ def check_fit(nodes: Sequence[Node], trial: TrialResources) -> None:
 
 
 def check_has_gpu(nodes: Sequence[Node], cpus: float) -> None:
-    """Raises ``ValueError``, with what the cluster has, where no node has a GPU and a trial's
-    CPUs."""
+    """If no node has a GPU and the CPUs of a trial, raises ``ValueError`` with what the cluster
+    has."""
     if any(node.gpus >= 1 and node.cpus >= cpus for node in nodes):
         return
     raise ValueError(
-        f"`gpus_per_trial=auto` measures on a GPU and {cpus:g} CPUs, which no node has: "
-        f"{describe(nodes)}; 0 searches without a GPU"
+        f"`gpus_per_trial=auto` needs a node with a GPU and {cpus:g} CPUs, and there is none: "
+        f"{describe(nodes)}; use 0 to search without a GPU"
     )
 
 
 def describe(nodes: Sequence[Node]) -> str:
-    """What each of the nodes has."""
+    """The resources of each node, in words."""
     each = "; ".join(f"{node.name} has {node.cpus:g} CPUs and {node.gpus:g} GPUs" for node in nodes)
     return each or "the cluster has no nodes"

@@ -1,4 +1,4 @@
-"""Ray's object store, which holds the data of a search once for all processes of a node."""
+"""Ray's object store, which holds the data of a search once per node, for all its processes."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pipelines.record.patience import StorageError
 
 @contextmanager
 def room() -> Iterator[None]:
-    """Inside, data may be put there: Ray takes its folder on the disk where the memory is full.
+    """Inside the block, data may be put there. If its memory is full, Ray uses its disk folder.
 
-    Raises ``StorageError`` where that disk is full too.
+    Raises ``StorageError`` if that disk is full too.
     """
     try:
         yield
     except (ObjectStoreFullError, OutOfDiskError):
         raise StorageError(
             "no room for the data in Ray's object store, and its folder's disk is full: free some "
-            "space, or have RAY_TMPDIR name a folder on another disk"
+            "space, or set RAY_TMPDIR to a folder on another disk"
         ) from None

@@ -1,4 +1,4 @@
-"""GPUs that trials share: over all of them first, and with MPS where it runs."""
+"""GPUs that trials share: trials spread over all GPUs first, and use MPS where it runs."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _PATIENCE = 60.0  # seconds for a node to say whether MPS runs there
 def gpu_counter(
     cluster: Cluster, trial: TrialResources, slots: Callable[[], int], trials: int
 ) -> Callable[[], float]:
-    """The GPUs of a trial that is about to start: follows the cluster, see
-    :func:`pipelines.cluster.resources.spread`. No more than ``trials`` run, and ``slots`` at once.
+    """A function that gives the GPUs of a trial that is about to start. It follows the cluster, see
+    :func:`pipelines.cluster.resources.spread`. At most ``trials`` run, and ``slots()`` at once.
     """
     if not 0 < trial.gpus < 1:
         return lambda: trial.gpus
@@ -29,12 +29,12 @@ def gpu_counter(
 
 
 def assigned_gpus() -> float:
-    """What Ray has reserved for this process."""
+    """The GPUs that Ray has reserved for this process."""
     return float(get_runtime_context().get_assigned_resources().get("GPU", 0.0))
 
 
 def mps_by_node() -> dict[str, bool]:
-    """Whether MPS runs, of every node with GPUs that is there and answers within a minute."""
+    """Whether MPS runs, for every live node with GPUs that answers within a minute."""
     nodes = [n for n in ray.nodes() if n["Alive"] and n["Resources"].get("GPU", 0)]
     task = ray.remote(num_cpus=0, max_retries=0)(mps.is_running)
     asked = {_on(task, node["NodeID"]): node["NodeManagerHostname"] for node in nodes}
@@ -44,7 +44,7 @@ def mps_by_node() -> dict[str, bool]:
 
 
 def _answer(ref: Any) -> bool | None:
-    """None where the node is gone or lacks this project: preflight says so."""
+    """The answer; None if the node is gone or lacks this project, which preflight reports."""
     try:
         return bool(ray.get(ref))
     except RayError:

@@ -1,11 +1,11 @@
-"""Whether a storage in the cloud can be written, known within seconds."""
+"""Checks within seconds whether a storage in the cloud can be written."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
-PATIENCE = 6.0  # seconds; without credentials S3's client alone would try for more than a minute
+PATIENCE = 6.0  # seconds; without credentials, S3's client would try for more than a minute
 
 _CREDENTIALS = (
     "are there credentials (`aws configure`, AWS_ACCESS_KEY_ID, or the role of the node), "
@@ -29,7 +29,7 @@ except Exception as error:
 def try_to_write(uri: str, patience: float = PATIENCE) -> None:
     """Write and delete a file at ``uri``, in a process that is killed after ``patience`` seconds.
 
-    Raises ``ValueError`` where it cannot be written, or does not answer.
+    Raises ``ValueError`` if ``uri`` cannot be written, or does not answer.
     """
     try:
         done = subprocess.run(
@@ -42,7 +42,7 @@ def try_to_write(uri: str, patience: float = PATIENCE) -> None:
         )
     except subprocess.TimeoutExpired:
         raise ValueError(
-            f"`storage` '{uri}' gives no answer within {patience:g} s: {_CREDENTIALS}"
+            f"`storage` '{uri}' does not answer within {patience:g} s: {_CREDENTIALS}"
         ) from None
     if done.returncode:
         hint = f": {_CREDENTIALS}" if uri.startswith("s3://") else ""

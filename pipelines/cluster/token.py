@@ -1,10 +1,10 @@
-"""The token of Ray, which whoever looks at its dashboard has to have."""
+"""Ray's token, which is needed to open its dashboard."""
 
 from __future__ import annotations
 
 
 def ray_token() -> str:
-    """That of the cluster that this process is connected to; "" where it asks for none."""
+    """The token of the cluster that this process is connected to; "" if it needs none."""
     from ray._private.authentication.authentication_utils import is_token_auth_enabled
     from ray._raylet import AuthenticationTokenLoader  # type: ignore[attr-defined]
 

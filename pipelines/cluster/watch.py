@@ -1,5 +1,5 @@
-"""Ray's control store and its raylet, without which nothing goes on: Ray itself would keep silent
-for a while and then end this process."""
+"""Watches Ray's control store and raylet, because nothing works without them. Ray itself would say
+nothing for a while, and would then end this process."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ import ray
 import psutil  # type: ignore[import-untyped]  # isort: skip  # Ray brings it along
 from ray._private import worker
 
-_NEEDED = {"gcs_server": "control store", "raylet": "raylet"}  # Ray's names, and ours
+_NEEDED = {"gcs_server": "control store", "raylet": "raylet"}  # Ray's names, and the names shown
 _EVERY = 1.0  # seconds
-_SAY = 5.0  # seconds without an answer of another machine
-_GIVE_UP = 50.0  # seconds: one that is started anew goes on with its cluster, and Ray waits for 60
+_SAY = 5.0  # seconds without an answer from another machine
+_GIVE_UP = 50.0  # seconds: a restarted head keeps its cluster, and Ray waits for 60
 
 
 @contextmanager
 def watched(lost: Callable[[str], None], *, started_here: bool) -> Iterator[None]:
-    """Inside, ``lost`` is called in a thread of its own once Ray's control store has died, or the
-    raylet of a Ray that was started here, with what is to be said of it."""
+    """Inside the block, ``lost`` is called, in a thread of its own, once Ray's control store has
+    died, or the raylet of a Ray that was started here. It gets a message that says so."""
     left = threading.Event()
     look = _dead_here if started_here else Knocking(ray.get_runtime_context().gcs_address).dead
 
@@ -44,8 +44,8 @@ def watched(lost: Callable[[str], None], *, started_here: bool) -> Iterator[None
 
 
 def end_ray() -> None:
-    """The processes that were started with this one, and theirs: with one of them dead they would
-    stay for a minute."""
+    """Kill the processes of the Ray that this process started, and their descendants. With one of
+    them dead, the others would stay for a minute."""
     node = worker._global_node
     if node is None:
         return
@@ -59,7 +59,7 @@ def _with_descendants(pid: int) -> list[Any]:
     try:
         process = psutil.Process(pid)
         return [process, *process.children(recursive=True)]
-    except psutil.Error:  # it has died
+    except psutil.Error:  # the process has died
         return []
 
 
@@ -74,7 +74,7 @@ def _dead_here() -> str:
 
 
 class Knocking:
-    """At the door of another machine's."""
+    """Checks whether the control store on another machine answers."""
 
     def __init__(self, address: str) -> None:
         host, _, port = address.rpartition(":")

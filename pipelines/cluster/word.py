@@ -1,4 +1,4 @@
-"""A word from a worker to the driver, while the worker answers nothing else."""
+"""Short messages from a worker to the driver, for a time when the worker answers nothing else."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _PREFIX = "rangefinder-word-"
 
 
 def leave_word(key: str, text: str) -> None:
-    """Where Ray's store cannot be reached nothing is said: a word is worth less than a trial."""
+    """Leave a message. If Ray's store cannot be reached, do nothing: the trial matters more."""
     with suppress(Exception):
         from ray.experimental.internal_kv import _internal_kv_put
 
@@ -16,7 +16,7 @@ def leave_word(key: str, text: str) -> None:
 
 
 def take_word(key: str) -> str:
-    """The last one that was left at ``key``, once; "" for none."""
+    """Take the latest message at ``key``, which removes it; "" if there is none."""
     with suppress(Exception):
         from ray.experimental.internal_kv import _internal_kv_del, _internal_kv_get
 

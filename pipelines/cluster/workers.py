@@ -1,4 +1,4 @@
-"""Waiting for the nodes that a cluster's launcher adds."""
+"""Waits for the nodes that a cluster's launcher adds."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import ray
 from pipelines.cluster.connect import Cluster
 from pipelines.cluster.resources import TrialResources, check_fit, slots_in
 
-PATIENCE = 1200.0  # seconds for the first worker: it boots, and installs torch
-FOR_THE_REST = 30.0  # seconds for the other machines of one's own, once one is there
+PATIENCE = 1200.0  # seconds for the first worker, which boots and installs torch
+FOR_THE_REST = 30.0  # seconds for the rest of your own machines, once one has joined
 _PAUSE = 1.0
 
 
 def await_machines(cluster: Cluster, trial: TrialResources, say: Callable[[str], None]) -> None:
-    """Where one's own machines are still to join: return once a node can hold a trial, or half a
-    minute after the first has joined. What they have is known only then.
+    """If some of your own machines have not joined yet, wait until a node can hold a trial, or
+    until half a minute after the first has joined. Their resources are known only then.
 
-    Raises ``ValueError`` where none joins.
+    Raises ``ValueError`` if no machine joins.
     """
     if not cluster.machines_to_come() or _holds_a_trial(cluster, trial):
         return
@@ -31,10 +31,10 @@ def await_machines(cluster: Cluster, trial: TrialResources, say: Callable[[str],
 
 
 def await_workers(cluster: Cluster, trial: TrialResources, say: Callable[[str], None]) -> None:
-    """Return once a node can hold a trial, with all of one's own machines
-    that join within half a minute of that.
+    """Wait until a node can hold a trial, and then up to half a minute for the rest of your own
+    machines.
 
-    Raises ``ValueError`` where none comes, and where those that came cannot hold a trial.
+    Raises ``ValueError`` if no node joins, or if the nodes that joined cannot hold a trial.
     """
     if not _holds_a_trial(cluster, trial):
         if cluster.may_grow():
@@ -45,7 +45,7 @@ def await_workers(cluster: Cluster, trial: TrialResources, say: Callable[[str], 
 
 
 def _await_first(cluster: Cluster, trial: TrialResources) -> None:
-    """A task of a trial's size waits with us: an autoscaler adds nodes for what is pending."""
+    """Wait with a pending task of a trial's size, for which an autoscaler adds nodes."""
     pending = ray.remote(num_cpus=trial.cpus, num_gpus=trial.gpus, max_retries=-1)(
         _nothing
     ).remote()
@@ -79,4 +79,4 @@ def _until(condition: Callable[[], bool], patience: float) -> bool:
 
 
 def _nothing() -> None:
-    """Runs as soon as it has room."""
+    """The pending task: it does nothing."""

@@ -1,1 +1,1 @@
-"""Pages of searches while they run: which there are, and each of them, in a browser."""
+"""Pages in a browser for searches while they run: the list of runs, and a page for each run."""

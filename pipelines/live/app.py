@@ -1,5 +1,5 @@
-"""The server's answers. They come to a browser through Ray's dashboard, which sends every request
-here first and answers itself what is not found here."""
+"""The server's answers. They reach a browser through Ray's dashboard, which sends every request
+here first. If the answer here is 404, the dashboard answers the request itself."""
 
 from __future__ import annotations
 
@@ -33,11 +33,10 @@ if TYPE_CHECKING:
     from pipelines.live.pages import Pages
 
 _ASKS = {
-    True: "Who looks needs the token that `ray get-auth-token` prints, on the machine that "
-    "searches.",
-    False: "Open the whole link that the command has printed, with what follows its #.",
+    True: "Enter the token that `ray get-auth-token` prints on the machine that searches.",
+    False: "Open the whole link that the command has printed, including the part after #.",
 }
-# A redirection would be followed by Ray's dashboard itself.
+# Not an HTTP redirect: Ray's dashboard would follow it itself.
 _ONWARD = (
     '<!DOCTYPE html><meta http-equiv="refresh" content="0; url={address}">'
     '<title>optuna-dashboard</title><a href="{address}">optuna-dashboard</a>'
@@ -54,13 +53,13 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 def make_app(
     roots: Callable[[], Sequence[Path]], door: Door, *, optuna: bool = False
 ) -> web.Application:
-    """The runs in ``roots``, which are asked for each time. Everything but the page at the door is
-    for whoever has the token. ``optuna`` says whether the browser is on this machine, and
-    optuna-dashboard is installed: then the page of a run leads to it."""
+    """Serves the runs in ``roots``, which is called for each request. Everything except the page at
+    the door needs the token. ``optuna`` says that the browser is on this machine and
+    optuna-dashboard is installed: then the page of a run links to it."""
 
     @cache
     def pages() -> Pages:
-        from pipelines.live.pages import Pages  # takes seconds, which the dashboard need not wait
+        from pipelines.live.pages import Pages  # takes seconds; Ray's dashboard should not wait
 
         return Pages(roots, optuna=optuna)
 
@@ -75,7 +74,7 @@ def make_app(
 
     async def enter(request: web.Request) -> web.Response:
         if not door.opens_with(request.headers.get(KEY_HEADER, "")):
-            return web.Response(status=403, text="That key opens no longer")
+            return web.Response(status=403, text="That key is no longer valid")
         headers = {"Set-Cookie": door.set_cookie(), "Cache-Control": "no-store"}
         return web.Response(text="open", headers=headers)
 
@@ -100,7 +99,7 @@ def make_app(
         from pipelines.live import plotly_file
 
         if request.path != plotly_file.ADDRESS:
-            raise Gone("another version of Plotly is here now: load the page again")
+            raise Gone("the server has another version of Plotly now: reload the page")
         zipped = "gzip" in request.headers.get("Accept-Encoding", "")
         body = await asyncio.to_thread(plotly_file.packed if zipped else plotly_file.plain)
         headers = {**plotly_file.HEADERS, **({"Content-Encoding": "gzip"} if zipped else {})}
@@ -146,11 +145,11 @@ def make_app(
 
 @web.middleware
 async def _told(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """What goes wrong is said on the page: nobody reads a log of this server."""
+    """Errors are shown on the page, because nobody reads a log of this server."""
     try:
         return await handler(request)
     except Gone as error:
-        # Ray would answer a 404 itself.
+        # After a 404, Ray would answer the request itself.
         return _refused(request, 410, f"{error}. All runs:", HOME)
     except web.HTTPException:
         raise
@@ -159,7 +158,7 @@ async def _told(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 def _refused(request: web.Request, status: int, why: str, address: str) -> web.Response:
-    """A sentence that ends with an address: of a page as a link."""
+    """A refusal: a sentence that ends with an address, which is a link on a page."""
     if "text/html" not in request.headers.get("Accept", ""):
         return web.Response(status=status, text=_sound(f"{why} {address}"))
     response = _html(_REFUSED.format(why=escape(why), address=escape(address)))
@@ -168,14 +167,14 @@ def _refused(request: web.Request, status: int, why: str, address: str) -> web.R
 
 
 def _path(request: web.Request) -> str:
-    """Of the run that is asked for, in bytes that need be no UTF-8, as Python has those of a file:
-    see :func:`pipelines.live.addresses.quoted`."""
+    """The path of the run that is asked for. Bytes that are not UTF-8 become surrogates, as in file
+    names in Python: see :func:`pipelines.live.addresses.quoted`."""
     _, _, _, path = request.rel_url.raw_path.split("/", 3)  # below RUN, NEWS or OPTUNA
     return unquote(path, errors="surrogateescape")
 
 
 def _sound(text: str) -> str:
-    """What can be sent: the name of a folder may hold what is no UTF-8."""
+    """``text`` as it can be sent: the name of a folder may not be valid UTF-8."""
     return text.encode(errors="replace").decode()
 
 

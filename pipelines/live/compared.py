@@ -1,4 +1,4 @@
-"""The runs of a comparison side by side, while it goes on."""
+"""The runs of a comparison side by side, while the comparison goes on."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from trainables.training.metrics import METRICS
 
 
 class Compared:
-    """The page of the comparison in ``folder``: of its runs of which a trial has finished."""
+    """The page of the comparison in ``folder``, with the runs that have a finished trial."""
 
     def __init__(self, folder: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._folder = folder
@@ -40,11 +40,11 @@ class Compared:
 
     @property
     def is_same(self) -> bool:
-        """Whether the folder still holds the comparison that this is the page of."""
+        """Whether the folder still holds the comparison that this page shows."""
         return stamp(RunFiles(self._folder).spec) == self._spec
 
     def page(self, news: str, links: Iterable[Link] = ()) -> str:
-        """As HTML; its news are at the address ``news``."""
+        """The page as HTML; its news are at the address ``news``."""
         with self._lock:
             self._refresh()
             return render_json(
@@ -96,11 +96,11 @@ class Compared:
         return Page(self._folder.name, "", "The comparison has begun.", [nothing])
 
     def _address(self, run: Run) -> str:
-        """Below that of the comparison."""
+        """The address of a run's page, which lies below that of the comparison."""
         return quoted(f"{self._folder.name}/{run.files.folder.name}")
 
     def _algorithms(self, runs: Sequence[Run]) -> Iterator[Section]:
-        """What ``compare.py`` tells in the end, of the cells that are finished."""
+        """What ``compare.py`` shows in the end, for the cells that are finished so far."""
         name = runs[0].metric
         if cells := Comparison(self._folder).cells():
             rows = compare_rows(cells, METRICS[name])
@@ -108,7 +108,7 @@ class Compared:
 
 
 def _standing(files: RunFiles) -> tuple[Stamp, Stamp, bool]:
-    """What is another where a run has gone on, or has ended: a driver that is killed writes no
-    word."""
+    """A value that changes when a run goes on or ends. It includes the lock, because a driver that
+    is killed writes nothing."""
     goes_on = any(session.ended is None for session in read_sessions(files)[-1:])
     return stamp(files.journal), stamp(files.sessions), goes_on and is_held(files)

@@ -1,8 +1,8 @@
-"""Who may look: whoever has the token of Ray, or of this server, in a cookie or a header.
+"""Who may look: a request needs the token of Ray, or of this server, in a cookie or a header.
 
-A link opens the door once. What follows its ``#`` is a key that no browser sends along and no log
-sees; the page at the link hands it over, and gets the cookie that Ray itself sets after its own
-question for the token.
+A browser without the cookie opens a link first. The part after its ``#`` is a key, which a browser
+does not send with the address and no log sees. The page at the link sends the key in a header, and
+gets the cookie that Ray itself sets after it has asked for the token.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from pipelines.live.addresses import OPEN
 RAY_COOKIE = "ray-authentication-token"
 OWN_COOKIE = "rangefinder-token"
 KEY_HEADER = "X-Rangefinder-Key"
-_HEADERS = ("Authorization", "X-Ray-Authorization")  # as Ray takes it
+_HEADERS = ("Authorization", "X-Ray-Authorization")  # in which Ray accepts it
 _MONTH = 30 * 24 * 3600  # as long as Ray's own cookie lasts
 
 
 @dataclass(frozen=True)
 class Door:
-    """``token`` is "" where everybody may look, as in a Ray without tokens. ``key`` opens for who
-    has no cookie yet; without one only the token does."""
+    """``token`` is "" if everybody may look, as in a Ray without tokens. ``key`` admits a browser
+    that has no cookie yet; if the key is "", only the token does."""
 
     token: str
     cookie: str = RAY_COOKIE
@@ -32,11 +32,11 @@ class Door:
 
     @classmethod
     def own(cls) -> Door:
-        """Of a server without Ray."""
+        """The door of a server without Ray."""
         return cls(secrets.token_urlsafe(32), OWN_COOKIE, secrets.token_urlsafe(16))
 
     def admits(self, headers: Mapping[str, str], cookies: Mapping[str, str]) -> bool:
-        """Whether a request with these comes from somebody who has the token."""
+        """Whether a request with these headers and cookies has the token."""
         if not self.token:
             return True
         shown = [headers.get(name, "").removeprefix("Bearer ") for name in _HEADERS]
@@ -47,12 +47,12 @@ class Door:
         return bool(self.key) and _same(key, self.key)
 
     def set_cookie(self) -> str:
-        """The header that hands the token to a browser, which hides it from all pages."""
+        """The header that gives the token to a browser. No script in a page can read the cookie."""
         rest = f"Max-Age={_MONTH}; Path=/; HttpOnly; SameSite=Strict"
         return f"{self.cookie}={self.token}; {rest}"
 
     def link(self, address: str) -> str:
-        """What opens with one click, for the server at ``address``."""
+        """The link that opens the server at ``address`` with one click."""
         return f"{address}{OPEN}#{self.key}"
 
 

@@ -1,4 +1,4 @@
-"""The runs in a folder: where they lie, and what can be said of each in a line."""
+"""The runs in a folder: where they lie, and a line about each."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipelines.results import wording
 from pipelines.results.endings import unfinished
 from pipelines.study.runs import Run, open_run
 
-_MOST_WORDS = 100  # letters of an error
+_MOST_LETTERS = 100  # of an error
 
 Stamp = tuple[int, int, int] | None
 
@@ -34,7 +34,7 @@ class Row:
 
 
 def stamp(path: Path) -> Stamp:
-    """What is another where a file's content is another; None where there is none."""
+    """A value that changes when the content of a file changes; None if there is no file."""
     try:
         found = path.stat()
     except OSError:
@@ -43,7 +43,7 @@ def stamp(path: Path) -> Stamp:
 
 
 def is_comparison(folder: Path) -> bool:
-    """Whether ``folder`` holds the runs of a comparison, and is none itself."""
+    """Whether ``folder`` holds the runs of a comparison and is not a run itself."""
     if RunFiles(folder).journal.is_file():
         return False
     try:
@@ -61,14 +61,14 @@ def folders_of_runs(path: Path) -> list[Path]:
 
 
 class Listing:
-    """The runs in a folder, each read again only where its files have changed."""
+    """The runs in a folder. A run is read again only if its files have changed."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self._known: dict[str, tuple[tuple[Stamp, ...], Row]] = {}
 
     def rows(self) -> list[Row]:
-        """The latest first; those that run before all others."""
+        """Running runs first, then the others; within both, the latest first."""
         rows: list[Row] = []
         for folder in folders_of_runs(self.root):
             if is_comparison(folder):
@@ -101,8 +101,8 @@ def _read(path: str, files: RunFiles) -> Row:
     try:
         run = open_run(files.folder)
         return _row_of(run, path, at)
-    except ValueError as error:  # of another version, or no record at all
-        return Row(path, at, "not readable", what=shorten(str(error), _MOST_WORDS))
+    except ValueError as error:  # the record is of another version, or there is none
+        return Row(path, at, "not readable", what=shorten(str(error), _MOST_LETTERS))
 
 
 def _row_of(run: Run, path: str, at: float) -> Row:
@@ -116,7 +116,7 @@ def _row_of(run: Run, path: str, at: float) -> Row:
         return Row(path, live.at, state, what, trials, _score(run, live.best))
     if live is not None:
         ended = "ended without a word"
-    elif not run.sessions:  # an older version does not say
+    elif not run.sessions:  # the record of an older version does not say
         ended = "not known"
     else:
         ended = "not complete" if unfinished(run) else "over"
@@ -130,7 +130,7 @@ def _score(run: Run, value: float | None) -> str:
 
 
 def since(at: float) -> str:
-    """When, in words."""
+    """How long ago ``at`` was, in words."""
     gone = max(0.0, time.time() - at)
     if gone < 60:
         return "now"

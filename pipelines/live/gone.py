@@ -1,7 +1,7 @@
-"""What is asked for and is not there."""
+"""The error for a page that does not exist."""
 
 from __future__ import annotations
 
 
 class Gone(Exception):
-    """There is no such run; the message says so in a line."""
+    """What was asked for does not exist; the message says so in a line."""

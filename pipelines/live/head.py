@@ -1,8 +1,8 @@
 """The server on the head of a cluster: ``python -m pipelines.live.head``.
 
-It is started before Ray, whose ``--proxy-server-url`` names it, and outlives all searches. It shows
-the runs in the home directory, where `ray submit` has them, and wherever else searches of the
-cluster that run on this machine have theirs.
+It is started before Ray, which gets its address with ``--proxy-server-url``, and outlives all
+searches. It shows the runs in the home directory, where `ray submit` puts them, and in the folders
+that searches on this machine have noted.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ PORT = 8269  # as in cluster.yaml, cluster-onprem.yaml and deploy/raycluster.yam
 
 
 def roots() -> list[Path]:
-    """The folders of runs that there are now."""
+    """The folders of runs that exist now."""
     found = [folder for folder in (Path.home() / "runs", *noted_runs()) if folder.is_dir()]
     return list(dict.fromkeys(found))
 
 
 async def serve() -> None:
-    """Answer until the process is ended, to whoever has the token, where `ray start` will ask for
-    one. Raises ``TokenError`` where it is missing."""
+    """Answer requests until the process is ended. A request needs the token if `ray start` will ask
+    for one. Raises ``TokenError`` if that token is missing."""
     from aiohttp import web
 
     from pipelines.cluster.address import use_token
@@ -45,5 +45,5 @@ if __name__ == "__main__":
     os.nice(NICENESS)
     try:
         asyncio.run(serve())
-    except ValueError as error:  # no token where one is asked for
+    except ValueError as error:  # a token is needed and missing
         sys.exit(f"error: {error}")

@@ -1,4 +1,4 @@
-"""The Metrics tab of Ray's dashboard: where there is no Grafana, it frames our pages."""
+"""The Metrics tab of Ray's dashboard: without Grafana, it shows our pages in a frame."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from pipelines.live.addresses import METRICS
 
-# Where somebody has set up a Grafana, its own pages belong there.
+# If somebody has set up Grafana, its pages belong into the tab.
 _SET_UP = ("RAY_GRAFANA_HOST", "RAY_GRAFANA_IFRAME_HOST", "RAY_PROMETHEUS_HOST")
 SMALL = (
     "<!DOCTYPE html><html lang=en><meta name=color-scheme content='light dark'>"
@@ -17,12 +17,12 @@ SMALL = (
 
 
 def is_ours() -> bool:
-    """Whether the tab is free."""
+    """Whether the tab is free for our pages."""
     return not any(name in os.environ for name in _SET_UP)
 
 
 def grafana_health() -> dict[str, Any]:
-    """As Ray answers where a Grafana runs."""
+    """What Ray answers if Grafana runs."""
     found: dict[str, Any] = {
         "grafanaHost": METRICS,
         "grafanaOrgId": "1",
@@ -35,5 +35,5 @@ def grafana_health() -> dict[str, Any]:
 
 
 def prometheus_health() -> dict[str, Any]:
-    """As Ray answers where a Prometheus runs."""
+    """What Ray answers if Prometheus runs."""
     return {"result": True, "msg": "prometheus running", "data": {}}

@@ -1,7 +1,7 @@
-"""optuna-dashboard, an extra, on the record of a run.
+"""optuna-dashboard, an optional extra, for the record of a run.
 
-Its pages ask for absolute addresses (``/dashboard``, ``/api``), which would be those of Ray's
-dashboard. So each run gets a server with a port of its own, on this machine alone.
+Its pages ask for absolute addresses (``/dashboard``, ``/api``), which Ray's dashboard would answer.
+So each run gets a server with its own port, which only this machine can reach.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ WSGIApp = Callable[..., Iterable[bytes]]
 
 
 class ReadOnly(JournalFileBackend):
-    """A journal that its search alone writes."""
+    """A journal that only its search may write."""
 
     def append_logs(self, logs: Iterable[dict[str, Any]]) -> None:
-        """Raises ``PermissionError``: what optuna-dashboard offers to change or to delete is the
-        record of a run."""
-        raise PermissionError("the record of a run is not changed")
+        """Raises ``PermissionError``: optuna-dashboard would change or delete the record of a
+        run."""
+        raise PermissionError("the record of a run cannot be changed")
 
 
 class _Silent(WSGIRequestHandler):
@@ -48,10 +48,10 @@ class _Threads(ThreadingMixIn, WSGIServer):
 
 
 def optuna_server(journal: Path, port: int, around: Callable[[WSGIApp], WSGIApp]) -> WSGIServer:
-    """A server of the finished trials in ``journal``, which listens already; ``around`` is asked
-    for what stands before its pages. Port 0 takes a free one.
+    """A server for the finished trials in ``journal``, which already listens. ``around`` wraps its
+    app. Port 0 means any free port.
 
-    Raises ``ImportError`` without optuna-dashboard, and ``OSError`` for a port that is taken.
+    Raises ``ImportError`` without optuna-dashboard, and ``OSError`` if the port is taken.
     """
     from optuna_dashboard import wsgi
 
@@ -60,15 +60,16 @@ def optuna_server(journal: Path, port: int, around: Callable[[WSGIApp], WSGIApp]
 
 
 class OptunaPages:
-    """Servers for whoever has been admitted to the page of a run: each opens with a key."""
+    """A server of optuna-dashboard for each run. It opens with a key, which the page of the run
+    gives."""
 
     def __init__(self) -> None:
         self._addresses: dict[Path, str] = {}
         self._lock = threading.Lock()
 
     def address(self, journal: Path) -> str:
-        """What opens them for the record in ``journal``. Its server starts with the first call, and
-        ends with this process."""
+        """The address that opens optuna-dashboard for the record in ``journal``. Its server starts
+        with the first call and ends with this process."""
         with self._lock:
             if journal not in self._addresses:
                 key = secrets.token_urlsafe(16)
@@ -80,10 +81,10 @@ class OptunaPages:
 
 
 def _behind(key: str, app: WSGIApp) -> WSGIApp:
-    """``app`` for a browser that has brought ``key`` once."""
+    """``app``, but only for a browser that has sent ``key`` once."""
 
     def guarded(environ: dict[str, Any], respond: Callable[..., Any]) -> Iterable[bytes]:
-        cookie = f"rangefinder-optuna-{environ['SERVER_PORT']}"  # ports share their cookies
+        cookie = f"rangefinder-optuna-{environ['SERVER_PORT']}"  # all ports share their cookies
         if environ["PATH_INFO"] == _ENTER:
             brought = parse_qs(environ["QUERY_STRING"]).get("key", [""])[0]
             if secrets.compare_digest(brought.encode(), key.encode()):

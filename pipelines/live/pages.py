@@ -1,4 +1,4 @@
-"""The pages of a server: the list of runs, and each of them, by their addresses."""
+"""The pages of a server, by their addresses: the list of runs, and a page for each run."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _MOST_ROWS = 500
 
 
 class Pages:
-    """``roots`` gives the folders of runs, asked each time: more may come. They are called by their
-    own names, which no address can leave. With ``optuna`` the page of a run leads to
-    optuna-dashboard."""
+    """``roots`` gives the folders of runs. It is called for each request, because there may be new
+    folders. Addresses contain the names of these folders, and none leads outside them. With
+    ``optuna`` the page of a run links to optuna-dashboard."""
 
     def __init__(self, roots: Callable[[], Sequence[Path]], *, optuna: bool = False) -> None:
         self._roots = roots
@@ -38,31 +38,31 @@ class Pages:
         self._version = time.time_ns() // 1000
 
     def list_page(self) -> str:
-        """All runs, as HTML."""
+        """The list of all runs, as HTML."""
         with self._lock:
             return render_json(self._head(), self._content(0), live=NEWS, plotly="")
 
     def list_news(self, seen: int) -> str:
-        """What is new in it since version ``seen``, as JSON."""
+        """What is new in the list since version ``seen``, as JSON."""
         with self._lock:
             return self._content(seen)
 
     def run_page(self, path: str) -> str:
-        """The run at ``path``, as HTML. Raises :class:`Gone`."""
+        """The page of the run at ``path``, as HTML. Raises :class:`Gone`."""
         found, links = self._find(path), [Link("All runs", HOME)]
         if self._optuna is not None and isinstance(found, Watched):
             links.append(Link("optuna-dashboard", f"{OPTUNA}/{quoted(path)}"))
         return found.page(f"{NEWS}/{quoted(path)}", links)
 
     def run_news(self, path: str, seen: int) -> str:
-        """What is new in it since version ``seen``, as JSON. Raises :class:`Gone`."""
+        """What is new on that page since version ``seen``, as JSON. Raises :class:`Gone`."""
         return self._find(path).news(seen)
 
     def optuna_address(self, path: str) -> str:
-        """What opens optuna-dashboard on the run at ``path``. Raises :class:`Gone`."""
+        """The address of optuna-dashboard for the run at ``path``. Raises :class:`Gone`."""
         found = self._find(path)
         if self._optuna is None or not isinstance(found, Watched):
-            raise Gone(f"no optuna-dashboard on {path}")
+            raise Gone(f"there is no optuna-dashboard for {path}")
         return self._optuna.address(found.journal)
 
     def _find(self, path: str) -> Watched | Compared:
@@ -130,7 +130,7 @@ def _section(id: str, title: str, name: str, rows: Sequence[Row]) -> Section:
         ]
         blocks.append(Table(["run", "state", "trials", "best", "last heard of", "search"], lines))
     else:
-        blocks.append(Words("A search that writes here appears by itself."))
+        blocks.append(Words("A search that writes into this folder appears here by itself."))
     if len(rows) > _MOST_ROWS:
         blocks.append(Words(f"The latest {_MOST_ROWS} of {len(rows)}.", "note"))
     return Section(id, title, blocks)

@@ -1,4 +1,4 @@
-"""Plotly's own code as a file, which browsers keep: it is nearly all of what a page weighs."""
+"""Plotly's code as a file, which browsers keep: it is nearly all of the size of a page."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ HEADERS = {"Cache-Control": "private, max-age=31536000, immutable", "Vary": "Acc
 
 @cache
 def plain() -> bytes:
-    """As it is."""
+    """The code, not compressed."""
     code: str = get_plotlyjs()
     return code.encode()
 
 
 @cache
 def packed() -> bytes:
-    """The same for browsers that take gzip: a third of it."""
+    """The code compressed, for browsers that accept gzip: a third of the size."""
     return gzip.compress(plain(), 6)

@@ -23,8 +23,9 @@ class ServerError(Exception):
 
 @contextmanager
 def serving(roots: Sequence[Path], *, token: str, key: str) -> Iterator[str]:
-    """A server of the runs in ``roots``, on this machine alone: its address. It ends with this
-    process at the latest. The token and the key are written to nothing but a pipe.
+    """Starts a server for the runs in ``roots`` and yields its address, which only this machine can
+    reach. The server ends with this process at the latest. The token and the key are written only
+    to a pipe.
 
     Raises :class:`ServerError`.
     """
@@ -45,7 +46,7 @@ def _started() -> subprocess.Popen[str]:
             stderr=subprocess.PIPE,
             text=True,
             env={**os.environ, "PYTHONPATH": _path(), "OMP_NUM_THREADS": "1"},
-            start_new_session=True,  # Ctrl-C is for the search
+            start_new_session=True,  # so that Ctrl-C reaches only the search
         )
     except OSError as error:
         raise ServerError(str(error)) from None
@@ -62,7 +63,7 @@ def _port(process: subprocess.Popen[str], roots: Sequence[Path], token: str, key
         process.stdin.write(json.dumps(orders) + "\n")
         process.stdin.flush()
         line = process.stdout.readline()
-    except OSError:  # it has ended
+    except OSError:  # the server has ended
         line = ""
     finally:
         limit.cancel()
@@ -74,6 +75,7 @@ def _port(process: subprocess.Popen[str], roots: Sequence[Path], token: str, key
 
 
 def _path() -> str:
-    """For the server to import this project, wherever the search was started."""
+    """The ``PYTHONPATH`` with which the server can import this project, wherever the search was
+    started."""
     own = str(Path(pipelines.__file__).parents[1])
     return os.pathsep.join([own, *filter(None, [os.environ.get("PYTHONPATH")])])

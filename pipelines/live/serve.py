@@ -1,8 +1,8 @@
 """The server as a process of its own: ``python -m pipelines.live.serve``.
 
-The process that starts it writes a line of JSON to its standard input, :class:`Orders`, and gets a
-line with the port. The server ends when its standard input does: when the other process has ended,
-however it did.
+The process that starts the server writes a line of JSON, :class:`Orders`, to its standard input and
+reads a line with the port. The server ends when its standard input ends: when the other process has
+closed it or has ended, in whatever way.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HOST = "127.0.0.1"
-NICENESS = 10  # in its session, and no more: somebody waits for a page
+NICENESS = 10  # counts only within its session; not more, because somebody waits for a page
 
 
 @dataclass(frozen=True)
 class Orders:
-    """What it is told: the folders of runs, and the token and the key of its door."""
+    """What the server is told: the folders of runs, and the token and the key of its door."""
 
     roots: list[str]
     token: str
@@ -28,7 +28,7 @@ class Orders:
 
 
 async def serve(orders: Orders) -> None:
-    """Answer until nobody is left who wants it."""
+    """Answer requests until the standard input ends."""
     from aiohttp import web
 
     from pipelines.live.app import make_app
@@ -45,7 +45,7 @@ async def serve(orders: Orders) -> None:
     ((_, port, *_),) = runner.addresses
     print(port, flush=True)
     os.nice(NICENESS)
-    with Path(os.devnull).open("w") as nowhere:  # nobody reads on
+    with Path(os.devnull).open("w") as nowhere:  # nobody reads the output from now on
         os.dup2(nowhere.fileno(), 1)
         os.dup2(nowhere.fileno(), 2)
     await asyncio.to_thread(sys.stdin.read)
@@ -55,7 +55,7 @@ def main() -> None:
     """Serve as the line on the standard input says."""
     orders = Orders(**json.loads(sys.stdin.readline()))
     asyncio.run(serve(orders))
-    os._exit(0)  # a page may still be under way
+    os._exit(0)  # does not wait for a page that is still being made
 
 
 if __name__ == "__main__":

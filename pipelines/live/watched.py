@@ -1,8 +1,8 @@
-"""A run that somebody watches: its page, and what is new on it, made anew only where something is.
+"""A run that somebody watches: its page, and what is new on it. A part of the page is made again
+only if something in it has changed.
 
-Some pictures take seconds, and a search may use the same processors. So a part of the page rests
-twenty times as long as it took to make, while the numbers of the moment are always those of the
-moment.
+Some figures take seconds to make, and a search may use the same processors. So a part of the page
+then rests for twenty times as long as that took. The current numbers of the search never rest.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _TABLE = "table"
 class Watched:
     """The page of the run in ``folder``.
 
-    Raises ``ValueError`` where it is no run, or its record is not to be read.
+    Raises ``ValueError`` if it is not a run, or if its record cannot be read.
     """
 
     def __init__(self, folder: Path, clock: Callable[[], float] = time.monotonic) -> None:
@@ -43,26 +43,26 @@ class Watched:
         self._run: Run = open_run(folder)
         self._journal = JournalReader(self._files.journal)
         self._spec = stamp(self._files.spec), begun(self._files)
-        self._version = time.time_ns() // 1000  # greater than any of a server before this one
+        self._version = time.time_ns() // 1000  # greater than any version of an earlier server
         self._texts: dict[str, tuple[int, str, str]] = {}  # by part: version, id, JSON
         self._tiers = [
             _Tier([make for make in SECTIONS if make in QUICK]),
             _Tier([make for make in SECTIONS if make not in QUICK]),
         ]
-        self._lock = threading.Lock()  # a page is asked for by several at once
+        self._lock = threading.Lock()  # several requests may ask for a page at once
 
     @property
     def journal(self) -> Path:
-        """Its finished trials, in Optuna's format."""
+        """The file of its finished trials, in Optuna's format."""
         return self._files.journal
 
     @property
     def is_same(self) -> bool:
-        """Whether the folder still holds the run that this is the page of, with its settings."""
+        """Whether the folder still holds the run that this page shows, with the same settings."""
         return (stamp(self._files.spec), begun(self._files)) == self._spec
 
     def page(self, news: str, links: Iterable[Link] = ()) -> str:
-        """As HTML; its news are at the address ``news``."""
+        """The page as HTML; its news are at the address ``news``."""
         with self._lock:
             self._refresh()
             return render_json(

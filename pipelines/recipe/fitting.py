@@ -1,4 +1,4 @@
-"""A config, or a value of one, made to lie in a search space."""
+"""Moves a config, or one of its values, into a search space."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from search_spaces.domains import Domain
 
 
 def fit_into(space: SearchSpace, values: Mapping[str, object]) -> Config:
-    """The config that ``space`` contains with its active parameters at, or nearest to, ``values``.
+    """The config in ``space`` whose active parameters are at, or nearest to, ``values``.
 
-    ``values`` has all of them; others in it are left out. Raises ``ValueError`` for a value that
-    is none of a choice and has no nearest in it.
+    ``values`` must have all of them; others in it are ignored. Raises ``ValueError`` for a value
+    that is not an option of a choice and has no nearest option.
     """
     return space.walk(lambda name, domain: _nearest(name, domain, values[name]))
 
 
 def batch_size_up_to(space: SearchSpace, most: int) -> int:
-    """The largest batch size in ``space`` that is no larger than ``most``; its smallest where none
+    """The largest batch size in ``space`` that is at most ``most``, or the smallest of all if none
     is."""
     domain = space.domains["batch_size"]
     assert isinstance(domain, Choice)

@@ -1,4 +1,4 @@
-"""The results of the tests before a search, in a folder: all numbers, and a figure of each test."""
+"""Saves the results of the tests before a search: all numbers, and a figure of each test."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def save_test(
     found: Mapping[str, Any],
     figures: Mapping[str, go.Figure],
 ) -> None:
-    """Make ``folder`` with what was tested and what was found in the JSON file ``record``, and the
-    figures by their names."""
+    """Make ``folder``. The JSON file ``record`` says what was tested and found; the figures have
+    their own files."""
     content = {**asdict(subject), "data_fingerprint": data.fingerprint, **found}
     folder.mkdir(parents=True)
     (folder / record).write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
@@ -34,7 +34,7 @@ def save_test(
 
 
 def machine(device: torch.device) -> dict[str, Any]:
-    """What the numbers depend on."""
+    """The device and the version that the numbers depend on."""
     return {"device": device_name(device), "torch": torch.__version__}
 
 

@@ -27,16 +27,16 @@ class LimitSettings(Settings):
     """What a test takes of the machine, and where its results go."""
 
     cpus: Positive = 1
-    """CPUs that a trial will have."""
+    """CPUs that the test uses: as many as a trial will have."""
     output: Folder | None = None
     """A new folder for the figures and the numbers; by default TEST/DATA-MODEL-TIME."""
 
 
 class MemorySettings(Settings):
-    """What a step may take."""
+    """The memory that a step may need."""
 
     memory: Memory | None = None
-    """The most that a step may need, such as 2GB; all of a GPU, half of a machine without."""
+    """Most memory of a step, such as 2GB; by default all of the GPU, or half of the RAM."""
 
 
 class SweepSettings(Settings):
@@ -47,13 +47,13 @@ class SweepSettings(Settings):
     low: Positive = 1e-5
     """The first learning rate."""
     high: Positive | None = None
-    """The last learning rate; by default 10, of linear growth 1, with AdamW 0.1."""
+    """The last learning rate; by default 10, with linear growth 1, with AdamW 0.1."""
     iterations: Annotated[Whole, Field(ge=MIN_POINTS)] | None = None
-    """Optimiser steps from the first to the last; by default 4 epochs, in 150 .. 400."""
+    """Optimiser steps of the sweep; by default 4 epochs, but between 150 and 400 steps."""
     epochs: Positive | None = None
-    """The same in epochs."""
+    """The length of the sweep in epochs, instead of --iterations."""
     divisor: Annotated[Real, Field(gt=1)] = 10
-    """base_lr is max_lr over this, 10 or 100."""
+    """base_lr is max_lr divided by this; usually 10 or 100."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> SweepSettings:
@@ -65,16 +65,16 @@ class SweepSettings(Settings):
 
 
 class ScalingSettings(Settings):
-    """How the learning rate grows with the batch, where it is to be shown."""
+    """How the learning rate grows with the batch size, if the user wants to see it."""
 
     scale_lr: (
         Annotated[str, AfterValidator(one_of(SCALINGS)), Parameter(choices=list(SCALINGS))] | None
     ) = None
-    """How the learning rate grows with the batch (Goyal et al. 2017; Hoffer et al. 2017)."""
+    """How the learning rate grows with the batch size (Goyal et al. 2017; Hoffer et al. 2017)."""
     lr: Positive | None = None
     """The learning rate to scale."""
     lr_batch_size: Count | None = None
-    """The batch size that it is for."""
+    """The batch size that --lr belongs to."""
 
     @property
     def asked(self) -> bool:
@@ -97,14 +97,14 @@ class ScalingSettings(Settings):
 
 
 class BatchSizeSettings(MemorySettings):
-    """What a step may take, and where it is made."""
+    """The memory that a step may need, and the device that it runs on."""
 
     gpus: NotNegative = 1
-    """0 for the CPU, even where there is a GPU."""
+    """GPUs to use; 0 takes the CPU even if there is a GPU."""
 
 
 class ShortRunSettings(MemorySettings):
-    """What a step may take, and how long the short trainings are."""
+    """The memory that a step may need, and how long the short trainings are."""
 
     epochs: AtLeastTwo | None = None
-    """Of each training that compares momenta or decays; by default 5, or 80 optimiser steps."""
+    """Epochs of each training that compares momenta or decays; default: 5, at least 80 steps."""

@@ -1,4 +1,4 @@
-"""Smith's recipe on one network and data set: each test goes on from what the one before found.
+"""Smith's recipe on one network and data set: each test uses what the tests before it found.
 
 Smith 2018 (arXiv 1803.09820, section 5). The batch size comes first, because the learning rate
 depends on it; momentum and weight decay come with the cyclical learning rate on.
@@ -27,15 +27,15 @@ from trainables.smith.short_runs import (
 )
 
 POLICY = "one_cycle"
-MOMENTUM = 0.95  # at base_lr, until the test of it
-# In an epoch: a larger batch would train faster, but with too few optimiser steps.
+MOMENTUM = 0.95  # at base_lr, until it is tested
+# Optimiser steps per epoch: a larger batch would train faster, but with too few steps.
 LEAST_STEPS = 8
 _TESTED = ("batch_size", "lr", "policy", "weight_decay")
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What each test saw, and the config that they make together; the space contains it."""
+    """The result of each test, and the config that follows from all; it lies in the space."""
 
     batch: BatchSizeTest
     sweep: RangeTest
@@ -59,12 +59,12 @@ def run_recipe(
 ) -> Recipe:
     """Batch size, learning rate, momentum and weight decay for the network of ``config``.
 
-    What ``config`` says of the first three is not used. Where ``space`` does not have a value, the
-    nearest that it has is taken. ``say`` gets a line after each test. A short training takes
-    ``epochs``, by default 5 or as many as 80 optimiser steps need.
+    The batch size, learning rate and momentum of ``config`` are not used. If ``space`` does not
+    have a value, its nearest one is taken. ``say`` gets a line after each test. A short training
+    takes ``epochs``, by default 5, or more if 80 optimiser steps need more.
 
-    Raises ``ValueError`` where a test finds nothing, for a ``config`` that the network or the space
-    cannot take, and for ``data`` that the network cannot.
+    Raises ``ValueError`` if a test finds nothing, for a ``config`` that the network or the space
+    cannot take, and for ``data`` that the network cannot take.
     """
     network.check(data)
     n = len(data.x_train)
@@ -103,7 +103,7 @@ def _check_searched(network: Network, space: SearchSpace, config: Mapping[str, o
     for name, value in config.items():
         default = getattr(network.config, name, None)
         if name not in space.domains and value != default:
-            raise ValueError(f"a search does not have {name}, which stays {default}, not {value}")
+            raise ValueError(f"{name} {value}: a search does not have {name}, it stays {default}")
 
 
 def _batch_size(space: SearchSpace, test: BatchSizeTest, n_samples: int) -> int:
@@ -119,7 +119,7 @@ def _batch_size(space: SearchSpace, test: BatchSizeTest, n_samples: int) -> int:
 def _batch_reason(test: BatchSizeTest, n_samples: int) -> str:
     reason = f"throughput gains little above {test.knee}"
     if test.knee > n_samples // LEAST_STEPS:
-        reason += f", but {n_samples} samples have few steps of that"
+        reason += f", but {n_samples} samples would make few steps of that size"
     return f"{reason}; {test.largest} is the largest that fits"
 
 

@@ -1,5 +1,5 @@
-"""What the tests before a search train: the config of a file, of a run's best trial, or of the
-space."""
+"""What the tests before a search train: a config from a file, from the best trial of a run, or
+from the space."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ class SubjectSettings(Settings):
     """Which network is tested, on which data."""
 
     model: Model | None = None
-    """The network to train; mlp, or the run's, where it is not given."""
+    """The network to train; by default that of --from, else mlp."""
     config: File | None = None
-    """Its hyperparameters, in YAML: a mapping, or a list whose first counts."""
+    """A YAML file with its hyperparameters: a mapping, or a list, whose first entry is used."""
     from_: Annotated[RunFolder | None, Parameter(name="--from")] = None
-    """A run whose best trial's hyperparameters to take."""
+    """A run, to take the hyperparameters of its best trial."""
     data: Source | None = None
-    """As for run.py; digits, or the run's, where it is not given."""
+    """As --data of run.py; by default that of --from, else digits."""
     target: str | None = None
-    """The column to predict, of a table file."""
+    """The column to predict, if the data are a table file."""
     drop: Columns = ()
     """A column of a table file to leave out; may be repeated."""
     category: Columns = ()
-    """A column of numbers that are names; may be repeated."""
+    """A column whose numbers stand for categories; may be repeated."""
     task: Task | None = None
     """What the target's numbers are: classes (classification) or a quantity (regression)."""
     seed: NotNegative | None = None
-    """Of the split and the training; 0, or the run's, where it is not given."""
+    """The seed of the split and the training; by default that of --from, else 0."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> SubjectSettings:
@@ -55,7 +55,7 @@ class SubjectSettings(Settings):
 
     @property
     def reading(self) -> Reading:
-        """How a table file is read, where it is not as it looks."""
+        """How a table file is read, where the user says so."""
         return Reading(self.drop, self.category, self.task)
 
 
@@ -70,7 +70,7 @@ class Subject:
     data_fraction: float
     seed: int
     reading: Reading = AS_IT_LOOKS
-    searched: Mapping[str, object] = field(default_factory=dict)  # what else a run's search was for
+    searched: Mapping[str, object] = field(default_factory=dict)  # other settings of the search
 
     def load(self) -> TrialData:
         """Raises ``ValueError`` for data that cannot be loaded."""
@@ -84,10 +84,10 @@ class Subject:
 
 
 def find_subject(settings: SubjectSettings) -> Subject:
-    """What is not given comes from the run, else it is what a search has by default.
+    """What is not given comes from the run if there is one, else from the defaults of a search.
 
-    The config's policy is made constant. Raises ``ValueError`` for a file or a run that is not
-    there or holds no config, and for a model that is not the run's.
+    The config's policy is set to constant. Raises ``ValueError`` for a file or a run that does not
+    exist or holds no config, and for a model other than the run's.
     """
     if settings.from_ is not None:
         return _of_run(settings.from_, settings)
@@ -102,7 +102,7 @@ def find_subject(settings: SubjectSettings) -> Subject:
 
 
 def _of_space(space: SearchSpace) -> Config:
-    """The first that it tries, without what only some data have a use for."""
+    """The first config that ``space`` tries, without parameters that only some data need."""
     return space.active_part({**space.try_first[0], **space.if_missing})
 
 
@@ -116,7 +116,7 @@ def _of_run(folder: Path, settings: SubjectSettings) -> Subject:
     if settings.model not in (None, problem.model):
         raise ValueError(f"`from` {folder} has the model {problem.model}, not {settings.model}")
     if run.best is None:
-        raise ValueError(f"`from` {folder}: no trial of the run ended soundly")
+        raise ValueError(f"`from` {folder}: the run has no sound trial")
     same_data = settings.data in (None, problem.data)
     as_read = same_data and settings.reading == AS_IT_LOOKS
     return Subject(
@@ -132,7 +132,7 @@ def _of_run(folder: Path, settings: SubjectSettings) -> Subject:
 
 
 def _read(path: Path) -> dict[str, object]:
-    """The mapping in a YAML file, or the first of a list of them."""
+    """The mapping in a YAML file, or the first one if it holds a list of them."""
     content = read_yaml(path, "config")
     first = content[0] if isinstance(content, list) and content else content
     if not isinstance(first, dict) or not first:
@@ -141,7 +141,7 @@ def _read(path: Path) -> dict[str, object]:
 
 
 def _number(value: object) -> object:
-    """YAML takes 1e-3, without a point, for text."""
+    """YAML reads 1e-3, which has no decimal point, as text."""
     try:
         return float(value) if isinstance(value, str) else value
     except ValueError:
@@ -149,7 +149,7 @@ def _number(value: object) -> object:
 
 
 def _constant(config: Mapping[str, object]) -> dict[str, object]:
-    """Without what another policy takes; where that moved the momentum, with the default one."""
+    """Without the parameters of other policies. Momentum is the default if a policy moved it."""
     moving = policy_domains().keys() - {"momentum"}
     kept = {name: value for name, value in config.items() if name not in moving}
     # The sweep sets the learning rate, but a config needs one.

@@ -1,1 +1,1 @@
-"""What lies in ``runs/NAME``: where, in which format, and how it is read back."""
+"""The files in ``runs/NAME``: where they lie, their formats, and how they are read back."""

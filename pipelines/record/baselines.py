@@ -1,4 +1,4 @@
-"""What quick models score on the samples of a run: ``baselines.json``."""
+"""The scores of quick models on the samples of a run: ``baselines.json``."""
 
 from __future__ import annotations
 
@@ -11,43 +11,43 @@ from pipelines.record.header import read_json
 from pipelines.record.whole import write_whole
 from trainables.baselines import MODELS
 
-# By the name of a model, its metrics; none where it was left out, as it is not quick on so much.
-# Of one that was not done in time: how long the end of the search waited for it.
+# The metrics of each model, by its name. Empty if the model was left out because it is slow on so
+# much data. For a model that did not finish in time: how long the end of the search waited for it.
 Baselines: TypeAlias = Mapping[str, Mapping[str, float]]
 
 _WAITED = "waited"  # seconds
 
 
 def left_out(baselines: Baselines) -> str:
-    """Which models were, in words; "" where none was."""
+    """Which models were left out, and why, in words; "" if none was."""
     why: dict[str, list[str]] = {}
     for name, found in baselines.items():
         if not found:
-            why.setdefault("not quick on data as large as these", []).append(name)
+            why.setdefault("too slow for data of this size", []).append(name)
         elif _WAITED in found:
-            late = f"not done within {found[_WAITED]:.3g} s of the end"
+            late = f"not finished {found[_WAITED]:.3g} s after the end of the search"
             why.setdefault(late, []).append(name)
     return "; ".join(f"{' and '.join(names)} left out: {reason}" for reason, names in why.items())
 
 
 def with_late(done: Baselines, task: str, waited: float) -> Baselines:
-    """The models that are ``done``, and the others of ``task`` as not done in so many seconds."""
+    """The models in ``done``, and the other models of ``task`` as late by ``waited`` seconds."""
     late = {name: {_WAITED: waited} for name in MODELS[task] if name not in done}
     return {**done, **late}
 
 
 def without_late(baselines: Baselines) -> Baselines:
-    """What need not be fitted again."""
+    """The models that need not be fitted again."""
     return {name: found for name, found in baselines.items() if _WAITED not in found}
 
 
 def write_baselines(path: Path, found: Baselines) -> None:
-    """Whole or not at all."""
+    """Write ``found``, whole or not at all."""
     write_whole(path, json.dumps(found, indent=1, allow_nan=False) + "\n")
 
 
 def read_baselines(path: Path) -> Baselines:
-    """Raises ``ValueError`` for a file that holds none."""
+    """Raises ``ValueError`` for a file that holds no baselines."""
     try:
         content = read_json(path)
         return {

@@ -1,5 +1,5 @@
-"""A record that was edited, or that something else wrote, says so in one line where it is opened:
-whatever is made of it later relies on what it holds."""
+"""Checks a record when it is opened. A record that was edited, or that another program wrote, is
+refused with one clear line, because all later code relies on its contents."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class _Space(BaseModel):
 
 
 def fields_of(kind: type, *, finite: bool = True) -> type[BaseModel]:
-    """Of a dataclass, to :func:`check`: a field that is added there is one here."""
+    """A model with the fields of the dataclass ``kind``, for :func:`check`."""
     config = ConfigDict(**{**_STRICT, "allow_inf_nan": not finite})
     return create_model(f"_{kind.__name__}", __config__=config, **get_type_hints(kind))
 
@@ -56,7 +56,7 @@ class _Prepared(BaseModel):
 
 
 def check_prepared(content: Mapping[str, Any]) -> None:
-    """Raises ``ValueError`` for what no preparation of a study writes down."""
+    """Raises ``ValueError`` for content that no preparation of a study writes."""
     check(_Prepared, content)
     for bounds in content["lr_bounds"].values():
         check(_Bounds, bounds)
@@ -66,26 +66,26 @@ def check_prepared(content: Mapping[str, Any]) -> None:
 
 
 def check_trial(trial: FinishedTrial, space: SearchSpace) -> None:
-    """Raises ``ValueError`` for one that no search in ``space`` writes down."""
+    """Raises ``ValueError`` for a trial that no search in ``space`` writes."""
     check(_Trial, vars(trial))
     for name, value in trial.config.items():
         domain = space.domains.get(name)
         if domain is None:
-            raise ValueError(f"config.{name} is no parameter of the space")
+            raise ValueError(f"config.{name} is not a parameter of the space")
         if not isinstance(domain, Choice) and type(value) not in (int, float):
-            raise ValueError(f"config.{name} is {value!r}, no number")
+            raise ValueError(f"config.{name} is {value!r}, not a number")
     epochs = len(trial.curve)
     if any(epoch < 1 for epoch in trial.curve):
-        raise ValueError("curve has an epoch before the first")
+        raise ValueError("curve has an epoch below 1")
     for name, values in trial.curves.items():
         if len(values) != epochs:
             raise ValueError(f"curves.{name} has {len(values)} values for {epochs} epochs")
     if trial.value is not None and trial.best_epoch is None:
-        raise ValueError(f"value is {trial.value} of no epoch")
+        raise ValueError(f"value is {trial.value}, but best_epoch is missing")
 
 
 def check(model: type[BaseModel], content: Mapping[str, Any]) -> None:
-    """Raises ``ValueError`` for the first field that holds something else."""
+    """Raises ``ValueError`` for the first field of ``content`` that does not fit ``model``."""
     try:
         model.model_validate(content)
     except ValidationError as error:

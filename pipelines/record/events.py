@@ -1,9 +1,9 @@
-"""What happened to the trials of a search, in order: what a search that goes on is rebuilt from.
+"""What happened to the trials of a search, in order. A resumed search is rebuilt from this.
 
 A decision of an algorithm or a scheduler depends on what it was told before, and in which order.
-The journal of finished trials does not have that order, nor the trials that ran. Each trial has a
-line here when it is asked for, whenever it reports, when a checkpoint of it is written, when it is
-tried again, and when it is in the journal. The numbers are those that the decisions were made from.
+The journal of finished trials has neither that order nor the trials that were running. Here, a line
+is written when a trial is asked for, each time it reports, when its checkpoint is written, when it
+is tried again, and when it is in the journal. The numbers are those that the decisions used.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from search_spaces import Config
 
 @dataclass(frozen=True)
 class Asked:
-    """A trial gets its config; it starts as soon as there is a place for it."""
+    """A trial gets its config. It starts as soon as a slot is free."""
 
-    at: float  # seconds since 1970, as in all of these
+    at: float  # seconds since 1970, as in all events
     trial_id: str
     config: Config
     seed: int
@@ -33,7 +33,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Reported:
-    """Values of the metric searched for, by epoch, before anybody decides on them."""
+    """Values of the metric searched for, by epoch, before any decision on them."""
 
     at: float
     trial_id: str
@@ -42,26 +42,26 @@ class Reported:
 
 @dataclass(frozen=True)
 class Saved:
-    """A checkpoint is written: what the trial can go on from."""
+    """A checkpoint is written, from which the trial can go on."""
 
     at: float
     trial_id: str
     checkpoint: str  # its place in the storage
-    metrics: Mapping[int, Mapping[str, float]]  # of the epochs since the one before
+    metrics: Mapping[int, Mapping[str, float]]  # of the epochs since the last checkpoint
 
 
 @dataclass(frozen=True)
 class TriedAgain:
-    """An attempt ended, and the trial has another."""
+    """An attempt ended, and the trial gets another one."""
 
     at: float
     trial_id: str
-    counts: Mapping[str, int]  # how often what has ended one, by the names of a trial's fields
+    counts: Mapping[str, int]  # how often each cause ended an attempt, by field name
 
 
 @dataclass(frozen=True)
 class TrainedOn:
-    """A trial that had ended is to train longer than it had planned."""
+    """A trial that had ended is going to train longer than it had planned."""
 
     at: float
     trial_id: str
@@ -70,7 +70,7 @@ class TrainedOn:
 
 @dataclass(frozen=True)
 class Planned:
-    """From which epoch on a trial plans for how many, as it is made longer."""
+    """A trial is made longer. ``lengths``: from an epoch on, how many epochs it plans in all."""
 
     at: float
     trial_id: str
@@ -89,12 +89,12 @@ Event: TypeAlias = Asked | Reported | Saved | TriedAgain | TrainedOn | Planned |
 
 
 def at_once(write: Callable[[], None]) -> None:
-    """The event is in the file when the method returns."""
+    """Write now: the event is in the file when the method returns."""
     write()
 
 
 class Events:
-    """Appends to the file ``path``. ``later`` is handed each write, to do it when there is time, in
+    """Appends to the file ``path``. ``later`` receives each write, and must perform the writes in
     their order."""
 
     def __init__(
@@ -145,9 +145,9 @@ class Events:
 
 
 def read_events(path: Path) -> list[Event]:
-    """In their order; none where there is no file.
+    """The events in their order; none if there is no file.
 
-    Raises ``ValueError`` for a line that is none.
+    Raises ``ValueError`` for a line that is not an event.
     """
     events = []
     for number, entry in enumerate(read_lines(path), 1):
@@ -155,7 +155,7 @@ def read_events(path: Path) -> list[Event]:
             events.append(_event(entry))
         except (KeyError, TypeError, ValueError) as error:
             reason = f"{type(error).__name__}: {error}"
-            raise ValueError(f"{path}, line {number} is no event: {reason}") from None
+            raise ValueError(f"{path}, line {number} is not an event: {reason}") from None
     return events
 
 

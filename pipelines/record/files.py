@@ -10,18 +10,18 @@ from pipelines.record.trials import FinishedTrial
 
 @dataclass(frozen=True)
 class RunFiles:
-    """The parts of the run in ``folder``; which of them are there depends on the run."""
+    """The files of the run in ``folder``; which of them exist depends on the run."""
 
     folder: Path
 
     @property
     def spec(self) -> Path:
-        """What decides the run: a study file, see :mod:`pipelines.record.header`."""
+        """The settings of the run, as a study file: see :mod:`pipelines.record.header`."""
         return self.folder / "spec.json"
 
     @property
     def preprocessing(self) -> Path:
-        """What made the inputs of the trials, as JSON: a list with one for each fold."""
+        """How the inputs of the trials were made, as a JSON list with one entry per fold."""
         return self.folder / "preprocessing.json"
 
     @property
@@ -31,27 +31,27 @@ class RunFiles:
 
     @property
     def repeats(self) -> Path:
-        """The same of the trainings of the best configs with other seeds."""
+        """The same for the trainings of the best configs with other seeds."""
         return self.folder / "repeats.journal"
 
     @property
     def events(self) -> Path:
-        """What happened to its trials, in order: see :mod:`pipelines.record.events`."""
+        """What happened to the trials, in order: see :mod:`pipelines.record.events`."""
         return self.folder / "events.jsonl"
 
     @property
     def repeats_events(self) -> Path:
-        """The same of the repeats."""
+        """The same for the repeats."""
         return self.folder / "repeats.events.jsonl"
 
     @property
     def sessions(self) -> Path:
-        """When drivers worked on it: see :mod:`pipelines.record.sessions`."""
+        """When drivers worked on the run: see :mod:`pipelines.record.sessions`."""
         return self.folder / "sessions.jsonl"
 
     @property
     def appended(self) -> tuple[Path, ...]:
-        """The files that grow by a line at a time."""
+        """The files that grow line by line."""
         return (self.journal, self.events, self.repeats, self.repeats_events, self.sessions)
 
     @property
@@ -61,7 +61,7 @@ class RunFiles:
 
     @property
     def live(self) -> Path:
-        """How the search stands, while it runs: see :mod:`pipelines.record.live`."""
+        """The state of the search while it runs: see :mod:`pipelines.record.live`."""
         return self.folder / "live.json"
 
     @property
@@ -76,48 +76,48 @@ class RunFiles:
 
     @property
     def weights(self) -> Path:
-        """Of the run's winner: see ``docs/after.md``."""
+        """The weights of the run's winner: see ``docs/after.md``."""
         return self.folder / "best.pt"
 
     @property
     def repeated_weights(self) -> Path:
-        """Of the best repeat of each config that was repeated."""
+        """A folder with the weights of the best repeat of each repeated config."""
         return self.folder / "repeats"
 
     def weights_of(self, trial: FinishedTrial) -> Path:
-        """Where the weights lie that are kept of a trial of this run, where any are."""
+        """The file for the weights of ``trial``, if they are kept."""
         if trial.repeat_of:
             return self.repeated_weights / f"{trial.repeat_of}.pt"
         return self.weights
 
     @property
     def winner(self) -> Path:
-        """The config of the winner, after repeats."""
+        """The config of the winner after repeats."""
         return self.folder / "winner.yaml"
 
     @property
     def baselines(self) -> Path:
-        """What quick models score on the validation samples."""
+        """The scores of quick models on the validation samples."""
         return self.folder / "baselines.json"
 
     @property
     def looks(self) -> Path:
-        """What the test set has shown, and how often it was asked."""
+        """The results on the test set, one entry per evaluation."""
         return self.folder / "evaluation.json"
 
     @property
     def report(self) -> Path:
-        """All there is to see of the run, in one page."""
+        """Everything about the run, on one page."""
         return self.folder / "report.html"
 
     @property
     def errors(self) -> Path:
-        """What failed trials raised, a file each."""
+        """A folder with what failed trials raised, one file per trial."""
         return self.folder / "errors"
 
     @property
     def printed(self) -> Path:
-        """What trials printed, a file for each that did."""
+        """A folder with what trials printed, one file per trial that printed anything."""
         return self.folder / "printed"
 
     @property

@@ -13,9 +13,9 @@ from trainables.training.metrics import Metric
 
 
 def pareto_front(trials: Iterable[FinishedTrial], goals: Goals) -> list[FinishedTrial]:
-    """The trials that no other beats in one objective without losing in another, the best of the
-    first objective first. Those alone count that trained to their end and break no requirement: to
-    have been stopped would make a trial look quick."""
+    """The trials that no other trial dominates, the best in the first objective first. Only trials
+    count that trained to their end and break no requirement, because a stopped trial would look
+    quick."""
     whole = [t for t in trials if t.state is State.COMPLETE and not t.broken]
     rows = [(goals.values(trial), trial) for trial in whole]
     known = [(v, t) for v, t in rows if None not in v]
@@ -28,8 +28,8 @@ def pareto_front(trials: Iterable[FinishedTrial], goals: Goals) -> list[Finished
 def ranked_by(
     trials: Iterable[FinishedTrial], metric: Metric, also: Sequence[Aim]
 ) -> list[FinishedTrial]:
-    """As :func:`ranked`; of trials with an equal value those come first that trained to their end,
-    and of these the better ones in the further objectives, in their order."""
+    """Like :func:`ranked`. Among trials with equal values, those that trained to their end come
+    first, and then those that are better in the objectives ``also``, in their order."""
     order = ranked(trials, metric)
     if not also:
         return order
@@ -44,7 +44,7 @@ def ranked_by(
 
 
 def _unbeaten(losses: np.ndarray, order: Sequence[int] | np.ndarray) -> list[int]:
-    """In ``order``, by which none is beaten by one that comes after it."""
+    """The rows that no other row beats. In ``order``, no row is beaten by a later one."""
     found: list[int] = []
     for row in order:
         better = losses[found]

@@ -1,5 +1,4 @@
-"""What a search is after: the metric that it goes by first, other objectives, and what it requires
-of a trial."""
+"""The goals of a search: its first metric, other objectives, and its requirements on a trial."""
 
 from __future__ import annotations
 
@@ -13,15 +12,15 @@ from trainables.training.metrics import METRICS, Mode
 
 SIZE, SECONDS = "n_parameters", "seconds"
 BESIDE: dict[str, Mode] = {SIZE: "min", SECONDS: "min"}
-"""What is known of a trial beside its metrics, and which way is better."""
+"""What is known about a trial besides its metrics, and which direction is better."""
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _REQUIREMENT = re.compile(r"\s*([A-Za-z_]\w*)\s*(<=|>=|<|>)\s*(\S+)\s*")
-_SLIGHTLY = 1e-12  # where a value lies on a bound that it may not reach
+_SLIGHTLY = 1e-12  # the violation if a value is equal to a strict bound
 
 
 @dataclass(frozen=True)
 class Aim:
-    """One objective: a metric, or one of ``BESIDE``, and which way is better."""
+    """One objective: a metric, or one of ``BESIDE``, and which direction is better."""
 
     name: str
     mode: Mode
@@ -56,14 +55,14 @@ class Requirement:
         }[self.sign]
 
     def violation(self, value: float) -> float:
-        """How far ``value`` is from the bound, as a share of it; at most 0 where it holds."""
+        """How far ``value`` is beyond the bound, as a share of the bound; at most 0 if it holds."""
         distance = value - self.bound if self.sign[0] == "<" else self.bound - value
         share = distance / (abs(self.bound) or 1.0)
         return min(share, 0.0) if self.holds(value) else max(share, _SLIGHTLY)
 
 
 def read_aim(text: str) -> Aim:
-    """The objective in ``n_parameters:min``; the direction may be left out where it is known.
+    """The objective in a text such as ``n_parameters:min``. A known direction may be left out.
 
     Raises ``ValueError`` for anything else.
     """
@@ -74,16 +73,16 @@ def read_aim(text: str) -> Aim:
     if known is None and not colon:
         one_of = ", ".join([*METRICS, *BESIDE])
         raise ValueError(
-            f"'{text}' is none of {one_of}; what your own function yields needs its direction, "
+            f"'{text}' is none of {one_of}; a metric of your own function needs a direction: "
             f"{name}:min or {name}:max"
         )
     if known is not None and mode not in ("", known):
-        raise ValueError(f"'{text}' is the wrong way round: {name}:{known}")
+        raise ValueError(f"'{text}' has the wrong direction: use {name}:{known}")
     return Aim(name, known or ("min" if mode == "min" else "max"))
 
 
 def read_requirement(text: str) -> Requirement:
-    """The bound in ``n_parameters<1e5``. Raises ``ValueError`` for anything else."""
+    """The bound in a text such as ``n_parameters<1e5``. Raises ``ValueError`` for other texts."""
     match = _REQUIREMENT.fullmatch(text)
     try:
         bound = float(match[3]) if match else math.nan
@@ -95,8 +94,8 @@ def read_requirement(text: str) -> Requirement:
 
 
 def reached(trial: FinishedTrial, name: str) -> float | None:
-    """What ``trial`` has of an objective, at its best epoch where that is a metric; None where it
-    is not known."""
+    """The value of an objective for ``trial``: of a metric, at the best epoch. None if it is not
+    known."""
     if name == SECONDS:
         return trial.seconds if trial.curve else None
     if name == SIZE and trial.n_parameters is not None:
@@ -106,7 +105,7 @@ def reached(trial: FinishedTrial, name: str) -> float | None:
 
 @dataclass(frozen=True)
 class Goals:
-    """All that a search goes by; ``aims`` begin with the metric that it goes by first."""
+    """All goals of a search. The first of the ``aims`` is the metric searched for."""
 
     aims: tuple[Aim, ...]
     requirements: tuple[Requirement, ...] = ()
@@ -122,27 +121,27 @@ class Goals:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of everything that must be known of a trial."""
+        """The names of all values that must be known about a trial."""
         names = [aim.name for aim in self.aims] + [bound.name for bound in self.requirements]
         return tuple(dict.fromkeys(names))
 
     @property
     def reported(self) -> tuple[str, ...]:
-        """Those that a trainable yields, but for the number of parameters, which it may."""
+        """The names that a trainable must yield. It may also yield the number of parameters."""
         return tuple(name for name in self.names if name not in BESIDE)
 
     def values(self, trial: FinishedTrial) -> list[float | None]:
-        """What ``trial`` has of each objective."""
+        """The value of each objective for ``trial``."""
         return [reached(trial, aim.name) for aim in self.aims]
 
     def violations(self, trial: FinishedTrial) -> dict[str, float]:
-        """Of each requirement how far ``trial`` is from it, as Optuna has it; 0 where that is not
-        known, as of a trial that was not trained."""
+        """How far ``trial`` is from each requirement, for Optuna; 0 if that is not known, for
+        example for a trial that was not trained."""
         values = {r: reached(trial, r.name) for r in self.requirements}
         return {str(r): 0.0 if v is None else r.violation(v) for r, v in values.items()}
 
     def judged(self, trial: FinishedTrial) -> FinishedTrial:
-        """A trial of another search, as this one's requirements have it."""
+        """A trial of another search, judged by the requirements of this one."""
         known = {r.name: v for r in self.requirements if (v := reached(trial, r.name)) is not None}
         return replace(trial, broken=told(broken_of(self.requirements, known)))
 
@@ -150,10 +149,10 @@ class Goals:
 def broken_of(
     requirements: Iterable[Requirement], known: Mapping[str, float]
 ) -> tuple[Requirement, ...]:
-    """Those that do not hold of what is ``known``; others are left aside."""
+    """The requirements that the ``known`` values break; others are ignored."""
     return tuple(r for r in requirements if r.name in known and not r.holds(known[r.name]))
 
 
 def told(requirements: Iterable[Requirement]) -> str:
-    """As the record has those that a trial breaks."""
+    """``requirements`` as text, as they are recorded."""
     return ", ".join(map(str, requirements))

@@ -1,8 +1,8 @@
-"""``spec.json``: the settings of a run, which are a study file, and what they led to.
+"""``spec.json``: the settings of a run, as a study file, and what was prepared from them.
 
-It is written once, before the first trial. ``format`` is the number of the record's format; what
-stands under ``prepared`` was found when the study was prepared (the space, the data, versions), and
-is no setting.
+It is written once, before the first trial. ``format`` is the number of the record's format.
+``prepared`` holds what was found when the study was prepared (the space, the data, versions); these
+are not settings.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ _NUMBER, _PREPARED = "format", "prepared"
 
 
 def write_header(files: RunFiles, settings: Mapping[str, Any], prepared: Mapping[str, Any]) -> None:
-    """Write ``spec.json``, at once or not at all."""
+    """Write ``spec.json``, whole or not at all."""
     content = {_NUMBER: FORMAT, **settings, _PREPARED: prepared}
     write_whole(files.spec, json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
 def read_header(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The settings of the run in ``folder``, and what they led to.
+    """The settings of the run in ``folder``, and what was prepared from them.
 
-    Raises ``ValueError`` where ``folder`` is no run, and where its record has another format.
+    Raises ``ValueError`` if ``folder`` holds no run, or if its record has another format.
     """
     path = RunFiles(folder).spec
     if not path.is_file():
@@ -38,7 +38,7 @@ def read_header(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def read_json(path: Path) -> Any:
-    """Raises ``ValueError`` for a file that is not there or holds no JSON."""
+    """Raises ``ValueError`` if the file does not exist or is not JSON."""
     try:
         check_file(path)
         return json.loads(path.read_text())
@@ -51,7 +51,7 @@ def read_json(path: Path) -> Any:
 
 
 def split_header(content: object, path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The settings, and what they led to, in what was read from ``path``.
+    """The settings, and what was prepared from them, in the content of ``path``.
 
     Raises ``ValueError`` for a record of another format.
     """
@@ -59,10 +59,12 @@ def split_header(content: object, path: Path) -> tuple[dict[str, Any], dict[str,
         raise ValueError(f"{path} is not a mapping of settings")
     number = content.get(_NUMBER)
     if number is None:
-        raise ValueError(f"{path} has no format number: version 0.1 wrote it, this one reads 0.2")
+        raise ValueError(f"{path} has no format number: version 0.1 wrote it, this is 0.2")
     if number != FORMAT:
         age = "a newer" if isinstance(number, int) and number > FORMAT else "another"
-        raise ValueError(f"{path} has format {number}, of {age} version: this one reads {FORMAT}")
+        raise ValueError(
+            f"{path} has format {number}, of {age} version: this version reads {FORMAT}"
+        )
     settings = {k: v for k, v in content.items() if k not in (_NUMBER, _PREPARED)}
     prepared = content.get(_PREPARED, {})
     if not isinstance(prepared, dict):

@@ -1,9 +1,9 @@
-"""Finished trials on disk, in Optuna's journal format whatever searched: ``optuna-dashboard`` and
-``optuna.load_study`` read it.
+"""Finished trials on disk, in Optuna's journal format for every algorithm: ``optuna-dashboard`` and
+``optuna.load_study`` can read it.
 
-Only the driver writes, one line for each finished trial, so a crash loses no trial that had
-finished. A trial that runs is not in it: with one writer it would stay there as running after a
-crash, and each of its changes would cost as much as a whole trial.
+Only the driver writes, one line per finished trial, so a crash loses no finished trial. Running
+trials are not in the journal: after a crash they would stay there as running, and each change of a
+trial would cost as much to write as a whole trial.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ STATES = {
     State.FAIL: TrialState.FAIL,
 }
 _OURS = {theirs: ours for ours, theirs in STATES.items()}
-_OF_OPTUNA = ("config", "state", "curve")  # fields for which Optuna has places of its own
+_OF_OPTUNA = ("config", "state", "curve")  # fields that Optuna has itself
 
-optuna.logging.set_verbosity(optuna.logging.WARNING)  # a line per trial is our display's to print
+optuna.logging.set_verbosity(optuna.logging.WARNING)  # our own display prints a line per trial
 
 
 def distribution(domain: Domain) -> BaseDistribution:
@@ -59,7 +59,7 @@ def distribution(domain: Domain) -> BaseDistribution:
 
 
 class Journal:
-    """Appends finished trials to the file ``path``, which it makes where it is not there."""
+    """Appends finished trials to the file ``path``, which it makes if it does not exist."""
 
     def __init__(self, path: Path, space: SearchSpace, goals: Goals) -> None:
         self._space = space
@@ -74,41 +74,41 @@ class Journal:
 
     @patient
     def append(self, trial: FinishedTrial) -> None:
-        """On disk when this returns."""
+        """Write ``trial``: it is on disk when this returns."""
         frozen, size = _frozen(trial, self._space, self._goals), self._path.stat().st_size
         try:
             self._study.add_trial(frozen)
         except OSError as error:
-            os.truncate(self._path, size)  # a disk may be full in mid-line
+            os.truncate(self._path, size)  # the disk may be full in the middle of a line
             error.filename = error.filename or str(self._path)
             raise
 
 
 def load_journal(path: Path) -> list[FinishedTrial]:
-    """The trials in the order in which they finished, each as it ended last: one that was cut short
-    and went on later has two entries. A last line that was cut short is left out.
+    """The trials in the order in which they finished, each with its last entry: a trial that was
+    cut short and resumed has two entries. An incomplete last line is ignored.
 
-    Raises ``ValueError`` where there is no such file.
+    Raises ``ValueError`` if there is no such file.
     """
     return latest(load_entries(path))
 
 
 def load_entries(path: Path) -> list[FinishedTrial]:
-    """All that is in the file, in its order. Raises what :func:`load_journal` raises."""
+    """All entries of the file, in its order. Raises what :func:`load_journal` raises."""
     if not path.is_file():
         raise ValueError(f"no run in {path.parent}: it has no {path.name}")
     try:
         study = load_study(path)
         trials = study.get_trials(deepcopy=False)
-    except KeyError:  # killed before the first line was whole
+    except KeyError:  # the driver was killed before the first line was complete
         return []
-    except Exception as error:  # whatever Optuna meets in a file that something else has changed
+    except Exception as error:  # Optuna raises anything for a file that was changed
         raise ValueError(f"{path} cannot be read: {type(error).__name__}: {error}") from None
     return [_finished(trial, path) for trial in trials if trial.state in _OURS]
 
 
 class JournalReader:
-    """Reads a journal that grows: each entry once."""
+    """Reads a growing journal. Each entry is read once."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -116,7 +116,7 @@ class JournalReader:
         self._entries: list[FinishedTrial] = []
 
     def trials(self) -> list[FinishedTrial]:
-        """What :func:`load_journal` gives by now; nothing before the first line is whole."""
+        """What :func:`load_journal` would return now; empty before the first line is complete."""
         if self._study is None and self._path.is_file():
             with suppress(KeyError):
                 self._study = load_study(self._path)
@@ -128,12 +128,12 @@ class JournalReader:
 
 
 def load_study(path: Path) -> optuna.Study:
-    """What Optuna's own tools work on. Raises ``KeyError`` where the file holds no study yet."""
+    """The study for Optuna's own tools. Raises ``KeyError`` if the file holds no study yet."""
     return optuna.load_study(study_name=STUDY, storage=_storage(path))
 
 
 def load_latest(path: Path) -> optuna.Study:
-    """The same with one entry for each trial, its last. Raises what :func:`load_study` raises."""
+    """The same study with only the last entry of each trial. Raises as :func:`load_study` does."""
     study = load_study(path)
     entries = study.get_trials(deepcopy=False)
     latest = {entry.user_attrs.get("trial_id", entry.number): entry for entry in entries}
@@ -145,8 +145,9 @@ def load_latest(path: Path) -> optuna.Study:
 
 
 class _NoLock(BaseJournalFileLock):
-    """One process alone writes: it holds the run (:mod:`pipelines.record.lock`). A lock of Optuna's
-    is a file, which a driver that is killed would leave behind for the next to wait for."""
+    """No lock, because only one process writes: the one that holds the run
+    (:mod:`pipelines.record.lock`). Optuna's lock is a file. A killed driver would leave it behind,
+    and the next driver would wait for it."""
 
     def acquire(self) -> bool:
         return True
@@ -156,7 +157,7 @@ class _NoLock(BaseJournalFileLock):
 
 
 class _Appending(JournalFileBackend):
-    """Reads no trial: of a file that has thousands the first line alone, which makes the study."""
+    """Reads only the first line, which creates the study, and none of the trials."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(str(path), lock_obj=_NoLock())
@@ -175,8 +176,8 @@ def _storage(path: Path) -> JournalStorage:
 
 
 def _frozen(trial: FinishedTrial, space: SearchSpace, goals: Goals) -> FrozenTrial:
-    """As Optuna would have recorded it: a pruned trial has its last value, where there is one
-    objective, and a failed one none."""
+    """``trial`` as Optuna would have recorded it. With one objective, a pruned trial has its last
+    value; a failed trial has none."""
     frozen = create_trial(
         state=STATES[trial.state],
         values=_values(trial, goals),
@@ -193,7 +194,7 @@ def _frozen(trial: FinishedTrial, space: SearchSpace, goals: Goals) -> FrozenTri
 
 def _values(trial: FinishedTrial, goals: Goals) -> list[float] | None:
     if trial.state is State.COMPLETE:
-        assert trial.value is not None  # of a training that has ended by itself
+        assert trial.value is not None  # a complete training has a value
         others = [value for value in goals.values(trial)[1:] if value is not None]
         return [trial.value, *others]
     if trial.state is State.FAIL or goals.several or not trial.curve:
@@ -208,23 +209,23 @@ def _attributes(trial: FinishedTrial) -> dict[str, Any]:
 
 
 def _plain(value: object) -> object:
-    """In what JSON has."""
+    """``value`` in types that JSON has."""
     if isinstance(value, Mapping):
         return {str(name): _plain(item) for name, item in value.items()}
     return list(value) if isinstance(value, tuple) else value
 
 
 def _finished(trial: FrozenTrial, path: Path) -> FinishedTrial:
-    """Raises ``ValueError`` for one that was not written as :func:`_frozen` has it."""
+    """Raises ``ValueError`` for a trial that was not written in the form of :func:`_frozen`."""
     try:
         return _thawed(trial)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise ValueError(f"{path}: trial {trial.number} is none of ours: {reason}") from None
+        reason = f"is not one of Rangefinder's: {type(error).__name__}: {error}"
+        raise ValueError(f"{path}: trial {trial.number} {reason}") from None
 
 
 def _whole(value: Any) -> Any:
-    """Of a text, half of a character as Python writes it: tables and files take none."""
+    """``value``; a text with lone surrogates escaped, because tables and files refuse them."""
     return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
 
 

@@ -1,11 +1,11 @@
-"""Append-only files of JSON, a line for each thing that happened.
+"""Append-only files of JSON, one line for each thing that happened.
 
-The driver alone writes, and each line goes to the system in one piece: of a driver that is killed
-while it writes, the last line alone may be cut short.
+Only the driver writes, and each line is passed to the operating system in one piece. So if a driver
+is killed while it writes, only the last line can be incomplete.
 
-Where a shared folder has the size of what another machine writes before it has the bytes, a reader
-sees NULs in their place, and so it stays where that machine loses its power. JSON has no NUL: what
-begins with the line of the first is not there yet.
+In a shared folder, a file may have its new size before it has the bytes that another machine wrote.
+A reader then sees NULs in their place, for good if that machine loses power. JSON has no NUL, so
+everything from the line of the first NUL on counts as not written yet.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from typing import Any
 
 
 class Lines:
-    """Appends to the file ``path``, which is made with the first line."""
+    """Appends to the file ``path``, which the first line creates."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: FileIO | None = None
 
     def append(self, entry: Mapping[str, Any]) -> None:
-        """In the hands of the system when this returns. Raises ``OSError`` where nothing of it
-        is."""
+        """Pass ``entry`` to the operating system. If that fails, raises ``OSError``, and nothing of
+        ``entry`` is written."""
         line = json.dumps(entry, separators=(",", ":"), allow_nan=False).encode() + b"\n"
         if self._file is None:
             self._file = self._path.open("ab", buffering=0)
@@ -35,7 +35,7 @@ class Lines:
         try:
             while line:
                 line = line[self._file.write(line) :]
-        except OSError as error:  # a disk may be full in mid-line
+        except OSError as error:  # the disk may be full in the middle of a line
             self._file.truncate(size)
             error.filename = error.filename or str(self._path)
             raise
@@ -47,10 +47,9 @@ class Lines:
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The entries in their order; none where there is no file. A last line that was cut short, or
-    is not all there yet, is left out.
+    """The entries in their order; none if there is no file. An incomplete last line is ignored.
 
-    Raises ``ValueError`` for any other line that is no JSON object.
+    Raises ``ValueError`` for any other line that is not a JSON object.
     """
     if not path.is_file():
         return []
@@ -58,13 +57,13 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     whole = content[: max(0, _whole(content) - 1)]
     if not whole:
         return []
-    try:  # at once: thrice as fast as line by line
+    try:  # all at once: three times as fast as line by line
         entries = json.loads(b"[" + whole.replace(b"\n", b",") + b"]")
     except ValueError:
         entries = [_read(line, f"{path}, line {n}") for n, line in enumerate(whole.split(b"\n"), 1)]
     for number, entry in enumerate(entries, 1):
         if not isinstance(entry, dict):
-            raise ValueError(f"{path}, line {number} is no JSON object")
+            raise ValueError(f"{path}, line {number} is not a JSON object")
     return list(entries)
 
 
@@ -77,7 +76,7 @@ def _read(line: bytes, where: str) -> object:
 
 
 def torn(path: Path) -> int:
-    """How many bytes there are after the last whole line."""
+    """The number of bytes after the last complete line."""
     if not path.is_file():
         return 0
     content = path.read_bytes()
@@ -85,12 +84,12 @@ def torn(path: Path) -> int:
 
 
 def _whole(content: bytes) -> int:
-    """How many bytes its whole lines have."""
+    """The number of bytes in the complete lines of ``content``."""
     hole = content.find(b"\0")
     return content.rfind(b"\n", 0, len(content) if hole < 0 else hole) + 1
 
 
 def repair(path: Path) -> None:
-    """Take away a last line that was cut short, so that the next begins where it should."""
+    """Remove an incomplete last line, so that the next line begins in its place."""
     if cut := torn(path):
         os.truncate(path, path.stat().st_size - cut)

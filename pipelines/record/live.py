@@ -1,7 +1,7 @@
-"""``live.json``: how a search stands while it runs, for pages that show it.
+"""``live.json``: the state of a running search, for pages that show it.
 
-The driver writes it again and again, whole or not at all, and takes it away when the search has
-ended. Where it is left, the driver was killed, or its machine was lost.
+The driver writes the file again and again, whole or not at all, and removes it when the search has
+ended. If it is left behind, the driver was killed, or its machine was lost.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from pipelines.record.trials import FinishedTrial, State
 from pipelines.record.whole import write_whole
 
 FORMAT = 1
-LATE = 5.0  # seconds without news that are worth a word
-GONE = 60.0  # seconds without news after which a driver on another machine is given up
-_READS, _PAUSE = 5, 0.05  # tries to read it, seconds between two
+LATE = 5.0  # seconds without news before a page says so
+GONE = 60.0  # seconds without news before a driver on another machine counts as gone
+_READS, _PAUSE = 5, 0.05  # tries to read the file, and seconds between two tries
 _BY_EPOCH = ("curve", "changes")  # fields whose keys are numbers, which JSON does not have
 
 
 @dataclass(frozen=True)
 class Driver:
-    """The process that searches. ``started`` tells it from a later one with the same number; it is
-    "" where the system does not say."""
+    """The process that searches. ``started`` distinguishes it from a later process with the same
+    number; it is "" if the system does not give it."""
 
     host: str
     pid: int
@@ -38,37 +38,37 @@ class Driver:
 
     @classmethod
     def this(cls) -> Driver:
-        """The process that asks."""
+        """The current process."""
         return cls(socket.gethostname(), os.getpid(), _started(os.getpid()))
 
     @property
     def is_here(self) -> bool:
-        """Whether it is, or was, on this machine."""
+        """Whether the driver is, or was, on this machine."""
         return self.host == socket.gethostname()
 
     @property
     def runs(self) -> bool:
-        """Whether it is there still; to be asked only where it :attr:`is_here`."""
+        """Whether the driver still runs. Only valid if it :attr:`is_here`."""
         try:
             os.kill(self.pid, 0)
         except ProcessLookupError:
             return False
-        except PermissionError:  # of another user, who may see it
+        except PermissionError:  # another user's process: it exists
             pass
         return self.started == _started(self.pid)
 
 
 @dataclass(frozen=True)
 class Live:
-    """How a search stands."""
+    """The state of a search."""
 
     driver: Driver
-    at: float  # when it was written, in seconds since 1970
-    every: float  # seconds until it is written again, at least
+    at: float  # when this was written, in seconds since 1970
+    every: float  # seconds until the next write, at least
     phase: str  # "search", or "repeats" of the best configs
     total: int  # trials asked for
     finished: int
-    running: int  # without those that are paused
+    running: int  # without the paused trials
     paused: int
     stopped: int  # by the scheduler
     diverged: int
@@ -79,20 +79,20 @@ class Live:
     seconds: float  # since the search began
     seconds_left: float | None
     slots: int  # trials that may run at once
-    epochs: int  # trained, those of running trials too
+    epochs: int  # trained, including those of running trials
     epochs_per_second: float | None  # lately
-    suggestion_seconds: float | None  # that the algorithm took for each of the latest suggestions
-    trials: tuple[FinishedTrial, ...]  # that run, as far as they are; their state is RUNNING
-    infeasible: int = 0  # break a requirement
+    suggestion_seconds: float | None  # mean time of the latest suggestions
+    trials: tuple[FinishedTrial, ...]  # the running ones, with what they have reached
+    infeasible: int = 0  # trials that break a requirement
 
     @property
     def age(self) -> float:
-        """Seconds since the driver was last heard of."""
+        """Seconds since the last sign of life of the driver."""
         return max(0.0, time.time() - self.at)
 
     @property
     def is_late(self) -> bool:
-        """Whether news have been due for a while."""
+        """Whether news has been overdue for a while."""
         return self.age > LATE + 2 * self.every
 
     @property
@@ -104,20 +104,20 @@ class Live:
 
 
 def write_live(files: RunFiles, live: Live) -> None:
-    """Write it whole or not at all."""
-    # Not dataclasses.asdict(), which copies all of it: half of what a search pays for its page.
+    """Write ``live.json``, whole or not at all."""
+    # Not dataclasses.asdict(): it copies everything, which would double the cost of the page.
     content = {"format": FORMAT, **vars(live), "driver": vars(live.driver)}
     content["trials"] = [vars(trial) for trial in live.trials]
     write_whole(files.live, json.dumps(content, allow_nan=False, separators=(",", ":")))
 
 
 def remove_live(files: RunFiles) -> None:
-    """No search runs any more."""
+    """Remove ``live.json``: no search runs any more."""
     files.live.unlink(missing_ok=True)
 
 
 def read_live(files: RunFiles) -> Live | None:
-    """None where no search runs, and where what is written is not to be understood."""
+    """The state of the search; None if no search runs, or if the file cannot be understood."""
     try:
         content = _content(files.live)
         if content.pop("format") != FORMAT:
@@ -130,8 +130,8 @@ def read_live(files: RunFiles) -> Live | None:
 
 
 def _content(path: Path) -> Any:
-    """A shared folder may fail, or give a part, when another machine puts a new file in the place
-    of the one that is read. Raises ``ValueError`` where that is so each time."""
+    """The content of the file. When another machine replaces a file in a shared folder, a read may
+    fail or return a part, so it is repeated. Raises ``ValueError`` if every read fails."""
     for _ in range(_READS - 1):
         try:
             return read_json(path)
@@ -151,8 +151,8 @@ def _trial(content: dict[str, Any]) -> FinishedTrial:
 
 
 def _started(pid: int) -> str:
-    """In ticks since the machine started, as Linux counts; "" for one that only waits to be
-    forgotten."""
+    """When the process started, in Linux's ticks since the machine started. "" for a zombie, or if
+    the system does not say."""
     try:
         state, *numbers = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

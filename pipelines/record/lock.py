@@ -1,4 +1,4 @@
-"""One driver at a time: a lock on a run that dies with the process that holds it."""
+"""One driver at a time: a lock on a run, which is released when its process ends."""
 
 from __future__ import annotations
 
@@ -16,26 +16,24 @@ from pipelines.record.files import RunFiles
 from pipelines.record.live import GONE, Driver, read_live
 from pipelines.record.sessions import read_sessions
 
-_GLANCE = 1.0  # seconds: to see whether it is held, a page holds it for an instant
-_MARGIN = 1.0  # seconds, beside those in which a driver writes twice
-_LONGEST = 10.0  # seconds that one listens for a driver
+_GLANCE = 1.0  # seconds: a page that checks the lock holds it for an instant
+_MARGIN = 1.0  # seconds, added to twice the driver's interval
+_LONGEST = 10.0  # seconds to wait for a sign of a driver, at most
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # NFS without a lock service, FUSE
 
 
 @contextmanager
 def holding(files: RunFiles) -> Iterator[None]:
-    """Hold the run; this process may hold it already. The system gives the lock back when the
-    process ends, however it does; in a folder that machines share it holds for all of them.
+    """Hold the lock of the run; this process may hold it already. The system releases the lock when
+    the process ends, in whatever way. In a shared folder, the lock is valid on all machines.
 
-    Raises ``ValueError`` where another process holds it, and where it may not be written.
+    Raises ``ValueError`` if another process holds the run, or if the run cannot be written.
     """
     lock = _lock(files)
     try:
         lock.acquire(timeout=_GLANCE)
     except Timeout:
-        raise ValueError(f"{files.folder} is in the hands of another process{_whose(files)}") from (
-            None
-        )
+        raise ValueError(f"{files.folder} is in use by another process{_whose(files)}") from None
     except PermissionError as error:
         raise ValueError(f"{files.folder} cannot be written: {error.strerror}") from None
     except OSError as error:
@@ -44,14 +42,14 @@ def holding(files: RunFiles) -> Iterator[None]:
         _warn(files.lock, str(error.strerror))
     try:
         if _is_heard(files):
-            raise ValueError(f"{files.folder} is in the hands of another process{_whose(files)}")
+            raise ValueError(f"{files.folder} is in use by another process{_whose(files)}")
         yield
     finally:
         lock.release()
 
 
 def is_held(files: RunFiles) -> bool:
-    """Whether a process works on the run now."""
+    """Whether a process is working on the run now."""
     if not files.lock.is_file():
         return False
     lock = _lock(files)
@@ -61,7 +59,7 @@ def is_held(files: RunFiles) -> bool:
         lock.acquire(blocking=False)
     except Timeout:
         return True
-    except OSError:  # a folder that only may be read, or that has no locks
+    except OSError:  # a read-only folder, or one without locks
         live = read_live(files)
         return live is not None and not live.is_over
     lock.release()
@@ -69,9 +67,9 @@ def is_held(files: RunFiles) -> bool:
 
 
 def _is_heard(files: RunFiles) -> bool:
-    """Whether a driver writes how its search stands, though nothing holds the lock: in some shared
-    folders (FUSE, NFS without locks) a lock holds on one machine alone. Clocks of machines differ,
-    so one listens for its next word."""
+    """Whether a driver updates ``live.json``, although nothing holds the lock: in some shared
+    folders (FUSE, NFS without locks), a lock is only valid on one machine. The clocks of machines
+    differ, so this waits for the next update."""
     before = read_live(files)
     if before is None or before.driver == Driver.this():
         return False
@@ -89,16 +87,16 @@ def _is_heard(files: RunFiles) -> bool:
 
 
 def _lock(files: RunFiles) -> FileLock:
-    # No file in the place of a lock: a driver that is killed would leave it.
+    # No fallback to a file as the lock: a killed driver would leave it behind.
     return FileLock(
         files.lock.absolute(), is_singleton=True, thread_local=False, fallback_to_soft=False
     )
 
 
-@functools.cache  # once for a run
+@functools.cache  # warn once per run
 def _warn(path: Path, reason: str) -> None:
     print(
-        f"warning   {path}: {reason}: a second driver is kept away only while this one is heard",
+        f"warning   {path}: {reason}: a second driver is refused only while live.json is updated",
         file=sys.stderr,
         flush=True,
     )

@@ -1,4 +1,4 @@
-"""The looks at the test set that a run has had, each with what it showed: ``evaluation.json``."""
+"""The looks at the test set of a run, each with its results: ``evaluation.json``."""
 
 from __future__ import annotations
 
@@ -20,41 +20,41 @@ from search_spaces import Config
 
 @dataclass(frozen=True)
 class Look:
-    """A model, or an ensemble of several, trained with some seeds, on the test rows."""
+    """A model, or an ensemble of several, trained with some seeds and scored on the test rows."""
 
     when: float  # seconds since 1970
-    # Their places among the run's trials, from 0: in the file those of then, in Run.looks of now.
+    # Their places among the run's trials, from 0: at the time in the file, current in Run.looks.
     trials: tuple[int, ...]
     configs: tuple[Config, ...]
     epochs: tuple[int, ...]  # of each config
     seeds: tuple[int, ...]  # that each config was trained with
     trained_on: int  # samples
     samples: int  # of the test set
-    values: Mapping[str, Sequence[float]]  # by metric, test_accuracy: one for each seed
+    values: Mapping[str, Sequence[float]]  # by metric, such as test_accuracy: one value per seed
     confusion: Sequence[Sequence[float]] = ()
-    """Of a classification: samples of each class (row) taken for each class, mean over seeds."""
+    """For classification: samples of each class (row) by predicted class, mean over seeds."""
     predicted: Sequence[tuple[float, float]] = ()
-    """Of a regression: targets and predictions, mean over seeds, in the target's own units."""
+    """For regression: targets and predictions, mean over seeds, in the target's own units."""
     together: Mapping[str, float] = field(default_factory=dict)
-    """The same metrics of the mean prediction of all networks, of each config and seed."""
+    """The same metrics of the mean prediction of all networks, over all configs and seeds."""
     baselines: Baselines = field(default_factory=dict)
-    """What quick models score there that were fitted on the same samples."""
+    """The test scores of quick models that were fitted on the same samples."""
     weights: tuple[int, ...] = ()
-    """Of each config in their mean prediction; none where all count the same."""
+    """The weight of each config in the mean prediction; empty if all weights are equal."""
     diverged: tuple[int, ...] = ()
-    """Seeds with which a training diverged: left out."""
+    """Seeds whose training diverged: they are left out."""
     unsound: tuple[int, ...] = ()
-    """Trials of which a training diverged: left out of the ensemble."""
+    """Trials with a training that diverged: they are left out of the ensemble."""
     among: int | None = None
-    """The ensemble was selected among so many best configs; None where all were taken."""
+    """From how many best configs the ensemble was selected; None if all were taken."""
     kept: bool = False
-    """The weights are those that the search kept, and nothing was trained again."""
+    """Whether the weights are those that the search kept, so that nothing was trained again."""
     trial_ids: tuple[str, ...] = ()
-    """Of ``trials`` and then of ``unsound``; none where an older version wrote the record."""
+    """The ids of ``trials`` and then of ``unsound``; empty if an older version wrote the record."""
 
     def as_numbered(self, finished: Sequence[FinishedTrial]) -> Look:
-        """With the places that its trials have among ``finished``, the run's trials now: of a
-        search that went on they may be others."""
+        """The look with the current places of its trials among ``finished``, the run's trials now.
+        After a search was resumed, the places may be different."""
         now = self._places(finished)
         return replace(
             self,
@@ -63,7 +63,7 @@ class Look:
         )
 
     def _places(self, finished: Sequence[FinishedTrial]) -> dict[int, int]:
-        """By the numbers of then; without identifiers a trial is known by its config."""
+        """Current places by old numbers. Without ids, a trial is recognised by its config."""
         if not self.trial_ids:
             pairs = zip(self.trials, self.configs, strict=True)
             return {number: _place(config, number, finished) for number, config in pairs}
@@ -82,7 +82,7 @@ class Look:
 
     @property
     def left_out(self) -> str:
-        """In words, which trials or seeds are; empty where none is."""
+        """Which trials or seeds were left out, in words; "" if none was."""
         numbers = self.unsound or self.diverged
         if not numbers:
             return ""
@@ -91,7 +91,7 @@ class Look:
         return f"a training {which} diverged: left out"
 
     def searched(self, metric: str) -> str:
-        """The name here of ``metric``, a search's; of another where it was not measured."""
+        """The name of the search's ``metric`` on the test set; another one if it is not there."""
         name = f"test_{metric.removeprefix('val_')}"
         return name if name in self.values else next(iter(self.values))
 
@@ -104,7 +104,7 @@ class Look:
         return statistics.stdev(values) if len(values) > 1 else None
 
     def told(self, metric: str) -> str:
-        """As 0.9694 +- 0.0031."""
+        """Mean and deviation, such as 0.9694 +- 0.0031."""
         deviation = self.deviation(metric)
         mean = self.mean(metric)
         over = "" if deviation is None else f" +- {shown_score(deviation, like=mean)}"
@@ -115,13 +115,13 @@ _Fields = fields_of(Look, finite=False)
 
 
 def _place(config: Config, number: int, finished: Sequence[FinishedTrial]) -> int:
-    """Where a trial with ``config`` is that was ``number``: there, if one is."""
+    """The place of the trial with ``config`` that had ``number``: the same, if it fits there."""
     places = [place for place, trial in enumerate(finished) if trial.config == config]
     return number if number in places or not places else places[0]
 
 
 def read_looks(path: Path) -> list[Look]:
-    """In the order in which they were taken; none where there is no such file.
+    """The looks in the order in which they were taken; none if there is no such file.
 
     Raises ``ValueError`` for a file that is not what :func:`add_look` wrote.
     """
@@ -148,19 +148,19 @@ def _read(content: Mapping[str, Any]) -> Look:
     if not n or min(look.trials) < 0:
         raise ValueError(f"trials is {look.trials}")
     if not look.values or not all(look.values.values()):
-        raise ValueError("values has a metric without a value, or none")
+        raise ValueError("values is empty, or has a metric without a value")
     return look
 
 
 def _frozen(value: Any) -> Any:
-    """With tuples for lists."""
+    """``value`` with tuples in place of lists."""
     if isinstance(value, list):
         return tuple(_frozen(entry) for entry in value)
     return {k: _frozen(v) for k, v in value.items()} if isinstance(value, dict) else value
 
 
 def add_look(path: Path, look: Look) -> int:
-    """Add a look to those in ``path``, whole or not at all; how many there are then."""
+    """Add a look to those in ``path``, whole or not at all. Returns the new number of looks."""
     looks = [*read_looks(path), look]
     write_whole(path, json.dumps({"looks": [asdict(look) for look in looks]}, indent=1) + "\n")
     return len(looks)

@@ -1,4 +1,4 @@
-"""A disk that is full, or a shared folder that is away: for a moment, or for good."""
+"""Waiting for a disk that is full, or a shared folder that is away, for a limited time."""
 
 from __future__ import annotations
 
@@ -23,18 +23,19 @@ R = TypeVar("R")
 
 
 class StorageError(RuntimeError):
-    """What was to be written could not be."""
+    """Something could not be written, even after waiting."""
 
 
 class Minute:
-    """For which a disk is waited: one for all that this process has to write."""
+    """The minute for which writes wait for a disk, shared by all writes of this process."""
 
     def __init__(self) -> None:
         self._since = self._last = -math.inf
 
     def refused(self) -> bool:
-        """A write was. Whether the minute is over: it began with the first that was, unless one
-        has been done since, or none was tried for a minute."""
+        """Note a write that failed. Returns whether the minute is over. The minute begins with the
+        first failed write; it begins anew after a write has succeeded, or after a minute without
+        any failed write."""
         now = time.monotonic()
         if now - self._last > PATIENCE:
             self._since = now
@@ -42,7 +43,7 @@ class Minute:
         return now - self._since > PATIENCE
 
     def done(self) -> None:
-        """A write was."""
+        """Note a write that succeeded."""
         self._last = -math.inf
 
 
@@ -54,9 +55,9 @@ def _say(what: str) -> None:
 
 
 def patient(action: Callable[P, R], say: Callable[[str], None] = _say) -> Callable[P, R]:
-    """``action``, which is done again while it raises ``OSError``, for a minute at most, together
-    with others that wait at that time or come next; ``say`` gets the reason once. Raises
-    ``StorageError`` then. An action that has failed must leave nothing half-done."""
+    """``action``, repeated while it raises ``OSError``, for at most a minute; then this raises
+    ``StorageError``. All actions of this process share that minute. ``say`` gets the reason once.
+    An action that fails must leave nothing half-done."""
 
     @functools.wraps(action)
     def again(*arguments: P.args, **named: P.kwargs) -> R:
@@ -81,8 +82,9 @@ def patient(action: Callable[P, R], say: Callable[[str], None] = _say) -> Callab
 
 @contextmanager
 def naming(path: Path | str) -> Iterator[None]:
-    """Inside, an ``OSError`` that names no file names ``path``: one of a write does not. One
-    without a number, as of S3, stays as it is: with a name it would show that alone."""
+    """Inside the block, an ``OSError`` without a file name, such as that of a write, gets the name
+    ``path``. An error without a number, such as that of S3, stays as it is: with a name, its text
+    would be lost."""
     try:
         yield
     except OSError as error:
@@ -98,7 +100,8 @@ def in_words(error: OSError) -> str:
 
 
 def storage_reason(error: BaseException | None) -> str:
-    """Why a disk lies behind ``error``, through whatever it was raised again, or ""."""
+    """The reason if a storage problem caused ``error``, directly or through other exceptions;
+    otherwise ""."""
     while error is not None:
         if isinstance(error, StorageError):
             return str(error)

@@ -1,7 +1,7 @@
-"""When a driver worked on a run, and how that ended: a search may have several, one after another.
+"""When drivers worked on a run, and why they stopped. A search may have several sessions in turn.
 
 The first line of a session is written when it begins, the second when it ends. A session without an
-end still runs, or its driver was killed; who goes on writes that end in its place.
+end still runs, or its driver was killed; in that case, the next driver writes the end.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ FAILED = "an error"
 
 @dataclass(frozen=True)
 class Session:
-    """One driver's work on a run, from begin to end, in seconds since 1970."""
+    """One driver's work on a run. Its begin and end are in seconds since 1970."""
 
     begun: float
     part: str  # "search", or "repeats"
     host: str
     process: int
     changes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Settings that are other than before, by group and field."""
+    """Settings that differ from the session before, by group and field."""
     ended: float | None = None
     by: str | None = None
-    """Why it ended: "" where all that was asked for was done, KILLED, or the reasons of a
-    :class:`pipelines.study.result.StudyResult`; None where the record does not say."""
+    """Why the session ended: "" if everything was done, KILLED, or a reason of a
+    :class:`pipelines.study.result.StudyResult`; None if the record does not say."""
 
     @property
     def seconds(self) -> float:
@@ -42,9 +42,9 @@ class Session:
 
 
 def read_sessions(files: RunFiles) -> list[Session]:
-    """In their order; none where an older version wrote the record.
+    """The sessions in their order; none if an older version wrote the record.
 
-    Raises ``ValueError`` for a line that is none.
+    Raises ``ValueError`` for a line that is not a session.
     """
     sessions: list[Session] = []
     for number, entry in enumerate(read_lines(files.sessions), 1):
@@ -57,13 +57,14 @@ def read_sessions(files: RunFiles) -> list[Session]:
                 sessions.append(Session(**{**vars(last), **end}))
         except (KeyError, TypeError, ValueError, IndexError) as error:
             reason = f"{type(error).__name__}: {error}"
-            raise ValueError(f"{files.sessions}, line {number} is no session: {reason}") from None
+            place = f"{files.sessions}, line {number}"
+            raise ValueError(f"{place} is not a session: {reason}") from None
     return sessions
 
 
 @dataclass
 class Working:
-    """A session that goes on; ``by`` will be the reason of its end."""
+    """A session that is running; ``by`` will be recorded as the reason for its end."""
 
     by: str = FAILED
 
@@ -72,20 +73,20 @@ class Working:
 def working(
     files: RunFiles, part: str, changes: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[Working]:
-    """Say that this process works on the run, and in the end why it does no longer: FAILED, unless
-    somebody says it."""
+    """Record that this process works on the run and, at the end, why it stopped. The reason is
+    FAILED unless the caller sets another one."""
     here = {"host": socket.gethostname(), "process": os.getpid()}
     _append(files, {"begun": _now(), "part": part, **here, "changes": changes})
     session = Working()
     try:
         yield session
     finally:
-        with suppress(OSError):  # without an end it counts as killed: a disk may be full
+        with suppress(OSError):  # the disk may be full; a session without an end counts as killed
             _append(files, {"ended": _now(), "by": session.by})
 
 
 def note_killed(files: RunFiles, at: float) -> None:
-    """The driver of the last session was killed, and was last heard of at this time."""
+    """Record that the driver of the last session was killed; ``at`` is its last sign of life."""
     _append(files, {"ended": at, "by": KILLED})
 
 

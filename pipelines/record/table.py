@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _SPREAD = ("config", "metrics")  # one column for each of their entries
-_ELSEWHERE = ("curve", "curves", "changes", "planned")  # of a trial by epoch: see curves_table()
+_ELSEWHERE = ("curve", "curves", "changes", "planned")  # by epoch: see curves_table()
 
 
 def trials_table(
     trials: Sequence[FinishedTrial], requirements: Sequence[Requirement] = ()
 ) -> pd.DataFrame:
     """One row per trial in the order given: its fields, ``epochs`` and ``diverged``, and a column
-    for each parameter (``param.lr``) and each metric of its best epoch (``metric.val_loss``). What
-    only some searches ask for is a column there alone: ``n_parameters``, and with ``requirements``
-    ``broken``."""
+    for each parameter (``param.lr``) and each metric of its best epoch (``metric.val_loss``). The
+    column ``n_parameters`` exists only if the search asks for it, ``broken`` only with
+    ``requirements``."""
     import pandas as pd
 
     unasked = {

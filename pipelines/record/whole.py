@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Files that are written whole or not at all."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pipelines.record.patience import naming
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Put ``text`` in the place of what ``path`` holds: a reader sees one of the two."""
+    """Replace the content of ``path`` by ``text``. A reader sees either the old or the new one."""
     part = path.with_suffix(".part")
     with naming(path):
         part.write_text(text)

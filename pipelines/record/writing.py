@@ -1,4 +1,4 @@
-"""Writing a run as it goes: the driver alone does."""
+"""Writes the record of a run while it runs. Only the driver does so."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from search_spaces import SearchSpace
 
 
 class Record:
-    """The finished trials of a search, or of the repeats after it, with what goes with them; of a
-    search that may go on what happened too, in its order.
+    """The finished trials of a search, or of its repeats, with errors, output and weights. For a
+    search that can be resumed, also what happened, in order.
 
-    Trials and events are written by :meth:`flush`, in their order: a process that waits to be told
-    what to train waits for no disk. A driver that is killed before it leaves the record of a moment
-    ago.
+    :meth:`flush` writes trials and events, in their order, so that a process that waits for its
+    next trial does not wait for a disk. If the driver is killed before that, the record is that of
+    a moment ago.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Record:
         events: Path | None = None,
         before: Iterable[FinishedTrial] = (),
     ) -> None:
-        """``before`` are the trials that the journal has already."""
+        """``before`` are the trials that are already in the journal."""
         self.files = files
         self._unwritten: deque[Callable[[], None]] = deque()
         self.events = None if events is None else Events(events, later=self._unwritten.append)
@@ -50,11 +50,11 @@ class Record:
 
     @property
     def trials(self) -> list[FinishedTrial]:
-        """In the order in which they ended."""
+        """The trials in the order in which they ended."""
         return list(self._trials.values())
 
     def append(self, trial: FinishedTrial) -> None:
-        """One that was cut short before, or is trained on, takes the place of what it was."""
+        """Add a trial. It replaces its earlier entry if it was cut short before, or trained on."""
         self._unwritten.append(partial(self._journal.append, trial))
         self._trials.pop(trial.trial_id, None)
         self._trials[trial.trial_id] = trial
@@ -62,8 +62,8 @@ class Record:
             self.events.ended(trial.trial_id)
 
     def flush(self) -> None:
-        """Everything is on disk when this returns. Raises ``StorageError`` where it cannot be; the
-        rest is then given up, for a line must not be missing between others."""
+        """Everything is on disk when this returns. Raises ``StorageError`` if a write fails. The
+        remaining writes are then dropped, because no line may be missing between others."""
         try:
             while self._unwritten:
                 self._unwritten.popleft()()
@@ -85,7 +85,7 @@ class Record:
 
     @patient
     def write_printed(self, trial_id: str, text: str) -> None:
-        """Keep what a trial has printed since the last call."""
+        """Append what a trial has printed since the last call."""
         path = self.files.printed / f"{trial_id}.txt"
         with naming(path):
             path.parent.mkdir(exist_ok=True)
@@ -94,8 +94,8 @@ class Record:
 
     @patient
     def keep_weights(self, trial: FinishedTrial, path: Path) -> None:
-        """Those in ``path`` are of the best trial so far; of a repeat, of the best with its
-        config."""
+        """Keep the weights in ``path``: ``trial`` is the best so far or, for a repeat, the best
+        with its config."""
         if trial.repeat_of:
             self.files.repeated_weights.mkdir(exist_ok=True)
         kept = self.files.weights_of(trial)
@@ -109,22 +109,22 @@ def start_run(
     prepared: Mapping[str, Any],
     preprocessing: Sequence[Mapping[str, Any]] = (),
 ) -> None:
-    """Make the folder of a run and say in it what is run, and what made its inputs.
+    """Create the folder of a run, with its settings and the preprocessing of its inputs.
 
-    Raises ``ValueError`` where it exists.
+    Raises ``ValueError`` if the folder exists.
     """
     try:
         files.folder.mkdir(parents=True)
     except FileExistsError:
-        raise ValueError(f"a run exists in {files.folder}: two never share a folder") from None
+        raise ValueError(f"a run exists in {files.folder}: each run needs its own folder") from None
     if preprocessing:
         files.preprocessing.write_text(json.dumps(list(preprocessing), allow_nan=False) + "\n")
     write_header(files, settings, prepared)
 
 
 def mend(files: RunFiles, killed_at: float | None) -> None:
-    """Before a run goes on: take away lines that were cut short, and say when the driver before was
-    last heard of, where it was killed."""
+    """Prepare the files of a run that is resumed. Removes incomplete lines. If the previous driver
+    was killed, records when it gave its last sign of life."""
     for path in files.appended:
         repair(path)
     sessions = read_sessions(files)

@@ -1,7 +1,7 @@
-"""What the trials of a run, taken together, advise for the next one: a sentence for its summary.
+"""Advice for the next search, from all trials of a run: a sentence for its summary.
 
 The questions are those of Google's deep learning tuning playbook: what share of the trials is
-infeasible and from where on, and what the training curves of the others have in common.
+infeasible, beyond which value they are, and what the training curves of the others have in common.
 """
 
 from __future__ import annotations
@@ -11,22 +11,24 @@ from collections.abc import Callable, Iterator, Sequence
 
 from pipelines.record.trials import TIME_BUDGET, FinishedTrial, State
 
-LEAST_TRIALS = 3  # fewer are chance
-NOTABLE = 0.2  # share of the trials from which a kind is worth a word
-EXPLAINED = 0.5  # Youden's J; a threshold that tells nothing has 0, a perfect one 1
+LEAST_TRIALS = 3  # fewer may be chance
+NOTABLE = 0.2  # a problem is mentioned if at least this share of the trials has it
+EXPLAINED = 0.5  # Youden's J: 0 for a threshold that explains nothing, 1 for a perfect one
 
-# What trials did that the learning rate may explain, what to do, and on which side of a threshold.
+# Problems that the learning rate may explain: what the trials did, the remedy, and on which side of
+# a threshold they lie.
 _REMEDIES = {
-    "lr too small": ("learnt too slowly", "a higher LR", "below"),
-    "lr too large": ("were near divergence", "a lower LR", "above"),
+    "lr too small": ("learnt too slowly", "try a higher LR", "below"),
+    "lr too large": ("were near divergence", "try a lower LR", "above"),
 }
 
 
 def advice(trials: Sequence[FinishedTrial]) -> str:
-    """One sentence of shares and of what to do about them; empty where nothing can be said.
+    """One sentence: which share of the trials had which problem, and what to do. "" if there is
+    nothing to say.
 
-    Failed trials do not count. Of the others, those that diverged are told from the rest by their
-    learning rate, where it explains them; the rest by the clue in their curves, where there is one.
+    Failed trials do not count. For diverged trials it names the learning rate above which most of
+    them lie, if there is one. The other trials are grouped by the clue in their curves.
     """
     ran = [trial for trial in trials if trial.state is not State.FAIL]
     told = (_diverged(ran), _clues(ran), _to_the_end(ran), _cut_short(ran))
@@ -37,20 +39,21 @@ def advice(trials: Sequence[FinishedTrial]) -> str:
 def lr_threshold(
     trials: Sequence[FinishedTrial], has: Callable[[FinishedTrial], bool], side: str
 ) -> float | None:
-    """The learning rate ``side`` ("above" or "below") which the trials lie that ``has`` holds for:
-    see :func:`threshold`."""
+    """The learning rate that separates the trials for which ``has`` is true. They lie on its
+    ``side``, "above" or "below": see :func:`threshold`."""
     return threshold(trials, has, side, "lr")
 
 
 def threshold(
     trials: Sequence[FinishedTrial], has: Callable[[FinishedTrial], bool], side: str, name: str
 ) -> float | None:
-    """The value of parameter ``name`` ``side`` which the trials lie that ``has`` holds for.
+    """The value of parameter ``name`` that separates the trials for which ``has`` is true, which
+    lie on its ``side``, from the others.
 
-    It is the one with the highest Youden's J (share of those trials on that side, minus that of the
-    others; Youden 1950), halfway between two neighbours: where both are positive their geometric
-    mean. None where J is below 0.5, as the parameter then does not explain them, and where less
-    than half on that side are such trials.
+    It has the highest Youden's J (share of those trials on that side, minus that of the others;
+    Youden 1950). It lies halfway between two neighbouring values; if both are positive it is their
+    geometric mean. None if J is below 0.5, because the parameter then does not explain these
+    trials, or if they are less than half of the trials on that side.
     """
     pairs = sorted((x, has(trial)) for trial in trials if (x := _number(trial, name)) is not None)
     n_with = sum(holds for _, holds in pairs)
@@ -84,15 +87,15 @@ def _diverged(trials: Sequence[FinishedTrial]) -> str:
     lr = lr_threshold(trials, lambda trial: trial.diverged, "above")
     part = f"{n / len(trials):.0%} of {len(trials)} trials diverged"
     if lr is not None:
-        return f"{part}, most above lr {lr:.2g}: a lower LR"
+        return f"{part}, most above lr {lr:.2g}: try a lower LR"
     tried = [x for trial in trials if (x := _number(trial, "lr")) is not None]
     if n < len(trials) or not tried:
         return part
-    return f"{part}, lr {min(tried):.2g} too: a lower LR is worth a try"
+    return f"{part}, even with lr {min(tried):.2g}: try a lower LR"
 
 
 def _clues(trials: Sequence[FinishedTrial]) -> str:
-    """Of the trials that did not diverge and ran for long enough to show something."""
+    """On the trials that did not diverge and ran long enough to show something."""
     told = [trial for trial in trials if trial.clue and not trial.diverged]
     parts = list(_kinds(told))
     return f"of {len(told)} with a curve to read, {', '.join(parts)}" if parts else ""
@@ -113,11 +116,11 @@ def _shows(kind: str) -> Callable[[FinishedTrial], bool]:
 
 
 def _to_the_end(trials: Sequence[FinishedTrial]) -> str:
-    """What only the trials tell that were not stopped: of the others, more epochs is no advice."""
+    """On the trials that were not stopped: for stopped trials, more epochs would be no advice."""
     ended = [trial for trial in trials if trial.clue and trial.state is State.COMPLETE]
     remedies = {
-        "underfitting": "more epochs, a higher LR or a larger network",
-        "overfitting": "more weight decay or dropout, fewer epochs or a smaller network",
+        "underfitting": "try more epochs, a higher LR or a larger network",
+        "overfitting": "try more weight decay or dropout, fewer epochs or a smaller network",
     }
     parts = []
     for kind, remedy in remedies.items():
@@ -128,12 +131,13 @@ def _to_the_end(trials: Sequence[FinishedTrial]) -> str:
 
 
 def _cut_short(trials: Sequence[FinishedTrial]) -> str:
-    """Where the time budget let none train for as long as its schedule was planned."""
+    """On a time budget in which no trial could train for all epochs that its schedule planned."""
     most = max((trial.epochs for trial in trials if trial.stopped_by == TIME_BUDGET), default=0)
     if not most or any(trial.state is State.COMPLETE for trial in trials):
         return ""
     return (
-        f"no trial came to its last epoch, where schedules end: --max-epochs {most} fits the time"
+        "no trial reached its last epoch, where the learning rate schedule ends: "
+        f"--max-epochs {most} fits the time"
     )
 
 

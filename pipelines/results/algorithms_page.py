@@ -12,7 +12,7 @@ from pipelines.study.comparison import Curve, Row
 
 
 def algorithms_page(name: str, rows: Sequence[Row], curves: Sequence[Curve], metric: str) -> Page:
-    """What each came to, and how fast."""
+    """What each algorithm reached, and how fast."""
     return Page(
         title=name,
         subtitle=f"algorithms compared by {metric}",
@@ -22,7 +22,7 @@ def algorithms_page(name: str, rows: Sequence[Row], curves: Sequence[Curve], met
 
 
 def algorithms(rows: Sequence[Row], curves: Sequence[Curve], metric: str) -> Section:
-    """As a table, and as a line for each."""
+    """A table, and a figure with a line for each algorithm."""
     head = ["algorithm", f"best {metric}", "seeds", "epochs", "time", "rank"]
     told = [
         [
@@ -36,8 +36,8 @@ def algorithms(rows: Sequence[Row], curves: Sequence[Curve], metric: str) -> Sec
         for row in rows
     ]
     words = Words(
-        "Means over the seeds, with their standard error: the band about a line. The rank is that "
-        "among the algorithms on one seed, 1 is best."
+        "Means over the seeds, with their standard error: the band around a line. The rank is "
+        "among the algorithms with the same seed; 1 is best."
     )
     drawn = Drawing(
         "algorithms", best_so_far_figure(curves, metric), height=460, wide=True, role=""

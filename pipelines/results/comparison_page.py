@@ -19,15 +19,15 @@ from trainables.training.metrics import METRICS
 
 
 def comparison_page(runs: Sequence[Run], address: Callable[[Run], str] | None = None) -> Page:
-    """What each found, how fast, and in which settings they differ. ``address`` is that of a run's
-    own page.
+    """What each run found, how fast, and in which settings the runs differ. ``address`` gives the
+    address of a run's own page.
 
-    Raises ``ValueError`` for runs that optimise different metrics, and for one given twice.
+    Raises ``ValueError`` if the runs optimise different metrics, or if a run is given twice.
     """
     scores = {run.metric: _name(run) for run in runs}
     if len(scores) > 1:
         (a, first), (b, second) = list(scores.items())[:2]
-        raise ValueError(f"{first} optimises {a} and {second} {b}: runs of one metric compare")
+        raise ValueError(f"{first} optimises {a} and {second} {b}: compare runs of the same metric")
     names = [_name(run) for run in runs]
     if len({run.files.folder.resolve() for run in runs}) < len(runs):
         raise ValueError("a run is given twice")
@@ -41,7 +41,7 @@ def comparison_page(runs: Sequence[Run], address: Callable[[Run], str] | None = 
     return Page(
         title=" and ".join(names) if len(names) == 2 else f"{len(names)} runs",
         subtitle=f"compared by {runs[0].metric}",
-        state=" ".join(ends) or "All of them are over.",
+        state=" ".join(ends) or "All runs are over.",
         sections=[_outcome(names, runs, address), _progress(names, runs), _settings(names, runs)],
     )
 
@@ -55,7 +55,8 @@ def _outcome(
 ) -> Section:
     blocks: list[Block] = []
     if len({run.data.fingerprint for run in runs}) > 1:
-        blocks.append(Words("The runs saw different data: their scores do not compare.", "warning"))
+        words = "The runs used different data: their scores cannot be compared."
+        blocks.append(Words(words, "warning"))
     head = [
         "run",
         runs[0].metric,
@@ -101,23 +102,23 @@ def _progress(names: Sequence[str], runs: Sequence[Run]) -> Section:
 
 
 def _chance(runs: Sequence[Run]) -> str:
-    """How many searches there are of each kind, which differ in their seed alone."""
+    """How many searches there are of each kind. Searches of one kind differ only in their seed."""
     kinds = Counter(
         tuple(value for name, value in setting_values(run.spec).items() if name != "seed")
         for run in runs
     )
     least, most = min(kinds.values()), max(kinds.values())
     if most == 1:
-        return "One search of each says little of what made the difference: chance is large."
+        return "There is one search of each kind: the difference may be chance."
     n = f"{most}" if least == most else f"{least} to {most}"
-    return f"{n} searches of each, with other seeds: what they differ in by themselves is chance."
+    return f"{n} searches of each kind, with different seeds: differences within a kind are chance."
 
 
 def _settings(names: Sequence[str], runs: Sequence[Run]) -> Section:
     values = [setting_values(run.spec) for run in runs]
     differ = [key for key in values[0] if len({value[key] for value in values}) > 1]
     if not differ:
-        block: Block = Words("They have the same settings.")
+        block: Block = Words("The runs have the same settings.")
     else:
         block = Table(["setting", *names], [[key, *(v[key] for v in values)] for key in differ])
     return Section("settings", "Where the settings differ", [block])

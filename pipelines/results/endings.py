@@ -16,15 +16,15 @@ _ENDED_BY = {
     "SIGTERM": "It was ended by SIGTERM",
     "SIGHUP": "Its terminal was closed",
     OUTPUT: "Its output was closed",
-    "failures": "It was stopped, as its first trials failed",
-    "storage": "It was stopped, as checkpoints could not be written",
+    "failures": "It was stopped because its first trials failed",
+    "storage": "It was stopped because checkpoints could not be written",
     FAILED: "It ended with an error",
     KILLED: "Its driver was killed",
 }
 
 
 def unfinished(run: Run) -> str:
-    """In sentences, what a run lacks; "" where it has all that it was asked for."""
+    """What ``run`` has not done yet, in sentences; "" if it has done all that it was asked for."""
     if not run.sessions:
         return "An older version wrote this record: it does not say whether the search has ended."
     last = run.sessions[-1]
@@ -33,8 +33,8 @@ def unfinished(run: Run) -> str:
         return f"{part} goes on: {_so_far(run)}."
     if last.ended is None and last.host != socket.gethostname():
         return (
-            f"{part} has no end in this record: {_so_far(run)}. A driver on {last.host} works on "
-            "it, or was killed."
+            f"{part} may still go on: {_so_far(run)}. A driver on {last.host} works on it, or was "
+            "killed."
         )
     by = KILLED if last.by is None else last.by
     if by not in _AS_ASKED:
@@ -46,7 +46,7 @@ def unfinished(run: Run) -> str:
 
 
 def goes_on(run: Run) -> bool:
-    """Whether somebody works on it now."""
+    """Whether a driver works on ``run`` now."""
     return bool(run.sessions) and run.sessions[-1].ended is None and is_held(run.files)
 
 

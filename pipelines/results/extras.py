@@ -1,4 +1,4 @@
-"""What a page can offer where it is installed."""
+"""Optional packages that a page uses if they are installed."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from importlib.util import find_spec
 
 
 def has_optuna_dashboard() -> bool:
-    """Without importing it."""
+    """Whether optuna-dashboard is installed; this does not import it."""
     return find_spec("optuna_dashboard") is not None

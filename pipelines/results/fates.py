@@ -20,7 +20,8 @@ class Fate(StrEnum):
     INFEASIBLE = "infeasible"
 
 
-# Of Okabe and Ito, which the colour-blind can tell apart; all can be read on white and on black.
+# The palette of Okabe and Ito, which colour-blind readers can tell apart. All colours are visible
+# on white and on black.
 COLOURS = {
     Fate.RUNNING: "#56b4e9",
     Fate.COMPLETE: "#0072b2",
@@ -28,7 +29,7 @@ COLOURS = {
     Fate.DIVERGED: "#d55e00",
     Fate.FAILED: "#cc79a7",
     Fate.CUT_SHORT: "#e69f00",
-    Fate.INFEASIBLE: "#9467bd",  # of none of them
+    Fate.INFEASIBLE: "#9467bd",  # not from this palette
 }
 SYMBOLS = {
     Fate.RUNNING: "triangle-right",
@@ -58,12 +59,12 @@ def fate(trial: FinishedTrial) -> Fate:
 
 
 def is_sound(trial: FinishedTrial) -> bool:
-    """Whether it has a value to compare with others."""
+    """Whether ``trial`` has a value that can be compared with others."""
     unsound = (Fate.DIVERGED, Fate.FAILED, Fate.INFEASIBLE)
     return fate(trial) not in unsound and trial.value is not None
 
 
 def fates(trials: Iterable[FinishedTrial]) -> dict[Fate, int]:
-    """How many ended in each way, without those in which none did."""
+    """How many trials ended in each way; a way in which none ended is left out."""
     found = [fate(trial) for trial in trials]
     return {kind: found.count(kind) for kind in Fate if kind in found}

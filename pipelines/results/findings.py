@@ -1,4 +1,4 @@
-"""What the pages and the terminal say of a run, each found once and only when it is asked for."""
+"""What the pages and the terminal say about a run. Each fact is computed once, when needed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Findings:
-    """A run, read once; its configs are without what is idle in the space."""
+    """What is known about a run. Its configs are without the idle parameters of the space."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -44,12 +44,12 @@ class Findings:
 
     @cached_property
     def ranked(self) -> list[FinishedTrial]:
-        """Those that are shown and have a value to compare, the best first."""
+        """The shown trials that have a value to compare, the best first."""
         return self._ranked(self.shown)
 
     @cached_property
     def best_number(self) -> int | None:
-        """The place of the best trial among all."""
+        """The number of the best trial."""
         return next((n for n, trial in enumerate(self.trials) if trial is self.best), None)
 
     @cached_property
@@ -60,35 +60,35 @@ class Findings:
 
     @cached_property
     def rung_counts(self) -> Rungs | None:
-        """None where the scheduler compares trials at no fixed epochs."""
+        """How many trials reached each rung; None if the scheduler has no fixed rungs."""
         from pipelines.results.figures.rungs import rungs_data
 
         return rungs_data(self.trials, self.rungs) if self.rungs else None
 
     @cached_property
     def epoch(self) -> int | None:
-        """At which all trials are compared."""
+        """The epoch at which all trials are compared."""
         from pipelines.results.figures.importance import common_epoch
 
         return common_epoch(self.trials)
 
     @cached_property
     def scored(self) -> list[Scored]:
-        """The trials by what they had reached at that epoch."""
+        """The trials, with the scores that they had reached at ``epoch``."""
         from pipelines.results.figures.importance import scored
 
         return [] if self.epoch is None else scored(self.trials, self.metric, self.epoch)
 
     @cached_property
     def importance(self) -> Importance | None:
-        """Of the parameters, over all trials."""
+        """The importance of the parameters over all trials."""
         from pipelines.results.figures.importance import importance_data
 
         return importance_data(self.scored, self.space, self.metric)
 
     @cached_property
     def importance_above(self) -> Importance | None:
-        """The same among the better half."""
+        """The importance of the parameters among the better half of the trials."""
         from pipelines.results.figures.importance import better_half, importance_data
 
         return importance_data(better_half(self.scored, self.metric), self.space, self.metric)
@@ -106,8 +106,8 @@ def _without_idle(space: SearchSpace, trials: Sequence[FinishedTrial]) -> Sequen
 
 
 def running_trials(run: Run) -> Sequence[FinishedTrial]:
-    """The trials of the search that run, in the order in which they started; repeats are no part
-    of it. The record may have learnt of an end before the driver has told of it."""
+    """The running trials of the search, in the order in which they started, without repeats. A
+    trial whose end is in the record is left out, even if the driver still reports it as running."""
     live = run.live
     if live is None or live.is_over or live.phase != "search":
         return ()

@@ -1,4 +1,4 @@
-"""What a search had found on validation of what the test set was asked about."""
+"""The validation score that a search had found for what was later tested."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pipelines.study.runs import Run
 
 
 def promised(run: Run, look: Look) -> str:
-    """In words, as 0.9876 on validation, the best of 40 trials and of their epochs."""
+    """For example: 0.9876 on validation, the best of 40 trials and of their epochs."""
     best = tested = run.finished[look.trials[0]]
     of = f"the best of {len(run.finished)} trials and of their epochs"
     if len(look.trials) == 1 and run.best is not None and tested.value != run.best.value:

@@ -13,20 +13,26 @@ from pipelines.study.runs import Run
 
 
 def write_report(run: Run) -> Path:
-    """Write it into the run's folder, whole or not at all; returns its path."""
+    """Write ``report.html`` into the run's folder, completely or not at all; return its path.
+
+    Raises ``ValueError`` if it cannot be written.
+    """
     return write_page(report_page(run), run.files.report)
 
 
 def write_comparison(runs: Sequence[Run], path: Path) -> Path:
-    """The same of several runs.
+    """Write the comparison of several runs to ``path``, completely or not at all.
 
-    Raises ``ValueError`` for runs that do not compare, and for a file that cannot be written.
+    Raises ``ValueError`` if the runs cannot be compared, or if the file cannot be written.
     """
     return write_page(comparison_page(runs), path)
 
 
 def write_page(page: Page, path: Path) -> Path:
-    """The same of any page. Raises ``ValueError`` for a file that cannot be written."""
+    """Write ``page`` to ``path``, completely or not at all; return the path.
+
+    Raises ``ValueError`` if it cannot be written.
+    """
     part = path.with_name(f".{path.name}.part")
     try:
         part.write_text(render(page), encoding="utf-8", errors="backslashreplace")

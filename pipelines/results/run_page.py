@@ -29,17 +29,17 @@ from pipelines.study.typed import shown
 
 
 def all_trials(found: Findings) -> Section:
-    """In a table, which the page itself fills."""
+    """The table of all trials, which the page itself fills."""
     if not found.shown:
         return Section("trials", "All trials", [Words("No trial has started.")])
     words = Words(
-        "A click on a head sorts, a click on a row chooses. Filter by words: lr<0.01, "
-        "policy=cosine, trial=3, diverged; several must all hold.",
+        "Click a column head to sort, or a row to choose its trial. Filter with words such as "
+        "lr<0.01, policy=cosine, trial=3 or diverged; a trial must match all of them.",
         "note",
     )
     blocks = [words]
     if (table := found.run.files.table).is_file():
-        told = f"With all that is recorded of each, for a spreadsheet: {shown(table)}."
+        told = f"All that is recorded of each trial, as a table for a spreadsheet: {shown(table)}."
         blocks.append(Words(told, "note"))
     return Section("trials", "All trials", blocks, shows_trials=True)
 
@@ -61,11 +61,11 @@ SECTIONS: tuple[Callable[[Findings], Section | None], ...] = (
     again,
 )
 QUICK = (outcome, front, progress, curves, stopping, remarks, places, all_trials)
-"""Those that take hundredths of a second, among them all that show trials that still run."""
+"""Sections that take hundredths of a second. They include all that show running trials."""
 
 
 def report_page(run: Run) -> Page:
-    """All there is to see of ``run``, finished or not."""
+    """The page of ``run``, whether it is finished or not."""
     found = Findings(run)
     made = [section(found) for section in SECTIONS]
     return Page(
@@ -76,7 +76,7 @@ def report_page(run: Run) -> Page:
 
 
 def page_head(run: Run) -> Head:
-    """What stands above its sections."""
+    """The head of the page, above its sections."""
     problem = run.spec.problem
     return Head(
         title=run.files.folder.name,
@@ -86,7 +86,7 @@ def page_head(run: Run) -> Head:
 
 
 def now_sections(run: Run) -> list[Section]:
-    """How the search stands, where it runs."""
+    """The section on the state of the search, if it runs."""
     if run.live is None or run.live.is_over:
         return []
     return [now(run, run.live)]

@@ -13,18 +13,18 @@ from trainables.networks import NETWORKS
 
 
 def write_schedule(folder: Path) -> Path:
-    """Writes ``schedule.html`` for the best trial of the run in ``folder``, as it would be when
-    trained for all epochs that it planned at last; returns its path.
+    """Write ``schedule.html`` for the best trial of the run in ``folder``; return its path. The
+    schedule has all epochs that the trial planned last, even if the trial was stopped.
 
-    Raises ``ValueError`` for a run of a user's own trainable, which has no schedule that we know,
-    for one without a trial to show, and for data that can no longer be loaded.
+    Raises ``ValueError`` for a run of a user's own trainable, whose schedule is not known, for a
+    run without a trial to show, and for data that can no longer be loaded.
     """
     run = open_run(folder)
     spec = run.spec
     if spec.problem.trainable:
         raise ValueError(
             f"{folder} searched {spec.problem.trainable}, whose schedule is not known: "
-            f"only those of {' and '.join(NETWORKS)} are"
+            f"only the schedules of {' and '.join(NETWORKS)} are"
         )
     trial = run.best
     if trial is None:

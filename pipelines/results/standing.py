@@ -1,4 +1,4 @@
-"""How a run stands, in a sentence above its page."""
+"""The state of a run, in a sentence at the top of its page."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipelines.study.runs import Run
 
 
 def standing(run: Run) -> str:
-    """That its search runs, or that it has ended, and whether all was done by then."""
+    """Whether the search runs or has ended, and whether it has done all that it was asked for."""
     if run.live is not None:
         return _gone(run, run.live) if run.live.is_over else _running(run.live)
     trials = wording.count(len(run.finished), "trial")
@@ -24,7 +24,7 @@ def _running(live: Live) -> str:
     if not live.is_late:
         return words
     silent = wording.duration(live.age)
-    return f"{words} No news of it for {silent}: it is busy, or it cannot write."
+    return f"{words} No news of it for {silent}: the driver is busy, or cannot write its files."
 
 
 def _gone(run: Run, live: Live) -> str:

@@ -1,4 +1,4 @@
-"""Why the scheduler stopped a trial: what it had reached, and the cut that it did not make."""
+"""Why the scheduler stopped a trial: the score that it had reached, and the cut that it missed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from trainables.training.metrics import Metric
 
 
 class Stop(NamedTuple):
-    """Where a trial was stopped. ``cut`` is None where the scheduler has no rung there."""
+    """Where a trial was stopped, with its score there. ``cut`` is None if it is not known: without
+    a rung at that epoch, and if the estimate contradicts the stop."""
 
     epoch: int
     value: float
@@ -32,11 +33,11 @@ def stops_data(
     rungs: Sequence[int],
     reduction_factor: float,
 ) -> dict[int, Stop]:
-    """By number, for each trial that the scheduler stopped.
+    """The stops by trial number, for each trial that the scheduler stopped.
 
-    The cut at a rung is the quantile 1 - 1 / reduction_factor of what had been reached there when
-    the trial came (Ray's ASHA). When a trial came to an epoch is not recorded: its epochs are taken
-    to be equally long, so the cut is an estimate.
+    The cut at a rung is the quantile 1 - 1 / reduction_factor of the scores that had been reached
+    there when the trial arrived (Ray's ASHA). The record does not say when a trial reached an
+    epoch: its epochs are assumed to be equally long, so the cut is an estimate.
     """
     sign = 1.0 if metric.mode == "max" else -1.0
     reached = {rung: _arrivals(trials, rung, sign) for rung in rungs}
@@ -60,7 +61,7 @@ def stops_data(
 def _arrivals(
     trials: Sequence[FinishedTrial], rung: int, sign: float
 ) -> tuple[list[float], list[float]]:
-    """When trials came to ``rung``, in order, and with what score (more is better)."""
+    """The times at which trials reached ``rung``, in order, and their scores (higher is better)."""
     pairs = sorted(
         (_time(trial, rung), sign * trial.curve[rung])
         for trial in trials

@@ -1,4 +1,4 @@
-"""Values in words, on pages."""
+"""How pages write values and words."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pipelines.record.scores import shown_score
 
 
 def duration(seconds: float) -> str:
-    """As 1 h 05 min, 2 min 03 s or 4.1 s."""
+    """For example 1 h 05 min, 2 min 03 s or 4.1 s."""
     if seconds < 60:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -17,24 +17,24 @@ def duration(seconds: float) -> str:
 
 
 def time_unit(seconds: float) -> tuple[str, float]:
-    """In which an axis as long as this is marked, and how many seconds it has."""
+    """The unit for a time axis of this length, and how many seconds the unit has."""
     if seconds < 2 * 60:
         return "seconds", 1.0
     return ("minutes", 60.0) if seconds < 2 * 3600 else ("hours", 3600.0)
 
 
 def value(thing: object) -> str:
-    """A number in four digits, anything else as it is."""
+    """A float with four significant digits, anything else unchanged."""
     return f"{thing:.4g}" if isinstance(thing, float) else str(thing)
 
 
 def score(number: float | None) -> str:
-    """Of a trial."""
+    """The score of a trial."""
     return "no value" if number is None else shown_score(number)
 
 
 def objective(number: float | None) -> str:
-    """A whole number with its thousands apart, any other in four decimals."""
+    """A whole number from 10 on with commas between thousands, any other number as a score."""
     if number is None:
         return ""
     if float(number).is_integer() and abs(number) >= 10:
@@ -43,15 +43,15 @@ def objective(number: float | None) -> str:
 
 
 def config(values: Mapping[str, object]) -> str:
-    """As ``lr=0.1 n_layers=2``."""
+    """For example ``lr=0.1 n_layers=2``."""
     return " ".join(f"{name}={value(entry)}" for name, entry in values.items())
 
 
 def count(n: int, thing: str) -> str:
-    """As 1 trial, 2 trials."""
+    """For example 1 trial, 2 trials."""
     return f"{n} {thing}" if n == 1 else f"{n} {thing}s"
 
 
 def listed(names: Sequence[str]) -> str:
-    """As a, b and c."""
+    """For example a, b and c."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

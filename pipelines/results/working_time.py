@@ -1,4 +1,4 @@
-"""The time of a search that went on, without the time in which no driver worked on it."""
+"""The time of a resumed search, without the time in which no driver worked on it."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from pipelines.study.runs import Run
 
 
 class Gap(NamedTuple):
-    """Between two drivers of a search."""
+    """The time between two drivers of a search."""
 
-    at: float  # when, in seconds since 1970, with all gaps before it left out
+    at: float  # its start in seconds since 1970, with all earlier gaps left out
     seconds: float
-    by: str  # why the first of them ended
+    by: str  # why the driver before it ended
 
 
 def gaps(run: Run) -> list[Gap]:
-    """In their order."""
+    """The gaps of ``run``, in order."""
     sessions = _of_search(run)
     found, worked = [], 0.0
     for before, after in pairwise(sessions):
@@ -34,8 +34,8 @@ def gaps(run: Run) -> list[Gap]:
 
 
 def in_working_time(run: Run, trials: Sequence[FinishedTrial] | None = None) -> list[FinishedTrial]:
-    """The finished trials of ``run``, or those that are given, each as if it had started by a clock
-    that stands still in the gaps."""
+    """The finished trials of ``run``, or the given ``trials``. Their starts are by a clock that
+    stands still in the gaps."""
     trials = run.finished if trials is None else trials
     sessions = _of_search(run)
     if len(sessions) < 2:

@@ -1,1 +1,1 @@
-"""A study: its settings, from which it is prepared, and what is run with it."""
+"""A study: its settings, its preparation, and what runs with it."""

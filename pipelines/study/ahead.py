@@ -1,4 +1,4 @@
-"""What is known of a search before its data are loaded, and what its trials import."""
+"""What is known about a search before its data are loaded, and what its trials import."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ IMPORTS = (
 
 
 def job_of(spec: StudySpec) -> dict[str, str]:
-    """What Ray's list of jobs says of a search, before its data are loaded."""
+    """The metadata of a search in Ray's list of jobs; its data need not be loaded yet."""
     problem, algorithm = spec.problem, spec.search.algo
     what = f"{problem.name} with {algorithm} on {problem.data}"
     told = {"job_name": spec.run.name or what, "algorithm": algorithm, "data": problem.data}

@@ -1,4 +1,4 @@
-"""A search with the share of a GPU that is measured to be best, first."""
+"""Measures, before a search, which share of a GPU is best for its trials."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from pipelines.study.largest import largest_configs
 from pipelines.study.settings import merged
 from pipelines.study.study import Study
 
-_CONFIGS = 2  # that are measured
+_CONFIGS = 2  # to measure
 
 
 def with_measured_share(study: Study, cluster: Cluster, *, say: Callable[[str], None]) -> Study:
-    """``study`` with the share of a GPU with which most trials of the largest configs end in an
-    hour. The figures are shown.
+    """``study`` with the share of a GPU that lets the most trials of the largest configs end in an
+    hour. ``say`` gets the figures.
 
-    Raises ``ValueError`` where there is no GPU, and where the configs do not fit on one.
+    Raises ``ValueError`` if there is no GPU, or if the configs do not fit on one.
     """
     spec, network = study.spec, study.network
-    assert network is not None  # the settings say so
+    assert network is not None  # StudySpec has checked that
     nodes = cluster.nodes()
     check_has_gpu(nodes, spec.resources.cpus_per_trial)
     configs = largest_configs(study.space, network, study.data, n=_CONFIGS, seed=spec.search.seed)
@@ -42,6 +42,6 @@ def with_measured_share(study: Study, cluster: Cluster, *, say: Callable[[str], 
     say(f"share     {best.name} of a GPU for each trial: most trials an hour")
     measured = {"resources": {"gpus_per_trial": best.share}}
     resumed = study.resumed
-    if resumed is not None:  # the record has what is other than before
+    if resumed is not None:  # the record notes the changed setting
         resumed = replace(resumed, changes=merged(resumed.changes, measured))
     return replace(study, spec=spec.but(**measured), resumed=resumed)

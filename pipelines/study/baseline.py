@@ -1,7 +1,7 @@
-"""Quick models beside a search, for a user to know whether the network is worth it.
+"""Quick models that are fitted while a search runs, to show whether the network is worth it.
 
-They are fitted in a process of their own that gets what the trials, and their start, leave of the
-machine.
+They are fitted in a process of low priority, which gets the processor time that the trials, and
+their start, leave over.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ from trainables.baselines import arguments_of, write_arrays
 from trainables.data.datasets import TrialData
 
 _LOOK_EVERY = 1.0  # seconds
-# How long the end of a search waits for the last model: a share of the time that it took, or so
-# many seconds. A search of seconds that keeps all processors busy leaves nothing for them before.
+# How long the end of a search waits for the last model: a share of the time that the search took,
+# and at least so many seconds. A search of a few seconds that keeps all processors busy leaves no
+# time for the models before its end.
 PATIENCE, LEAST_PATIENCE = 0.05, 3.0
-# The niceness comes first: libraries take a second to import.
+# The priority is lowered first, because importing the libraries takes a second.
 _PROGRAM = """
 import sys
 from trainables.device.give_way import give_way
@@ -37,10 +38,10 @@ main(*sys.argv[1:], loaded=end_with_parent)
 
 
 class BaselineProcess:
-    """As a context manager it leaves nothing behind."""
+    """A context manager that leaves no process and no file behind."""
 
     def __init__(self, data: TrialData) -> None:
-        """Of several folds, give the first."""
+        """If there are several folds, ``data`` is the first."""
         self._data = data
         self._process: subprocess.Popen[bytes] | None = None
         self._starting: threading.Thread | None = None
@@ -53,14 +54,14 @@ class BaselineProcess:
         return self
 
     def start(self, show: Callable[[Baselines], None] = lambda found: None) -> None:
-        """At once, and without waiting for it. ``show`` gets what is done whenever that is more,
-        until somebody asks for the :meth:`result`."""
+        """Start the process without waiting for it. ``show`` gets the finished models whenever
+        there is a new one, until somebody asks for the :meth:`result`."""
         self._show = show
         self._starting = threading.Thread(target=self._start, daemon=True)
         self._starting.start()
 
     def _start(self) -> None:
-        with suppress(OSError):  # no room for the data: then there are no baselines
+        with suppress(OSError):  # no room for the data: there are no baselines then
             descriptor, name = tempfile.mkstemp(prefix="rangefinder-", suffix=".npz")
             os.close(descriptor)
             self._arrays = Path(name)
@@ -89,7 +90,7 @@ class BaselineProcess:
                     self._show(found)
 
     def result(self, patience: float) -> Baselines:
-        """The models that are done within so many seconds from now; none where it was not
+        """The models that are done ``patience`` seconds from now; none if the process was never
         started."""
         self._asked.set()
         if self._starting is None:

@@ -1,4 +1,4 @@
-"""A search of the batch sizes that fit, by a batch size test made first."""
+"""A batch size test before a search, which leaves out the batch sizes that do not fit."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def bound_batch_size(
     seed: int,
     device: torch.device,
 ) -> tuple[SearchSpace, BatchSizeTest, str]:
-    """``space`` without the batch sizes above the largest that fits into ``memory`` (bytes; on a
-    GPU its own, where None); the test, and a line about it. Where the training set has
-    too few samples for a batch that does not fit, all are kept.
+    """``space`` without the batch sizes above the largest that fits into ``memory`` (bytes; None
+    is all of a GPU's); the test, and a line about it. If the training set has too few samples for
+    a batch that does not fit, all batch sizes are kept.
 
-    It is made with the config ``first``, else the first that the space tries or draws. Raises
-    ``ValueError`` for a space without a choice of batch sizes, and where none of them fits.
+    The test uses the config ``first``, else the first that the space tries or draws. Raises
+    ``ValueError`` for a space without a choice of batch sizes, or if none of them fits.
     """
     domain = space.domains.get(_NAME)
     if not isinstance(domain, Choice):

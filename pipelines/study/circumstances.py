@@ -1,4 +1,4 @@
-"""What a training may depend on beside its settings: versions and the machine."""
+"""What a training may depend on besides its settings: versions and the machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PACKAGES = ("rangefinder", "ray", "optuna", "hyperopt", "torch", "scikit-learn"
 
 
 def versions() -> dict[str, str]:
-    """Of Python, of the packages that search and train, and of the code that trains."""
+    """Of Python, of the packages that search and train, and of our training code."""
     return {
         "python": platform.python_version(),
         **{name: version_of(name) for name in _PACKAGES},
@@ -23,7 +23,7 @@ def versions() -> dict[str, str]:
 
 
 def _digest(folder: Path) -> str:
-    """Of all modules below ``folder``: two checkouts of one version may differ."""
+    """Hash of all modules below ``folder``, as two checkouts of one version may differ."""
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*.py")):
         digest.update(str(path.relative_to(folder)).encode() + path.read_bytes())
@@ -31,7 +31,7 @@ def _digest(folder: Path) -> str:
 
 
 def machine() -> dict[str, str]:
-    """Of the machine that this process runs on."""
+    """The machine that this process runs on."""
     return {
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
@@ -40,7 +40,7 @@ def machine() -> dict[str, str]:
 
 
 def _processor() -> str:
-    """As Linux names it; elsewhere what Python knows."""
+    """The processor's name on Linux; on other systems what Python reports."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

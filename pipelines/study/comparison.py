@@ -1,8 +1,9 @@
-"""Several algorithms on one problem, each with several seeds: what is asked for, the cells that
-are finished, and what came out.
+"""Several algorithms on one problem, each with several seeds: the settings, the finished cells and
+the results.
 
-A cell is one algorithm with one seed. Each is a run of its own with its own record; a line in
-``cells.csv`` says that it is finished, so a comparison that was cut short goes on where it was.
+A cell is one algorithm with one seed. Each cell is a run with its own record. A line in
+``cells.csv`` says that a cell is finished, so a comparison that was cut short goes on where it
+stopped.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ from pipelines.study.comparison_spec import cell_folder
 from pipelines.study.runs import Run, open_run
 from trainables.training.metrics import Metric
 
-# Of a comparison that goes on. `algorithm` is in words that of the first row alone, and rows may be
-# added; on another machine the seconds are others; a run of `seed_from` may have grown.
+# What may differ when a comparison goes on. `algorithm` describes the first row alone, and rows may
+# be added. Another machine only changes the seconds. The run of `seed_from` may have more trials.
 _MAY_DIFFER = (
     *("compared.algos", "compared.seeds", "place"),
     *("algorithm", "learnt_from", "versions", "machine"),
@@ -39,7 +40,7 @@ _MAY_DIFFER = (
 
 @dataclass(frozen=True)
 class Cell:
-    """A finished cell, as it stands in ``cells.csv``."""
+    """A finished cell: a line of ``cells.csv``."""
 
     algo: str
     seed: int
@@ -65,9 +66,9 @@ class Comparison:
 
     @contextmanager
     def held(self, settings: Mapping[str, Any], prepared: Mapping[str, Any]) -> Iterator[Working]:
-        """:meth:`claim` it; while it lasts no other process runs the cells. The folder is made.
+        """Make the folder, lock it so that no other process runs the cells, and :meth:`claim` it.
 
-        Raises ``ValueError`` where another process does, and what ``claim`` raises.
+        Raises ``ValueError`` if another process holds the lock, and the errors of ``claim``.
         """
         files = RunFiles(self.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -77,10 +78,10 @@ class Comparison:
                 yield session
 
     def claim(self, settings: Mapping[str, Any], prepared: Mapping[str, Any]) -> None:
-        """Write down what is compared, or check that it is the same as before, in a folder that is
-        held.
+        """Write down what is compared, or check that it is the same as before. This process must
+        hold the folder's lock.
 
-        Raises ``ValueError`` where the folder holds a comparison of something else.
+        Raises ``ValueError`` if the folder holds a comparison of something else.
         """
         if not self.begun:
             write_header(RunFiles(self.folder), settings, prepared)
@@ -96,7 +97,7 @@ class Comparison:
                     )
 
     def cells(self) -> list[Cell]:
-        """The finished ones. A line that a full disk cut short is none."""
+        """The finished cells, without a line that a full disk cut short."""
         if not self.table.is_file():
             return []
         text = self.table.read_text()
@@ -104,19 +105,19 @@ class Comparison:
         return [cell for row in csv.reader(whole) if (cell := _read_cell(row))]
 
     def missing(self, rows: Sequence[str], seeds: Iterable[int]) -> Iterator[tuple[str, int]]:
-        """The cells that are yet to run, one seed of all rows after the other."""
+        """The cells that are still to run: all rows with the first seed, then with the next."""
         done = {(cell.algo, cell.seed) for cell in self.cells()}
         return ((row, s) for s in seeds for row in rows if (row, s) not in done)
 
     def start(self, algo: str, seed: int) -> Path:
-        """An empty place for a cell: what an interrupted one left is removed."""
+        """The folder for a cell. What an interrupted cell left there is removed."""
         folder = self.folder / cell_folder(algo, seed)
         shutil.rmtree(folder, ignore_errors=True)
         return folder
 
     def finish(self, cell: Cell) -> None:
-        """Say that it is finished. Raises ``OSError`` where it cannot be written; those before
-        stay."""
+        """Note that a cell is finished. Raises ``OSError`` if it cannot be written; the earlier
+        cells are kept then."""
         text = io.StringIO()
         writer = csv.writer(text)
         writer.writerow(field.name for field in fields(Cell))
@@ -124,13 +125,13 @@ class Comparison:
         write_whole(self.table, text.getvalue())
 
     def runs(self, cells: Iterable[Cell]) -> list[Run]:
-        """Those of the cells whose folder is still there."""
+        """The runs of the cells whose folders are still there."""
         folders = [self.folder / cell.folder for cell in cells]
         return [open_run(folder) for folder in folders if RunFiles(folder).spec.is_file()]
 
 
 def _read_cell(row: Sequence[str]) -> Cell | None:
-    """None for the names of the columns, and for what was cut short."""
+    """None for the header, and for a line that was cut short."""
     try:
         algo, seed, best, epochs, seconds = row
         return Cell(algo, int(seed), float(best), int(epochs), float(seconds))
@@ -148,7 +149,7 @@ class Row:
     best_error: float
     epochs: float
     seconds: float
-    rank: float  # among the algorithms on one seed, 1 is best, ties share; the mean over seeds
+    rank: float  # on each seed, 1 is best and ties share a rank; the mean over seeds
 
 
 def compare_rows(cells: Sequence[Cell], metric: Metric) -> list[Row]:
@@ -183,13 +184,13 @@ def _ranks(cells: Sequence[Cell], metric: Metric) -> dict[str, list[float]]:
 
 
 def standard_error(values: Sequence[float]) -> float:
-    """Of the mean; 0 for a single value."""
+    """The standard error of the mean; 0 for a single value."""
     return statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else 0.0
 
 
 @dataclass(frozen=True)
 class Curve:
-    """The best so far of one algorithm, over seeds, after so many epochs were spent."""
+    """The best value so far of one algorithm, over its seeds, against the epochs spent."""
 
     algo: str
     epochs: list[int]
@@ -198,7 +199,7 @@ class Curve:
 
 
 def curves(cells: Sequence[Cell], runs: Iterable[Run], metric: Metric) -> list[Curve]:
-    """The mean of each algorithm, in the order of the table, over those cells that have a run."""
+    """The mean curve of each algorithm over its cells that have a run, in the table's order."""
     known = {run.files.folder.name: run.finished for run in runs}
     found: dict[str, list[list[tuple[int, float]]]] = {}
     for cell in cells:
@@ -221,7 +222,7 @@ def best_so_far(trials: Iterable[FinishedTrial], metric: Metric) -> list[tuple[i
 
 
 def mean_curve(algo: str, runs: Sequence[Sequence[tuple[int, float]]]) -> Curve:
-    """Over the epochs that every seed has spent; a value holds until the next."""
+    """The mean over the epochs that every seed has spent. A value holds until the next one."""
     start, end = max(run[0][0] for run in runs), min(run[-1][0] for run in runs)
     epochs = sorted({e for run in runs for e, _ in run if start <= e <= end})
     columns = [[_value_at(run, epoch) for run in runs] for epoch in epochs]
@@ -238,7 +239,7 @@ def _value_at(run: Sequence[tuple[int, float]], epoch: int) -> float:
 
 
 def _differences(name: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:
-    """What differs and may not, however deep it lies."""
+    """What differs although it must not, at any depth."""
     if name in _MAY_DIFFER or old == new:
         return
     if isinstance(old, dict) and isinstance(new, dict):

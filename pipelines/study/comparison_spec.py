@@ -20,7 +20,7 @@ from pipelines.study.spec import (
     StudySpec,
 )
 
-# Random search with twice the budget: what an algorithm does not beat is not worth its name
+# Random search with twice the budget: an algorithm that does not beat it is not worth using
 # (Li et al. 2018, Hyperband, section 4).
 DOUBLE = "random x2"
 
@@ -31,20 +31,20 @@ class ComparedSettings(Settings):
     algos: Annotated[
         tuple[Algo, ...], Parameter(consume_multiple=True, allow_leading_hyphen=False)
     ] = ("random", "optuna")
-    """One or several, in a row."""
+    """The algorithms to compare: one or several names."""
     seeds: Count = 5
     """Runs of each algorithm."""
     levels: Levels = Field(default_factory=dict)
-    """Values that a grid takes of a parameter; may be repeated."""
+    """How many values of a parameter a grid takes; may be repeated."""
 
 
 class ComparisonPlace(Settings):
-    """Where the comparison lies."""
+    """Where the comparison is kept."""
 
     name: Annotated[str, AfterValidator(check_run_name)] = "compare"
-    """Of the comparison; one that exists goes on."""
+    """The name of the comparison; one that exists is continued."""
     runs_dir: Folder = Path("runs")
-    """Where runs are kept."""
+    """The folder in which runs are kept."""
 
     @property
     def folder(self) -> Path:
@@ -68,17 +68,17 @@ class ComparisonSpec(Settings):
             raise ValueError(f"`repeats` {self.budget.repeats} is for a single search: use `seeds`")
         if self.problem.also:
             raise ValueError(
-                f"`also` {self.problem.also[0]}: a comparison goes by `metric` alone; search for "
-                "several objectives with run.py"
+                f"`also` {self.problem.also[0]}: a comparison uses `metric` alone; use run.py to "
+                "search for several objectives"
             )
         if self.resources.measured:
             raise ValueError("`gpus_per_trial=auto` is for a single search: give a share")
-        self.cell(self.rows[0], 0)  # what does not fit together in a search does not here
+        self.cell(self.rows[0], 0)  # the rules for a search apply here too
         return self
 
     @property
     def rows(self) -> list[str]:
-        """What was asked for, and random search with double the budget."""
+        """The algorithms that the user asked for, and random search with double the budget."""
         return [*dict.fromkeys(self.compared.algos), DOUBLE]
 
     @property

@@ -13,24 +13,24 @@ from pipelines.study.repeats import TOP
 from pipelines.study.study import Study
 from trainables.training.metrics import METRICS
 
-# Of a trial in the journal and the events, as benchmarks/record.py measures them: more than that.
-_OF_A_TRIAL, _OF_AN_EPOCH, _OF_A_METRIC = 3000, 150, 40  # bytes; the last is in each epoch too
+# Upper bounds for a trial in the journal and the events, above what benchmarks/record.py measures.
+_OF_A_TRIAL, _OF_AN_EPOCH, _OF_A_METRIC = 3000, 150, 40  # bytes; a metric is in each epoch
 _PAGE = 10_000_000  # bytes of the report
 _OTHER_METRICS = 5  # the losses, the learning rate, the momentum, seconds
 _COPIES = 4  # of a network in a checkpoint: its best weights, its own, and Adam's two moments
-_DRAWN = 30  # networks of the space
+_DRAWN = 30  # networks drawn from the space
 
 
 @dataclass(frozen=True)
 class Disk:
-    """Bytes of the record with its report, and the checkpoints that lie beside it at a time."""
+    """Bytes of the record with its report, and how many checkpoints exist at a time."""
 
     record: int
     checkpoints: int
 
 
 def disk_of(study: Study, at_once: int) -> Disk:
-    """While a trial is saved, its checkpoint before is there still."""
+    """Two checkpoints per running trial: the previous one exists until the new one is saved."""
     budget = study.spec.budget
     trials = study.trials + TOP * (budget.repeats or 0)
     folds = len(study.folds)
@@ -42,13 +42,13 @@ def disk_of(study: Study, at_once: int) -> Disk:
 
 
 def free_in(folder: Path) -> int:
-    """Bytes that are free where ``folder`` lies, or will."""
+    """Free bytes on the disk of ``folder``, which may not exist yet."""
     there = next(place for place in (folder, *folder.parents) if place.exists())
     return shutil.disk_usage(there).free
 
 
 def checkpoint_bytes(study: Study) -> int:
-    """Of the largest of some networks drawn from the space; it takes torch, and a second."""
+    """For the largest of some networks drawn from the space. Imports torch and takes a second."""
     assert study.network is not None
     rng = np.random.default_rng(study.spec.search.seed)
     drawn = allowed_configs(study.space, rng, _DRAWN)

@@ -1,4 +1,4 @@
-"""What a search would take, from a few optimiser steps of some of its configs."""
+"""How long a search would take, estimated from a few optimiser steps of some of its configs."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ from trainables.data.datasets import TrialData
 from trainables.device.share import pick_device, set_threads
 from trainables.networks import Network
 
-_CONFIGS = 4  # for each process that measures
+_CONFIGS = 4  # for each measuring process
 _PROCESSES = 8  # at most
-_SECONDS = 0.5  # that each config trains
-_PATIENCE = 30.0  # seconds for a node that can hold a trial to have room
-# Seconds that come to the training at most: benchmarks/overhead.py has the epochs and the trials.
+_SECONDS = 0.5  # of training for each config
+_PATIENCE = 30.0  # seconds to wait for room on a node that can hold a trial
+# Upper bounds of the overhead in seconds; benchmarks/overhead.py measures epochs and trials.
 _START, _OF_A_TRIAL, _OF_AN_EPOCH = 6.0, 0.1, 0.015
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Of a search, ``at_once`` trials at a time: between one whose scheduler stops as many trials
-    at each rung as it means to and that does nothing but train, and one in which every trial trains
-    to its end, with all that comes to the training."""
+    """The length of a search with ``at_once`` trials at a time. At least: at each rung the
+    scheduler stops as many trials as planned, and there is no overhead. At most: every trial trains
+    to its end, with all overhead."""
 
     trials: int
-    least_epochs: float  # of a trial, in the mean
+    least_epochs: float  # of a trial, on average
     most_epochs: int
     epoch_seconds: float  # of a trial, while the others run
     at_once: int
-    on_a_node: int  # of those trials
-    where: str  # it was measured
+    on_a_node: int  # of these trials
+    where: str  # the device that was measured
     repeats: int = 0  # trainings of the best configs after the search, each to its end
 
     @property
@@ -65,7 +65,7 @@ class Estimate:
 
 
 def planned_epochs(rungs: Sequence[int], max_epochs: int, reduction_factor: float) -> float:
-    """Epochs of a trial, in the mean, where one in ``reduction_factor`` goes on at each rung."""
+    """Average epochs of a trial if one in ``reduction_factor`` goes on at each rung."""
     if not rungs:
         return max_epochs
     share, epochs = 1.0, float(rungs[0])
@@ -76,11 +76,11 @@ def planned_epochs(rungs: Sequence[int], max_epochs: int, reduction_factor: floa
 
 
 def estimate(study: Study, cluster: Cluster, at_once: int) -> Estimate:
-    """Train some configs for a moment, as many at once as will run: on nodes that can hold a trial
-    where there are some, once they have room, else one on this machine, so that no first node is
-    started for it.
+    """Train some configs for a moment. If there are nodes that can hold a trial, it waits for room
+    on them and trains as many configs at once as will run. Else it trains configs on this
+    machine, so that no first node is started just for the estimate.
 
-    ``study`` trains a network of ours: the steps of a user's own function are not known.
+    ``study`` must train a built-in network: the steps of a user's own function are not known.
     """
     assert study.network is not None
     budget, trial = study.spec.budget, study.spec.resources.trial
@@ -108,7 +108,7 @@ def estimate(study: Study, cluster: Cluster, at_once: int) -> Estimate:
 
 
 def _repeats_left(study: Study) -> int:
-    """At most: a search with few whole trials has fewer configs to repeat."""
+    """An upper bound: a search with few complete trials has fewer configs to repeat."""
     before = study.resumed.repeats if study.resumed else None
     ended = len(before.ended) if before else 0
     return max(0, min(TOP, study.trials) * (study.spec.budget.repeats or 0) - ended)
@@ -117,7 +117,7 @@ def _repeats_left(study: Study) -> int:
 def _measure_on_nodes(
     study: Study, configs: Sequence[Sequence[Config]], trial: TrialResources
 ) -> list[tuple[float, str]] | None:
-    """A process for each list of configs, all at the same time; None where they get no room."""
+    """Measure each list of configs in its own process, all at once; None if there is no room."""
     process = ray.remote(num_cpus=trial.cpus, num_gpus=trial.gpus)(_Process)
     with room():
         given = ray.put((study.network, study.folds))

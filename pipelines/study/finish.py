@@ -1,4 +1,4 @@
-"""What a run's folder gets when its search is over."""
+"""What is written into a run's folder when its search is over."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def finish(study: Study, result: StudyResult) -> None:
-    """Write the table of the trials, and the winner's config: that of the best trial, for now."""
+    """Write the table of the trials, and the config of the best trial as the winner for now."""
     files = RunFiles(study.folder)
     write_table(files, result.trials, study.goals)
     if result.best is not None:
@@ -27,10 +27,10 @@ def finish(study: Study, result: StudyResult) -> None:
 
 
 def write_table(files: RunFiles, trials: Sequence[FinishedTrial], goals: Goals) -> Path:
-    """Write the table of the trials, whole or not at all; returns its path. Of several objectives
-    the table of their front lies beside it.
+    """Write the table of the trials, whole or not at all; returns its path. If there are several
+    objectives, also write the table of the Pareto front beside it.
 
-    Raises ``ValueError`` where something else is in its place.
+    Raises ``ValueError`` if the file cannot be written.
     """
     if goals.several:
         _write(front_table(trials, goals), files.front)

@@ -1,4 +1,4 @@
-"""Whether the machines that there are can hold a trial."""
+"""Whether the machines of a cluster can hold a trial."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pipelines.study.spec import ResourceSettings
 
 
 def check_trial(nodes: Sequence[Node], resources: ResourceSettings) -> None:
-    """Raises ``ValueError``, with what the nodes have, where none of them can hold a trial."""
+    """Raises ``ValueError``, with what the nodes have, if none of them can hold a trial."""
     if resources.measured:
         check_has_gpu(nodes, resources.cpus_per_trial)
     else:
@@ -18,6 +18,6 @@ def check_trial(nodes: Sequence[Node], resources: ResourceSettings) -> None:
 
 
 def check_trial_here(resources: ResourceSettings) -> None:
-    """The same of this machine, before Ray is started on it."""
+    """The same for this machine, before Ray is started on it."""
     asks_for_gpu = resources.measured or resources.trial.gpus > 0
     check_trial([local_node(count_gpus=asks_for_gpu)], resources)

@@ -1,4 +1,4 @@
-"""Where a run, or the results of a test, will lie. Nothing is made here."""
+"""The folders for runs and for results of tests. No folder is made here."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from datetime import datetime
 from pathlib import Path
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_LONGEST = 128  # of a name: file systems take 255 bytes, and parts of a run add their own words
+_LONGEST = 128  # characters of a name: file systems take 255 bytes, and a run adds words of its own
 
 _LEAST = 2**20  # bytes that a folder for results must have room for
 
 
 def new_run_folder(runs_dir: Path, name: str | None, label: str) -> Path:
-    """Where the run will lie: ``name``, or ``label`` and the time.
+    """The folder for a new run: ``name``, or ``label`` and the time.
 
-    Raises ``ValueError`` for a name that cannot be that of a folder or is taken, and for a folder
+    Raises ``ValueError`` for a name that is taken or not allowed for a folder, and for a folder
     that cannot be written.
     """
     parent = runs_dir.expanduser().absolute()
     if name is None:
-        # Of a file of the user's the label may have any name, of any length.
+        # The label may hold the name of a user's file: any characters, any length.
         label = re.sub(r"[^A-Za-z0-9._-]+", "-", label).lstrip("._-")[: _LONGEST // 2]
         stem = f"{label}-{datetime.now():%Y%m%d-%H%M%S}".lstrip("._-")
         names = (stem if n == 1 else f"{stem}-{n}" for n in itertools.count(1))
@@ -36,9 +36,9 @@ def new_run_folder(runs_dir: Path, name: str | None, label: str) -> Path:
 
 
 def new_output_folder(output: Path | None, parent: str, label: str) -> Path:
-    """Where the results of a test will lie: ``output``, or in ``parent`` by ``label`` and the time.
+    """The folder for a test: ``output``, or a folder in ``parent`` named by ``label`` and the time.
 
-    Raises ``ValueError`` for one that exists or cannot be written.
+    Raises ``ValueError`` for a folder that exists or cannot be written.
     """
     if output is None:
         return new_run_folder(Path(parent), None, label)
@@ -50,7 +50,7 @@ def new_output_folder(output: Path | None, parent: str, label: str) -> Path:
 
 
 def check_run_name(name: str) -> str:
-    """Raises ``ValueError`` for what cannot be the name of a folder everywhere."""
+    """Raises ``ValueError`` for a name that not every file system allows for a folder."""
     if not _NAME.fullmatch(name):
         raise ValueError(f"'{name}': use letters, digits, '.', '_' and '-'")
     if len(name) > _LONGEST:
@@ -59,7 +59,7 @@ def check_run_name(name: str) -> str:
 
 
 def check_writable(path: Path) -> None:
-    """Raises ``ValueError`` where ``path``, which may not exist yet, could not be written."""
+    """Raises ``ValueError`` if ``path``, which may not exist yet, could not be written."""
     existing = next(p for p in (path, *path.parents) if p.exists())
     try:
         with tempfile.TemporaryFile(dir=existing) as file:
@@ -71,7 +71,7 @@ def check_writable(path: Path) -> None:
 
 
 def resolve_storage(storage: str) -> str:
-    """An absolute path, or the URI as it is. Raises ``ValueError`` where it cannot be written."""
+    """An absolute path, or the URI as it is. Raises ``ValueError`` if it cannot be written."""
     if "://" in storage:
         from pipelines.cluster.storage import try_to_write
 
@@ -83,7 +83,7 @@ def resolve_storage(storage: str) -> str:
 
 
 def check_no_run_in(storage: str, name: str) -> None:
-    """Raises ``ValueError`` where a resolved storage has a run called ``name``."""
+    """Raises ``ValueError`` if a resolved storage has a run called ``name``."""
     from pyarrow.fs import FileSystem, FileType
 
     filesystem, path = FileSystem.from_uri(storage)

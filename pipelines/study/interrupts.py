@@ -1,6 +1,6 @@
 """What ends a search from outside: Ctrl-C, signals, and an output that nobody reads any more.
 
-The first asks the search to end in good order; another goes at once.
+The first interruption asks the search to end in good order; the next one ends it at once.
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ EXIT_CODES = {
     **{name: 128 + number for number, name in _SIGNALS.items()},
     OUTPUT: 128 + signal.SIGPIPE,
 }
-"""By the reason in the record: what a shell shows for a process that the signal has ended."""
+"""By the reason in the record: the exit code that a shell shows for a process that such a signal
+has ended."""
 
-_asking: list[Callable[[str], None]] = []  # of what runs now, the innermost last
+_asking: list[Callable[[str], None]] = []  # by what runs now, the innermost last
 
 _heard: list[tuple[list[signal.Signals], Callable[[int, FrameType | None], None]]] = []
 
 
 class Interrupted(KeyboardInterrupt):
-    """There is nothing to end in good order, or it is to be left at once."""
+    """Nothing is running that could end in good order, or it must end at once."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -40,7 +41,7 @@ AT_THE_END = "stopping  as soon as the report is written; once more to stop at o
 @contextmanager
 def interruptible(ask: Callable[[str], None] | None = None, once: str = _ONCE) -> Iterator[None]:
     """Inside, the first interruption calls ``ask`` with its reason, and prints the line ``once``.
-    Any later one, and any where nobody is to be asked, raises :class:`Interrupted` in the main
+    Any later one, and any one if ``ask`` is None, raises :class:`Interrupted` in the main
     thread."""
 
     was_asked, left = False, ""
@@ -59,7 +60,7 @@ def interruptible(ask: Callable[[str], None] | None = None, once: str = _ONCE) -
             _leave_terminal()
         reason, first = _SIGNALS[signal.Signals(number)], ask is not None
         if first:
-            come(reason)  # before it is said: the next one may come while it is
+            come(reason)  # before the line is printed: the next one may come while it is
         if number != signal.SIGHUP and (first or was_asked):
             _say(once if first else "stopping  at once")
         if not first:
@@ -75,7 +76,7 @@ def interruptible(ask: Callable[[str], None] | None = None, once: str = _ONCE) -
     try:
         yield
     except KeyboardInterrupt as error:
-        if left and not isinstance(error, Interrupted):  # Ray raises one of its own in its place
+        if left and not isinstance(error, Interrupted):  # Ray raises its own instead
             raise Interrupted(left) from error
         raise
     finally:
@@ -86,7 +87,7 @@ def interruptible(ask: Callable[[str], None] | None = None, once: str = _ONCE) -
 
 
 def renew() -> None:
-    """Ray has started, and its own handler of SIGTERM, which prints a stack, stands before ours."""
+    """Set our handlers again: Ray, when it starts, sets a SIGTERM handler that prints a stack."""
     if _heard and threading.current_thread() is threading.main_thread():
         numbers, handle = _heard[-1]
         for number in numbers:
@@ -94,9 +95,9 @@ def renew() -> None:
 
 
 def output_closed() -> None:
-    """Nobody reads the output any more: what is to come goes nowhere, and the search ends.
+    """Nobody reads the output any more: discard further output, and ask the search to end.
 
-    Raises :class:`Interrupted` where none runs.
+    Raises :class:`Interrupted` if no search runs.
     """
     _to_nowhere(1)
     if not _asking:
@@ -105,7 +106,7 @@ def output_closed() -> None:
 
 
 def _say(line: str) -> None:
-    with suppress(OSError, ValueError):  # it may be closed
+    with suppress(OSError, ValueError):  # the output may be closed
         try:
             print(line, flush=True)
         except RuntimeError:  # the signal came in the middle of another line
@@ -113,7 +114,7 @@ def _say(line: str) -> None:
 
 
 def _leave_terminal() -> None:
-    """A terminal that has gone raises an error for each line."""
+    """Discard output to a terminal that has gone: each line would raise an error."""
     for stream in (1, 2):
         with suppress(OSError):
             if os.isatty(stream):

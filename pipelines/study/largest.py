@@ -1,4 +1,4 @@
-"""The configs of a space that need most memory."""
+"""The configs of a space that need the most memory."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _CORNERS = 16
 def largest_configs(
     space: SearchSpace, network: Network, data: TrialData, *, n: int, seed: int
 ) -> list[Config]:
-    """The ``n`` largest of 64 configs drawn at random and 16 corners, in which every whole number
-    is the largest that it may be; the largest first. Configs that the space forbids are left out.
+    """The ``n`` largest, in memory, of 64 random configs and 16 corners, the largest first. In a
+    corner every whole number is at its maximum. Configs that the space forbids are left out.
 
-    Raises ``ValueError`` where it forbids all of them.
+    Raises ``ValueError`` if it forbids all of them.
     """
     rng = np.random.default_rng(seed)
     corners = [space.walk(lambda _, domain: _most(domain, rng)) for _ in range(_CORNERS)]
@@ -34,7 +34,7 @@ def largest_configs(
 
 
 def _most(domain: Domain, rng: np.random.Generator) -> Value:
-    """The largest whole number; what is no number, or does not change the memory, at random."""
+    """The largest whole number; a random value if it is no whole number."""
     if isinstance(domain, Float):
         return domain.at(rng.random())
     if isinstance(domain, Choice):

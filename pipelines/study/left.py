@@ -11,7 +11,7 @@ from pipelines.study.study import Study
 
 
 def searched(study: Study) -> StudyResult | None:
-    """What the search came to, where nothing of it is left to do."""
+    """The result of the search if nothing is left to search; else None."""
     if study.resumed is None or not _search_is_over(study):
         return None
     trials = study.resumed.search.trials
@@ -20,7 +20,7 @@ def searched(study: Study) -> StudyResult | None:
 
 
 def nothing_left(study: Study) -> str:
-    """Why a study that goes on has nothing to do; "" where it has."""
+    """Why a study that goes on has nothing left to do; "" if something is left."""
     result = searched(study)
     if result is None or _repeats_left(study, result.trials):
         return ""

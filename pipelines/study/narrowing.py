@@ -1,4 +1,4 @@
-"""The space as the settings leave it: parameters fixed, ranges narrowed, large models out."""
+"""Applies the settings to a space: parameters fixed, ranges narrowed, large networks left out."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def narrow(
 ) -> SearchSpace:
     """The space with some parameters fixed, and others between a low and a high value.
 
-    Raises ``ValueError`` for a name that the space does not have, or has not with the other values,
-    and for a value of the wrong type.
+    Raises ``ValueError`` for a name that the space does not have, for one that the other settings
+    rule out, and for a value of the wrong type.
     """
     changes: dict[str, Domain] = {}
     given: dict[str, str] = {}
@@ -49,13 +49,14 @@ def narrow(
         if name not in narrowed.domains:
             needed = space.domains[name].when
             raise ValueError(f"{where}: {name} needs {needed}, which the other settings rule out")
-    # A config with another optimiser or policy is another config; with another number it is near.
+    # A number may be changed in the first configs. With another optimiser or policy, a config would
+    # be a different one.
     numbers = {n: d.at(0.0) for n, d in changes.items() if d.single and type(d.at(0.0)) is not str}
     return _with_values(space, narrowed, numbers)
 
 
 def for_data(space: SearchSpace, network: Network, data: TrialData) -> SearchSpace:
-    """The space without a choice where ``data`` have nothing to choose for."""
+    """The space without the choices that make no difference for ``data``."""
     fixed = {
         name: value
         for name, value in network.without_use(data).items()
@@ -66,8 +67,8 @@ def for_data(space: SearchSpace, network: Network, data: TrialData) -> SearchSpa
 
 
 def _with_values(space: SearchSpace, narrowed: SearchSpace, fixed: Config) -> SearchSpace:
-    """``narrowed`` with what ``space`` tries first, each with what is ``fixed`` in it where it can
-    have that."""
+    """``narrowed`` with the configs that ``space`` tries first, each with the ``fixed`` values.
+    Configs that ``narrowed`` does not contain are left out."""
     first = [narrowed.active_part({**config, **fixed}) for config in space.try_first]
     different = [config for i, config in enumerate(first) if config not in first[:i]]
     return replace(narrowed, try_first=tuple(c for c in different if narrowed.contains(c)))
@@ -90,7 +91,7 @@ class TooLarge:
 
 @dataclass(frozen=True)
 class Either:
-    """Whether one of two forbids a config."""
+    """Whether at least one of two functions forbids a config."""
 
     a: Callable[[Config], bool]
     b: Callable[[Config], bool]
@@ -112,18 +113,18 @@ def bound_parameters(
 
 
 def try_forbid(space: SearchSpace) -> None:
-    """Raises ``ValueError`` where what forbids configs raises for one of some: it would in
-    mid-search."""
+    """Raises ``ValueError`` if the function that forbids configs raises it for one of many configs,
+    because it would do so during the search."""
     rng = np.random.default_rng(0)
     for config in (*space.try_first, *(space.sample(rng) for _ in range(_TRIED))):
         space.forbids(config)
 
 
 def allowed_configs(space: SearchSpace, rng: np.random.Generator, n: int) -> list[Config]:
-    """``n`` configs drawn at random that the space does not forbid: again those found where it
-    forbids nearly all.
+    """``n`` random configs that the space does not forbid. If it forbids nearly all, the configs
+    that were found are repeated.
 
-    Raises ``ValueError`` where it forbids all of many.
+    Raises ``ValueError`` if it forbids all of many.
     """
     drawn = (space.sample(rng) for _ in range(max(n, PATIENCE)))
     allowed = (c for c in drawn if not space.forbids(c))
@@ -137,8 +138,9 @@ def allowed_configs(space: SearchSpace, rng: np.random.Generator, n: int) -> lis
 def check_sizes(
     space: SearchSpace, network: Network, data: TrialData, most: float, seed: int
 ) -> None:
-    """Raises ``ValueError`` where none of many networks drawn at random has at most ``most``
-    parameters: no algorithm would find one."""
+    """Raises ``ValueError`` if none of many random networks has at most ``most`` parameters.
+
+    Then no algorithm would find one."""
     rng = np.random.default_rng(seed)
     smallest = math.inf
     for _ in range(PATIENCE):
@@ -152,8 +154,8 @@ def check_sizes(
 
 
 def check_order(space: SearchSpace) -> None:
-    """Raises ``ValueError`` where a parameter may come above one that it must not be above: some
-    trials would raise in mid-search."""
+    """Raises ``ValueError`` if a parameter could be above the one that must be its upper bound,
+    because then some trials would fail during the search."""
     for lower, upper in ORDERED:
         low, high = space.domains.get(lower), space.domains.get(upper)
         if isinstance(low, Float | Int) and isinstance(high, Float | Int) and low.high > high.low:
@@ -200,5 +202,5 @@ def _bounded(domain: Float | Int, low: object, high: object, where: str) -> Doma
 
 
 def _text(value: Scalar) -> str:
-    """As one types it: with all digits, so that a number comes back exactly."""
+    """As a user types it, with all digits, so that a number is read back exactly."""
     return str(value).lower() if isinstance(value, bool) else str(value)

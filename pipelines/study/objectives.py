@@ -1,4 +1,4 @@
-"""The options ``--also`` and ``--require``: what may stand there, and what goes together."""
+"""The options ``--also`` and ``--require``: which values and combinations are allowed."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ Requirements: TypeAlias = Annotated[
 
 
 def check_objectives(metric: str | None, also: Sequence[str], algo: str) -> None:
-    """Raises ``ValueError`` for an objective that is given twice, and an algorithm that takes one
-    alone."""
+    """Raises ``ValueError`` for an objective that is given twice, and for several objectives if the
+    algorithm takes only one."""
     names = [read_aim(text).name for text in also]
     for name in names:
         if name == metric or names.count(name) > 1:
@@ -54,19 +54,19 @@ def check_objectives(metric: str | None, also: Sequence[str], algo: str) -> None
 
 
 def check_seconds(goals: Goals, scheduler: str) -> None:
-    """Raises ``ValueError`` where the scheduler makes trials wait, and their seconds count."""
+    """Raises ``ValueError`` if the scheduler pauses trials and their seconds count."""
     if SCHEDULERS[scheduler].pauses and SECONDS in goals.names:
         option = "also" if SECONDS in [aim.name for aim in goals.aims] else "require"
         others = [name for name, each in SCHEDULERS.items() if not each.pauses]
         raise ValueError(
-            f"`{option}` {SECONDS}: `scheduler={scheduler}` lets trials pause, and their seconds "
-            f"would count that; {', '.join(others)} do not"
+            f"`{option}` {SECONDS}: `scheduler={scheduler}` pauses trials, and the pauses would "
+            f"count as seconds; {', '.join(others)} do not pause them"
         )
 
 
 def check_names(goals: Goals, data: TrialData) -> None:
-    """Raises ``ValueError`` for what a network of ours does not report of this task. A function of
-    the user's reports what it likes."""
+    """Raises ``ValueError`` for a name that a built-in network does not report for this task. A
+    user's own function may report any name."""
     allowed = [*metrics_of(data.task), *BESIDE]
     further = [("also", aim.name) for aim in goals.aims[1:]]
     for option, name in (*further, *(("require", r.name) for r in goals.requirements)):
@@ -84,8 +84,8 @@ def check_names(goals: Goals, data: TrialData) -> None:
 def check_reachable(
     goals: Goals, space: SearchSpace, network: Network, data: TrialData, seed: int
 ) -> None:
-    """Raises ``ValueError`` where none of many networks drawn at random has a size that is allowed:
-    no trial would be trained."""
+    """Raises ``ValueError`` if none of many random networks has an allowed size, because then no
+    trial would be trained."""
     bounds = [r for r in goals.requirements if r.name == SIZE]
     if not bounds:
         return

@@ -1,4 +1,4 @@
-"""From settings to a study: its data, its trainable and its space. Nothing is started."""
+"""Makes a study from settings: its data, its trainable and its space. Nothing is started."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ _SAMPLES = 20
 def prepare(
     spec: StudySpec, *, trainable: Trainable | None = None, space: SearchSpace | None = None
 ) -> Study:
-    """A study that is ready to run: see :func:`resolve`. Its run has a name and a place.
+    """A study that is ready to run: see :func:`resolve`. Its run has a name and a folder.
 
     Raises:
-        ValueError: for what does not exist or does not fit together. Nothing is written.
+        ValueError: if something does not exist or does not fit together. Nothing is written.
     """
     storage = None if spec.run.storage is None else resolve_storage(spec.run.storage)
     study = resolve(spec, trainable=trainable, space=space)
@@ -67,20 +67,20 @@ def prepare(
     if storage is not None:
         check_no_run_in(storage, folder.name)
     study = replace(study, spec=study.spec.but(run={"name": folder.name, "storage": storage}))
-    _ = study.trial_trainable  # raises where it cannot be sent
+    _ = study.trial_trainable  # raises if it cannot be sent
     return study
 
 
 def resolve(
     spec: StudySpec, *, trainable: Trainable | None = None, space: SearchSpace | None = None
 ) -> Study:
-    """Load the data and find the model and its space. The run has no place yet.
+    """Load the data and find the model and its space. The run has no folder yet.
 
-    ``trainable`` and ``space`` are the user's own, where they are at hand and not to be imported as
-    ``spec`` says.
+    ``trainable`` and ``space`` are the user's own objects, if they need not be imported as ``spec``
+    says.
 
     Raises:
-        ValueError: for what does not exist or does not fit together.
+        ValueError: if something does not exist or does not fit together.
     """
     if trainable is not None:
         check_trainable(trainable, name_of(trainable))
@@ -125,7 +125,7 @@ def resolve(
     if len(folds) > 1:
         notes.append(f"folds     {len(folds)}: each sample of train and validation validates once")
     trained = trainable if network is None else network
-    assert trained is not None  # one of the two is
+    assert trained is not None  # one of the two is set
     check_scheduler(spec.stopping.scheduler, spec.search.algo, trained, tested.space)
     return Study(
         spec=spec,
@@ -143,9 +143,9 @@ def resolve(
 def _as_set(
     spec: StudySpec, space: SearchSpace, network: Network | None, data: TrialData
 ) -> SearchSpace:
-    """The space as the settings leave it.
+    """The space after all settings are applied.
 
-    Raises ``ValueError`` where they do not fit it, or the network or the data do not.
+    Raises ``ValueError`` if the settings, the network or the data do not fit the space.
     """
     settings, seed = spec.space, spec.search.seed
     if network is not None:
@@ -172,16 +172,16 @@ def _as_set(
 
 
 def check_algorithm(spec: StudySpec, space: SearchSpace) -> None:
-    """Raises ``ValueError`` for a grid that is given configs to start with, and for a space in
-    which an algorithm that draws would find no config that is allowed."""
+    """Raises ``ValueError`` for a grid with configs to start with, and for a space in which an
+    algorithm that draws configs would find none that is allowed."""
     if not ALGORITHMS[spec.search.algo].size:
         allowed_configs(space, np.random.default_rng(spec.search.seed), 1)
-    elif spec.space.start_with is not None:  # a grid's last configs would have no trial left
+    elif spec.space.start_with is not None:  # no trials would be left for a grid's last configs
         raise ValueError(f"`start_with` is for an algorithm that draws: not {spec.search.algo}")
 
 
 def load_problem(spec: StudySpec) -> tuple[TrialData, ...]:
-    """The data that trials receive: one, or as many folds as ``spec`` says.
+    """The data that trials receive: one data set, or as many folds as ``spec`` says.
 
     Raises ``ValueError`` for data that cannot be loaded.
     """
@@ -209,7 +209,7 @@ def load_problem(spec: StudySpec) -> tuple[TrialData, ...]:
 
 
 def load_test_rows(spec: StudySpec) -> TestData:
-    """The rows that no trial has seen, encoded and scaled as :func:`load_problem` has it without
+    """The rows that no trial has seen, encoded and scaled as :func:`load_problem` does without
     folds."""
     problem = spec.problem
     return load_test(
@@ -241,8 +241,8 @@ def _check_same_search(run: Run, problem: ProblemSettings) -> None:
 
 
 def network_of(spec: StudySpec) -> Network:
-    """The network in its precision; where the scheduler compares trials at ends of cycles, these
-    lie at its rungs."""
+    """The network in its precision. If the scheduler compares trials at ends of cycles, cycles end
+    at its rungs."""
     aligned = SCHEDULERS[spec.stopping.scheduler].aligns_cycles
     return replace(
         NETWORKS[spec.problem.model],
@@ -264,8 +264,9 @@ def _resolve_metric(problem: ProblemSettings, data: TrialData) -> str:
 
 
 def _check_space(network: Network, space: SearchSpace) -> None:
-    """Ranges that cross are refused as such; a parameter that the network does not take shows in
-    samples, and a value out of its range at the ends of what is searched."""
+    """Raises ``ValueError`` if the network does not take the space. Ranges that cross have their
+    own message. Samples show a parameter that the network does not know, and the ends of the ranges
+    show a value that it does not allow."""
     check_order(space)
     rng = np.random.default_rng(0)
     for config in (space.sample(rng) for _ in range(_SAMPLES)):

@@ -1,4 +1,4 @@
-"""A search between the bounds that an LR range test finds, made first."""
+"""An LR range test before a search, which sets the bounds of the learning rate."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ RATIO = "base_lr_ratio"  # base_lr / max_lr
 
 @dataclass(frozen=True)
 class RangedSpace:
-    """A space whose learning rates lie between bounds, and where these come from."""
+    """A space whose learning rates lie between bounds, and the tests that found these."""
 
     space: SearchSpace
     bounds: Mapping[str, Bounds]  # by optimiser
-    tests: Mapping[str, RangeTest]  # that they were read off
+    tests: Mapping[str, RangeTest]  # that gave the bounds
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -46,13 +46,13 @@ def range_space(
     keeps_ratio: bool = False,
 ) -> RangedSpace:
     """``space`` with lr from the lowest base_lr of its optimisers to the highest rate that a search
-    should try, and with base_lr / max_lr of the cyclical policies as in the test, or,
-    with ``keeps_ratio``, as it is.
+    should try. The ratio base_lr / max_lr of the cyclical policies becomes that of the test; with
+    ``keeps_ratio`` it is not changed.
 
     Each optimiser is tested with the config ``first``, else the first that the space tries or
     draws.
 
-    Raises ``ValueError`` for a space without a range of learning rates, and where a test gives no
+    Raises ``ValueError`` for a space without a range of learning rates, or if a test gives no
     bounds.
     """
     if not isinstance(space.domains.get("lr"), Float):
@@ -75,7 +75,7 @@ def range_space(
     high = max(b.to_search[1] for b in bounds.values())
     changes: dict[str, Float | Choice] = {"lr": Float(low, high, log=True)}
     if RATIO in space.domains and not keeps_ratio:
-        # Of the bounds themselves it would be 0.1 but for rounding, which is another value.
+        # The quotient of the bounds is 0.1 only up to rounding, and would count as another value.
         share = 1 / DIVISOR
         changes[RATIO] = Float(share, share, when=space.domains[RATIO].when)
     return RangedSpace(space.replace(changes), bounds, tests)

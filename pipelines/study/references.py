@@ -1,4 +1,4 @@
-"""The user's own functions and spaces, by ``package.module:name``."""
+"""Imports the user's own functions and spaces, given as ``package.module:name``."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def import_object(reference: str) -> object:
-    """The object at ``package.module:name``, looked for in the working directory too.
+    """The object at ``package.module:name``, also looked for in the working directory.
 
-    Raises ``ValueError`` where there is none.
+    Raises ``ValueError`` if there is none.
     """
     module_name, colon, name = reference.partition(":")
     if not (colon and module_name and name):
@@ -27,7 +27,7 @@ def import_object(reference: str) -> object:
         sys.path.insert(0, str(Path.cwd()))
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:  # whatever the user's module raises is the user's to read
+    except Exception as error:  # a user's module may raise anything, and the user should read it
         reason = f"{type(error).__name__}: {error}"
         raise ValueError(f"'{reference}' cannot be imported: {reason}") from error
     try:
@@ -37,7 +37,7 @@ def import_object(reference: str) -> object:
 
 
 def import_trainable(reference: str) -> Trainable:
-    """Raises ``ValueError`` for what is no function, or one of other parameters."""
+    """Raises ``ValueError`` if it is not a function, or if it has other parameters."""
     function = import_object(reference)
     if not callable(function):
         raise ValueError(f"`trainable` {reference} is a {type(function).__name__}, not a function")
@@ -46,10 +46,10 @@ def import_trainable(reference: str) -> Trainable:
 
 
 def check_trainable(function: Callable[..., Any], name: str) -> None:
-    """Raises ``ValueError`` for a function that does not take what a trial calls it with."""
+    """Raises ``ValueError`` if the function does not take the arguments of a trial's call."""
     try:
         signature = inspect.signature(function)
-    except (TypeError, ValueError):  # not known, as of some that are written in C
+    except (TypeError, ValueError):  # unknown, as for some functions written in C
         return
     try:
         signature.bind({}, None, max_epochs=1, seed=0, device="cpu")
@@ -61,7 +61,7 @@ def check_trainable(function: Callable[..., Any], name: str) -> None:
 
 
 def import_space(reference: str) -> SearchSpace:
-    """Raises ``ValueError`` for what is no search space."""
+    """Raises ``ValueError`` if it is not a search space."""
     space = import_object(reference)
     if not isinstance(space, SearchSpace):
         raise ValueError(f"`space` {reference} is a {type(space).__name__}, not a SearchSpace")

@@ -1,4 +1,4 @@
-"""Noise: the best configs trained again with other seeds, and the winner by its lower bound."""
+"""Repeats against noise: the best configs trained again with other seeds, ranked by lower bound."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ TOP = 5  # configs that are trained again
 
 @dataclass(frozen=True)
 class Repeats:
-    """One config's values with several seeds: each the best epoch's, as in the search."""
+    """The values of one config with several seeds, each of its best epoch, as in the search."""
 
-    trial_id: str  # of the search
+    trial_id: str  # of the trial in the search
     config: Config
     values: tuple[float, ...]
 
@@ -44,14 +44,14 @@ class Repeats:
         return statistics.stdev(self.values) / math.sqrt(len(self.values))
 
     def bound(self, metric: Metric) -> float:
-        """What the config may be trusted to reach: one standard error worse than its mean."""
+        """A value that the config reaches reliably: one standard error worse than its mean."""
         return self.mean - self.error if metric.mode == "max" else self.mean + self.error
 
 
 def top_trials(
     trials: Iterable[FinishedTrial], metric: Metric, n: int = TOP
 ) -> list[FinishedTrial]:
-    """The ``n`` best trials, none with the config of another."""
+    """The ``n`` best trials with different configs."""
     top: list[FinishedTrial] = []
     for trial in ranked(trials, metric):
         if trial.config not in [other.config for other in top]:
@@ -60,8 +60,8 @@ def top_trials(
 
 
 def to_repeat(trials: Iterable[FinishedTrial], goals: Goals) -> list[FinishedTrial]:
-    """The trials that are trained again: the best few; of several objectives those of the front
-    that come first in the first."""
+    """The trials that are trained again: the best few; with several objectives, the best few of the
+    Pareto front by the first objective."""
     trials = list(trials)
     if goals.several:
         trials = pareto_front(trials, goals)
@@ -69,11 +69,11 @@ def to_repeat(trials: Iterable[FinishedTrial], goals: Goals) -> list[FinishedTri
 
 
 def by_config(trials: Iterable[FinishedTrial], metric: Metric, seeds: int = 2) -> list[Repeats]:
-    """The repeats of each config, the best lower bound first. A config that has fewer than
-    ``seeds``, or of which a repeat failed or was cut short, or breaks a requirement, is left out.
+    """The repeats of each config, the best lower bound first. A config is left out if it has fewer
+    than ``seeds`` repeats, or if one of them failed, was cut short or breaks a requirement.
     A repeat that diverged counts with the metric's worst score, or with the worst of all sound
-    repeats where that is worse, as it may be with a function of the user's: its config then comes
-    after all others."""
+    repeats if that is worse, as it may be with a user's own function: its config then comes after
+    all others."""
     groups: dict[str, list[FinishedTrial]] = {}
     for trial in trials:
         groups.setdefault(trial.repeat_of, []).append(trial)
@@ -95,7 +95,7 @@ def by_config(trials: Iterable[FinishedTrial], metric: Metric, seeds: int = 2) -
 
 
 def _counted(trial: FinishedTrial, sound: Sequence[float], metric: Metric) -> float:
-    """The value of a repeat: of one that diverged no better than any of the ``sound`` values."""
+    """The value of a repeat; if it diverged, the worst of its own and the ``sound`` values."""
     assert trial.value is not None
     if not trial.diverged:
         return trial.value
@@ -105,16 +105,16 @@ def _counted(trial: FinishedTrial, sound: Sequence[float], metric: Metric) -> fl
 def run_repeats(
     study: Study, result: StudyResult, cluster: Cluster, observer: Observer
 ) -> tuple[list[Repeats], str]:
-    """Train the best configs of a search again, see :func:`by_config`; the winner becomes that of
-    the run: its config, and the weights of its best repeat. Also why that ended before all were
-    trained, "" where they were."""
+    """Train the best configs of a search again; see :func:`by_config`. The winner becomes that of
+    the run, with its config and the weights of its best repeat. Also returns why this ended before
+    all were trained, "" if all were."""
     best = to_repeat(result.trials, study.goals)
     again = run_again(study, best, cluster, observer)
     return crown(study, again.trials), again.ended_by
 
 
 def crown(study: Study, trained: Iterable[FinishedTrial]) -> list[Repeats]:
-    """The winner of what was ``trained`` again, where there is one, becomes that of the run; see
+    """Make the best config of the ``trained`` repeats, if there is one, the winner of the run; see
     :func:`by_config`."""
     files = RunFiles(study.folder)
     repeats = by_config(trained, study.metric, study.spec.budget.repeats or 0)
@@ -132,5 +132,5 @@ def repeats_of(run: Run) -> list[Repeats]:
 
 
 def write_winner(files: RunFiles, config: Config) -> None:
-    """As a list of configs to start with."""
+    """Write the config as a list, for --start-with."""
     files.winner.write_text(yaml.safe_dump([config], sort_keys=False))

@@ -1,4 +1,4 @@
-"""What came out of a study, from its finished trials."""
+"""The result of a study, from its finished trials."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from trainables.training.metrics import METRICS
 
 @dataclass(frozen=True)
 class StudyResult:
-    """The trials in the order in which they ended, and why the study did."""
+    """The trials in the order in which they ended, and why the study ended."""
 
     trials: Sequence[FinishedTrial]
     metric: str  # a name in METRICS
     max_epochs: int
-    ended_by: str = ""  # "" where it did all that it was asked for
-    also: tuple[Aim, ...] = ()  # the further objectives, which decide where values are equal
+    ended_by: str = ""  # "" if it did all that it was asked for
+    also: tuple[Aim, ...] = ()  # the further objectives, which decide between equal values
 
     @property
     def best(self) -> FinishedTrial | None:
-        """The trial with the best value, whether it was stopped or not; None where none is sound.
+        """The trial with the best value, whether it was stopped or not; None if none is sound.
 
         A stopped trial may be the best: its value was reached, and its weights are kept.
         """
@@ -35,7 +35,7 @@ class StudyResult:
 
     @property
     def stopped(self) -> list[FinishedTrial]:
-        """By the scheduler."""
+        """The trials that the scheduler stopped."""
         return [t for t in self.trials if t.stopped_by == "scheduler" and not t.infeasible]
 
     @property
@@ -48,12 +48,12 @@ class StudyResult:
 
     @property
     def cut_short(self) -> list[FinishedTrial]:
-        """Those that were running when the study ended."""
+        """The trials that were running when the study ended."""
         return [t for t in self.trials if t.cut_short and not t.infeasible]
 
     @property
     def infeasible(self) -> list[FinishedTrial]:
-        """Those that break a requirement, trained or not."""
+        """The trials that break a requirement, trained or not."""
         return [t for t in self.trials if t.infeasible]
 
     @property
@@ -63,7 +63,7 @@ class StudyResult:
 
     @property
     def epochs_saved(self) -> int:
-        """Epochs that the scheduler, a requirement and the divergence guard did not let run."""
+        """Epochs saved by the scheduler, by a requirement or by the divergence guard."""
         by = ("scheduler", REQUIREMENT)
         stopped = [t for t in self.trials if t.stopped_by in by and not t.untrained]
         return sum(self.max_epochs - t.epochs for t in [*stopped, *self.diverged])

@@ -1,4 +1,4 @@
-"""Going on with a search: what may be other than before, and what it had come to."""
+"""Goes on with a search: which settings may change, and how far the search had come."""
 
 from __future__ import annotations
 
@@ -47,17 +47,17 @@ def resume(
     trainable: Trainable | None = None,
     space: SearchSpace | None = None,
 ) -> Study:
-    """The study of the run in ``folder``, to go on with; this process holds the run already, and
-    nothing is written yet.
+    """The study of the run in ``folder``, to go on with. This process must hold the run's lock.
+    Nothing is written yet.
 
     Args:
-        folder: Of a run.
-        spec: Its settings now; those of the record, where it is not given.
-        trainable: The user's own function, where it cannot be imported as the record says.
+        folder: The folder of the run.
+        spec: The settings now; by default those of the record.
+        trainable: The user's own function, if it cannot be imported as the record says.
         space: The user's own space, for the function in it that forbids configs.
 
     Raises:
-        ValueError: for a run that cannot go on, and for what is other than before and may not be.
+        ValueError: for a run that cannot go on, and for a setting that must not change.
     """
     run = open_run(folder)
     spec = run.spec_in_place if spec is None else run.placed(spec)
@@ -66,7 +66,7 @@ def resume(
     if SCHEDULERS[spec.stopping.scheduler].pauses:
         raise ValueError(
             f"`resume` {folder}: what `scheduler={spec.stopping.scheduler}` knows of its trials is "
-            "in its memory alone; begin anew with `seed_from`"
+            "not recorded; begin anew with `seed_from`"
         )
     if storage := spec.run.storage:
         spec = spec.but(run={"storage": resolve_storage(storage)})
@@ -94,7 +94,7 @@ def resume(
     before = resumed(run, spec)
     _check_enough(spec, before.search)
     trained = trainable if network is None else network
-    assert trained is not None  # one of the two is
+    assert trained is not None  # one of the two is set
     return Study(
         spec=spec,
         space=space,
@@ -108,7 +108,7 @@ def resume(
 
 
 def resumed(run: Run, spec: StudySpec) -> Resumed:
-    """What ``run`` had come to, to go on with the settings ``spec``."""
+    """How far ``run`` had come, to go on with the settings ``spec``."""
     parts = {part: _before(run, spec, part) for part in ("search", "repeats")}
     killed = [session for session in run.sessions[-1:] if session.ended is None]
     return Resumed(
@@ -120,7 +120,7 @@ def resumed(run: Run, spec: StudySpec) -> Resumed:
 
 
 def changed(before: StudySpec, now: StudySpec) -> dict[str, dict[str, Any]]:
-    """The settings that are other than before, by group and field, as they are now."""
+    """The changed settings, by group and field, with their new values."""
     was, found = before.model_dump(mode="json"), {}
     for group, fields in now.model_dump(mode="json").items():
         other = {name: value for name, value in fields.items() if value != was[group][name]}
@@ -130,7 +130,7 @@ def changed(before: StudySpec, now: StudySpec) -> dict[str, dict[str, Any]]:
 
 
 def check_changes(run: Run, changes: Mapping[str, Mapping[str, Any]]) -> None:
-    """Raises ``ValueError`` for the first that a run which goes on may not have."""
+    """Raises ``ValueError`` for the first change that is not allowed when a run goes on."""
     was = run.spec.model_dump(mode="json")
     for group, fields in changes.items():
         for name, value in fields.items():
@@ -150,7 +150,7 @@ def check_changes(run: Run, changes: Mapping[str, Mapping[str, Any]]) -> None:
 def _check_enough(spec: StudySpec, before: Before) -> None:
     asked = len(before.asked)
     if spec.budget.trials < asked:
-        raise ValueError(f"`trials` {spec.budget.trials}: {asked} have begun")
+        raise ValueError(f"`trials` {spec.budget.trials}: {asked} have begun already")
 
 
 def _before(run: Run, spec: StudySpec, part: str) -> Before:
@@ -162,7 +162,7 @@ def _before(run: Run, spec: StudySpec, part: str) -> Before:
     events = matched(read_events(path), entries)
     sessions = _sessions(run, part, events)
     was, now = run.spec.budget.max_epochs, spec.budget.max_epochs
-    if part == "repeats":  # the shorter ones are trained again: they would not compare
+    if part == "repeats":  # repeats with fewer epochs do not compare, and are trained again
         asked = (event for event in events if isinstance(event, Asked))
         short = {event.trial_id for event in asked if run.max_epochs_at(event.at) < now}
         entries = [trial for trial in entries if trial.trial_id not in short]
@@ -188,8 +188,8 @@ def _before(run: Run, spec: StudySpec, part: str) -> Before:
 
 
 def _storages(run: Run, spec: StudySpec) -> list[tuple[str, str]]:
-    """Where checkpoints may lie, now and in any session before, the latest first and each once;
-    and the run's name there."""
+    """The storages of checkpoints, of now and of all earlier sessions, the latest first and each
+    once; and the run's name in each."""
     then = [session.changes.get("run", {}).get("storage") for session in reversed(run.sessions)]
     storages = [spec.run.storage, *then, run.first_spec.run.storage]
     names = [spec.run.name or "", run.first_spec.run.name or ""]
@@ -198,7 +198,7 @@ def _storages(run: Run, spec: StudySpec) -> list[tuple[str, str]]:
 
 
 def _kept(storages: Sequence[tuple[str, str]], trials: Sequence[FinishedTrial]) -> dict[str, str]:
-    """Those of ``trials`` whose state is kept, and its place in the first storage that has it."""
+    """The ``trials`` whose state is kept, and its place in the first storage that has it."""
     places = [KeptStates(*pair) for pair in storages]
     found = {}
     for trial in trials:
@@ -208,7 +208,7 @@ def _kept(storages: Sequence[tuple[str, str]], trials: Sequence[FinishedTrial]) 
 
 
 def _sessions(run: Run, part: str, events: Sequence[Event]) -> list[Session]:
-    """Those of a part. One without an end was killed when its driver was last heard of."""
+    """The sessions of a part. One without an end counts as killed when it was last heard of."""
     return [
         session
         if session.ended is not None
@@ -219,7 +219,7 @@ def _sessions(run: Run, part: str, events: Sequence[Event]) -> list[Session]:
 
 
 def _last_heard(run: Run, session: Session, events: Sequence[Event]) -> float:
-    """When the driver noted an event, or how its search stands: an epoch may take hours."""
+    """When the driver last noted an event, or its progress, as an epoch may take hours."""
     times = [session.begun, *(event.at for event in events[-1:])]
     here, live = (session.part, session.host, session.process), run.live
     if live is not None and here == (live.phase, live.driver.host, live.driver.pid):
@@ -228,8 +228,8 @@ def _last_heard(run: Run, session: Session, events: Sequence[Event]) -> float:
 
 
 def _located(trial: Unfinished, sessions: Sequence[Session], places: Sequence[str]) -> Unfinished:
-    """With the place of its checkpoint as it is now, and how long it ran. Without a checkpoint it
-    starts again."""
+    """``trial`` with the present place of its checkpoint, and how long it ran. Without a checkpoint
+    it starts again."""
     ran = [s for s in sessions if s.ended is not None and s.ended > trial.since]
     seconds = sum(s.begun + s.seconds - max(s.begun, trial.since) for s in ran)
     place = trial.attempt.checkpoint
@@ -244,7 +244,7 @@ def _located(trial: Unfinished, sessions: Sequence[Session], places: Sequence[st
 
 
 def _lines(run: Run, spec: StudySpec, resumed: Resumed) -> Iterator[str]:
-    """What the search goes on from, and what is not as it was."""
+    """The lines that say where the search goes on, and what has changed."""
     before = resumed.search
     on = [trial for trial in before.unfinished if trial.attempt.trial_id in before.trained_on]
     running = [trial for trial in before.unfinished if trial not in on]
@@ -263,12 +263,12 @@ def _lines(run: Run, spec: StudySpec, resumed: Resumed) -> Iterator[str]:
             yield f"repaired  {path.name}: its last line was cut short, {cut} bytes{ends}"
     last = run.sessions[-1] if run.sessions else None
     if last and last.ended is None and last.host != socket.gethostname():
-        yield f"warning   the record has no end: is no driver at work on it, on {last.host}?"
+        yield f"warning   the record has no end: make sure that no driver runs on {last.host}"
     most = ALGORITHMS[spec.search.algo].asked_again
     if len(before.asked) > most:
         yield (
-            f"algorithm {spec.search.algo} learns from the {len(before.asked)} trials anew: beyond "
-            f"{most} its random numbers are not what they would have been"
+            f"algorithm {spec.search.algo} learns from the {len(before.asked)} trials anew: with "
+            f"more than {most}, its random numbers are not those of an unbroken search"
         )
     now = versions()
     other = [

@@ -1,4 +1,4 @@
-"""Running a study on Ray Tune."""
+"""Runs a study on Ray Tune."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ from pipelines.tuner.reports import Rules
 from pipelines.tuner.schedulers import SCHEDULERS
 from pipelines.tuner.sources import RepeatedTrials, SampledTrials
 
-# Ray would start other processes than those that it has ready for a setting of PyTorch Lightning.
+# A default variable for PyTorch Lightning would make Ray start new processes, although some wait.
 class_cache.DEFAULT_ENV_VARS.clear()
 deaths.expect_all()
 
 
 def run_study(study: Study, cluster: Cluster, observer: Observer) -> StudyResult:
-    """Search on the connected cluster, or go on with a search; the record lies in ``study.folder``
-    as it goes.
+    """Search on the connected cluster, or go on with a search. The record is written to
+    ``study.folder`` while it runs.
 
     Raises:
-        ValueError: the folder exists, or the algorithm refuses the space (a grid larger than the
-            number of trials); of a search that goes on, another process works on it.
+        ValueError: if the folder exists; if the algorithm refuses the space (a grid larger than the
+            number of trials); if another process works on a search that is to go on.
     """
     spec, files = study.spec, RunFiles(study.folder)
     before = study.resumed.search if study.resumed else None
@@ -85,7 +85,8 @@ def run_again(
     study: Study, best: list[FinishedTrial], cluster: Cluster, observer: Observer
 ) -> StudyResult:
     """Train the configs of the ``best`` trials again, each for all its epochs and with as many
-    seeds as ``study`` asks for, none of which the search has used. The record gets them apart."""
+    seeds as ``study`` asks for. The search has used none of these seeds. The record keeps the
+    repeats apart from the trials."""
     spec = study.spec
     assert spec.budget.repeats is not None
     before = study.resumed.repeats if study.resumed else None
@@ -141,7 +142,7 @@ def _run(
         finally:
             record.close()
             remove_live(files)
-        if not ledger.reason:  # all is done: what Ray left is of no more use
+        if not ledger.reason:  # all is done, and what Ray left is not needed any more
             clear(place.storage, place.folder, [KEPT])
         session.by = ledger.reason
     most, also = study.spec.budget.max_epochs, study.goals.aims[1:]
@@ -149,8 +150,8 @@ def _run(
 
 
 def end_run(study: Study, last: str) -> None:
-    """All is trained, and the driver was killed before it could say so: end its session in a new
-    one of the part ``last``, and clear away what it has left."""
+    """Everything is trained, but the driver was killed before it could note that: end its session
+    by a new session of the part ``last``, and remove the files that it has left."""
     assert study.resumed is not None
     files, before, nothing = RunFiles(study.folder), study.resumed, RepeatedTrials((), ())
     mend(files, before.killed_at)
@@ -164,18 +165,18 @@ def end_run(study: Study, last: str) -> None:
 
 
 def _forget_repeats(files: RunFiles) -> None:
-    """Where none of them counts any more, their weights are those of shorter trainings; so are the
-    winner's, which are a copy."""
+    """Delete the weights of repeats that do not count any more, because they come from shorter
+    trainings; also those of the winner, which are a copy."""
     if files.repeated_weights.is_dir():
         files.weights.unlink(missing_ok=True)
         shutil.rmtree(files.repeated_weights)
 
 
 def _say_it_is_another(algo: str, before: Before) -> None:
-    if len(before.asked) <= ALGORITHMS[algo].asked_again:  # of more, resume() has a line
+    if len(before.asked) <= ALGORITHMS[algo].asked_again:  # for more, resume() prints a line
         print(
-            f"warning   {algo} does not suggest the same trials again: it goes on with what they "
-            "came to, and with other random numbers",
+            f"warning   {algo} does not suggest the same trials again: it goes on with their "
+            "results, and with other random numbers",
             file=sys.stderr,
             flush=True,
         )
@@ -183,10 +184,10 @@ def _say_it_is_another(algo: str, before: Before) -> None:
 
 @contextmanager
 def _naming_the_disk() -> Iterator[None]:
-    """Whatever Ray Tune makes of it, a disk that is full for a minute ends a search in a line."""
+    """End the search with one line if the disk was full for a minute, whatever Ray Tune raises."""
     try:
         yield
     except Exception as error:
         if not (reason := storage_reason(error)):
             raise
-        raise StorageError(f"the search has stopped, as it cannot write: {reason}") from error
+        raise StorageError(f"the search has stopped because it cannot write: {reason}") from error

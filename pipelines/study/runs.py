@@ -1,4 +1,4 @@
-"""A run that is recorded, while it runs and afterwards: :func:`open_run`."""
+"""Reads a recorded run, while it runs and afterwards: :func:`open_run`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RecordedData:
-    """What the record says of the data."""
+    """What the record says about the data."""
 
     name: str
     task: str
@@ -48,9 +48,9 @@ class RecordedData:
 
 
 class Run:
-    """What a run's folder holds, read when it is asked for; nothing is written.
+    """What a run's folder holds. It is read on demand; nothing is written.
 
-    Each trial is read once, so open a run anew to see what has finished since.
+    Each trial is read once, so open the run anew to see what has finished since.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -58,13 +58,13 @@ class Run:
         settings, self._prepared = read_header(folder)
         self._check()
         self.sessions = read_sessions(self.files)
-        """When drivers worked on it; none where an older version wrote the record."""
+        """When drivers worked on the run; empty if an older version wrote the record."""
         self.first_spec = StudySpec.model_validate(settings)
-        """Its settings when it began, as they were resolved."""
+        """The resolved settings when the run began."""
         for session in self.sessions:
             settings = merged(settings, session.changes)
         self.spec = StudySpec.model_validate(settings)
-        """Its settings now: those of a search that went on may be other than at first."""
+        """The settings now. They may have changed when the search went on."""
         if self.spec.problem.metric is None:
             raise ValueError(
                 f"{self.files.spec} does not say what was searched for: problem.metric"
@@ -78,7 +78,7 @@ class Run:
             raise ValueError(f"{self.files.spec}: prepared: {error}") from None
 
     def with_news(self, finished: list[FinishedTrial], live: Live | None) -> Run:
-        """The same run with what has been read of it since."""
+        """The same run with what has been read since."""
         run = copy(self)
         for name in ("repeated", "looks", "baselines"):
             run.__dict__.pop(name, None)
@@ -91,11 +91,11 @@ class Run:
 
     @property
     def spec_in_place(self) -> StudySpec:
-        """The settings with the place where the run lies, wherever it was made."""
+        """The settings with the folder in which the run is now, wherever it was made."""
         return self.placed(self.spec)
 
     def placed(self, spec: StudySpec) -> StudySpec:
-        """``spec`` with the place where the run lies, if it has the place of the record."""
+        """``spec`` with the run's present folder in place of the folder that the record names."""
         if (spec.run.name, spec.run.runs_dir) != (self.spec.run.name, self.spec.run.runs_dir):
             return spec
         folder = self.files.folder.absolute()
@@ -103,33 +103,33 @@ class Run:
 
     @cached_property
     def space(self) -> SearchSpace:
-        """What was searched, without the function that may forbid configs."""
+        """The space that was searched, without the function that may forbid configs."""
         return SearchSpace.from_dict(self._prepared["space"])
 
     @property
     def forbids(self) -> str | None:
-        """The name of the function that forbids configs, where there was one."""
+        """The name of the function that forbids configs, if there was one."""
         name: str | None = self._prepared["space"]["forbid"]
         return name
 
     @cached_property
     def data(self) -> RecordedData:
-        """What it was searched on."""
+        """The data that the search used."""
         content: dict[str, Any] = dict(self._prepared["data"])
         shape, classes = content.pop("input_shape"), content.pop("classes")
         return RecordedData(**content, input_shape=tuple(shape), classes=tuple(classes))
 
     @cached_property
     def preprocessing(self) -> tuple[Preprocessing, ...]:
-        """What made the inputs of its trials, and makes them of new samples: of each fold.
+        """For each fold, what made the inputs of the trials, and makes inputs of new samples.
 
-        Raises ``ValueError`` where the record does not have it: a run of before it was kept, or of
-        data that were made by hand.
+        Raises ``ValueError`` if the record does not have it, as for a run of an older version, or
+        for data that were made by hand.
         """
         path = self.files.preprocessing
         content = read_json(path)
         if not isinstance(content, list) or not content:
-            raise ValueError(f"{path} is no list of preprocessings")
+            raise ValueError(f"{path} is not a list of preprocessings")
         try:
             return tuple(map(Preprocessing.from_dict, content))
         except ValueError as error:
@@ -137,44 +137,45 @@ class Run:
 
     @property
     def start_with(self) -> tuple[Config, ...]:
-        """The configs that it was told to try first."""
+        """The configs that the search was told to try first."""
         return tuple(map(dict, self._prepared.get("start_with", ())))
 
     @property
     def learnt_from(self) -> list[str] | None:
-        """The names of the trials of ``seed_from`` that the algorithm was told of; None where there
-        were none, or an older version wrote the record."""
+        """The names of the trials of ``seed_from`` that the algorithm was told about; None if there
+        were none, or if an older version wrote the record."""
         names: list[str] | None = self._prepared.get("learnt_from")
         return names
 
     @property
     def lr_bounds(self) -> Mapping[str, Mapping[str, Any]]:
-        """By optimiser, where an LR range test was made first."""
+        """The bounds by optimiser, if an LR range test was made first."""
         bounds: Mapping[str, Mapping[str, Any]] = self._prepared["lr_bounds"]
         return bounds
 
     @property
     def lr_tests(self) -> Mapping[str, Mapping[str, Any]]:
-        """What those tests saw, by optimiser: the fields of a
-        :class:`trainables.smith.lr_range_test.RangeTest`, None where a loss is not finite."""
+        """What these tests measured, by optimiser: the fields of a
+        :class:`trainables.smith.lr_range_test.RangeTest`, with None for a loss that is not
+        finite."""
         tests: Mapping[str, Mapping[str, Any]] = self._prepared.get("lr_tests", {})
         return tests
 
     @property
     def algorithm(self) -> str:
-        """What chose the configs, in words; "" where an older version wrote the record."""
+        """What chose the configs, in words; "" if an older version wrote the record."""
         words: str = self._prepared.get("algorithm", "")
         return words
 
     @property
     def versions(self) -> Mapping[str, str]:
-        """Of the packages that ran it."""
+        """The versions of the packages that ran the search."""
         versions: Mapping[str, str] = self._prepared["versions"]
         return versions
 
     @property
     def machine(self) -> Mapping[str, str]:
-        """That the search was started on; empty where an older version ran it."""
+        """The machine that the search was started on; empty if an older version ran it."""
         machine: Mapping[str, str] = self._prepared.get("machine", {})
         return machine
 
@@ -186,7 +187,7 @@ class Run:
 
     @property
     def goals(self) -> Goals:
-        """All that is searched for and required."""
+        """All objectives and requirements."""
         return self.spec.problem.goals
 
     @property
@@ -202,15 +203,15 @@ class Run:
 
     @cached_property
     def repeated(self) -> list[FinishedTrial]:
-        """The trainings of the best configs with other seeds, where there were any. Those that
-        were begun when trials had fewer epochs than now do not count."""
+        """The trainings of the best configs with other seeds, if there were any. Those that began
+        when trials had fewer epochs than now do not count."""
         path = self.files.repeats
         trials = self._checked(path) if path.is_file() else []
         return [t for t in trials if self.max_epochs_at(t.started) == self.max_epochs_at()]
 
     def max_epochs_at(self, time: float = math.inf) -> int:
-        """For how many epochs the driver planned that worked on it at a ``time``, in seconds since
-        1970; by default the last one."""
+        """The epochs of a trial as planned by the driver that worked on the run at ``time``, in
+        seconds since 1970; by default the last driver."""
         epochs = self.first_spec.budget.max_epochs
         for session in self.sessions:
             if session.begun <= time:
@@ -219,17 +220,17 @@ class Run:
 
     @cached_property
     def baselines(self) -> Baselines:
-        """What quick models score, by their names; empty where none was fitted.
+        """The scores of the quick models, by name; empty if none was fitted.
 
-        Raises ``ValueError`` for a file that is none of ours.
+        Raises ``ValueError`` for a file that we did not write.
         """
         path = self.files.baselines
         return read_baselines(path) if path.is_file() else {}
 
     @cached_property
     def looks(self) -> list[Look]:
-        """What the test set has shown, in the order in which it was asked, with the numbers that
-        its trials have now."""
+        """The looks at the test set, in their order, with the numbers that their trials have
+        now."""
         looks = [look.as_numbered(self.finished) for look in read_looks(self.files.looks)]
         last = max((number for look in looks for number in look.trials), default=-1)
         if last >= len(self.finished):
@@ -247,21 +248,21 @@ class Run:
 
     @cached_property
     def live(self) -> Live | None:
-        """How the search stands; None where it has ended. Its driver may be gone."""
+        """The progress of the search; None if it has ended. Its driver may be gone."""
         return read_live(self.files)
 
     @property
     def result(self) -> StudyResult:
-        """The trials by fate, and their epochs."""
+        """The trials by how they ended, and their epochs."""
         most = self.spec.budget.max_epochs
         return StudyResult(self.finished, self.metric, most, also=self.goals.aims[1:])
 
     @property
     def best(self) -> FinishedTrial | None:
-        """The trial with the best value, stopped or not; None where no trial is sound.
+        """The trial with the best value, stopped or not; None if no trial is sound.
 
-        Optuna's ``study.best_trial`` knows trials alone that trained to the end: with a scheduler
-        that stops nearly all of them it is another, and raises where there is none.
+        Optuna's ``study.best_trial`` only considers trials that trained to the end. If a scheduler
+        stops nearly all trials, it is another trial, or raises because there is none.
         """
         return self.result.best
 
@@ -277,28 +278,28 @@ class Run:
 
     @property
     def study(self) -> optuna.Study:
-        """The trials as Optuna's own tools take them."""
+        """The trials as a study for Optuna's own tools."""
         return load_latest(self.files.journal)
 
 
 def open_run(folder: str | Path) -> Run:
     """The run in ``folder``, which may still be going on.
 
-    Raises ``ValueError`` where it is no run, or its record has another format.
+    Raises ``ValueError`` if it is not a run, or if its record has another format.
     """
     return Run(Path(folder))
 
 
 def recorded_space(run: Run) -> SearchSpace:
-    """What ``run`` searched, to search in it again.
+    """The space of ``run``, to search in it again.
 
-    Raises ``ValueError`` where a function of the user's forbids configs and is not to be found.
+    Raises ``ValueError`` if a user's own function forbids configs and cannot be found.
     """
     if run.forbids is None:
         return run.space
-    if run.spec.problem.space:  # a lambda, say, has no name to be found by
+    if run.spec.problem.space:  # a lambda, for example, cannot be found by a name
         return replace(run.space, forbid=import_space(run.spec.problem.space).forbid)
-    # A bound on the parameters is a setting, to be given again or not; it has no module.
+    # A bound on the number of parameters is a setting of its own, and its name has no module.
     own = next((name for name in run.forbids.split(", ") if ":" in name), None)
     if own is None:
         return run.space
@@ -307,5 +308,5 @@ def recorded_space(run: Run) -> SearchSpace:
     except ValueError as error:
         raise ValueError(f"{run.files.folder} forbids configs: {error}") from None
     if not callable(forbid):
-        raise ValueError(f"{run.files.folder} forbids configs by {own}, which is no function")
+        raise ValueError(f"{run.files.folder} forbids configs by {own}, which is not a function")
     return replace(run.space, forbid=forbid)

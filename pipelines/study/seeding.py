@@ -1,4 +1,4 @@
-"""What a search may begin from: another run's trials, and configs in a file."""
+"""What a search may begin from: the trials of another run, and configs in a file."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ def load_history(
     only: Sequence[str] | None = None,
 ) -> tuple[tuple[FinishedTrial, ...], list[str]]:
     """The finished trials of the run in ``folder`` that ``space`` contains, and lines for the user:
-    how many they are, and a warning where they were trained on other data. They are judged by
-    what is required now, and one that was not trained, and might be now, is left out; ``size``
-    counts the parameters of a config's network; ``only`` are the names of trials, in their order,
-    where the others do not count.
+    how many there are, and a warning if they were trained on other data.
 
-    Raises ``ValueError`` where ``folder`` is no run, or the run searched for another metric.
+    They are judged by the present requirements. A trial that was not trained, but would be trained
+    now, is left out. ``size`` counts the parameters of a config's network. If ``only`` is given, it
+    names the trials to use, in their order.
+
+    Raises ``ValueError`` if ``folder`` is not a run, or if the run searched for another metric.
     """
     run = open_run(folder)
     theirs, ours = run.spec.problem.metric, goals.first.name
@@ -42,7 +43,7 @@ def load_history(
     if size is not None and SIZE in goals.names:
         inside = [replace(trial, n_parameters=size(trial.config)) for trial in inside]
     judged = map(goals.judged, inside)
-    # What was not trained for a requirement that is gone teaches nothing.
+    # A trial that was not trained, because of a requirement that is gone, teaches nothing.
     fitting = tuple(trial for trial in judged if trial.broken or not trial.untrained)
     untrained, outside = len(inside) - len(fitting), len(trials) - len(inside)
     line = f"history   {len(fitting)} trials of {folder}"

@@ -1,8 +1,8 @@
-"""What settings are made of: frozen groups of fields, each declared once with its default, its
-check and its one line of help.
+"""The types of settings: frozen groups of fields, each declared once with its default, its check
+and its one line of help.
 
-From such a declaration come the options of a command, a study file, the record and the Python API.
-A wrong value is a ``ValueError`` that names the field, the value and the rule.
+The options of a command, the study file, the record and the Python API all come from this
+declaration. A wrong value is a ``ValueError`` that names the field, the value and the rule.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _BYTES = {
 
 
 class Settings(BaseModel):
-    """A frozen group of fields. A field's docstring is its help; an unknown field is an error."""
+    """A frozen group of fields. The docstring of a field is its help; unknown fields are errors."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -53,17 +53,17 @@ class Settings(BaseModel):
     def _is_text(cls, values: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
         try:
             return read(values)
-        except UnicodeError:  # Pydantic has no words for it
-            raise ValueError("a value that is not allowed holds half of a character") from None
+        except UnicodeError:  # Pydantic has no message for it
+            raise ValueError("a value holds half of a character, which is not allowed") from None
 
 
 def panel(title: str, place: int) -> Parameter:
-    """The options of a group of settings stand under ``title`` in the help of a command."""
+    """Lists the options of a group of settings under ``title`` in the help of a command."""
     return Parameter(name="*", group=Group(title, sort_key=place))
 
 
 def one_of(registry: Iterable[str]) -> Callable[[str], str]:
-    """A check that a name is in ``registry``, as it is when the name is checked."""
+    """A check that a name is in ``registry`` at the time of the check."""
 
     def check(name: str) -> str:
         if name not in registry:
@@ -81,10 +81,10 @@ def read_seconds(value: object) -> object:
         return value
     parts = re.findall(r"(\d+(?:\.\d+)?)([smhd])", value)
     if not parts or "".join(number + unit for number, unit in parts) != value.strip():
-        raise ValueError(f"'{value}' is no duration: write 90s, 20m, 1h30m or 2d")
+        raise ValueError(f"'{value}' is not a duration: write 90s, 20m, 1h30m or 2d")
     seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
     if seconds <= 0:
-        raise ValueError(f"'{value}' must be longer than nothing")
+        raise ValueError(f"'{value}' must be longer than 0")
     return seconds
 
 
@@ -99,24 +99,24 @@ def read_bytes(value: object) -> object:
     except ValueError:
         number = math.nan
     if unit is None or not math.isfinite(number):
-        raise ValueError(f"'{value}' is no amount of memory: write 2GB, 500MB or 1.5GiB")
+        raise ValueError(f"'{value}' is not an amount of memory: write 2GB, 500MB or 1.5GiB")
     if number <= 0:
         raise ValueError(f"'{value}' must be above 0")
     return number * unit
 
 
 def read_scalar(value: object) -> object:
-    """The number or truth value that a text stands for, else the text. What is not written as a
-    whole number is, such as 01, may be the name of an option, and stays a text.
+    """The number or truth value that a text stands for, else the text. A text such as 01, which is
+    not the usual way to write a number, may be the name of an option, and stays a text.
 
-    Raises ``ValueError`` for what is none of the three, and for a number that is not finite.
+    Raises ``ValueError`` for other types, and for a number that is not finite.
     """
     if value is None:
         raise ValueError("no value is given")
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{value} is not a finite number")
     if isinstance(value, Iterable | date) and not isinstance(value, str):
-        raise ValueError(f"{value!r} is no number, truth value or text")
+        raise ValueError(f"{value!r} is not a number, truth value or text")
     if not isinstance(value, str):
         return value
     if value.lower() in ("true", "false"):
@@ -133,7 +133,7 @@ def read_scalar(value: object) -> object:
 
 
 def pairs(form: str, read: Callable[[str], object] = str) -> Callable[[object], object]:
-    """Reads ``NAME=VALUE`` texts into a mapping; what is a mapping stays one."""
+    """Reads ``NAME=VALUE`` texts into a mapping. A mapping is returned as it is."""
 
     def check(value: object) -> object:
         if isinstance(value, str):
@@ -163,9 +163,9 @@ def _bounds(text: object) -> object:
 
 
 def _not_empty(value: object) -> object:
-    """Of what an empty variable of a shell gives, pathlib makes the working directory."""
+    """pathlib would take the empty text of an unset shell variable for the working directory."""
     if value == "":
-        raise ValueError("'' is no path: leave the option out, or write . for this folder")
+        raise ValueError("'' is not a path: leave the option out, or write . for this folder")
     return value
 
 
@@ -213,7 +213,7 @@ Ranges: TypeAlias = Annotated[
 
 
 def merged(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """``settings`` with ``changes``, group by group."""
+    """``settings`` with ``changes`` applied, group by group."""
     result = dict(settings)
     for name, value in changes.items():
         group = result.get(name)

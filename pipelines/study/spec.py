@@ -1,8 +1,8 @@
 """The settings of a study, each declared once: :class:`StudySpec`.
 
 To add a setting, add a field here and use it where the study is prepared or run: the option, its
-help, the study file, the record and the Python API have it then. A field's name is that of its
-option, with ``_`` for ``-``, so no two may be equal.
+help, the study file, the record and the Python API then have it. The option of a field has its
+name, with ``-`` for ``_``, so no two fields may have the same name.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ def _source(value: object) -> object:
         return str(value)
     if hasattr(value, "columns"):
         raise ValueError(
-            f"a {type(value).__name__} is no file: save it, as by to_parquet('mine.parquet'), and "
-            "give the path"
+            f"a {type(value).__name__} is not a file: save it, for example with "
+            "to_parquet('mine.parquet'), and give the path"
         )
     return value
 
@@ -76,7 +76,7 @@ Source: TypeAlias = Annotated[str, BeforeValidator(_source), Parameter(metavar="
 
 
 class ProblemSettings(Settings):
-    """What is searched, on which data."""
+    """What is searched for, and on which data."""
 
     model: Model = "mlp"
     """The network to search."""
@@ -85,9 +85,9 @@ class ProblemSettings(Settings):
     space: Reference | None = None
     """Your own search space: package.module:space."""
     metric: MetricName | None = None
-    """What to optimise; val_accuracy, or val_r2, where it is not given."""
+    """What to optimise; by default val_accuracy, or val_r2 for a regression."""
     also: Objectives = ()
-    """Another objective: n_parameters, seconds, a metric; may be repeated."""
+    """A further objective: n_parameters, seconds or a metric; may be repeated."""
     require: Requirements = ()
     """What a trial must meet to count, such as n_parameters<1e5; may be repeated."""
     data: Source = Field(
@@ -96,11 +96,11 @@ class ProblemSettings(Settings):
         "one sub-folder per class.",
     )
     target: str | None = None
-    """The column to predict, of a table file."""
+    """The column to predict, if the data are a table file."""
     drop: Columns = ()
     """A column of a table file to leave out; may be repeated."""
     category: Columns = ()
-    """A column of numbers that are names; may be repeated."""
+    """A column whose numbers stand for categories; may be repeated."""
     task: Task | None = None
     """What the target's numbers are: classes (classification) or a quantity (regression)."""
     class_weights: Literal["balanced"] | None = None
@@ -108,7 +108,7 @@ class ProblemSettings(Settings):
     data_fraction: Annotated[Real, Field(gt=0, le=1)] = 1.0
     """Share of the training split to use."""
     folds: AtLeastTwo | None = None
-    """Cross-validate each config on so many folds, in lockstep."""
+    """Cross-validate each config on this many folds, which are trained in lockstep."""
 
     @property
     def name(self) -> str:
@@ -117,8 +117,8 @@ class ProblemSettings(Settings):
 
     @property
     def goals(self) -> Goals:
-        """All that is searched for and required; the metric is known."""
-        assert self.metric is not None  # prepare() has found it
+        """All objectives and requirements. The metric must be known."""
+        assert self.metric is not None  # prepare() has chosen it
         return Goals(
             (read_aim(self.metric), *map(read_aim, self.also)),
             tuple(map(read_requirement, self.require)),
@@ -126,7 +126,7 @@ class ProblemSettings(Settings):
 
     @property
     def reading(self) -> Reading:
-        """How a table file is read, where it is not as it looks."""
+        """How a table file is read, where the user says so."""
         return Reading(self.drop, self.category, self.task)
 
 
@@ -136,53 +136,53 @@ class SearchSettings(Settings):
     algo: Algo = "optuna"
     """What chooses the next config."""
     levels: Levels = Field(default_factory=dict)
-    """Values that a grid takes of a parameter; may be repeated."""
+    """How many values of a parameter a grid takes; may be repeated."""
     seed: NotNegative = 0
-    """Of the split, the search and the training."""
+    """The seed of the split, the search and the training."""
 
 
 class SpaceSettings(Settings):
     """What may be tried, and what the search begins from."""
 
     fix: Values = Field(default_factory=dict)
-    """Fix a parameter; may be repeated."""
+    """Fix a parameter at one value; may be repeated."""
     range: Ranges = Field(default_factory=dict)
-    """Another range for a parameter; may be repeated."""
+    """Search a parameter in another range; may be repeated."""
     max_parameters: Positive | None = None
-    """No network larger than this, such as 1e6."""
+    """The most parameters that a network may have, such as 1e6."""
     zoom_from: RunFolder | None = None
-    """A run to take narrower ranges from."""
+    """A run whose best trials set the ranges to search."""
     seed_from: RunFolder | None = None
     """A run whose trials the algorithm learns from first."""
     start_with: File | None = None
     """A YAML list of configs to try first."""
     prior: bool = False
-    """Draw some suggestions around the configs of `start_with`, fewer as trials come in."""
+    """Draw some suggestions around the configs of --start-with, fewer as the search goes on."""
     portfolio: Annotated[bool, Parameter(negative="--no-portfolio")] = True
     """Try the configs of the space's portfolio before the algorithm's own."""
     lr_range_test: bool = False
-    """First find the range of lr with an LR range test."""
+    """First make an LR range test, which sets the range of lr."""
     batch_size_test: bool = False
-    """First find the largest batch that fits."""
+    """First make a batch size test, which leaves out batches that do not fit."""
     memory: Memory | None = None
-    """The memory that its steps may take, such as 2GB; by default a GPU's own."""
+    """The most memory of a step in that test, such as 2GB; default: the GPU's, or half the RAM."""
 
 
 class BudgetSettings(Settings):
-    """How much is tried."""
+    """How much the search may try."""
 
     trials: Count = 40
-    """Configs to try."""
+    """How many configs to try."""
     max_epochs: Count = 30
-    """Epochs of a trial."""
+    """The most epochs of a trial."""
     time_budget: Seconds | None = None
-    """Stop after 90s, 20m, 1h30m."""
+    """Stop the search after this time, such as 90s, 20m or 1h30m."""
     target_value: Real | None = None
-    """Stop when the metric reaches this."""
+    """Stop the search when the metric reaches this value."""
     repeats: AtLeastTwo | None = None
-    """At the end, train the best configs again with so many seeds."""
+    """At the end, train the best configs again with this many other seeds."""
     keep: NotNegative = 3
-    """Keep the state of so many of the best, for --resume to train on."""
+    """Keep the state of this many of the best trials, so that --resume can train them further."""
 
 
 class StoppingSettings(Settings):
@@ -191,9 +191,9 @@ class StoppingSettings(Settings):
     scheduler: SchedulerName = "asha"
     """What stops trials that perform badly."""
     grace_period: Count = 1
-    """Epochs before a trial may be stopped."""
+    """Epochs that a trial trains before it may be stopped."""
     reduction_factor: Annotated[Real, Field(gt=1)] = 3
-    """One in so many goes on at each rung."""
+    """At each rung, one trial in this many goes on."""
 
 
 class ResourceSettings(Settings):
@@ -202,19 +202,19 @@ class ResourceSettings(Settings):
     cpus_per_trial: Positive = 1
     """CPUs of a trial."""
     gpus_per_trial: Share = 0
-    """GPUs of a trial: 0, 1/4 or 0.25, 2; auto measures."""
+    """GPUs of a trial: 0, 1/4 or 0.25, 2; auto measures which share is best."""
     precision: Precision = "auto"
-    """How a GPU computes: auto takes bf16 for a CNN where the GPU has it."""
+    """How a GPU computes: auto uses bf16 for a CNN if the GPU supports it."""
     max_concurrent: Count | None = None
-    """Trials at once; all that fit, where it is not given."""
+    """How many trials run at once; by default as many as fit."""
     max_failures: NotNegative = 0
-    """Times that a trial which fails is tried again."""
+    """How often a trial that fails is tried again."""
     trial_timeout: Seconds | None = None
-    """End a trial without an epoch for 90s, 20m, 1h; by default for 20 times the longest of any."""
+    """End a trial that ends no epoch for 20m, 1h; default: 20 times the longest, at least 5m."""
 
     @property
     def trial(self) -> TrialResources:
-        """Of a trial; a whole GPU where the share is yet to be measured."""
+        """What a trial takes; a whole GPU if the share is still to be measured."""
         share = self.gpus_per_trial
         return TrialResources(self.cpus_per_trial, share if isinstance(share, float) else 1.0)
 
@@ -225,16 +225,16 @@ class ResourceSettings(Settings):
 
 
 class RunSettings(Settings):
-    """Where the run lies, and what is made beside it."""
+    """Where the run is kept, and what else is made."""
 
     name: Annotated[str, AfterValidator(check_run_name)] | None = None
-    """Of the run; by default DATA-MODEL-ALGO-TIME."""
+    """The name of the run; by default DATA-MODEL-ALGO-TIME."""
     runs_dir: Folder = Path("runs")
-    """Where runs are kept."""
+    """The folder in which runs are kept."""
     storage: Place | None = None
     """Where trials keep checkpoints: a shared folder or s3://...; by default the run's folder."""
     baseline: Annotated[bool, Parameter(negative="--no-baseline")] = True
-    """Fit quick models beside the search, to compare the network with."""
+    """Fit quick models while the search runs, to compare the network with them."""
 
 
 class StudySpec(Settings):
@@ -254,16 +254,16 @@ class StudySpec(Settings):
 
     @property
     def rungs(self) -> tuple[int, ...]:
-        """The epochs at which the scheduler compares trials; none where it does so at all."""
+        """The epochs at which the scheduler compares trials; empty if it has no rungs."""
         stopping = self.stopping
         return SCHEDULERS[stopping.scheduler].rungs(
             self.budget.max_epochs, stopping.grace_period, stopping.reduction_factor
         )
 
     def but(self, **changes: dict[str, Any]) -> StudySpec:
-        """The same with other values: ``spec.but(budget={"trials": 80})``.
+        """A copy with other values: ``spec.but(budget={"trials": 80})``.
 
-        Raises what the constructor raises.
+        Raises the same errors as the constructor.
         """
         return StudySpec.model_validate(merged(self.model_dump(), changes))
 
@@ -285,10 +285,10 @@ def _tests(spec: StudySpec) -> None:
     space = spec.space
     if space.memory is not None and not space.batch_size_test:
         raise ValueError(
-            f"`memory` {space.memory:g} bounds `batch_size_test`, which is not asked for"
+            f"`memory` {space.memory:g} is a bound for `batch_size_test`, which is not given"
         )
     if space.prior and space.start_with is None:
-        raise ValueError("`prior` draws around the configs of `start_with`: give a file of them")
+        raise ValueError("`prior` draws around the configs of `start_with`: give that file too")
     if space.prior and ALGORITHMS[spec.search.algo].size:
         raise ValueError(f"`prior` is for an algorithm that draws: {spec.search.algo} does not")
     if space.lr_range_test and ("lr" in space.fix or "lr" in space.range):
@@ -296,19 +296,19 @@ def _tests(spec: StudySpec) -> None:
 
 
 def _own_function(spec: StudySpec) -> None:
-    """What is known of networks of ours alone."""
+    """Refuse what only works with a built-in network."""
     trainable, space = spec.problem.trainable, spec.space
     if trainable is None:
         return
     if space.max_parameters:
-        raise ValueError(f"`max_parameters` counts those of a `model`, not of {trainable}")
+        raise ValueError(f"`max_parameters` is only for a `model`, not for {trainable}")
     for test, asked in (
         ("batch_size_test", space.batch_size_test),
         ("lr_range_test", space.lr_range_test),
     ):
         if asked:
-            raise ValueError(f"`{test}` trains a `model`, not {trainable}")
+            raise ValueError(f"`{test}` is only for a `model`, not for {trainable}")
     if spec.resources.precision != "auto":
-        raise ValueError(f"`precision` is that of a `model`, not of {trainable}")
+        raise ValueError(f"`precision` is only for a `model`, not for {trainable}")
     if spec.resources.measured:
-        raise ValueError(f"`gpus_per_trial={AUTO}` measures a `model`, not {trainable}")
+        raise ValueError(f"`gpus_per_trial={AUTO}` is only for a `model`, not for {trainable}")

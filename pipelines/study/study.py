@@ -1,4 +1,4 @@
-"""A study: its settings, and what they led to. All is checked, nothing is started."""
+"""A study: its settings, and what follows from them. All is checked, nothing is started."""
 
 from __future__ import annotations
 
@@ -32,33 +32,33 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Resumed:
-    """What a study that goes on had come to."""
+    """How far a study that goes on had come."""
 
     search: Before
     repeats: Before
-    planned_trials: int  # what the algorithm planned for at first
-    changes: Mapping[str, Mapping[str, Any]]  # of the settings now, by group and field
-    killed_at: float | None  # when its driver was last heard of, where the record has no end
+    planned_trials: int  # how many the algorithm planned for at first
+    changes: Mapping[str, Mapping[str, Any]]  # of the settings, by group and field
+    killed_at: float | None  # when its driver was last heard of, if the record has no end
 
 
 @dataclass(frozen=True)
 class Study:
-    """What is searched, and how. Of ``spec`` the metric and the run's name are known."""
+    """What is searched, and how. ``spec`` has a metric and a name for the run."""
 
     spec: StudySpec
     space: SearchSpace
-    trainable: Trainable  # of a single data set
-    folds: tuple[TrialData, ...]  # one, where there is no cross-validation
+    trainable: Trainable  # for a single data set
+    folds: tuple[TrialData, ...]  # one, if there is no cross-validation
     history: tuple[FinishedTrial, ...] = ()
     start_with: tuple[Config, ...] = ()
-    lr_bounds: Mapping[str, Bounds] = field(default_factory=dict)  # of the range test, if made
-    lr_tests: Mapping[str, RangeTest] = field(default_factory=dict)  # that they were read off
+    lr_bounds: Mapping[str, Bounds] = field(default_factory=dict)  # if a range test was made
+    lr_tests: Mapping[str, RangeTest] = field(default_factory=dict)  # that gave the bounds
     notes: tuple[str, ...] = ()  # what the search begins from, in lines for the user
-    resumed: Resumed | None = None  # where it goes on
+    resumed: Resumed | None = None  # if it goes on
 
     @property
     def data(self) -> TrialData:
-        """Of the first fold, where there are several."""
+        """The data; the first fold if there are several."""
         return self.folds[0]
 
     @property
@@ -68,42 +68,42 @@ class Study:
 
     @cached_property
     def trial_trainable(self) -> Trainable:
-        """What a trial runs on :attr:`trial_data`. Raises ``ValueError`` for a function of the
-        user's that cannot be sent to a worker."""
+        """What a trial runs on :attr:`trial_data`. Raises ``ValueError`` if a user's own function
+        cannot be sent to a worker."""
         sent = sendable(self.trainable)
         return CrossValidated(sent) if len(self.folds) > 1 else sent
 
     @property
     def network(self) -> Network | None:
-        """None where the trainable is the user's own."""
+        """None if the trainable is the user's own function."""
         return self.trainable if isinstance(self.trainable, Network) else None
 
     @property
     def metric_name(self) -> str:
         """A name in METRICS."""
-        assert self.spec.problem.metric is not None  # prepare() has found it
+        assert self.spec.problem.metric is not None  # prepare() has set it
         return self.spec.problem.metric
 
     @property
     def metric(self) -> Metric:
-        """Its worst score is that on these data, in the units of the target."""
+        """The metric, with its worst score on these data, in the units of the target."""
         return metric_of(self.metric_name, self.folds)
 
     @property
     def goals(self) -> Goals:
-        """All that is searched for and required."""
+        """All objectives and requirements."""
         return self.spec.problem.goals
 
     @property
     def network_size(self) -> Callable[[Config], int] | None:
-        """Counts the parameters of a config's network, where somebody asks for them."""
+        """Counts the parameters of a config's network, if a goal needs them."""
         if self.network is None or SIZE not in self.goals.names:
             return None
         return partial(self.network.size, data=self.data)
 
     @property
     def yielded(self) -> tuple[str, ...]:
-        """What the trainable must yield beside the metric."""
+        """What the trainable must yield besides the metric."""
         own = (SIZE,) if self.network_size is None and SIZE in self.goals.names else ()
         return (*(name for name in self.goals.reported if name != self.metric_name), *own)
 
@@ -118,7 +118,7 @@ class Study:
 
     @property
     def folder(self) -> Path:
-        """Of the run, which may not exist yet."""
+        """The folder of the run, which may not exist yet."""
         assert self.spec.run.name is not None  # prepare() has chosen it
         return self.spec.run.runs_dir.expanduser().absolute() / self.spec.run.name
 
@@ -141,7 +141,7 @@ class Study:
 
     @cached_property
     def size(self) -> int | None:
-        """The configs of a grid; None where the search does not end by itself."""
+        """The number of configs of a grid; None if the search does not end by itself."""
         size = ALGORITHMS[self.spec.search.algo].size
         return None if size is None else size(self.problem)
 
@@ -154,12 +154,12 @@ class Study:
 
     @property
     def trials(self) -> int:
-        """How many there will be, unless something ends the study before."""
+        """How many trials there will be, unless something ends the study early."""
         return self.spec.budget.trials if self.size is None else self.size
 
     @property
     def trials_left(self) -> int:
-        """Those of them that have not ended in the search that this one goes on with."""
+        """How many trials are left, if the study goes on with an earlier search."""
         ended = 0 if self.resumed is None else len(self.resumed.search.ended)
         return max(0, self.trials - ended)
 
@@ -169,7 +169,7 @@ class Study:
 
     @property
     def stopping(self) -> StoppingRules:
-        """What the scheduler goes by."""
+        """The rules for the scheduler."""
         return StoppingRules(
             metric=self.metric_name,
             mode=self.metric.mode,
@@ -182,7 +182,7 @@ class Study:
 
     @property
     def chance_loss(self) -> float | None:
-        """Of a network that has learnt nothing; None where it is not known."""
+        """The loss of a network that has learnt nothing; None if it is not known."""
         return None if self.network is None else objective_of(self.data).chance_loss
 
     @property
@@ -193,13 +193,13 @@ class Study:
 
     @property
     def preprocessing(self) -> list[dict[str, Any]]:
-        """What made the inputs, for the record: of each fold. None of data that were made by
+        """What made the inputs of each fold, for the record; empty for data that were made by
         hand."""
         fitted = [data.preprocessing for data in self.folds]
         return [each.to_dict() for each in fitted if each is not None]
 
     def prepared(self) -> dict[str, Any]:
-        """What the settings led to, for the record: the space exactly, the data, the versions."""
+        """What follows from the settings, for the record: exact space, data, versions."""
         data = self.data
         learnt_from = [trial.trial_id for trial in self.history]
         return {

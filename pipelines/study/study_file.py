@@ -20,8 +20,7 @@ from pipelines.study.yaml_file import read_yaml
 def read_study_file(path: Path) -> dict[str, dict[str, Any]]:
     """What the file sets, by group and field; the values are not checked.
 
-    Raises ``ValueError`` for a file that cannot be read, and for a group or field that a study does
-    not have.
+    Raises ``ValueError`` for a file that cannot be read, and for an unknown group or field.
     """
     content = read_yaml(path, "study")
     if path.suffix == ".json":
@@ -58,7 +57,7 @@ def study_file(spec: StudySpec) -> str:
 
 
 def _lines(spec: StudySpec) -> Iterator[str]:
-    yield "# A study. What is left out of this file has its default."
+    yield "# A study. Settings that are left out of this file have their defaults."
     for name, kind in _groups().items():
         yield ""
         yield f"# {kind.__doc__}"

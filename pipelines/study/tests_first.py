@@ -1,4 +1,4 @@
-"""The tests that a user may ask for before a search, and what they leave of its space."""
+"""The tests that a user may ask for before a search, and the space that they leave."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AfterTests:
-    """What is left to search, and the configs to start with that lie in it."""
+    """The space that is left to search, and the configs to start with that it contains."""
 
     space: SearchSpace
     start_with: tuple[Config, ...]
@@ -37,12 +37,12 @@ def run_tests_first(
     data: TrialData,
     start_with: tuple[Config, ...],
 ) -> AfterTests:
-    """Make the tests that ``spec`` asks for, the batch size first, with the CPUs and the share of a
-    GPU of a trial; the first config of ``start_with`` is tested, where there is one.
+    """Make the tests that ``spec`` asks for, the batch size test first, with the CPUs and the share
+    of a GPU that a trial gets. They test the first config of ``start_with``, if there is one.
 
-    Raises ``ValueError`` where a test finds nothing.
+    Raises ``ValueError`` if a test finds nothing.
     """
-    # Imported here because they train: a search without them needs no torch in this process.
+    # Imported here because the tests train: a search without them needs no torch in this process.
     from pipelines.study.batch_first import bound_batch_size
     from pipelines.study.range_first import RATIO, range_space
 
@@ -79,7 +79,7 @@ def run_tests_first(
         )
         space, bounds, tests = ranged.space, ranged.bounds, ranged.tests
         notes += ranged.notes
-    gpu.release()  # what the tests took: trials need it
+    gpu.release()  # trials need the memory that the tests took
     kept = tuple(config for config in start_with if space.contains(config))
     notes += _left_out(kept, start_with, "of `start_with`")
     notes += _left_out(space.try_first, tried_before, "that the space tries first")
@@ -91,5 +91,5 @@ def _left_out(kept: Sequence[Config], before: Sequence[Config], which: str) -> l
         return []
     return [
         f"start     {len(kept)} of {len(before)} configs {which}: "
-        "the others lie outside of what the tests left"
+        "the others lie outside the space that the tests left"
     ]

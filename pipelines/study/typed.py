@@ -1,4 +1,4 @@
-"""Settings and paths as one types them after a command."""
+"""Settings and paths as a user types them after a command."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ _DURATIONS = ("time_budget", "trial_timeout")  # in seconds, which are typed wit
 
 
 def option_words(settings: Mapping[str, object]) -> Iterator[str]:
-    """The options of ``settings``, which are given by the names of their fields: one that may be
-    repeated for each of its entries, and none for None."""
+    """The options of ``settings``, which are given by the names of their fields. A setting with
+    several entries gives one option per entry; None gives no option."""
     for field, value in settings.items():
         name = field.strip("_").replace("_", "-")
         if isinstance(value, bool):
@@ -21,7 +21,7 @@ def option_words(settings: Mapping[str, object]) -> Iterator[str]:
 
 
 def entries(field: str, value: object) -> list[str]:
-    """What stands after the option of a setting, each time that it is typed."""
+    """The values of a setting's option, one for each time that it is typed."""
     if isinstance(value, Mapping):
         return [f"{name}={_text(of)}" for name, of in value.items()]
     if isinstance(value, tuple):
@@ -30,12 +30,12 @@ def entries(field: str, value: object) -> list[str]:
 
 
 def _text(value: object) -> str:
-    """A range as LOW..HIGH; of a number all digits that it has."""
+    """A range as LOW..HIGH; a number with all its digits."""
     if isinstance(value, tuple):
         return "..".join(map(_text, value))
     return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
 def shown(path: Path) -> Path:
-    """Relative where it is below the working directory."""
+    """``path``, relative if it is below the working directory."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -1,4 +1,4 @@
-"""What runs the trials of a study on Ray Tune, put together from its parts."""
+"""Puts together Ray's tuner for the trials of a study."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ class Place(NamedTuple):
     """Where Ray keeps checkpoints while it trains."""
 
     storage: str  # an absolute path, or a URI
-    folder: str  # in it
+    folder: str  # in the storage
 
 
 @dataclass(frozen=True)
 class Part:
-    """Of a study: its search, or the repeats of its best trials."""
+    """One part of a study: its search, or the repeats of its best trials."""
 
     name: str
     source: Source
     scheduler: Scheduler
-    before: Before | None  # what it had come to, where it goes on
+    before: Before | None  # how far it had come, if it goes on
 
     def place(self, study: Study) -> Place:
         """Where Ray keeps the checkpoints of its trials."""
@@ -74,10 +74,10 @@ def make_tuner(
     each = spec.resources.trial
     slots = slot_counter(cluster, each, spec.resources.max_concurrent)
     gpus = gpu_counter(cluster, each, slots, total)
-    # Where configs change in mid-training, the whole population takes turns.
+    # If configs change during training, the whole population takes turns.
     screened = ScreenedTrials(
         NotedTrials(part.source, record.events),
-        lambda config, attempt: callback.ends_at_once(config, attempt),  # it is made below
+        lambda config, attempt: callback.ends_at_once(config, attempt),  # defined below
         over=lambda: bool(ledger.reason),
     )
     searcher = StudySearcher(screened, (lambda: total) if scheduler.changes_configs else slots)
@@ -133,8 +133,8 @@ def make_tuner(
             storage_path=storage,
             callbacks=[callback],
             stop=stopper,
-            # The callback asks for a checkpoint where one is worth it: not at every trial's end.
-            # Where configs change, the one before the last may still be wanted.
+            # The callback asks for a checkpoint when one is useful, not at the end of every trial.
+            # If configs change, an earlier checkpoint may still be needed.
             checkpoint_config=tune.CheckpointConfig(
                 num_to_keep=4 if scheduler.changes_configs else 1, checkpoint_at_end=False
             ),
@@ -164,7 +164,7 @@ def _trial_settings(study: Study, scheduler: Scheduler, storage: str) -> TrialSe
 
 
 def _note_longer(record: Record, before: Before) -> None:
-    """Of trials that train longer than they had planned."""
+    """Note in the record which trials train longer than planned at first."""
     if record.events is None:
         return
     for trial in before.unfinished:

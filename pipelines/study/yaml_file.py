@@ -1,5 +1,5 @@
-"""What a user has written in YAML, whatever it holds: plain values, or one line that says why
-not."""
+"""Reads a user's YAML file, whatever it holds: returns plain values, or raises an error of one
+line."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import yaml
 from trainables.data.files import check_file
 
 MOST_BYTES = 10_000_000
-MOST_VALUES = 100_000  # aliases of aliases make a few lines as many as they like
+MOST_VALUES = 100_000  # aliases of aliases can make a huge number of values in a few lines
 DEEPEST = 20
 
 
 def read_yaml(path: Path, option: str) -> object:
     """The content of the file that ``option`` names: mappings, lists and plain values.
 
-    Raises ``ValueError`` for a file that cannot be read, is no YAML, or is too large.
+    Raises ``ValueError`` for a file that cannot be read, is not valid YAML, or is too large.
     """
     try:
         check_file(path)
@@ -36,8 +36,8 @@ def read_yaml(path: Path, option: str) -> object:
         raise ValueError(f"`{option}` {path} is nested too deeply") from None
     except (yaml.YAMLError, ValueError) as error:
         reason = " ".join(str(error).split())
-        raise ValueError(f"`{option}` {path} is no YAML: {reason}") from None
-    except Exception:  # PyYAML's readers of dates and the like raise what they meet
+        raise ValueError(f"`{option}` {path} is not valid YAML: {reason}") from None
+    except Exception:  # PyYAML's readers of dates and other types raise various errors
         raise ValueError(f"`{option}` {path}: a value is not what its !!tag says") from None
     for n, depth in enumerate(_depths(value), 1):
         if depth > DEEPEST:
@@ -48,7 +48,7 @@ def read_yaml(path: Path, option: str) -> object:
 
 
 def _depths(content: object) -> Iterator[int]:
-    """How deep each value lies. Without recursion, and without end where one holds itself."""
+    """The depth of each value. It uses no recursion, and never ends if a value holds itself."""
     waiting = [(content, 0)]
     while waiting:
         value, depth = waiting.pop()

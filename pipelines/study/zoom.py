@@ -1,5 +1,5 @@
-"""The ranges for a search that goes on where another ended: around its best trials, and beyond an
-edge that the best of them lies at."""
+"""The ranges for a search that follows another one: around its best trials, and beyond an edge of
+the old range if the best trial lies there."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from search_spaces.limits import LIMITS, ORDERED
 from trainables.training.metrics import Metric
 
 QUANTILE = 0.25
-LEAST_TOP = 5  # so many trials at least are the top
-LEAST_ACTIVE = 3  # of the top trials must have a parameter for its range to change
-LEAST_TRIED = 3  # trials of an option before it may be dropped
-EDGE = 0.05  # of the old range: what lies closer to an edge may well be better beyond it
+LEAST_TOP = 5  # trials; the top has at least so many
+LEAST_ACTIVE = 3  # top trials that must have a parameter before its range changes
+LEAST_TRIED = 3  # trials that an option must have had before it may be dropped
+EDGE = 0.05  # of the old range: a best value that is closer to an edge may be better beyond it
 WIDENING = 0.5  # of the old range, beyond that edge
-PADDING = 0.1  # of the range of the top trials, on either side
-LEAST_PADDING = 0.05  # of the old range: the top trials of a grid may all have one value
+PADDING = 0.1  # of the range of the top trials, added on either side
+LEAST_PADDING = 0.05  # of the old range, because the top trials of a grid may all have one value
 
 Limits = Mapping[str, tuple[float, float]]
 
 
 @dataclass(frozen=True)
 class Change:
-    """What becomes of a parameter, and why. ``new`` is None where it is left out."""
+    """How a parameter changes, and why. ``new`` is None if it is left out."""
 
     name: str
     old: Domain
@@ -46,7 +46,7 @@ def zoom(
     """The space around the best ``quantile`` of the trials, and a row for each of its parameters.
 
     Diverged and failed trials, and those that the space does not contain, do not count. No range is
-    widened beyond ``limits``, and one whose name is not in them not at all.
+    widened beyond ``limits``, and a parameter that is not in them is not widened at all.
 
     Raises ``ValueError`` for a quantile outside (0, 1] and for too few trials.
     """
@@ -97,7 +97,7 @@ def _row(change: Change) -> tuple[str, str, str, str]:
 
 @dataclass(frozen=True)
 class _Found:
-    """The values of a parameter in those of the ``top`` trials that have it, the best first."""
+    """The values of a parameter in the ``top`` trials that have it, the best first."""
 
     top: int
     values: list[Value]
@@ -127,8 +127,8 @@ def _listed(options: Sequence[Value]) -> str:
 
 
 def _limits(name: str, limits: Limits, domains: Mapping[str, Domain]) -> tuple[float, float] | None:
-    """How far a parameter may be widened beside the others as they are so far; None for one that
-    must not be."""
+    """How far a parameter may be widened, given the present ranges of the others; None if it must
+    not be widened."""
     if name not in limits:
         return None
     low, high = limits[name]
@@ -151,7 +151,7 @@ def _bounded(
     padding = max(PADDING * (scale.of(most) - scale.of(least)), LEAST_PADDING)
     low: float = old.clip(scale.value(max(scale.of(least) - padding, 0.0)))
     high: float = old.clip(scale.value(min(scale.of(most) + padding, 1.0)))
-    step = 1 if isinstance(old, Int) else 0  # the least that a range is widened by
+    step = 1 if isinstance(old, Int) else 0  # a range is widened by at least this
     where = f"are at {best:.4g}" if least == most else f"lie in {least:.4g} .. {most:.4g}"
     why = f"{found} {where}"
     if scale.of(best) <= EDGE:
@@ -175,12 +175,12 @@ def _at_edge(best: float, edge: str, widened: bool, limits: tuple[float, float] 
     elif limits is None:
         outcome = "widen it by hand"
     else:
-        outcome = "kept, as it can go no further"
+        outcome = "kept, because it cannot go further"
     return f"best {best:.4g} within {EDGE:.0%} of the {edge} edge: {outcome}"
 
 
 class _Scale:
-    """A range as the numbers from 0 to 1, in the logarithm where the domain's is."""
+    """A range scaled to 0 .. 1, by the logarithm if the domain is logarithmic."""
 
     def __init__(self, domain: Float | Int) -> None:
         self._domain = domain
@@ -191,7 +191,7 @@ class _Scale:
         return (self._to(value) - self._low) / self._width
 
     def value(self, position: float) -> float:
-        """Rounded: to a whole number, or to a hundredth of the range or less."""
+        """The value at ``position``, rounded to a whole number or to 1% of the range or less."""
         if position in (0.0, 1.0):
             return self._domain.high if position else self._domain.low
         at = self._low + position * self._width

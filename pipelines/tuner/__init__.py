@@ -1,1 +1,1 @@
-"""What to try, when to stop, what happens to trials, and the adapters of all that to Ray Tune."""
+"""Search algorithms, schedulers, the ledger of trials, and the adapters from these to Ray Tune."""

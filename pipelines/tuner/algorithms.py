@@ -1,7 +1,7 @@
-"""The search algorithms. One is a recipe: a short function from the problem to a sampler.
+"""The search algorithms. Each is a recipe: a short function from the problem to a sampler.
 
 To add one, write the function and enter it in ``ALGORITHMS``; the command line's choices and the
-contract tests derive from there. A library is imported by the recipe that needs it.
+contract tests are derived from that dictionary. Each recipe imports the library that it needs.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from pipelines.tuner.samplers import (
 from search_spaces import Choice, Config
 from search_spaces.space import name_of
 
-_COUNTED = 2000  # configs of a grid that are gone through, though the budget is below that
+_COUNTED = 2000  # configs of a grid that are enumerated even if the budget is smaller
 
 
 def grid(problem: Problem) -> Sampler:
-    """Every combination of the levels; advisable below four parameters.
+    """Every combination of the levels; advisable for fewer than four parameters.
 
-    Raises ``ValueError`` when it has more configs than trials are allowed, and when none is left
-    that is allowed.
+    Raises ``ValueError`` if the grid has more configs than ``max_trials``, or if it has no allowed
+    config that is still untried.
     """
     size = grid_size(problem)
     if size > problem.max_trials:
@@ -50,8 +50,8 @@ def grid(problem: Problem) -> Sampler:
 
 
 def grid_size(problem: Problem) -> int:
-    """How many configs of the grid the space allows and the history does not have. A grid that is
-    far too large is not gone through: it has all of its configs then."""
+    """How many configs of the grid are allowed by the space and are not in the history. A grid that
+    is far too large is not enumerated: all its configs are counted."""
     size, history = problem.space.grid_size(problem.grid_levels), problem.history
     if size > max(_COUNTED, problem.max_trials + len(history)):
         return size
@@ -73,20 +73,20 @@ def _allowed(problem: Problem) -> Iterator[Config]:
 
 
 def random(problem: Problem) -> Sampler:
-    """Independent draws: the baseline (Bergstra and Bengio 2012)."""
+    """Independent random draws: the baseline (Bergstra and Bengio 2012)."""
     return SequenceSampler(random_configs(problem.space, problem.seed), problem.history)
 
 
 def sobol(problem: Problem) -> Sampler:
-    """A quasi-random sequence: covers the space more evenly than independent draws."""
+    """A quasi-random sequence, which covers the space more evenly than independent draws."""
     return SequenceSampler(sobol_configs(problem.space, problem.seed), problem.history)
 
 
 def optuna(problem: Problem) -> Sampler:
     """Optuna's tree-structured Parzen estimator (Bergstra et al. 2011), multivariate within each
-    group of parameters that are active together, with pending trials taken for bad (constant liar);
-    of more than 2,500 bad trials so many are used. Of several objectives it is the multi-objective
-    one (Ozaki et al. 2022)."""
+    group of parameters that are active together. Pending trials count as bad ones (constant liar).
+    At most 2,500 bad trials are used. With several objectives, it is the multi-objective variant
+    (Ozaki et al. 2022)."""
     from pipelines.tuner.fast_tpe import FastTPESampler, plain_tpe
     from pipelines.tuner.optuna_sampler import OptunaSampler
 
@@ -97,15 +97,15 @@ def optuna(problem: Problem) -> Sampler:
 
 def gp(problem: Problem) -> Sampler:
     """Gaussian process with expected improvement (Jones et al. 1998) over the parameters that are
-    always active, which takes pending trials into account; TPE for the others. Of several
-    objectives it is the expected improvement of the hypervolume."""
+    always active, which takes pending trials into account; TPE for the others. With several
+    objectives, it uses the expected improvement of the hypervolume."""
     import torch
     from optuna.samplers import GPSampler
 
     from pipelines.tuner.fast_tpe import FastTPESampler, plain_tpe
     from pipelines.tuner.optuna_sampler import OptunaSampler
 
-    torch.set_num_threads(1)  # its matrices are small: threads would only wait for each other
+    torch.set_num_threads(1)  # the matrices are small: threads would only wait for each other
     seed = problem.sampler_seed
     sampler = GPSampler(
         seed=seed,
@@ -117,7 +117,7 @@ def gp(problem: Problem) -> Sampler:
 
 def cmaes(problem: Problem) -> Sampler:
     """Covariance matrix adaptation (Hansen 2016) over the numbers that are always active; TPE for
-    the other parameters. With the trials of another search it begins around the best tenth of
+    the other parameters. Given the trials of another search, it begins around the best tenth of
     those that did not diverge (Nomura et al. 2021)."""
     from optuna.samplers import CmaEsSampler
 
@@ -141,10 +141,10 @@ def cmaes(problem: Problem) -> Sampler:
 
 
 def genetic(problem: Problem) -> Sampler:
-    """NSGA-II (Deb et al. 2002): crossover and mutation of the best, and of the first fronts where
-    there are several objectives; a parameter that is not always active comes from one parent. With
-    fewer than four generations in the budget the generations are made smaller. The trials of
-    another search are its first generation, or the beginning of it."""
+    """NSGA-II (Deb et al. 2002): crossover and mutation of the best trials or, with several
+    objectives, of the first fronts. A parameter that is not always active comes from one parent.
+    If the budget has fewer than four generations, the generations are made smaller. The trials of
+    another search are the first generation, or the beginning of it."""
     from pipelines.tuner.genetic_sampler import GeneticSampler
     from pipelines.tuner.optuna_sampler import OptunaSampler
 
@@ -164,22 +164,23 @@ def hyperopt(problem: Problem) -> Sampler:
 
 @dataclass(frozen=True)
 class Algorithm:
-    """A recipe, and what must be known of it elsewhere."""
+    """A recipe, and what other modules must know about it."""
 
     make: Callable[[Problem], Sampler]
     learns: bool = True  # from results
-    several: bool = False  # takes several objectives, and requirements, as such
-    # A search that goes on asks it for all trials again, where they are no more than that: it is
-    # then as it was, to the last random number. Where they are more it is primed with results.
+    several: bool = False  # handles several objectives, and requirements, itself
+    # A resumed search asks the algorithm for all its trials again if there are at most so many. The
+    # algorithm is then exactly as it was, to the last random number. If there are more trials, the
+    # algorithm only learns from their results.
     asked_again: int = 1000
-    size: Callable[[Problem], int] | None = None  # of one that ends by itself, in its own order
+    size: Callable[[Problem], int] | None = None  # of a fixed, finite list of configs
 
     def __call__(self, problem: Problem) -> Sampler:
         return self.make(problem)
 
     @property
     def words(self) -> str:
-        """What it is, for the record."""
+        """A description of the algorithm, for the record."""
         return " ".join((self.make.__doc__ or "").partition("\n\n")[0].split())
 
 
@@ -188,8 +189,9 @@ ALGORITHMS: dict[str, Algorithm] = {
     "random": Algorithm(random, learns=False, asked_again=sys.maxsize),
     "sobol": Algorithm(sobol, learns=False, asked_again=sys.maxsize),
     "optuna": Algorithm(optuna, several=True),
-    "gp": Algorithm(gp, several=True, asked_again=100),  # seconds each, where there are many
-    # The state of these two is more than their trials: primed they begin around the best.
+    "gp": Algorithm(gp, several=True, asked_again=100),  # seconds each, if there are many
+    # The state of these two is more than their trials: from results alone, they restart around the
+    # best trials.
     "cmaes": Algorithm(cmaes, asked_again=10_000),
     "genetic": Algorithm(genetic, several=True, asked_again=10_000),
     "hyperopt": Algorithm(hyperopt),
@@ -197,7 +199,7 @@ ALGORITHMS: dict[str, Algorithm] = {
 
 
 def first_configs(algorithm: Algorithm, problem: Problem) -> list[Config]:
-    """What is tried before the algorithm suggests anything, each once."""
+    """The configs to try before the algorithm suggests any, without duplicates."""
     first: list[Config] = []
     for config in (*problem.start_with, *(() if algorithm.size else problem.space.try_first)):
         if config not in first:
@@ -212,17 +214,17 @@ def make_sampler(
     pending: Sequence[tuple[str, Config]] = (),
     asked: Sequence[Config] = (),
 ) -> Sampler:
-    """The algorithm ``name``, which first tries the configs it is told to, and no forbidden one.
+    """The algorithm ``name``. It tries the first configs first, and never a forbidden one.
 
-    ``worst`` is the metric's worst score. A config that the history has is not tried again. Of a
-    search that goes on ``asked`` are all configs that it has asked for, and ``pending`` the trials
-    that have not ended: names and configs.
+    ``worst`` is the metric's worst score. A first config that is in the history is not tried again.
+    For a resumed search, ``asked`` holds all configs that it has asked for, and ``pending`` the
+    names and configs of the trials that have not ended.
     """
     algorithm = ALGORITHMS[name]
     first = first_configs(algorithm, problem)
     if not algorithm.several:
         learned = tuple(
-            # The worst score in the history may be that of other data.
+            # The history may be of other data, with another worst score.
             as_diverged(trial, worst) if trial.infeasible or trial.diverged else trial
             for trial in problem.history
         )

@@ -1,8 +1,8 @@
-"""A trial's attempts: it is tried again where its machine or its process was lost, its memory was
-short, or it failed and may.
+"""The attempts of a trial. A trial gets another attempt if its machine or its process was lost, if
+memory ran out, or if it failed and `max_failures` allows it.
 
-A further attempt is a new trial to Ray, which goes on from the last checkpoint; to the record, and
-to whoever reads it, it is the same trial.
+To Ray, another attempt is a new trial, which goes on from the last checkpoint. In the record it is
+the same trial.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     from pipelines.tuner.trial import EpochReport
 
 _COUNTS = ("machines_lost", "failures", "processes_lost", "out_of_memory")
-ATTEMPT = "__attempt__"  # where a config on its way to a trial says which attempt it is
-_MOST_MACHINES = 100  # lost by one trial: a machine that dies each time is not bad luck
-_MOST_PROCESSES = 3  # lost by one trial: what ends its own process does so each time
+ATTEMPT = "__attempt__"  # the key of the attempt in a config that is sent to a trial
+_MOST_MACHINES = 100  # that one trial may lose: so many lost machines are no accident
+_MOST_PROCESSES = 3  # that one trial may lose: a trial that kills its process does so each time
 
 
 class Cause(Enum):
-    """Why an attempt ended without an end of the training."""
+    """Why an attempt ended before its training did."""
 
     LOST = "its machine was lost"
     OUT_OF_MEMORY = "its share of the GPU's memory was too small"
     NO_MEMORY = "its machine ran out of memory, and Ray ended its process"
     DIED = "its process crashed, was killed, or ended itself"
-    MEMORY_HELD = "the trial before it left memory of the GPU taken, so its process ends"
-    SPOILED = "the trial before it left its process changed, so that ends"
+    MEMORY_HELD = "the previous trial left GPU memory in use, so the process ends"
+    SPOILED = "the previous trial left the process changed, so the process ends"
     LEAVING = "its machine is about to be taken away"
     STORAGE = "its checkpoint cannot be written"
     HUNG = "it reported no epoch for too long, so its process was ended"
@@ -41,15 +41,15 @@ class Cause(Enum):
 
 
 class AttemptError(RuntimeError):
-    """An attempt ended, as its process says: in plain words, which can be read where what the
-    trainable raised is not known."""
+    """The process of an attempt says why the attempt ended: in plain text, because the driver may
+    not know the class of an exception that the trainable raised."""
 
     def __init__(self, cause: Cause, error: str = "", traceback: str = "") -> None:
         super().__init__(cause, error, traceback)
         self.cause = cause
         self.error = error or cause.value
         self.traceback = traceback
-        self.reports: tuple[EpochReport, ...] = ()  # epochs that nobody was told of before
+        self.reports: tuple[EpochReport, ...] = ()  # epochs that were not reported before
 
     def __str__(self) -> str:
         return self.error
@@ -57,13 +57,13 @@ class AttemptError(RuntimeError):
 
 @dataclass(frozen=True)
 class Attempt:
-    """Which trial is trained, and where it stands when it starts (again)."""
+    """Which trial is trained, and from where it starts (again)."""
 
-    trial_id: str  # of the trial in the record: Ray's of the first attempt
+    trial_id: str  # in the record: Ray's name of the first attempt
     seed: int = 0  # of the training
     repeat_of: str = ""  # the trial whose config is trained again
-    checkpoint: str | None = None  # what to go on from: its path in the storage, or a URI
-    gpus: float | None = None  # for this attempt, where another had too few
+    checkpoint: str | None = None  # to go on from: its path in the storage, or a URI
+    gpus: float | None = None  # for this attempt, if an earlier one had too few
     machines_lost: int = 0
     failures: int = 0
     processes_lost: int = 0
@@ -71,17 +71,17 @@ class Attempt:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How often what ended an attempt, for the record."""
+        """How often each cause ended an attempt, for the record. Zeros are left out."""
         counts = {name: getattr(self, name) for name in _COUNTS}
         return {name: count for name, count in counts.items() if count}
 
     def with_counts(self, counts: Mapping[str, int]) -> Attempt:
-        """With those of the record."""
+        """The same attempt with the counts of the record."""
         known: dict[str, Any] = {name: counts.get(name, 0) for name in _COUNTS}
         return replace(self, **known)
 
     def checkpoint_in(self, storage: str) -> Checkpoint:
-        """What to go on from, where ``storage`` is an absolute path or a URI."""
+        """The checkpoint to go on from. ``storage`` is an absolute path or a URI."""
         from pyarrow.fs import FileSystem
         from ray.tune import Checkpoint
 
@@ -101,20 +101,21 @@ class Attempt:
         *,
         alone: bool = True,
     ) -> Attempt | None:
-        """The next attempt; None where the trial has failed for good.
+        """The next attempt; None if the trial has failed for good.
 
-        ``gpus`` are those that this attempt had, and ``alone`` says whether no other trial ran
-        beside it. Lost machines and processes do not count as failures, nor does what keeps a trial
-        from starting where it was to: what the trial before left in the process, a machine about to
-        go. A trial that ran out of memory gets one more attempt with twice the share of a GPU,
-        where it had not the whole of one; one whose machine ran out of memory may run with fewer
-        beside it, until it has been tried alone.
+        ``gpus`` is what this attempt had, and ``alone`` says whether no other trial ran beside it.
+
+        Lost machines and processes do not count as failures. Neither does what keeps a trial from
+        starting: the state that the previous trial left in the process, or a machine that is about
+        to be taken away. A trial that ran out of GPU memory gets one more attempt with twice its
+        share of the GPU, unless it had the whole GPU. A trial whose machine ran out of memory runs
+        again with fewer trials beside it, until it has been tried alone.
         """
         again = replace(self, checkpoint=checkpoint)
         if cause is Cause.LOST and self.machines_lost < _MOST_MACHINES:
             return replace(again, machines_lost=self.machines_lost + 1)
         if cause in (Cause.MEMORY_HELD, Cause.SPOILED, Cause.LEAVING):
-            return again  # each time one such process ends
+            return again  # no limit is needed: each time, one such process ends
         if cause is Cause.DIED and self.processes_lost < _MOST_PROCESSES:
             return replace(again, processes_lost=self.processes_lost + 1)
         if cause is Cause.NO_MEMORY and not (alone and self.out_of_memory):
@@ -128,7 +129,7 @@ class Attempt:
 
 
 def pack(config: Config, attempt: Attempt) -> dict[str, Any]:
-    """``config`` on its way to a trial, with the attempt that it is for."""
+    """``config`` with its attempt, to be sent to a trial."""
     return {**config, ATTEMPT: asdict(attempt)}
 
 

@@ -1,4 +1,4 @@
-"""What a search had come to when its driver ended."""
+"""The state of a search when its driver ended."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from search_spaces import Config
 
 @dataclass(frozen=True)
 class Unfinished:
-    """A trial that ran, or was about to, and what it goes on from."""
+    """A trial that was running or was about to start, and what it goes on from."""
 
     attempt: Attempt
     config: Config
     started: float  # seconds since 1970
-    since: float  # which it ran, or was about to: its start, unless it had ended before
-    seconds: float = 0.0  # for which drivers had run it
-    metrics: Mapping[int, Mapping[str, float]] = field(default_factory=dict)  # until its checkpoint
+    since: float  # its start; if it had ended before, when it was to train on
+    seconds: float = 0.0  # for which earlier drivers ran it
+    metrics: Mapping[int, Mapping[str, float]] = field(default_factory=dict)  # up to its checkpoint
     resumed: int = 0
     planned: Mapping[int, int] = field(default_factory=dict)  # see FinishedTrial
 
     def longer(self, before: int, now: int) -> Unfinished:
-        """As it plans where a study of so many epochs has so many now."""
+        """The trial as planned now that the study has ``now`` epochs instead of ``before``."""
         epochs = max(self.metrics, default=0)
         if before == now or not epochs:
             return replace(self, planned=self.planned if epochs else {})
@@ -44,20 +44,20 @@ class Unfinished:
 
 @dataclass(frozen=True)
 class Before:
-    """All that was recorded. ``entries`` are the trials of the journal, those included that were
+    """All that was recorded. ``entries`` are the trials in the journal, including those that were
     cut short."""
 
     events: Sequence[Event] = ()
     entries: Sequence[FinishedTrial] = ()
     unfinished: Sequence[Unfinished] = ()
     seconds: float = 0.0  # of all drivers together
-    # Trials whose state is kept, to be trained on, and its place.
+    # The trials whose state is kept so that they can be trained on, and where it lies.
     kept: Mapping[str, str] = field(default_factory=dict)
-    trained_on: Collection[str] = ()  # those that are, from now on; they are unfinished too
+    trained_on: Collection[str] = ()  # trials to be trained on now; they are in `unfinished` too
 
     @property
     def ended(self) -> list[FinishedTrial]:
-        """Those that have ended and do not go on, in that order."""
+        """The trials that have ended and do not go on, in the order of their ends."""
         going_on = {trial.attempt.trial_id for trial in self.unfinished}
         return [
             trial for trial in self.trials if trial.trial_id not in going_on and not trial.cut_short
@@ -65,7 +65,7 @@ class Before:
 
     @property
     def told(self) -> set[str]:
-        """The trials that the algorithm has been told of; those that are trained on are too."""
+        """The trials whose results the algorithm knows, including those that are trained on."""
         return {event.trial_id for event in self.events if isinstance(event, Ended)}
 
     @property
@@ -79,9 +79,12 @@ class Before:
 
 
 def matched(events: Sequence[Event], entries: Sequence[FinishedTrial]) -> list[Event]:
-    """``events`` as the journal has it, which counts. At the end come those of trials that they do
-    not have: the last one where the driver was killed in between, all where an older version wrote
-    the record. The end of a trial that the journal has lost, with its last line, is no end."""
+    """``events``, made to agree with the journal, which decides.
+
+    Events of trials that are only in the journal are added at the end: of the last trial if the
+    driver was killed between the two files, of all trials if an older version wrote the record. The
+    end of a trial is dropped if the journal has lost it together with its last line.
+    """
     ends = Counter(trial.trial_id for trial in entries if not trial.cut_short)
     found: list[Event] = []
     for event in events:
@@ -109,9 +112,9 @@ def matched(events: Sequence[Event], entries: Sequence[FinishedTrial]) -> list[E
 def unfinished(
     events: Sequence[Event], entries: Sequence[FinishedTrial], metric: str
 ) -> list[Unfinished]:
-    """The trials that have been asked for and have not ended, in that order; those that are trained
-    on after them. The places of their checkpoints are as the record has them; ``seconds`` are left
-    open."""
+    """The trials that were asked for and have not ended, in the order in which they were asked for,
+    and then the trials that are trained on. The places of their checkpoints are as in the record;
+    ``seconds`` is not filled in."""
     ended = {entry.trial_id: entry for entry in entries if not entry.cut_short}
     found: dict[str, Unfinished] = {}
     for event in events:
@@ -141,7 +144,7 @@ def unfinished(
 
 
 def to_train_on(trial: FinishedTrial, metric: str, checkpoint: str, at: float) -> Unfinished:
-    """A trial that has ended, to go on from its last epoch."""
+    """A trial that has ended, prepared to go on from its last epoch."""
     epochs = sorted(trial.curve)
     curves = {name: dict(zip(epochs, values, strict=True)) for name, values in trial.curves.items()}
     metrics: dict[int, Mapping[str, float]] = {

@@ -1,4 +1,4 @@
-"""The adapters from Ray Tune's events to the ledger, and from its decisions to what they ask."""
+"""The adapters from Ray Tune's events to the ledger, and from its decisions to actions."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ from pipelines.tuner.trial import (
 )
 from search_spaces import Config
 
-_LOOK_EVERY = 1.0  # seconds, for trials that hang
+_LOOK_EVERY = 1.0  # seconds between two checks for hung trials
 
 
 class StudyCallback(Callback):
-    """What both kinds of studies have in common: telling the ledger what Ray says of trials, and
-    doing what it decides: keeping weights, recording, telling the sampler, trying again, showing.
-    """
+    """What both kinds of studies have in common. It tells the ledger what Ray says about trials,
+    and does what the ledger decides: keep weights, record a trial, tell the sampler, try a trial
+    again, show the progress."""
 
     def __init__(
         self,
@@ -60,10 +60,10 @@ class StudyCallback(Callback):
         kept: KeptStates,
         words: Callable[[], str] = lambda: "",
     ) -> None:
-        """``alive`` says whether the machine at an address is still there, ``place`` where in the
-        storage a checkpoint lies, as the record has it. ``checkpoints`` are those of trials that
-        ran before this driver did. ``words`` gives what a trial that waits has said, once; "" for
-        nothing."""
+        """``alive`` says whether the machine at an address is still there. ``place`` gives the
+        place of a checkpoint in the storage, as it is recorded. ``checkpoints`` are those of trials
+        that ran under an earlier driver. ``words`` gives, once, what a trial that waits for its
+        storage has said; "" for nothing."""
         self._ledger = ledger
         self._record = record
         self._tell = tell
@@ -71,26 +71,26 @@ class StudyCallback(Callback):
         self._searcher = searcher
         self._live = live
         self._alive = alive
-        self._current: dict[str, str] = {}  # Ray's trial -> the one of the record that it trains
+        self._current: dict[str, str] = {}  # Ray's trial -> the recorded trial that it trains
         self._checkpoints = dict(checkpoints or {})  # by the record's names
         self._place = place
         self._kept = kept
         self._words = words
         self._looked = time.monotonic()
-        self._hung: set[str] = set()  # of Ray's trials: their processes are ended
+        self._hung: set[str] = set()  # Ray's trials whose processes were killed
 
     def __getstate__(self) -> dict[str, Any]:
-        """Nothing for Ray's own snapshot: the record is what a search goes on from."""
+        """Nothing for Ray's own snapshot: a search is resumed from the record."""
         return {}
 
     def on_step_end(self, iteration: int, trials: list[Trial], **_: Any) -> None:
-        """Ray says so several times a second, whether something has happened or not; the process
-        that the step was about trains again."""
+        """Ray calls this several times a second, whether something has happened or not. The process
+        that had reported is training again by now, so writing to disk delays no trial."""
         self._record.flush()
         self._live.step(self._paused(trials))
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
-        """Also of a trial that was paused."""
+        """Ray calls this for a trial that was paused, too."""
         if self._trains(trial):
             self._ledger.heard(self._current[trial.trial_id])
         self._show()
@@ -102,7 +102,7 @@ class StudyCallback(Callback):
             metrics = self._ledger.since_saved(trial_id)
             if self._record.events is not None and metrics:
                 self._record.events.saved(trial_id, self._place(trial.checkpoint.path), metrics)
-                self._record.flush()  # at once: Ray has deleted the one before
+                self._record.flush()  # at once: Ray has deleted the previous checkpoint
         self._ledger.saved(trial_id)
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
@@ -124,7 +124,7 @@ class StudyCallback(Callback):
         if isinstance(outcome, Ended):
             self._record.write_error(trial_id, failure.traceback)
             self._conclude(outcome)
-            if outcome.trial.state is State.FAIL:  # it may have lost its storage
+            if outcome.trial.state is State.FAIL:  # otherwise the storage failed, not the trial
                 self._observer.failed(outcome.trial)
         else:
             _, again = outcome
@@ -135,7 +135,7 @@ class StudyCallback(Callback):
             self._observer.tried_again(trial_id, failure.cause, epoch, failure.error)
 
     def ends_at_once(self, config: Config, attempt: Attempt) -> bool:
-        """Whether a trial that is about to start has ended: see
+        """Whether a trial ends before it starts: see
         :meth:`pipelines.tuner.ledger.TrialLedger.not_trained`."""
         ended = self._ledger.not_trained(attempt, config)
         if ended is not None:
@@ -143,12 +143,12 @@ class StudyCallback(Callback):
         return ended is not None
 
     def on_step_begin(self, iteration: int, trials: list[Trial], **_: Any) -> None:
-        """End the processes of trials that hang: Ray then says that they have died. A trial that
-        saves may wait."""
+        """Kill the processes of hung trials: Ray then reports them as dead. Also show why a trial
+        waits while it saves."""
         if time.monotonic() - self._looked < _LOOK_EVERY:
             return
         self._looked = time.monotonic()
-        words = self._words()  # also where they are old: nobody waits any more
+        words = self._words()  # always taken: otherwise old words would be shown at the next save
         if words and self._ledger.saving:
             self._observer.waits_for(words)
         for trial in trials:
@@ -170,14 +170,14 @@ class StudyCallback(Callback):
         self._record.flush()
 
     def _know(self, trial: Trial) -> str:
-        """The record's name of what Ray's trial trains; it starts where that is new."""
+        """The name in the record of the trial that Ray's trial trains. A new trial is started."""
         if trial.trial_id not in self._current:
             config, attempt = unpack(trial.config, trial.trial_id)
             self._start(trial, config, attempt)
         return self._current[trial.trial_id]
 
     def _trains(self, trial: Trial) -> bool:
-        """Whether Ray's trial trains one of the record now, which starts where it is new."""
+        """Whether Ray's trial is training a recorded trial now. A new trial is started."""
         return self._know(trial) in self._ledger.running
 
     def _start(self, trial: Trial, config: Config, attempt: Attempt) -> None:
@@ -219,7 +219,7 @@ class StudyCallback(Callback):
             self._kept.keep(trial, checkpoint)
         self._record.append(trial)
         if ended.drop_states:
-            self._record.flush()  # as long as the trial is not recorded, they count
+            self._record.flush()  # until the trial is recorded, the other states are still needed
         for other in ended.drop_states:
             self._kept.drop(other)
         self._tell(trial)
@@ -229,12 +229,12 @@ class StudyCallback(Callback):
         self._observer.progress(self._ledger.progress(paused))
 
     def _paused(self, trials: Sequence[Trial]) -> int:
-        """How many of the running trials are."""
+        """How many of the running trials are paused."""
         return 0
 
 
 class OneByOne(StudyCallback):
-    """Of a study in which Ray's scheduler pauses trials: each is one of Ray's."""
+    """For a study in which Ray's scheduler pauses trials: each trial is one of Ray's trials."""
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
@@ -274,18 +274,18 @@ class OneByOne(StudyCallback):
 
 
 class InSequence(StudyCallback):
-    """Of all other studies: one of Ray's trials is a process, which trains one trial after the
-    other. ``judge`` says which of them go on."""
+    """For all other studies: each of Ray's trials is a process that trains one trial after another.
+    ``judge`` says which trials go on."""
 
     def __init__(self, *arguments: Any, judge: Judge, **more: Any) -> None:
         super().__init__(*arguments, **more)
         self._judge = judge
-        self._ending: set[str] = set()  # of Ray's trials: they save, and then their trial ends
+        self._ending: set[str] = set()  # Ray's trials that save before their trial ends
 
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **_: Any
     ) -> None:
-        if not self._trains(trial):  # there was nothing more to train
+        if not self._trains(trial):  # no trial was left to train
             return
         trial_id, save, stopped, diverged = self._current[trial.trial_id], False, False, False
         by = "scheduler"
@@ -330,21 +330,21 @@ class InSequence(StudyCallback):
         self._judge.start(attempt.trial_id, config)
 
     def _end(self, trial: Trial) -> None:
-        """Of what Ray's trial trains; the process goes on with another, where there is one."""
+        """End the trial that Ray's trial trains; the process goes on with the next one, if any."""
         trial_id = self._current[trial.trial_id]
         self._judge.end(trial_id)
         self._conclude(self._ledger.end(trial_id))
         self._go_on(trial)
 
     def _go_on(self, trial: Trial) -> None:
-        large = unpack(trial.config)[1].gpus is not None  # a share that one attempt alone needed
+        large = unpack(trial.config)[1].gpus is not None  # this attempt alone needed a larger share
         following = (
             None if large or self._ledger.reason else self._searcher.following(Trial.generate_id())
         )
         actor = trial.temporary_state.ray_actor
         if actor is None:
             return
-        # Also where there is none: the process would train one that was stopped to its end.
+        # None is sent too: otherwise the process would train a stopped trial to its end.
         actor.assign.remote(None if following is None else pack(*following))
         if following is not None:
             self._start(trial, *following)

@@ -1,8 +1,8 @@
-"""How Ray Tune hears that an attempt has ended.
+"""How Ray Tune learns that an attempt has ended.
 
-It ends a whole search where a process dies in a way that it does not expect, of memory for example:
-here each such death is that of one process. And it writes errors into the storage, which may be
-what has failed: here they are kept in memory.
+Ray Tune ends the whole search if a process dies in a way that it does not expect, for example from
+lack of memory. With the patches here, only the attempt ends. Ray Tune also writes errors to the
+storage, which may be what has failed. With the patches here, errors are kept in memory.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ def _remember(self: Any, exception: Exception | None = None) -> None:
 
 
 def error_of(trial: Trial) -> Exception:
-    """What ended it."""
+    """The error that ended ``trial``."""
     error: Exception | None = getattr(trial.temporary_state, "error", None)
     return error or RuntimeError("unknown error")
 
 
 def expect_all() -> None:
-    """From now on, in this process."""
+    """Apply both patches in this process."""
     RayActorManager._actor_task_failed = _failed
     Trial.handle_error = _remember

@@ -24,7 +24,7 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from scipy.special import ndtr, ndtri
 
-MAX_KERNELS = 2500  # of the bad trials: more are thinned
+MAX_KERNELS = 2500  # for bad trials: of more trials, so many are used
 
 Array = NDArray[np.float64]
 Numbers = NDArray[np.intp]
@@ -33,15 +33,15 @@ Numbers = NDArray[np.intp]
 class FastTPESampler(TPESampler):
     """``TPESampler(multivariate=True, group=True, constant_liar=True)`` of Optuna 5, faster.
 
-    Its suggestions are the same but where trials or candidates are exactly as good, from the same
-    random numbers, up to ``max_kernels`` bad trials. Beyond, the density of the bad ones is
-    estimated from that many of them, drawn evenly by their weights. What is saved: a trial is read
-    once, when it has ended, and a mixture of truncated normal distributions is evaluated as one
-    array.
+    Up to ``max_kernels`` bad trials, it makes the same suggestions from the same random numbers,
+    except for ties between trials or candidates. Beyond that, the density of the bad trials is
+    estimated from ``max_kernels`` of them, chosen evenly by weight. It is faster because each trial
+    is read once, when it has ended, and because a mixture of truncated normal distributions is
+    evaluated as one array.
     """
 
     def __init__(self, seed: int | None = None, max_kernels: int = MAX_KERNELS) -> None:
-        with warnings.catch_warnings():  # `group`, there since Optuna 2.8
+        with warnings.catch_warnings():  # `group` is experimental, since Optuna 2.8
             warnings.simplefilter("ignore", ExperimentalWarning)
             super().__init__(multivariate=True, group=True, constant_liar=True, seed=seed)
         self._max_kernels = max_kernels
@@ -82,7 +82,7 @@ class FastTPESampler(TPESampler):
         return self._sample(study, trial, {param_name: param_distribution})[param_name]
 
     def _read(self, study: Study, trial: FrozenTrial) -> None:
-        """What has happened until ``trial`` is asked for."""
+        """Read what has happened before ``trial`` is asked for."""
         if self._read_for != trial.number:
             self._seen.update(study, self._get_params)
             self._read_for = trial.number
@@ -102,7 +102,7 @@ class FastTPESampler(TPESampler):
         }
 
     def _mixture(self, rows: Numbers, search_space: dict[str, BaseDistribution]) -> _Mixture:
-        """Of the trials in ``rows`` that have all parameters of ``search_space``."""
+        """The mixture of the trials in ``rows`` that have all parameters of ``search_space``."""
         observed = self._seen.values(rows, search_space)
         n = observed.shape[1]
         weights = default_weights(n)
@@ -120,20 +120,20 @@ class FastTPESampler(TPESampler):
 
 
 def plain_tpe(seed: int | None = None) -> TPESampler:
-    """Optuna's own, with the same settings: of several objectives."""
-    with warnings.catch_warnings():  # `group`, there since Optuna 2.8
+    """Optuna's own TPE with the same settings, for several objectives."""
+    with warnings.catch_warnings():  # `group` is experimental, since Optuna 2.8
         warnings.simplefilter("ignore", ExperimentalWarning)
         return TPESampler(multivariate=True, group=True, constant_liar=True, seed=seed)
 
 
 class _Seen:
-    """What TPE needs of the trials so far, a row each, by their numbers."""
+    """What TPE needs to know about the trials so far: one row per trial number."""
 
     def __init__(self) -> None:
-        self.groups = _SearchSpaceGroup()  # of parameters that were active together
+        self.groups = _SearchSpaceGroup()  # groups of parameters that were active together
         self.n_finished = 0
         self._values: dict[str, Array] = {}  # by parameter: internal values, NaN where inactive
-        self._order: Array = np.empty((0, 3))  # sorts trials, the best first; NaN while one runs
+        self._order: Array = np.empty((0, 3))  # sort keys, best first; NaN while a trial runs
         self._distributions: dict[str, BaseDistribution] = {}
         self._n_trials = 0
         self._unfinished: list[int] = []
@@ -142,7 +142,7 @@ class _Seen:
     def update(
         self, study: Study, params_of: Callable[[FrozenTrial, Study], Mapping[str, Any]]
     ) -> None:
-        """Read the trials that have ended since, and what is known of the running ones."""
+        """Read the trials that have ended since the last call, and the running ones."""
         trials = study.get_trials(deepcopy=False)
         self._grow(len(trials))
         open_ = [*self._unfinished, *range(self._n_trials, len(trials))]
@@ -157,17 +157,17 @@ class _Seen:
         self._rank()
 
     def split(self, asked: int) -> tuple[Numbers, Numbers]:
-        """The good trials, and all others but the one that is asked for."""
+        """The good trials, and all others except the one that is being asked for."""
         return self._below, self._above[self._above != asked]
 
     def values(self, rows: Numbers, names: Mapping[str, BaseDistribution]) -> Array:
-        """A line for each parameter, with the values of the rows that have all of them."""
+        """One line per parameter, with the values of the rows that have all these parameters."""
         nothing = np.full(len(self._order), np.nan)
         chosen = np.array([self._values.get(name, nothing)[rows] for name in names])
         return chosen[:, ~np.isnan(chosen).any(axis=0)]
 
     def _rank(self) -> None:
-        """Running trials are taken for bad (constant liar)."""
+        """Running trials count as bad ones (constant liar)."""
         finished = np.flatnonzero(~np.isnan(self._order[:, 0]))
         ranked = finished[np.lexsort(self._order[finished].T[::-1])]
         self.n_finished = len(finished)
@@ -180,7 +180,7 @@ class _Seen:
     ) -> None:
         self._distributions.update(distributions)
         for column in self._values.values():
-            column[number] = np.nan  # while it ran it had values of parameters that are inactive
+            column[number] = np.nan  # while it ran, inactive parameters had values too
         for name, value in params.items():
             if name not in self._values:
                 self._values[name] = np.full(len(self._order), np.nan)
@@ -197,8 +197,8 @@ class _Seen:
 
 
 def _order(trial: FrozenTrial, direction: StudyDirection) -> tuple[float, float, float]:
-    """Complete trials come first, then pruned ones by how far they came, then by value; last come
-    infeasible ones, by how far from feasible they are."""
+    """Complete trials come first, by value; then pruned trials, by the epoch that they reached and
+    then by value; then infeasible trials, by how far they are from feasible."""
     if (violation := sum(value for value in trial.constraints.values() if value > 0)) > 0:
         return 2.0, violation, 0.0
     sign = -1.0 if direction == StudyDirection.MAXIMIZE else 1.0
@@ -212,9 +212,9 @@ def _order(trial: FrozenTrial, direction: StudyDirection) -> tuple[float, float,
 
 @dataclass(frozen=True)
 class _Mixture:
-    """Of product kernels: one around each trial, and the prior.
+    """A mixture of product kernels: one around each trial, and the prior.
 
-    ``weights`` has the shape (kernels,), and candidates a line for each parameter.
+    ``weights`` has the shape (kernels,); candidates have one line per parameter.
     """
 
     weights: Array
@@ -222,7 +222,7 @@ class _Mixture:
 
     def sample(self, rng: np.random.RandomState, size: int) -> list[Array]:
         chosen = rng.choice(len(self.weights), p=self.weights, size=size)
-        # Optuna draws the numbers of all options first.
+        # Optuna draws the random numbers of all categorical parameters first.
         options = [i for i, p in enumerate(self.parameters) if isinstance(p, _Categorical)]
         drawn = {i: rng.rand(size) for i in options}
         numeric = [i for i in range(len(self.parameters)) if i not in drawn]
@@ -230,7 +230,7 @@ class _Mixture:
         return [p.sample(chosen, drawn[i]) for i, p in enumerate(self.parameters)]
 
     def density(self, candidates: list[Array]) -> Array:
-        """Of each candidate. Far from all trials the prior remains, so it is never 0."""
+        """The density at each candidate: never 0, because the prior covers the whole range."""
         smooth, cells = [(np.ones((len(candidates[0]), 1)), np.log(self.weights)[np.newaxis])], []
         for parameter, values in zip(self.parameters, candidates, strict=True):
             if isinstance(parameter, _Discrete):
@@ -244,7 +244,7 @@ class _Mixture:
 
 
 def _kernels(distribution: BaseDistribution, observed: Array, n: int) -> _Parameter:
-    """Around ``observed`` values, which stand for ``n`` trials."""
+    """Kernels around the ``observed`` values, which represent ``n`` trials."""
     if isinstance(distribution, CategoricalDistribution):
         return _Categorical(observed.astype(np.intp), len(distribution.choices), 1 / (n + 1))
     assert isinstance(distribution, FloatDistribution | IntDistribution)
@@ -254,9 +254,9 @@ def _kernels(distribution: BaseDistribution, observed: Array, n: int) -> _Parame
 
 @dataclass(frozen=True)
 class _Categorical:
-    """Kernels that each prefer the option of one trial; the last is uniform.
+    """Kernels that each prefer the option of one trial; the last kernel is uniform.
 
-    ``smoothing`` is what each option has before the observed one gets 1 more.
+    ``smoothing`` is the weight of every option; the observed option has 1 more.
     """
 
     observed: Numbers
@@ -269,7 +269,7 @@ class _Categorical:
         return cast(Array, (cumulative < quantiles).sum(axis=0).astype(float))
 
     def features(self, values: Array) -> Array:
-        """Which option it is."""
+        """One-hot encoded options."""
         is_option = values[:, np.newaxis] == np.arange(self.n_options)
         return cast(Array, is_option.astype(float))
 
@@ -277,7 +277,7 @@ class _Categorical:
         return np.log(self._probabilities())
 
     def _probabilities(self) -> Array:
-        """Of shape (options, kernels)."""
+        """An array of shape (options, kernels)."""
         table = np.full((self.n_options, len(self.observed) + 1), self.smoothing)
         table[self.observed, np.arange(len(self.observed))] += 1
         return cast(Array, table / table.sum(axis=0))
@@ -285,8 +285,8 @@ class _Categorical:
 
 @dataclass(frozen=True)
 class _Numeric:
-    """Truncated normal kernels on ``[low, high]``, in the logarithm where the scale is one; the
-    last is the prior's."""
+    """Truncated normal kernels on ``[low, high]``, of the logarithm if the domain is logarithmic.
+    The last kernel is the prior's."""
 
     distribution: FloatDistribution | IntDistribution
     low: float
@@ -298,8 +298,8 @@ class _Numeric:
     def around(
         cls, observed: Array, distribution: FloatDistribution | IntDistribution, n: int
     ) -> Self:
-        """As wide as the distance to the next value, within bounds. Values that stand for ``n`` of
-        them are that much closer to each other."""
+        """Each kernel is as wide as the distance to the next value, within bounds. The values
+        represent ``n`` trials, so the distances are scaled down accordingly."""
         half = (distribution.step or 0.0) / 2
         low, high = float(distribution.low - half), float(distribution.high + half)
         if distribution.log:
@@ -310,7 +310,7 @@ class _Numeric:
         if len(observed):
             gaps = np.diff(np.concatenate(([low], observed[order], [high])))
             sigma[order] = np.maximum(gaps[:-1], gaps[1:])
-        if len(observed) >= 2:  # the ends of the range are no neighbours
+        if len(observed) >= 2:  # the ends of the range do not count as neighbours
             sigma[order[0]], sigma[order[-1]] = gaps[1], gaps[-2]
         sigma = np.clip(sigma * len(observed) / max(n, 1), width / min(100.0, 2.0 + n), width)
         mu = np.append(observed, (low + high) / 2)
@@ -333,7 +333,7 @@ class _Numeric:
 
 class _Continuous(_Numeric):
     def features(self, values: Array) -> Array:
-        """1, x and its square: (x - mu)^2 written out."""
+        """1, x and x^2: the terms of (x - mu)^2."""
         x = (self._scaled(values) - self.low) / (self.high - self.low)
         return np.column_stack([np.ones_like(x), x, x * x])
 
@@ -348,7 +348,7 @@ class _Continuous(_Numeric):
 class _Discrete(_Numeric):
     def density(self, values: Array) -> Array:
         """The probability of a cell ``step`` wide around each value, of shape (candidates,
-        kernels). Many trials have the same value, so equal kernels are worked out once."""
+        kernels). Many trials have the same value, so equal kernels are computed once."""
         kernels, of_kernel = np.unique(self.mu + 1j * self.sigma, return_inverse=True)
         mu, sigma = kernels.real, kernels.imag
         half = (self.distribution.step or 0.0) / 2
@@ -361,5 +361,5 @@ _Parameter = _Categorical | _Continuous | _Discrete
 
 
 def _mass(mu: Array, sigma: Array, left: Array | float, right: Array | float) -> Array:
-    """The probability of kernels between two points, as if they were not truncated."""
+    """The probability of the kernels between two points, without truncation."""
     return cast(Array, ndtr((right - mu) / sigma) - ndtr((left - mu) / sigma))

@@ -1,7 +1,7 @@
-"""How a search stands, as metrics that Ray exports to Prometheus: ``dashboards/grafana.json``.
+"""The state of a search as metrics that Ray exports to Prometheus: ``dashboards/grafana.json``.
 
-Ray drops a gauge that was not set for 20 seconds: all are set again each time a page's state is
-written, and are gone soon after the search has ended.
+Ray drops a gauge that was not set for 20 seconds. All gauges are set each time ``live.json`` is
+written, so they disappear soon after the search has ended.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ray.util.metrics import Gauge
 
 from pipelines.record.live import Live
 
-_PREFIX = "rangefinder_"  # and Ray puts "ray_" before it
+_PREFIX = "rangefinder_"  # Ray adds "ray_" before it
 GAUGES = {
     "best": "Best value of the metric so far",
     "running": "Trials that run",
@@ -36,19 +36,19 @@ class Gauges:
         self._gauges: dict[str, Gauge] = {}
 
     def show(self, live: Live) -> None:
-        """Set all that have a value."""
+        """Set all gauges that have a value."""
         for name, value in values(live).items():
             if value is None:
                 continue
             if name not in self._gauges:
                 keys = tuple(self._tags)
                 self._gauges[name] = Gauge(_PREFIX + name, GAUGES[name], tag_keys=keys)
-            with suppress(Exception):  # of a connection that has gone: the search says so itself
+            with suppress(Exception):  # the connection is lost: the search itself reports that
                 self._gauges[name].set(value, tags=self._tags)
 
 
 def values(live: Live) -> Mapping[str, float | None]:
-    """The value of each of GAUGES."""
+    """The value of each gauge in ``GAUGES``."""
     shares = [trial.gpus for trial in live.trials]
     return {
         "best": live.best,

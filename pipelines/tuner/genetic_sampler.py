@@ -1,4 +1,4 @@
-"""NSGA-II for a conditional space, and for one that another search has been in before."""
+"""NSGA-II for a conditional space, and for a start from the trials of another search."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from optuna.trial import FrozenTrial
 
 class GeneticSampler(NSGAIISampler):
     """Optuna's NSGA-II crosses the parameters that all trials have, and draws the others at random
-    for the whole search. Here a child has each of those from a parent that has it, and mutates it
-    as often as Optuna does the rest: one parameter in each child."""
+    throughout the search. Here a child takes each of the other parameters from a parent that has
+    it, and mutates it with the probability that Optuna uses: about one parameter per child."""
 
     def __init__(self, *, population_size: int, seed: int) -> None:
         super().__init__(population_size=population_size, seed=seed)
-        self._parents: list[FrozenTrial] = []  # of the trial that is asked for
+        self._parents: list[FrozenTrial] = []  # of the trial that is being asked for
         self._crossed: Collection[str] = ()  # its parameters that all trials have
 
     def begin_with(self, study: Study) -> None:
-        """Take all trials of ``study`` for the first generation: the best of them are the parents
-        of the second, where they are as many as the population."""
-        for trial in study.get_trials(deepcopy=False):  # the study's own: it is in memory
+        """Make all trials of ``study`` the first generation. If there are at least as many as the
+        population size, the best of them are the parents of the second generation."""
+        for trial in study.get_trials(deepcopy=False):  # the study's own objects, in memory
             trial.system_attrs = {**trial.system_attrs, self._get_generation_key(): 0}
 
     def get_parent_population(self, study: Study, generation: int) -> list[FrozenTrial]:
@@ -45,7 +45,7 @@ class GeneticSampler(NSGAIISampler):
         param_distribution: BaseDistribution,
     ) -> Any:
         having = [parent for parent in self._parents if param_name in parent.params]
-        if having and param_name not in self._crossed:  # one that is crossed comes here to mutate
+        if having and param_name not in self._crossed:  # a crossed one is here only to mutate
             rng = self._rng.rng
             if rng.rand() >= 1 / max(1, len(self._crossed)):
                 return having[rng.choice(len(having))].params[param_name]

@@ -1,8 +1,8 @@
 """HyperOpt's TPE behind ask and tell, over a nested space.
 
 A condition becomes a branch of an ``hp.choice`` over the parent's values. A parameter that is
-active in several branches is one node shared by them: TPE then has one posterior for it, and
-HyperOpt does not see two parameters of one name.
+active in several branches is one node that they share: TPE then has one posterior for it, and
+HyperOpt does not see two parameters with the same name.
 """
 
 from __future__ import annotations
@@ -23,9 +23,12 @@ from trainables.training.metrics import Mode
 
 
 class HyperOptSampler:
-    """TPE (Bergstra et al. 2011, section 4) with HyperOpt's defaults. Stopped trials are told with
-    their value, and diverged ones with theirs or the worst sound one, whichever is worse; a failed
-    one with status "fail", for which TPE takes an infinite loss, as it does for a pending one."""
+    """TPE (Bergstra et al. 2011, section 4) with HyperOpt's defaults.
+
+    A stopped trial is told with its value. A diverged trial is told with its value or with the
+    worst value of the sound trials, whichever is worse. A failed trial is told with status "fail":
+    TPE takes its loss as infinite, like that of a pending trial.
+    """
 
     def __init__(
         self,
@@ -82,12 +85,12 @@ class HyperOptSampler:
             self._diverged.append(document["result"])
         else:
             self._worst_sound = max(self._worst_sound, loss)
-        # A sound trial may be worse than what those that diverged were told before it.
+        # This trial may be worse than the loss that earlier diverged trials were told with.
         for result in self._diverged:
             result["loss"] = max(result["loss"], self._worst_sound)
 
     def _document(self, config: Config) -> dict[str, Any]:
-        """A config of the history, as if HyperOpt had drawn it."""
+        """HyperOpt's document of a given config, as if HyperOpt had drawn it."""
         (tid,) = self._trials.new_trial_ids(1)
         encoded = {
             name: self._encode(name, value)
@@ -108,7 +111,7 @@ class HyperOptSampler:
         return isinstance(domain, Choice) or name in self._parents
 
     def _decode(self, name: str, domain: Domain, drawn: dict[str, list[Any]]) -> Value:
-        """HyperOpt's index or float as a value of the domain, in Python's types."""
+        """HyperOpt's index or float as a value of the domain, in a plain Python type."""
         if domain.single:
             return domain.levels(1)[0]
         (raw,) = drawn[name]
@@ -126,7 +129,7 @@ class HyperOptSampler:
 
 
 def _nested(space: SearchSpace, parents: set[str]) -> dict[str, Any]:
-    """The space as nested ``hp.choice`` dictionaries; a single value stands for itself."""
+    """The space as nested ``hp.choice`` dictionaries; a domain of one value becomes that value."""
     nodes: dict[str, Any] = {}
 
     def children(parent: str, value: Value) -> dict[str, Any]:
@@ -154,7 +157,7 @@ def _leaf(name: str, domain: Domain) -> Any:
     if isinstance(domain, Choice):
         return hp.choice(name, list(range(len(domain.options))))
     if isinstance(domain, Int):
-        # From half below to half above: rounding would give the ends half their share.
+        # Half a step wider at both ends: otherwise rounding would halve the share of the ends.
         low, high = domain.low - 0.5, domain.high + 0.5
         if domain.log:
             return hp.qloguniform(name, math.log(low), math.log(high), 1)

@@ -1,4 +1,4 @@
-"""One of Ray's schedulers as a judge of trials that Ray knows nothing of."""
+"""Asks one of Ray's schedulers about trials that Ray itself does not know."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Trial:
-    """What the schedulers look at of a trial."""
+    """The part of a trial that the schedulers look at."""
 
     trial_id: str
     config: Mapping[str, Any] = field(compare=False, hash=False)
 
 
 class Judge:
-    """Asks ``scheduler`` whether a trial goes on, by the record's names of trials: another attempt
-    of a trial is the same trial to it, and no epoch of it is judged twice. For schedulers that
-    neither pause trials nor change them."""
+    """Asks ``scheduler`` whether a trial goes on. Trials have their names in the record, so another
+    attempt of a trial is the same trial, and none of its epochs is judged twice. Only for
+    schedulers that neither pause nor change trials."""
 
     def __init__(self, scheduler: TrialScheduler, metric: str) -> None:
         self._scheduler: Any = scheduler
@@ -41,17 +41,17 @@ class Judge:
 
     @property
     def _brackets(self) -> Sequence[Any]:
-        """ASHA's, with their rungs; other schedulers have none."""
+        """ASHA's brackets, with their rungs; other schedulers have none."""
         return getattr(self._scheduler, "_brackets", ())
 
     def start(self, trial_id: str, config: Config) -> None:
-        """A trial starts, or another attempt of it."""
+        """A trial starts, or another attempt of a trial."""
         self._trials[trial_id] = trial = _Trial(trial_id, config)
         self._scheduler.on_trial_add(None, trial)
 
     def stops(self, trial_id: str, epoch: int, value: float) -> bool:
-        """Whether a trial that has reached ``value`` ends after ``epoch``: what was decided before,
-        where an attempt that went on from a checkpoint comes there again."""
+        """Whether a trial that has reached ``value`` ends after ``epoch``. If an attempt that went
+        on from a checkpoint reaches an epoch again, the earlier decision stands."""
         decided = self._decided.setdefault(trial_id, {})
         if epoch not in decided:
             self._last[trial_id] = result = {TIME_ATTR: epoch, self._metric: value}
@@ -60,7 +60,7 @@ class Judge:
         return decided[epoch]
 
     def hears(self, trial_id: str, epoch: int, value: float) -> None:
-        """Of a trial that has ended meanwhile: what would be decided is not asked."""
+        """Report an epoch of a trial that has ended since: the scheduler decides nothing."""
         asked = [bracket.cutoff for bracket in self._brackets]
         for bracket in self._brackets:
             bracket.cutoff = lambda recorded: None
@@ -71,10 +71,10 @@ class Judge:
                 bracket.cutoff = cutoff
 
     def end(self, trial_id: str) -> None:
-        """A trial has ended, for whatever reason but an error."""
+        """A trial has ended without an error."""
         trial, result = self._trials.pop(trial_id), self._last.pop(trial_id, None)
         self._decided.pop(trial_id, None)
-        if result is not None:  # it diverged at once: a scheduler has not heard of it
+        if result is not None:  # None if it diverged at once: the scheduler has no result of it
             self._scheduler.on_trial_complete(None, trial, result)
 
     def fail(self, trial_id: str) -> None:
@@ -83,12 +83,12 @@ class Judge:
 
 
 def quantile(share: float, recorded: Mapping[str, float]) -> float | None:
-    """What ASHA asks ``np.nanpercentile`` at each of its decisions, where nothing is NaN: it takes
-    a twentieth of the time. None where nothing is recorded."""
+    """The result of ``np.nanpercentile``, which ASHA calls for each decision, in a twentieth of the
+    time; for values without NaN. None if nothing is recorded."""
     if not recorded:
         return None
     values = np.fromiter(recorded.values(), float, len(recorded))
-    place = (len(values) - 1) * (share * 100 / 100)  # it is asked in percent
+    place = (len(values) - 1) * (share * 100 / 100)  # in percent: it rounds as NumPy does
     below = int(place)
     above, part = min(below + 1, len(values) - 1), place - below
     values.partition((below, above))

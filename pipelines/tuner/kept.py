@@ -1,4 +1,4 @@
-"""What the best trials can be trained on from: copies of their last checkpoints, in the storage."""
+"""Copies of the last checkpoints of the best trials, in the storage, to train them on later."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ KEPT = "kept"  # the folder
 
 
 class KeptStates:
-    """Of the trials of one run, in a ``storage``: an absolute path, or a URI."""
+    """The kept states of one run's trials in ``storage``, an absolute path or a URI."""
 
     def __init__(self, storage: str, run: str = "") -> None:
-        """``run`` is its name, where the storage has other runs too."""
+        """``run`` is the run's name, needed if the storage holds other runs too."""
         self._storage = storage.rstrip("/")
         self._prefix = f"{run}/{KEPT}" if run else KEPT
 
     def keep(self, trial: FinishedTrial, checkpoint: Checkpoint) -> None:
-        """Whole when this returns, under a name that no other state of the trial has."""
+        """Copy ``checkpoint``, under a name that no other state of the trial has. The copy is
+        complete when this returns."""
         filesystem, path = self._place(trial)
         filesystem.create_dir(path, recursive=True)
         copy_files(
@@ -33,7 +34,7 @@ class KeptStates:
 
     def drop(self, trial: FinishedTrial) -> None:
         filesystem, path = self._place(trial)
-        with suppress(OSError):  # it may never have had one
+        with suppress(OSError):  # the trial may never have had a kept state
             filesystem.delete_dir(path)
 
     def has(self, trial: FinishedTrial) -> bool:
@@ -44,7 +45,7 @@ class KeptStates:
             return False
 
     def place(self, trial: FinishedTrial) -> str:
-        """Where in the storage."""
+        """Where the state of ``trial`` lies, relative to the storage."""
         return f"{self._prefix}/{trial.trial_id}-{trial.epochs}"
 
     def _place(self, trial: FinishedTrial) -> tuple[FileSystem, str]:

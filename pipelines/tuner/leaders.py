@@ -1,5 +1,5 @@
-"""The best trials of a study: the best so far, which may still be running, the best that has ended
-of each group, and those that may be trained on."""
+"""The best trials of a study: the best so far, which may still be running; the best ended trial of
+each group; and the trials that may be trained on."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from trainables.training.metrics import METRICS
 
 
 class Leaders:
-    """Who leads by ``rules``; a trial that diverged, failed or breaks a requirement never does."""
+    """The leaders by ``rules``: never a trial that diverged, failed or breaks a requirement."""
 
     def __init__(self, rules: Rules) -> None:
         self.incumbent: Incumbent | None = None  # may still be running
@@ -27,11 +27,11 @@ class Leaders:
         return than is None or self._metric.better(value, than.value)
 
     def is_ahead(self, value: float, reached: Reached, *, fits: bool) -> bool:
-        """Whether an epoch is the best of its trial: what breaks no requirement comes first."""
+        """Whether an epoch is the best of its trial. One that breaks no requirement comes first."""
         return fits > reached.fits or (fits == reached.fits and self.is_better(value, reached.best))
 
     def may_be_best(self, value: float, group: str) -> bool:
-        """Whether an epoch may be the best of its group, where its trial ends with it."""
+        """Whether an epoch would be the best of its group if its trial ended with it."""
         than = self._best_ended.get(group)
         if than is None or than.value is None:
             return True
@@ -47,8 +47,8 @@ class Leaders:
         return last is None or self._metric.better(best.value, last)
 
     def note(self, incumbent: Incumbent) -> bool:
-        """An epoch of a running trial. True where it is the best of this run, and the history has
-        none so good."""
+        """Note an epoch of a running trial. True if it is the best of this run and better than all
+        of the history."""
         if not self.is_better(incumbent.value, self.incumbent):
             return False
         self.incumbent = incumbent
@@ -56,7 +56,7 @@ class Leaders:
         return before is None or self._metric.better(incumbent.value, before)
 
     def forget(self, trial_id: str, running: Iterable[Running]) -> None:
-        """What the trial has reached no longer counts: the best of the others stands."""
+        """The result of a trial no longer counts: the best other trial becomes the incumbent."""
         if self.incumbent is None or self.incumbent.trial_id != trial_id:
             return
         sound = [r for r in running if r.stopped_by != "divergence"]
@@ -70,7 +70,7 @@ class Leaders:
                 self.incumbent = candidate
 
     def note_ended(self, trial: FinishedTrial) -> bool:
-        """Whether a trial that has ended is the best of its group that has."""
+        """Whether a trial that has ended is the best ended trial of its group."""
         sound = not trial.diverged and not trial.broken and trial.state is not State.FAIL
         if not sound or trial.value is None or trial.best_epoch is None:
             return False
@@ -85,7 +85,7 @@ class Leaders:
         return True
 
     def keep(self, trial: FinishedTrial) -> tuple[FinishedTrial, ...]:
-        """A trial may be trained on; those whose state is wanted no more."""
+        """Note a trial that may be trained on. Returns those whose state is no longer needed."""
         self._kept = ranked([*self._kept, trial], self._metric)
         dropped = self._kept[self._rules.keep :]
         del self._kept[self._rules.keep :]
@@ -93,7 +93,7 @@ class Leaders:
 
 
 def _incumbent_of(trial: FinishedTrial) -> Incumbent:
-    """Of a sound trial."""
+    """The incumbent that a sound trial makes."""
     assert trial.value is not None
     assert trial.best_epoch is not None
     return Incumbent(trial.trial_id, trial.config, trial.value, trial.best_epoch)

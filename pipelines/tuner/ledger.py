@@ -1,8 +1,8 @@
 """Everything that happens to the trials of a study: numbers in, decisions out.
 
-The ledger knows neither Ray nor any format of a file. It is told what happens to a trial (it
-starts, reports an epoch, is saved, ends, fails) and says what follows: save it now, try it again,
-this is a new best, this is its end, the study is over. Whoever runs trials does as it says.
+The ledger knows neither Ray nor any file format. It is told what happens to a trial (it starts,
+reports an epoch, is saved, ends, fails) and answers what follows: save it now, try it again, this
+is a new best, this is its end, the study is over. The caller, who runs the trials, does as it says.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from pipelines.tuner.running import Running
 from search_spaces import Config
 from trainables.training.metrics import METRICS
 
-SAVE_EVERY = 60.0  # seconds of a trial that are lost at most with its machine
+SAVE_EVERY = 60.0  # seconds of training that are lost at most with a machine
 SAVE_EVERY_LEAVING = 1.0  # the same on a machine that is about to be taken away
-LAST_SAVE = 5.0  # seconds that a study which is to end waits for them
-FAILURES_IN_A_ROW = 3  # from the start: the trainable is broken, not one config
-SILENT = 300.0  # seconds without an epoch at which a trial may count as hung
-SILENT_TIMES = 20  # the longest that any trial of the study has needed for one
+LAST_SAVE = 5.0  # seconds that a study waits for the last saves before it ends
+FAILURES_IN_A_ROW = 3  # if the first trials all fail, the trainable is broken, not a config
+SILENT = 300.0  # seconds without an epoch before a trial may count as hung
+SILENT_TIMES = 20  # times the longest epoch of any trial of the study
 
 
 class TrialLedger:
     """Follows the trials of a study from start to end; see the module.
 
-    Weights are kept of the best epoch of the best trial, so a save is asked for where an epoch is
-    better than every trial that has ended soundly; and once a minute of a trial, or each second
-    where its machine is about to be taken away, so that no more is lost with it.
+    The weights of the best epoch of the best trial are kept. So a save is requested if an epoch is
+    better than every trial that has ended soundly. A save is also requested once a minute per
+    trial, and each second if the machine is about to be taken away, so that little is lost with it.
     """
 
     def __init__(
@@ -44,8 +44,8 @@ class TrialLedger:
         clock: Callable[[], float] = time.monotonic,
         before: Before | None = None,
     ) -> None:
-        """``before`` is what the study had come to, where it goes on."""
-        self.reason = ""  # why the study is over before all its trials are; "" while it is not
+        """``before`` is the earlier state of a study that is resumed."""
+        self.reason = ""  # why the study ends before all its trials have; "" otherwise
         self._rules = rules
         self._metric = METRICS[rules.metric]
         self._clock = clock
@@ -53,12 +53,12 @@ class TrialLedger:
         self._running: dict[str, Running] = {}
         self._saving: set[str] = set()
         self._longest = 0.0  # seconds that a trial has needed for an epoch, its start included
-        self._saved_last: set[str] = set()  # since the study is to end
-        self._requested = 0.0  # that it ends
+        self._saved_last: set[str] = set()  # trials saved since the end was requested
+        self._requested = 0.0  # when the end was requested
         self._leaders = Leaders(rules)
-        self._epochs = 0  # of trials that have ended
+        self._epochs = 0  # trained by trials that have ended
         self._counts = Progress(total=rules.trials, time_budget=rules.time_budget)
-        self._waiting: dict[str, Unfinished] = {}  # ran before, and have not started again
+        self._waiting: dict[str, Unfinished] = {}  # ran under an earlier driver, not restarted yet
         self._ended_before = self._failed_here = 0
         if before is not None:
             self._resume(before)
@@ -75,28 +75,28 @@ class TrialLedger:
 
     @property
     def saving(self) -> bool:
-        """Whether a checkpoint that was asked for is not written yet."""
+        """Whether a requested checkpoint is not written yet."""
         return bool(self._saving)
 
     @property
     def running(self) -> tuple[str, ...]:
-        """The trials that have started and not ended."""
+        """The names of the trials that have started and not ended."""
         return tuple(self._running)
 
     def is_over(self) -> bool:
-        """Whether the study is to stop its trials now: see ``reason``. Not while one is saved."""
+        """Whether the study must stop its trials now (see ``reason``); not while one is saved."""
         budget = self._rules.time_budget
         if budget and self._clock() - self._started > budget:
             self.request(TIME_BUDGET)
         return bool(self.reason) and not self._saving and self._has_saved_last()
 
     def request(self, reason: str) -> None:
-        """Let the study end; the first reason stands."""
+        """Request the end of the study; the first reason stands."""
         if not self.reason:
             self.reason, self._requested = reason, self._clock()
 
     def _has_saved_last(self) -> bool:
-        """A trial whose epoch takes long is not waited for: it has an older checkpoint."""
+        """Whether no last save is awaited. A slow trial is not: it has an older checkpoint."""
         waiting = self._running.keys() - self._saved_last
         late = self._clock() - self._requested > LAST_SAVE
         return not self._rules.saves_last or not waiting or late
@@ -108,15 +108,15 @@ class TrialLedger:
 
     @property
     def epochs(self) -> int:
-        """Epochs trained, by trials that run too."""
+        """Epochs trained, including those of running trials."""
         return self._epochs + sum(map(self.epochs_of, self._running))
 
     def running_trials(self) -> list[FinishedTrial]:
-        """The trials that have started and not ended, as far as they are."""
+        """The trials that have started and not ended, with what they have reached."""
         return [self._as_trial(running, State.RUNNING) for running in self._running.values()]
 
     def progress(self, paused: int = 0) -> Progress:
-        """How the study stands, where so many of its running trials are paused."""
+        """The progress of the study; ``paused`` says how many of its running trials are paused."""
         return replace(
             self._counts,
             running=len(self._running) - paused,
@@ -125,7 +125,7 @@ class TrialLedger:
         )
 
     def start(self, attempt: Attempt, config: Config, gpus: float = 0.0) -> None:
-        """A trial starts, or another attempt of it, with so many GPUs."""
+        """A trial, or another attempt of a trial, starts on ``gpus`` GPUs."""
         now = self._clock()
         running = self._running.setdefault(
             attempt.trial_id,
@@ -138,7 +138,7 @@ class TrialLedger:
             self._go_on(running, before)
 
     def _go_on(self, running: Running, before: Unfinished) -> None:
-        """Of a trial that ran when a driver before this one ended."""
+        """Restore a trial that was running when an earlier driver ended."""
         running.started -= before.seconds
         running.started_at = before.started
         running.resumed, running.planned = before.resumed, before.planned
@@ -148,7 +148,7 @@ class TrialLedger:
         running.saved = running.reached.copy()
 
     def note(self, trial_id: str, epoch: int, value: float, metrics: Mapping[str, float]) -> None:
-        """A running trial had trained an epoch before it failed: nothing follows from it."""
+        """A trial trained this epoch before it failed: the epoch is noted and decides nothing."""
         self._note(self._running[trial_id], epoch, value, metrics)
 
     def _note(
@@ -166,15 +166,15 @@ class TrialLedger:
         self._running[trial_id].heard_at = self._clock()
 
     def is_hung(self, trial_id: str) -> bool:
-        """Whether a running trial has reported no epoch for too long: see ``Rules``. Before any
-        trial has reported one, nobody knows how long it takes."""
+        """Whether a running trial has reported no epoch for too long: see ``Rules``. Without a
+        limit in the rules, no trial counts as hung before the first epoch of the study."""
         most = self._rules.trial_timeout
         if most is None and self._longest:
             most = max(SILENT, SILENT_TIMES * self._longest)
         return most is not None and self._clock() - self._running[trial_id].heard_at > most
 
     def report(self, trial_id: str, report: Report, config: Config | None = None) -> Decision:
-        """A trial has trained another epoch; ``config`` where a scheduler may have changed it."""
+        """A trial has trained an epoch. ``config`` is given if a scheduler may have changed it."""
         running = self._running[trial_id]
         if config is not None and config != running.config:
             self._change(running, report.epoch, config)
@@ -189,7 +189,7 @@ class TrialLedger:
         if report.diverged:
             running.stopped_by = "divergence"
             reached.best = incumbent
-            self._saving.discard(trial_id)  # what an epoch before it asked for
+            self._saving.discard(trial_id)  # a save that an earlier epoch requested
             self._leaders.forget(trial_id, self._running.values())
             return Decision()
         save = self._is_due(running, report)
@@ -213,8 +213,8 @@ class TrialLedger:
         return Decision(save, incumbent if self._leaders.note(incumbent) else None)
 
     def not_trained(self, attempt: Attempt, config: Config) -> Ended | None:
-        """The end of a trial that is about to start, where its network's size alone breaks a
-        requirement; None where it does not."""
+        """The end of a trial that is about to start and whose network's size already breaks a
+        requirement; None if it does not."""
         size = self._size(config)
         broken = () if size is None else broken_of(self._rules.requirements, {SIZE: size})
         if not broken:
@@ -238,19 +238,19 @@ class TrialLedger:
         return None if self._rules.size is None else self._rules.size(config)
 
     def _broken(self, running: Running, metrics: Mapping[str, float]) -> tuple[Requirement, ...]:
-        """The requirements that a trial breaks with what it has now."""
+        """The requirements that a running trial breaks now."""
         known = {**metrics, SECONDS: self._clock() - running.started}
         if running.n_parameters is not None:
             known[SIZE] = running.n_parameters
         return broken_of(self._rules.requirements, known)
 
     def _is_too_slow(self, running: Running) -> bool:
-        """It does not get quicker: a bound from below may hold later."""
+        """Whether the trial breaks an upper bound on its time: it can never meet that again."""
         broken = broken_of(self._rules.requirements, {SECONDS: self._clock() - running.started})
         return any(requirement.sign in ("<", "<=") for requirement in broken)
 
     def stopped(self, trial_id: str, by: str = "scheduler") -> None:
-        """A trial that would have gone on is stopped."""
+        """A trial is stopped that would have trained on."""
         self._running[trial_id].stopped_by = by
 
     def saved(self, trial_id: str) -> None:
@@ -277,11 +277,12 @@ class TrialLedger:
         *,
         alone: bool = True,
     ) -> tuple[Config, Attempt] | Ended:
-        """An attempt ended for ``cause``: what to try again from its last checkpoint, or the end of
-        the trial with ``error``. ``alone`` says whether no other trial ran beside it."""
+        """An attempt ended for ``cause``. Returns the config and the next attempt, from the last
+        checkpoint, or the end of the trial with ``error``. ``alone`` says whether no other trial
+        ran beside it."""
         self._saving.discard(trial_id)
         running = self._running[trial_id]
-        if cause is Cause.STORAGE:  # it is no fault of the trial's, and the next cannot be saved
+        if cause is Cause.STORAGE:  # not the trial's fault, and no other trial can be saved either
             self.request("storage")
             running.stopped_by = "storage"
             del self._running[trial_id]
@@ -305,7 +306,7 @@ class TrialLedger:
         return ended
 
     def cut_short(self) -> list[Ended]:
-        """The study is over: trials that ran keep what they have reached."""
+        """The study is over: running trials end with what they have reached."""
         ended = []
         for trial_id in self.running:
             running = self._running.pop(trial_id)
@@ -315,11 +316,11 @@ class TrialLedger:
         return ended
 
     def epochs_of(self, trial_id: str) -> int:
-        """Epochs of a running trial that are not lost."""
+        """The epochs of a running trial that are not lost."""
         return max(self._running[trial_id].reached.curve, default=0)
 
     def since_saved(self, trial_id: str) -> dict[int, Mapping[str, float]]:
-        """What a trial has reported since its last checkpoint, by epoch; nothing where it has
+        """What a trial has reported since its last checkpoint, by epoch; nothing if it has
         ended."""
         running = self._running.get(trial_id)
         if running is None:
@@ -328,12 +329,12 @@ class TrialLedger:
         return {epoch: m for epoch, m in running.reached.metrics.items() if epoch > saved}
 
     def last_node(self, trial_id: str) -> str:
-        """The address of the machine from which a running trial was last heard; "" for none."""
+        """The address of the machine that a running trial last reported from; "" for none."""
         nodes = self._running[trial_id].nodes
         return nodes[-1] if nodes else ""
 
     def _change(self, running: Running, epoch: int, config: Config) -> None:
-        """Population based training changes a trial's config: its value is that of the latest."""
+        """Population based training has changed the config: only epochs from here on count."""
         running.config, running.n_parameters = config, self._size(config)
         running.reached.changes[epoch] = config
         running.reached.best, running.reached.fits = None, False

@@ -1,4 +1,4 @@
-"""How a search stands, written for pages while it runs."""
+"""Writes the state of a running search, for the pages that show it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pipelines.record.files import RunFiles
 from pipelines.record.live import Driver, Live, write_live
 from pipelines.tuner.ledger import TrialLedger
 
-EVERY = 1.0  # seconds, at least, from one writing to the next
-REST = 60.0  # and so many times as long as the last one took: below 2% of the driver's time
-_PACE_OVER = 30.0  # seconds of which the pace is told
+EVERY = 1.0  # seconds between two writes, at least
+REST = 60.0  # the pause as a multiple of the last write: below 2% of the driver's time
+_PACE_OVER = 30.0  # seconds over which the pace is averaged
 
 
 class Suggesting(Protocol):
-    """What suggests configs, as far as pages show it."""
+    """The part of a searcher that pages show."""
 
     @property
     def suggestion_seconds(self) -> float | None: ...
@@ -28,7 +28,7 @@ class Suggesting(Protocol):
 
 
 class LiveState:
-    """Writes ``live.json`` of a search as it goes."""
+    """Keeps ``live.json`` of a running search up to date."""
 
     def __init__(
         self,
@@ -39,8 +39,8 @@ class LiveState:
         clock: Callable[[], float] = time.monotonic,
         also: Callable[[Live], None] = lambda live: None,
     ) -> None:
-        """``also`` gets each state that is written."""
-        self.spent = 0.0  # seconds of the driver's time that went into it
+        """``also`` receives each state that is written."""
+        self.spent = 0.0  # seconds of the driver's time spent on this
         self._files = files
         self._ledger = ledger
         self._searcher = searcher
@@ -53,8 +53,9 @@ class LiveState:
         self._pace: deque[tuple[float, int]] = deque()  # times, and the epochs trained by then
 
     def step(self, paused: int = 0) -> None:
-        """To be called often: writes where it is time to, so many of the running trials being
-        paused. A page is worth less than a search, so a full disk ends nothing."""
+        """Write the state if it is time to; call this often. ``paused`` says how many of the
+        running trials are paused. A full disk does not end the search, because the search is worth
+        more than its page."""
         started = self._clock()
         if started < self._next:
             return
@@ -95,7 +96,7 @@ class LiveState:
         )
 
     def _rate(self, now: float) -> float | None:
-        """Epochs a second, lately; None where nothing can be said yet."""
+        """Recent epochs per second; None if that is not known yet."""
         self._pace.append((now, self._ledger.epochs))
         while len(self._pace) > 2 and now - self._pace[0][0] > _PACE_OVER:
             self._pace.popleft()

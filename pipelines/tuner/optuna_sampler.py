@@ -1,4 +1,4 @@
-"""Any Optuna sampler behind ask and tell, over a study in memory."""
+"""Any Optuna sampler behind ask and tell, with a study in memory."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ class OptunaSampler:
     """Asks ``sampler`` for each active parameter in turn (define by run), so an inactive one never
     reaches Optuna.
 
-    With ``knows_pruned`` a trial that was stopped is told as PRUNED with its value per epoch: as
-    COMPLETE the value of a few epochs would count like that of a whole training. A sampler that
-    would leave PRUNED trials out altogether is told the best value that they reached; for one that
-    diverged that is just below every sound trial's, so far.
+    With ``knows_pruned``, a stopped trial is told as PRUNED with its value per epoch: as COMPLETE,
+    the value of a few epochs would count like that of a whole training. A sampler that ignores
+    PRUNED trials is told the best value that a stopped trial reached. For a diverged trial it is
+    told a value just worse than that of every sound trial so far.
 
-    Of several objectives a trial that was stopped is told the first that it reached, and just below
-    every whole trial's in the others: to have been stopped must not make it look quick. How far a
-    trial is from the requirements is told as Optuna's constraints.
+    With several objectives, a stopped trial is told with the first objective that it reached. In
+    the other objectives it gets values just worse than those of every complete trial: a trial must
+    not look quick because it was stopped. Optuna's constraints say how far a trial is from the
+    requirements.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class OptunaSampler:
 
     @property
     def study(self) -> optuna.Study:
-        """Optuna's own, in memory."""
+        """Optuna's study, in memory."""
         return self._study
 
     @property
@@ -77,7 +78,7 @@ class OptunaSampler:
             self._study.enqueue_trial(given)
         trial = self._study.ask()
         self._pending[trial_id] = trial
-        with self._threads.limit(limits=1):  # of small matrices they would wait for each other
+        with self._threads.limit(limits=1):  # small matrices: threads would wait for each other
             return self._space.walk(lambda name, domain: _suggest(trial, name, domain))
 
     def tell(self, trial: FinishedTrial) -> None:
@@ -95,7 +96,7 @@ class OptunaSampler:
         self._keep_penalised_last()
 
     def _as_optuna(self, trial: FinishedTrial, learned: _Learned) -> FrozenTrial:
-        """A trial of the history."""
+        """A trial of the history, as one of Optuna's."""
         return create_trial(
             state=STATES[learned.state],
             values=learned.values,
@@ -106,21 +107,21 @@ class OptunaSampler:
         )
 
     def _keep_penalised_last(self) -> None:
-        """A sound trial may be worse than what the others were told: left at that they would look
-        better than it, and differ among themselves."""
+        """Update the values of penalised trials after each result. Otherwise they could look better
+        than a new, worse sound trial, and would differ among themselves."""
         trials = self._study.get_trials(deepcopy=False)  # the study's own: it is in memory
         for number, trial in self._penalised.items():
             trials[number].values = self._values(trial)
 
     def _as_learned(self, trial: FinishedTrial) -> _Learned:
-        """What the sampler is told of a trial."""
+        """What the sampler is told about a trial."""
         if trial.state is State.FAIL or (trial.value is None and not trial.untrained):
             return _Learned(State.FAIL)
         if not self._knows_pruned:
             return _Learned(State.COMPLETE, self._values(trial))
         if trial.diverged:
-            # TPE ranks pruned trials by how far they came. One that diverged must be last, however
-            # late it did, so it is told at step 0.
+            # TPE ranks pruned trials by the last step that they reached. A diverged trial must be
+            # last, however late it diverged, so it is told at step 0.
             assert trial.value is not None
             return _Learned(State.PRUNED, curve={0: trial.value})
         values = self._values(trial) if trial.state is State.COMPLETE else None
@@ -132,7 +133,7 @@ class OptunaSampler:
         return trial.diverged or trial.value is None or stopped
 
     def _values(self, trial: FinishedTrial) -> list[float]:
-        """Of each objective."""
+        """The value of each objective that the sampler is told."""
         reached = [trial.value, *self._goals.values(trial)[1:]]
         if trial.diverged:
             own = [False] * len(reached)
@@ -154,8 +155,8 @@ class OptunaSampler:
                     values.append(value)
 
     def _below_sound(self, place: int, otherwise: float | None) -> float:
-        """Just worse than every sound value: a model of values must not see the penalty itself, for
-        beside it all others look alike, and one of ranks must see no tie."""
+        """A value just worse than every sound value. A model of values must not see the penalty
+        itself, because next to it all other values look alike; a model of ranks must see no tie."""
         sound = self._sound_values[place]
         if not sound:
             return otherwise or 0.0
@@ -169,7 +170,7 @@ class _Learned:
     """What the sampler is told."""
 
     state: State
-    values: list[float] | None = None  # of each objective, where it is COMPLETE
+    values: list[float] | None = None  # of each objective, if COMPLETE
     curve: Mapping[int, float] = field(default_factory=dict)
 
 

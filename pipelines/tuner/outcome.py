@@ -1,4 +1,4 @@
-"""What Ray knows of a trial whose attempt has ended."""
+"""Why an attempt has ended, found out from what Ray says."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ if TYPE_CHECKING:
     from pipelines.tuner.trial import EpochReport
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-_ADDRESS = re.compile(r"^\s*ip: (\S+)$", re.MULTILINE)  # in Ray's message of an actor's death
-_NO_MEMORY = "due to the node running low on memory"  # in Ray's message of whom it killed
+_ADDRESS = re.compile(r"^\s*ip: (\S+)$", re.MULTILINE)  # in Ray's message about an actor's death
+_NO_MEMORY = "due to the node running low on memory"  # in Ray's message about a killed process
 _USED = re.compile(r"was (\S+) used / (\S+) limit")  # of the machine's memory
-_OUT_OF_MEMORY = ("out of memory", "status_alloc_failed")  # as CUDA and its libraries say it
-MOST_ERROR = 300  # characters of a line
+_OUT_OF_MEMORY = ("out of memory", "status_alloc_failed")  # in CUDA's and its libraries' messages
+MOST_ERROR = 300  # characters of one line
 MOST_TRACEBACK = 20_000  # characters
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why an attempt ended: ``error`` is a line, ``traceback`` all there is to know."""
+    """Why an attempt ended: ``error`` is one line, ``traceback`` has all the details."""
 
     cause: Cause
     error: str
     traceback: str
-    reports: tuple[EpochReport, ...] = ()  # of the epochs before it
+    reports: tuple[EpochReport, ...] = ()  # of the epochs before the failure
 
 
 def gpus_of(trial: Trial) -> float:
-    """What Ray reserves for it."""
+    """The GPUs that Ray reserves for ``trial``."""
     return float(trial.placement_group_factory.required_resources.get("GPU", 0.0))
 
 
@@ -46,21 +46,21 @@ def failure_of(trial: Trial, node: str, alive: Callable[[str], bool]) -> Failure
 
 
 def explain(error: BaseException, told: str, node: str, alive: Callable[[str], bool]) -> Failure:
-    """What ``error`` means, of which Ray has written down what is ``told``. ``node`` is the address
-    of the machine that the attempt was last heard from, and ``alive`` says whether the machine at
-    an address is still there."""
+    """What ``error`` means; ``told`` is Ray's text about it. ``node`` is the address of the machine
+    that the attempt last reported from, and ``alive`` says whether the machine at an address is
+    still there."""
     from ray.exceptions import RayActorError, RayTaskError
 
     raised = error.cause if isinstance(error, RayTaskError) else error
     if isinstance(raised, AttemptError):
         line, text = shortened(raised.error), raised.traceback or told
         return Failure(raised.cause, line, text, raised.reports)
-    if _NO_MEMORY in told:  # of whatever class: it depends on what the process was about
+    if _NO_MEMORY in told:  # the class of the error depends on what the process was doing
         used = _USED.search(told)
         of = f" ({used[1]} of {used[2]} were in use)" if used else ""
         return Failure(Cause.NO_MEMORY, f"{Cause.NO_MEMORY.value}{of}", cut(told))
     if isinstance(error, RayActorError):
-        named = _ADDRESS.search(str(error))  # also of an attempt that was not heard from yet
+        named = _ADDRESS.search(str(error))  # also for an attempt that has not reported yet
         node = named[1] if named else node
         if error.preempted or (node and not alive(node)):
             return Failure(Cause.LOST, Cause.LOST.value, str(error))
@@ -70,19 +70,19 @@ def explain(error: BaseException, told: str, node: str, alive: Callable[[str], b
 
 
 def cause_of(error: str) -> Cause:
-    """Why a trainable raised what says ``error``."""
+    """The cause behind the message of an exception that a trainable raised."""
     short = any(words in error.lower() for words in _OUT_OF_MEMORY)
     return Cause.OUT_OF_MEMORY if short else Cause.ERROR
 
 
 def shortened(line: str) -> str:
-    """What fits into a line of a terminal or a page."""
+    """``line``, cut to what fits into a line of a terminal or a page."""
     line = " ".join(line[: 2 * MOST_ERROR].split())
     return line if len(line) <= MOST_ERROR else f"{line[:MOST_ERROR]}..."
 
 
 def cut(text: str) -> str:
-    """The two ends of what is too long to keep."""
+    """``text``, or its beginning and end if it is too long to keep."""
     if len(text) <= MOST_TRACEBACK:
         return text
     half = MOST_TRACEBACK // 2

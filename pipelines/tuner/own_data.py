@@ -1,10 +1,11 @@
-"""The data of a study as each trial has them: its own, at no cost.
+"""The data of a study for each trial: its own, to change as it likes, at no cost.
 
-The trials of a node share one copy of the data. Ray maps it into every process for writing too, and
-PyTorch does not heed that NumPy calls it read-only: ``torch.from_numpy(data.x_train).mul_(0.5)``
-in one trial would change it for all. So a trial gets data that it may write: small ones are copied,
-and large ones are a private mapping (``MAP_PRIVATE`` of mmap(2)) of one file on the node. What a
-trial changes of them becomes its own, page by page, and is gone with it; the rest stays shared.
+The trials of a node share one copy of the data. Ray maps this copy into every process with write
+access, and PyTorch ignores that NumPy marks it as read-only. So in one trial,
+``torch.from_numpy(data.x_train).mul_(0.5)`` would change the data of all trials. Therefore each
+trial gets data that it may change. Small data are copied; large data are a private mapping
+(``MAP_PRIVATE`` of mmap(2)) of one file on the node. The pages that a trial changes are copied for
+it and vanish with it; all other pages stay shared.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
-SMALL = 1 << 22  # bytes that are copied: that takes less than a millisecond
-_ALIGNED = 64  # bytes: what vector instructions like
+SMALL = 1 << 22  # bytes: up to this size data are copied, in less than a millisecond
+_ALIGNED = 64  # bytes: the alignment that suits vector instructions
 
 
 class OwnData:
-    """Data for one trial after the other in this process. Studies have different ``key``."""
+    """Data for one trial after another in this process. Each study has its own ``key``."""
 
     def __init__(self, data: Any, key: str) -> None:
         form = io.BytesIO()
@@ -40,20 +41,20 @@ class OwnData:
         self._form = form.getvalue()
         self._kinds = [(array.dtype, array.shape) for array in self._arrays]
         self._starts = _starts(self._arrays)
-        self._file: tuple[Path, int] | None = None  # the second holds the lock
+        self._file: tuple[Path, int] | None = None  # and the descriptor that holds the lock
         if sum(array.nbytes for array in self._arrays) > SMALL:
-            with suppress(OSError):  # a full disk: copies then
+            with suppress(OSError):  # the disk may be full: copies are used then
                 self._file = _share(key, self._arrays)
         if self._file is not None:
             self._arrays = []
 
     def fresh(self) -> Any:
-        """The data as they were at first, whatever became of those before."""
+        """The data as they were at first, whatever earlier trials changed."""
         if self._file is None:
             return _WithArrays(self._form, [array.copy() for array in self._arrays]).load()
         flags = mmap.MAP_PRIVATE | getattr(mmap, "MAP_NORESERVE", 0)
         protection = mmap.PROT_READ | mmap.PROT_WRITE
-        # Opened once more: a mapping keeps what it was made of open, and the lock with it.
+        # A new descriptor: a mapping keeps its descriptor open, and would keep the lock with it.
         with self._file[0].open("rb") as file:
             whole = mmap.mmap(file.fileno(), 0, flags=flags, prot=protection)
         arrays = [
@@ -63,7 +64,8 @@ class OwnData:
         return _WithArrays(self._form, arrays).load()
 
     def close(self) -> None:
-        """The last process that does removes the file; data given out before stay as they are."""
+        """Release the file; the last process on the node to do so removes it. Data that were given
+        out stay valid."""
         if self._file is not None:
             os.close(self._file[1])
             self._file = None
@@ -72,7 +74,7 @@ class OwnData:
 
 
 class _WithoutArrays(pickle.Pickler):
-    """Leaves the arrays where they are, and puts their places in ``arrays`` down."""
+    """Pickles everything except the arrays, which it collects in ``arrays``."""
 
     def __init__(self, file: io.BytesIO, arrays: list[np.ndarray]) -> None:
         super().__init__(file)
@@ -86,7 +88,7 @@ class _WithoutArrays(pickle.Pickler):
 
 
 class _WithArrays(pickle.Unpickler):
-    """Puts other arrays there."""
+    """Unpickles, with the given arrays in the places of the original ones."""
 
     def __init__(self, form: bytes, arrays: Sequence[np.ndarray]) -> None:
         super().__init__(io.BytesIO(form))
@@ -97,14 +99,14 @@ class _WithArrays(pickle.Unpickler):
 
 
 def _starts(arrays: Sequence[np.ndarray]) -> list[int]:
-    """Where each lies in the file."""
+    """The offset of each array in the file."""
     sizes = [-(-array.nbytes // _ALIGNED) * _ALIGNED for array in arrays]
     return list(itertools.accumulate(sizes[:-1], initial=0))
 
 
 def _share(key: str, arrays: Sequence[np.ndarray]) -> tuple[Path, int]:
-    """A file with the arrays, which the first process on the node writes, and its descriptor. It
-    is locked for as long as that is open: what no process has locked is swept away."""
+    """The file with the arrays, which the first process on the node writes, and its descriptor. The
+    file is locked while the descriptor is open; files that no process has locked are removed."""
     folder = _folder()
     with FileLock(folder / "lock"):
         _sweep(folder)
@@ -128,7 +130,7 @@ def _write(path: Path, arrays: Sequence[np.ndarray]) -> None:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what no process uses, such as the files of processes that were killed."""
+    """Remove the files that no process uses, such as those of killed processes."""
     for path in folder.iterdir():
         if path.name == "lock":
             continue
@@ -143,7 +145,7 @@ def _sweep(folder: Path) -> None:
 
 
 def _folder() -> Path:
-    """For files of this user alone. Raises ``OSError`` where another one has taken its place."""
+    """A folder that only this user can read. Raises ``OSError`` if another user owns it."""
     folder = Path(tempfile.gettempdir(), f"rangefinder-{os.getuid()}")
     folder.mkdir(mode=0o700, exist_ok=True)
     status = folder.lstat()

@@ -1,5 +1,5 @@
-"""What a trial prints, for its record: on a cluster the log of its process is on another machine,
-and among those of other trials."""
+"""Captures what a trial prints, for its record. On a cluster, the log of its process is on another
+machine and also contains the output of other trials."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
-MOST_PRINTED = 16_000  # characters of a trial
+MOST_PRINTED = 16_000  # characters kept per trial
 _CUT = "\n... more is in the log of its process\n"
 
 
 class Printed:
-    """Listens to Python's standard output and error of this process, for one trial at a time."""
+    """Captures Python's standard output and error of this process, for one trial at a time."""
 
     def __init__(self) -> None:
         self._text: list[str] = []
@@ -25,8 +25,8 @@ class Printed:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Inside, what is printed is kept as well. A stream that the trial itself has put in the
-        place of another stays there."""
+        """Inside the block, what is printed is also captured. If the trial itself replaces
+        ``sys.stdout`` or ``sys.stderr``, its stream stays."""
         before = sys.stdout, sys.stderr
         ours = _Both(before[0], self), _Both(before[1], self)
         sys.stdout, sys.stderr = ours
@@ -39,7 +39,7 @@ class Printed:
                 sys.stderr = before[1]
 
     def take(self) -> str:
-        """What was printed since the last call, the beginning of what is much."""
+        """What was printed since the last call. Long output is cut at its end."""
         text, self._text = "".join(self._text), []
         return text
 
@@ -54,7 +54,7 @@ class Printed:
 
 
 class _Both:
-    """A text stream that somebody listens to."""
+    """A text stream that also passes its text on to a listener."""
 
     def __init__(self, stream: TextIO, listener: Printed) -> None:
         self._stream, self._listener = stream, listener

@@ -1,7 +1,7 @@
-"""Configs that are believed to be good, as a prior: a share of suggestions is drawn around them.
+"""Configs that the user believes to be good, as a prior: some suggestions are drawn around them.
 
-After PriorBand (Mallik et al. 2023, arXiv 2306.12370), but for any algorithm, and the share simply
-halves every ten trials: a belief that is wrong costs about seven of them.
+This follows PriorBand (Mallik et al. 2023, arXiv 2306.12370), but works with any algorithm, and the
+share of such suggestions simply halves every ten trials. A wrong belief costs about seven trials.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from search_spaces.domains import Domain, Value
 SHARE = 0.5  # of the first suggestions
 HALF_LIFE = 10  # trials
 SPREAD = 0.25  # standard deviation, as a share of the range
-_STREAM = 0x7072696F72  # other draws than those of a random search with the same seed
+_STREAM = 0x7072696F72  # so that a random search with the same seed draws other configs
 
 
 class Prior:
-    """Around ``configs``; the n-th draw depends on the seed and n alone."""
+    """Draws around ``configs``. The n-th draw depends only on the seed and n."""
 
     def __init__(self, space: SearchSpace, configs: Sequence[Config], seed: int) -> None:
         self._space = space
@@ -28,8 +28,8 @@ class Prior:
         self._seed = seed
 
     def draw(self, n: int) -> Config | None:
-        """What to try as suggestion ``n``, counted from 0 without configs that come first and those
-        of another search; None where that is left to the algorithm."""
+        """The config to try as suggestion ``n``; None if that is left to the algorithm. ``n``
+        counts from 0, without the first configs and the configs of another search."""
         rng = np.random.default_rng([_STREAM, self._seed, n])
         if not self._configs or rng.random() >= SHARE * 0.5 ** (n / HALF_LIFE):
             return None
@@ -38,9 +38,9 @@ class Prior:
 
 
 def _near(domain: Domain, centre: Value | None, rng: np.random.Generator) -> Value:
-    """A draw from a normal distribution around ``centre`` that ends where the domain does; of a
-    choice in three of four draws ``centre`` itself, else one of the others. Any value where the
-    config has none."""
+    """A draw around ``centre``: from a normal distribution, truncated to the domain. For a choice,
+    it is ``centre`` itself in three of four draws, and another option otherwise. Without a centre,
+    any value of the domain."""
     if centre is None:
         return domain.at(rng.random())
     if isinstance(domain, Choice):

@@ -1,4 +1,4 @@
-"""How a study stands, as numbers, for whoever shows it."""
+"""The progress of a study in numbers, to be shown."""
 
 from __future__ import annotations
 
@@ -23,14 +23,15 @@ class Progress:
     stopped: int = 0  # by the scheduler
     diverged: int = 0
     failed: int = 0
-    infeasible: int = 0  # break a requirement; those among them that were not trained too
+    infeasible: int = 0  # broke a requirement, whether they were trained or not
     best: float | None = None
     seconds: float = 0.0
     time_budget: float | None = None
 
     @property
     def seconds_left(self) -> float | None:
-        """At the pace so far, or until the time budget ends; None before the first trial ends."""
+        """Seconds left at the pace so far, at most until the time budget ends. None if neither is
+        known."""
         budget = None if self.time_budget is None else max(self.time_budget - self.seconds, 0.0)
         if not self.finished:
             return budget
@@ -39,7 +40,7 @@ class Progress:
 
     @property
     def ends_soon(self) -> bool:
-        """Whether no trial is left to begin, or hardly any time."""
+        """Whether no trial is left to start, or hardly any time is left."""
         soon = self.time_budget is not None and self.time_budget - self.seconds < _SOON
         return soon or self.finished + self.running >= self.total
 
@@ -58,7 +59,7 @@ class Incumbent:
 
 
 class Observer(Protocol):
-    """Is told of a study as it runs."""
+    """Is told what happens in a study while it runs."""
 
     def progress(self, progress: Progress) -> None: ...
 
@@ -67,8 +68,8 @@ class Observer(Protocol):
     def failed(self, trial: FinishedTrial) -> None: ...
 
     def tried_again(self, trial_id: str, cause: Cause, epoch: int, why: str) -> None:
-        """A trial has another attempt, which goes on after ``epoch``; ``why`` says more than
-        ``cause``."""
+        """A trial gets another attempt, which goes on after ``epoch``; ``why`` has more details
+        than ``cause``."""
 
     def waits_for(self, what: str) -> None:
-        """A trial does, such as for room on a disk."""
+        """A trial waits for ``what``, for example for room on a disk."""

@@ -1,4 +1,4 @@
-"""What a trainable raises, in words: where it is read, its own exceptions may not be known."""
+"""Turns what a trainable raises into text, because the driver may not know its exceptions."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ _RAYS = str(Path(ray.__file__).parent)
 
 @contextmanager
 def in_words(printed: Printed) -> Iterator[None]:
-    """Inside, whatever is raised leaves as an ``AttemptError``; ``sys.exit`` and Ctrl-C too, with
-    which a trainable would end its process. What was ``printed`` before goes with it."""
+    """Inside the block, everything that is raised becomes an ``AttemptError``, which also carries
+    what was ``printed`` before. This includes ``sys.exit`` and Ctrl-C, which would end the
+    process."""
     try:
         yield
     except AttemptError:
@@ -34,7 +35,7 @@ def in_words(printed: Printed) -> Iterator[None]:
 
 
 def _described(error: BaseException, frames: traceback.StackSummary, printed: str) -> AttemptError:
-    """Its frames from the first that is neither ours nor Ray's."""
+    """The error with its frames, from the first frame that is neither ours nor Ray's."""
     theirs_begin = (n for n, f in enumerate(frames) if not f.filename.startswith((*_OURS, _RAYS)))
     first = next(theirs_begin, len(frames))
     theirs = traceback.StackSummary.from_list(frames[first:])
@@ -49,6 +50,6 @@ def _described(error: BaseException, frames: traceback.StackSummary, printed: st
 
 def _message(error: BaseException) -> str:
     try:
-        return str(error).encode(errors="backslashreplace").decode()  # halves of characters too
+        return str(error).encode(errors="backslashreplace").decode()  # lone surrogates too
     except Exception:  # its own __str__ raises
         return ""

@@ -1,8 +1,8 @@
-"""An algorithm and a scheduler as they were when the driver of their search ended.
+"""Rebuilds an algorithm and a scheduler as they were when the driver of their search ended.
 
-Nothing that was alive is kept on disk: the algorithm is asked for the same trials again and told
-the same results, and the scheduler hears of the same epochs, all in the order of the record. Both
-then decide as if nothing had happened.
+No Python object is kept on disk. Instead, the algorithm is asked for the same trials again and told
+the same results, and the scheduler is told the same epochs, all in the order of the record. Both
+then decide as if the search had not been interrupted.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from search_spaces import Config
 
 
 def tell_again(judge: Judge, before: Before) -> None:
-    """Let ``judge`` hear what was reported, as it was."""
+    """Tell ``judge`` again what was reported, in the same order."""
     entries = _by_trial(before.entries)
     configs = {event.trial_id: event.config for event in before.asked}
     going_on = {trial.attempt.trial_id for trial in before.unfinished}
@@ -54,9 +54,12 @@ def tell_again(judge: Judge, before: Before) -> None:
 def resumed_sampler(
     algo: str, problem: Problem, worst: float, before: Before
 ) -> tuple[Sampler, bool]:
-    """The algorithm as it was, and whether it is exactly that: asked for all trials again, it must
-    answer with their configs. Where it does not (its library has another version), or where that
-    would take too long, it is primed with what has finished, and what has not is pending."""
+    """The algorithm as it was, and whether it is exactly the same.
+
+    It is exactly the same if it is asked for all trials again and answers with their configs. If it
+    does not (its library has another version), or if asking would take too long, it only learns
+    from the finished trials, and the others are pending.
+    """
     if len(before.asked) <= ALGORITHMS[algo].asked_again:
         sampler = make_sampler(algo, problem, worst)
         if all(config == asked.config for config, asked in _ask_again(sampler, before)):
@@ -78,13 +81,13 @@ def _ask_again(sampler: Sampler, before: Before) -> Iterator[tuple[Config | None
             yield sampler.ask(event.trial_id), event
         elif isinstance(event, Ended):
             entry = entries[event.trial_id].popleft()
-            if event.trial_id not in told:  # one that was trained on has ended twice
+            if event.trial_id not in told:  # a trial that was trained on has ended twice
                 told.add(event.trial_id)
                 sampler.tell(entry)
 
 
 def _by_trial(entries: Sequence[FinishedTrial]) -> dict[str, deque[FinishedTrial]]:
-    """Of each trial the entries that say that it ended by itself."""
+    """For each trial, the entries with which it ended by itself."""
     found: dict[str, deque[FinishedTrial]] = defaultdict(deque)
     for entry in entries:
         if not entry.cut_short:

@@ -1,4 +1,4 @@
-"""What the ledger goes by, what it is told, and what it answers."""
+"""The rules of the ledger, what it is told, and what it answers."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ from search_spaces import Config
 
 @dataclass(frozen=True)
 class Rules:
-    """What the ledger goes by."""
+    """The rules that the ledger follows."""
 
     metric: str  # a name in METRICS
-    trials: int  # that are asked for
-    max_failures: int = 0  # times that a trial which fails is tried again
-    trial_timeout: float | None = None  # seconds without an epoch; None: as the others' epochs say
+    trials: int  # number of trials asked for
+    max_failures: int = 0  # how often a failed trial is tried again
+    trial_timeout: float | None = None  # seconds without an epoch; None: by the longest epoch
     time_budget: float | None = None  # seconds
     target_value: float | None = None
-    chance_loss: float | None = None  # of a model that has learnt nothing, where it is known
-    best_before: float | None = None  # of the history: what is no better is no new best
-    keep: int = 0  # of how many of the best trials the state is kept, to be trained on
-    saves_last: bool = False  # trials that run when the study is to end, to go on from there
-    also: tuple[Aim, ...] = ()  # further objectives: they decide where values are equal
-    requirements: tuple[Requirement, ...] = ()  # what breaks one is never the best
-    size: Callable[[Config], int] | None = None  # of a config's network, where somebody asks
+    chance_loss: float | None = None  # loss of a model that has learnt nothing, if known
+    best_before: float | None = None  # best value of the history, which a new best must beat
+    keep: int = 0  # for how many of the best trials the state is kept, to train on from
+    saves_last: bool = False  # save running trials before the study ends, to resume them
+    also: tuple[Aim, ...] = ()  # further objectives, which decide between equal values
+    requirements: tuple[Requirement, ...] = ()  # a trial that breaks one is never the best
+    size: Callable[[Config], int] | None = None  # of a config's network, if it is needed
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a trial says of an epoch; every number is finite."""
+    """What a trial reports about an epoch; every number is finite."""
 
     epoch: int  # counted from 1
-    value: float  # the metric searched for; of a diverged trial its worst score
-    metrics: Mapping[str, float]  # all of them
+    value: float  # the metric searched for; its worst score if diverged
+    metrics: Mapping[str, float]  # all metrics
     diverged: bool = False
     has_weights: bool = False  # there is a model to save
     has_state: bool = False  # the training can go on from a checkpoint
-    last: bool = False  # no epoch comes after it
+    last: bool = False  # the last epoch of the trial
     node: str = ""  # the address of its machine
-    leaving: bool = False  # which is about to be taken away
+    leaving: bool = False  # the machine is about to be taken away
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,12 @@ class Decision:
 
 @dataclass(frozen=True)
 class Ended:
-    """The end of a trial, and whether its weights are those to keep of its group: of all trials, or
-    of all repeats of one config. ``keep_state`` where it may be trained on, and of which trials the
-    state is then wanted no more."""
+    """The end of a trial.
+
+    ``keep_weights`` says whether its weights are now those of its group: of all trials, or of all
+    repeats of one config. ``keep_state`` says whether it may be trained on, and ``drop_states``
+    names the trials whose state is then no longer needed.
+    """
 
     trial: FinishedTrial
     keep_weights: bool = False

@@ -1,5 +1,5 @@
-"""What Ray reserves for a trial. Ray sends this along to the processes of trials, which import
-nothing else for it."""
+"""What Ray reserves for a trial. Ray sends this function to the processes of trials, so this module
+imports little."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ from pipelines.tuner.attempts import unpack
 def reserved(
     cpus: float, gpus: Callable[[], float], config: dict[str, Any]
 ) -> tune.PlacementGroupFactory:
-    """Of each trial ``cpus``, and the GPUs that are due; an attempt may need a larger share."""
+    """``cpus`` and the current share of GPUs; an attempt may need a larger share."""
     share = max(gpus(), unpack(config)[1].gpus or 0.0)
     return tune.PlacementGroupFactory([{"CPU": cpus, "GPU": share}])

@@ -1,4 +1,4 @@
-"""What is known of a trial that runs."""
+"""What is known about a running trial."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipelines.tuner.progress import Incumbent
 from search_spaces import Config
 from trainables.training.clues import clue
 
-_DIGITS = 6  # of what a curve keeps of a number
+_DIGITS = 6  # significant digits of the numbers in a curve
 
 
 @dataclass
@@ -20,13 +20,13 @@ class Reached:
 
     curve: dict[int, float] = field(default_factory=dict)
     metrics: dict[int, Mapping[str, float]] = field(default_factory=dict)
-    short: dict[int, Mapping[str, float | None]] = field(default_factory=dict)  # for its curves
+    short: dict[int, Mapping[str, float | None]] = field(default_factory=dict)  # rounded
     best: Incumbent | None = None
-    fits: bool = False  # whether that breaks no requirement
+    fits: bool = False  # whether `best` breaks no requirement
     changes: dict[int, Config] = field(default_factory=dict)
 
     def copy(self) -> Reached:
-        """What is noted later is not in it."""
+        """A copy that later epochs do not change."""
         return Reached(
             dict(self.curve),
             dict(self.metrics),
@@ -46,7 +46,7 @@ class Running:
     attempt: Attempt
     config: Config
     started: float
-    started_at: float  # by the clock on the wall
+    started_at: float  # seconds since 1970
     saved_at: float
     heard_at: float
     gpus: float = 0.0
@@ -62,7 +62,7 @@ class Running:
     def as_trial(
         self, state: State, *, seconds: float, clue: str, broken: str, error: str
     ) -> FinishedTrial:
-        """As the record has it."""
+        """The trial as it is recorded."""
         reached, attempt = self.reached, self.attempt
         best = reached.best
         return FinishedTrial(
@@ -95,7 +95,7 @@ class Running:
         )
 
     def clue(self, chance_loss: float | None) -> str:
-        """What the curves of both losses tell; nothing where they were not reported."""
+        """What the curves of both losses tell; "" if they were not reported."""
         reported = [metrics for _, metrics in sorted(self.reached.metrics.items())]
         train = [m["train_loss"] for m in reported if "train_loss" in m]
         val = [m["val_loss"] for m in reported if "val_loss" in m]
@@ -109,12 +109,12 @@ class Running:
 def curves_of(
     metrics: Mapping[int, Mapping[str, float | None]],
 ) -> dict[str, tuple[float | None, ...]]:
-    """By metric, a number for each epoch; None where it was not reported in one."""
+    """For each metric, one number per epoch; None for an epoch that did not report it."""
     names = dict.fromkeys(name for reported in metrics.values() for name in reported)
     epochs = sorted(metrics)
     return {name: tuple(metrics[epoch].get(name) for epoch in epochs) for name in names}
 
 
 def shortened(value: float | None) -> float | None:
-    """As curves keep it."""
+    """``value``, rounded as in a curve."""
     return None if value is None else float(f"{value:.{_DIGITS}g}")

@@ -1,4 +1,4 @@
-"""What to try next: the interface of a sampler, and the sequences that learn nothing."""
+"""What to try next: the interface of a sampler, and the samplers that learn nothing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PATIENCE = 1000  # forbidden configs in a row
 
 @dataclass(frozen=True)
 class Problem:
-    """What every recipe gets. ``history`` holds finished trials to learn from and not to repeat."""
+    """The input of a recipe. ``history``: finished trials, to learn from and not to repeat."""
 
     space: SearchSpace
     mode: Mode
@@ -28,38 +28,38 @@ class Problem:
     max_trials: int = 40
     grid_levels: Mapping[str, int] = field(default_factory=dict)
     history: tuple[FinishedTrial, ...] = ()
-    start_with: tuple[Config, ...] = ()  # before those that the space itself tries first
-    prior: bool = False  # draw around start_with too
+    start_with: tuple[Config, ...] = ()  # tried before the first configs of the space itself
+    prior: bool = False  # also draw configs around start_with
     also: tuple[Aim, ...] = ()  # objectives beside the first
     requirements: tuple[Requirement, ...] = ()
     metric: str = "value"  # the name of the first objective
 
     @property
     def goals(self) -> Goals:
-        """The metric and the other objectives, and what is required."""
+        """The metric, the other objectives and the requirements."""
         return Goals((Aim(self.metric, self.mode), *self.also), self.requirements)
 
     @property
     def sampler_seed(self) -> int:
-        """A seed for a library's generator: other than before where there is a history, so that a
-        search that goes on does not draw its first trials again."""
+        """A seed for a library's generator. It depends on the length of the history, so that a
+        resumed search does not draw its first trials again."""
         return int(np.random.SeedSequence([self.seed, len(self.history)]).generate_state(1)[0] >> 1)
 
 
 class Sampler(Protocol):
-    """Asked for configs, told results. Between the two a trial is pending."""
+    """Is asked for configs and told results. Between the two, a trial is pending."""
 
     def ask(self, trial_id: str, given: Config | None = None) -> Config | None:
-        """The next config to try, or ``given``, which then counts as asked for; None where there is
-        nothing left."""
+        """The next config to try; None if nothing is left. If ``given`` is a config, the sampler
+        returns that and counts it as its own."""
 
     def tell(self, trial: FinishedTrial) -> None:
-        """Learn from a trial that was asked for."""
+        """Learn from the result of a trial that was asked for."""
 
 
 class SequenceSampler:
-    """Configs in an order that no result changes, but those in the history: a search goes on where
-    the history left gaps."""
+    """Configs in a fixed order, which no result changes, without those in the history: a search
+    goes on with what the history has not covered."""
 
     def __init__(self, configs: Iterable[Config], history: Iterable[FinishedTrial] = ()) -> None:
         self._configs = iter(configs)
@@ -72,20 +72,20 @@ class SequenceSampler:
         for config in self._configs:
             if config not in self._done:
                 return config
-            self._done.remove(config)  # once only: a small space may have it again
+            self._done.remove(config)  # only once: in a small space, the sequence may repeat it
         return None
 
     def tell(self, trial: FinishedTrial) -> None:
-        """The order stands."""
+        """Results change nothing."""
 
 
 class GuidedSampler:
-    """Puts ``first`` before what ``sampler`` has to say and draws of ``prior`` between, and never
-    lets a forbidden config out.
+    """Suggests the ``first`` configs first, then those of ``sampler``, with draws of ``prior`` in
+    between. It never suggests a forbidden config.
 
-    A sampler learns of a forbidden config what it learns of one that diverged.
+    The sampler is told that a forbidden config diverged.
 
-    Raises ``ValueError`` from :meth:`ask` where all of many configs in a row are forbidden.
+    :meth:`ask` raises ``ValueError`` after many forbidden configs in a row.
     """
 
     def __init__(
@@ -99,8 +99,9 @@ class GuidedSampler:
         worst: float = 0.0,
         knows_requirements: bool = True,
     ) -> None:
-        """One that knows no requirements learns of a trial that breaks one what it learns of one
-        that diverged. ``suggested``: how many configs beside the first ones it gave before."""
+        """If ``knows_requirements`` is false, ``sampler`` is told that a trial which breaks a
+        requirement diverged. ``suggested`` says how many configs, without the first ones, an
+        earlier driver was given."""
         self._sampler = sampler
         self._knows_requirements = knows_requirements
         self._first = iter(first)
@@ -133,18 +134,18 @@ class GuidedSampler:
 
 
 def as_diverged(trial: FinishedTrial, worst: float) -> FinishedTrial:
-    """For a sampler that knows no requirements."""
+    """``trial`` as if it had diverged, for a sampler that knows no requirements."""
     return replace(trial, state=State.PRUNED, value=worst, stopped_by="divergence")
 
 
 def random_configs(space: SearchSpace, seed: int) -> Iterator[Config]:
-    """Independent draws; the n-th depends on the seed and n alone."""
+    """Independent draws; the n-th draw depends only on the seed and n."""
     for n in itertools.count():
         yield space.sample(np.random.default_rng([seed, n]))
 
 
 def sobol_configs(space: SearchSpace, seed: int) -> Iterator[Config]:
-    """A scrambled Sobol sequence with one dimension for each parameter, active or not."""
+    """A scrambled Sobol sequence with one dimension per parameter, whether active or not."""
     from scipy.stats import qmc
 
     names = list(space.domains)

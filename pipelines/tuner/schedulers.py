@@ -1,8 +1,8 @@
-"""When to stop a trial. One scheduler is a recipe: a function from the rules to Ray's scheduler.
+"""When to stop a trial. Each scheduler is a recipe: a function from the rules to Ray's scheduler.
 
-To add one, write the function and enter it in ``SCHEDULERS`` with what must be known of it: the
-command line's choices, the plan, the check of what it can work with and the reports derive from
-there.
+To add one, write the function and enter it in ``SCHEDULERS`` with its properties. The choices of
+the command line, the plan, the check of what it can work with, and the reports are derived from
+that dictionary.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from trainables.training.schedules import POLICIES
 if TYPE_CHECKING:
     from ray.tune.schedulers import TrialScheduler
 
-# What may change in the middle of a training: the rest would make it another network, or change
-# how many steps an epoch has.
+# The parameters that may change during a training. Any other would change the network, or the
+# number of steps in an epoch.
 CHANGEABLE = ("lr", "momentum", "weight_decay")
-TIME_ATTR = "epoch"  # Ray's training_iteration starts again when a trial does
+TIME_ATTR = "epoch"  # not Ray's training_iteration, which restarts with each attempt
 
 
 @dataclass(frozen=True)
 class StoppingRules:
-    """What a recipe gets."""
+    """The input of a recipe."""
 
     metric: str
     mode: Mode
@@ -45,58 +45,58 @@ class StoppingRules:
 
 
 def no_rungs(max_epochs: int, grace_period: int, reduction_factor: float) -> tuple[int, ...]:
-    """Of a scheduler that compares trials at no fixed epochs."""
+    """For a scheduler that compares trials at no fixed epochs."""
     return ()
 
 
 def every_epoch(rules: StoppingRules, config: Config, epoch: int) -> bool:
-    """Of a scheduler that may decide at any time."""
+    """For a scheduler that may decide after any epoch."""
     return True
 
 
 def at_rungs(rules: StoppingRules, config: Config, epoch: int) -> bool:
-    """Of ASHA."""
+    """For ASHA."""
     return epoch in rungs(rules.max_epochs, rules.grace_period, rules.reduction_factor)
 
 
 def at_cycle_ends(rules: StoppingRules, config: Config, epoch: int) -> bool:
-    """Of ASHA that waits for ends of cycles."""
+    """For ASHA that waits for ends of cycles."""
     return epoch >= rules.grace_period and ends_cycle(config, epoch)
 
 
 def never(rules: StoppingRules, config: Config, epoch: int) -> bool:
-    """Of no scheduler."""
+    """For no scheduler."""
     return False
 
 
 @dataclass(frozen=True)
 class Scheduler:
-    """A recipe, and what must be known of it elsewhere.
+    """A recipe, and what other modules must know about it.
 
-    ``rungs`` gives the epochs at which it compares trials, from the longest training, the grace
-    period and the reduction factor. ``decides`` says whether it decides on a trial with a config
-    after an epoch: between two such epochs a trial need not ask.
+    ``rungs`` gives the epochs at which the scheduler compares trials, from the longest training,
+    the grace period and the reduction factor. ``decides`` says whether the scheduler decides after
+    an epoch of a trial with this config. Between two such epochs, a trial need not ask.
     """
 
     make: Callable[[StoppingRules], TrialScheduler]
-    plan: Callable[[StoppingRules], str]  # what it does, in a few words
+    plan: Callable[[StoppingRules], str]  # a short description of what it does
     rungs: Callable[[int, int, float], tuple[int, ...]] = no_rungs
     decides: Callable[[StoppingRules, Config, int], bool] = every_epoch
     aligns_cycles: bool = False  # a one-cycle policy ends a cycle at each rung
     pauses: bool = False  # its trials must be able to go on from a checkpoint
-    changes_configs: bool = False  # in the middle of a training, all trials taking turns
+    changes_configs: bool = False  # during a training; all trials train in turns
 
 
 def asha(rules: StoppingRules) -> TrialScheduler:
     """Asynchronous successive halving (Li et al. 2020, arXiv 1810.05934, algorithm 2), the stopping
-    kind: rungs at grace_period * reduction_factor^k epochs."""
+    variant, with rungs at grace_period * reduction_factor^k epochs."""
     from ray.tune.schedulers import AsyncHyperBandScheduler
 
     return _with_rungs(AsyncHyperBandScheduler, rules)
 
 
 def _with_rungs(kind: Callable[..., Any], rules: StoppingRules) -> TrialScheduler:
-    """Ray's ASHA or a kind of it, where only the highest rung that a trial has reached counts."""
+    """Ray's ASHA or a subclass, in which only the highest rung that a trial has reached counts."""
     scheduler: Any = kind(
         time_attr=TIME_ATTR,
         metric=rules.metric,
@@ -112,11 +112,11 @@ def _with_rungs(kind: Callable[..., Any], rules: StoppingRules) -> TrialSchedule
 
 
 def at_highest_rung(bracket: Any, trial: Any, epoch: int, reward: float) -> str:
-    """Whether a trial goes on, asked once at each rung: only the highest that it has reached
-    counts, and what others had at that one (Li et al. 2020, algorithm 2).
+    """Whether a trial goes on; decided once per rung. Only the highest rung that the trial has
+    reached counts, with the values that other trials had there (Li et al. 2020, algorithm 2).
 
-    Ray's own ``on_result`` goes down from a rung that has the trial already to one that the trial
-    has skipped, and compares and enters there what was reached many epochs later.
+    Ray's own ``on_result`` does something else if a rung already has the trial: it goes down to a
+    rung that the trial has skipped, and compares and records there a value from many epochs later.
     """
     from ray.tune.schedulers import TrialScheduler as Decisions
 
@@ -130,8 +130,7 @@ def at_highest_rung(bracket: Any, trial: Any, epoch: int, reward: float) -> str:
 
 
 def rungs(max_epochs: int, grace_period: int, reduction_factor: float) -> tuple[int, ...]:
-    """The epochs at which ASHA compares trials, and the last epoch, each later than the one
-    before."""
+    """The epochs at which ASHA compares trials, and the last epoch, in increasing order."""
     factor = _factor(max_epochs, reduction_factor)
     epochs, rung = {max_epochs: None}, float(grace_period)
     while math.ceil(rung) < max_epochs:
@@ -141,14 +140,15 @@ def rungs(max_epochs: int, grace_period: int, reduction_factor: float) -> tuple[
 
 
 def _factor(max_epochs: int, reduction_factor: float) -> float:
-    """A smaller one than 1 + 1 / max_epochs makes every epoch a rung, too: there would only be
-    many rungs to an epoch."""
+    """The reduction factor, at least 1 + 1 / max_epochs. That makes every epoch a rung already; a
+    smaller factor would only put many rungs into one epoch."""
     return max(reduction_factor, 1 + 1 / max_epochs)
 
 
 def aligned_asha(rules: StoppingRules) -> TrialScheduler:
-    """ASHA, but a trial with a cyclical policy is compared at its first end of a cycle at or after
-    a rung: within a cycle a large learning rate hides how good it is (Smith 2015, section 3.2)."""
+    """ASHA, but a trial with a cyclical policy is compared at the first end of a cycle at or after
+    a rung, because within a cycle a large learning rate hides how good the trial is (Smith 2015,
+    section 3.2)."""
     from ray.tune.schedulers import AsyncHyperBandScheduler
 
     class AtCycleEnds(AsyncHyperBandScheduler):
@@ -162,8 +162,8 @@ def aligned_asha(rules: StoppingRules) -> TrialScheduler:
 
 
 def ends_cycle(config: Mapping[str, Any], epoch: int) -> bool:
-    """Whether a cycle ends with ``epoch``: always, where no policy has cycles of its own, or a
-    user's own space says nothing of their length. (With one_cycle the cycles themselves end at the
+    """Whether a cycle ends with ``epoch``. Always true if the policy has no cycles, or if a user's
+    own space does not give their length. (With one_cycle, the cycles themselves end at the
     rungs.)"""
     policy = POLICIES.get(config.get("policy", ""))
     if policy is None or not policy.cycles or "step_size" not in config:
@@ -174,7 +174,8 @@ def ends_cycle(config: Mapping[str, Any], epoch: int) -> bool:
 
 def median(rules: StoppingRules) -> TrialScheduler:
     """The median stopping rule (Golovin et al. 2017, section 3.2.2): a trial goes on only while its
-    best is no worse than the median of the others' running means up to the same epoch."""
+    best value is no worse than the median of the other trials' running means up to the same
+    epoch."""
     from ray.tune.schedulers import MedianStoppingRule
 
     return MedianStoppingRule(
@@ -183,7 +184,7 @@ def median(rules: StoppingRules) -> TrialScheduler:
         mode=rules.mode,
         grace_period=rules.grace_period,
         min_samples_required=3,
-        min_time_slice=math.inf,  # otherwise it pauses trials to hear of others first
+        min_time_slice=math.inf,  # otherwise it pauses trials until others have reported
     )
 
 
@@ -195,10 +196,10 @@ def none(rules: StoppingRules) -> TrialScheduler:
 
 
 def hyperband(rules: StoppingRules) -> TrialScheduler:
-    """HyperBand (Li et al. 2018, arXiv 1603.06560, algorithm 1), synchronous: a bracket's trials
-    pause at a rung until all have reached it, and the best 1 in reduction_factor go on; the last
-    rung of every bracket is max_epochs. With a model-based algorithm it is BOHB's schedule (Falkner
-    et al. 2018), the largest bracket first."""
+    """HyperBand (Li et al. 2018, arXiv 1603.06560, algorithm 1), synchronous. The trials of a
+    bracket pause at a rung until all have reached it; then the best 1 in reduction_factor go on.
+    The last rung of every bracket is max_epochs. With a model-based algorithm, this is the schedule
+    of BOHB (Falkner et al. 2018), the largest bracket first."""
     from pipelines.tuner.whole_brackets import WholeBrackets
 
     return WholeBrackets(
@@ -211,11 +212,11 @@ def hyperband(rules: StoppingRules) -> TrialScheduler:
 
 
 def pbt(rules: StoppingRules) -> TrialScheduler:
-    """Population based training (Jaderberg et al. 2017, arXiv 1711.09846): all trials train in
-    turns, and from the grace period on, ten times a training, the worst quarter goes on from the
-    checkpoints of the best quarter with their learning rate, momentum and weight decay changed.
+    """Population based training (Jaderberg et al. 2017, arXiv 1711.09846). All trials train in
+    turns. After the grace period, ten times per training, the worst quarter goes on from the
+    checkpoints of the best quarter, with changed learning rate, momentum and weight decay.
 
-    Raises ``ValueError`` for a space that has none of these.
+    Raises ``ValueError`` for a space that has none of these parameters.
     """
     from types import SimpleNamespace
 
@@ -223,8 +224,9 @@ def pbt(rules: StoppingRules) -> TrialScheduler:
 
     class Population(PopulationBasedTraining):
         def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
-            # Ray refuses any searcher here, because one that learns would be told values of configs
-            # that have changed. Ours gives the first configs, and learns nothing (see check()).
+            # Ray refuses any searcher here, because a searcher that learns would be told values of
+            # changed configs. Ours gives the first configs, and learns nothing: see
+            # check_scheduler().
             super().on_trial_add(SimpleNamespace(search_alg=None), trial)
 
     assert rules.space is not None
@@ -240,8 +242,9 @@ def pbt(rules: StoppingRules) -> TrialScheduler:
 
 
 def explorer(space: SearchSpace, seed: int) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """Changes a config as Jaderberg et al. do (section 4.1): each of the changeable parameters that
-    it has is drawn anew with probability 1/4, and otherwise multiplied by 0.8 or 1.2."""
+    """A function that changes a config as Jaderberg et al. do (section 4.1): each changeable
+    parameter of the config is drawn anew with probability 1/4, and otherwise multiplied by 0.8 or
+    1.2. A choice is always drawn anew."""
     if not any(name in space.domains for name in CHANGEABLE):
         raise ValueError(f"`scheduler=pbt` changes {', '.join(CHANGEABLE)}: the space has none")
     rng = np.random.default_rng(seed)
@@ -295,7 +298,7 @@ SCHEDULERS: dict[str, Scheduler] = {
 
 
 def check_scheduler(name: str, algo: str, trainable: object, space: SearchSpace) -> None:
-    """Raises ``ValueError`` for what the scheduler ``name`` cannot work with."""
+    """Raises ``ValueError`` for an algorithm, trainable or space that the scheduler cannot use."""
     scheduler = SCHEDULERS[name]
     if scheduler.pauses and inspect.isgeneratorfunction(trainable):
         raise ValueError(

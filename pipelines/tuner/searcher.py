@@ -1,4 +1,4 @@
-"""The one adapter from what is to be trained to Ray Tune's Searcher interface."""
+"""The only adapter from a source of trials to Ray Tune's Searcher interface."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from pipelines.tuner.attempts import Attempt, pack
 from pipelines.tuner.sources import Source
 from search_spaces import Config
 
-_LATEST = 20  # suggestions over which their time is told
+_LATEST = 20  # suggestions over which the time is averaged
 
 
 class StudySearcher(Searcher):
     """Asks the source for a trial while slots are free.
 
-    ``slots`` is called each time, so the search follows a cluster that grows or shrinks; a trial
-    that is paused takes none. The source is told results by the study's callback, which knows how a
-    trial ended; Ray tells a searcher only that it did.
+    ``slots`` is called each time, so the search follows a cluster that grows or shrinks. A paused
+    trial takes no slot. The study's callback tells the source the results, because it knows how a
+    trial ended; Ray tells a searcher only that it ended.
     """
 
     def __init__(self, source: Source, slots: Callable[[], int]) -> None:
@@ -32,12 +32,12 @@ class StudySearcher(Searcher):
         self._live: set[str] = set()
         self._paused: set[str] = set()
         self._again: deque[tuple[Config, Attempt]] = deque()
-        self._most: int | None = None  # trials at once, however many slots there are
+        self._most: int | None = None  # a limit on trials at once, besides the slots
         self._took: deque[float] = deque(maxlen=_LATEST)  # seconds
 
     @property
     def suggestion_seconds(self) -> float | None:
-        """That the source took for each of its latest suggestions; None before the first."""
+        """Mean seconds that each of the latest suggestions took; None before the first one."""
         return sum(self._took) / len(self._took) if self._took else None
 
     @property
@@ -46,8 +46,8 @@ class StudySearcher(Searcher):
         return self._room()
 
     def fewer(self) -> int:
-        """Ask for no more trials at once than run now that one has failed, but for one. Returns
-        how many run beside it."""
+        """A trial has failed: from now on run no more trials at once than run beside it, but at
+        least one. Returns how many run beside it."""
         beside = len(self._live - self._paused)
         self._most = max(1, beside)
         return beside
@@ -57,7 +57,7 @@ class StudySearcher(Searcher):
         return slots if self._most is None else min(slots, self._most)
 
     def try_again(self, config: Config, attempt: Attempt) -> None:
-        """Let ``config`` have another attempt, before anything new is asked for."""
+        """Give ``config`` another attempt, before anything new is asked for."""
         self._again.append((config, attempt))
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
@@ -73,10 +73,10 @@ class StudySearcher(Searcher):
         return None if asked is None else pack(*asked)  # None: another attempt may still be needed
 
     def following(self, trial_id: str) -> tuple[Config, Attempt] | None:
-        """What a process trains after a trial, under the name ``trial_id`` where it is new; None
-        where there is nothing, or there are more processes than slots.
+        """What a process trains after a trial; a new trial gets the name ``trial_id``. None if
+        nothing is left, or if there are more processes than slots.
 
-        An attempt that needs a larger share of a GPU than others is left for a process of its own.
+        An attempt that needs a larger share of a GPU than others gets a process of its own.
         """
         if len(self._live) > self._room():
             return None
@@ -94,7 +94,7 @@ class StudySearcher(Searcher):
         return asked
 
     def on_pause(self, trial_id: str) -> None:
-        """Ray's HyperBandForBOHB says so of each trial."""
+        """Ray's HyperBandForBOHB calls this for each trial that it pauses."""
         self._paused.add(trial_id)
 
     def on_unpause(self, trial_id: str) -> None:
@@ -107,11 +107,11 @@ class StudySearcher(Searcher):
         self._paused.discard(trial_id)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Nothing for Ray's own snapshot: the record is what a search goes on from."""
+        """Nothing for Ray's own snapshot: a search is resumed from the record."""
         return {}
 
     def save(self, checkpoint_path: str) -> None:
-        """Nothing: the record is what a search goes on from."""
+        """Do nothing: a search is resumed from the record."""
 
     def restore(self, checkpoint_path: str) -> None:
-        """Nothing: see :meth:`save`."""
+        """Do nothing: see :meth:`save`."""

@@ -1,10 +1,9 @@
-"""The user's own function on its way to the processes of trials, where its module need not be
-installed.
+"""Sends the user's own function to the processes of trials, where its module need not be installed.
 
-The sources of its module go with it, and are run there as an import here has run them: settings of
-libraries, locks and open files at the level of the module are made anew. Where a module cannot be
-run there (it reads a file that only this machine has) its function goes by value, with the globals
-that it has here; so does a function that is no module's.
+The sources of its module are sent too, and are run there like an import: module-level settings of
+libraries, locks and open files are made anew. If a module cannot be run there (because it reads a
+file that only this machine has), the function is sent by value, with its current globals. So is a
+function that belongs to no module.
 """
 
 from __future__ import annotations
@@ -27,14 +26,14 @@ from typing import Any, ClassVar
 import trainables
 from pipelines.tuner.trial import Trainable
 
-_INSTALLED = ("pipelines", "search_spaces", "trainables")  # everywhere: see preflight
-_MAIN = ("__main__", "__mp_main__")  # a process has its own
-_MOST = 16 * 2**20  # bytes of sources
+_INSTALLED = ("pipelines", "search_spaces", "trainables")  # on every node: see preflight
+_MAIN = ("__main__", "__mp_main__")  # every process has its own
+_MOST = 16 * 2**20  # characters of sources
 
 
 @dataclass(frozen=True)
 class Source:
-    """Of a module."""
+    """The source text of a module."""
 
     text: str
     path: str
@@ -42,13 +41,13 @@ class Source:
 
 
 class SentFunction:
-    """Stands for ``function``, which it becomes where it is unpickled."""
+    """Stands for ``function``: when it is unpickled, the result is the function itself."""
 
     def __init__(self, function: Trainable) -> None:
-        """Raises ``ValueError`` where ``function`` cannot be sent."""
+        """Raises ``ValueError`` if ``function`` cannot be sent."""
         self._function = function
         self._sources = _sources(function)
-        _Received.sources.update(self._sources)  # here they have been run
+        _Received.sources.update(self._sources)  # in this process they have been run already
         self._value, reason = _by_value(function)
         if not self._sources and self._value is None:
             raise ValueError(f"`trainable` {_name(function)} cannot be sent to a worker: {reason}")
@@ -63,13 +62,13 @@ class SentFunction:
 
 
 def sendable(trainable: Trainable) -> Trainable:
-    """What of ``trainable`` goes to the workers. Raises ``ValueError`` where it cannot be sent."""
+    """``trainable``, made ready for workers. Raises ``ValueError`` if it cannot be sent."""
     module = getattr(trainable, "__module__", "")
     return trainable if module.partition(".")[0] == trainables.__name__ else SentFunction(trainable)
 
 
 class _Received(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
-    """Imports what has been sent here, whatever lies on the disk."""
+    """Imports the sources that were sent to this process, whatever lies on its disk."""
 
     sources: ClassVar[dict[str, Source]] = {}
 
@@ -107,12 +106,12 @@ def _receive(
     except Exception as error:
         try:
             return pickle.loads(value or b"")
-        except Exception:  # such as what a library says that is imported again after it has failed
+        except Exception:  # for example from a second import of a library that failed
             raise error from None
 
 
 def _run(module: str, name: str, sources: Mapping[str, Source], folder: str) -> Any:
-    """Import ``module`` from its sources, in the ``folder`` where it was imported first."""
+    """Import ``module`` from its sources, in the ``folder`` in which the driver runs."""
     if any(_Received.sources.get(n) != source for n, source in sources.items()):
         for outdated in sources:
             sys.modules.pop(outdated, None)
@@ -135,8 +134,8 @@ def _in_folder(folder: str) -> Iterator[None]:
 
 
 def _sources(function: Trainable) -> dict[str, Source]:
-    """Of its module, and of those beside it that are loaded. None where it is not to be found in a
-    module with sources: in a notebook, or made by another function."""
+    """The sources of its module and of the loaded modules beside it. Empty if the function is not
+    found in a module with sources: in a notebook, or if another function made it."""
     module = getattr(function, "__module__", None)
     name = getattr(function, "__qualname__", "")
     home = sys.modules.get(module or "")
@@ -182,7 +181,7 @@ def _source(module: ModuleType) -> Source | None:
 
 
 def _by_value(function: Trainable) -> tuple[bytes | None, str]:
-    """As bytes, or why not: an object that the module holds cannot be pickled."""
+    """The function as bytes; or None, and the reason: an object that it uses cannot be pickled."""
     from ray import cloudpickle
 
     name = getattr(function, "__module__", "")
@@ -191,7 +190,7 @@ def _by_value(function: Trainable) -> tuple[bytes | None, str]:
         if module is not None and name != "__main__":
             cloudpickle.register_pickle_by_value(module)
         return cloudpickle.dumps(function), ""
-    except Exception as error:  # each object refuses in its own way
+    except Exception as error:  # each object raises its own exception
         return None, " ".join(str(error).split())[:300]
     finally:
         if module is not None and name != "__main__":

@@ -1,4 +1,4 @@
-"""Where the trials of a study come from: a sampler, or configs that are trained again."""
+"""Where the trials of a study come from: a sampler, or trials that are repeated."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from search_spaces import Config
 
 
 class Source(Protocol):
-    """Asked for one trial after the other."""
+    """Is asked for one trial after another."""
 
     def ask(self, trial_id: str) -> tuple[Config, Attempt] | None:
-        """The config of the trial that Ray calls so, and its first attempt; None where there are no
-        more."""
+        """The config and the first attempt of the trial that Ray calls ``trial_id``; None if no
+        trial is left."""
 
     def tell(self, trial: FinishedTrial) -> None:
         """A trial that was asked for has ended."""
 
 
 class Once:
-    """Tells of each trial once: one that is trained on ends a second time, and the algorithm has
-    learnt from it what other trials of its length taught."""
+    """Tells the algorithm of each trial once. A trial that is trained on ends a second time, but
+    the algorithm has already learnt its result at the length of the other trials."""
 
     def __init__(self, tell: Callable[[FinishedTrial], None], told: Iterable[str]) -> None:
         self._tell = tell
@@ -38,7 +38,7 @@ class Once:
 
 
 class NotedTrials:
-    """Those of ``source``; each is noted in ``events`` when it is asked for."""
+    """The trials of ``source``; each is noted in ``events`` when it is asked for."""
 
     def __init__(self, source: Source, events: Events | None) -> None:
         self._source = source
@@ -56,8 +56,8 @@ class NotedTrials:
 
 
 class ScreenedTrials:
-    """Those of ``source``, but for the ones that ``end`` says have ended before they start: they
-    count, and cost nothing."""
+    """The trials of ``source``, without those that end before they start, as ``end`` says. Those
+    count as trials, but cost nothing."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class ScreenedTrials:
         end: Callable[[Config, Attempt], bool],
         over: Callable[[], bool] = lambda: False,
     ) -> None:
-        """``over`` says whether the study is to end."""
+        """``over`` says whether the study is ending."""
         self._source = source
         self._end = end
         self._over = over
@@ -77,7 +77,7 @@ class ScreenedTrials:
             if not self._end(*asked):
                 return asked
             self._n += 1
-            name = f"{trial_id}x{self._n}"  # Ray's own name is for one that trains
+            name = f"{trial_id}x{self._n}"  # Ray's own name is kept for the one that trains
         return None
 
     def tell(self, trial: FinishedTrial) -> None:
@@ -85,7 +85,7 @@ class ScreenedTrials:
 
 
 class SampledTrials:
-    """So many ``trials``, each with a config of the ``sampler`` and the ``seed`` of the study."""
+    """As many as ``trials``, each with a config of ``sampler`` and the ``seed`` of the study."""
 
     def __init__(self, sampler: Sampler, trials: int, seed: int) -> None:
         self._sampler = sampler
@@ -104,8 +104,8 @@ class SampledTrials:
 
 
 class RepeatedTrials:
-    """Each of ``trials`` again with each of ``seeds``, but for what is ``done``: the trial that was
-    repeated, and the seed."""
+    """Each of ``trials`` again with each of ``seeds``, except for the pairs in ``done``: the name
+    of the repeated trial, and the seed."""
 
     def __init__(
         self,
@@ -125,4 +125,4 @@ class RepeatedTrials:
         return dict(trial.config), Attempt(trial_id, seed, repeat_of=trial.trial_id)
 
     def tell(self, trial: FinishedTrial) -> None:
-        """What is trained is given."""
+        """Results change nothing."""

@@ -10,7 +10,7 @@ from ray._private import worker
 
 
 def span(name: str) -> AbstractContextManager[Any]:
-    """What runs inside is called ``name`` there; nowhere, where there is no Ray.
+    """The block appears in the timeline as ``name``. Without Ray, this does nothing.
 
     Ray's own ``profiling.profile`` does nothing unless RAY_PROFILING is set.
     """

@@ -16,11 +16,11 @@ class StudyStopper(Stopper):
         self._ledger = ledger
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-        return False  # a trial ends by its own word, or by its scheduler's
+        return False  # a trial ends by itself, or its scheduler stops it
 
     def stop_all(self) -> bool:
         return self._ledger.is_over()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Nothing for Ray's own snapshot: the record is what a search goes on from."""
+        """Nothing for Ray's own snapshot: a search is resumed from the record."""
         return {}

@@ -1,4 +1,4 @@
-"""CMA-ES that begins where another search found its best trials."""
+"""CMA-ES that begins around the best trials of another search."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from optuna.samplers import BaseSampler, CmaEsSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, create_trial
 
-LEAST = 10  # solutions, of which the best tenth counts
+LEAST = 10  # solutions: the best tenth of them counts, so one at least
 
 
 class WarmCmaEsSampler(CmaEsSampler):
-    """Its first mean and covariance are those of the best tenth of ``source`` (Nomura et al. 2021,
-    arXiv 2012.06932); of fewer than ten trials, of the best one.
+    """CMA-ES whose first mean and covariance come from the best tenth of ``source`` (Nomura et al.
+    2021, arXiv 2012.06932); with fewer than ten trials, from the best one.
 
-    ``source`` are complete trials, one at least. It samples the numbers ``names``, which each trial
-    has; other parameters are left to ``independent``.
+    ``source`` holds complete trials, at least one. The sampler draws the numeric parameters
+    ``names``, which every trial has; ``independent`` draws all others.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class WarmCmaEsSampler(CmaEsSampler):
     ) -> None:
         solutions = [_part(trial, names) for trial in source]
         copies = -(-LEAST // len(solutions))
-        with warnings.catch_warnings():  # `source_trials`, there since Optuna 2.6
+        with warnings.catch_warnings():  # `source_trials` is experimental, since Optuna 2.6
             warnings.simplefilter("ignore", ExperimentalWarning)
             super().__init__(
                 source_trials=solutions * copies,
@@ -45,13 +45,13 @@ class WarmCmaEsSampler(CmaEsSampler):
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        """What all trials so far have may be more: a parameter that happened to be active."""
+        """Only ``names``: another parameter may happen to be active in all trials so far."""
         found = super().infer_relative_search_space(study, trial)
         return {name: found[name] for name in found if name in self._names}
 
 
 def _part(trial: FrozenTrial, names: Collection[str]) -> FrozenTrial:
-    """Optuna leaves out a trial with parameters that are not sampled."""
+    """``trial`` with only ``names``: Optuna ignores a trial with other parameters."""
     return create_trial(
         values=trial.values,
         params={name: trial.params[name] for name in names},

@@ -1,1 +1,1 @@
-"""The model that a search was made for: its test, its export, its replay."""
+"""What is done with the best model of a search: test, export, replay."""

@@ -1,4 +1,4 @@
-"""Which trials of a run are meant: the winner, one by its number, or the best few."""
+"""Which trials of a run to take: the winner, a trial with a given number, or the best few."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ class Candidate:
 
     number: int  # its place among the run's trials, from 0
     trial: FinishedTrial
-    """Or a repeat of it, where the trial itself took over weights of another."""
+    """The trial, or a repeat of it if the trial itself took over weights of another."""
     epochs: int
-    """Where its validation was best; of several trainings of the config their median."""
+    """The epoch at which its validation was best; with several trainings, the median of these."""
     max_epochs: int
-    """For how many it was planned there."""
+    """The number of epochs that was planned at that epoch."""
     weight: int = 1
     """In an ensemble: how often its prediction counts."""
 
 
 def chosen_of(run: Run, settings: Chosen) -> list[Candidate]:
-    """The trials that ``settings`` mean: by default the winner.
+    """The trials that ``settings`` ask for: by default the winner.
 
-    Raises ``ValueError`` where there are none such.
+    Raises ``ValueError`` if there are no such trials.
     """
     if settings.ensemble is not None:
         return _best(run, settings.ensemble)
@@ -39,9 +39,9 @@ def chosen_of(run: Run, settings: Chosen) -> list[Candidate]:
 
 
 def winner(run: Run) -> Candidate:
-    """The best trial; after repeats the one whose config has the best lower bound.
+    """The best trial; after repeats, the trial whose config has the best lower bound.
 
-    Raises ``ValueError`` where no trial of ``run`` is sound.
+    Raises ``ValueError`` if no trial of ``run`` is sound.
     """
     repeats = repeats_of(run)
     if repeats:
@@ -54,20 +54,20 @@ def winner(run: Run) -> Candidate:
 def candidate(run: Run, name: str) -> Candidate:
     """The trial of ``run`` with the number, or the identifier, ``name``.
 
-    Raises ``ValueError`` where there is none, and for one that diverged, failed or is infeasible.
+    Raises ``ValueError`` if there is no such trial, or if it diverged, failed or is infeasible.
     """
     number, trial = find_trial(run, name)
     if not ranked([trial], METRICS[run.metric]):
         breaks = f"breaks {trial.broken}" if trial.infeasible else "failed"
         ended = "diverged" if trial.diverged else breaks
-        raise ValueError(f"`trial` {name} of {run.files.folder} {ended}: choose a sound one")
+        raise ValueError(f"`trial` {name} of {run.files.folder} {ended}: choose another trial")
     repeats = [t for t in run.repeated if t.repeat_of == trial.trial_id]
     trainings = [trial, *repeats]
     if trial.changes and (by_itself := best_trial(repeats, METRICS[run.metric])) is not None:
         trial, trainings = by_itself, repeats
     found = [(t.best_epoch, t) for t in trainings if t.best_epoch and not t.diverged]
     epochs = round(statistics.median(best for best, _ in found))
-    # Repeats of a search that went on may be longer: the plan is of a training that came so far.
+    # Repeats of a resumed search may be longer: the plan is that of a training that came so far.
     best, nearest = min((pair for pair in found if pair[0] >= epochs), key=lambda pair: pair[0])
     return Candidate(number, trial, epochs, planned_at(run, nearest, best))
 
@@ -77,14 +77,14 @@ def check_by_itself(run: Run, number: int, trial: FinishedTrial, hint: str = "")
     if trial.changes:
         raise ValueError(
             f"`trial` {number} of {run.files.folder} took over weights of another trial in "
-            f"mid-training: by itself it cannot be trained again{hint}"
+            f"mid-training: it cannot be trained again by itself{hint}"
         )
 
 
 def find_trial(run: Run, name: str) -> tuple[int, FinishedTrial]:
-    """The trial with the number, or the identifier, ``name``; and its number.
+    """The number of the trial with the number, or the identifier, ``name``; and the trial.
 
-    Raises ``ValueError`` where there is none.
+    Raises ``ValueError`` if there is no such trial.
     """
     ids = [trial.trial_id for trial in run.finished]
     if name in ids:
@@ -98,10 +98,10 @@ def find_trial(run: Run, name: str) -> tuple[int, FinishedTrial]:
 
 
 def _best(run: Run, n: int) -> list[Candidate]:
-    """The ``n`` best trials of ``run``, each with a config of its own; fewer where there are no
-    more that are sound.
+    """The ``n`` best trials of ``run``, each with a different config; fewer if there are not so
+    many sound ones.
 
-    Raises ``ValueError`` where there is none.
+    Raises ``ValueError`` if there is none.
     """
     best = top_trials(run.finished, METRICS[run.metric], n)
     if not best:

@@ -1,4 +1,4 @@
-"""The card of an exported model: what it is, what it is worth, and where it ends."""
+"""The card of an exported model: what it is, what it is worth, and its limits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from trainables.data.table_inputs import TableInputs
 
 
 def model_card(about: Mapping[str, Any], preprocessing: Preprocessing, name: str) -> str:
-    """In Markdown."""
+    """The card in Markdown."""
     return "\n".join(_lines(about, preprocessing, name)) + "\n"
 
 
@@ -19,38 +19,38 @@ def _lines(about: Mapping[str, Any], preprocessing: Preprocessing, name: str) ->
     data = about["data"]
     yield from (f"# {name}", "")
     n = len(about["trials"]) * max(1, len(about["seeds"]))
-    by = "a network" if n == 1 else f"{n} networks, the mean of what they predict,"
-    yield from (f"A {about['task']} by {by} of the kind `{about['model']}`.", "")
+    what = "a network" if n == 1 else f"the mean prediction of {n} networks"
+    yield from (f"A {about['task']} model: {what} of the kind `{about['model']}`.", "")
     yield from ("## Use", "", "```python", "from pipelines import load_model", "")
     yield from (f'load_model("{name}").predict(rows)  # {_rows(preprocessing)}', "```", "")
     yield from (f"    python pipelines/predict.py {name} {_file(preprocessing)}", "")
     if preprocessing.class_names:
         classes = ", ".join(f"`{c}`" for c in preprocessing.class_names)
-        yield f"It answers with one of {len(preprocessing.class_names)} classes ({classes}) and a"
-        yield from ("probability of each.", "")
+        yield f"It predicts one of {len(preprocessing.class_names)} classes ({classes}), and a"
+        yield from ("probability for each of them.", "")
     else:
         of = f"`{preprocessing.target}`" if preprocessing.target else "the target"
-        yield from (f"It answers with a value of {of}, in its own units.", "")
+        yield from (f"It predicts a value of {of}, in the units of the data.", "")
     yield from _worth(about, n)
     yield from ("", "## Data", "")
-    yield f"- `{data['source']}`: the search had {data['train']} samples to train and"
-    yield f"  {data['validation']} to validate"
+    yield f"- `{data['source']}`: the search used {data['train']} samples for training and"
+    yield f"  {data['validation']} for validation"
     yield f"- fingerprint `{data['fingerprint']}`"
     yield f"- the weights were trained on {about['trained_on']} ({data['of_the_weights']} samples)"
     yield f"- inputs: {preprocessing.inputs}"
     yield from _found(about)
     yield from ("", "## Limits", "")
-    yield "- It knows what its training data show, and does not say where new samples are unlike"
+    yield "- The model knows only its training data, and does not say when a new sample is unlike"
     yield "  them."
     if isinstance(preprocessing.inputs, TableInputs):
-        yield "- A value of a category that was not in them counts as one of its rare values, and"
-        yield "  where it has none as its commonest."
+        yield "- A value of a category that was not in the training data counts as a rare value of"
+        yield "  that category; if the category has no rare values, as its most common value."
     yield "- Its probabilities were not calibrated."
     yield from ("", "## Versions", "")
     yield ", ".join(f"{package} {number}" for package, number in about["versions"].items())
     yield ""
     yield "Files: `model.pt2` (torch.export, any number of samples at a time),"
-    yield "`weights.safetensors`, `preprocessing.json`, `model.json`. None is pickled."
+    yield "`weights.safetensors`, `preprocessing.json`, `model.json`. No file is pickled."
 
 
 def _worth(about: Mapping[str, Any], n: int) -> Iterator[str]:
@@ -61,7 +61,7 @@ def _worth(about: Mapping[str, Any], n: int) -> Iterator[str]:
     if test is None:
         yield from _untested(about, n)
     else:
-        more = ", and what all these networks reach together" if together else ""
+        more = ", and the result of all these networks together" if together else ""
         yield f"On a test set of {test['samples']} samples that was used for no choice"
         yield f"(look {test['look']} of {test['looks']} at it), {_of_what(test)}{more}:"
     scores = about["trials"][0]["validation"] if test is None else test["metrics"]
@@ -87,15 +87,15 @@ def _of_what(test: Mapping[str, Any]) -> str:
 
 
 def _untested(about: Mapping[str, Any], n: int) -> Iterator[str]:
-    """Of a model of ``n`` networks, what the scores of the search are worth."""
+    """What the scores of the search say about a model of ``n`` networks."""
     again = about["trained_on"] != "train"
     of = "of the search's own training, " if again else ""
     yield f"Not tested: the scores below are {of}on the validation set, which chose the model and"
-    yield "its epoch, so they flatter. `python pipelines/evaluate.py RUN` tests it."
+    yield "its epoch, so they are optimistic. `python pipelines/evaluate.py RUN` tests the model."
     if again:
         yield "They are not of these weights, which were trained on that set too."
     if n > 1:
-        yield f"They are those of trial {about['trials'][0]['trial']} alone."
+        yield f"They are the scores of trial {about['trials'][0]['trial']} alone."
 
 
 def _found(about: Mapping[str, Any]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The test set, once: the winner trained for good with several seeds, and what it is worth."""
+"""The test set, read once: the winner is trained again with several seeds, and tested."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _MOST_POINTS = 2000  # of a regression's predictions that the record keeps
 
 
 def check_first_look(run: Run, *, again: bool) -> None:
-    """Raises ``ValueError`` where the test set has been looked at, unless it is to be ``again``,
-    and where the record could not count the look."""
+    """Raises ``ValueError`` if the test set has been looked at before, unless ``again`` is set, and
+    if the look could not be recorded."""
     if run.looks and not again:
         times = "once" if len(run.looks) == 1 else f"{len(run.looks)} times"
         raise ValueError(
-            f"{run.files.folder} has looked at its test set {times}: who chooses by what a further "
-            "look shows has tuned on the test set; `again` looks all the same, and is counted"
+            f"{run.files.folder} has looked at its test set {times}: a choice that is based on "
+            "another look is tuned on the test set; `again` looks all the same, and counts the look"
         )
     check_writable(run.files.folder)
 
@@ -43,13 +43,13 @@ def evaluate(
     done: Callable[[int], None] = lambda n: None,
     among: int = 1,
 ) -> Look:
-    """Train each of ``candidates`` with ``n_seeds`` seeds that the search has not used, on the
-    connected cluster; then read the test rows, once, also for quick models that are fitted on the
-    same samples. Several candidates are an ensemble: the weighted mean of their predictions; they
-    were selected ``among`` so many. The record gets the look.
+    """Train each of ``candidates`` on the connected cluster, with ``n_seeds`` seeds that the search
+    has not used. Then read the test rows once, also for quick models that are fitted on the same
+    samples. Several candidates are an ensemble, the weighted mean of their predictions; ``among``
+    is the number of candidates that they were selected from. The look is recorded.
 
-    Raises ``ValueError`` where the data have changed, where a training fails, and where with every
-    seed one diverges.
+    Raises ``ValueError`` if the data have changed, if a training fails, or if with every seed some
+    training diverges.
     """
     data = all_but_test(run)
     repeated = train_again(run, data, candidates, unused_seeds(run, n_seeds), done)
@@ -66,8 +66,8 @@ def evaluate(
 
 
 def evaluate_kept(run: Run, trained: Trained) -> Look:
-    """Read the test rows, once, with the weights that the search kept of its winner: see
-    :func:`pipelines.winner.trained.trained_alone`. The record gets the look."""
+    """Read the test rows once, with the weights that the search kept of its winner: see
+    :func:`pipelines.winner.trained.trained_alone`. The look is recorded."""
     (candidate,) = trained.candidates
     seeds = (candidate.trial.seed,)
     networks = [[trained.model]]

@@ -1,6 +1,6 @@
-"""An exported model in use: ``load_model(FOLDER).predict(rows)``.
+"""How to use an exported model: ``load_model(FOLDER).predict(rows)``.
 
-Needs torch and what reads data; neither Ray nor Optuna, nor anything that searches.
+This needs torch and the packages that read data, but neither Ray nor Optuna.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class ExportedModel:
         except ValueError as error:
             raise ValueError(f"{folder / PREPROCESSING}: {error}") from None
         log = logging.getLogger("torch.export")
-        disabled, log.disabled = log.disabled, True  # of a broken file it shows its own traceback
+        disabled, log.disabled = log.disabled, True  # it shows a traceback for a broken file
         try:
             self._module = torch.export.load(folder / MODEL).module()
         except Exception as error:  # zipfile, json and torch raise a dozen types on a broken file
@@ -54,12 +54,12 @@ class ExportedModel:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """In the order of the probabilities; empty for a regression."""
+        """The classes in the order of the probabilities; empty for a regression."""
         return self.preprocessing.class_names
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """What :meth:`predict` gives: the prediction, and a probability of each class."""
+        """The columns of :meth:`predict`: the prediction, and the probability of each class."""
         return (PREDICTION, *(f"p_{name}" for name in self.class_names))
 
     def predict(
@@ -72,15 +72,15 @@ class ExportedModel:
         | Path
         | Iterable[str | Path],
     ) -> pd.DataFrame:
-        """A row for each row of a table, or of a file that holds one; or for each of some image
-        files, or of those below a folder in the order of their names.
+        """Predictions for a table, a file that holds a table, some image files, or a folder of
+        images (in the order of their names): a row for each sample.
 
-        It has the class, a number or truth value where the target's column has such, and the
-        probability of each class; or the value in the target's own units. Columns that the model
-        does not know are left aside.
+        For a classification, a row has the class (a number or truth value if the target's column
+        has such values) and the probability of each class. For a regression it has the value in
+        the units of the target. Columns that the model does not know are ignored.
 
-        Raises ``ValueError`` for a column that is missing, for a file that is no image, and for
-        samples that are neither.
+        Raises ``ValueError`` if a column is missing, if a file is not an image, or if ``samples``
+        are something else.
         """
         import pandas as pd
 
@@ -90,7 +90,8 @@ class ExportedModel:
     def predicted(
         self, samples: Any, *, as_texts: bool = False
     ) -> Iterator[tuple[str, np.ndarray]]:
-        """The same column by column, by name: arrays (n,); classes by their names, ``as_texts``."""
+        """The predictions column by column: names and arrays (n,). With ``as_texts`` a class is
+        given by its name."""
         import torch
 
         outputs = torch.from_numpy(self.outputs(samples))
@@ -106,18 +107,18 @@ class ExportedModel:
             yield PREDICTION, scaled + self.preprocessing.target_mean
 
     def outputs(self, samples: Any) -> np.ndarray:
-        """What the network gives: float32 (n, n_outputs), before any softmax."""
+        """The outputs of the network: float32 (n, n_outputs), before any softmax."""
         return self.of_inputs(self.preprocessing.transform(samples))
 
     def of_inputs(self, inputs: np.ndarray) -> np.ndarray:
-        """The same of encoded inputs."""
+        """The outputs for inputs that are already encoded."""
         return np.asarray(outputs_of(self._module, inputs).numpy())
 
 
 def load_model(folder: str | Path) -> ExportedModel:
     """The model in ``folder``, ready to predict.
 
-    Raises ``ValueError`` where there is none, or it has another format.
+    Raises ``ValueError`` if there is no model, or if it has another format.
     """
     return ExportedModel(folder)
 

@@ -1,4 +1,4 @@
-"""From a run to a folder with all that its winner's use needs, and nothing pickled in it."""
+"""Export of a run's winner: a folder with all that is needed to use it, without pickled files."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ _CHECKED = 300  # validation samples, in a batch of one and one of all others
 
 
 def check_export(folder: Path, *, onnx: bool) -> None:
-    """Raises ``ValueError`` where nothing could be written into ``folder``."""
+    """Raises ``ValueError`` if ``folder`` cannot be written, or packages for ``onnx`` are
+    missing."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ValueError(f"'{folder}' exists and is not empty: give a folder that does not")
+        raise ValueError(f"'{folder}' exists and is not empty: give a new or an empty folder")
     check_writable(folder)
     if onnx:
         try:
@@ -36,12 +37,12 @@ def check_export(folder: Path, *, onnx: bool) -> None:
 
 
 def export(run: Run, trained: Trained, folder: Path, *, onnx: bool = False) -> None:
-    """Write ``trained`` into ``folder``, whole or not at all.
+    """Write ``trained`` into ``folder``, completely or not at all.
 
-    Raises ``ValueError`` where torch cannot export the network.
+    Raises ``ValueError`` if torch cannot export the network.
     """
     if trained.data.preprocessing is None:
-        raise ValueError(f"'{trained.data.name}' was made by hand: how is not known")
+        raise ValueError(f"'{trained.data.name}' was made by hand: its encoding is not known")
     part = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
@@ -63,18 +64,18 @@ def _write_model(trained: Trained, folder: Path, *, onnx: bool) -> None:
     import torch
     from safetensors.torch import save_file
 
-    # Of two samples: torch would take a batch of one for a network of single samples.
+    # Two samples: from a batch of one, torch would export a program for single samples only.
     example = torch.zeros(2, *trained.data.input_shape)
     dynamic = ({0: torch.export.Dim.DYNAMIC},)
     try:
         program = torch.export.export(trained.model, (example,), dynamic_shapes=dynamic)
     except Exception as error:  # torch raises a dozen types for what it cannot export
         raise ValueError(f"torch cannot export the network: {_line(error)}") from None
-    program._example_inputs = None  # which torch would pickle
+    program._example_inputs = None  # torch would pickle these
     torch.export.save(program, folder / MODEL)
     state = {name: t.contiguous() for name, t in trained.model.state_dict().items()}
     save_file(state, folder / WEIGHTS)
-    (folder / WEIGHTS).chmod((folder / MODEL).stat().st_mode)  # which others may read
+    (folder / WEIGHTS).chmod((folder / MODEL).stat().st_mode)  # so that others may read it
     if onnx:
         torch.onnx.export(
             trained.model,
@@ -89,7 +90,7 @@ def _write_model(trained: Trained, folder: Path, *, onnx: bool) -> None:
 
 
 def _check(folder: Path, trained: Trained) -> None:
-    """Raises ``ValueError`` where what was written does not give what the network gives."""
+    """Raises ``ValueError`` if the written program does not give the outputs of the network."""
     import torch
 
     exported = ExportedModel(folder)
@@ -103,7 +104,7 @@ def _check(folder: Path, trained: Trained) -> None:
 
 
 def _about(run: Run, trained: Trained) -> dict[str, Any]:
-    """What the card says too, for programs."""
+    """The content of the card, for programs."""
     spec, data = run.spec, run.data
     return {
         "format": FORMAT,
@@ -148,8 +149,8 @@ def _about(run: Run, trained: Trained) -> dict[str, Any]:
 
 
 def _tested(run: Run, trained: Trained) -> dict[str, Any] | None:
-    """The last look at the test set with these trials; one with weights that the search kept, where
-    it was with these."""
+    """The last look at the test set with these trials. A look with weights that the search kept
+    counts only if they are these weights."""
     members = {c.number: c.weight for c in trained.candidates}
     weights = (trained.candidates[0].trial.seed,) if trained.as_searched else ()
     looks = [

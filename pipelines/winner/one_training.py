@@ -1,4 +1,4 @@
-"""One training for good, as a process of the cluster runs it: light to import."""
+"""One training of a chosen config, as a worker of the cluster runs it: light to import."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Training:
-    """One training: the first ``epochs`` of one that is planned for ``max_epochs``, as in the
+    """The first ``epochs`` epochs of a training that is planned for ``max_epochs``, as in the
     search, so that the learning rate moves as it did there."""
 
     config: Config
     epochs: int
     max_epochs: int
     seed: int
-    number: int = 0  # of its trial
-    gpus: float = 0.0  # that Ray reserves for it
+    number: int = 0  # of the trial
+    gpus: float = 0.0  # that Ray reserves for the training
 
 
 def train(
     given: tuple[Trainable, TrialData, str], training: Training, cpus: float
 ) -> nn.Module | None:
-    """:func:`train_here` with what Ray has reserved for this process; ``given`` are a trainable,
+    """:func:`train_here` with what Ray has reserved for this process. ``given`` are a trainable,
     data, and a key that no other data have."""
     set_threads(cpus)
     trainable, data, key = given
@@ -53,10 +53,10 @@ def train_here(
     device: torch.device,
     data_key: str | None = None,
 ) -> nn.Module | None:
-    """The trained network on the CPU; None where the training diverged. A function of the user's
-    has data of its own and seeded generators, as in the search.
+    """The trained network on the CPU; None if the training diverged. A user's own function gets its
+    own copy of the data and seeded generators, as in the search.
 
-    Raises ``ValueError`` where the trainable yields no model.
+    Raises ``ValueError`` if the trainable yields no model.
     """
     import torch
 
@@ -74,8 +74,8 @@ def train_here(
                 return None
             last = model
     if last is None:
-        raise ValueError("the trainable yields no model, and it is the model that is wanted")
-    # On a GPU it may have had its channels last, which nobody expects elsewhere.
+        raise ValueError("the trainable yields no model: a model is needed here")
+    # On a GPU its memory format may have been channels-last, which nobody expects elsewhere.
     return last.cpu().to(memory_format=torch.contiguous_format).eval()
 
 
@@ -83,7 +83,8 @@ def train_here(
 def _prepared(
     trainable: Trainable, data: TrialData, seed: int, data_key: str | None
 ) -> Iterator[TrialData]:
-    """The data for ``trainable``: one of ours changes none, and draws by its seed alone."""
+    """The data for ``trainable``. Ours do not change the data, and are random by their seed alone;
+    a user's own function gets a copy of the data and seeded generators."""
     if isinstance(trainable, Network):
         yield data
         return

@@ -1,4 +1,4 @@
-"""For how many epochs a trial planned: a search that goes on may have its trials train longer."""
+"""How many epochs a trial planned: a resumed search may train its trials longer."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pipelines.tuner.schedulers import SCHEDULERS
 
 
 def planned_at(run: Run, trial: FinishedTrial, epoch: int) -> int:
-    """For how many epochs ``trial``, one of the search or a repeat, planned in ``epoch``."""
+    """How many epochs ``trial``, a trial of the search or a repeat, planned at ``epoch``."""
     lengths = [length for begin, length in sorted(trial.planned.items()) if begin <= epoch]
     return lengths[-1] if lengths else _planned_at_first(run, trial)
 
 
 def cycle_ends(spec: StudySpec, max_epochs: int) -> tuple[int, ...]:
-    """Where the cycles of a training end that is planned for ``max_epochs``, in epochs; none where
-    the scheduler does not align them with its rungs."""
+    """The epochs at which the cycles of a training end that is planned for ``max_epochs``; empty if
+    the scheduler does not align cycles with its rungs."""
     stopping = spec.stopping
     scheduler = SCHEDULERS[stopping.scheduler]
     if not scheduler.aligns_cycles:
@@ -25,8 +25,8 @@ def cycle_ends(spec: StudySpec, max_epochs: int) -> tuple[int, ...]:
 
 
 def _planned_at_first(run: Run, trial: FinishedTrial) -> int:
-    """By the settings of the last driver that trained it. Where its length changed on the way, the
-    record says so; where it says nothing, the trial went on as it was, or began once more."""
+    """The number of epochs by the settings of the last driver that trained the trial. If the length
+    changed on the way, the record says so. If not, the trial went on unchanged, or began again."""
     part = "repeats" if trial.repeat_of else "search"
     begun = [session.begun for session in run.sessions if session.part == part]
     drivers = sum(at <= trial.started for at in begun) + trial.resumed

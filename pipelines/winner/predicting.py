@@ -1,4 +1,4 @@
-"""From a file, however large, or a folder of images to a table of predictions."""
+"""Predictions for a file of any size, or a folder of images, as a table."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LISTED = 5  # columns
 
 
 def check_source(model: ExportedModel, source: Path) -> None:
-    """Raises ``ValueError`` for what the model cannot take."""
+    """Raises ``ValueError`` if the model cannot take ``source``."""
     takes_tables = isinstance(model.preprocessing.inputs, TableInputs)
     if not source.exists():
         raise ValueError(f"'{source}' does not exist")
@@ -32,9 +32,9 @@ def check_source(model: ExportedModel, source: Path) -> None:
 
 
 def note_columns(model: ExportedModel, source: Path) -> Iterator[str]:
-    """Says which columns of a table the model does not look at, beside its target.
+    """Says which columns of a table the model does not use, except for its target.
 
-    Raises ``ValueError`` where one that it needs is missing.
+    Raises ``ValueError`` if a column that the model needs is missing.
     """
     inputs = model.preprocessing.inputs
     if not isinstance(inputs, TableInputs):
@@ -50,15 +50,15 @@ def note_columns(model: ExportedModel, source: Path) -> Iterator[str]:
 
 
 def listed(names: Sequence[str]) -> str:
-    """The first few, in quotes."""
+    """The first few names, in quotes."""
     more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
     return ", ".join(map(repr, names[:_LISTED])) + more
 
 
 def batches(model: ExportedModel, source: Path) -> Iterator[tuple[list[Path], Any]]:
-    """Samples, a bounded number at a time; of images their files too.
+    """The samples of ``source``, a bounded number at a time; with images, their files too.
 
-    Raises ``ValueError`` for a file that cannot be read.
+    Raises ``ValueError`` if a file cannot be read.
     """
     inputs = model.preprocessing.inputs
     if not isinstance(inputs, TableInputs):
@@ -77,7 +77,7 @@ def batches(model: ExportedModel, source: Path) -> Iterator[tuple[list[Path], An
 def write_predictions(model: ExportedModel, source: Path, out: IO[bytes]) -> Iterator[int]:
     """Write a row for each sample of ``source`` as CSV; yields how many there are so far.
 
-    Raises ``ValueError`` for a column that is missing or has other than what it had in training.
+    Raises ``ValueError`` if a column is missing, or has other content than in training.
     """
     import pyarrow as pa
     from pyarrow import csv

@@ -1,4 +1,4 @@
-"""A trial once more, outside of Ray: are its numbers the same?"""
+"""Training a trial again, outside of Ray: are its numbers the same?"""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _OF_THE_MOMENT = ("seconds",)  # metrics that no two trainings share
 
 @dataclass(frozen=True)
 class Difference:
-    """A number that is not what the record has."""
+    """A number that differs from the record."""
 
     metric: str
     recorded: float | None
@@ -32,8 +32,8 @@ class Difference:
 
 @dataclass(frozen=True)
 class ReplayedEpoch:
-    """``exact`` of the ``compared`` numbers are recorded with all their digits, the others with
-    six."""
+    """Of the ``compared`` numbers, ``exact`` are recorded with all their digits, the others with
+    six digits."""
 
     epoch: int
     metrics: Mapping[str, float]
@@ -46,7 +46,7 @@ def check_replayable(run: Run, number: int, trial: FinishedTrial) -> None:
     """Raises ``ValueError`` for a trial that cannot be trained again by itself."""
     check_by_itself(run, number, trial)
     if not trial.curve:
-        why = f", as it breaks {trial.broken}" if trial.untrained else ""
+        why = f", because it breaks {trial.broken}" if trial.untrained else ""
         raise ValueError(f"`trial` {number} of {run.files.folder} has reported no epoch{why}")
 
 
@@ -54,10 +54,10 @@ def replay(
     run: Run, trial: FinishedTrial, show: Callable[[ReplayedEpoch], None]
 ) -> list[ReplayedEpoch]:
     """Train ``trial`` again in this process, with its seed and its number of threads, for as many
-    epochs as are recorded and with what it planned in the last of them; ``show`` gets each as it
-    ends.
+    epochs as are recorded. It plans the number of epochs that the trial planned in the last of
+    them. ``show`` gets each epoch when it ends.
 
-    Raises ``ValueError`` where its data or its trainable are not what they were.
+    Raises ``ValueError`` if the data have changed, or if the trainable cannot be found.
     """
     folds, trainable = search_data(run), trainable_of(run)
     resources = run.spec.resources.trial
@@ -118,7 +118,7 @@ def _compared(
 
 
 def other_circumstances(run: Run, trial: FinishedTrial) -> list[str]:
-    """What is not as it was when ``run`` searched, as far as the record knows."""
+    """What differs from the time when ``run`` searched, as far as the record says."""
     found = []
     for then, now in ((run.versions, versions()), (run.machine, machine())):
         found += [
@@ -129,10 +129,10 @@ def other_circumstances(run: Run, trial: FinishedTrial) -> list[str]:
     if trial.gpus and pick_device(trial.gpus).type == "cpu":
         found.append("it had a GPU then, and there is none now")
     elif trial.gpus:
-        found.append("it ran on a GPU, where some sums are taken in no fixed order")
+        found.append("it ran on a GPU, where the order of some sums is not fixed")
     if trial.machines_lost or trial.failures:
-        found.append("it went on from a checkpoint after an attempt that was lost")
+        found.append("it went on from a checkpoint after an attempt was lost")
     lengths = [f"{n} from epoch {epoch} on" for epoch, n in sorted(trial.planned.items())]
     if lengths:
-        found.append(f"it planned for other numbers of epochs on the way: {', '.join(lengths)}")
+        found.append(f"its planned number of epochs changed on the way: {', '.join(lengths)}")
     return found

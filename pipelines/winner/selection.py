@@ -1,4 +1,4 @@
-"""Which of a run's best configs are worth a mean together: judged on validation."""
+"""Which of a run's best configs form an ensemble: selected by the loss on validation."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Selection:
-    """The candidates that were taken, best first, each with its weight."""
+    """The candidates that were selected, best first, each with its weight."""
 
     candidates: tuple[Candidate, ...]
     loss: float  # of their mean prediction on validation
-    loss_alone: float  # the lowest of a single candidate
+    loss_alone: float  # the lowest loss of a single candidate
 
 
 def selected(
     run: Run, candidates: Sequence[Candidate], done: Callable[[int], None] = lambda n: None
 ) -> Selection:
     """Train each of ``candidates`` once more as in the search, on the connected cluster, and select
-    among them by what they predict for the validation rows. After cross-validation each is trained
-    once for each fold, and its predictions for all folds count. One that diverges is left out.
-    ``done`` is told how many trainings are done.
+    among them by their predictions for the validation rows. After cross-validation each is trained
+    once for each fold, and its predictions for all folds count. A candidate that diverges is left
+    out. ``done`` is told how many trainings are done.
 
-    Raises ``ValueError`` where the data have changed, where a training fails, and where all of them
+    Raises ``ValueError`` if the data have changed, if a training fails, or if all candidates
     diverge.
     """
     import torch
@@ -68,7 +68,8 @@ def _predicted(
     candidates: Sequence[Candidate],
     done: Callable[[int], None],
 ) -> dict[int, Tensor]:
-    """For the validation rows of all ``folds``, by place in ``candidates``: (n, n_outputs)."""
+    """The outputs (n, n_outputs) for the validation rows of all ``folds``, by place in
+    ``candidates``."""
     import torch
 
     from trainables.training.batches import outputs_of

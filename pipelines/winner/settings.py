@@ -1,4 +1,4 @@
-"""The settings of what is done with a winner, each declared once."""
+"""The settings for testing and exporting a winner, each declared once."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pipelines.study.settings import AtLeastTwo, Count, Settings
 
 
 class Chosen(Settings):
-    """Which configs of a run are meant."""
+    """Which configs of a run to take."""
 
     trial: Annotated[str, Parameter(metavar="N")] | None = None
     """The number of a trial, as in the report; by default the winner."""
     ensemble: Annotated[AtLeastTwo, Parameter(metavar="K")] | None = None
-    """The mean prediction of several: selected among the K best by what helps on validation."""
+    """The mean prediction of several configs, selected among the K best by validation loss."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -29,7 +29,7 @@ class EvaluationSettings(Chosen):
     """What is tested, and how often it is trained."""
 
     seeds: Annotated[Count, Parameter(metavar="N")] | None = None
-    """Trainings of each config; five where it is not given."""
+    """Trainings of each config; five by default."""
     again: bool = False
     """Look at the test set once more: the record counts the looks."""
 

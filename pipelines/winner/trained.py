@@ -1,4 +1,4 @@
-"""The network of a run that is exported: as the search kept it, or trained again, or several."""
+"""The network of a run to export: as the search kept it, trained again, or several networks."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ class Trained:
     data: TrialData
     trained_on: str
     candidates: tuple[Candidate, ...]
-    """Where it is one as in the search, with the training that the weights are of."""
-    seeds: tuple[int, ...] = ()  # each candidate has a network for each; none where it has one
+    """For one network as in the search, the candidate has the training of these weights."""
+    seeds: tuple[int, ...] = ()  # each candidate has a network for each; empty for one network
 
     @property
     def as_searched(self) -> bool:
-        """Whether it is one network, trained on what the search trained on."""
+        """Whether it is one network, trained on the same samples as in the search."""
         return self.trained_on == _TRAIN
 
 
@@ -56,7 +56,7 @@ def trained_together(
     n_seeds: int,
     done: Callable[[int], None] = lambda n: None,
 ) -> Trained:
-    """The networks that ``evaluate.py`` tests, as one: each of ``candidates`` trained with
+    """The networks that ``evaluate.py`` tests, as one network: each of ``candidates`` trained with
     ``n_seeds`` seeds on train and validation, on the connected cluster.
 
     Raises what :func:`train_again` raises.
@@ -72,14 +72,14 @@ def trained_together(
 
 
 def trained_alone(run: Run, candidate: Candidate) -> Trained:
-    """The network of ``candidate``, with the weights that the run has kept: those of the winner.
+    """The network of ``candidate``: for the winner, with the weights that the run has kept.
 
-    Weights of another trial are not kept: it is trained again here, as in the search. After
-    cross-validation there is one for each fold, with an encoding of its own: the config is trained
-    on all of them together.
+    Weights of other trials are not kept: such a trial is trained again here, as in the search.
+    After cross-validation there is a network for each fold, each with its own encoding: the config
+    is trained again on train and validation together.
 
-    Raises ``ValueError`` where the data have changed, and for a trial that would have to be trained
-    again and cannot be, or diverges.
+    Raises ``ValueError`` if the data have changed, or if the trial has to be trained again and
+    cannot be, or diverges.
     """
     kept = kept_of(run, candidate)
     if kept is None:
@@ -104,15 +104,15 @@ def trained_alone(run: Run, candidate: Candidate) -> Trained:
 
 
 def _of_the_search(run: Run, trial: FinishedTrial) -> Training:
-    """The trial as it was, up to its best epoch."""
+    """The training of ``trial`` as it was in the search, up to its best epoch."""
     epochs = trial.best_epoch or 1
     return Training(trial.config, epochs, planned_at(run, trial, epochs), trial.seed)
 
 
 def kept_of(run: Run, candidate: Candidate) -> tuple[Path, FinishedTrial] | None:
-    """Where the weights of the winner lie, and the training that they are of; None where they are
-    not kept as one network: of another trial, and after cross-validation. After repeats those of
-    its best one count: a search that has gone on since has put its own best in their place."""
+    """The file of the winner's weights, and the training that they come from. None if they are not
+    kept as one network: for another trial, and after cross-validation. After repeats, they are
+    those of the winner's best repeat; None if a search that was resumed since has replaced them."""
     if run.spec.problem.folds or candidate.number != winner(run).number:
         return None
     trial_id = run.finished[candidate.number].trial_id
@@ -126,7 +126,7 @@ def kept_of(run: Run, candidate: Candidate) -> tuple[Path, FinishedTrial] | None
 
 
 def check_again(run: Run, settings: Chosen, candidates: Sequence[Candidate]) -> None:
-    """Raises ``ValueError`` where one of ``candidates`` cannot be trained again by itself."""
+    """Raises ``ValueError`` if one of ``candidates`` cannot be trained again by itself."""
     alone = settings.ensemble is None and kept_of(run, candidates[0]) is not None
     hint = "; leave out `seeds` to take the weights that the search kept" if alone else ""
     for candidate in candidates:
@@ -144,7 +144,7 @@ def _with_weights(weights: Path, trainable: Any, training: Training, data: Trial
 
     if isinstance(trainable, Network):
         _, model = trainable.build(training.config, data)
-    else:  # the function alone knows what its network is: its first epoch has one
+    else:  # only the function knows its network: the first epoch yields it
         once = replace(training, epochs=1)
         model = _sound(train_here(trainable, data, once, torch.device("cpu")))
     try:

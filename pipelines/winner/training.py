@@ -1,4 +1,4 @@
-"""Training a config for good: on train and validation together, with several seeds at once."""
+"""Training chosen configs again: on train and validation together, with several seeds at once."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 
 def trainable_of(run: Run) -> Trainable:
-    """What ``run`` trained.
+    """The trainable of ``run``.
 
-    Raises ``ValueError`` where it is a function of the user's that is not to be found.
+    Raises ``ValueError`` if it is a user's own function that cannot be found.
     """
     problem = run.spec.problem
     if not problem.trainable:
@@ -49,9 +49,9 @@ def trainable_of(run: Run) -> Trainable:
 
 
 def search_data(run: Run) -> tuple[TrialData, ...]:
-    """What its trials received.
+    """The data that the trials of ``run`` received, one entry for each fold.
 
-    Raises ``ValueError`` where it cannot be loaded any more, or is no longer the same.
+    Raises ``ValueError`` if the data can no longer be loaded, or have changed.
     """
     folds = _load(run, run.spec)
     _check_same(run, folds[0])
@@ -59,9 +59,9 @@ def search_data(run: Run) -> tuple[TrialData, ...]:
 
 
 def all_but_test(run: Run) -> TrialData:
-    """Train and validation together to train on, whatever share of them the search used; encoded
-    and scaled as the search's train split has it. No row is left to validate: validation has the
-    rows that it had.
+    """Train and validation together, to train on, even if the search used only a share of them.
+    They are encoded and scaled by the search's train split. The validation split stays as it was:
+    its rows are among the train rows now.
 
     Raises what :func:`search_data` raises.
     """
@@ -75,8 +75,8 @@ def all_but_test(run: Run) -> TrialData:
 
 
 def _load(run: Run, spec: StudySpec) -> tuple[TrialData, ...]:
-    """Raises ``ValueError`` for data that cannot be loaded: of a file or folder that is not here,
-    with where to look."""
+    """Raises ``ValueError`` if the data cannot be loaded; for a missing file or folder, the message
+    says where to look."""
     try:
         return load_problem(spec)
     except ValueError as error:
@@ -86,13 +86,13 @@ def _load(run: Run, spec: StudySpec) -> tuple[TrialData, ...]:
         start = _start_of(run)
         known = f", {start}" if (start / path).exists() else ""
         raise ValueError(
-            f"{error}: the path is from the folder where the search was started{known}: run the "
-            "command there"
+            f"{error}: the path is relative to the folder where the search was started{known}: run "
+            "the command there"
         ) from None
 
 
 def _start_of(run: Run) -> Path:
-    """Where the search was started, if its run lies where it was made."""
+    """The folder where the search was started, provided that the run has not been moved."""
     folder, runs_dir = run.files.folder.resolve(), run.spec.run.runs_dir
     depth = 0 if runs_dir.is_absolute() else len(runs_dir.parts)
     return folder.parents[min(depth, len(folder.parents) - 1)]
@@ -106,13 +106,13 @@ def _check_same(run: Run, data: TrialData) -> None:
 
 
 def unused_seeds(run: Run, n: int) -> tuple[int, ...]:
-    """The first ``n`` that the search has not used."""
+    """The first ``n`` seeds that the search has not used."""
     first = run.spec.search.seed + 1 + (run.spec.budget.repeats or 0)
     return tuple(range(first, first + n))
 
 
 def training_of(run: Run, candidate: Candidate, seed: int) -> Training:
-    """``candidate`` once more, as in the search but for its seed."""
+    """A training of ``candidate`` as in the search, but with ``seed``."""
     return Training(
         candidate.trial.config,
         candidate.epochs,
@@ -124,8 +124,8 @@ def training_of(run: Run, candidate: Candidate, seed: int) -> Training:
 
 
 def _gpus(run: Run, trial: FinishedTrial) -> float:
-    """What the search asks for, or more of a GPU where ``trial`` had it: it may not fit into less.
-    Other numbers of GPUs than a share are as they are asked for now."""
+    """The share of a GPU that the search asks for, or the larger share that ``trial`` had: it may
+    not fit into less. If the search does not ask for a share, the number that it asks for."""
     asked = run.spec.resources.trial.gpus
     return max(asked, min(trial.gpus, 1.0)) if 0 < asked < 1 else asked
 
@@ -134,12 +134,12 @@ def _gpus(run: Run, trial: FinishedTrial) -> float:
 class Repeated:
     """The networks of some candidates, by the seed that they were trained with.
 
-    An ensemble loses a trial whose training diverged with some seed; a single trial, or where none
-    would be left, loses the seed.
+    If a training diverges with some seed, an ensemble loses its trial. With a single trial, or if
+    no trial would be left, the seed is left out instead.
     """
 
     candidates: tuple[Candidate, ...]
-    networks: Mapping[int, Sequence[nn.Module]]  # of each seed one for each candidate
+    networks: Mapping[int, Sequence[nn.Module]]  # for each seed, one for each candidate
     diverged: tuple[int, ...]  # the seeds that are left out
     unsound: tuple[int, ...]  # the numbers of the trials that are left out
 
@@ -155,10 +155,10 @@ def train_again(
     seeds: Sequence[int],
     done: Callable[[int], None] = lambda n: None,
 ) -> Repeated:
-    """``candidates`` with each of ``seeds``, trained on ``data`` on the connected cluster, and
-    brought to the CPU. ``done`` is told how many are.
+    """Train ``candidates`` on ``data`` with each of ``seeds``, on the connected cluster, and bring
+    the networks to the CPU. ``done`` is told how many trainings are done.
 
-    Raises ``ValueError`` where a training fails, and where with every seed one diverges.
+    Raises ``ValueError`` if a training fails, or if with every seed some training diverges.
     """
     trainings = [training_of(run, c, seed) for seed in seeds for c in candidates]
     models = iter(train_all(run, data, trainings, done))
@@ -187,10 +187,11 @@ def train_all(
     trainings: Sequence[Training],
     done: Callable[[int], None] = lambda n: None,
 ) -> list[nn.Module | None]:
-    """``trainings`` of what ``run`` searched with on ``data``, on the connected cluster: as many at
-    once as there is room for; None for one that diverged. ``done`` is told how many are done.
+    """Run ``trainings`` with the trainable of ``run`` on ``data``, on the connected cluster, as
+    many at once as there is room for. The result of a training that diverged is None. ``done`` is
+    told how many are done.
 
-    Raises ``ValueError`` where one fails, which ends all: in a line, whatever was raised.
+    Raises ``ValueError`` if a training fails, which ends all; the message is one line.
     """
     cpus = run.spec.resources.trial.cpus
     task = ray.remote(num_cpus=cpus)(train)
@@ -206,7 +207,7 @@ def train_all(
 
 
 def _model(finished: ray.ObjectRef, training: Training) -> nn.Module | None:
-    """What ``training`` came to."""
+    """The result of ``training``."""
     try:
         model: nn.Module | None = ray.get(finished)
     except RayError as error:

@@ -21,7 +21,7 @@ LAN = Path(__file__).with_name("lan.sh")
 
 
 def launch_all(responses: Any) -> None:
-    """Have moto launch MaxCount instances, as EC2 does where it can, and not MinCount."""
+    """Makes moto launch MaxCount instances, as EC2 does if it can, and not MinCount."""
     original = responses.run_instances
 
     def run_instances(self: Any) -> Any:
@@ -36,7 +36,7 @@ def launch_all(responses: Any) -> None:
 
 
 def follow(ec2: Any) -> None:
-    """Boot and power off hosts as instances come and go, for ever."""
+    """Boots and powers off hosts as instances come and go, for ever."""
     hosts: set[str] = set()
     while True:
         running = {

@@ -1,4 +1,4 @@
-"""The MLP behind a gate: while it is closed each epoch takes long, so a test has time to act."""
+"""The MLP behind a gate: while it is closed, epochs are slow, so a test has time to act."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import ray
 from search_spaces import SPACES
 from trainables.networks import NETWORKS
 
-SHARED = Path("/mnt/shared")  # every host has it
+SHARED = Path("/mnt/shared")  # all hosts share this folder
 GATE = 5  # the first epoch that is slow
 SPACE = SPACES["mlp"]
 
 
 class Gated(Iterator[Any]):
-    """A training, whose epochs are slow until the test makes the file ``go``. The epochs in
-    training leave a file with the host's address."""
+    """A training whose epochs are slow until the test makes the file ``go``. While an epoch trains,
+    there is a file with the host's address."""
 
     def __init__(self, training: Any) -> None:
         self._training = training

@@ -16,7 +16,7 @@ PROJECT_PARTS = ("pipelines", "search_spaces", "trainables", "deploy", "pyprojec
 PROJECT_FILES = ("README.md", "constraints.txt", "cluster.yaml", "cluster-onprem.yaml")
 TOOLS = ("ip", "unshare", "nsenter", "sshd", "rsync", "gcc")
 
-# What a machine finds when a command of the YAML file asks for what the lab's LAN cannot give.
+# Stand-ins for what commands of the YAML files need and this LAN does not have.
 _STAND_INS = {
     "sudo": 'exec "$@"',
     "apt-get": "exit 0",
@@ -25,7 +25,7 @@ _STAND_INS = {
 
 
 def what_is_missing() -> str:
-    """Why no host can be started here; "" where one can."""
+    """Why no host can be started here; "" if hosts can be started."""
     if os.geteuid() != 0:
         return "network namespaces need root"
     path = f"{os.environ['PATH']}:/usr/sbin"
@@ -34,11 +34,11 @@ def what_is_missing() -> str:
 
 
 class Lan:
-    """A laptop, a head and workers; ``down`` ends whatever was started on them.
+    """A laptop, a head and workers. ``down`` ends everything that was started on them.
 
     Args:
         folder: for keys, logs and the shared folder; it must not hold an earlier LAN.
-        prefix: of the network namespaces' names, five letters at most.
+        prefix: of the network namespaces' names; five letters at most.
         hosts: ``"name:last-octet"``, or ``"name:address"``, separated by spaces.
     """
 
@@ -68,7 +68,7 @@ class Lan:
 
     @property
     def shared(self) -> Path:
-        """What the hosts see as /mnt/shared."""
+        """The folder that the hosts see as /mnt/shared."""
         return self.folder / "shared"
 
     def up(self) -> None:
@@ -78,26 +78,26 @@ class Lan:
         self.do("down")
 
     def do(self, *command: str) -> None:
-        """A command of lan.sh. Raises ``RuntimeError`` with its output where it fails."""
+        """Runs a command of lan.sh. Raises ``RuntimeError`` with its output if it fails."""
         done = self._run(command, timeout=60)
         if done.returncode:
             raise RuntimeError(f"lan.sh {' '.join(command)}: {done.stdout}")
 
     def on(self, host: str, command: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
-        """Run a command on a host as its user; stdout and stderr together."""
+        """Runs a command on a host as its user. Returns stdout and stderr together."""
         return self._run(("exec", host, command), timeout)
 
     def as_root(self, host: str, command: str) -> subprocess.CompletedProcess[str]:
         return self._run(("rootexec", host, command), 60)
 
     def received(self, host: str) -> int:
-        """Bytes that have come to a host over the network since it was plugged in."""
+        """The bytes that a host has received over the network since it was plugged in."""
         name = f"{self.prefix}-{host}"
         counter = "/sys/class/net/eth0/statistics/rx_bytes"
         return int(subprocess.check_output(["ip", "netns", "exec", name, "cat", counter]))
 
     def start(self, host: str, command: str, log: Path) -> subprocess.Popen[str]:
-        """The same without waiting."""
+        """Starts a command on a host without waiting."""
         with log.open("w") as out:
             return subprocess.Popen(
                 [str(HERE / "lan.sh"), "exec", host, command],
@@ -108,7 +108,7 @@ class Lan:
             )
 
     def _run(self, command: tuple[str, ...], timeout: float) -> subprocess.CompletedProcess[str]:
-        # Into a file and not a pipe: what a command leaves running would hold the pipe open.
+        # To a file and not a pipe: a process that the command leaves would keep the pipe open.
         log = self.folder / "command.log"
         with log.open("w") as out:
             done = subprocess.run(
@@ -126,7 +126,7 @@ class Lan:
 
 
 def copy_project(to: Path) -> None:
-    """This project as one would have it on a laptop, without environments and runs."""
+    """Copies this project as a user would have it on a laptop, without environments and runs."""
     to.mkdir()
     ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
     for name in PROJECT_PARTS + PROJECT_FILES:
@@ -140,14 +140,14 @@ def copy_project(to: Path) -> None:
 
 
 def _make_image(image: Path) -> None:
-    """What is installed on every host: the packages of this environment but not this project, and
-    the commands that come with them. A host has no way to the internet, so that the YAML file's
-    own ``pip install`` finds its requirements here and installs the project alone."""
+    """Makes what is installed on every host: the packages of this environment without this project,
+    and their commands. A host has no internet, so the ``pip install`` of the YAML file finds its
+    requirements here and installs only the project."""
     site, programs, library = image / "site", image / "bin", image / "lib"
     for folder in (site, programs, library):
         folder.mkdir(parents=True)
     sources: dict[Path, int] = {}
-    described: set[str] = set()  # a package that is there twice: the first is imported
+    described: set[str] = set()  # if a package occurs twice, the first one is imported
     for path in map(Path, sys.path):
         if path.is_dir() and any(path.glob("*.dist-info")):
             for entry in path.iterdir():
@@ -181,8 +181,8 @@ def _make_image(image: Path) -> None:
 
 
 def _constrain_to_what_is_there(constraints: Path) -> None:
-    """The packages of the tests may have replaced a pinned version (boto3 wants an older
-    python-dateutil), and a host cannot get another."""
+    """Adapts the pins to the installed versions: the packages of the tests may have replaced a
+    pinned version (boto3 wants an older python-dateutil), and a host cannot download another."""
     there: dict[str, str] = {}
     for package in distributions():
         there.setdefault(package.metadata["Name"].lower(), package.version)

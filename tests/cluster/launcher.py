@@ -1,4 +1,4 @@
-"""What the tests of real clusters ask of a laptop and a head."""
+"""What the tests of real clusters do on a laptop and a head."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ while True:
 
 
 def until(condition: Callable[[], object], seconds: float, what: str) -> None:
-    """Wait for ``condition``. Raises ``TimeoutError`` that says ``what`` did not come."""
+    """Waits for ``condition``. Raises ``TimeoutError`` with ``what`` if it takes too long."""
     give_up = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > give_up:
@@ -41,7 +41,7 @@ def until(condition: Callable[[], object], seconds: float, what: str) -> None:
 
 
 def edit_yaml(lan: Lan, name: str, change: Callable[[dict[str, Any]], None]) -> None:
-    """The YAML file as it is shipped, with what a user has to fill in."""
+    """The shipped YAML file, with the values that a user has to fill in."""
     config = yaml.safe_load((ROOT / name).read_text())
     change(config)
     (lan.folder / "project" / name).write_text(yaml.safe_dump(config))
@@ -55,7 +55,7 @@ def laptop(lan: Lan, command: str, timeout: float = 900) -> subprocess.Completed
 
 
 def ray_up(lan: Lan, name: str) -> None:
-    """`ray up`, with the token that docs/cluster.md has one make first."""
+    """`ray up`, with the token that docs/cluster.md tells the user to make first."""
     up = laptop(lan, f"ray get-auth-token --generate > /dev/null && ray up -y {name}")
     assert up.returncode == 0, up.stdout[-5000:]
 
@@ -67,7 +67,7 @@ def live_nodes(lan: Lan) -> int:
 
 
 def watch(lan: Lan, head: str = "head") -> Path:
-    """Follow the nodes and GPUs from now on; :func:`watched` reads the file."""
+    """Follows the nodes and GPUs from now on. :func:`watched` reads the file."""
     (lan.shared / "watch.py").write_text(_WATCH)
     file = lan.shared / "watched"
     file.touch()
@@ -77,7 +77,7 @@ def watch(lan: Lan, head: str = "head") -> Path:
 
 
 def watched(file: Path) -> list[tuple[float, int, float, float]]:
-    """Time, live nodes, GPUs in all, and free ones."""
+    """Samples of the time, live nodes, all GPUs and free GPUs."""
     rows = [line.split() for line in file.read_text().splitlines()]
     return [
         (float(t), int(n), float(g), float(f)) for t, n, g, f in (r for r in rows if len(r) == 4)
@@ -85,7 +85,7 @@ def watched(file: Path) -> list[tuple[float, int, float, float]]:
 
 
 def fetched(lan: Lan, name: str, run: str) -> list[FinishedTrial]:
-    """The trials of a run, as they came home to the laptop."""
+    """The trials of a run that was fetched to the laptop."""
     done = laptop(lan, f"python3 pipelines/fetch.py {name} {run}")
     assert done.returncode == 0, done.stdout
     return open_run(lan.folder / "project" / "runs" / run).finished

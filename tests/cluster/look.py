@@ -1,4 +1,4 @@
-"""What somebody sees of a run in a browser, through a dashboard at localhost:8265: as JSON.
+"""What a browser shows of a run, through a dashboard at localhost:8265, as JSON.
 
 ``python -m tests.cluster.look RUN``, with the token on the standard input.
 """
@@ -20,7 +20,7 @@ ROWS = (
 
 
 def look(tab: Browser, run: str, token: str) -> dict[str, object]:
-    """Without the token, and with it: typed once, and then the cookie does."""
+    """Looks without the token and with it. It is typed once; after that the cookie is enough."""
     go(tab, HOME)
     without = tab.evaluate("document.body.textContent")
     go(tab, OPEN)

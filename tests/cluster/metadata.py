@@ -1,4 +1,4 @@
-"""An instance's metadata with the notice of a spot interruption in it.
+"""An instance's metadata, with the notice of a spot interruption.
 
     python metadata.py
 

@@ -137,7 +137,7 @@ def test_the_token_reaches_every_node(config: dict[str, Any]) -> None:
 
 
 def policies(profile: str) -> str:
-    """All that the role of an instance profile may do, as text."""
+    """Everything that the role of an instance profile may do, as text."""
     iam = client("iam")
     (role,) = iam.get_instance_profile(InstanceProfileName=profile)["InstanceProfile"]["Roles"]
     name = role["RoleName"]

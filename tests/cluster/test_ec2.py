@@ -39,7 +39,7 @@ ACCOUNT = {
     "AWS_DEFAULT_REGION": "us-west-2",
     "AWS_ENDPOINT_URL": f"http://{AWS}:{PORT}",
 }
-STORAGE = "s3://mine/rangefinder?allow_delayed_open=true"  # moto's S3 needs what follows the ?
+STORAGE = "s3://mine/rangefinder?allow_delayed_open=true"  # moto's S3 needs the part after the ?
 _SET_UP = """
 import boto3
 boto3.client("s3").create_bucket(
@@ -69,7 +69,7 @@ boto3.client("ec2").terminate_instances(InstanceIds=["{}"])
 
 @pytest.fixture(scope="module")
 def lan(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lan]:
-    """A laptop, and AWS beside it."""
+    """A laptop, and the fake AWS."""
     if reason := what_is_missing():
         pytest.skip(reason)
     account = "".join(f"export {name}={value}\n" for name, value in ACCOUNT.items())
@@ -109,14 +109,14 @@ def python(lan: Lan, script: str) -> subprocess.CompletedProcess[str]:
 
 
 def instances(lan: Lan, kind: str) -> list[dict[str, Any]]:
-    """The running ones, ``head`` or ``worker``."""
+    """The running instances of a kind, ``head`` or ``worker``."""
     output = python(lan, _INSTANCES).stdout
     line = next((line for line in output.splitlines() if line.startswith("@")), "@[]")
     return [instance for instance in json.loads(line[1:]) if instance["kind"] == kind]
 
 
 def give_notice(lan: Lan, instance: str) -> None:
-    """AWS says so in the instance's metadata, which spot_notice.py reads there."""
+    """Puts the notice into the instance's metadata, where spot_notice.py reads it."""
     shutil.copy(Path(__file__).with_name("metadata.py"), lan.shared)
     lan.as_root(instance, "setsid python3 /mnt/shared/metadata.py > /dev/null 2>&1 &")
 
@@ -151,7 +151,7 @@ def test_a_search_from_no_workers_through_an_interruption_and_back(lan: Lan) -> 
     until(lambda: all(file.exists() for file in at_gate), 250, "trials in training on both")
     interrupted = workers[0]
     give_notice(lan, interrupted["id"])
-    time.sleep(5)  # of the two minutes that AWS leaves
+    time.sleep(5)  # of the two minutes that AWS gives
     assert python(lan, _TERMINATE.format(interrupted["id"])).returncode == 0
     (lan.shared / "go").touch()
 
@@ -166,7 +166,7 @@ def test_a_search_from_no_workers_through_an_interruption_and_back(lan: Lan) -> 
     assert moved
     assert all(trial.machines_lost for trial in moved)
     log = (lan.folder / "search.log").read_text()
-    for trial in moved:  # none lost more than what it trained after the notice
+    for trial in moved:  # no trial lost more than it trained after the notice
         assert re.search(rf"trial {trial.trial_id} goes on after epoch \d+: its machine", log), log
 
     until(lambda: instances(lan, "worker") == [], 600, "no worker after the last trial")

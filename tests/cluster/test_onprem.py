@@ -84,7 +84,7 @@ print("nodes", *{trial.node for trial in result.trials})
 
 @pytest.fixture(scope="module")
 def just_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lan]:
-    """The LAN with the cluster on it, whose workers may still be to come."""
+    """The LAN with the cluster on it; its workers may not have joined yet."""
     if reason := what_is_missing():
         pytest.skip(reason)
     lan = Lan(tmp_path_factory.mktemp("lan"), "rfo", "laptop:2 head:10 w1:11 w2:12")
@@ -156,7 +156,7 @@ def test_preflight_names_the_nodes_that_do_not_see_the_storage(lan: Lan) -> None
     error = preflight(lan, "/home/ubuntu/local")[-1]
     assert error.startswith("error: nothing was started:")
     for host, address in (("w1", W1), ("w2", W2)):
-        assert f"{host} ({address}) cannot write in `storage` /home/ubuntu/local" in error
+        assert f"{host} ({address}) cannot write to `storage` /home/ubuntu/local" in error
     assert "head" not in error
 
 

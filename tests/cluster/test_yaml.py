@@ -79,7 +79,7 @@ def test_the_head_shows_searches_inside_rays_dashboard(config: dict[str, Any]) -
     assert pages.endswith("&")
     assert f"--proxy-server-url=http://127.0.0.1:{PORT} " in start
     words = shlex.split(stop)
-    pattern = words[words.index("-f") + 1]  # `ray up` again must not find the port taken
+    pattern = words[words.index("-f") + 1]  # a second `ray up` must not find the port in use
     assert re.search(pattern, pages)
     assert not re.search(pattern, stop)
 

@@ -1,4 +1,4 @@
-"""What processes that share a GPU do, each with CUDA of its own, and how they are started."""
+"""Processes that share a GPU, each with its own CUDA context."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _SPAWN = multiprocessing.get_context("spawn")
 
 
 def alone(function: Callable[..., T], *given: Any) -> T:
-    """What ``function`` returns in a new process, which is gone then."""
+    """The result of ``function`` in a new process, which has ended afterwards."""
     with ProcessPoolExecutor(1, mp_context=_SPAWN) as pool:
         return pool.submit(function, *given).result()
 
 
 def together(k: int, function: Callable[..., T], *given: Any) -> list[T]:
-    """The same in k processes at once; ``function`` has a barrier for all k as its last argument,
-    at which it must wait."""
+    """The results of ``function`` in k processes at once. Its last argument is a barrier, at which
+    each of the k processes must wait."""
     with _SPAWN.Manager() as manager, ProcessPoolExecutor(k, mp_context=_SPAWN) as pool:
         barrier = manager.Barrier(k)
         running = [pool.submit(function, *given, barrier) for _ in range(k)]
@@ -40,8 +40,8 @@ def together(k: int, function: Callable[..., T], *given: Any) -> list[T]:
 
 
 def fill(share: float, barrier: Any = None) -> int:
-    """Bytes that can be allocated with ``share`` of the GPU; with a barrier all processes hold
-    theirs at once, and compute on it then."""
+    """The bytes that can be allocated with ``share`` of the GPU. With a barrier, all processes hold
+    their memory at the same time, and compute on it."""
     blocks = _fill(claim_device(share))
     if barrier is not None:
         barrier.wait()
@@ -67,8 +67,8 @@ def _fill(device: torch.device) -> list[torch.Tensor]:
 
 
 def beside_the_allocator() -> int:
-    """Bytes that a process which has trained a large CNN takes of the GPU, and torch's allocator
-    does not know of. What others take must not change meanwhile."""
+    """The bytes on the GPU of a process that has trained a large CNN, without those of torch's
+    allocator. The memory of other processes must not change meanwhile."""
     device = claim_device(0.5)
     training = Workload(NETWORKS["cnn"], LARGE_CNN, [load("digits")], seed=0, device=device)
     training.warm_up()
@@ -77,7 +77,7 @@ def beside_the_allocator() -> int:
 
 
 def processors(share: float) -> int:
-    """Streaming multiprocessors that CUDA offers to a process with ``share`` of the GPU."""
+    """The streaming multiprocessors that CUDA gives a process with ``share`` of the GPU."""
     device = claim_device(share)
     return int(torch.cuda.get_device_properties(device).multi_processor_count)
 

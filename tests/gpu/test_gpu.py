@@ -1,4 +1,4 @@
-"""Shares of a real GPU hold: ``python -m pytest -m gpu -rs tests/gpu``, where there is one."""
+"""Shares of a real GPU hold. On a machine with a GPU: ``python -m pytest -m gpu -rs tests/gpu``."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def total() -> int:
 
 
 def is_full(taken: int, share: float, total: int) -> bool:
-    """Whether as much was taken as the fence lets through, to a block."""
+    """Whether the memory taken is what the fence allows, to within one block."""
     return 0 <= gpu.share_bytes(share, total) - taken < BLOCK
 
 
@@ -75,7 +75,7 @@ def test_cuda_takes_no_more_than_is_set_aside_for_it() -> None:
 def test_a_share_has_its_part_of_the_processors() -> None:
     whole = alone(processors, 1.0)
     part = alone(processors, 1 / K)
-    assert part <= whole / K + 2  # they come in pairs
+    assert part <= whole / K + 2  # multiprocessors come in pairs
 
 
 def allocates(config: dict[str, Any], data: TrialData, *, device: torch.device, **_: Any) -> Any:
@@ -113,7 +113,7 @@ def test_a_process_that_cannot_give_memory_back_ends(cluster: Cluster, tmp_path:
 def needs_more_than_a_quarter(
     config: dict[str, Any], data: TrialData, *, device: torch.device, **_: Any
 ) -> Iterator[Any]:
-    """Where x is above a half; the others take little and go on computing."""
+    """Needs more than a quarter of the GPU if x is above 0.5. The others go on computing."""
     whole = torch.cuda.get_device_properties(device).total_memory
     size = int(whole * 0.3) if config["x"] > 0.5 else 2**20
     block = torch.zeros(size, dtype=torch.uint8, device=device)

@@ -1,4 +1,4 @@
-"""A training on a real GPU: its CUDA graph changes nothing but the time."""
+"""A training on a real GPU: its CUDA graph changes only the time."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_training_goes_on_from_its_state_as_if_never_interrupted(diabetes: Tri
     saved = io.BytesIO()
     torch.save(first.state_dict(), saved)
     saved.seek(0)
-    torch.rand(100, device="cuda")  # what else draws in between
+    torch.rand(100, device="cuda")  # other code that draws in between
     second = begin("mlp", MLP, diabetes)
     second.load_state_dict(torch.load(saved, weights_only=True, map_location="cpu"))
     assert losses(second) == pytest.approx(whole[3:], rel=1e-5)
@@ -118,7 +118,7 @@ def test_a_training_that_explodes_ends_within_50_steps(
 def test_it_waits_for_the_gpu_only_where_the_guard_looks(digits: TrialData) -> None:
     training = begin("mlp", {**MLP, "batch_size": 8}, digits)
     next(training)
-    torch.cuda.set_sync_debug_mode("error")  # what waits raises from here on
+    torch.cuda.set_sync_debug_mode("error")  # from here on, code that waits for the GPU raises
     try:
         guard = training._training._guard
         guard._steps = 10**6

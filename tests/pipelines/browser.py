@@ -1,4 +1,4 @@
-"""A headless Chromium, driven by its own protocol: what it shows, and what a click does."""
+"""A headless Chromium, driven by its own protocol, to see a page and click on it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Browser:
         self._address = address
         self._number = 0
         self.messages: list[str] = []  # errors and warnings of the pages
-        self.requests: list[str] = []  # addresses that were asked for
+        self.requests: list[str] = []  # addresses that were requested
         self._loop.run_until_complete(self._connect())
         for domain in ("Page", "Runtime", "Network", "Log"):
             self.call(f"{domain}.enable")
@@ -41,7 +41,7 @@ class Browser:
         self._loop.close()
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """What the browser answers to ``method`` of its protocol."""
+        """The browser's answer to ``method`` of its protocol."""
         return self._loop.run_until_complete(self._call(method, parameters))
 
     async def _call(self, method: str, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -67,12 +67,12 @@ class Browser:
             self.messages.append(parameters["entry"]["text"])
 
     def open(self, address: str) -> None:
-        """Until every figure is drawn."""
+        """Opens a page and waits until every figure is drawn."""
         self.call("Page.navigate", url=address)
         self.wait_for("document.body && document.body.dataset.drawn === 'yes'")
 
     def evaluate(self, expression: str) -> Any:
-        """The value of a JavaScript expression, in what JSON has."""
+        """The value of a JavaScript expression, as JSON can hold it."""
         found = self.call(
             "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
         )
@@ -80,7 +80,7 @@ class Browser:
         return found["result"].get("value")
 
     def wait_for(self, expression: str, seconds: float = 60) -> None:
-        """Until it is true."""
+        """Waits until the expression is true."""
         for _ in range(int(seconds * 20)):
             if self.evaluate(expression):
                 return
@@ -88,7 +88,7 @@ class Browser:
         raise AssertionError(f"not within {seconds} s: {expression}")
 
     def look(self, width: int, height: int, *, scheme: str = "light", media: str = "") -> None:
-        """Look at pages as on a screen of that size."""
+        """Shows pages as on a screen of this size."""
         phone = width < 600
         self.call(
             "Emulation.setDeviceMetricsOverride",
@@ -101,7 +101,7 @@ class Browser:
         self.call("Emulation.setEmulatedMedia", media=media, features=features)
 
     def shoot(self, path: Path, *, whole: bool = False) -> None:
-        """A picture of what is seen; of the ``whole`` page, not what fits the screen alone."""
+        """Takes a picture of the screen, or of the ``whole`` page."""
         clip = {}
         if whole:
             size = self.call("Page.getLayoutMetrics")["cssContentSize"]
@@ -120,7 +120,7 @@ class Browser:
 
 @contextmanager
 def browser() -> Iterator[Browser]:
-    """A new one, that knows nothing and asks nobody but the pages' own servers."""
+    """A new browser without any history. It contacts only the servers of the pages."""
     assert CHROMIUM is not None
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         process = subprocess.Popen(

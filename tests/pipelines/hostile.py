@@ -1,4 +1,4 @@
-"""Run folders as nobody's search leaves them: a sound one, and one thing in it changed."""
+"""Run folders that no search would leave: a sound one with one thing changed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WRONG: dict[str, Any] = {
 
 
 def places(content: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The way to every value; of a list to its first alone."""
+    """The path to every value in ``content``; in a list, only to the first."""
     inside = list(content.items()) if isinstance(content, dict) else list(enumerate(content))[:1]
     for key, value in inside:
         yield (*path, key)
@@ -35,7 +35,7 @@ def places(content: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]
 
 
 def changed(content: Any, path: tuple[Any, ...], value: Any = ...) -> Any:
-    """A copy with another value there; without it where none is given."""
+    """A copy with ``value`` at ``path``, or without anything at ``path`` if no value is given."""
     copy = json.loads(json.dumps(content))
     inner = copy
     for key in path[:-1]:
@@ -48,7 +48,7 @@ def changed(content: Any, path: tuple[Any, ...], value: Any = ...) -> Any:
 
 
 def json_changes(content: Any) -> Iterator[tuple[str, Any]]:
-    """Every value of every other kind, and left out."""
+    """Copies of ``content`` with each value left out or replaced by one of another kind."""
     for path in places(content):
         label = ".".join(map(str, path))
         yield f"{label} left out", changed(content, path)
@@ -57,12 +57,12 @@ def json_changes(content: Any) -> Iterator[tuple[str, Any]]:
 
 
 def put(path: Path, make: Callable[[Path], object]) -> None:
-    """Something else in the place of a file."""
+    """Replaces a file by something else."""
     path.unlink(missing_ok=True)
     make(path)
 
 
-# What may lie where a file should.
+# What may be found in place of a file.
 IN_PLACE: dict[str, Callable[[Path], object]] = {
     "nothing": lambda path: None,
     "an empty file": Path.touch,

@@ -1,4 +1,4 @@
-"""A run on disk with trials made by hand: as a search would have left it."""
+"""A run on disk, as a search would have left it, with trials made by hand."""
 
 from __future__ import annotations
 
@@ -26,8 +26,11 @@ def write_run(
     ended: str | None = "",
     **settings: Any,
 ) -> Path:
-    """``settings`` are by the names of their fields; the space is that of the model, unless it is
-    given; ``ended`` is why the search did, None where its driver was killed. Returns ``folder``."""
+    """Writes a run into ``folder`` and returns ``folder``.
+
+    ``settings`` are named after their fields. The default space is that of the model. ``ended`` is
+    the reason why the search ended, or None if its driver was killed.
+    """
     spec = spec_of(**{"metric": "val_accuracy", "name": folder.name, **settings})
     space = SPACES[spec.problem.model] if space is None else space
     data = {
@@ -46,7 +49,7 @@ def write_run(
     record = Record(files, files.journal, space, spec.problem.goals)
     names: set[str] = set()
     for n, trial in enumerate(trials):
-        again = trial.trial_id in names  # it would take the place of the one before
+        again = trial.trial_id in names  # it would replace the earlier trial
         names.add(trial.trial_id)
         record.append(replace(trial, trial_id=f"{trial.trial_id}-{n}") if again else trial)
     record.close()

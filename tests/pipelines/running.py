@@ -1,4 +1,4 @@
-"""A study on real workers with a trainable made for the purpose, and what it showed."""
+"""Runs a study on real workers with a trainable of a test, and keeps what the study showed."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def data() -> TrialData:
 
 
 def spec_of(**settings: Any) -> StudySpec:
-    """The settings by the names of their fields alone."""
+    """A spec from settings that are named after their fields, without their groups."""
     groups: dict[str, dict[str, Any]] = {}
     for field, value in settings.items():
         groups.setdefault(GROUP_OF[field], {})[field] = value
@@ -67,7 +67,7 @@ def spec_of(**settings: Any) -> StudySpec:
 
 
 def study_of(folder: Path, trainable: Any, *, space: SearchSpace = SPACE, **settings: Any) -> Study:
-    """A study of ``trainable`` on zeros, ready to run in ``folder``."""
+    """A study of ``trainable`` on data of zeros, ready to run in ``folder``."""
     settings = {
         "algo": "random",
         "trainable": "test:trainable",
@@ -91,6 +91,6 @@ def study(
     space: SearchSpace = SPACE,
     **settings: Any,
 ) -> StudyResult:
-    """What came out of such a study on the cluster."""
+    """The result of such a study, run on the cluster."""
     prepared = study_of(folder, trainable, space=space, **settings)
     return run_study(prepared, cluster, witness or Witness())

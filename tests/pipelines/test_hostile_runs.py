@@ -1,5 +1,5 @@
-"""Run folders that were edited: one line or a sensible page, nothing run, nothing that reaches a
-terminal or a browser as more than text."""
+"""Run folders that were edited give one line or a sensible page. Nothing in them is run, and a
+terminal or a browser gets them only as text."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ FILES = (
     "live.json",
     "report.html",
 )
-SHOWN = ("bytes", "a device")  # of what lies in a file's place
-PAGES = 18  # of the changes that are also reported on: a page takes longer than all else
+SHOWN = ("bytes", "a device")  # of the things that replace a file
+PAGES = 18  # of the changes, with a report too: a page takes longer than all else
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def look_at(trial: FinishedTrial) -> Look:
 
 
 def read_all(folder: Path) -> None:
-    """Whatever reads a run but its page, in the order of what is read."""
+    """Everything that reads a run except its page, in the order of reading."""
     run = open_run(folder)
     _ = run.trials, run.curves, run.result, run.lr_bounds, run.lr_tests, run.versions, run.forbids
     _ = run.looks, run.repeated, run.baselines
@@ -90,7 +90,7 @@ def read_all(folder: Path) -> None:
 
 @contextmanager
 def in_time(seconds: int = 20) -> Iterator[None]:
-    """A pipe or a device that is read would never end."""
+    """Fails in time: to read a pipe or a device would never end."""
 
     def too_late(signum: int, frame: object) -> None:
         raise TimeoutError(f"still reading after {seconds} s")
@@ -192,7 +192,7 @@ def test_what_was_measured_with_anything_in_it(
 
 
 def test_a_trial_that_runs_is_not_there(sound: Path, tmp_path: Path) -> None:
-    """As in the journal of a search by plain Optuna."""
+    """As in the journal of a plain Optuna search."""
     folder = copy_of(sound, tmp_path / "run")
     lines = [json.loads(line) for line in (sound / "study.journal").read_text().splitlines()]
     lines[2] = {name: lines[2][name] for name in ("op_code", "worker_id", "study_id")}
@@ -204,7 +204,7 @@ def test_a_trial_that_runs_is_not_there(sound: Path, tmp_path: Path) -> None:
 def test_names_that_would_move_a_terminal(
     sound: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Words that a record may well hold: they are shown as text, in the page too."""
+    """Strings that a record may hold: they are shown as text, in the page too."""
     folder = copy_of(sound, tmp_path / "run")
     header = json.loads((sound / "spec.json").read_text())
     header["prepared"]["data"] |= {"name": ESCAPE, "classes": [ESCAPE, "b"]}

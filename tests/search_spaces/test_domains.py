@@ -283,15 +283,15 @@ def test_walk_asks_for_the_active_parameters_in_order() -> None:
             {"lr": Float(0.0, 1.0), "width": Int(1, 2, when=AtLeast("lr", 1))},
             "width depends on 'lr', which must be an Int or a Choice",
         ),
-        ({1: Int(1, 2)}, "the name of a parameter must be a text, not 1"),
+        ({1: Int(1, 2)}, "the name of a parameter must be a string, not 1"),
         ({"x": (0, 1)}, r"x must be a Float, an Int or a Choice, not \(0, 1\)"),
         (
             {"layers": Int(1, 2), "width": Int(1, 2, when=AtLeast("layers", 3))},
-            "width can never be active: no value has layers >= 3",
+            "width can never be active: no value satisfies layers >= 3",
         ),
         (
             {"kind": Choice(("a", "b")), "width": Int(1, 2, when=OneOf("kind", ("c", "d")))},
-            r"width can never be active: no value has kind in \{c, d\}",
+            r"width can never be active: no value satisfies kind in \{c, d\}",
         ),
     ],
 )

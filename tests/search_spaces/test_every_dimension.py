@@ -1,4 +1,4 @@
-"""What may be searched does something: each dimension of a space changes how its network trains."""
+"""Each dimension of a search space has an effect: it changes how the network trains."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CASES = [
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, TrialData]:
-    """For the MLP a table with numbers and a category of many values, for the CNN a few images."""
+    """For the MLP a table with numbers and a large category, for the CNN a few images."""
     rng = np.random.default_rng(0)
     shop, x = rng.integers(0, 60, 1200), rng.random(1200)
     kind = np.where(x + shop / 60 > 1, "dear", "cheap")
@@ -38,8 +38,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, TrialData]:
 
 
 def configs(model: str, name: str, optimizer: str) -> list[Config]:
-    """One for each option of ``name``, or for two of its values, and otherwise alike, but for what
-    is active only with some of them."""
+    """One config for each option of ``name``, or for two of its values. Apart from ``name`` they
+    differ only in parameters that are active only with some of these values."""
     space = SPACES[model]
     chosen: dict[str, Value] = {n: domain.at(0.3) for n, domain in space.domains.items()}
     chosen |= {n: value for n, value in {**BASE, "optimizer": optimizer}.items() if n in chosen}

@@ -1,4 +1,4 @@
-"""A space on disk: what goes in comes out, exactly."""
+"""A search space that is saved and loaded is exactly the same."""
 
 import json
 from typing import Any
@@ -48,13 +48,13 @@ def test_what_forbids_configs_is_named() -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({}, "no search space"),
+        ({}, "not a search space"),
         ({"domains": {"x": {"kind": "float"}}, "grid_levels": {}, "try_first": []}, "low"),
         (
             {"domains": {"x": {"kind": "normal"}}, "grid_levels": {}, "try_first": []},
-            "'normal' is no kind of domain",
+            "unknown kind of domain 'normal'",
         ),
-        ({"domains": None, "grid_levels": {}, "try_first": []}, "no search space"),
+        ({"domains": None, "grid_levels": {}, "try_first": []}, "not a search space"),
     ],
 )
 def test_what_is_no_space_is_refused(content: dict[str, Any], message: str) -> None:

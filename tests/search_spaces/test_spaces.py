@@ -1,4 +1,5 @@
-"""The spaces of the two networks: what is active when, and that the networks take it."""
+"""The search spaces of the two networks: which parameters are active, and that both networks
+accept every config."""
 
 from dataclasses import fields
 

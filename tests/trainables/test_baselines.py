@@ -1,4 +1,4 @@
-"""Quick models of scikit-learn, measured as networks are."""
+"""Quick scikit-learn models, measured in the same way as networks."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_a_classification() -> None:
     assert list(scores) == ["majority class", "logistic regression", "gradient boosting"]
     assert list(scores) == list(MODELS[data.task])
     assert all(set(metrics) == set(metrics_of("classification")) for metrics in scores.values())
-    # Outputs that are the logarithms of the classes' shares predict as the majority class does.
+    # Outputs equal to the logarithms of the classes' shares predict the majority class.
     shares = np.bincount(data.y_train) / len(data.y_train)
     outputs = torch.from_numpy(np.log(shares)).expand(len(data.y_val), 2)
     judged = objective_of(data).judge(outputs, torch.from_numpy(data.y_val))
@@ -47,7 +47,7 @@ def test_a_classification() -> None:
 
 
 def test_boosting_knows_a_class_of_a_single_row() -> None:
-    n = 11_000  # from 10,000 rows on it holds some out
+    n = 11_000  # gradient boosting holds rows out from 10,000 rows on
     x, y = np.arange(2 * n, dtype=np.float32).reshape(n, 2), np.arange(n) % 2
     y[-1] = 2
     rows: dict[str, np.ndarray] = {"x_train": x, "y_train": y, "x_val": x[:9], "y_val": y[:9]}
@@ -110,7 +110,7 @@ def test_what_is_known_at_once_is_the_first_of_them(name: str, balanced: bool) -
     data = load(name)
     if balanced and data.task == "classification":
         data = with_balanced_classes(data)
-    data = replace(data, y_val=data.y_val[data.y_val != 2])  # a class that nothing validates
+    data = replace(data, y_val=data.y_val[data.y_val != 2])  # a class without validation samples
     data = replace(data, x_val=data.x_val[: len(data.y_val)])
     arrays = {part: getattr(data, part) for part in ("x_train", "y_train", "x_val", "y_val")}
     _, measured = next(baselines(arrays, **arguments_of(data)))

@@ -1,8 +1,7 @@
-"""CIFAR-10's files, which are pickles, read without running what they say.
+"""Reads CIFAR-10's files, which are pickles, without running any code from them.
 
-A pickle may call any function of any module. Those of CIFAR-10 name three, to make an array of
-bytes; here each name stands for a plain holder of what the file gives it, and any other name is
-refused.
+A pickle may call any function of any module. The pickles of CIFAR-10 name only a few functions, to
+make arrays of bytes. Here a harmless stand-in replaces each of them. Any other name is refused.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ import numpy as np
 def read_batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Pixels (n, 3, 32, 32) uint8 and labels (n,) int64 of one batch.
 
-    Raises ``ValueError`` for a file that holds anything else, and whatever a broken pickle raises.
+    Raises ``ValueError`` for a file with other content, and whatever a broken pickle raises.
     """
     content = _read(path)
     try:
@@ -50,7 +49,7 @@ def _read(path: Path) -> Any:
 
 
 class _Array:
-    """What a pickle says of an array: its bytes."""
+    """Stands in for an array, and holds its bytes."""
 
     bytes: bytes
 
@@ -58,19 +57,19 @@ class _Array:
         # (version, shape, dtype, Fortran order, content): numpy's array.__reduce__
         _, _, kind, fortran, content = state
         if not isinstance(kind, _Kind) or kind.name not in ("u1", "|u1") or fortran:
-            raise ValueError("an array of other than bytes")
-        # Files of Python 2 have text for bytes, which encoding="latin1" keeps.
+            raise ValueError("it holds an array whose values are not bytes")
+        # Files of Python 2 hold the bytes as text; encoding="latin1" keeps them.
         self.bytes = content.encode("latin1") if isinstance(content, str) else bytes(content)
 
 
 class _Kind:
-    """What it says of an array's type: a name."""
+    """Stands in for the type of an array, and holds its name."""
 
     def __init__(self, name: object, *_: object) -> None:
         self.name = name
 
     def __setstate__(self, state: object) -> None:
-        """Byte order and the like, which bytes do not have."""
+        """Ignores the byte order and the like, because bytes have none."""
 
 
 def _new_array(*_: object) -> _Array:
@@ -78,9 +77,9 @@ def _new_array(*_: object) -> _Array:
 
 
 def _encoded(text: str, encoding: str) -> bytes:
-    """How old protocols write bytes."""
+    """Stands in for the function with which old protocols write bytes."""
     if encoding != "latin1":
-        raise ValueError(f"text in {encoding}")
+        raise ValueError(f"it holds text encoded as {encoding}, not as latin1")
     return text.encode("latin1")
 
 

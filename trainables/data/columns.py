@@ -1,16 +1,17 @@
 """How the columns of a table become inputs of a network.
 
-Each kind is a frozen value, fitted on the train rows alone, that JSON can hold:
+There are four kinds of columns. Each is a frozen value that JSON can hold, fitted on the train rows
+alone:
 
-- a number: missing values become the median, and what lies beyond the train rows' values the
-  nearest of them; then standardised;
-- a category: a column of 0 and 1 for each of its commonest values, one for all others, and, where
-  there are more values than that, the standardised logarithm of how often the value occurs among
-  the train rows, where a value that occurs once counts as one that is new (where there are no
-  others, a new value counts as the commonest);
-- a date: the time as such a number, and the sine and cosine of the place in the year, the
-  month, the week and the day, each where it varies;
-- left out: what has no value, only one, or no value that occurs twice.
+- a number is standardised. A missing value becomes the median, and a value outside the range of the
+  train rows becomes the nearest end of the range;
+- a category has one input of 0 or 1 for each of its commonest values, and one for all other values.
+  If it has too many values for this, another input is the standardised logarithm of how often the
+  value occurs in the train rows; a value that occurs once counts as a new value. If there are no
+  other values, a new value counts as the commonest;
+- a date becomes such a number, and the sine and cosine of its place in the year, the month, the
+  week and the day, each only if it varies;
+- a column is left out if it has no value, only one value, or no value that occurs twice.
 """
 
 from __future__ import annotations
@@ -30,17 +31,17 @@ from trainables.data.number_texts import NUMBERS, Decimal, is_text, numbers_of
 if TYPE_CHECKING:
     import pyarrow as pa
 
-MOST_VALUES = 32  # of a category that have a column of their own
-MOST_COUNTED = 10_000  # of a category whose counts are kept; the others count as new
-LEAST_COUNT = 2  # of a value that has a column: what occurs once teaches nothing
+MOST_VALUES = 32  # most values of a category that have an input of their own
+MOST_COUNTED = 10_000  # most values of a category whose counts are kept; others count as new
+LEAST_COUNT = 2  # of a value with its own input: a value that occurs once teaches nothing
 FLOAT32_MAX = float(np.finfo(np.float32).max)
-# How a CSV file may spell truth values, in small letters, and what they are in a category.
+# How a CSV file may spell truth values, in lower case, and their names in a category.
 _TRUTHS = {"1": "True", "true": "True", "0": "False", "false": "False"}
 
 
 @dataclass(frozen=True)
 class Number:
-    """One input."""
+    """A number: one input."""
 
     kind: ClassVar[str] = "number"
     name: str
@@ -48,23 +49,23 @@ class Number:
     mean: float
     std: float
     missing: float = 0.0  # share of the train rows
-    ends: tuple[float, float] | None = None  # of the train rows; models of before have none
-    decimal: Decimal | None = None  # read as a text with this decimal mark, whatever the file
+    ends: tuple[float, float] | None = None  # of the train rows; older models have none
+    decimal: Decimal | None = None  # if given, read as text with this decimal mark
     width: ClassVar[int] = 1
 
     @property
     def becomes(self) -> str:
-        """In words."""
+        """The inputs that the column becomes, in words."""
         missing = f"; a missing one is the median, {self.median:.4g}" if self.missing else ""
         return f"1 input: {self.mean:.4g} +- {self.std:.4g}, standardised{missing}"
 
     def encode(self, column: pa.ChunkedArray) -> np.ndarray:
-        """(n, 1) float64. Raises ``ValueError`` for a value that is no number."""
+        """(n, 1) float64. Raises ``ValueError`` for a value that is not a number."""
         if self.decimal is not None and is_text(column.type):
             column = numbers_of(self.name, column, self.decimal)
         values = numbers(self.name, column)
         values[np.isnan(values)] = self.median
-        if self.ends is not None:  # a network's outputs there are anything: trees stop there too
+        if self.ends is not None:  # beyond them a network may output anything; trees clip too
             np.clip(values, *self.ends, out=values)
         values -= self.mean
         values /= self.std
@@ -73,24 +74,24 @@ class Number:
 
 @dataclass(frozen=True)
 class Category:
-    """An input for each of ``values``, of which None is a missing one; for the ``other`` values;
-    and for how often the value occurs, where ``counts`` are given."""
+    """One input for each of ``values``, where None stands for a missing value; one for all other
+    values if ``other``; and one for how often the value occurs if ``counts`` are given."""
 
     kind: ClassVar[str] = "category"
     name: str
     values: tuple[str | None, ...]
     other: bool
-    of_numbers: bool  # or of dates: so that 3, 3.0 and "3" are one value
+    of_numbers: bool  # or of dates; then 3, 3.0 and "3" are the same value
     counts: Mapping[str, int] | None = None
     mean: float = 0.0  # of the logarithm of the counts
     std: float = 1.0
     missing: float = 0.0  # share of the train rows
-    apart: bool = False  # values that occur equally often differ there too, by less than a tenth
-    commonest: int | None = None  # its place, without ``other``; models of before have none
+    apart: bool = False  # values with the same count differ by less than 0.1 there
+    commonest: int | None = None  # its place, if not ``other``; older models have none
 
     @property
     def becomes(self) -> str:
-        """In words."""
+        """The inputs that the column becomes, in words."""
         n, which = len(self.values), " commonest" if self.counts is not None else ""
         parts = [f"one for each of its {n}{which} values"]
         parts += ["one for all others"] if self.other else []
@@ -102,15 +103,15 @@ class Category:
         return len(self.values) + self.other + (self.counts is not None)
 
     def encode(self, column: pa.ChunkedArray) -> np.ndarray:
-        """(n, width) float32. A value that the train rows do not have is one of the others; where
-        there are none, it is the commonest.
+        """(n, width) float32. A value that does not occur in the train rows counts as one of the
+        other values, or as the commonest value if there are no others.
 
-        Raises ``ValueError`` for lists and other values that are nested.
+        Raises ``ValueError`` for lists and other nested values, and for durations.
         """
         codes, texts = self._coded(column)
         places = {value: place for place, value in enumerate(self.values)}
         unknown = len(self.values) if self.other else self.commonest
-        unknown = -1 if unknown is None else unknown  # all its inputs are 0
+        unknown = -1 if unknown is None else unknown  # then all its inputs are 0
         place_of = np.array([places.get(text, unknown) for text in texts])
         place = place_of[codes]
         out = np.zeros((len(codes), self.width), np.float32)
@@ -123,12 +124,12 @@ class Category:
         return out
 
     def _coded(self, column: pa.ChunkedArray) -> tuple[np.ndarray, list[str | None]]:
-        """What :func:`dictionary` gives, with values spelt as in the train rows: a column may look
-        otherwise in another file."""
+        """The result of :func:`dictionary`, with values spelt as in the train rows, because another
+        file may spell them differently."""
         import pyarrow as pa
 
         if pa.types.is_nested(column.type) or pa.types.is_duration(column.type):
-            raise ValueError(f"column {self.name!r} is of {_shown(column)}, not of categories")
+            raise ValueError(f"column {self.name!r} has {_shown(column)}, not categories")
         codes, texts = dictionary(column)
         known = dict.fromkeys([*self.values, *(self.counts or ())])
         plain: Callable[[str], str | None]
@@ -145,15 +146,18 @@ class Category:
 
     @property
     def steps(self) -> np.ndarray:
-        """What its last input can be, in increasing order, float32: that of all values without a
-        count, and, where they are told ``apart``, that of each value with one."""
+        """The values that the last input can take, in increasing order, float32.
+
+        One stands for all values without a count. If values are told ``apart``, each value with a
+        count has its own.
+        """
         logs = np.array([0.0, *_logs(self.counts or {}, self.apart).values()])
         return np.unique(((logs - self.mean) / self.std).astype(np.float32))
 
 
 @dataclass(frozen=True)
 class Date:
-    """Inputs for a date, a time of day, or both. A missing one has 0 in all of them."""
+    """A date, a time of day, or both. For a missing value all inputs are 0."""
 
     kind: ClassVar[str] = "date"
     name: str
@@ -161,11 +165,11 @@ class Date:
     std: float
     cycles: tuple[str, ...]  # names in CYCLES
     missing: float = 0.0  # share of the train rows
-    ends: tuple[float, float] | None = None  # of the train rows, as the mean
+    ends: tuple[float, float] | None = None  # of the train rows, in the unit of the mean
 
     @property
     def becomes(self) -> str:
-        """In words."""
+        """The inputs that the column becomes, in words."""
         places = [f"place in the {_CYCLE_OF[cycle]}" for cycle in self.cycles]
         return f"{self.width} input{'s' * (self.width > 1)}: {', '.join(['time', *places])}"
 
@@ -174,7 +178,7 @@ class Date:
         return 1 + 2 * len(self.cycles)
 
     def encode(self, column: pa.ChunkedArray) -> np.ndarray:
-        """(n, width) float64. Raises ``ValueError`` for a value that is no date."""
+        """(n, width) float64. Raises ``ValueError`` for a value that is not a date."""
         moments = seconds(self.name, column)
         missing = np.isnat(moments)
         moments = np.where(missing, np.datetime64(0, "s"), moments)
@@ -192,7 +196,7 @@ class Date:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """No input, and why not."""
+    """A column that is left out, and why."""
 
     kind: ClassVar[str] = "left out"
     name: str
@@ -202,7 +206,7 @@ class LeftOut:
 
     @property
     def becomes(self) -> str:
-        """In words."""
+        """The inputs that the column becomes, in words."""
         return f"no input: {self.why}"
 
     def encode(self, column: pa.ChunkedArray) -> np.ndarray:
@@ -217,16 +221,16 @@ CYCLES = tuple(_CYCLE_OF)
 
 
 def fit_column(name: str, column: pa.ChunkedArray, *, as_category: bool = False) -> Column:
-    """What the train rows of a column show.
+    """The kind of a column and its statistics, from its train rows.
 
-    Raises ``ValueError`` for a type that no kind takes, such as a list.
+    Raises ``ValueError`` for a type that no kind can take, such as a list.
     """
     import pyarrow as pa
     from pyarrow import compute
 
     kind = column.type
     if pa.types.is_nested(kind) or _is_bytes(kind):
-        raise ValueError(f"column {name!r} is of {_shown(column)}: `drop` {name} leaves it out")
+        raise ValueError(f"column {name!r} has {_shown(column)}: `drop` {name} leaves it out")
     missing = compute.mean(compute.is_null(column, nan_is_null=True)).as_py()
     if missing == 1:
         return LeftOut(name, "it has no value", missing)
@@ -266,7 +270,7 @@ def _fit_category(name: str, column: pa.ChunkedArray) -> Column:
     ordered = sorted(totals, key=lambda text: (-totals[text], text is not None, text or ""))
     often = [text for text in ordered if totals[text] >= LEAST_COUNT]
     if not [text for text in often if text is not None]:
-        return LeftOut(name, "no value of it occurs twice")
+        return LeftOut(name, "none of its values occurs twice")
     kept = often[:MOST_VALUES]
     known = tuple(sorted(kept, key=lambda text: (text is not None, text or "")))
     other = len(kept) < len(totals)
@@ -281,8 +285,8 @@ def _fit_category(name: str, column: pa.ChunkedArray) -> Column:
 
 
 def _logs(counts: Mapping[str, int], apart: bool) -> dict[str, float]:
-    """The logarithm of one more than each count. With ``apart`` each of the values with the same
-    count has its own, so that a network can have an embedding of each."""
+    """The logarithm of each count plus one. With ``apart``, values with the same count get slightly
+    different numbers, so that a network can have an embedding of each value."""
     if not apart:
         return {text: math.log1p(count) for text, count in counts.items()}
     same: dict[int, list[str]] = {}
@@ -307,7 +311,7 @@ def _fit_date(name: str, column: pa.ChunkedArray) -> Column:
 
 
 def _share_of(moments: np.ndarray, cycle: str) -> np.ndarray:
-    """How much of the cycle is over: 0 to less than 1."""
+    """How much of the cycle is over, in [0, 1)."""
     days = moments.astype("datetime64[D]")
     if cycle == "month":
         return np.asarray(days.astype("datetime64[M]").astype(np.int64) % 12 / 12)
@@ -319,7 +323,11 @@ def _share_of(moments: np.ndarray, cycle: str) -> np.ndarray:
 
 
 def numbers(name: str, column: pa.ChunkedArray) -> np.ndarray:
-    """(n,) float64, the caller's own. Missing, infinite, and what float32 cannot hold are NaN."""
+    """(n,) float64, in memory of its own.
+
+    Missing values, infinite values and values that float32 cannot hold become NaN. Raises
+    ``ValueError`` for values that are not numbers.
+    """
     import pyarrow as pa
     from pyarrow import compute
 
@@ -331,24 +339,27 @@ def numbers(name: str, column: pa.ChunkedArray) -> np.ndarray:
     try:
         values = column.cast(pa.float64(), safe=False).to_numpy()
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        raise ValueError(f"column {name!r} is of {_shown(column)}, not of numbers") from None
-    values = np.array(values)  # what Arrow gives may be its own memory
+        raise ValueError(f"column {name!r} has {_shown(column)}, not numbers") from None
+    values = np.array(values)  # Arrow may return its own memory
     values[~(np.abs(values) <= FLOAT32_MAX)] = np.nan
     return values
 
 
 def seconds(name: str, column: pa.ChunkedArray) -> np.ndarray:
-    """(n,) datetime64[s], NaT where missing; a time of day is one of the first day of 1970, and
-    with a time zone it is what clocks there show. Texts are dates as in a CSV file."""
+    """(n,) datetime64[s], NaT if missing.
+
+    A time of day becomes a time on 1970-01-01. A time with a time zone becomes the local time
+    there. Texts are read as dates in a CSV file are.
+    """
     import pyarrow as pa
     from pyarrow import compute
 
-    if column.null_count == len(column):  # of any type: pandas has NaN
+    if column.null_count == len(column):  # any type will do: pandas has NaN
         return np.full(len(column), "NaT", "datetime64[s]")
     if is_text(column.type):
         return _seconds_of_texts(name, column)
     try:
-        if pa.types.is_integer(column.type):  # which Arrow would take for seconds
+        if pa.types.is_integer(column.type):  # Arrow would read it as seconds
             raise pa.ArrowInvalid
         if pa.types.is_time(column.type):
             column = column.cast(pa.time64("us"), safe=False).cast(pa.int64())
@@ -357,7 +368,7 @@ def seconds(name: str, column: pa.ChunkedArray) -> np.ndarray:
             column = compute.local_timestamp(column)
         return np.asarray(column.cast(pa.timestamp("s"), safe=False).to_numpy(), "datetime64[s]")
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        raise ValueError(f"column {name!r} is of {_shown(column)}, not of dates") from None
+        raise ValueError(f"column {name!r} has {_shown(column)}, not dates") from None
 
 
 def _seconds_of_texts(name: str, column: pa.ChunkedArray) -> np.ndarray:
@@ -370,20 +381,20 @@ def _seconds_of_texts(name: str, column: pa.ChunkedArray) -> np.ndarray:
             moments[place] = moment_of(text)
         except ValueError:
             raise ValueError(
-                f"column {name!r} has {text[:40]!r}, which is no date such as 2013-01-31, "
+                f"column {name!r} has {text[:40]!r}, which is not a date such as 2013-01-31, "
                 "2013-01-31 05:30, 31.01.2013 or 05:30"
             ) from None
     return np.asarray(moments[codes])
 
 
 def dictionary(column: pa.ChunkedArray) -> tuple[np.ndarray, list[str | None]]:
-    """(n,) places in a list of texts, of which None, the last, is a missing value."""
+    """(n,) places in a list of texts, and the list. Its last entry, None, is a missing value."""
     import pyarrow as pa
 
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     coded = column.combine_chunks().dictionary_encode()
-    if isinstance(coded, pa.ChunkedArray):  # of no rows
+    if isinstance(coded, pa.ChunkedArray):  # if there are no rows
         coded = coded.combine_chunks()
     texts: list[str | None] = [_text(value) for value in coded.dictionary.to_pylist()]
     codes = coded.indices.fill_null(len(texts)).to_numpy()
@@ -391,7 +402,7 @@ def dictionary(column: pa.ChunkedArray) -> tuple[np.ndarray, list[str | None]]:
 
 
 def _text(value: object) -> str | None:
-    """One text for 3 and 3.0."""
+    """``value`` as a text; the same for 3 and 3.0."""
     if isinstance(value, float):
         if np.isnan(value):
             return None
@@ -400,7 +411,7 @@ def _text(value: object) -> str | None:
 
 
 def _plain(text: str) -> str | None:
-    """One text for "3", "3.0" and "3,0", and for all ways to write a date."""
+    """The same text for "3", "3.0" and "3,0", and for all ways to write the same date."""
     if re.fullmatch(NUMBERS[","], text.strip()):
         text = text.replace(",", ".")
     for number in (int, float):  # a large whole number would lose digits as a float
@@ -426,7 +437,7 @@ def _is_bytes(kind: pa.DataType) -> bool:
 
 
 def _shown(column: pa.ChunkedArray) -> str:
-    """The type, and of texts the first that is there."""
+    """The type in words; for texts, the first one as an example."""
     if is_text(column.type):
         first = next((value for value in column.to_pylist() if value is not None), "")
         return f"texts such as {str(first)[:40]!r}"
@@ -434,19 +445,19 @@ def _shown(column: pa.ChunkedArray) -> str:
 
 
 def column_to_dict(column: Column) -> dict[str, Any]:
-    """In what JSON has."""
+    """The column as values that JSON can hold."""
     content = {"kind": column.kind, **asdict(column)}
     return {key: list(v) if isinstance(v, tuple) else v for key, v in content.items()}
 
 
 def column_from_dict(content: Mapping[str, Any]) -> Column:
-    """What :func:`column_to_dict` wrote down. Raises ``ValueError`` for anything else."""
+    """The column that :func:`column_to_dict` wrote. Raises ``ValueError`` for anything else."""
     try:
         values = {key: value for key, value in content.items() if key != "kind"}
         values |= {key: tuple(v) for key, v in values.items() if isinstance(v, list)}
         column: Column = _KINDS[content["kind"]](**values)
     except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"no column: {type(error).__name__}: {error}") from None
+        raise ValueError(f"not a column: {type(error).__name__}: {error}") from None
     if not (isinstance(column.name, str) and all(_is_sound(*pair) for pair in values.items())):
         raise ValueError(f"column {column.name!r} has {values}")
     place = column.commonest if isinstance(column, Category) else None

@@ -1,4 +1,4 @@
-"""CSV files: their text, unpacked, and what separates its values."""
+"""CSV files: their unpacked text, separator and decimal mark."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from typing import IO
 from trainables.data.number_texts import Decimal
 
 SEPARATORS = ",;\t|"
-_SAMPLE = 1 << 16  # bytes that the separator and the decimal mark are found in
+_SAMPLE = 1 << 16  # bytes from which the separator and the decimal mark are found
 
 
 class Unusable(Exception):
-    """A message that names the file."""
+    """The file cannot be used; the message names the file."""
 
 
 @contextmanager
@@ -43,7 +43,7 @@ def _only_member(path: Path, archive: zipfile.ZipFile) -> str:
     names = [name for name in archive.namelist() if not name.startswith("__MACOSX/")]
     files = [name for name in names if not name.endswith("/")]
     if len(files) != 1:
-        raise Unusable(f"'{path}' holds {len(files)} files: a packed table is a single one")
+        raise Unusable(f"'{path}' holds {len(files)} files: it must hold exactly one, the table")
     return files[0]
 
 
@@ -57,7 +57,7 @@ def form_of(path: Path) -> tuple[str, Decimal]:
         raise Unusable(f"'{path}' is text in UTF-16: save it as UTF-8")
     lines = sample.decode(errors="replace").lstrip("\ufeff").splitlines()
     if len(sample) == _SAMPLE and len(lines) > 1:
-        del lines[-1]  # the file goes on in it
+        del lines[-1]  # the sample may end within this line
     separator = _separator(lines)
     if separator == ",":
         return separator, "."
@@ -70,8 +70,8 @@ def form_of(path: Path) -> tuple[str, Decimal]:
 
 
 def _separator(lines: Sequence[str]) -> str:
-    """The one of SEPARATORS by which most lines have as many fields as the header; of those the one
-    that the header has most of."""
+    """The separator with which most lines have as many fields as the header. If several are equally
+    good, it is the one that occurs most often in the header."""
     header = re.sub(r'"[^"]*"', "", next(line for line in lines if line.strip()))
     counts = Counter(mark for mark in header if mark in SEPARATORS)
     if len(counts) < 2:
@@ -84,12 +84,12 @@ def _separator(lines: Sequence[str]) -> str:
             return 0, counts[mark]
         return sum(len(row) == len(first) for row in rows), counts[mark]
 
-    # Where all is even it is another than the comma, which numbers may have too.
+    # The comma comes last, so that a tie goes to another mark: commas also occur in numbers.
     return max((mark for mark in reversed(SEPARATORS) if counts[mark]), key=fits)
 
 
 def line_of_other_length(path: Path) -> str | None:
-    """Says which line is the first that has another number of values than the header."""
+    """Describes the first line whose number of values differs from that of the header."""
     separator, _ = form_of(path)
     try:
         with opened(path) as file, io.TextIOWrapper(file, "utf-8", "replace", newline="") as text:

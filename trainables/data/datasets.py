@@ -1,8 +1,8 @@
 """Data for trials: named data sets, table files and image folders, split and normalised.
 
-Every source is split by a seed into train, validation and test. `load` gives the first two,
-`load_test` the third, so that nothing which a trial receives contains a test row. All scaling is
-fitted on the whole train split, whatever the fraction of it that is returned.
+A seed splits every source into train, validation and test. `load` returns the first two and
+`load_test` the third, so that a trial never receives a test row. All scaling is fitted on the whole
+train split, even if only a fraction of it is returned.
 """
 
 from __future__ import annotations
@@ -53,23 +53,23 @@ class TrialData:
     class_names: tuple[str, ...]
     """In the order of the class indices; empty for a regression."""
     fingerprint: str
-    """sha256 hex of all the raw data, before splitting."""
+    """sha256 hex of all raw data, before splitting."""
     target_mean: float = 0.0
-    """Of a regression's train split, in the target's own units."""
+    """Mean target of a regression's train split, in the target's own units."""
     target_std: float = 1.0
-    """The same."""
+    """Standard deviation of the target, likewise."""
     class_weights: tuple[float, ...] = ()
-    """What a sample of each class counts in the loss; empty where all count the same."""
+    """The weight of a sample of each class in the loss; empty if all weights are equal."""
     preprocessing: Preprocessing | None = None
-    """What made the inputs, and makes them of new samples; None where the data are made by hand."""
+    """What made the inputs, and can make inputs of new samples; None for data made by hand."""
     notes: tuple[str, ...] = ()
-    """What a user is to know of how the data were read."""
+    """What a user should know about how the data were read."""
 
     @property
     def class_shares(self) -> np.ndarray:
         """The share of each class in the train samples, as they count in the loss: (n_classes,).
 
-        None is 0: a class without samples counts as if it had one.
+        No share is 0: a class without samples counts as if it had one.
         """
         counts = np.bincount(self.y_train, minlength=self.n_classes).clip(min=1)
         weighted = counts * np.array(self.class_weights or 1.0)
@@ -77,7 +77,7 @@ class TrialData:
 
     @property
     def is_image(self) -> bool:
-        """Whether a sample is (channels, height, width) and not a row of features."""
+        """Whether a sample is (channels, height, width) rather than a row of features."""
         return self.x_train.ndim == 4
 
     @property
@@ -114,14 +114,15 @@ def load(
     Args:
         source: A name in DATASETS, a .csv or .parquet file, or a folder of images with one
             sub-folder per class.
-        target: The column to predict; for a table file only, and required there.
+        target: The column to predict. A table file requires it; other sources must not have it.
         fraction: Share of the train split to return, in (0, 1], stratified, at least one sample per
-            class. A smaller fraction's samples are among a larger one's. Validation stays whole.
-        seed: Decides the split and the fraction's samples.
-        reading: How a table is read, where it is not as it looks.
+            class. A larger fraction contains the samples of a smaller one. The validation split is
+            always whole.
+        seed: Determines the split and the samples of the fraction.
+        reading: How to read a table that is not what it looks like.
 
     Raises:
-        ValueError: with a message of one line which names the bad value and the rule.
+        ValueError: the message is one line that names the bad value and the rule.
     """
     with lean():
         name, raw, split = _read_split(source, target, fraction, seed, reading)
@@ -139,13 +140,13 @@ def load_folds(
     seed: int = 0,
     reading: Reading = AS_IT_LOOKS,
 ) -> tuple[TrialData, ...]:
-    """Load ``k`` folds of what `load` gives as train and validation: each sample validates once.
+    """Load ``k`` folds of the train and validation splits of `load`: each sample validates once.
 
-    Each fold is normalised with the statistics of its own train part, of which it keeps
-    ``fraction``. The test split is the same as without folds.
+    Each fold is normalised with the statistics of its own train part, and keeps ``fraction`` of
+    that part. The test split is the same as without folds.
 
     Raises:
-        ValueError: as `load` does, and where a class has fewer than ``k`` samples.
+        ValueError: as `load` does, and if a class has fewer than ``k`` samples.
     """
     name, raw, split = _read_split(source, target, fraction, seed, reading)
     pool = np.sort(np.concatenate([split.train, split.val]))
@@ -171,8 +172,8 @@ def load_test(
 
 
 def with_balanced_classes(data: TrialData) -> TrialData:
-    """The same data, of which each class counts the same in the loss, as scikit-learn's "balanced"
-    weights have it: a sample by one over the frequency of its class.
+    """The same data with equal weight of all classes in the loss, as with scikit-learn's "balanced"
+    weights: the weight of a sample is proportional to one over the frequency of its class.
 
     Raises:
         ValueError: for a regression.
@@ -225,7 +226,7 @@ def _trial_data(
 
 
 def _read(source: str, target: str | None, reading: Reading) -> tuple[str, Raw]:
-    """Name and content of a source; DATASETS go before files and folders of the same name."""
+    """Name and content of a source. DATASETS take precedence over files and folders."""
     named = DATASETS.get(source)
     try:
         path = Path(source).expanduser()
@@ -253,7 +254,7 @@ def _read(source: str, target: str | None, reading: Reading) -> tuple[str, Raw]:
 
 
 def _unknown(source: str, path: Path) -> str:
-    """Why a source is neither a name nor a table file nor a folder."""
+    """Why a source is not the name of a data set, a table file or a folder."""
     allowed = "a .csv or .parquet file, or a folder of images with one sub-folder per class"
     if source.strip() and path.exists():
         return f"file {source!r} has an unsupported extension {path.suffix!r}: give {allowed}"

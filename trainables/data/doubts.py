@@ -1,4 +1,4 @@
-"""Columns of texts that were meant otherwise, it seems: what a user is told of them."""
+"""Notes for the user about columns of texts that were probably meant as something else."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from trainables.data.number_texts import (
 if TYPE_CHECKING:
     import pyarrow as pa
 
-MOST = 0.9  # of a column's values, from which they tell what it was meant to be
-_LISTED = 5  # columns
+MOST = 0.9  # of a column's values: so many show what the column was meant to be
+_LISTED = 5  # columns that a note names
 _NUMBER = NUMBERS["."]
-_DATE = r"\d{4}[-/]\d\d[-/]\d\d([ T].*)?|\d\d\.\d\d\.\d{4}([ T].*)?"  # that is read as one
+_DATE = r"\d{4}[-/]\d\d[-/]\d\d([ T].*)?|\d\d\.\d\d\.\d{4}([ T].*)?"  # texts that are read as dates
 _SIGNS = re.compile(r"[\s$€£%]")
 _LIKE_A_NUMBER = re.compile(
     rf"[+-]?\d{{1,3}}([,.']\d{{3}})*([.,]\d+)?|[+-]?\d+([.,]\d+)?|{_NUMBER}"
@@ -34,7 +34,7 @@ _LIKE_A_DATE = re.compile(
 
 
 def told_of_converted(converted: Sequence[Converted]) -> Iterator[str]:
-    """What was done to columns, where it may not have been meant."""
+    """Which columns were converted in a way that may not have been intended."""
     marked = [(column.name, column.mark) for column in converted if column.mark is not None]
     if marked:
         mark = repr(marked[0][1]) if marked[0][1] else "a blank"
@@ -42,13 +42,11 @@ def told_of_converted(converted: Sequence[Converted]) -> Iterator[str]:
     commas = [(column.name, column.comma) for column in converted if column.comma is not None]
     if commas:
         value = commas[0][1]
-        yield (
-            f"{_listed([n for n, _ in commas])}: the comma is a decimal mark, as {value!r} has it"
-        )
+        yield (f"{_listed([n for n, _ in commas])}: the comma is a decimal mark, as in {value!r}")
 
 
 def told_of_texts(table: pa.Table, known: Collection[str] = ()) -> Iterator[str]:
-    """Which texts look like numbers or dates, beside the columns that are ``known`` to be texts."""
+    """Which columns of texts look like numbers or dates, except the columns in ``known``."""
     numbers: dict[str, str] = {}
     dates: dict[str, str] = {}
     for field in table.schema:
@@ -64,21 +62,21 @@ def told_of_texts(table: pa.Table, known: Collection[str] = ()) -> Iterator[str]
                 break
     if numbers:
         odd = next(iter(numbers.values()))
-        yield f"{_listed(list(numbers))}: read as a text, as {odd!r} is no number such as -1234.5"
+        yield f"{_listed(list(numbers))}: read as text: {odd!r} is not a number such as -1234.5"
     if dates:
         odd = next(iter(dates.values()))
-        yield f"{_listed(list(dates))}: read as a text, as {odd!r} is no date such as 2013-01-31"
+        yield f"{_listed(list(dates))}: read as text: {odd!r} is not a date such as 2013-01-31"
 
 
 def _most(column: pa.ChunkedArray, is_like: Callable[[str], bool]) -> bool:
-    """Whether most of its values are so."""
+    """Whether ``is_like`` holds for most values of the column."""
     values = [value for value in sample_of(column) if value not in MARKS]
     return bool(values) and sum(map(is_like, values)) >= MOST * len(values)
 
 
 def _odd(column: pa.ChunkedArray, is_like: Callable[[str], bool], pattern: str) -> str:
-    """A value that keeps the column from being read as what it is like; empty where there
-    is none, as in a Parquet file of texts."""
+    """A value because of which the column is read as text; empty if there is none, as in a Parquet
+    file of texts."""
     unlike = (value for value in sample_of(column) if value not in MARKS and not is_like(value))
     return (next(unlike, None) or other_than(column, f"{pattern}|{MISSING}") or "")[:40]
 

@@ -1,4 +1,4 @@
-"""What may be read: files. A pipe would be waited for, and a device may have no end."""
+"""Only files may be read: a pipe would block, and a device may be endless."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ _KINDS = (
 
 
 def check_file(path: Path) -> None:
-    """Raises ``ValueError`` for what lies at ``path`` and is no file, ``OSError`` where nothing
-    does."""
+    """Raises ``ValueError`` if ``path`` is not a file, and ``OSError`` if it does not exist."""
     mode = path.stat().st_mode
     for is_kind, kind in _KINDS:
         if is_kind(mode):

@@ -1,4 +1,4 @@
-"""Image files as pixels."""
+"""Reads image files as pixels."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from trainables.data.files import check_file
 if TYPE_CHECKING:
     from PIL import Image
 
-# Those of torchvision's ImageFolder, whose import would take longer than reading a small folder.
+# As in torchvision's ImageFolder. To import it takes longer than to read a small folder.
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 DEEP_GREY_MODES = frozenset({"I", "F", "I;16", "I;16L", "I;16B", "I;16N"})
-_WHITE = 255  # of 8 bits
-_DEEPER = 257  # times 255 is 65535, the white of 16 bits
+_WHITE = 255  # of 8-bit grey
+_DEEPER = 257  # times 255 is 65535, the white of 16-bit grey
 
 
 def read_images(paths: Sequence[Path], mode: str, size: tuple[int, int]) -> np.ndarray:
-    """Pixels in Pillow's ``mode`` at ``size`` (width, height): (n, channels, height, width) uint8,
-    float32 in mode F.
+    """Pixels in Pillow's ``mode``, resized to ``size`` (width, height).
 
-    Raises ``ValueError`` with the name of a file that cannot be read.
+    The result is (n, channels, height, width) as uint8, or as float32 in mode F.
+
+    Raises ``ValueError`` that names a file that cannot be read.
     """
     width, height = size
     channels = 3 if mode == "RGB" else 1
@@ -39,17 +40,17 @@ def read_images(paths: Sequence[Path], mode: str, size: tuple[int, int]) -> np.n
 
 
 def images_at(source: Path) -> list[Path]:
-    """``source`` itself, or all images below it in the order of their names.
+    """``source`` itself if it is an image, or all images below the folder, in the order of names.
 
-    Raises ``ValueError`` where there is none.
+    Raises ``ValueError`` if there is none.
     """
     if not source.exists():
         raise ValueError(f"'{source}' does not exist")
     found = sorted(source.rglob("*")) if source.is_dir() else [source]
     images = [path for path in found if path.suffix.lower() in IMAGE_SUFFIXES]
     if not images:
-        wrong = "has no images" if source.is_dir() else "is no image"
-        raise ValueError(f"'{source}' {wrong}: this model takes an image, or a folder of them")
+        wrong = "has no images" if source.is_dir() else "is not an image"
+        raise ValueError(f"'{source}' {wrong}: this model takes an image or a folder of images")
     return images
 
 
@@ -76,8 +77,10 @@ def _pixels(path: Path, mode: str, size: tuple[int, int]) -> np.ndarray:
 
 
 def _converted(image: Image.Image, mode: str) -> Image.Image:
-    """In ``mode``, where grey of 16 bits and more counts to 65535 and all else to 255: Pillow
-    itself would cut the one off at 255, and leave the other dark."""
+    """The image in ``mode``. White is 65535 in grey of 16 bits or more, and 255 in other images.
+
+    Pillow itself would cut 16-bit values off at 255, and leave 8-bit values dark in mode F.
+    """
     from PIL import Image
 
     if image.mode not in DEEP_GREY_MODES:
@@ -87,19 +90,19 @@ def _converted(image: Image.Image, mode: str) -> Image.Image:
         return image.convert(mode)
     if image.mode == "F":
         raise ValueError(
-            "it has real numbers, and the other images whole ones to 255: save it with 8 or 16 bits"
+            "it has real numbers, but other images have whole numbers: save it with 8 or 16 bits"
         )
     levels = np.asarray(image.convert("F")) / _DEEPER
     if not (levels.min() >= 0 and levels.max() <= _WHITE):
         raise ValueError(
-            "it has values outside of 0 to 65535 beside images of 8 bits: save it with 8 or 16 bits"
+            "it has values outside of 0 to 65535, but others have 8 bits: save it with 8 or 16 bits"
         )
     return Image.fromarray(levels.round().astype(np.uint8)).convert(mode)
 
 
 @contextlib.contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """Turn whatever a corrupt image makes PIL raise into a ValueError which names the file."""
+    """Turns whatever PIL raises for a corrupt image into a ``ValueError`` that names the file."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -109,5 +112,5 @@ def _named(path: Path) -> Iterator[None]:
 
 
 def one_line(error: BaseException) -> str:
-    """The error's text with all white space collapsed; its type where it has no text."""
+    """The text of the error on one line, or its type if it has no text."""
     return " ".join(str(error).split()) or type(error).__name__

@@ -18,19 +18,20 @@ Mode: TypeAlias = Literal["L", "RGB", "F"]
 
 @dataclass(frozen=True)
 class ImageInputs:
-    """How images become inputs: brought to one size and mode, then normalised by channel."""
+    """Images as inputs: all in one size and mode, and normalised by channel."""
 
     mode: Mode
     """Pillow's: grey, colour, or grey of more than 8 bits."""
     height: int
     width: int
     mean: tuple[float, ...]
-    """Of the pixels of the train images, a number for each channel."""
+    """The mean of each channel in the pixels of the train images."""
     std: tuple[float, ...]
+    """The standard deviation, likewise."""
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one input: channels, height, width."""
+        """The shape of one input: (channels, height, width)."""
         return (len(self.mean), self.height, self.width)
 
     def transform(
@@ -38,25 +39,26 @@ class ImageInputs:
         images: np.ndarray | str | Path | Iterable[str | Path],
         which: np.ndarray | None = None,
     ) -> np.ndarray:
-        """float32 (n, channels, height, width) of image files, of all below a folder in the order
-        of their names, or of pixels of that shape; of ``which`` of them alone, where they are
-        given.
+        """The inputs, float32 (n, channels, height, width), of image files, of all images below a
+        folder in the order of their names, or of pixels of that shape.
+
+        If ``which`` is given, only those images are used.
 
         Raises:
-            ValueError: a file cannot be read as an image, a folder has none, pixels have another
-                shape, or ``images`` are something else.
+            ValueError: a file cannot be read as an image, a folder has no images, pixels have
+                another shape, or ``images`` are something else.
         """
         if not (isinstance(images, np.ndarray) and images.dtype.kind in "biuf"):
             images = read_images(_paths(images), self.mode, (self.width, self.height))
         if images.shape[1:] != self.shape:
-            raise ValueError(f"images of shape {images.shape[1:]}, not {self.shape}")
+            raise ValueError(f"images must have the shape {self.shape}, not {images.shape[1:]}")
         out = (images if which is None else images[which]).astype(np.float32)
         out -= np.array(self.mean, np.float32).reshape(-1, 1, 1)
         out /= np.array(self.std, np.float32).reshape(-1, 1, 1)
         return out
 
     def __str__(self) -> str:
-        """As ``28x28 pixels, 1 channel``."""
+        """Such as ``28x28 pixels, 1 channel``."""
         channels = len(self.mean)
         plural = "s" if channels > 1 else ""
         return f"{self.width}x{self.height} pixels, {channels} channel{plural}"
@@ -66,7 +68,7 @@ def _paths(images: Any) -> list[Path]:
     if isinstance(images, str | Path):
         source = Path(images).expanduser()
         images = images_at(source) if source.is_dir() else [source]
-    is_table = hasattr(images, "columns")  # whose names are no paths
+    is_table = hasattr(images, "columns")  # a table's column names are not paths
     given = list(images) if isinstance(images, Iterable) and not is_table else [None]
     paths = [Path(path) for path in given if isinstance(path, str | Path)]
     if len(paths) < len(given):
@@ -80,7 +82,7 @@ def _paths(images: Any) -> list[Path]:
 
 
 def fit_images(x: np.ndarray, train: np.ndarray) -> ImageInputs:
-    """Scaled with the pixels of the images ``train`` of ``x``, (n, channels, height, width)."""
+    """The inputs for images ``x`` (n, channels, height, width), fitted on the rows ``train``."""
     mean, std = _channel_stats(x, train)
     _, channels, height, width = x.shape
     mode: Mode = "RGB" if channels == 3 else "L" if x.dtype == np.uint8 else "F"
@@ -91,7 +93,7 @@ def _channel_stats(x: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndar
     """Mean and standard deviation per channel, float32 (channels,); a std of 0 becomes 1."""
     total = np.zeros(x.shape[1])
     squares = np.zeros(x.shape[1])
-    # In batches: float64 copies of a whole data set are eight times its size.
+    # In batches, because a float64 copy of a whole data set is eight times its size.
     for start in range(0, len(rows), STATS_BATCH):
         batch = x[rows[start : start + STATS_BATCH]].astype(np.float64)
         total += batch.sum(axis=(0, 2, 3))
@@ -100,6 +102,6 @@ def _channel_stats(x: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndar
     mean = total / count
     mean_square = squares / count
     variance = mean_square - np.square(mean)
-    # The difference of two nearly equal numbers is rounding noise for a constant channel.
+    # For a constant channel this difference of two nearly equal numbers is rounding noise.
     std = np.sqrt(np.where(variance > 1e-12 * mean_square, variance, 1.0))
     return mean.astype(np.float32), std.astype(np.float32)

@@ -1,4 +1,4 @@
-"""Image data: the type for labelled images, scikit-learn's digits, folders of images."""
+"""Image data: a type for labelled images, scikit-learn's digits, and folders of images."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from trainables.data.preprocessing import Preprocessing
 MIN_SIDE = 8
 PARTS = ("train", "training", "val", "valid", "validation", "test", "testing")
 GREY_MODES = frozenset({"1", "L", "LA", "La"})
-MOST_OTHERS = 10_000  # files of a class that are no images: the folder is another than was meant
+MOST_OTHERS = 10_000  # files of a class that are not images; more mean a wrong folder
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Images:
 
     @property
     def samples(self) -> np.ndarray:
-        """What a preprocessing takes."""
+        """What a :class:`Preprocessing` takes as samples."""
         return self.x
 
 
@@ -72,13 +72,14 @@ def read_digits() -> Images:
 def read_folder(folder: Path) -> Images:
     """Read a folder with one sub-folder of images per class, as torchvision's ImageFolder does.
 
-    All images are brought to the most common size. They have one channel if all are greyscale
-    (float32 where any has more than 8 bits), else three. Where 8 and 16 bits meet, white is white.
+    All images are resized to the most common size. They have one channel if all are greyscale
+    (float32 if any of these has more than 8 bits), else three. If images of 8 and 16 bits are
+    mixed, they are scaled so that white is the same in both.
 
     Raises:
-        ValueError: no sub-folders, parts of a data set for classes, a class without images, an
-            image that is corrupt or smaller than MIN_SIDE pixels, a folder that holds itself, or
-            one that cannot be read.
+        ValueError: there are no sub-folders, the sub-folders are parts of a data set and not
+            classes, a class has no images, an image is corrupt or smaller than MIN_SIDE pixels, or
+            a folder contains itself or cannot be read.
     """
     try:
         names = sorted(
@@ -101,8 +102,8 @@ def read_folder(folder: Path) -> Images:
 
 
 def _check_no_parts(folder: Path, names: list[str]) -> None:
-    """Raises ``ValueError`` where the sub-folders are train, validation and test, each with folders
-    of classes."""
+    """Raises ``ValueError`` if the sub-folders are train, validation and test, and each of them
+    holds the folders of the classes."""
     if not all(name.lower() in PARTS for name in names):
         return
     for name in names:
@@ -110,21 +111,20 @@ def _check_no_parts(folder: Path, names: list[str]) -> None:
             if inner.is_dir() and any(p.suffix.lower() in IMAGE_SUFFIXES for p in inner.iterdir()):
                 train = next((n for n in names if n.lower().startswith("train")), name)
                 raise ValueError(
-                    f"folder '{folder}' has {', '.join(names)}, which are no classes: give "
-                    f"'{folder / train}', of which a search sets validation and test images aside "
-                    "itself"
+                    f"folder '{folder}' has {', '.join(names)}, which are not classes: give "
+                    f"'{folder / train}': a search itself sets validation and test images aside"
                 )
 
 
 def _images_of(folder: Path, name: str) -> list[Path]:
-    """The image files of a class, however deep, in the order of their names."""
+    """The image files of a class, at any depth, in the order of their names."""
     found: list[Path] = []
     others = 0
-    above = {folder / name: {_identity(folder)}}  # of each folder, those that hold it
+    above = {folder / name: {_identity(folder)}}  # for each folder, the folders that contain it
     for place, folders, files in os.walk(folder / name, followlinks=True):
         holders, here = above.pop(Path(place)), _identity(Path(place))
         if here in holders:
-            raise ValueError(f"folder '{place}' is a link to a folder that holds it")
+            raise ValueError(f"folder '{place}' is a link to a folder that contains it")
         folders.sort()
         above.update({Path(place, inner): {*holders, here} for inner in folders})
         for file in sorted(files):
@@ -134,7 +134,7 @@ def _images_of(folder: Path, name: str) -> list[Path]:
                 others += 1
         if others > MOST_OTHERS and others > len(found):
             raise ValueError(
-                f"folder '{folder}': class folder '{name}' has {others:,} files that are no "
+                f"folder '{folder}': class folder '{name}' has {others:,} files that are not "
                 "images: is it a class of images?"
             )
     if not found:
@@ -143,21 +143,21 @@ def _images_of(folder: Path, name: str) -> list[Path]:
 
 
 def _identity(folder: Path) -> tuple[int, int]:
-    """The same for a folder and all links to it."""
+    """An identity that a folder shares with all links to it."""
     status = folder.stat()
     return status.st_dev, status.st_ino
 
 
 def _decode(paths: list[Path]) -> np.ndarray:
     """Decode each file once into one (n, channels, height, width) array."""
-    # Headers first: size and mode are known without holding every decoded photograph.
+    # Headers first: they give size and mode without decoding every image.
     headers = [_header(path) for path in paths]
     width, height = Counter(size for size, _ in headers).most_common(1)[0][0]
     modes = {mode for _, mode in headers}
     if "F" in modes and len(modes) > 1:
         odd = next(path for path, (_, mode) in zip(paths, headers, strict=True) if mode == "F")
         raise ValueError(
-            f"image '{odd}' has real numbers, and other images whole ones: "
+            f"image '{odd}' has real numbers, but other images have whole numbers: "
             "save it with 8 or 16 bits"
         )
     mode = "RGB"

@@ -1,20 +1,20 @@
-"""Dates and times of day that are written as texts."""
+"""Dates and times of day from texts."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 from datetime import UTC, date, datetime, time
 
-# Beside ISO 8601. Not 01/02/2013, which is one day in America and another elsewhere.
+# In addition to ISO 8601. Without 01/02/2013, because its meaning depends on the country.
 DATES = ("%Y/%m/%d", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "%d.%m.%Y", "%d.%m.%Y %H:%M")
 _FIRST = date(1970, 1, 1)
 
 
 def moment_of(text: str) -> datetime:
-    """What a CSV file with this text has: with a time zone it is the time in UTC, and a time of
-    day is one of the first day of 1970.
+    """The date and time that this text means in a CSV file.
 
-    Raises ``ValueError`` for a text that is no date.
+    A time with a time zone is converted to UTC. A time of day becomes a time on 1970-01-01. Raises
+    ``ValueError`` for a text that is not a date.
     """
     if text[2:3] == ":":
         moment = datetime.combine(_FIRST, time.fromisoformat(text))
@@ -22,15 +22,15 @@ def moment_of(text: str) -> datetime:
         moment = datetime.fromisoformat(text)
     else:
         moment = _otherwise(text)
-    with suppress(OverflowError):  # in the years 1 and 9999
+    with suppress(OverflowError):  # near the years 1 and 9999
         return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
-    raise ValueError(f"{text!r} is no date")
+    raise ValueError(f"{text!r} is not a date")
 
 
 def _otherwise(text: str) -> datetime:
     for form in DATES:
         if any(text.count(mark) != form.count(mark) for mark in "/:"):
-            continue  # a form that does not fit takes as long to find out
+            continue  # quicker than strptime, which cannot succeed
         with suppress(ValueError):
             return datetime.strptime(text, form)
-    raise ValueError(f"{text!r} is no date")
+    raise ValueError(f"{text!r} is not a date")

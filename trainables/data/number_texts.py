@@ -1,5 +1,5 @@
-"""Columns of a CSV file that Arrow takes for texts, and that hold numbers all the same: with a
-decimal comma, or with a mark for what is missing."""
+"""Columns of a CSV file that Arrow reads as texts although they hold numbers: with a decimal comma,
+or with a mark for missing values."""
 
 from __future__ import annotations
 
@@ -12,40 +12,41 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Decimal: TypeAlias = Literal[".", ","]
-MARKS = ("", "-", "?")  # that stand for a missing value among numbers, blanks around them or not
-SAMPLE = 200  # values of a column that are looked at first
+MARKS = ("", "-", "?")  # for a missing value among numbers, with or without blanks around
+SAMPLE = 200  # values of a column that are checked first
 
 _END = r"([eE][+-]?\d+)?|[+-]?inf"
 NUMBERS: dict[Decimal, str] = {
     ".": rf"[+-]?(\d+\.?\d*|\.\d+){_END}",
     ",": rf"[+-]?(\d+,?\d*|,\d+){_END}",
 }
-_WHOLE = r"[+-]?\d+|[+-]?[1-9]\d{0,2}(,\d{3})+"  # of which a comma may be a thousand mark
-_POINTS = r"[+-]?[1-9]\d{0,2}(\.\d{3})+"  # that may be thousand marks
+_WHOLE = r"[+-]?\d+|[+-]?[1-9]\d{0,2}(,\d{3})+"  # in which a comma may be a thousands separator
+_POINTS = r"[+-]?[1-9]\d{0,2}(\.\d{3})+"  # in which points may be thousands separators
 MISSING = "|".join(map(re.escape, MARKS))
 
 
 @dataclass(frozen=True)
 class Converted:
-    """A column that is of numbers now."""
+    """A column of texts that has become a column of numbers."""
 
     name: str
     mark: str | None
-    """The first of MARKS that it has."""
+    """The first of MARKS that occurs in it."""
     comma: str | None
-    """The first value with a decimal comma, in a file that has decimal points."""
+    """The first value with a decimal comma, if the file itself has decimal points."""
 
 
 def with_numbers(
     table: pa.Table, decimal: Decimal, texts: Collection[str] = ()
 ) -> tuple[pa.Table, list[Converted], dict[str, Decimal]]:
-    """The table of a file whose decimal mark is ``decimal``, in which columns that hold nothing but
-    numbers and MARKS are of numbers; ``texts`` stay as they are. Also the decimal marks of such
-    columns, and of all numbers where ``decimal`` is a comma: Arrow alone may read them otherwise
-    elsewhere.
+    """Converts columns of texts that hold nothing but numbers and MARKS to columns of numbers.
 
-    Where a file has decimal points, a column has decimal commas if one of its commas can be no
-    thousand mark: 1,234 alone may be either, and stays a text.
+    ``decimal`` is the decimal mark of the file; the columns ``texts`` stay as they are. Returns the
+    table, the converted columns and decimal marks: those of the converted columns, and of all
+    numbers if ``decimal`` is a comma. Without these marks Arrow may read another file differently.
+
+    In a file with decimal points, a column has decimal commas if one of its commas cannot be a
+    thousands separator. A column with only values such as 1,234 may have either and stays a text.
     """
     import pyarrow as pa
 
@@ -74,31 +75,32 @@ def with_numbers(
 
 
 def numbers_of(name: str, texts: pa.ChunkedArray, decimal: Decimal) -> pa.ChunkedArray:
-    """float64, null for MARKS; where commas are decimal, a point is too.
+    """``texts`` as float64, null for MARKS. If the comma is the decimal mark, a point is one too.
 
-    Raises ``ValueError`` with the first text that is no number, or may be two: 1.010.
+    Raises ``ValueError``, which names the first text that is not a number, or that may be either of
+    two numbers, such as 1.010.
     """
     pieces = list(_coded(texts))
     if decimal == "," and (doubtful := _first(pieces, _POINTS)) is not None:
         raise ValueError(
-            f"column {name!r} has {doubtful[:40]!r}, whose point may be a thousand mark or a "
-            "decimal one: write it with a decimal comma, or without the point"
+            f"column {name!r} has {doubtful[:40]!r}, whose point may be a thousands separator or a "
+            "decimal point: write it with a decimal comma, or without the point"
         )
     pattern = f"{NUMBERS[decimal]}|{NUMBERS['.']}|{MISSING}"
     if (wrong := _first_other(pieces, pattern)) is not None:
-        raise ValueError(f"column {name!r} has {wrong[:40]!r}, which is no number")
+        raise ValueError(f"column {name!r} has {wrong[:40]!r}, which is not a number")
     return _numbers(pieces, decimal)
 
 
 def sample_of(texts: pa.ChunkedArray) -> Iterator[str]:
-    """Some values from all over it."""
+    """Some values, spread evenly over the column."""
     for place in range(0, len(texts), -(-len(texts) // SAMPLE) or 1):
         if (value := texts[place].as_py()) is not None:
             yield value.strip()
 
 
 def other_than(texts: pa.ChunkedArray, pattern: str) -> str | None:
-    """The first value that is other than ``pattern``, blanks at its edges aside."""
+    """The first value that does not match ``pattern``; blanks around it are ignored."""
     return _first_other(list(_coded(texts)), pattern)
 
 
@@ -106,7 +108,7 @@ _Coded: TypeAlias = "tuple[pa.Array, pa.Array]"
 
 
 def _coded(texts: pa.ChunkedArray) -> Iterator[_Coded]:
-    """Of each piece the places in its different texts, and those without blanks at their edges."""
+    """For each piece, places in its distinct texts, and these texts without blanks around them."""
     import pyarrow as pa
     from pyarrow import compute
 
@@ -116,10 +118,10 @@ def _coded(texts: pa.ChunkedArray) -> Iterator[_Coded]:
 
 
 def _holds_numbers(texts: pa.ChunkedArray, decimal: Decimal) -> list[_Coded] | None:
-    """Its pieces, where all are numbers or MARKS, and not MARKS alone."""
+    """The pieces of the column if it holds only numbers and MARKS, and at least one number."""
     pattern = f"{NUMBERS[decimal]}|{MISSING}"
     if not all(re.fullmatch(pattern, value) for value in sample_of(texts)):
-        return None  # as most texts show at once
+        return None  # this rules out most texts quickly
     pieces = list(_coded(texts))
     if _first_other(pieces, pattern) is not None or _first_other(pieces, MISSING) is None:
         return None
@@ -131,7 +133,7 @@ def _first_other(pieces: Sequence[_Coded], pattern: str) -> str | None:
 
 
 def _first(pieces: Sequence[_Coded], pattern: str, other: bool = False) -> str | None:
-    """The first text that is ``pattern``, or other than it."""
+    """The first text that matches ``pattern``; with ``other``, the first that does not."""
     from pyarrow import compute
 
     for _, texts in pieces:

@@ -1,7 +1,7 @@
-"""From new samples to the inputs of a network, and from its outputs to answers: frozen values that
-were fitted on the train rows and that JSON can hold.
+"""From new samples to the inputs of a network, and from its outputs to answers.
 
-Export and prediction need nothing else of the data that a network was trained on.
+These are frozen values that were fitted on the train rows and that JSON can hold. Export and
+prediction need nothing else from the data that a network was trained on.
 """
 
 from __future__ import annotations
@@ -23,31 +23,31 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """From new samples to inputs, and what outputs stand for."""
+    """How new samples become inputs, and what the outputs mean."""
 
     inputs: TableInputs | ImageInputs
     class_names: tuple[str, ...] = ()
     """In the order of a network's outputs; empty for a regression."""
     target: str | None = None
-    """The column that is predicted, of a table file."""
+    """The column of a table file that is predicted."""
     target_mean: float = 0.0
-    """A regression's output is in standard deviations from it."""
+    """A regression's output is the distance from this mean, in units of ``target_std``."""
     target_std: float = 1.0
     class_kind: ClassKind | None = None
-    """What the class names stand for; None for texts, and for a model of before."""
+    """What the class names stand for; None for texts, and for older models."""
 
     @property
     def classes(self) -> np.ndarray:
-        """(n_classes,) in the order of a network's outputs, as they are in the target's column."""
+        """(n_classes,) the values of the target's column, in the order of a network's outputs."""
         return classes_of(self.class_names, self.class_kind)
 
     def transform(self, samples: Any, which: np.ndarray | None = None) -> np.ndarray:
-        """What a network takes for new samples: see ``transform`` of :class:`TableInputs` and of
+        """The inputs of a network for new samples; see ``transform`` of :class:`TableInputs` and
         :class:`ImageInputs`."""
         return self.inputs.transform(samples, which)
 
     def to_dict(self) -> dict[str, Any]:
-        """In what JSON has, exactly."""
+        """The preprocessing, exactly, as values that JSON can hold."""
         inputs = self.inputs
         if isinstance(inputs, TableInputs):
             content: dict[str, Any] = {"columns": [column_to_dict(c) for c in inputs.columns]}
@@ -72,10 +72,10 @@ class Preprocessing:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Preprocessing:
-        """What :meth:`to_dict` wrote down. Raises ``ValueError`` for anything else."""
+        """The preprocessing that :meth:`to_dict` wrote. Raises ``ValueError`` for anything else."""
         try:
             if content["format"] != FORMAT:
-                raise ValueError(f"format {content['format']}, this version reads {FORMAT}")
+                raise ValueError(f"format {content['format']}, but this version reads {FORMAT}")
             inputs: TableInputs | ImageInputs
             if content["kind"] == "table":
                 inputs = TableInputs(tuple(map(column_from_dict, content["columns"])))
@@ -86,11 +86,11 @@ class Preprocessing:
             kind = content.get("class_kind")
             classes_of(names, kind)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise ValueError(f"no preprocessing: {type(error).__name__}: {error}") from None
+            raise ValueError(f"not a preprocessing: {type(error).__name__}: {error}") from None
         if not (isinstance(target, str | None) and all(isinstance(name, str) for name in names)):
-            raise ValueError("no preprocessing: a name is no text")
+            raise ValueError("not a preprocessing: a name is not a string")
         if not (math.isfinite(mean) and std > 0 and math.isfinite(std)):
-            raise ValueError(f"no preprocessing: a target of {mean} +- {std}")
+            raise ValueError(f"not a preprocessing: the target has the scale {mean} +- {std}")
         return cls(inputs, names, target, mean, std, kind)
 
 

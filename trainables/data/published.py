@@ -1,4 +1,4 @@
-"""Published image data sets: torchvision's, downloaded once into a cache folder."""
+"""Published image data sets of torchvision, downloaded once into a cache folder."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ LOCK_TRIES = 100
 
 @dataclass(frozen=True)
 class Published:
-    """A torchvision data set: its class there and where its files lie below the cache folder."""
+    """A torchvision data set: its class there, and the place of its files in the cache folder."""
 
     class_name: str
     folder: str
     files: tuple[str, ...]
     archive: str | None = None
-    """The file in the cache folder which a download unpacks; None: it unpacks files in place."""
+    """The downloaded file in the cache folder that is then unpacked; None if there is none."""
 
 
 _IDX_FILES = tuple(
@@ -51,23 +51,23 @@ PUBLISHED = {
 
 
 def cache_folder() -> Path:
-    """Folder of downloaded data sets: $RANGEFINDER_CACHE, or ~/.cache/rangefinder."""
+    """The folder of downloaded data sets: $RANGEFINDER_CACHE, or ~/.cache/rangefinder."""
     configured = os.environ.get("RANGEFINDER_CACHE")
     return Path(configured).expanduser() if configured else Path.home() / ".cache" / "rangefinder"
 
 
 def is_cached(name: str) -> bool:
-    """Whether all files of a PUBLISHED data set lie in the cache folder."""
+    """Whether all files of a PUBLISHED data set are in the cache folder."""
     published = PUBLISHED[name]
     folder = cache_folder() / published.folder
     return all(_lies_in(folder, file) for file in published.files)
 
 
 def read_published(name: str) -> Images:
-    """Read a PUBLISHED data set from the cache folder; download it there when it is missing.
+    """Read a PUBLISHED data set from the cache folder, or download it there if it is missing.
 
-    Files that are present are used as they lie, without a checksum; nothing that they hold is run.
-    A failure removes what it has made there.
+    Files that are present are used without checking a checksum, and no code in them is run. If this
+    function fails, it removes what it has made there.
 
     Raises:
         ValueError: the data set is missing and cannot be downloaded, or its files are unreadable.
@@ -100,43 +100,43 @@ def read_published(name: str) -> Images:
 
 @contextlib.contextmanager
 def _attempt(name: str, root: Path) -> Iterator[None]:
-    """Hold the data set's lock in the cache folder; on failure remove what was made."""
+    """Holds the data set's lock in the cache folder; on failure removes what was made."""
     published = PUBLISHED[name]
     folder = root / published.folder
     archive = [root / published.archive] if published.archive else []
     lock = root / f".{name}.lock"
 
     def there() -> list[Path]:
-        """Whatever is there of the data set, the content of a folder before the folder."""
+        """All paths of the data set that exist; the content of a folder comes before the folder."""
         paths = [*archive, *folder.glob("*"), folder, *folder.parents]
         return [path for path in paths if os.path.lexists(path)]
 
     made = [path for path in (lock, root, *root.parents) if not os.path.lexists(path)]
     with _locked(lock):
-        # Under the lock, or it would count as made here what another process has downloaded.
+        # Under the lock, so that files that another process downloads do not count as made here.
         before = set(there())
         try:
             yield
         except BaseException:
-            # Under the lock too, its own file included: a process that waits for a lock file
-            # which is removed makes a new one, so no two ever hold the lock.
+            # Still under the lock, although its file is removed too: a process that waits for a
+            # removed lock file makes a new one, so two processes never hold the lock.
             for path in [*(path for path in there() if path not in before), *made]:
-                with contextlib.suppress(OSError):  # a folder that others use is not empty
+                with contextlib.suppress(OSError):  # folders in use are not empty
                     path.rmdir() if path.is_dir() else path.unlink()
             raise
 
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Make the folder of the lock's file and let one process at a time download into it.
+    """Makes the folder of the lock's file, and lets one process at a time download into it.
 
-    Trials on one machine start together.
+    Trials on one machine start at the same time.
     """
     from filelock import FileLock
 
     lock = FileLock(path)
     for _ in range(LOCK_TRIES):
-        # Raised where another process, whose download failed, removes the folder meanwhile.
+        # Raised if another process, whose download failed, removes the folder at the same time.
         with contextlib.suppress(FileNotFoundError, FileExistsError):
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
@@ -154,7 +154,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Hide torchvision's prints and progress bars; bound its sockets, which have no timeout."""
+    """Hides torchvision's prints and progress bars, and gives its sockets a timeout."""
     timeout = socket.getdefaulttimeout()
     socket.setdefaulttimeout(DOWNLOAD_TIMEOUT_S)
     sink = io.StringIO()
@@ -175,7 +175,7 @@ def _lies_in(folder: Path, file: str) -> bool:
 
 
 def _unpack(folder: Path, files: tuple[str, ...]) -> None:
-    """Unpack those files which lie in the folder as .gz only."""
+    """Unpacks the files that are in the folder only as .gz."""
     for file in files:
         if (folder / file).is_file():
             continue
@@ -207,7 +207,7 @@ def _read_mnist(
     factory: Any = getattr(datasets, published.class_name)
 
     class AsPublished(factory):  # type: ignore[misc,unused-ignore]
-        """Without the files of torchvision's own that earlier versions left beside."""
+        """Ignores the files that earlier versions of torchvision left."""
 
         @property
         def raw_folder(self) -> str:
@@ -225,7 +225,7 @@ def _read_mnist(
 def _read_cifar(
     published: Published, root: Path, *, train: bool, download: bool
 ) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """CIFAR-10, of which torchvision makes the download alone: it would unpickle the files."""
+    """CIFAR-10. torchvision only downloads it, because its reader would unpickle the files."""
     if download:
         from torchvision.datasets import CIFAR10
         from torchvision.datasets.utils import download_and_extract_archive

@@ -1,4 +1,4 @@
-"""How a user wants a table to be read, where it looks like something else."""
+"""How a user wants a table to be read if it is not what it looks like."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from trainables.task import Task
 
 @dataclass(frozen=True)
 class Reading:
-    """What is not as it looks; by default all is."""
+    """What is not as it looks in a table; by default everything is as it looks."""
 
     drop: tuple[str, ...] = ()
     """Columns to leave out."""
     category: tuple[str, ...] = ()
-    """Columns of numbers that are names: a number among them is no more than another."""
+    """Columns whose numbers are only names, without an order or a size."""
     task: Task | None = None
-    """Whether the target's values are classes or a quantity."""
+    """Whether the values of the target are classes or a quantity."""
 
 
 AS_IT_LOOKS = Reading()

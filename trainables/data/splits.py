@@ -1,4 +1,4 @@
-"""Which rows of a data set train, which validate and which test."""
+"""Which rows of a data set are for training, for validation and for the test."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ class Split:
 
 
 def split_rows(raw: Raw, source: str, seed: int) -> Split:
-    """60/20/20, stratified for a classification; 80/20 of what an official test split leaves."""
+    """Train, validation and test rows: 60/20/20, stratified for a classification.
+
+    If there is an official test split, the other rows are split 80/20.
+    """
     if not 0 <= seed <= MAX_SEED:
         raise ValueError(f"seed {seed}: must be between 0 and {MAX_SEED}")
     rest, test = np.split(np.arange(len(raw.y)), [len(raw.y) - raw.n_official_test])
@@ -40,7 +43,7 @@ def split_rows(raw: Raw, source: str, seed: int) -> Split:
 
 
 def _check_classes(raw: Raw, source: str, rows: np.ndarray, parts: tuple[str, ...]) -> None:
-    """Raise ValueError unless each of two or more classes has a row for each part."""
+    """Raises ``ValueError`` unless there are two or more classes, each with a row for each part."""
     names = raw.class_names
     if len(names) < 2:
         raise ValueError(
@@ -52,8 +55,8 @@ def _check_classes(raw: Raw, source: str, rows: np.ndarray, parts: tuple[str, ..
         if isinstance(raw, Table) and len(names) > len(rows) / 2 and _is_no_number(names[rarest]):
             raise ValueError(
                 f"{source!r}: target {raw.target!r} was read as texts such as {names[rarest]!r}, "
-                f"{len(names)} different ones in {len(rows)} rows: these are no classes, and "
-                "numbers must be written as -1234.5 is"
+                f"{len(names)} different ones in {len(rows)} rows: these are not classes, and "
+                "numbers must be written like -1234.5"
             )
         samples = "sample" if counts[rarest] == 1 else "samples"
         raise ValueError(
@@ -71,7 +74,7 @@ def _is_no_number(name: str) -> bool:
 
 
 def _hold_out(rows: np.ndarray, raw: Raw, size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Split `rows` into the kept and `size` held-out ones, each with every class."""
+    """Splits `rows` into kept rows and `size` held-out rows, both with every class."""
     from sklearn.model_selection import train_test_split
 
     labels = raw.y[rows] if raw.task == "classification" else None
@@ -87,7 +90,7 @@ def _hold_out(rows: np.ndarray, raw: Raw, size: int, seed: int) -> tuple[np.ndar
 
 
 def subset(rows: np.ndarray, raw: Raw, fraction: float, seed: int) -> np.ndarray:
-    """A share of each class (of all rows for a regression), at least one row each."""
+    """A share of the rows of each class, at least one; for a regression, a share of all rows."""
     if fraction == 1:
         return rows
     shuffled = np.random.default_rng(seed).permutation(rows)
@@ -100,16 +103,17 @@ def subset(rows: np.ndarray, raw: Raw, fraction: float, seed: int) -> np.ndarray
 
 
 def fold_rows(raw: Raw, source: str, pool: np.ndarray, k: int, seed: int) -> list[Split]:
-    """``k`` splits of ``pool`` into train and validation, stratified for a classification: each row
-    validates once. Their test part is empty.
+    """``k`` splits of ``pool`` into train and validation, stratified for a classification.
+
+    Each row is a validation row in one split. The test parts are empty.
 
     Raises:
-        ValueError: where a class, or the pool, has fewer than ``k`` rows.
+        ValueError: a class, or the pool, has fewer than ``k`` rows.
     """
     from sklearn.model_selection import KFold, StratifiedKFold
 
     if len(pool) < k:
-        raise ValueError(f"{source!r} has {len(pool)} samples for {k} folds")
+        raise ValueError(f"{source!r} has {len(pool)} samples for {k} folds: every fold needs one")
     if raw.task == "classification":
         counts = np.bincount(raw.y[pool], minlength=len(raw.class_names))
         rarest = int(counts.argmin())

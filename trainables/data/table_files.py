@@ -1,4 +1,4 @@
-"""Tables on disk: CSV and Parquet files as Arrow's columns, each in the type that it looks like."""
+"""Tables on disk: CSV and Parquet files as Arrow columns, each of the type that it looks like."""
 
 from __future__ import annotations
 
@@ -22,14 +22,16 @@ if TYPE_CHECKING:
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".csv.zip", ".tsv.zip", ".parquet")
 _BLOCK = 1 << 23  # bytes that are parsed at once
-LARGE = 1 << 26  # bytes of a file of which Arrow is not to keep the text
-_MISSING = ("None", "<NA>")  # beside what Arrow takes for it: NA, NaN, null, ...
+LARGE = 1 << 26  # bytes of a file; Arrow must not keep the text of larger ones
+_MISSING = ("None", "<NA>")  # in addition to Arrow's: NA, NaN, null, ...
 
 
 @contextmanager
 def lean() -> Iterator[None]:
-    """Inside, Arrow takes memory from the system and gives it back: its own allocator keeps what it
-    has once had, which for a large table is as much as the table."""
+    """Inside, Arrow takes memory from the system and gives it back.
+
+    Its own allocator would keep it: for a large table, as much memory as the table itself.
+    """
     import pyarrow as pa
 
     before = pa.default_memory_pool()
@@ -42,16 +44,16 @@ def lean() -> Iterator[None]:
 
 
 def give_back() -> None:
-    """What is free of this process's memory goes back to the system."""
+    """Gives unused memory of this process back to the system."""
     import pyarrow as pa
 
     pa.default_memory_pool().release_unused()
-    with suppress(OSError, AttributeError):  # the C library may be another than glibc
+    with suppress(OSError, AttributeError):  # the C library may not be glibc
         ctypes.CDLL(None).malloc_trim(0)
 
 
 def table_suffix(path: Path) -> str | None:
-    """The one of TABLE_SUFFIXES that the file has; None for another."""
+    """The one of TABLE_SUFFIXES that the file has; None if it has another suffix."""
     name = path.name.lower()
     return next((suffix for suffix in TABLE_SUFFIXES if name.endswith(suffix)), None)
 
@@ -59,13 +61,13 @@ def table_suffix(path: Path) -> str | None:
 def read_table(path: Path, texts: Collection[str] = ()) -> tuple[pa.Table, Decimal | None]:
     """All columns of a file that ends in one of TABLE_SUFFIXES, and the decimal mark of a CSV file.
 
-    The separator of a CSV file is found in its first lines, and a comma may be the decimal mark
-    where it is not the separator. Its columns ``texts`` are texts, whatever they look
+    The separator of a CSV file is found from its first lines. A comma may be the decimal mark if it
+    is not the separator. The columns ``texts`` of a CSV file are read as texts, whatever they look
     like.
 
     Raises:
         ValueError: the file cannot be read, is empty, is not what its suffix says, has a column
-            without text in UTF-8, or two of one name.
+            that is not UTF-8, or two columns with the same name.
     """
     with readable(path):
         decimal: Decimal | None = None
@@ -80,7 +82,7 @@ def read_table(path: Path, texts: Collection[str] = ()) -> tuple[pa.Table, Decim
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Inside, whatever is wrong with the file is a ``ValueError`` that names it."""
+    """Inside, any problem with the file raises a ``ValueError`` that names the file."""
     suffix = table_suffix(path)
     assert suffix is not None
     kind = suffix.split(".")[1]
@@ -93,7 +95,7 @@ def readable(path: Path) -> Iterator[None]:
         raise ValueError(f"'{path}' cannot be read: {error.strerror or _line(error)}") from error
     except Unusable as error:
         raise ValueError(str(error)) from error.__cause__
-    except Exception as error:  # Arrow, gzip and zipfile raise a dozen types on malformed input
+    except Exception as error:  # Arrow, gzip and zipfile raise many types on malformed input
         if isinstance(error, ValueError) and str(error).startswith(f"'{path}' "):
             raise
         why = None
@@ -105,7 +107,7 @@ def readable(path: Path) -> Iterator[None]:
 def _read_parquet(path: Path) -> pa.Table:
     import pyarrow.parquet as pq
 
-    with path.open("rb") as file:  # a path's folders may look like a partition's
+    with path.open("rb") as file:  # the folders of a path may look like partitions
         table = pq.ParquetFile(file).read()
     # pandas keeps a frame's index as a column.
     own = [name for name in table.column_names if re.fullmatch(r"__index_level_\d+__", name)]
@@ -113,7 +115,7 @@ def _read_parquet(path: Path) -> pa.Table:
 
 
 def without_views(table: pa.Table) -> pa.Table:
-    """The same values, none as a view: for views Arrow lacks functions, such as ``take``."""
+    """The same table without views, because Arrow lacks functions for views, such as ``take``."""
     import pyarrow as pa
 
     plain = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}
@@ -142,12 +144,12 @@ def _read_text(path: Path, texts: Collection[str], separator: str, decimal: str)
     if path.stat().st_size < LARGE:
         table = table_of(wanted)
     else:
-        # To find the types, Arrow keeps the text of the whole file beside the values. Those of the
-        # first rows hold for most files, and where they do not it says so.
+        # To find the types, Arrow would keep the text of the whole file in addition to the values.
+        # For most files the types of the first rows are right; if not, Arrow raises an error.
         with opened(path) as file:
             schema = arrow_csv.open_csv(file, read, parse, convert_options(decimal, wanted)).schema
         kinds = {
-            # Of a text that occurs often the place in a dictionary is kept.
+            # Texts are kept in a dictionary, because many occur often.
             field.name: pa.dictionary(pa.int32(), field.type)
             if pa.types.is_string(field.type)
             else field.type
@@ -162,7 +164,7 @@ def _read_text(path: Path, texts: Collection[str], separator: str, decimal: str)
     for field in table.schema:
         if pa.types.is_binary(field.type):
             raise Unusable(
-                f"'{path}' cannot be parsed as csv: column {field.name!r} is no text in UTF-8"
+                f"'{path}' cannot be parsed as csv: column {field.name!r} is not UTF-8 text"
             )
     return table
 
@@ -172,8 +174,10 @@ def convert_options(
     kinds: Mapping[str, pa.DataType] | None = None,
     only: Sequence[str] | None = None,
 ) -> arrow_csv.ConvertOptions:
-    """How a CSV file's text becomes values; the columns ``kinds`` have those types, and where
-    there are names in ``only``, other columns are passed over."""
+    """How the text of a CSV file becomes values.
+
+    ``kinds`` gives the types of some columns. If ``only`` has names, other columns are not read.
+    """
     from pyarrow import csv as arrow_csv
 
     return arrow_csv.ConvertOptions(
@@ -187,15 +191,15 @@ def convert_options(
 
 
 def memory() -> float:
-    """Bytes that this machine has."""
+    """The memory of this machine in bytes."""
     try:
         return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    except (AttributeError, ValueError, OSError):  # another system
+    except (AttributeError, ValueError, OSError):  # not on every system
         return float("inf")
 
 
 class _Bounded:
-    """Reads ``most`` bytes of a file and no more: a small packed one may hold any number."""
+    """Reads at most ``most`` bytes of a file: a small packed file may hold any number of bytes."""
 
     def __init__(self, file: IO[bytes], path: Path, most: float) -> None:
         self._file, self._path, self._most = file, path, most
@@ -206,7 +210,7 @@ class _Bounded:
         self._read += len(content)
         if self._read > self._most:
             raise Unusable(
-                f"'{self._path}' holds more text than this machine has memory, "
+                f"'{self._path}' holds more text than the memory of this machine, "
                 f"{self._most / 1e9:.3g} GB"
             )
         return content
@@ -216,7 +220,7 @@ class _Bounded:
 
 
 def check_names(source: str, names: Sequence[str]) -> None:
-    """Raises ``ValueError`` where two columns have one name; ``source`` says of what."""
+    """Raises ``ValueError``, which names ``source``, if two columns have the same name."""
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise ValueError(f"{source} has more than one column {twice[0]!r}: rename them")

@@ -43,24 +43,24 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class TableInputs:
-    """How rows of a table become inputs: column by column, in the order of the train file."""
+    """How rows of a table become inputs: column by column, in the order of the training file."""
 
     columns: tuple[Column, ...]
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one input."""
+        """The shape of one input."""
         return (sum(column.width for column in self.columns),)
 
     @property
     def needed(self) -> tuple[str, ...]:
-        """The columns that new rows must have; others do not count."""
+        """The columns that new rows must have; other columns are ignored."""
         return tuple(column.name for column in self.columns if column.width)
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """The columns that hold texts, or truth values, and those of which a decimal mark is known:
-        also in a file where they look like something else."""
+        """The columns to read as texts, even from a file in which they look like something else:
+        those of texts or truth values, and numbers whose decimal mark is known."""
         return tuple(
             c.name
             for c in self.columns
@@ -73,12 +73,13 @@ class TableInputs:
         rows: pd.DataFrame | pa.Table | pa.RecordBatch | str | Path,
         which: np.ndarray | None = None,
     ) -> np.ndarray:
-        """float32 (n, features) of a table, or of a file that holds one; of ``which`` rows alone,
-        where they are given.
+        """The inputs, float32 (n, features), of a table or of a file that holds one.
+
+        If ``which`` is given, only those rows are used.
 
         Raises:
-            ValueError: ``rows`` are no table, or a column is missing, is there twice, or has other
-                than what it had in training.
+            ValueError: ``rows`` are not a table, or a column is missing, occurs twice, or holds
+                other values than in training.
         """
         table = as_table(rows, self.texts)
         missing = [name for name in self.needed if name not in table.column_names]
@@ -93,7 +94,7 @@ class TableInputs:
                 continue
             values = table.column(column.name)
             start, end = end, end + column.width
-            # Piece by piece: a copy of all would be as large as the table, or as the inputs.
+            # Piece by piece: a copy of all rows would be as large as the table or the inputs.
             values = values if which is None else values.take(which)
             for first in range(0, n, _PIECE):
                 encoded = column.encode(values.slice(first, _PIECE))
@@ -104,7 +105,7 @@ class TableInputs:
         return out
 
     def __str__(self) -> str:
-        """As ``9: 4 numbers, 4 categories, 1 date``."""
+        """Such as ``9: 4 numbers, 4 categories, 1 date``."""
         counts = Counter(type(column) for column in self.columns)
         parts = [f"{counts[k]} {words[counts[k] > 1]}" for k, words in _WORDS.items() if counts[k]]
         return f"{len(self.columns)}: {', '.join(parts)}"
@@ -116,8 +117,10 @@ def fit_table(
     categories: Collection[str] = (),
     decimals: Mapping[str, Decimal] | None = None,
 ) -> TableInputs:
-    """What the rows ``train`` show; the columns ``categories`` are no numbers, and of some the
-    decimal mark is known.
+    """The inputs for ``table``, fitted on the rows ``train``.
+
+    The columns ``categories`` are categories even if they look like numbers. ``decimals`` are the
+    decimal marks of columns.
 
     Raises:
         ValueError: no column has anything to learn from.
@@ -139,9 +142,9 @@ def fit_table(
 def as_table(
     rows: pd.DataFrame | pa.Table | pa.RecordBatch | str | Path, texts: Collection[str] = ()
 ) -> pa.Table:
-    """Rows as Arrow's columns, of which a CSV file's ``texts`` are texts whatever they look like.
+    """Rows as an Arrow table. The columns ``texts`` of a CSV file are read as texts.
 
-    Raises ``ValueError`` for what is no table, and where two columns have one name.
+    Raises ``ValueError`` if ``rows`` are not a table, or if two columns have the same name.
     """
     import pyarrow as pa
 
@@ -153,12 +156,12 @@ def as_table(
     if isinstance(rows, str | Path):
         path = Path(rows).expanduser()
         if table_suffix(path) is None:
-            raise ValueError(f"'{path}' is no table: give a .csv or .parquet file")
+            raise ValueError(f"'{path}' is not a table: give a .csv or .parquet file")
         return read_table(path, texts)[0]
     if not hasattr(type(rows), "columns"):
         raise ValueError(
-            f"rows of the type {type(rows).__name__} are no table: give a DataFrame (of one row: "
-            "`frame.iloc[[0]]`), a table of Arrow, or a file's path"
+            f"rows of the type {type(rows).__name__} are not a table: give a DataFrame (for one "
+            "row `frame.iloc[[0]]`), an Arrow table, or the path of a file"
         )
     check_names("the table", [str(name) for name in rows.columns])
     columns = {}

@@ -1,4 +1,4 @@
-"""A table on disk, some rows at a time: it may be larger than memory."""
+"""Reads a table on disk some rows at a time, because it may be larger than memory."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ def stream_table(
     texts: Collection[str] = (),
     dates: Collection[str] = (),
 ) -> Iterator[pa.Table]:
-    """The rows of a file as :func:`trainables.data.table_files.read_table` has them, in their
-    order; of a file without rows one table that has none.
+    """The rows of a file, in order, as :func:`trainables.data.table_files.read_table` reads them.
 
-    A CSV file shows in its first rows alone what its columns hold, so those that hold ``numbers``,
-    ``texts`` or ``dates`` are named: a number may have a point, a text be a number, and a date have
-    a time of day, in a later row. Where any are named, its other columns are passed over.
+    A file without rows gives one empty table. The types of a CSV file's columns are found from its
+    first rows, and later rows may differ: a number may have a point, a text may look like a number,
+    a date may have a time of day. So the caller names the columns of ``numbers``, ``texts`` and
+    ``dates``. If any are named, other columns are not read.
 
     Raises:
-        ValueError: what ``read_table`` raises, and where later rows hold something else.
+        ValueError: as ``read_table`` does, and if later rows hold values of another type.
     """
     suffix = table_suffix(path)
     assert suffix is not None
@@ -76,15 +76,15 @@ def _of_text(
 
 
 def _kind_of_dates(first: pa.DataType) -> pa.DataType:
-    """The type that a column of dates has, of which the first rows have ``first``."""
+    """The type for a column of dates whose first rows have the type ``first``."""
     import pyarrow as pa
 
-    less = (pa.null(), pa.date32(), pa.timestamp("s"))  # than later rows may have
+    less = (pa.null(), pa.date32(), pa.timestamp("s"))  # later rows may have more than these
     return pa.timestamp("us") if first in less else first
 
 
 def _tables(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
-    """Each as a table; one without rows where there are none."""
+    """Each batch as a table; one empty table if there are no batches."""
     import pyarrow as pa
 
     batch = None
@@ -95,9 +95,9 @@ def _tables(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa
 
 
 def _named(error: Exception, path: Path, names: Sequence[str]) -> Exception:
-    """With the name of the column, of which Arrow says the number."""
+    """The error with the name of the column, because Arrow only gives its number."""
     match = re.search(r"column #(\d+): .*invalid value '(.*)'", str(error), re.DOTALL)
     if match is None or int(match[1]) >= len(names):
         return error
     name = names[int(match[1])]
-    return ValueError(f"'{path}' has {match[2]!r} in column {name!r}, which held something else")
+    return ValueError(f"'{path}' has {match[2]!r} in column {name!r}: earlier rows differ in type")

@@ -30,7 +30,7 @@ class Table:
     """Feature columns and a target before splitting and encoding."""
 
     features: pa.Table
-    """One row per sample, in the types that the file has, or looks like."""
+    """One row per sample. The types are those of the file, or those that it looks like."""
     y: np.ndarray
     """(n,) int64 indices into class_names, or float64 values in the target's own unit."""
     task: Literal["classification", "regression"]
@@ -38,22 +38,22 @@ class Table:
     fingerprint: str
     """sha256 hex of the file and how it is read, or of an embedded table's values."""
     target: str | None = None
-    """The column's name, of a file."""
+    """The name of the target column; None for an embedded table."""
     categories: tuple[str, ...] = ()
-    """Columns that are no numbers, whatever they look like."""
+    """Columns that are categories, even if they look like numbers."""
     decimals: Mapping[str, Decimal] = field(default_factory=dict)
-    """The decimal marks of columns that Arrow alone may read otherwise in another file."""
+    """The decimal marks of columns that Arrow alone might read differently in another file."""
     class_kind: ClassKind | None = None
     """What the classes are in the target's column; None for texts."""
     n_official_test: int = 0
     notes: tuple[str, ...] = ()
-    """What a user is to know of how the file was read."""
+    """What a user should know about how the file was read."""
 
     def fit(self, train: np.ndarray) -> Preprocessing:
-        """Fitted on the rows ``train``.
+        """The preprocessing, fitted on the rows ``train``.
 
         Raises:
-            ValueError: no feature column has anything to learn from in them.
+            ValueError: in these rows, no feature column has anything to learn from.
         """
         inputs = fit_table(self.features, train, self.categories, self.decimals)
         if self.task == "classification":
@@ -64,7 +64,7 @@ class Table:
 
     @property
     def samples(self) -> pa.Table:
-        """What a preprocessing takes."""
+        """What a :class:`Preprocessing` takes as samples."""
         return self.features
 
 
@@ -89,8 +89,8 @@ def read_file(path: Path, target: str, reading: Reading = AS_IT_LOOKS) -> Table:
     """Read a CSV or Parquet file with a header; rows without a target are dropped.
 
     Raises:
-        ValueError: the file cannot be read, has too few rows, lacks the target, any other column,
-            or one that ``reading`` names.
+        ValueError: the file cannot be read, has too few rows, lacks the target or a column that
+            ``reading`` names, or has no column besides the target.
     """
     table, decimal = read_table(path)
     if not len(table):
@@ -147,12 +147,12 @@ def _check_columns(path: Path, names: list[str], target: str, reading: Reading) 
 
 
 def _fingerprint(path: Path, target: str, reading: Reading, numbers: Sequence[str]) -> str:
-    """Of the file as it lies, and of all that decides how it is read."""
+    """The hash of the file, and of everything that determines how it is read."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
     digest.update(b"\0target\0" + target.encode(errors="surrogateescape"))
     if reading != AS_IT_LOOKS:
         digest.update(repr(reading).encode())
-    if numbers:  # that were texts: a search of before has read them otherwise
+    if numbers:  # older versions read these columns as texts
         digest.update(b"\0numbers\0" + repr(numbers).encode(errors="surrogateescape"))
     return digest.hexdigest()

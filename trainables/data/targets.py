@@ -1,4 +1,4 @@
-"""The column that is predicted: classes, or a quantity."""
+"""The target column: classes or a quantity."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ClassKind: TypeAlias = Literal["number", "truth"]
 
 
 def is_known(name: str, column: pa.ChunkedArray) -> np.ndarray:
-    """(n,) whether each row has a target: a value, and a finite one of a number."""
+    """(n,) whether each row has a target: a value, which must be finite if it is a number."""
     if _has_names(column):
         return np.asarray(column.is_valid().to_numpy())
     return np.asarray(~np.isnan(numbers(name, column)))
@@ -28,17 +28,18 @@ def is_known(name: str, column: pa.ChunkedArray) -> np.ndarray:
 def encode_target(
     name: str, column: pa.ChunkedArray, task: Task | None = None
 ) -> tuple[np.ndarray, Task, tuple[str, ...]]:
-    """Indices of classes, or values; and the names of the classes, those of numbers in their order.
+    """Class indices or values, the task, and the names of the classes.
 
-    Texts, truth values and at most MAX_INTEGER_CLASSES different whole numbers are classes, unless
-    ``task`` says otherwise; other numbers, and dates in seconds, are a quantity.
+    Texts, truth values and at most MAX_INTEGER_CLASSES different whole numbers are classes. Other
+    numbers, and dates (in seconds), are a quantity. ``task`` overrides this. Classes that are
+    numbers are in numerical order.
 
     Raises:
-        ValueError: texts are to be a quantity.
+        ValueError: ``task`` asks for a quantity, but the target holds texts.
     """
     if _has_names(column):
         if task == "regression":
-            raise ValueError(f"`task` regression: target {name!r} is of texts, not of numbers")
+            raise ValueError(f"`task` regression: target {name!r} has texts, not numbers")
         codes, texts = dictionary(column)
         labels, y = np.unique(np.array(texts[:-1], dtype=str), return_inverse=True)
         return y[codes].astype(np.int64), "classification", tuple(map(str, labels))
@@ -55,7 +56,7 @@ def encode_target(
 
 
 def class_kind(column: pa.ChunkedArray) -> ClassKind | None:
-    """What its values are as classes; None for texts."""
+    """What the values of the column are as classes; None for texts."""
     import pyarrow as pa
 
     if pa.types.is_boolean(column.type):
@@ -66,14 +67,14 @@ def class_kind(column: pa.ChunkedArray) -> ClassKind | None:
 def classes_of(names: Sequence[str], kind: ClassKind | None) -> np.ndarray:
     """(n_classes,) the values that ``names`` stand for: numbers, truth values or texts.
 
-    Raises ``ValueError`` for a name that is none.
+    Raises ``ValueError`` for a name that does not fit ``kind``.
     """
     if kind == "truth" and set(names) <= {"True", "False"}:
         return np.array([name == "True" for name in names])
     if kind == "number":
         return np.array([int(n) if n.lstrip("-").isdigit() else float(n) for n in names])
     if kind is not None:
-        raise ValueError(f"classes {', '.join(map(repr, names))} of the kind {kind!r}")
+        raise ValueError(f"classes {', '.join(map(repr, names))} do not have the kind {kind!r}")
     return np.array(names, dtype=object)
 
 

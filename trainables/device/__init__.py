@@ -1,1 +1,1 @@
-"""What a training takes of a machine: threads, a share of a GPU, memory."""
+"""The resources that a training uses: threads, a share of a GPU, memory."""

@@ -1,4 +1,4 @@
-"""A process that takes what others leave of the machine."""
+"""A process that uses only the CPU time that others leave."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-_AUTOGROUP = Path("/proc/self/autogroup")  # of Linux, where it groups processes by session
+_AUTOGROUP = Path("/proc/self/autogroup")  # on Linux, if it groups processes by session
 
 
 def give_way(niceness: int) -> None:
-    """This process is ``niceness`` from now on.
+    """Raises the niceness of this process by ``niceness``.
 
-    Where Linux shares the processors among sessions first (sched(7), "The autogroup feature"), the
-    niceness of a process counts inside its session alone: what has a session of its own would get
-    as much as all that trains together. So the session gets the niceness too.
+    Linux may share the processors among sessions first (sched(7), "The autogroup feature"). Then
+    the niceness of a process counts only inside its session, and a process with a session of its
+    own would get as much CPU time as all trainings together. So the session gets the niceness too.
     """
     os.nice(niceness)
     if os.getsid(0) == os.getpid():

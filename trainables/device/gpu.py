@@ -1,4 +1,4 @@
-"""The memory of a GPU that one process may take. What only works with CUDA is here."""
+"""How much memory of a GPU one process may take. Code that only works with CUDA is here."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ import sys
 
 from trainables.device.byte_sizes import format_bytes
 
-# Bytes that each process takes beside what torch's allocator hands out: CUDA's context and the
-# kernels of its libraries: 834 MiB on an H200. tests/gpu measures that it is no more.
+# Bytes that each process takes in addition to torch's allocator: CUDA's context and the kernels of
+# its libraries, 834 MiB on an H200. tests/gpu checks that it is not more.
 CONTEXT = 1024 * 2**20
 # Bytes that the libraries' workspaces may keep while the process lives: 132 MiB on an H200.
 WORKSPACES = 256 * 2**20
 
 
 def fence(share: float) -> None:
-    """Lets this process take no more than ``share`` of its GPU's memory, CUDA's context included,
-    until it is fenced anew: beyond that ``torch.OutOfMemoryError`` comes, whatever others take.
+    """Limits this process to ``share`` of its GPU's memory, CUDA's context included.
 
-    Raises ``ValueError`` where the context leaves nothing of the share.
+    Beyond the limit torch raises ``torch.OutOfMemoryError``, even if the GPU has free memory. The
+    limit holds until the next call. Raises ``ValueError`` if the context leaves nothing of the
+    share.
     """
     import torch
 
@@ -27,17 +28,17 @@ def fence(share: float) -> None:
 
 
 def share_bytes(share: float, total: int) -> int:
-    """Bytes of a share of a GPU with ``total`` bytes that torch may hand out.
+    """The bytes that torch may hand out, given a share of a GPU with ``total`` bytes.
 
-    Raises ``ValueError`` where that is none.
+    Raises ``ValueError`` if there are none.
     """
     if share >= 1:
-        return total  # there is nobody to keep off
+        return total  # no other process to protect
     left = int(share * total) - CONTEXT
     if left <= 0:
         raise ValueError(
-            f"{share:g} of a GPU of {format_bytes(total)} leaves no memory beside the "
-            f"{format_bytes(CONTEXT)} that CUDA itself takes: take a larger share"
+            f"{share:g} of a GPU with {format_bytes(total)} leaves no memory besides the "
+            f"{format_bytes(CONTEXT)} that CUDA itself takes: use a larger share"
         )
     return left
 
@@ -49,11 +50,11 @@ def is_used() -> bool:
 
 
 def release() -> int:
-    """Gives memory in which no tensor lies back to the GPU.
+    """Gives memory that holds no tensor back to the GPU.
 
     Returns:
-        Bytes that this process still holds; 0 where they are no more than libraries' workspaces,
-        and where it has not used CUDA.
+        The bytes that this process still holds; 0 if they are no more than the libraries'
+        workspaces, or if this process has not used CUDA.
     """
     if not is_used():
         return 0

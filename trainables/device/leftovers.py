@@ -1,4 +1,4 @@
-"""What a training leaves in its process: memory, open files, threads and processes at work."""
+"""What a training leaves in its process: memory, open files, running threads and processes."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from pathlib import Path
 from trainables.device import gpu
 from trainables.device.byte_sizes import format_bytes
 
-MOST_GROWTH = 2**30  # bytes of a process, from its first training on
-_PART = 1 / 4  # of the memory for a training that its process may grow by
-_GLANCE = 0.05  # seconds in which who is at work shows
-_IDLE = 0.02  # of a core: what waits for something takes no more
+MOST_GROWTH = 2**30  # bytes that a process may grow by after its first training began
+_PART = 1 / 4  # of the memory for one training, by which its process may grow
+_GLANCE = 0.05  # seconds for which new threads and processes are watched
+_IDLE = 0.02  # of a core: a thread that only waits uses no more
 _STATM = Path("/proc/self/statm")  # in pages
 _PEAK_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 class Memory:
-    """The memory of this process against what it is when this is made."""
+    """How much the memory of this process grows after this object is made."""
 
     def __init__(self, share: float) -> None:
-        """``share`` of the machine is for one training at a time."""
+        """``share`` is the part of the machine that one training at a time may use."""
         pages = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         self._most = min(MOST_GROWTH, _PART * share * pages)
         self._before = _own_memory()
         self._on_gpu = gpu.is_used()
 
     def growth(self) -> str:
-        """By how much it has grown, where that is too much, and where cleaning up does not help."""
+        """How much it has grown, in words, if that is too much even after cleaning up; else ""."""
         if gpu.is_used() and not self._on_gpu:
-            # What CUDA's libraries take, half a gigabyte, stays taken: it counts as before.
+            # The half gigabyte that CUDA's libraries take is never freed: it is not counted.
             self._before, self._on_gpu = max(self._before, _own_memory()), True
-        if _peak() <= self._before + self._most:  # what is asked for fast
+        if _peak() <= self._before + self._most:  # the quick check
             return ""
         if (grown := _own_memory() - self._before) > self._most:
             gc.collect()
@@ -49,15 +49,17 @@ class Memory:
 
 
 class Workers:
-    """Threads and processes that this process has started, beside those that it has when this is
-    made. Some do nothing but wait for work, as those of progress bars do: they may stay."""
+    """Threads and processes that this process starts after this object is made.
+
+    Some only wait for work, such as the threads of progress bars: these may stay.
+    """
 
     def __init__(self) -> None:
         self._known = set(threading.enumerate())
-        self._idle: dict[Path, tuple[float, float]] = {}  # when seen, and seconds at work by then
+        self._idle: dict[Path, tuple[float, float]] = {}  # time and work when first seen
 
     def at_work(self) -> str:
-        """What is: in words, "" where nothing is."""
+        """The first thread or process that still works, in words; "" if there is none."""
         if threading.active_count() <= len(self._known) and not _has_children():
             return ""
         places = dict(self._places())
@@ -69,7 +71,7 @@ class Workers:
         for place, (since, worked) in self._idle.items():
             share = (_seconds_at_work(place) - worked) / (time.monotonic() - since)
             if share > _IDLE:
-                return f"it left {places[place]} at work"
+                return f"it left {places[place]} running"
         return ""
 
     def _places(self) -> Iterator[tuple[Path, str]]:
@@ -83,11 +85,11 @@ class Workers:
 
 
 def open_files() -> str:
-    """In words, where there is no room for as many again."""
-    taken = os.open(os.devnull, os.O_RDONLY)  # the lowest that is free
+    """How many files are open, in words, if that is more than half of the limit; else ""."""
+    taken = os.open(os.devnull, os.O_RDONLY)  # the lowest free number
     os.close(taken)
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return f"it left {taken} files open of {most}" if 2 * taken > most > 0 else ""
+    return f"it left {taken} files open, with a limit of {most}" if 2 * taken > most > 0 else ""
 
 
 def _has_children() -> bool:
@@ -99,8 +101,8 @@ def _has_children() -> bool:
 
 
 def _seconds_at_work(place: Path) -> float:
-    """Of a thread or a process so far, with those that it has waited for a core; 0 where it has
-    ended or the kernel does not say."""
+    """How long a thread or process has run or waited for a core; 0 if it has ended or if the
+    kernel does not say."""
     try:
         worked, waited, *_ = (place / "schedstat").read_text().split()
     except (OSError, ValueError):
@@ -113,7 +115,7 @@ def _peak() -> int:
 
 
 def _own_memory() -> int:
-    """Bytes that are this process's alone: data that all trials read in place are not."""
+    """Bytes that belong to this process alone. Data that all trials share are not counted."""
     try:
         _, resident, shared, *_ = map(int, _STATM.read_bytes().split())
     except OSError:
@@ -122,6 +124,6 @@ def _own_memory() -> int:
 
 
 def _trim() -> None:
-    """Give what was freed back to the machine: glibc may keep it."""
+    """Gives freed memory back to the machine, because glibc may keep it."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)

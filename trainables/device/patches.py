@@ -1,4 +1,4 @@
-"""Whether a training has replaced functions of torch, for all that is trained after it."""
+"""Finds functions of torch that a training has replaced, also for the trainings after it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _OF_TORCH = str(Path(torch.__file__).parent)
 
 
 class Patches:
-    """The functions of torch that networks and optimisers are made of, as they are when this is
+    """The functions of torch that networks and optimisers use, as they are when this object is
     made."""
 
     def __init__(self) -> None:
@@ -25,8 +25,8 @@ class Patches:
         self._before = [dict(now) for now in self._now]
 
     def found(self) -> list[str]:
-        """The names of what is another one now. What torch replaces itself, as it does when its
-        compiler is loaded, is left out."""
+        """The names of the functions that have been replaced since the last call. Those that torch
+        itself replaces, for example when its compiler is loaded, are left out."""
         changed = []
         for index in self._changed():
             place, now, before = self._places[index], self._now[index], self._before[index]
@@ -36,10 +36,14 @@ class Patches:
         return changed
 
     def _changed(self) -> Iterable[int]:
-        """In C, as what is identical is equal: a search may have thousands of short trainings."""
+        """The places that may have changed.
+
+        ``==`` compares all of them in C, and identical values count as equal. This must be fast: a
+        search may have thousands of short trainings.
+        """
         try:
             return [] if self._now == self._before else range(len(self._places))
-        except Exception:  # of a value whose comparison says something else
+        except Exception:  # some values do not compare to True or False
             return range(len(self._places))
 
 
@@ -57,7 +61,10 @@ def _places() -> Iterator[Any]:
 
 
 def _different(place: Any, now: Mapping[str, Any], before: Mapping[str, Any]) -> Iterator[str]:
-    """What a module gets is no other function; what a class gets may hide its parent's."""
+    """The names of replaced functions.
+
+    A new name in a module replaces nothing; a new name in a class may hide its parent's function.
+    """
     for name, value in before.items():
         if now.get(name) is not value and callable(value):
             yield name
@@ -66,7 +73,7 @@ def _different(place: Any, now: Mapping[str, Any], before: Mapping[str, Any]) ->
 
 
 def _is_own(value: Any) -> bool:
-    """Whether a function is written in torch, whatever it says of itself."""
+    """Whether the code of a function is in torch, whatever its ``__module__`` says."""
     return isinstance(value, FunctionType) and value.__code__.co_filename.startswith(_OF_TORCH)
 
 

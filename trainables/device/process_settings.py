@@ -1,4 +1,4 @@
-"""What a training may set for its whole process, and how it is put back for the next one."""
+"""Settings of a process that a training may change, and how to restore them for the next."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _HOOKS = tuple(
     for name, value in vars(hooks).items()
     if name.startswith("_global_") and isinstance(value, dict)
 )
-_TINY = 5e-324  # the least float: 0 where denormal numbers are flushed
+_TINY = 5e-324  # the smallest float: 0 if denormal numbers are flushed
 
 
 class Setting(NamedTuple):
-    """What ``read`` gives is taken by ``write``."""
+    """A setting of the process. ``write`` takes what ``read`` returns."""
 
     name: str  # in words, as in "it changed the working directory"
     read: Callable[[], Any]
@@ -39,13 +39,13 @@ class Setting(NamedTuple):
 
 
 class ProcessSettings:
-    """The settings as they are when this is made."""
+    """The settings as they are when this object is made."""
 
     def __init__(self) -> None:
         self._settings = [(setting, setting.read()) for setting in settings()]
 
     def restore(self) -> list[str]:
-        """Put back what has changed. Returns the names of what cannot be."""
+        """Restores the settings that have changed. Returns the names of those it cannot restore."""
         left = []
         for setting, before in self._settings:
             try:
@@ -59,19 +59,23 @@ class ProcessSettings:
 
 
 def seed_generators(seed: int) -> None:
-    """Of Python, NumPy and torch, for a training that draws from them without a word."""
+    """Seeds the global generators of Python, NumPy and torch.
+
+    A training may draw from them without seeding them.
+    """
     import random
 
     random.seed(seed)
     np.random.seed(seed % 2**32)
-    # As torch.manual_seed, which takes longer: it looks for every kind of device.
+    # torch.manual_seed does the same, but takes longer: it looks for every kind of device.
     torch.default_generator.manual_seed(seed)
     if torch.cuda.is_initialized():
         torch.cuda.manual_seed_all(seed)
 
 
 def settings() -> Iterator[Setting]:
-    """All of them, torch's first: what its context managers leave behind is known to it alone."""
+    """All settings. Those of torch come first, because only torch knows what its context managers
+    leave behind."""
     yield from _of_torch()
     yield Setting("NumPy's handling of errors", np.geterr, lambda before: np.seterr(**before))
     yield Setting("the recursion limit", sys.getrecursionlimit, sys.setrecursionlimit)

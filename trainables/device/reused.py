@@ -1,4 +1,4 @@
-"""A process in which one training comes after the other, each as if it were the first."""
+"""A process that runs one training after the other, each as if it were the first."""
 
 from __future__ import annotations
 
@@ -11,17 +11,20 @@ class ReusedProcess:
     """This process as it is before its first training."""
 
     def __init__(self, share: float) -> None:
-        """``share`` of the machine is for one training at a time."""
+        """``share`` is the part of the machine that one training at a time may use."""
         self._memory = Memory(share)
         self._workers, self._settings, self._patches = Workers(), ProcessSettings(), Patches()
 
     def begin(self, seed: int) -> None:
-        """A training begins."""
+        """Call this before a training."""
         seed_generators(seed)
 
     def clean(self) -> str:
-        """After a training: put back what it has changed. Returns what cannot be put back, in
-        words that go on from "its process ends: "; "" where the process is as it was."""
+        """Restores what a training has changed. Call this after the training.
+
+        Returns what cannot be restored, in words that follow "its process ends: ", or "" if the
+        process is as it was.
+        """
         if grown := self._memory.growth():
             return grown
         if left := self._workers.at_work() or open_files():

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 
 def set_threads(n_cpus: float) -> None:
-    """Limits torch and the BLAS of other libraries that are imported to ``n_cpus`` threads in this
-    process, rounded down, but one at least."""
+    """Limits torch, and the BLAS of other imported libraries, to ``n_cpus`` threads in this
+    process. The number is rounded down, but is at least one."""
     import torch
     from threadpoolctl import threadpool_limits
 
@@ -22,20 +22,21 @@ def set_threads(n_cpus: float) -> None:
 
 
 def pick_device(gpus: float) -> torch.device:
-    """The GPU where any share of one is granted and CUDA works; the CPU otherwise."""
+    """The GPU if a share of one is granted and CUDA works; otherwise the CPU."""
     import torch
 
     return torch.device("cuda" if gpus > 0 and torch.cuda.is_available() else "cpu")
 
 
 def claim_device(gpus: float) -> torch.device:
-    """What :func:`pick_device` picks; of a GPU, with no more than the share for this process.
+    """The device of :func:`pick_device`. On a GPU, this process is limited to its share.
 
-    Claimed again, with another share, its part of the memory changes; its part of the processors is
-    that of the first time. Raises ``ValueError`` for a share without memory for a training.
+    A second call with another share changes the limit of the memory, but the limit of the
+    processors stays that of the first call. Raises ``ValueError`` for a share that leaves no memory
+    for a training.
     """
     if gpus > 0:
-        mps.limit_processors(gpus)  # first: asking for CUDA starts it
+        mps.limit_processors(gpus)  # first, because pick_device() starts CUDA
     device = pick_device(gpus)
     if device.type == "cuda":
         gpu.fence(gpus)

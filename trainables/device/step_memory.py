@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-# What CUDA's allocator and its libraries say, and what the CPU's does where the machine refuses.
+# Messages of CUDA's allocator and libraries, and of the CPU's allocator if the machine refuses.
 _OUT_OF_MEMORY = (
     *("out of memory", "status_alloc_failed"),
     *("can't allocate memory", "not enough memory"),
@@ -23,14 +23,14 @@ def step_memory(
     optimizer: torch.optim.Optimizer,
     device: torch.device,
 ) -> int:
-    """Bytes that ``step``, one forward and backward pass and step of ``optimizer``, needs.
+    """The bytes that ``step`` needs: one forward and backward pass and a step of ``optimizer``.
 
-    On a GPU it is the peak of all that torch holds there, the data included. On the CPU it is
-    counted: parameters, buffers, gradients, the optimiser's state, what the forward pass saves for
-    the backward pass, and the gradient of the largest tensor of these last. That is the same in
-    every process, where the resident memory of one depends on what ran in it before. For batches of
-    256 and more it is 0.8 to 1.1 times the peak that torch's profiler sees; for small ones less,
-    as the working memory of single operations is not in it.
+    On a GPU this is the peak of all memory that torch holds there, the data included. On the CPU it
+    is a sum: parameters, buffers, gradients, the optimiser's state, the tensors that the forward
+    pass saves for the backward pass, and a gradient as large as the largest of these tensors. The
+    sum is the same in every process, whereas resident memory depends on what ran in the process
+    before. For batches of 256 or more it is 0.8 to 1.1 times the peak that torch's profiler sees.
+    For small batches it is less, because it leaves out the working memory of single operations.
     """
     import torch
 
@@ -55,15 +55,18 @@ def step_memory(
         for value in state.values()
         if isinstance(value, torch.Tensor)
     ]
-    # Added up apart: what was saved is gone by now, and its addresses may have been given away.
+    # Activations are added separately: they are freed by now, and their addresses may be reused.
     kept = {**weights, **_storages([*gradients, *states])}
     activations = [size for address, size in saved.items() if address not in weights]
     return sum(kept.values()) + sum(activations) + max(activations, default=0)
 
 
 def default_bound(device: torch.device) -> float | None:
-    """Bytes: half of the machine's on the CPU, as nothing there says in time that there is no more;
-    None on a GPU, which does."""
+    """The most bytes that a step may need by default.
+
+    On the CPU this is half of the machine's memory, because nothing says in time that the memory is
+    full. On a GPU it is None, because CUDA raises an error.
+    """
     if device.type == "cuda":
         return None
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2
@@ -79,6 +82,6 @@ def is_out_of_memory(error: Exception) -> bool:
 
 
 def _storages(tensors: Iterable[Tensor]) -> dict[int, int]:
-    """Address and bytes of what lies behind the tensors: several may be views of one."""
+    """Address and bytes of the storages of the tensors: several tensors may share one storage."""
     storages = (tensor.untyped_storage() for tensor in tensors)
     return {storage.data_ptr(): storage.nbytes() for storage in storages}

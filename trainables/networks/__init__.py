@@ -1,7 +1,7 @@
-"""The networks that can be trained, by the name under which the user asks for them.
+"""The networks that can be trained, by the names that users give.
 
-To add one, write its config and its module in a file each here, and enter it in ``NETWORKS``; its
-search space goes into :mod:`search_spaces`, under the same name.
+To add one, write its config and its module here, each in its own file, and enter it in
+``NETWORKS``. Its search space goes into :mod:`search_spaces`, under the same name.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Images that are shown otherwise each time: what a training adds to the images that it has.
+"""Augmentation: a training sees each image in a different form every time.
 
-A layer in front of a network that does so while it trains, and nothing while it is judged. It draws
-from torch's global generator, as dropout does, so a training that goes on from a checkpoint draws
-the same.
+A layer in front of the network changes the images during training, and does nothing during
+evaluation. It draws from torch's global generator, as dropout does, so a training that resumes from
+a checkpoint draws the same numbers.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from torch.nn import functional
 
 from trainables.networks.cnn_config import Augmentation
 
-_SHARE = 8  # an image is moved by an eighth of its smaller side at most
+_SHARE = 8  # an image is shifted by at most an eighth of its smaller side
 
 
 class RandomShift(nn.Module):
-    """Moves each image ``(channels, height, width)`` of a batch by up to ``most`` pixels along both
-    sides, each number of pixels equally likely. What comes in over the border is the image,
-    reflected at it: the crop of He et al. 2016 (arXiv 1512.03385, section 4.2), with the padding of
-    airbench (Jordan 2024, arXiv 2404.00498, section 3.1)."""
+    """Shifts each image ``(channels, height, width)`` of a batch by up to ``most`` pixels in both
+    directions; each number of pixels is equally likely. The free border is filled with the image,
+    reflected at its edge: the crop of He et al. 2016 (arXiv 1512.03385, section 4.2), with the
+    padding of airbench (Jordan 2024, arXiv 2404.00498, section 3.1)."""
 
     def __init__(self, most: int) -> None:
         super().__init__()
@@ -40,8 +40,7 @@ class RandomShift(nn.Module):
 
 
 class RandomFlip(nn.Module):
-    """Shows each image of a batch as in a mirror, left and right exchanged, or as it is: both are
-    equally likely."""
+    """Flips each image of a batch, left to right, with a probability of 1/2."""
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
@@ -51,8 +50,8 @@ class RandomFlip(nn.Module):
 
 
 def augment(how: Augmentation, side: int) -> nn.Module:
-    """The layer for images whose smaller side has ``side`` pixels."""
-    most = min(max(side // _SHARE, 1), side - 1)  # one pixel has no neighbour to be reflected
+    """The augmentation layer for images whose smaller side has ``side`` pixels."""
+    most = min(max(side // _SHARE, 1), side - 1)  # a single pixel has no neighbour to reflect
     shift = [RandomShift(most)] if how != "none" and most else []
     flip = [RandomFlip()] if how == "flip_shift" else []
     return nn.Sequential(*flip, *shift)

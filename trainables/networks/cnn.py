@@ -1,4 +1,4 @@
-"""The convolutional network, for images."""
+"""The convolutional network (CNN), for images."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from trainables.networks.dropout import Dropout
 
 
 class CNN(nn.Module):
-    """Maps images ``(n, channels, height, width)`` to ``(n, n_outputs)``: logits, or values.
+    """Maps images ``(n, channels, height, width)`` to ``(n, n_outputs)``: logits, or regression
+    values.
 
-    Blocks of convolution, batch normalisation and ReLU, or residual ones, each halving the image as
-    long as its smaller side keeps 2 pixels; then the mean over the image, dropout and a linear
-    layer. While it trains, images are augmented first. ``input_shape`` is the ``(channels, height,
-    width)`` of one image.
+    The blocks are convolution, batch normalisation and ReLU, or residual blocks. Each block halves
+    the image as long as its smaller side keeps 2 pixels. Then come the mean over the image, dropout
+    and a linear layer. During training, images are augmented first. ``input_shape`` is the
+    ``(channels, height, width)`` of one image.
 
-    Raises ``ValueError`` for an ``input_shape`` that is not an image's.
+    Raises ``ValueError`` for an ``input_shape`` that is not the shape of an image.
     """
 
     def __init__(self, config: CNNConfig, input_shape: tuple[int, ...], n_outputs: int) -> None:
@@ -46,10 +47,12 @@ class CNN(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """The basic block of He et al. 2016 (arXiv 1512.03385, figure 2 and section 3.3, option B): two
-    convolutions with batch normalisation, whose output is added to the input, through a convolution
-    of 1 x 1 where it has other channels. It begins as that alone (Goyal et al. 2017, arXiv
-    1706.02677, section 5.1)."""
+    """The basic block of He et al. 2016 (arXiv 1512.03385, figure 2 and section 3.3, option B).
+
+    The output of two convolutions with batch normalisation is added to the input. If the number of
+    channels changes, the input first goes through a 1 x 1 convolution. At the start the two
+    convolutions add nothing (Goyal et al. 2017, arXiv 1706.02677, section 5.1).
+    """
 
     def __init__(self, n_in: int, n_out: int, kernel_size: int) -> None:
         super().__init__()
@@ -76,6 +79,6 @@ def _blocks(config: CNNConfig, n_in: int, side: int) -> Iterator[nn.Module]:
 
 
 def _normed(n_in: int, n_out: int, kernel_size: int) -> tuple[nn.Module, nn.Module]:
-    """A convolution that keeps the image's size, and its batch normalisation."""
+    """A convolution that keeps the size of the image, and its batch normalisation."""
     convolution = nn.Conv2d(n_in, n_out, kernel_size, padding=kernel_size // 2, bias=False)
     return convolution, nn.BatchNorm2d(n_out)

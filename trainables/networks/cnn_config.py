@@ -1,4 +1,4 @@
-"""The hyperparameters of the convolutional network. Without torch."""
+"""The hyperparameters of the convolutional network. This module does not import torch."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class CNNConfig(TrainingConfig):
     """Hyperparameters of a CNN. Raises ``ValueError`` for a value out of its range."""
 
     n_blocks: int  # convolution blocks
-    channels: int  # of the first block; doubles with each block, up to 256
-    kernel_size: int = 3  # side of every kernel, odd
-    residual: bool = False  # two convolutions a block, whose output is added to the input
-    augmentation: Augmentation = "none"  # how images are changed each time that they are shown
+    channels: int  # of the first block; the number doubles with each block, up to 256
+    kernel_size: int = 3  # side of every kernel; odd
+    residual: bool = False  # each block adds the output of two convolutions to its input
+    augmentation: Augmentation = "none"  # how images are changed at random in training
     dropout: float = 0.0  # probability of dropping a feature before the output layer
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Dropout that is not slower than the layer before it, on a CPU too."""
+"""Dropout that is not slower than the layer before it, even on a CPU."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-_LEVELS = 256  # of a random byte
+_LEVELS = 256  # values of a random byte
 
 
 class Dropout(nn.Dropout):
-    """``nn.Dropout``, whose masks on a CPU come from bytes of numpy's SFC64: a quarter of the time.
+    """``nn.Dropout`` with faster masks on a CPU: bytes of numpy's SFC64 take a quarter of the time.
 
-    There ``p`` is rounded to the nearest 1/256, below 1, and what is kept is scaled accordingly, so
-    that the mean stays what it is. The bytes depend on torch's global generator at the first batch
-    after :meth:`train`: a training that goes on from the end of an epoch draws the same masks.
+    On a CPU ``p`` is rounded to the nearest 1/256 below 1, and the kept values are scaled
+    accordingly, so that the mean does not change. The bytes depend on the state of torch's global
+    generator at the first batch after :meth:`train`: a training that resumes at the end of an epoch
+    draws the same masks.
     """
 
     _bytes: np.random.SFC64 | None = None

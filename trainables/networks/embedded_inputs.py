@@ -1,4 +1,4 @@
-"""A table's inputs before the first layer: numbers and large categories become vectors."""
+"""Embeddings of a table's inputs: numbers and large categories become vectors."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from trainables.data.datasets import TrialData
     from trainables.networks.mlp_config import MLPConfig
 
-MOST_OF_A_CATEGORY = 32  # numbers of a vector
+MOST_OF_A_CATEGORY = 32  # most numbers in the vector of a category
 
 
 class EmbeddedNumbers(nn.Module):
-    """From inputs (n, n_inputs) to (n, width): ``numbers``, the places of some of them, each become
-    a vector of ``size``, and the others stay."""
+    """From inputs (n, n_inputs) to (n, width): each input whose place is in ``numbers`` becomes a
+    vector of ``size``, and the other inputs stay as they are."""
 
     numbers: Tensor
     others: Tensor
@@ -28,7 +28,7 @@ class EmbeddedNumbers(nn.Module):
     def __init__(self, n_inputs: int, numbers: list[int], embedding: nn.Module, size: int) -> None:
         super().__init__()
         others = sorted({*range(n_inputs)} - {*numbers})
-        # Known from the data, and so no part of the weights.
+        # These follow from the data, so they are not saved with the weights.
         self.register_buffer("numbers", torch.tensor(numbers), persistent=False)
         self.register_buffer("others", torch.tensor(others, dtype=torch.long), persistent=False)
         self.embedding = embedding
@@ -40,11 +40,11 @@ class EmbeddedNumbers(nn.Module):
 
 
 class CategoryEmbedding(nn.Module):
-    """From inputs (n, n_inputs) to (n, width): a learnt vector for each value of a category, known
-    by the input at ``place``, which can be one of ``steps``.
+    """From inputs (n, n_inputs) to (n, width): a learnt vector for each value of a category.
 
-    The vector has 1.6 n^0.56 numbers for n values, the rule of fastai (Howard and Gugger 2020,
-    arXiv 2002.04688), but at most 32: what it adds to the first layer costs time in every step.
+    The input at ``place`` tells the value: it is one of ``steps``. For n values the vector has
+    1.6 n^0.56 numbers, by the rule of fastai (Howard and Gugger 2020, arXiv 2002.04688), but at
+    most 32, because a wider first layer costs time in every step.
     """
 
     between: Tensor
@@ -64,7 +64,7 @@ class CategoryEmbedding(nn.Module):
 
 
 class EmbeddedInputs(nn.Module):
-    """From inputs (n, n_inputs) to (n, width): all that ``parts`` make of them, side by side."""
+    """From inputs (n, n_inputs) to (n, width): the outputs of all ``parts``, side by side."""
 
     def __init__(self, parts: list[nn.Module], width: int) -> None:
         super().__init__()
@@ -76,8 +76,10 @@ class EmbeddedInputs(nn.Module):
 
 
 def embed_inputs(config: MLPConfig, data: TrialData) -> EmbeddedInputs | None:
-    """What ``config`` says of the numbers and the large categories of ``data``. None where there
-    are none, where it says nothing, and of images."""
+    """The embeddings that ``config`` asks for of the numbers and the large categories of ``data``.
+
+    None if ``config`` asks for none, if ``data`` has no such inputs, and for images.
+    """
     n_inputs = data.input_shape[0]
     numbers = None if config.num_embedding == "none" else _embedded_numbers(config, data)
     categories = large_categories(data) if config.cat_embedding else {}
@@ -105,7 +107,7 @@ def _embedded_numbers(config: MLPConfig, data: TrialData) -> EmbeddedNumbers | N
 
 
 def _edges(x: np.ndarray, seen: np.ndarray, n_bins: int) -> list[float]:
-    """Of bins between neighbouring values where these are few, else between quantiles."""
+    """The edges of the bins: the values themselves if these are few, else quantiles."""
     if len(seen) > n_bins + 1:
         seen = np.unique(np.quantile(x, np.linspace(0, 1, n_bins + 1), method="nearest"))
     return [float(value) for value in seen]

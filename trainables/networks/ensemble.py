@@ -1,4 +1,4 @@
-"""Several networks as one: the mean of what they predict, and which of them are worth it."""
+"""Ensembles: the mean prediction of several networks, and the choice of these networks."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-ROUNDS = 20  # of the selection: a network has a weight of k / ROUNDS at least
+ROUNDS = 20  # of the selection; each round adds one network
 
 
 class Ensemble(nn.Module):
-    """The weighted mean prediction of ``networks``, each of which gives (n, n_outputs).
+    """The weighted mean prediction of ``networks``, each of which returns (n, n_outputs).
 
     Deep ensembles: Lakshminarayanan, Pritzel and Blundell 2017, section 2.4.
     """
@@ -31,10 +31,13 @@ class Ensemble(nn.Module):
 
 
 def mean_prediction(outputs: Sequence[Tensor], task: str, weights: Sequence[float] = ()) -> Tensor:
-    """Of a regression the mean; of a classification the logarithm of the mean probabilities less
-    that of the largest, which stands in the place of logits: found in float64, it keeps the odds of
-    networks that are certain in float32 too. Shapes (n, n_outputs), of ``outputs`` and of what is
-    returned. ``weights``: one for each of ``outputs``, above 0; by default they are equal."""
+    """The weighted mean of ``outputs``, each (n, n_outputs); the result has the same shape.
+
+    For a regression this is the mean. For a classification it is the logarithm of the mean
+    probabilities, minus the logarithm of the largest of them; it takes the place of logits. It is
+    computed in float64, so that the odds of very certain networks survive in float32.
+    ``weights`` has a number above 0 for each of ``outputs``; by default all weights are equal.
+    """
     weights = weights or [1.0] * len(outputs)
     shares = [weight / sum(weights) for weight in weights]
     if task == "regression":
@@ -49,17 +52,17 @@ def mean_prediction(outputs: Sequence[Tensor], task: str, weights: Sequence[floa
 def select(
     outputs: Sequence[Tensor], task: str, loss: Callable[[Tensor], float]
 ) -> tuple[int, ...]:
-    """How often each of several networks is taken into an ensemble; 0 for one that is left out.
+    """How often each network is taken into an ensemble; 0 for a network that is left out.
 
     Ensemble selection from libraries of models: Caruana, Niculescu-Mizil, Crew and Ksikes 2004,
-    section 2 and 2.1: round by round the network that lowers the loss most, or raises it least, is
-    taken once more; of all rounds the best counts. So a network that does harm stays outside, and
-    a single one remains where nothing is better.
+    section 2 and 2.1. Each round takes one network once more: the one that lowers the loss most, or
+    raises it least. The ensemble of the best round is returned. So a harmful network is left out,
+    and the result is a single network if no ensemble is better.
 
     Args:
-        outputs: What each network gives for samples that it was not trained on: (n, n_outputs).
+        outputs: The outputs (n, n_outputs) of each network for samples that it was not trained on.
         task: "regression" or "classification".
-        loss: Of a mean prediction for these samples: (n, n_outputs).
+        loss: Computes the loss of a mean prediction (n, n_outputs) for these samples.
     """
     counts = [0] * len(outputs)
     best, best_loss = (1, *counts[1:]), math.inf

@@ -1,4 +1,4 @@
-"""The multi-layer perceptron, for tables and for images taken as flat vectors."""
+"""The multi-layer perceptron (MLP), for tables, and for images as flat vectors."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ ACTIVATIONS: dict[Activation, type[nn.Module]] = {
 class MLP(nn.Module):
     """Maps a batch ``(n, *input_shape)`` to ``(n, n_outputs)``: logits, or regression values.
 
-    ``input_shape`` is the shape of one sample; an image is flattened. Of a table's ``data`` the
-    inputs are embedded as ``config`` says; without them, and of images, they are taken as they are.
+    ``input_shape`` is the shape of one sample; an image is flattened. If ``data`` is a table, its
+    inputs are embedded as ``config`` says. Without ``data``, and for images, there are no
+    embeddings.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The hyperparameters of the multi-layer perceptron. Without torch."""
+"""The hyperparameters of the multi-layer perceptron. This module does not import torch."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ MAX_LAYERS = 5
 
 @dataclass(frozen=True, kw_only=True)
 class MLPConfig(TrainingConfig):
-    """Hyperparameters of an MLP: exactly the widths of its ``n_layers`` layers are given.
+    """Hyperparameters of an MLP. Exactly ``n_layers`` widths must be given, from ``width_1`` on.
 
-    Raises ``ValueError`` for a value out of its range, and for a width too few or too many.
+    Raises ``ValueError`` for a value out of its range, and for a missing or extra width.
     """
 
     n_layers: int  # hidden layers, 1 to 5
@@ -29,11 +29,11 @@ class MLPConfig(TrainingConfig):
     activation: Activation = "relu"
     dropout: float = 0.0  # probability of dropping a hidden unit
     batch_norm: bool = False  # between each hidden layer and its activation
-    num_embedding: NumEmbedding = "none"  # of a table's numbers; an image has none
-    num_embedding_size: int = 8  # of the vector that each of them becomes
-    n_bins: int = 32  # of piecewise_linear, at most
+    num_embedding: NumEmbedding = "none"  # of a table's numbers; not used for images
+    num_embedding_size: int = 8  # length of the vector that each number becomes
+    n_bins: int = 32  # most bins of piecewise_linear
     frequency_scale: float = 0.1  # of periodic: standard deviation of the frequencies at the start
-    cat_embedding: bool = False  # of each value of a table's categories with more than 32
+    cat_embedding: bool = False  # of a table's categories with more than 32 values
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -45,8 +45,8 @@ class MLPConfig(TrainingConfig):
                 check_integer(f"width_{layer}", width, "of at least 1", lambda v: v >= 1)
             elif width is not None:
                 raise ValueError(
-                    f"width_{layer} must not be given where n_layers is {self.n_layers}, "
-                    f"but is {width!r}"
+                    f"width_{layer} must not be given when n_layers is {self.n_layers}, "
+                    f"but it is {width!r}"
                 )
         check_choice("activation", self.activation, get_args(Activation))
         check_number("dropout", self.dropout, "in [0, 1)", lambda v: 0 <= v < 1)
@@ -61,7 +61,7 @@ class MLPConfig(TrainingConfig):
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """Units of each hidden layer, from input to output; ``n_layers`` of them."""
+        """Units of each of the ``n_layers`` hidden layers, from input to output."""
         return cast("tuple[int, ...]", self._all_widths()[: self.n_layers])
 
     def _all_widths(self) -> tuple[int | None, ...]:

@@ -1,4 +1,4 @@
-"""A network and its hyperparameters, as something that can be trained."""
+"""A kind of network and its hyperparameters, ready to be trained."""
 
 from __future__ import annotations
 
@@ -16,14 +16,17 @@ if TYPE_CHECKING:
     from trainables.data.datasets import TrialData
     from trainables.training.fit import Training
 
-# auto is bf16 for a network of convolutions, on a GPU that computes with it.
+# auto means bf16 for a CNN on a GPU that supports it, otherwise fp32.
 Precision: TypeAlias = Literal["auto", "fp32", "bf16"]
 
 
 @dataclass(frozen=True)
 class Module:
-    """A torch module by its place, ``package.module:Class``. It is imported with the first that is
-    made: torch takes a second, and what only runs a search needs none of it."""
+    """A torch module, given by its place, ``package.module:Class``.
+
+    It is imported when the first network is made: importing torch takes a second, and a process
+    that only runs a search does not need it.
+    """
 
     place: str
 
@@ -36,10 +39,10 @@ class Module:
 
 @dataclass(frozen=True)
 class Network:
-    """A network and the hyperparameters that it takes; calling it trains one.
+    """A kind of network and its hyperparameters. Calling it trains a network.
 
-    ``module`` is called with a config, the shape of one sample and the number of outputs, and where
-    it ``sees_data`` with the data, of which it may keep statistics in its buffers. For
+    ``module`` is called with a config, the shape of one sample and the number of outputs. If
+    ``sees_data``, it also gets the data, and may keep statistics of them in its buffers. For
     ``cycle_ends`` see :func:`trainables.training.fit.fit`.
     """
 
@@ -48,18 +51,18 @@ class Network:
     needs_images: bool = False
     sees_data: bool = False
     without_use: Callable[[TrialData], Mapping[str, Any]] = lambda data: {}
-    """The hyperparameters that do nothing on some data, and the value that they then have."""
+    """The hyperparameters that have no effect on the given data, and the values they then take."""
     cycle_ends: tuple[int, ...] = ()
     precision: Precision = "auto"
-    """How it computes on a GPU; on a CPU all is float32."""
+    """How it computes on a GPU; on a CPU everything is float32."""
 
     @property
     def name(self) -> str:
-        """Of its kind, as in MLP."""
+        """The name of the kind of network, such as MLP."""
         return self.config.__name__.removesuffix("Config")
 
     def check(self, data: TrialData) -> None:
-        """Raises ``ValueError`` where the network cannot take ``data``."""
+        """Raises ``ValueError`` if the network cannot take ``data``."""
         if self.needs_images and not data.is_image:
             raise ValueError(
                 f"a {self.name} needs images; '{data.name}' is a table with "
@@ -71,10 +74,9 @@ class Network:
     ) -> tuple[TrainingConfig, nn.Module]:
         """The checked config, and an untrained network for ``data`` on the CPU.
 
-        Its weights come from torch's global generator, which the caller seeds; it predicts nearly
-        what the targets' distribution says. Raises
-        ``ValueError`` for an unknown, missing or invalid hyperparameter, and for data that the
-        network cannot take.
+        The weights come from torch's global generator, which the caller seeds. The network begins
+        close to a model that knows only the distribution of the targets. Raises ``ValueError`` for
+        an unknown, missing or invalid hyperparameter, and for data that the network cannot take.
         """
         self.check(data)
         from trainables.networks.prior import start_at_prior
@@ -86,7 +88,7 @@ class Network:
         return checked, model
 
     def in_bf16(self, device: torch.device) -> bool:
-        """Whether it computes in bfloat16 there: see
+        """Whether the network computes in bfloat16 on ``device``; see
         :class:`trainables.training.passes.Passes`."""
         if device.type != "cuda" or self.precision == "fp32":
             return False
@@ -116,9 +118,9 @@ class Network:
         """Yields each epoch's metrics and the model as it stands; see
         :func:`trainables.training.fit.fit`.
 
-        ``seed`` decides the weights, the order of the batches and dropout, through torch's global
-        generator: in one process, finish one training before the next starts. Raises what
-        :meth:`build` raises, at once and not with the first epoch.
+        ``seed`` determines the weights, the order of the batches and dropout. Dropout draws from
+        torch's global generator, so a process must finish one training before it starts the next.
+        Raises whatever :meth:`build` raises, at once and not with the first epoch.
         """
 
         from trainables.training.fit import fit, seed_torch
@@ -140,8 +142,8 @@ class Network:
 
 
 class NetworkTraining(Iterator["tuple[dict[str, float | int | bool], nn.Module]"]):
-    """A training as a search sees it: each epoch's metrics by name and the model, and a state to
-    go on from."""
+    """A training as a search sees it: it yields each epoch's metrics by name and the model, and it
+    has a state from which it can be resumed."""
 
     def __init__(self, training: Training) -> None:
         self._training = training

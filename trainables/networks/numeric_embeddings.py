@@ -1,7 +1,7 @@
 """Embeddings of numbers: each number of a table becomes a vector before the first layer.
 
-A layer of an MLP sees a number through its products with weights alone; a function of it that turns
-often takes many layers, or many steps. See Gorishniy, Rubachev and Babenko 2022, "On embeddings for
+A layer of an MLP only multiplies a number by weights: to learn a function with many turns, the MLP
+needs many layers, or many steps. See Gorishniy, Rubachev and Babenko 2022, "On embeddings for
 numerical features in tabular deep learning" (arXiv 2203.05556).
 """
 
@@ -16,15 +16,15 @@ N_FREQUENCIES = 16  # of each number, as in RealMLP (table A.1)
 
 
 class PiecewiseLinear(nn.Module):
-    """From numbers (n, k) to vectors (n, k, size): a line, and a piecewise linear function between
+    """From numbers (n, k) to vectors (n, k, size): a line plus a piecewise linear function between
     the edges of bins.
 
-    The piecewise linear encoding of Gorishniy et al. 2022 (section 3.2, equation 1) with bins
-    between quantiles (section 3.2.1), each with a linear layer of its own, which begins at zero
-    beside the line, as in the authors' later version (TabM, Gorishniy et al. 2025, arXiv
-    2410.24210, appendix A). Outside of the bins the line goes on.
+    This is the piecewise linear encoding of Gorishniy et al. 2022 (section 3.2, equation 1) with
+    bins between quantiles (section 3.2.1). Each number has its own linear layer of the bins. It
+    begins at zero and is added to the line, as in the authors' later version (TabM, Gorishniy et
+    al. 2025, arXiv 2410.24210, appendix A). Outside the bins only the line continues.
 
-    ``edges`` holds for each number the edges of its bins in increasing order, two at least.
+    ``edges`` holds, for each number, at least two edges of its bins in increasing order.
     """
 
     lower: Tensor
@@ -33,7 +33,7 @@ class PiecewiseLinear(nn.Module):
     def __init__(self, edges: list[list[float]], size: int) -> None:
         super().__init__()
         most = max(map(len, edges)) - 1
-        # A bin that only others have is never entered: its width has no end.
+        # Bins that this number does not have: 1 / width is 0, so no value is ever inside them.
         lower = torch.zeros(len(edges), most)
         per_width = torch.zeros(len(edges), most)
         for row, each in enumerate(edges):
@@ -53,13 +53,13 @@ class PiecewiseLinear(nn.Module):
 
 
 class Periodic(nn.Module):
-    """From numbers (n, k) to vectors (n, k, size): the number itself, and a linear layer of cosines
-    of it.
+    """From numbers (n, k) to vectors (n, k, size): the number itself, and a linear layer of its
+    cosines.
 
-    The PBLD embedding of RealMLP (Holzmueller et al. 2024, arXiv 2407.04491, section 3), after the
-    periodic ones of Gorishniy et al. 2022 (section 3.3, equation 2). The frequencies and phases are
-    learnt; ``scale`` is the standard deviation of the frequencies at the start. ``size`` is 2 or
-    more.
+    This is the PBLD embedding of RealMLP (Holzmueller et al. 2024, arXiv 2407.04491, section 3),
+    after the periodic embeddings of Gorishniy et al. 2022 (section 3.3, equation 2). The
+    frequencies and phases are learnt. ``scale`` is the standard deviation of the frequencies at the
+    start. ``size`` is at least 2.
     """
 
     def __init__(self, k: int, size: int, scale: float) -> None:

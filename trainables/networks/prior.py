@@ -1,7 +1,7 @@
-"""An output layer that begins where a model is that knows the distribution of the targets alone.
+"""An output layer that begins with the distribution of the targets.
 
-Otherwise the first steps learn that distribution: all of a short training where the inputs tell
-little, and what an LR range test then sees.
+Otherwise the first steps have to learn this distribution. If the inputs tell little, this takes all
+of a short training, and an LR range test sees nothing else.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 @torch.no_grad()
 def start_at_prior(model: nn.Module, data: TrialData) -> None:
-    """Sets the last linear layer of ``model``: its bias to the logarithms of the classes' shares as
-    they count in the loss, or to the mean of a regression's targets.
+    """Sets the bias of the last linear layer of ``model``: to the logarithms of the classes' shares
+    as they count in the loss, or to the mean of a regression's targets.
 
-    Its weights stay random: with a tenth of them, or none, what is predicted first would be nearer
-    to the prior, but a training takes half an epoch to a whole one longer; see
-    docs/results/tables.md.
+    The weights of this layer stay random. With a tenth of these weights, or with zero weights, the
+    first predictions would be closer to the prior, but a training takes half an epoch to a whole
+    epoch longer; see docs/results/tables.md.
     """
     layer = [module for module in model.modules() if isinstance(module, nn.Linear)][-1]
     if data.task == "classification":

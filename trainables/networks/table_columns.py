@@ -1,6 +1,6 @@
-"""Which inputs of a network are numbers, and which tell one value of a large category from another.
+"""Which inputs of a network are numbers, and which tell the values of a large category apart.
 
-Without torch.
+This module does not import torch.
 """
 
 from __future__ import annotations
@@ -16,18 +16,20 @@ from trainables.data.table_inputs import TableInputs
 if TYPE_CHECKING:
     from trainables.data.datasets import TrialData
 
-SAMPLE = 10_000  # train samples by which numbers and their quantiles are known
+SAMPLE = 10_000  # train samples from which numbers and their quantiles are found
 
 
 def sample_of(data: TrialData) -> np.ndarray:
-    """Some train samples, spread evenly: the same every time. A network is built for every
-    trial, and these tell it enough."""
+    """Some train samples, spread evenly; always the same ones.
+
+    A network is built for every trial, and a sample tells it enough.
+    """
     return data.x_train[:: -(-len(data.x_train) // SAMPLE)]
 
 
 def numbers_of(data: TrialData) -> dict[int, np.ndarray]:
-    """The inputs that have more than two values among the sample, by their places, and these values
-    in increasing order. An image has none."""
+    """The inputs that have more than two values in the sample: from the place of each input to its
+    values in increasing order. Empty for images."""
     if data.is_image:
         return {}
     x = sample_of(data)
@@ -36,7 +38,7 @@ def numbers_of(data: TrialData) -> dict[int, np.ndarray]:
 
 
 def large_categories(data: TrialData) -> dict[int, Category]:
-    """The categories whose values are told apart by one input, by the place of that input."""
+    """The categories with an input that tells all values apart, by the place of that input."""
     inputs = None if data.preprocessing is None else data.preprocessing.inputs
     if not isinstance(inputs, TableInputs):
         return {}
@@ -49,7 +51,7 @@ def large_categories(data: TrialData) -> dict[int, Category]:
 
 
 def without_use(data: TrialData) -> Mapping[str, Any]:
-    """The hyperparameters of embeddings that ``data`` have nothing for, and what they then are."""
+    """The hyperparameters of embeddings that have no effect on ``data``, and their values then."""
     fixed: dict[str, Any] = {}
     if not numbers_of(data):
         fixed["num_embedding"] = "none"

@@ -1,4 +1,4 @@
-"""The batch size test: how fast and how large a training step is as its batch doubles.
+"""The batch size test: the speed and the memory of a training step as its batch size doubles.
 
 Smith 2018 (arXiv 1803.09820, section 4.2): a batch as large as the memory allows, judged with the
 time that the training takes.
@@ -28,7 +28,7 @@ SMALLEST = 8
 
 @dataclass(frozen=True)
 class BatchRow:
-    """A batch that fits."""
+    """A batch size that fits into memory."""
 
     batch_size: int
     samples_per_second: float  # batch_size / median seconds of an optimiser step
@@ -37,15 +37,15 @@ class BatchRow:
 
 @dataclass(frozen=True)
 class BatchSizeTest:
-    """Every batch that fits, from the smallest to the largest."""
+    """All batch sizes that fit into memory, from the smallest to the largest."""
 
     rows: tuple[BatchRow, ...]
-    knee: int  # the smallest batch from which on throughput gains little
+    knee: int  # the smallest batch size above which throughput gains little
     largest: int
-    stopped: str  # why no larger batch was tried, or fits
+    stopped: str  # why there is no larger batch: none was tried, or it does not fit
 
     def ran_out_of(self, n_samples: int) -> bool:
-        """Whether it ended because there were only so many: no batch was too large."""
+        """Whether the test ended because there are only ``n_samples``, not for lack of memory."""
         return 2 * self.largest > n_samples
 
     def as_dict(self) -> dict[str, Any]:
@@ -64,12 +64,12 @@ def run_batch_size_test(
 ) -> BatchSizeTest:
     """Times training steps on batches of 8, 16, 32 ... samples of the training split.
 
-    Ends where a step runs out of memory, where it needs more than ``memory`` bytes (on the CPU the
-    batch that shows it needs up to twice of that), or where the training split has no more samples.
-    The batch size in ``config`` is not used. ``seed`` decides the weights and the samples; torch's
-    generators are left as they were.
+    The test ends when a step runs out of memory, when a step needs more than ``memory`` bytes (on
+    the CPU, the step that shows this needs up to twice as much), or when the training split has too
+    few samples. The batch size in ``config`` is not used. ``seed`` determines the weights and the
+    samples. torch's generators are left as they were.
 
-    Raises ``ValueError`` where not even the first batch fits, and what ``network.build`` raises.
+    Raises ``ValueError`` if not even the first batch fits, and whatever ``network.build`` raises.
     """
     if memory is not None:
         check_number("the memory bound", memory, "above 0 bytes", lambda v: v > 0)
@@ -101,18 +101,18 @@ def _sizes(n_samples: int) -> Iterator[int]:
 
 
 def _measure(steps: Steps, batch_size: int, memory: float | None) -> tuple[BatchRow | None, str]:
-    """The row of a batch, or None and why there is none."""
+    """The row of a batch size, or None and the reason why there is none."""
     try:
         needed = steps.memory(batch_size)
         if memory is not None and needed > memory:
             return None, (
                 f"a step on {batch_size} samples needs {format_bytes(needed)}, "
-                f"above {format_bytes(memory)}"
+                f"more than {format_bytes(memory)}"
             )
         return BatchRow(batch_size, steps.samples_per_second(batch_size), needed), ""
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
-    # Only here, when the error is gone: it holds the frames, and they the tensors.
+    # Clear only here: until the error is gone, it keeps the frames, and these keep the tensors.
     steps.clear()
     return None, f"a step on {batch_size} samples runs out of memory"

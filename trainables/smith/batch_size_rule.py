@@ -1,4 +1,4 @@
-"""What a batch size test is read for: pure functions of its numbers."""
+"""What a batch size test tells, as pure functions of its numbers."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Callable, Sequence
 
 from trainables.training.config import check_choice, check_number
 
-# Of the highest throughput: what is left to gain from there on is less than what every doubling
-# costs, which is half of the optimiser steps of an epoch.
+# Share of the highest throughput. Above it there is less to gain than each doubling costs: half of
+# the optimiser steps of an epoch.
 KNEE = 0.8
 
-# From the ratio of two batch sizes to that of their learning rates.
+# From the ratio of two batch sizes to the ratio of their learning rates.
 SCALINGS: dict[str, Callable[[float], float]] = {
-    # Goyal et al. 2017 (arXiv 1706.02677, section 2.1): k steps of a batch and one of k batches
-    # move the weights as far.
+    # Goyal et al. 2017 (arXiv 1706.02677, section 2.1): one step on a batch k times as large moves
+    # the weights as far as k steps.
     "linear": lambda ratio: ratio,
     # Krizhevsky 2014 (arXiv 1404.5997, section 3.2) and Hoffer et al. 2017 (arXiv 1705.08741,
-    # section 4): the variance of a step stays what it is.
+    # section 4): the variance of a step stays the same.
     "sqrt": math.sqrt,
 }
 
@@ -25,8 +25,9 @@ SCALINGS: dict[str, Callable[[float], float]] = {
 def knee(batch_sizes: Sequence[int], throughputs: Sequence[float]) -> int:
     """The smallest batch that reaches 80% of the highest throughput.
 
-    Measured against the highest, and not from one batch to the next, so that the noise of a single
-    measurement does not end the search for it. Both need one value at least, and as many.
+    Each throughput is compared with the highest, not with the one before it, so that the noise of a
+    single measurement cannot end the search. Both arguments need the same number of values, at
+    least one.
     """
     enough = KNEE * max(throughputs)
     pairs = sorted(zip(batch_sizes, throughputs, strict=True))
@@ -34,10 +35,10 @@ def knee(batch_sizes: Sequence[int], throughputs: Sequence[float]) -> int:
 
 
 def scale_lr(lr: float, batch_size: int, to: int, rule: str) -> float:
-    """The learning rate for batches of ``to`` samples, where ``lr`` suits those of ``batch_size``.
+    """The learning rate for batches of ``to`` samples, given a good ``lr`` for ``batch_size``.
 
-    ``rule`` is a key of ``SCALINGS``. Raises ``ValueError`` for another one and for numbers that
-    are not above 0.
+    ``rule`` is a key of ``SCALINGS``. Raises ``ValueError`` for any other rule, and for numbers
+    that are not above 0.
     """
     check_choice("the rule of scaling", rule, tuple(SCALINGS))
     check_number("lr", lr, "above 0", lambda v: v > 0)

@@ -37,8 +37,8 @@ __all__ = [
 LOW = 1e-5
 HIGH = 10.0
 EPOCHS = 4
-TESTS = 3  # by which the highest rate to search is found
-# Between these: a longer sweep shows less, because the network has learnt before lr is high.
+TESTS = 3  # the number of tests that find the highest learning rate to search
+# Bounds of the default: a longer sweep shows less, because the network learns before lr is high.
 MIN_ITERATIONS, MAX_ITERATIONS = 150, 400
 
 
@@ -56,13 +56,13 @@ def run_range_test(
 ) -> RangeTest:
     """Trains a new network while the learning rate rises from ``low`` to ``high``.
 
-    The learning rate and policy of ``config`` are not used; momentum and weight decay stay what
-    they are. The test ends early where the smoothed training loss passes 4 times its best or a
-    loss is not finite. ``high`` is 10 by default; where growth is linear 1, and 0.1 for AdamW.
-    ``iterations`` are those of 4 epochs, but at least 150 and at most 400.
+    The learning rate and policy of ``config`` are not used; momentum and weight decay stay
+    constant. The test ends early if the smoothed training loss rises above 4 times its best, or if
+    a loss is not finite. By default ``high`` is 10; with linear growth it is 1, or 0.1 for AdamW.
+    By default ``iterations`` is the length of 4 epochs, but at least 150 and at most 400.
 
-    ``seed`` decides the weights, the order of the batches and dropout, as in a training. torch's
-    global generators are left as they were. Raises ``ValueError`` for a bad argument, and what
+    ``seed`` determines the weights, the order of the batches and dropout, as in a training. torch's
+    global generators are left as they were. Raises ``ValueError`` for a bad argument, and whatever
     ``network.build`` raises.
     """
     with kept_generators(device):
@@ -77,11 +77,13 @@ def run_range_test(
 
 
 def find_bounds(test: RangeTest, divisor: float = DIVISOR) -> Bounds:
-    """Read the bounds off the training losses of ``test``, see :func:`suggest_bounds`. Where these
-    fall by no more than the noise of the batches, which is large where the inputs tell little, off
-    the validation losses, which are all of the same samples.
+    """Reads the bounds off the training losses of ``test``; see :func:`suggest_bounds`.
 
-    Raises ``ValueError`` where neither has a usable slope.
+    If the training losses have no usable slope, the bounds are read off the validation losses,
+    which are all measured on the same samples. This happens if the noise of the batches is larger
+    than the fall, for example because the inputs tell little.
+
+    Raises ``ValueError`` if neither curve has a usable slope.
     """
     try:
         return suggest_bounds(test.lrs, test.train_losses, divisor)
@@ -92,36 +94,38 @@ def find_bounds(test: RangeTest, divisor: float = DIVISOR) -> Bounds:
             found = suggest_bounds(lrs, losses, divisor)
         except ValueError:
             raise error from None
-    reason = f"the loss of a batch is too noisy; on validation {found.reason}"
+    reason = f"the training loss is too noisy; on validation {found.reason}"
     return replace(found, curve="validation", reason=reason)
 
 
 def bounds_to_search(
     run: Callable[[int], RangeTest], seed: int, divisor: float = DIVISOR
 ) -> tuple[RangeTest, Bounds]:
-    """The test that ``run`` makes with ``seed``, and its bounds; but the highest rate that a search
-    should try is the highest of this test and two with other seeds: on a few hundred samples the
-    learning rate of the lowest loss differs tenfold between seeds (docs/results/recipe.md).
+    """The test that ``run`` makes with ``seed``, and its bounds.
 
-    Raises ``ValueError`` where the first test has no bounds.
+    The highest learning rate to search is the highest of this test and of two tests with other
+    seeds: on a few hundred samples the learning rate of the lowest loss differs tenfold between
+    seeds (docs/results/recipe.md).
+
+    Raises ``ValueError`` if the first test has no bounds.
     """
     test = run(seed)
     found = find_bounds(test, divisor)
     highest = [found.to_search[1]]
     for other in range(seed + 1, seed + TESTS):
-        with suppress(ValueError):  # one that shows nothing
+        with suppress(ValueError):  # a test without bounds does not count
             highest.append(find_bounds(run(other), divisor).to_search[1])
     return test, replace(found, highest_lr=max(highest))
 
 
 def default_iterations(n_samples: int, batch_size: int) -> int:
-    """Those of 4 epochs, but at least 150 and at most 400."""
+    """The iterations of 4 epochs, but at least 150 and at most 400."""
     epochs = EPOCHS * len(batch_bounds(n_samples, batch_size))
     return min(max(epochs, MIN_ITERATIONS), MAX_ITERATIONS)
 
 
 def learning_rates(growth: Growth, low: float, high: float, iterations: int) -> list[float]:
-    """From ``low`` to ``high`` in equal steps, or, exponentially, in equal ratios.
+    """From ``low`` to ``high``: linear growth has equal steps, exponential growth equal ratios.
 
     Raises ``ValueError`` unless 0 < low < high and there are two iterations or more.
     """

@@ -1,4 +1,4 @@
-"""A training with a learning rate of its own for every iteration, which leaves no trace."""
+"""A training with its own learning rate for every iteration. It leaves the model unchanged."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 Growth: TypeAlias = Literal["linear", "exponential"]
 
-EXPLOSION = 4.0  # times its best: the smoothed loss at which the sweep ends, as in fastai's lr_find
-SMOOTHING = 0.9  # of the running mean that EXPLOSION is about
+EXPLOSION = 4.0  # times its best: a higher smoothed loss ends the sweep, as in fastai's lr_find
+SMOOTHING = 0.9  # of the running mean that is compared with EXPLOSION
 VALIDATIONS = 50
-VALIDATION_SAMPLES = 2048  # at most: a curve needs no more, and the sweep is to be short
+VALIDATION_SAMPLES = 2048  # at most: more would make the sweep longer, not the curve better
 
 
 @dataclass(frozen=True)
@@ -39,14 +39,15 @@ class Validation:
 
 @dataclass(frozen=True)
 class RangeTest:
-    """What one sweep saw. The train scores of an iteration are those of its batch before its step.
+    """The result of one sweep.
 
-    The last train loss is NaN or infinite where that ended the sweep; all others are finite.
+    The train scores of an iteration are those of its batch before the optimiser step. The last
+    train loss is NaN or infinite if that ended the sweep; all others are finite.
     """
 
     growth: Growth
     low: float  # the learning rate of the first iteration
-    high: float  # of the last, had the sweep not ended before
+    high: float  # of the last iteration, if the sweep does not end early
     iterations: int  # as planned
     iterations_per_epoch: int
     quality_name: str  # "accuracy" or "r2"
@@ -54,10 +55,10 @@ class RangeTest:
     train_losses: tuple[float, ...]  # cross entropy in nats, or MSE of the standardised target
     train_qualities: tuple[float, ...]  # of single batches
     validations: tuple[Validation, ...]
-    stopped: str  # why it ended before ``high``; empty where it did not
+    stopped: str  # why the sweep ended before ``high``; empty if it did not
 
     def as_dict(self) -> dict[str, Any]:
-        """Every field by name, for JSON: None where a loss is not finite."""
+        """Every field by name, for JSON: a loss that is not finite becomes None."""
         losses = [loss if math.isfinite(loss) else None for loss in self.train_losses]
         return {**asdict(self), "train_losses": losses}
 
@@ -75,8 +76,8 @@ def sweep(
     """Trains ``model`` with one of ``lrs`` after the other; see
     :func:`trainables.smith.lr_range_test.run_range_test`.
 
-    The model is moved to ``device``. Its parameters and buffers and torch's global generators are
-    afterwards what they were before, also where an error ends the sweep.
+    The model is moved to ``device``. Afterwards its parameters and buffers and torch's global
+    generators are as they were before, even if an error ends the sweep.
     """
     model.to(device)
     with kept_generators(device), _kept_model(model):
@@ -137,14 +138,14 @@ class _Sweep:
         )
 
     def _batches(self) -> Iterator[Tensor]:
-        """The rows of each batch, one shuffled epoch after the other, without end."""
+        """The rows of each batch, one shuffled epoch after the other, endlessly."""
         while True:
             order = torch.randperm(len(self._x_train), generator=self._shuffling)
             order = order.to(self._x_train.device)
             yield from (order[start:end] for start, end in self._bounds)
 
     def _step(self, lr: float, batch: Tensor) -> tuple[float, float]:
-        """Loss and quality of the batch; the step after them only where the loss is finite."""
+        """Loss and quality of the batch, then an optimiser step if the loss is finite."""
         self._model.train()
         output = self._model(self._x_train[batch])
         targets = self._y_train[batch]
@@ -159,7 +160,7 @@ class _Sweep:
 
     @torch.no_grad()
     def _validate(self, iteration: int, lr: float) -> list[Validation]:
-        """One point of the validation curve, or none where its loss is not finite."""
+        """One point of the validation curve, or none if its loss is not finite."""
         self._model.eval()
         outputs = torch.cat([self._model(x) for x in torch.split(self._x_val, EVALUATION_BATCH)])
         scores = self._objective.judge(outputs, self._y_val)
@@ -170,7 +171,7 @@ class _Sweep:
 
 
 class _Guard:
-    """Follows the running mean of the loss, and says when it has exploded."""
+    """Follows the running mean of the loss and tells when it has exploded."""
 
     def __init__(self) -> None:
         self.reason = ""
@@ -187,7 +188,7 @@ class _Guard:
             self.reason = f"the training loss is {loss}"
         elif not mean <= EXPLOSION * self._best:
             self.reason = (
-                f"the training loss, smoothed, is {mean:.3g}: "
+                f"the smoothed training loss is {mean:.3g}, "
                 f"over {EXPLOSION:g} times its best, {self._best:.3g}"
             )
         return bool(self.reason)

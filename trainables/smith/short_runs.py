@@ -1,4 +1,4 @@
-"""Momentum and weight decay by short trainings with the cyclical learning rate on.
+"""Finds momentum and weight decay by short trainings with a cyclical learning rate.
 
 Smith 2018 (arXiv 1803.09820): momentum as in section 4.3, weight decay as in 4.4. The other two
 steps of his recipe (section 5) are :mod:`trainables.smith.batch_size` and
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from trainables.data.datasets import TrialData
     from trainables.networks.network import Network
 
-MOMENTA = (0.99, 0.97, 0.95, 0.9)  # at base_lr; those of section 4.3
+MOMENTA = (0.99, 0.97, 0.95, 0.9)  # at base_lr; the values of section 4.3
 BASE_MOMENTUM = 0.85  # at max_lr, for all of them (section 5)
 WEIGHT_DECAYS = (1e-3, 1e-4, 1e-5, 0.0)  # section 4.4
-LEAST_STEPS = 80  # of a short training: with fewer the values have no time to part
+LEAST_STEPS = 80  # of a short training: with fewer steps the values would not differ yet
 LEAST_EPOCHS = 5
-EVEN = 1.01  # times the lowest loss: too little to choose by
+EVEN = 1.01  # times the lowest loss: a smaller difference does not count
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,13 @@ class ShortRun:
 
     @property
     def loss(self) -> float:
-        """The validation loss at the end, where the learning rate has come down."""
+        """The validation loss at the end, when the learning rate has come down."""
         return self.val_losses[-1]
 
 
 @dataclass(frozen=True)
 class ValueTest:
-    """The short trainings with all values of a hyperparameter, and the one to take."""
+    """The short trainings with all values of a hyperparameter, and the value to take."""
 
     name: str
     runs: tuple[ShortRun, ...]
@@ -57,7 +57,7 @@ class ValueTest:
 
 
 def momentum_changes(momentum: float) -> dict[str, object]:
-    """Momentum from ``momentum`` at base_lr down to 0.85, or where it is less stays, at max_lr."""
+    """Momentum falls from ``momentum`` at base_lr to 0.85 at max_lr; it never rises."""
     return {"max_momentum": momentum, "base_momentum": min(BASE_MOMENTUM, momentum)}
 
 
@@ -71,10 +71,11 @@ def run_momentum_test(
     device: torch.device,
     values: Sequence[float] = MOMENTA,
 ) -> ValueTest:
-    """Short trainings with ``config``, whose policy moves the momentum, from each of ``values`` on.
+    """One short training with each of ``values`` as the highest momentum.
 
-    All begin with the same weights and see the same batches. Raises ``ValueError`` where every one
-    diverges, and what ``network`` raises.
+    ``config`` must have a policy that moves the momentum. All trainings begin with the same weights
+    and see the same batches. Raises ``ValueError`` if every training diverges, and whatever
+    ``network`` raises.
     """
     changes = {value: momentum_changes(value) for value in values}
     runs = _short_runs(network, config, data, changes, epochs=epochs, seed=seed, device=device)
@@ -91,14 +92,14 @@ def run_weight_decay_test(
     device: torch.device,
     values: Sequence[float] = WEIGHT_DECAYS,
 ) -> ValueTest:
-    """The same with each of ``values`` as the weight decay."""
+    """Like :func:`run_momentum_test`, with each of ``values`` as the weight decay."""
     changes = {value: {"weight_decay": value} for value in values}
     runs = _short_runs(network, config, data, changes, epochs=epochs, seed=seed, device=device)
     return _judge("weight decay", tuple(runs))
 
 
 def short_epochs(n_samples: int, batch_size: int) -> int:
-    """The length of a short training: 5 epochs, but as many as 80 optimiser steps take."""
+    """The length of a short training: 5 epochs, or more if these have fewer than 80 steps."""
     return max(LEAST_EPOCHS, -(-LEAST_STEPS // len(batch_bounds(n_samples, batch_size))))
 
 
@@ -124,7 +125,7 @@ def _short_runs(
 
 
 def _judge(name: str, runs: tuple[ShortRun, ...]) -> ValueTest:
-    """The value with the lowest loss; of those within 1% of it the largest."""
+    """The largest value whose loss is within 1% of the lowest."""
     sound = [run for run in runs if not run.diverged]
     if not sound:
         values = ", ".join(f"{run.value:g}" for run in runs)

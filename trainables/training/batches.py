@@ -1,4 +1,4 @@
-"""Data on the device, and the bounds of its batches."""
+"""Data on the device, and the bounds of the batches."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:  # what draws a schedule takes the bounds alone, and is spared torch
+if TYPE_CHECKING:  # code that draws a schedule needs only the bounds, not torch
     import torch
     from torch import Tensor, nn
 
-EVALUATION_BATCH = 512  # bounds the memory of the activations, and is large enough to be fast
+EVALUATION_BATCH = 512  # limits the memory of the activations, and is large enough to be fast
 
 
 def batch_bounds(n_samples: int, batch_size: int) -> list[tuple[int, int]]:
@@ -28,7 +28,7 @@ def batch_bounds(n_samples: int, batch_size: int) -> list[tuple[int, int]]:
 
 
 def to_tensor(array: np.ndarray, device: torch.device) -> Tensor:
-    """``array`` on ``device``: on the CPU the same memory, which may be read-only."""
+    """``array`` on ``device``. On the CPU the tensor shares its memory, which may be read-only."""
     import torch
 
     with warnings.catch_warnings():
@@ -38,7 +38,7 @@ def to_tensor(array: np.ndarray, device: torch.device) -> Tensor:
 
 
 def outputs_of(network: nn.Module, inputs: np.ndarray) -> Tensor:
-    """What ``network`` gives for ``inputs`` (n, ...), a batch at a time: (n, n_outputs)."""
+    """The outputs (n, n_outputs) of ``network`` for ``inputs`` (n, ...), computed in batches."""
     import torch
 
     with torch.no_grad():

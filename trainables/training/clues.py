@@ -1,8 +1,9 @@
 """Clues of under- and overfitting in the curves of a training.
 
 The clues are those of Smith 2018 (arXiv 1803.09820, section 3) and of Google's deep learning tuning
-playbook ("examine the training curves"). They are read off the shape that both losses have over the
-epochs: how steadily they fall, how far they have come from chance, and how they part.
+playbook ("examine the training curves"). They are read off the shapes of both losses over the
+epochs: how steadily they fall, how far they are from the chance loss, and how they diverge from
+each other.
 """
 
 from __future__ import annotations
@@ -16,37 +17,37 @@ from typing import Literal, NamedTuple, TypeAlias
 
 Kind: TypeAlias = Literal["lr too large", "lr too small", "overfitting", "underfitting", "fits"]
 
-LEAST_EPOCHS = 5  # of fewer, half have no two steps of their own
+LEAST_EPOCHS = 5  # with fewer, half of the epochs do not have two steps
 
-# Shares of the chance loss, where no other is named. Those without a reason of their own lie
-# between the curves of the two kinds that they tell apart.
-AT_CHANCE = 0.8  # from here on next to nothing has been learnt
-FROM_ABOVE = 1.45  # of the loss now: what begins so much higher was driven there and fell back
-BENT = 0.03  # by which the validation loss changes its course in the mean epoch
-LEARNING = 0.05  # a fall from one third of the epochs to the next that is no noise
-EXPLODED = 3.0  # initialisations begin at up to 2.3
+# Shares of the chance loss, unless a comment says otherwise. A value without a reason was chosen
+# between the curves of the two kinds that it tells apart.
+AT_CHANCE = 0.8  # above this, next to nothing has been learnt
+FROM_ABOVE = 1.45  # of the loss now: a training that was so much higher exploded and fell back
+BENT = 0.03  # mean change of the validation loss's slope from epoch to epoch
+LEARNING = 0.05  # a larger fall from one third of the epochs to the next is not noise
+EXPLODED = 3.0  # networks begin at up to 2.3
 JUMP = 0.25  # a rise from one epoch to the next; 0.15 is common in small data sets
-UNSTEADY = 0.025  # by which both losses rise in a mean epoch; dropout moves that of training alone
-RECOVERED = 0.3  # a training loss of less has recovered from a jump
+UNSTEADY = 0.025  # mean rise of both losses per epoch; dropout moves only the training loss
+RECOVERED = 0.3  # below this, the training loss has recovered from a jump
 STRAIGHT = 0.5  # late fall over early fall; an exponential decay of that ratio has half to go
-FAR = 0.5  # of the first loss: what has fallen below is well on its way
-STEADY = 0.5  # net fall over all movement; of a random walk of ten steps it is 0.3
+FAR = 0.5  # of the first loss: below this, most of the way is done
+STEADY = 0.5  # net fall divided by all movement; 0.3 for a random walk of ten steps
 TURNED = 0.1  # of the lowest validation loss: less is noise in sets of some 100 samples
-TURNED_LEAST = 0.02  # the same where the lowest is near 0
+TURNED_LEAST = 0.02  # the same, if the lowest loss is near 0
 PATIENCE = 3  # epochs since the lowest validation loss
-HIGH = 0.1  # a loss of less is fitted
+HIGH = 0.1  # below this, the loss is fitted
 FALLING = 0.03  # of the loss itself, in the last third of the epochs
-CLOSE = 0.1  # validation loss above training loss
+CLOSE = 0.1  # how far the validation loss is above the training loss
 
 
 @dataclass(frozen=True)
 class Clue:
-    """What the curves of a training show; ``kind`` is "fits" where they show nothing wrong.
+    """What the curves of a training show; ``kind`` is "fits" if they show nothing wrong.
 
     ``train_loss`` and ``val_loss`` are means over the last third of the epochs. ``epoch``, counted
-    from 1, is that of the divergence, of the jump, or of the lowest validation loss before an
-    overfitting; ``change`` is how much the loss rose there or has risen since, or, of a loss that
-    falls, how far it fell (below 0) in the last epochs.
+    from 1, is the epoch of the divergence or of the jump, or the epoch of the lowest validation
+    loss before overfitting. ``change`` is how much the loss rose there or has risen since; if the
+    loss falls, it is the fall in the last epochs, as a number below 0.
     """
 
     kind: Kind
@@ -58,7 +59,7 @@ class Clue:
 
 
 class _Curves(NamedTuple):
-    """Both losses per epoch, and that of a model that has learnt nothing."""
+    """Both losses per epoch, and the loss of a model that has learnt nothing."""
 
     train: Sequence[float]
     val: Sequence[float]
@@ -78,15 +79,17 @@ def clue(
     chance_loss: float | None = None,
     diverged: bool = False,
 ) -> Clue | None:
-    """What the losses of a training, one for each epoch, say of its hyperparameters.
+    """What the losses of a training, one per epoch, say about its hyperparameters.
 
-    ``chance_loss`` is that of a model that has learnt nothing; the first loss stands for it where
-    it is not given. None where there are too few epochs to tell. Raises ``ValueError`` where there
-    are not as many losses of one kind as of the other.
+    ``chance_loss`` is the loss of a model that has learnt nothing; by default it is the first loss.
+    None if there are too few epochs to tell. Raises ``ValueError`` if the numbers of training and
+    validation losses differ.
     """
     n = len(train_losses)
     if n != len(val_losses):
-        raise ValueError(f"{n} training and {len(val_losses)} validation losses: give one an epoch")
+        raise ValueError(
+            f"{n} training and {len(val_losses)} validation losses: give one of each per epoch"
+        )
     if n and (diverged or not all(map(math.isfinite, (*train_losses, *val_losses)))):
         return Clue("lr too large", f"diverged in epoch {n}", train_losses[-1], val_losses[-1], n)
     if n < LEAST_EPOCHS:
@@ -101,13 +104,13 @@ def clue(
 
 
 def _jumping(c: _Curves) -> Clue | None:
-    """An LR near that at which the training diverges (Smith: the loss has sudden jumps)."""
+    """The LR is near one at which the training diverges (Smith: the loss has sudden jumps)."""
     highest = max(c.train)
     if highest > EXPLODED * c.chance:
         epoch = c.train.index(highest) + 1
-        evidence = f"the training loss is {highest:.3g} in epoch {epoch}, at chance {c.chance:.3g}"
+        evidence = f"the training loss is {highest:.3g} in epoch {epoch}, chance is {c.chance:.3g}"
         return c.clue("lr too large", evidence, epoch, highest)
-    # Not the first step: to learn and then to fail is another thing than to begin badly.
+    # Without the first step: to begin badly is not the same as to learn and then to fail.
     rises = [b - a for a, b in pairwise(c.train[1:])]
     jump, now = max(rises), statistics.fmean(_late(c.train))
     if jump > JUMP * c.chance and now > RECOVERED * c.chance:
@@ -118,19 +121,19 @@ def _jumping(c: _Curves) -> Clue | None:
     if min(train, val) > UNSTEADY * c.chance:
         evidence = (
             f"unsteady: the training loss rises by {train:.3g} and the validation loss by "
-            f"{val:.3g} in a mean epoch of the second half"
+            f"{val:.3g} per epoch, on average over the second half"
         )
         return c.clue("lr too large", evidence, change=train)
     return None
 
 
 def _at_chance(c: _Curves) -> Clue | None:
-    """Nothing learnt: a large LR throws the weights about, a small one moves them smoothly. The
-    validation loss shows it, for dropout makes that of training rough with any LR."""
+    """Nothing was learnt: a large LR throws the weights about, a small LR moves them smoothly. The
+    validation loss shows which, because dropout makes the training loss rough with any LR."""
     now = statistics.median(_late(c.train))
     if now < AT_CHANCE * c.chance:
         return None
-    evidence = f"after {len(c.train)} epochs at {now:.4g}, chance is {c.chance:.4g}"
+    evidence = f"the loss is {now:.4g} after {len(c.train)} epochs, chance is {c.chance:.4g}"
     recent = c.val[max(0, len(c.val) // 2 - 2) :]
     bends = zip(recent, recent[1:], recent[2:], strict=False)
     bend = statistics.fmean(abs(x - 2 * y + z) for x, y, z in bends)
@@ -179,7 +182,7 @@ def _overfitting(c: _Curves) -> Clue | None:
 
 
 def _underfitting(c: _Curves) -> Clue | None:
-    """Both losses are high and close to each other, and fall still."""
+    """Both losses are high and close to each other, and still fall."""
     train, val = _late(c.train), _late(c.val)
     levels = statistics.fmean(train), statistics.fmean(val)
     falls = train[0] - train[-1], val[0] - val[-1]
@@ -190,7 +193,7 @@ def _underfitting(c: _Curves) -> Clue | None:
         and _steadiness(val) > STEADY
     ):
         evidence = (
-            f"training loss {train[-1]:.3g} and validation loss {val[-1]:.3g} fall still, "
+            f"training loss {train[-1]:.3g} and validation loss {val[-1]:.3g} still fall, "
             f"by {falls[0]:.3g} and {falls[1]:.3g} in the last {len(train) - 1} epochs"
         )
         return c.clue("underfitting", evidence, change=-falls[0])
@@ -198,7 +201,7 @@ def _underfitting(c: _Curves) -> Clue | None:
 
 
 def _late(losses: Sequence[float]) -> Sequence[float]:
-    """The last third of the steps, three at least, with the loss that they begin at."""
+    """The losses of the last third of the steps (at least three), and the loss before them."""
     return losses[-max(3, len(losses) // 3) - 1 :]
 
 
@@ -207,7 +210,7 @@ def _second_half(losses: Sequence[float]) -> Sequence[float]:
 
 
 def _fall(losses: Sequence[float]) -> float:
-    """From the mean of the second third of the epochs to that of the last."""
+    """The fall from the mean of the second third of the epochs to the mean of the last third."""
     third = max(2, len(losses) // 3)
     return statistics.fmean(losses[-2 * third : -third]) - statistics.fmean(losses[-third:])
 
@@ -217,6 +220,6 @@ def _mean_rise(losses: Sequence[float]) -> float:
 
 
 def _steadiness(losses: Sequence[float]) -> float:
-    """Net fall over all movement: 1 where every step goes down, 0 where nothing moves."""
+    """Net fall divided by all movement: 1 if every step goes down, 0 if nothing moves."""
     moved = sum(abs(b - a) for a, b in pairwise(losses))
     return (losses[0] - losses[-1]) / moved if moved else 0.0

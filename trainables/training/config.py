@@ -1,4 +1,4 @@
-"""How a network is trained: the hyperparameters that every network shares, and their limits."""
+"""The hyperparameters of training, which all networks share, and their limits."""
 
 from __future__ import annotations
 
@@ -49,18 +49,18 @@ class TrainingConfig:
 
     batch_size: int = 32  # samples per optimiser step
     optimizer: str = "sgd"  # a name in OPTIMIZERS
-    lr: float  # the learning rate; where the policy moves it, its upper bound (max_lr)
+    lr: float  # the learning rate, or its upper bound (max_lr) if the policy moves it
     weight_decay: float = 0.0  # L2 penalty of SGD, decoupled decay of AdamW
-    label_smoothing: float = 0.0  # of a classification: the share of all classes in a target
-    momentum: float = 0.9  # of constant, cosine and step; betas[0] of AdamW
+    label_smoothing: float = 0.0  # the share of a target that all classes get
+    momentum: float = 0.9  # for constant, cosine and step; betas[0] of AdamW
     policy: str = "constant"  # a name in POLICIES: how learning rate and momentum move
     base_lr_ratio: float = 0.1  # base_lr / max_lr
     step_size: float = 2.0  # half a cycle, in epochs
-    gamma: float = 0.95  # decay of the cycles per epoch, of exp_range
-    base_momentum: float = 0.85  # at max_lr, of the policies that cycle
+    gamma: float = 0.95  # for exp_range: decay of the cycles per epoch
+    base_momentum: float = 0.85  # at max_lr, for one_cycle and the cyclical policies
     max_momentum: float = 0.95  # at base_lr
-    decay_rate: float = 0.1  # by which each drop of step multiplies lr
-    n_drops: int = 2  # of step: at 1/2 and 3/4 of the training, then halfway through what is left
+    decay_rate: float = 0.1  # for step: each drop multiplies lr by it
+    n_drops: int = 2  # for step: at 1/2 of the training, then half way through what is left
 
     def __post_init__(self) -> None:
         check_integer("batch_size", self.batch_size, "of at least 1", lambda v: v >= 1)
@@ -85,7 +85,7 @@ class TrainingConfig:
 
     @classmethod
     def from_dict(cls: type[C], values: Mapping[str, object]) -> C:
-        """The config with ``values`` over the defaults.
+        """The config with ``values``, and the defaults for all others.
 
         Raises ``ValueError`` for an unknown, a missing or an invalid hyperparameter.
         """

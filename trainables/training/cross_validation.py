@@ -1,4 +1,4 @@
-"""Cross-validation in lockstep: one config trained on k folds, an epoch of each at a time."""
+"""Cross-validation in lockstep: trains one config on k folds, one epoch on each in turn."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Epochs: TypeAlias = "Iterator[tuple[Metrics, nn.Module | None]]"
 
 @dataclass(frozen=True)
 class CrossValidated:
-    """A trainable of the folds of a data set, made of one of a single data set."""
+    """Makes a trainable for the folds of a data set from a trainable for a single data set."""
 
     trainable: Callable[..., Epochs]
 
@@ -36,7 +36,8 @@ class CrossValidated:
         """Yields the mean over the folds of each epoch's metrics, their spread, and the models of
         all folds together. See :class:`Lockstep`.
 
-        Raises ``TypeError`` where the trainable returns what yields nothing."""
+        Raises ``TypeError`` if the trainable returns something that yields nothing.
+        """
         trainings = [
             self.trainable(config, fold, max_epochs=max_epochs, seed=seed, device=device)
             for fold in folds
@@ -48,11 +49,11 @@ class CrossValidated:
 
 
 class Lockstep(Iterator["tuple[dict[str, Any], nn.Module | None]"]):
-    """Each item is one epoch of every training; it ends where the first of them ends.
+    """Each item is one epoch of every training. The iterator ends when the first training ends.
 
-    A metric is its mean over the folds; one that is called ``val_...`` has its sample standard
-    deviation beside it, as ``val_..._std``. Where one fold has diverged, the config has, and
-    where a number of one fold is not finite, the mean is not either.
+    Each metric is the mean over the folds. A metric named ``val_...`` also gets its sample standard
+    deviation, as ``val_..._std``. If one fold diverges, the config counts as diverged. If a number
+    of one fold is not finite, the mean is not finite either.
     """
 
     def __init__(self, trainings: Sequence[Epochs]) -> None:
@@ -70,7 +71,7 @@ class Lockstep(Iterator["tuple[dict[str, Any], nn.Module | None]"]):
 
 
 class ResumableLockstep(Lockstep):
-    """With the states of all its trainings as its state."""
+    """Its state consists of the states of all its trainings."""
 
     def state_dict(self) -> dict[str, Any]:
         trainings: Sequence[Any] = self._trainings
@@ -85,8 +86,8 @@ class ResumableLockstep(Lockstep):
 def summarise(folds: Sequence[Metrics]) -> dict[str, Any]:
     """The metrics of one epoch over the folds; see :class:`Lockstep`.
 
-    Raises ``TypeError`` for a metric that is no number, and ``ValueError`` where a sound fold has
-    one that another sound fold lacks.
+    Raises ``TypeError`` for a metric that is not a number, and ``ValueError`` if only some folds
+    have a metric although none has diverged.
     """
     summary: dict[str, Any] = {"diverged": any(metrics.get("diverged", False) for metrics in folds)}
     for name, values in _by_name(folds).items():
@@ -103,7 +104,7 @@ def summarise(folds: Sequence[Metrics]) -> dict[str, Any]:
 
 def _by_name(folds: Sequence[Metrics]) -> dict[str, list[float]]:
     """The metrics that all folds have, each with its values. A fold that diverges may have fewer
-    than the others."""
+    metrics than the others."""
     numbers = [
         {name: float(number(name, value)) for name, value in fold.items() if name != "diverged"}
         for fold in folds
@@ -120,14 +121,14 @@ def _by_name(folds: Sequence[Metrics]) -> dict[str, list[float]]:
 
 
 def _mean(values: Sequence[float]) -> float:
-    """NaN or infinite where one of them is."""
+    """The mean; NaN or infinite if one of ``values`` is."""
     return statistics.fmean(values) if _all_finite(values) else sum(values) / len(values)
 
 
 def _deviation(values: Sequence[float]) -> float:
-    """Of a sample; NaN where one of them is not finite."""
+    """The sample standard deviation; NaN if one of ``values`` is not finite."""
     return statistics.stdev(values) if _all_finite(values) else math.nan
 
 
 def _all_finite(values: Sequence[float]) -> bool:
-    return math.isfinite(sum(values))  # so is every one of them, and what fmean adds up
+    return math.isfinite(sum(values))  # then every value is finite, and so is the sum in fmean

@@ -1,4 +1,4 @@
-"""The one training loop: an iterator of each epoch's metrics, that can be saved and resumed."""
+"""The training loop: an iterator over each epoch's metrics that can be saved and resumed."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EpochMetrics:
-    """What one epoch achieved. Every number is finite, of a diverged training too.
+    """The scores of one epoch. Every number is finite, even if the training has diverged.
 
-    Train scores are those of the predictions made during the epoch, each before its batch's
-    optimiser step; validation scores are those of the model at the end of the epoch.
+    Train scores come from the predictions made during the epoch, each before the optimiser step of
+    its batch. Validation scores are those of the model at the end of the epoch.
     """
 
     epoch: int  # counted from 1
@@ -39,8 +39,8 @@ class EpochMetrics:
     momentum: float  # at the last step of the epoch; betas[0] of AdamW
     seconds: float  # wall time of the epoch, validation included
     values: Mapping[str, float]
-    """train_accuracy or train_r2, and all that METRICS has for the task: val_accuracy, ..."""
-    diverged: bool = False  # the training ended here, and the scores are the worst ones
+    """train_accuracy or train_r2, and all METRICS of the task: val_accuracy, ..."""
+    diverged: bool = False  # the training ended here, and these are the worst scores
 
     def as_dict(self) -> dict[str, float | int | bool]:
         """The metrics by name."""
@@ -59,20 +59,21 @@ def fit(
     cycle_ends: tuple[int, ...] = (),
     bf16: bool = False,
 ) -> Training:
-    """Trains ``model`` in place, one epoch for each item asked of the iterator.
+    """Trains ``model`` in place, one epoch for each item of the iterator.
 
-    ``model`` maps ``(n, *data.input_shape)`` to ``(n, data.n_classes)``, where regression has one
-    class; it is moved to ``device``, on which the whole of ``data`` stays. ``max_epochs`` is the
-    length that a policy plans for; the caller may stop earlier. With ``cycle_ends`` (in epochs) the
-    one-cycle policy makes a chain of whole cycles: see
-    :func:`trainables.training.schedules.make_schedule`. With ``bf16`` it computes as
-    :class:`trainables.training.passes.Passes` says.
+    ``model`` maps ``(n, *data.input_shape)`` to ``(n, data.n_classes)``; for a regression
+    ``data.n_classes`` is 1. The model is moved to ``device``, where all of ``data`` stays too.
+    ``max_epochs`` is the length that a policy plans for; the caller may stop earlier. With
+    ``cycle_ends`` (in epochs) the one-cycle policy makes a chain of whole cycles; see
+    :func:`trainables.training.schedules.make_schedule`. For ``bf16`` see
+    :class:`trainables.training.passes.Passes`.
 
-    A training whose loss explodes or is not a number ends with one last item, ``diverged``, which
-    has the worst scores; it raises nothing. On a CPU the batch that shows it makes no optimiser
-    step, on a GPU it may make some: see :class:`trainables.training.guard.DivergenceGuard`.
+    If the loss explodes or is not a number, the training ends with one last item that is
+    ``diverged`` and has the worst scores; nothing is raised. On a CPU there is no optimiser step
+    for the batch that shows this; on a GPU there may be a few more steps, see
+    :class:`trainables.training.guard.DivergenceGuard`.
 
-    ``seed`` alone decides the order of the batches. Dropout draws from torch's global generator,
+    ``seed`` alone determines the order of the batches. Dropout draws from torch's global generator,
     which is seeded here: on the CPU the same model, config, data and seed give the same metrics,
     unless something else draws from that generator in between.
     """
@@ -81,8 +82,10 @@ def fit(
 
 
 def seed_torch(seed: int, device: torch.device) -> None:
-    """Seeds torch's global generators that a training on ``device`` draws from. On a CPU those of
-    GPUs are left alone: that alone would take longer than a step."""
+    """Seeds torch's global generators that a training on ``device`` draws from.
+
+    For a CPU the generators of GPUs are not seeded, because this would take longer than a step.
+    """
     if device.type == "cpu":
         torch.default_generator.manual_seed(seed)
     else:
@@ -154,8 +157,10 @@ class Training(Iterator[EpochMetrics]):
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that the epochs to come depend on, torch's global generators included:
-        tensors and numbers, loadable with ``weights_only=True``."""
+        """Everything that the following epochs depend on, torch's global generators included.
+
+        It consists of tensors and numbers, and can be loaded with ``weights_only=True``.
+        """
         return {
             "model": self.model.state_dict(),
             "optimizer": self._optimizer.state_dict(),
@@ -168,11 +173,12 @@ class Training(Iterator[EpochMetrics]):
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from ``state``: with the same config, data and seed, as if never interrupted.
+        """Resumes from ``state``. With the same config, data and seed the training goes on as if it
+        had not been interrupted.
 
-        The learning rate, momentum and weight decay are those of this training's own config, so
-        that they may be changed between two epochs. Raises ``RuntimeError`` for the state of
-        another network.
+        The learning rate, momentum and weight decay come from this training's own config, so that
+        they can be changed between two epochs. Raises ``RuntimeError`` for the state of another
+        network.
         """
         self.model.load_state_dict(state["model"])
         decays = [group["weight_decay"] for group in self._optimizer.param_groups]
@@ -188,7 +194,7 @@ class Training(Iterator[EpochMetrics]):
             torch.cuda.set_rng_state_all(state["random_cuda"][: torch.cuda.device_count()])
 
     def _run_epoch(self) -> Scores | None:
-        """Trains on every batch once; the scores, or None where the training diverged."""
+        """Trains on every batch once. Returns the scores, or None if the training diverged."""
         self.model.train()
         order = torch.randperm(len(self._y_train), generator=self._shuffling)
         order = order.to(self._y_train.device)
@@ -200,12 +206,12 @@ class Training(Iterator[EpochMetrics]):
             outputs.append(output)
         if self._guard.has_exploded():
             return None
-        # Judged once an epoch: on small batches the scores would cost as much as the training.
+        # Scored once an epoch: for each small batch the scores would cost as much as the training.
         targets = self._y_train[order[: self._bounds[-1][1]]]
         return self._objective.glance(torch.cat(outputs), targets)
 
     def _run_batch(self, batch: Tensor) -> Tensor | None:
-        """One optimiser step on the samples of ``batch``; their outputs from before it."""
+        """One optimiser step on the samples of ``batch``. Returns their outputs before the step."""
         self._rates = self._schedule(self._step)
         output, loss = self._passes.forward(batch)
         if self._guard.explodes(loss):
@@ -218,10 +224,10 @@ class Training(Iterator[EpochMetrics]):
 
     @torch.no_grad()
     def _validate(self) -> Scores | None:
-        """The scores on the validation data, or None where the loss is not below the worst."""
+        """The scores on the validation data, or None if the loss is not below the worst loss."""
         self.model.eval()
         outputs = torch.cat([self._passes.predict(x) for x in self._x_val.parts()])
         scores = self._objective.judge(outputs, self._y_val)
-        # Not the limit of the training loss: early running means of batch normalisation can make
-        # one validation bad in a training that recovers.
+        # The limit of the training loss does not apply: in the first epochs, the running means of
+        # batch normalisation can make one validation bad although the training recovers.
         return scores if scores.loss < self._objective.worst_loss else None

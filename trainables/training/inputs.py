@@ -1,4 +1,4 @@
-"""A training's inputs on its device. A GPU keeps images as the bytes that they came as."""
+"""A training's inputs on its device. On a GPU, 8-bit images are kept as bytes."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from trainables.training.batches import EVALUATION_BATCH, to_tensor
 if TYPE_CHECKING:
     from trainables.data.datasets import TrialData
 
-_AT_ONCE = 4096  # images that are brought to the GPU together
+_AT_ONCE = 4096  # images that are moved to the GPU together
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """All inputs (n, ...) of a split; what a network gets of them is float32."""
+    """All inputs (n, ...) of a split. A network gets them as float32."""
 
     kept: Tensor
     scale: tuple[Tensor, Tensor] | None = None
-    """Mean and standard deviation of each channel, where ``kept`` are pixels; else it is kept as it
-    is used."""
+    """Mean and standard deviation of each channel if ``kept`` holds pixels. None if ``kept`` holds
+    the inputs themselves."""
 
     def __len__(self) -> int:
         return len(self.kept)
 
     def of(self, batch: Tensor) -> Tensor:
-        """Those of some samples."""
+        """The inputs of the samples in ``batch``."""
         return self._scaled(self.kept[batch])
 
     def parts(self) -> Iterator[Tensor]:
-        """All, in parts that are small enough to be judged."""
+        """All inputs, in parts that are small enough to be evaluated."""
         return map(self._scaled, torch.split(self.kept, EVALUATION_BATCH))
 
     def channels_last(self) -> Inputs:
-        """The same in the order of memory that tensor cores want."""
+        """The same inputs in the memory order that tensor cores prefer."""
         return replace(self, kept=self.kept.contiguous(memory_format=torch.channels_last))
 
     def _scaled(self, kept: Tensor) -> Tensor:
@@ -51,14 +51,17 @@ class Inputs:
 
 
 def inputs_on(device: torch.device, x: np.ndarray, data: TrialData) -> Inputs:
-    """``x``, a split of ``data``, on ``device``: on the CPU the same memory. On a GPU images of 8
-    bits take a quarter of it, and are scaled again with each batch, to the same numbers."""
+    """``x``, a split of ``data``, on ``device``.
+
+    On the CPU the memory is shared. On a GPU 8-bit images are kept as bytes, in a quarter of the
+    memory, and each batch is scaled again to exactly the same numbers.
+    """
     pixels = None if device.type == "cpu" else as_pixels(device, x, data)
     return pixels or Inputs(to_tensor(x, device))
 
 
 def as_pixels(device: torch.device, x: np.ndarray, data: TrialData) -> Inputs | None:
-    """The same as bytes, or None where ``x`` does not come from images of 8 bits."""
+    """``x`` as bytes, or None if ``x`` does not come from 8-bit images."""
     images = None if data.preprocessing is None else data.preprocessing.inputs
     if not isinstance(images, ImageInputs) or images.mode == "F":
         return None

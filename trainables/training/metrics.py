@@ -1,11 +1,12 @@
 """The metrics that a search may optimise: how each is measured, which way is better, and the score
 of a diverged trial.
 
-To add one, enter it in ``METRICS``: it is then measured in every epoch of a training of its task,
-and a search may ask for it. The first of a task is what a search optimises by default.
+To add one, enter it in ``METRICS``: then every training of its task measures it in each epoch, and
+a search may optimise it. The first metric of a task is the one that a search optimises by default.
 
-Those of a classification are scikit-learn's. F1, AUC and average precision are found for each class
-against all others, and their mean counts each class alike, also where there are two classes.
+The metrics of a classification are those of scikit-learn. F1, AUC and average precision are
+computed for each class against all others, and averaged with equal weights, even if there are two
+classes.
 """
 
 from __future__ import annotations
@@ -33,18 +34,18 @@ DIVERGED_LOSS = 1e3
 class Metric:
     """``worst`` is what a diverged trial reports.
 
-    ``measure`` gives a tensor of one number. The loss has none: it is what a training minimises,
-    see :mod:`trainables.training.objective`.
+    ``measure`` returns a tensor with one number. The loss has no ``measure``: it is what a training
+    minimises, see :mod:`trainables.training.objective`.
     """
 
     mode: Mode
     worst: float
-    task: Task | None = None  # None for one that every task has
+    task: Task | None = None  # None if every task has it
     measure: Callable[[Predictions], Tensor] | None = None
-    in_target_units: bool = False  # else a target counts in its standard deviations
+    in_target_units: bool = False  # if not, targets are standardised
 
     def better(self, a: float, b: float) -> bool:
-        """Whether ``a`` is strictly better than ``b``. False where ``a`` is NaN."""
+        """Whether ``a`` is strictly better than ``b``. False if ``a`` is NaN."""
         return a < b if self.mode == "min" else a > b
 
     def reaches(self, value: float, target: float) -> bool:
@@ -52,52 +53,52 @@ class Metric:
         return value == target or self.better(value, target)
 
     def of_data(self, worst_loss: float, target_std: float) -> Metric:
-        """The metric of data on which a training has diverged at this loss, and whose target has
-        this standard deviation."""
+        """The metric with the worst value for given data: ``worst_loss`` is the loss at which a
+        training on them has diverged, ``target_std`` the standard deviation of their target."""
         if self.in_target_units:
             return replace(self, worst=math.sqrt(worst_loss) * target_std)
         return replace(self, worst=worst_loss) if self.measure is None else self
 
 
 def accuracy(predictions: Predictions) -> Tensor:
-    """The share of samples whose largest output is that of their class."""
+    """The share of samples whose own class has the largest output."""
     return (predictions.outputs.argmax(1) == predictions.targets).double().mean()
 
 
 def balanced_accuracy(predictions: Predictions) -> Tensor:
-    """The mean over the classes of the share of their samples that are taken for theirs."""
+    """The mean of the recalls: for each class, the share of its samples that are recognised."""
     recalls = predictions.confusion.diagonal() / predictions.per_class
     return predictions.mean_over_classes(recalls)
 
 
 def f1(predictions: Predictions) -> Tensor:
-    """The harmonic mean of precision and recall."""
+    """The harmonic mean of precision and recall, averaged over the classes."""
     confusion = predictions.confusion
     found = confusion.sum(0) + predictions.per_class
     return predictions.mean_over_classes(2 * confusion.diagonal() / found.clamp(min=1))
 
 
 def auc(predictions: Predictions) -> Tensor:
-    """The area under the ROC curve: the probability that a sample of a class has a higher
-    probability of it than one of another class; the same probability counts half."""
+    """The area under the ROC curve, averaged over the classes: how often a sample of the class gets
+    a higher probability for it than a sample of another class. A tie counts half."""
     (hits, below, hits_below), of_class = predictions.ranking, predictions.per_class
     pairs = of_class * (len(predictions.targets) - of_class)
-    # Pairs in order less those out of it: what is left of all counts half.
+    # Pairs in the right order minus pairs in the wrong order; ties cancel out.
     balance = (hits * below - hits_below).sum(1)
     return predictions.mean_over_classes((1 + balance / pairs.clamp(min=1)) / 2)
 
 
 def average_precision(predictions: Predictions) -> Tensor:
-    """The mean, over the samples of a class, of the precision among those with at least their
-    probability."""
+    """For each sample of a class, the precision among the samples with at least its probability;
+    averaged over the samples, then over the classes."""
     (hits, below, hits_below), of_class = predictions.ranking, predictions.per_class
     precisions = (of_class[:, None] - hits_below) / (len(predictions.targets) - below)
     return predictions.mean_over_classes((hits * precisions).sum(1) / of_class)
 
 
 def r2(predictions: Predictions) -> Tensor:
-    """1 - residual / total sum of squares; never below ``WORST_R2``, not even for targets that are
-    all the same."""
+    """1 - residual / total sum of squares. It is never below ``WORST_R2``, even if all targets are
+    the same."""
     residual = predictions.errors.square().mean()
     total = predictions.targets.var(correction=0).clamp(min=1e-12)
     return (1 - residual / total).clamp(min=WORST_R2)
@@ -113,7 +114,7 @@ def mae(predictions: Predictions) -> Tensor:
     return predictions.errors.abs().mean()
 
 
-WORST_R2 = 1.0 - DIVERGED_LOSS  # of a standardised target: 1 - MSE
+WORST_R2 = 1.0 - DIVERGED_LOSS  # for a standardised target: 1 - MSE
 WORST_ERROR = math.sqrt(DIVERGED_LOSS)  # of a standardised target
 
 METRICS: dict[str, Metric] = {
@@ -128,9 +129,9 @@ METRICS: dict[str, Metric] = {
     "val_loss": Metric("min", DIVERGED_LOSS),
 }
 ACCURACY = "val_accuracy"
-FOR_LARGE_CLASSES = ("val_balanced_accuracy", "val_auc")  # which see the other classes too
+FOR_LARGE_CLASSES = ("val_balanced_accuracy", "val_auc")  # these count the other classes too
 
 
 def metrics_of(task: Task) -> dict[str, Metric]:
-    """What a training of ``task`` measures, what a search optimises by default first."""
+    """The metrics of ``task``. The first one is what a search optimises by default."""
     return {name: metric for name, metric in METRICS.items() if metric.task in (task, None)}

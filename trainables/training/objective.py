@@ -1,4 +1,4 @@
-"""What a task minimises, and how its predictions are judged."""
+"""The loss that a task minimises, and how its predictions are scored."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ if TYPE_CHECKING:
 
     from trainables.data.datasets import TrialData
 
-# A training has diverged at this many times the loss of its first batch (or of chance, where that
-# is more). AdamW's first steps can multiply the loss by 60 in trainings that then do well. Of 120
+# A training has diverged at this many times the loss of its first batch (or the chance loss, if it
+# is larger). AdamW's first steps can multiply the loss by 60 in trainings that then do well. Of 120
 # MLPs on digits, wine and diabetes, at learning rates from 0.01 to 1, this stops 34 of the 42 that
-# learnt nothing and 3 of the 78 that learnt something; 20 would stop 37 and 11.
+# learnt nothing and 3 of the 78 that learnt something; a limit of 20 would stop 37 and 11.
 EXPLOSION = 100.0
-# But never below this many times what a batch can lose by chance: one huge target of a regression,
-# or a few samples of a rare class, and a batch is hundreds of times as bad as the mean.
+# But the limit is at least this many times the largest loss that a batch can have by chance: with
+# one huge target, or a few samples of a rare class, a batch can be hundreds of times worse than the
+# mean.
 BY_CHANCE = 4.0
 
 
 class Scores(NamedTuple):
-    """The loss of some predictions, and what else is measured of them, by name."""
+    """The loss of some predictions, and their other measures by name."""
 
     loss: float
     values: dict[str, float]
@@ -35,18 +36,18 @@ class Scores(NamedTuple):
 
 @dataclass(frozen=True)
 class Objective:
-    """What a task minimises and how its predictions are judged."""
+    """The loss that a task minimises, and how its predictions are scored."""
 
     loss: Callable[[Tensor, Tensor], Tensor]  # of outputs (n, n_outputs) and targets (n,)
-    train_loss: Callable[[Tensor, Tensor], Tensor]  # what the optimiser gets: smoothed, or the same
-    chance_loss: float  # of a model that knows the targets' distribution and nothing else
-    measures: Mapping[str, Metric]  # by name: accuracy, r2; the loss is none of them
+    train_loss: Callable[[Tensor, Tensor], Tensor]  # with label smoothing, or the same
+    chance_loss: float  # of a model that knows only the distribution of the targets
+    measures: Mapping[str, Metric]  # by name, such as accuracy or r2; without the loss
     worst_loss: float = DIVERGED_LOSS  # see worst_loss()
-    target_std: float = 1.0  # of a regression, in the target's own units
+    target_std: float = 1.0  # for a regression, in the target's own units
 
     @property
     def quality_name(self) -> str:
-        """Of the measure that a user looks at first."""
+        """The name of the measure that a user looks at first."""
         return next(iter(self.measures))
 
     @property
@@ -78,23 +79,23 @@ class Objective:
         found = [self.loss(outputs, targets).double()]
         for name in names:
             metric = self.measures[name]
-            assert metric.measure is not None  # objective_of() takes those alone that have one
+            assert metric.measure is not None  # objective_of() takes only metrics that have one
             measured = metric.measure(predictions).double()
             found.append(measured * self.target_std if metric.in_target_units else measured)
-        loss, *values = torch.stack(found).tolist()  # one wait for the device
+        loss, *values = torch.stack(found).tolist()  # waits only once for the device
         return Scores(loss, dict(zip(names, values, strict=True)))
 
     def limit(self, first_loss: float, by_chance: float) -> float:
-        """The loss from which a training has diverged, given that of its first batch, and what
-        :func:`worst_by_chance` says of its batches."""
-        # The known number goes first: max() keeps it where the other is NaN.
+        """The loss from which on a training has diverged, given the loss of its first batch, and
+        the result of :func:`worst_by_chance` for its batches."""
+        # The known number comes first, because max() keeps it if the other is NaN.
         limit = min(DIVERGED_LOSS, EXPLOSION * max(self.chance_loss, first_loss))
         return max(limit, BY_CHANCE * by_chance)
 
 
 def worst_by_chance(data: TrialData, targets: np.ndarray, n: int) -> float:
-    """The largest loss of ``n`` of ``targets`` (n_samples,) for a model that knows the distribution
-    of the train targets and nothing else."""
+    """The largest loss that a batch of ``n`` of ``targets`` (n_samples,) can have, for a model that
+    knows only the distribution of the train targets."""
     if data.task == "classification":
         return -float(np.log(data.class_shares.min()))
     squares = np.square(targets, dtype=float)
@@ -103,24 +104,26 @@ def worst_by_chance(data: TrialData, targets: np.ndarray, n: int) -> float:
 
 
 def worst_loss(data: TrialData) -> float:
-    """The validation loss at which a training on ``data`` has diverged, and which it then scores:
-    one that is sound scores less."""
+    """The validation loss at which a training on ``data`` has diverged, and which it then reports.
+    A sound training always reports less."""
     if data.task == "classification":
         return DIVERGED_LOSS
     return max(DIVERGED_LOSS, BY_CHANCE * worst_by_chance(data, data.y_val, len(data.y_val)))
 
 
 def metric_of(name: str, folds: Sequence[TrialData]) -> Metric:
-    """``name`` in METRICS, with the worst score on these data: of several folds of the worst one,
-    in the units of the target."""
+    """The metric ``name`` of METRICS, with the worst score on these data, in the units of the
+    target. With several folds it is the worst score over all folds."""
     return METRICS[name].of_data(max(map(worst_loss, folds)), folds[0].target_std)
 
 
 def objective_of(data: TrialData, label_smoothing: float = 0.0) -> Objective:
-    """Cross entropy, with the data's class weights, for a classification, mean squared error for a
-    regression; and what METRICS has for it. ``label_smoothing`` is that of Szegedy et al. 2016
-    (arXiv 1512.00567, section 7), of a classification alone, and of what is trained alone: whatever
-    is measured is measured without it."""
+    """The objective for ``data``, with the METRICS of its task.
+
+    The loss is cross entropy with the data's class weights for a classification, and mean squared
+    error for a regression. ``label_smoothing`` (Szegedy et al. 2016, arXiv 1512.00567, section 7)
+    is used only for a classification, and only in the training loss, not in any measure.
+    """
     measures = {
         name.removeprefix("val_"): metric
         for name, metric in metrics_of(data.task).items()
@@ -140,7 +143,7 @@ class _CrossEntropy:
     def __init__(self, class_weights: Sequence[float], smoothing: float = 0.0) -> None:
         self._smoothing = smoothing
         self._class_weights = class_weights
-        self._weight: Tensor | None = None  # where the outputs lie
+        self._weight: Tensor | None = None  # on the device of the outputs
 
     def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
         from torch.nn import functional

@@ -1,8 +1,8 @@
 """The optimisers, by name, and the rates that a schedule moves.
 
-To add one, write a function that makes it and enter it in ``OPTIMIZERS``: the space of every
-network whose optimiser is searched then has it. torch is imported when an optimiser is made, so
-that a search space can name them without it.
+To add one, write a function that makes it and enter it in ``OPTIMIZERS``: then every search space
+that searches for the optimiser has it. torch is imported only when an optimiser is made, so that a
+search space can name the optimisers without torch.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class OptimizerKind:
-    """How an optimiser is made, and what has to be known of it elsewhere.
+    """How an optimiser is made, and what other code must know about it.
 
-    ``make`` gets the parameters and a config whose learning rate and momentum are those of the
-    first step; :func:`set_rates` moves them.
+    ``make`` gets the parameters and a config. The learning rate and the momentum of the config are
+    those of the first step; :func:`set_rates` changes them.
     """
 
     make: Callable[[Iterable[nn.Parameter], TrainingConfig], Optimizer]
-    states: int  # numbers that it keeps of each weight
-    momentum: str = "momentum"  # the name of that hyperparameter in its own terms
-    linear_high: float = 1.0  # where an LR range test of linear growth ends
+    states: int  # numbers that it keeps for each weight
+    momentum: str = "momentum"  # what the optimiser calls momentum
+    linear_high: float = 1.0  # the last lr of an LR range test with linear growth
 
 
-# fused, because one kernel for all parameters takes a half (SGD) to a third (AdamW) of the time of
-# the default on one CPU core: 26 against 54 us and 51 against 140 us a step for 64-64-10.
+# fused=True: one kernel for all parameters takes a half (SGD) to a third (AdamW) of the time of the
+# default on one CPU core: 26 against 54 us and 51 against 140 us a step for 64-64-10.
 
 
 def sgd(parameters: Iterable[nn.Parameter], config: TrainingConfig) -> Optimizer:
@@ -70,14 +70,17 @@ OPTIMIZERS: dict[str, OptimizerKind] = {
 
 
 def make_optimizer(model: nn.Module, config: TrainingConfig) -> Optimizer:
-    """The optimiser of ``config``; its learning rate and momentum are those of the start."""
+    """The optimiser of ``config``, with its initial learning rate and momentum."""
     _leave_out_compiler()
     return OPTIMIZERS[config.optimizer].make(model.parameters(), config)
 
 
 def step(optimizer: Optimizer) -> None:
-    """One step, by the optimiser's own code alone: without the hooks, and what torch wraps around
-    it for its compiler and profiler, which takes as long as a step of a small network."""
+    """One step by the optimiser's own code alone.
+
+    It leaves out hooks, and the wrappers of torch's compiler and profiler, which take as long as a
+    step of a small network.
+    """
     import torch
 
     with torch.no_grad():
@@ -85,15 +88,18 @@ def step(optimizer: Optimizer) -> None:
 
 
 def zero_grad(optimizer: Optimizer) -> None:
-    """Forget the gradients, without what torch wraps around it."""
+    """Drops the gradients, without the wrappers of torch."""
     for group in optimizer.param_groups:
         for parameter in group["params"]:
             parameter.grad = None
 
 
 def _leave_out_compiler() -> None:
-    """The methods of torch's optimisers import torch's compiler, to leave themselves out of it.
-    That takes a second, and nothing is compiled here: tell them that it is done."""
+    """Keeps torch's optimisers from importing torch's compiler.
+
+    Their methods import it only to exclude themselves from compilation. This takes a second, and
+    nothing is compiled here, so they are marked as excluded already.
+    """
     from torch.optim import Optimizer
 
     for name in ("add_param_group", "state_dict", "load_state_dict"):

@@ -1,4 +1,4 @@
-"""The forward and backward passes of a training's steps; on a GPU as one CUDA graph."""
+"""The forward and backward passes of a training's steps. On a GPU they are one CUDA graph."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 
 
 class Passes:
-    """Of ``model`` on batches of ``x`` and ``y`` (n,), which lie on its device.
+    """The passes of ``model`` on batches of ``x`` and ``y`` (n,), which are on its device.
 
-    With ``bf16`` the model computes in bfloat16 where autocast finds it safe; weights, loss and
-    gradients stay float32 (Micikevicius et al. 2018, arXiv 1710.03740, section 3; bfloat16 needs no
-    scaling of the loss). Images are then kept with their channels last, as tensor cores want them.
+    With ``bf16`` the model computes in bfloat16 wherever autocast considers it safe. Weights, loss
+    and gradients stay float32 (Micikevicius et al. 2018, arXiv 1710.03740, section 3; bfloat16
+    needs no scaling of the loss). Images are then kept with their channels last, the order that
+    tensor cores prefer.
     """
 
     def __init__(self, model: nn.Module, loss: Loss, x: Inputs, y: Tensor, bf16: bool) -> None:
@@ -41,13 +42,13 @@ class Passes:
         return output.float()
 
     def forward(self, batch: Tensor) -> tuple[Tensor, Tensor]:
-        """The outputs on the samples of ``batch`` and their loss."""
+        """The outputs for the samples of ``batch``, and their loss."""
         output = self.predict(self._x.of(batch))
         self._latest = self._loss(output, self._y[batch])
         return output.detach(), self._latest.detach()
 
     def backward(self) -> None:
-        """Replace all gradients by those of the latest forward pass."""
+        """Replaces all gradients by those of the latest forward pass."""
         assert self._latest is not None
         for parameter in self._parameters:
             parameter.grad = None
@@ -56,11 +57,11 @@ class Passes:
 
 
 class GraphedPasses(Passes):
-    """Both passes of a batch of ``size`` samples, recorded once as a CUDA graph and replayed with
-    one launch: on a GPU most of a small network's step is the launching of its kernels.
+    """Records both passes of a batch of ``size`` samples once as a CUDA graph, and replays it with
+    one launch: on a GPU, a small network's step mostly consists of launching kernels.
 
-    The first batch, in which CUDA's libraries set themselves up, and those of other sizes are done
-    as usual. Random numbers are the same either way.
+    The first batch, in which CUDA's libraries set themselves up, and batches of other sizes run
+    without the graph. Random numbers are the same either way.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class GraphedPasses(Passes):
         self._batch.copy_(batch)
         assert self._graph is not None
         self._graph.replay()
-        return self._output.clone(), self._of_batch.clone()  # the next replay writes there
+        return self._output.clone(), self._of_batch.clone()  # the next replay overwrites both
 
     def backward(self) -> None:
         if not self._replayed:
@@ -94,9 +95,9 @@ class GraphedPasses(Passes):
     def _record(self, batch: Tensor) -> None:
         self._batch = batch.clone()
         for parameter in self._parameters:
-            parameter.grad = None  # their memory is free for those of the graph
+            parameter.grad = None  # frees their memory for the gradients of the graph
         graph = torch.cuda.CUDAGraph()
-        # What other threads ask of CUDA meanwhile is no part of it.
+        # The graph does not record what other threads do with CUDA meanwhile.
         with torch.cuda.graph(graph, capture_error_mode="thread_local"):
             self._output, self._of_batch = super().forward(self._batch)
             super().backward()
@@ -107,7 +108,7 @@ class GraphedPasses(Passes):
 def make_passes(
     model: nn.Module, loss: Loss, x: Inputs, y: Tensor, *, batch_size: int, bf16: bool = False
 ) -> Passes:
-    """For batches of ``batch_size`` samples, and some of fewer, on the device of ``y``."""
+    """The passes for batches of ``batch_size`` samples, or sometimes fewer, on ``y``'s device."""
     if y.device.type == "cuda":
         return GraphedPasses(model, loss, x, y, bf16, batch_size)
     return Passes(model, loss, x, y, bf16)

@@ -1,6 +1,6 @@
-"""Predictions beside what they should have been, and what several metrics need of them, found once.
+"""Predictions and their targets, with the values that several metrics share, computed only once.
 
-All stays on the device, in tensors: a metric that waited for a number of its own would cost as much
+All values stay in tensors on the device: if each metric waited for a number, it would cost as much
 as a step of a small network.
 """
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
 
 class Ranking(NamedTuple):
-    """The samples in the order of each class's probability, all (n_classes, n) and in float64."""
+    """The samples, sorted by the probability of each class; all (n_classes, n) in float64."""
 
-    hits: Tensor  # 1 where a sample is of the class, else 0
-    below: Tensor  # samples with a lower probability
-    hits_below: Tensor  # those of them that are of the class
+    hits: Tensor  # 1 if the sample belongs to the class, else 0
+    below: Tensor  # the number of samples with a lower probability
+    hits_below: Tensor  # how many of these belong to the class
 
 
 @dataclass(frozen=True)
 class Predictions:
     """``outputs`` (n, n_outputs) and ``targets`` (n,), on one device.
 
-    For the metrics of a classification see scikit-learn's, from which they differ by rounding.
+    The metrics of a classification equal those of scikit-learn, except for rounding.
     """
 
     outputs: Tensor
@@ -34,12 +34,12 @@ class Predictions:
 
     @cached_property
     def errors(self) -> Tensor:
-        """Of a regression, (n,): in standard deviations of the target."""
+        """The errors (n,) of a regression, in standard deviations of the target."""
         return self.outputs.squeeze(1) - self.targets
 
     @cached_property
     def truth(self) -> Tensor:
-        """(n_classes, n), float64: 1 where a sample is of the class."""
+        """(n_classes, n), float64: 1 if the sample belongs to the class, else 0."""
         import torch
 
         classes = torch.arange(self.outputs.shape[1], device=self.outputs.device)
@@ -52,7 +52,7 @@ class Predictions:
 
     @cached_property
     def confusion(self) -> Tensor:
-        """How many samples of each class (row) are taken for each class (column)."""
+        """How many samples of each class (row) are predicted as each class (column)."""
         import torch
 
         classes = torch.arange(self.outputs.shape[1], device=self.outputs.device)
@@ -67,22 +67,22 @@ class Predictions:
         numbers = torch.arange(len(self.targets), device=places.device).expand_as(places)
         rises = torch.ones_like(places, dtype=torch.bool)
         torch.ne(ordered[:, 1:], ordered[:, :-1], out=rises[:, 1:])
-        # Of those with the same probability the first has none of theirs before it.
+        # Samples with the same probability share the count of the first of them.
         below = numbers.where(rises, 0).cummax(1).values
         return Ranking(hits, below.double(), (hits.cumsum(1) - hits).gather(1, below))
 
     def mean_over_classes(self, values: Tensor) -> Tensor:
-        """Of ``values`` (n_classes,): over the classes that the targets have."""
+        """The mean of ``values`` (n_classes,) over the classes that occur in the targets."""
         present = self.per_class > 0
         return values.where(present, values.new_zeros(())).sum() / present.sum()
 
 
 def log_odds(outputs: Tensor) -> Tensor:
-    """log(p / (1 - p)) of each class's probability p by the softmax of ``outputs`` (n, n_classes):
-    (n_classes, n). It rises with p, and still does where p is rounded to 1 (float32: from 17 on).
+    """log(p / (1 - p)) as (n_classes, n), where p is the softmax probability of each class in
+    ``outputs`` (n, n_classes). It still rises with p where p is rounded to 1 (float32: from 17 on).
 
-    Found in float64, and rounded to float32: the last digits depend on the order of a sum, and what
-    is equal must stay equal.
+    It is computed in float64 and rounded to float32: the last digits depend on the order of a sum,
+    and equal values must stay equal.
     """
     import torch
 
@@ -90,8 +90,8 @@ def log_odds(outputs: Tensor) -> Tensor:
     if len(logits) == 2:
         margin = (logits[1] - logits[0]).float()
         return torch.stack([-margin, margin])
-    # An output less the logarithm of the others' sum of powers. Of the largest that is no
-    # difference of sums, which would be 0: theirs is summed apart.
+    # Each output minus the logarithm of the sum of the others' exponentials. For the largest output
+    # the sum of the others is computed separately, because a difference of sums would be 0.
     first, place = logits.max(0, keepdim=True)
     without = logits.scatter(0, place, -torch.inf)
     second = without.amax(0, keepdim=True)

@@ -1,16 +1,17 @@
 """Learning rate and momentum as pure functions of the optimiser step.
 
 The cyclical policies are those of Smith 2015 (arXiv 1506.01186, section 3), and the one-cycle
-policy that of Smith 2018 (arXiv 1803.09820, section 4): in them momentum mirrors the learning rate,
-``max_momentum`` where it is lowest and ``base_momentum`` where it is ``max_lr``. The cosine is that
-of Loshchilov and Hutter 2017 (arXiv 1608.03983, equation 5) without restarts, and the steps are
-those of He et al. 2016 (arXiv 1512.03385, section 4.2): both keep the momentum. Value by value they
-follow torch's ``CyclicLR``, ``OneCycleLR``, ``CosineAnnealingLR`` and ``MultiStepLR``.
+policy is that of Smith 2018 (arXiv 1803.09820, section 4). In all of them momentum mirrors the
+learning rate: it is ``max_momentum`` when the learning rate is lowest, and ``base_momentum`` at
+``max_lr``. The cosine policy is that of Loshchilov and Hutter 2017 (arXiv 1608.03983, equation 5)
+without restarts, and the step policy is that of He et al. 2016 (arXiv 1512.03385, section 4.2);
+both keep the momentum constant. All values equal those of torch's ``CyclicLR``, ``OneCycleLR``,
+``CosineAnnealingLR`` and ``MultiStepLR``.
 
-No policy moves weight decay: Smith 2018 (section 4.4) found a constant one to do best.
+No policy changes weight decay: Smith 2018 (section 4.4) found that a constant value does best.
 
 To add a policy, write a function from a config and the length of a training to a schedule, and
-enter it in ``POLICIES``: every search space that has ``policy`` then has it too.
+enter it in ``POLICIES``: then every search space that has ``policy`` has it too.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def triangular2(cycles: float) -> float:
 
 
 def exp_range(cycles: float, epochs: float, gamma: float) -> float:
-    """Height in [0, 1] of :func:`triangular`, times ``gamma`` with every epoch."""
+    """Height in [0, 1] of :func:`triangular`, multiplied by ``gamma`` with every epoch."""
     return triangular(cycles) * math.pow(gamma, epochs)
 
 
@@ -54,39 +55,39 @@ def cosine(progress: float) -> float:
 
 
 def step_decay(progress: float, decay_rate: float, milestones: Sequence[float]) -> float:
-    """Height in (0, 1]: times ``decay_rate`` at each of ``milestones``, shares of the training."""
+    """Height in (0, 1], multiplied by ``decay_rate`` at each of ``milestones`` (in [0, 1])."""
     return math.pow(decay_rate, bisect_right(milestones, progress))
 
 
 def halving_milestones(n: int) -> list[float]:
-    """1/2 of the training, then halfway through what is left, ``n`` in all: 1/2, 3/4, 7/8 ..."""
+    """``n`` milestones, each half way through the rest of the training: 1/2, 3/4, 7/8 ..."""
     return [1 - 0.5**i for i in range(1, n + 1)]
 
 
 class Length(NamedTuple):
-    """Of a training, in optimiser steps."""
+    """The length of a training, in optimiser steps."""
 
     steps_per_epoch: int
     total_steps: int
-    cycle_ends: Sequence[int] = ()  # in epochs: see :func:`make_schedule`
+    cycle_ends: Sequence[int] = ()  # in epochs; see :func:`make_schedule`
 
 
 @dataclass(frozen=True)
 class Policy:
-    """How learning rate and momentum move, and the hyperparameters that say how far."""
+    """How learning rate and momentum change, and the hyperparameters that say how far."""
 
     make: Callable[[TrainingConfig, Length], Schedule]
-    takes: tuple[str, ...]  # the fields of TrainingConfig that it reads, beside lr
+    takes: tuple[str, ...]  # the fields of TrainingConfig that it reads, besides lr
     cycles: bool = False  # it goes up and down in 2 * step_size epochs, again and again
 
 
 def constant(config: TrainingConfig, length: Length) -> Schedule:
-    """Both stay what they are."""
+    """Learning rate and momentum stay constant."""
     return lambda step: (config.lr, config.momentum)
 
 
 def cosine_policy(config: TrainingConfig, length: Length) -> Schedule:
-    """From lr to 0 along half a cosine."""
+    """The learning rate falls from lr to 0 along half a cosine."""
     total = length.total_steps
     return lambda step: (config.lr * cosine(step / total), config.momentum)
 
@@ -101,7 +102,7 @@ def step_policy(config: TrainingConfig, length: Length) -> Schedule:
 
 
 def one_cycle(config: TrainingConfig, length: Length) -> Schedule:
-    """Up to lr and down to almost 0, once; with ``cycle_ends`` once for each of them."""
+    """Up to lr and down to almost 0: one cycle, or one for each of ``cycle_ends``."""
     return _chain(config, _cycles(length))
 
 
@@ -111,12 +112,12 @@ def triangular_policy(config: TrainingConfig, length: Length) -> Schedule:
 
 
 def triangular2_policy(config: TrainingConfig, length: Length) -> Schedule:
-    """The same, each cycle half as high as the one before."""
+    """Like triangular, but each cycle is half as high as the one before."""
     return _cyclical(config, length, lambda cycles, epochs: triangular2(cycles))
 
 
 def exp_range_policy(config: TrainingConfig, length: Length) -> Schedule:
-    """The same, lower by ``gamma`` with every epoch."""
+    """Like triangular, but multiplied by ``gamma`` with every epoch."""
     return _cyclical(config, length, lambda cycles, epochs: exp_range(cycles, epochs, config.gamma))
 
 
@@ -138,11 +139,11 @@ def make_schedule(
 ) -> Schedule:
     """The schedule of ``config.policy``, for the steps from 0 to ``total_steps`` - 1.
 
-    With ``cycle_ends``, epochs in increasing order, one_cycle makes a whole cycle up to each of
-    them, and one more to the end of the training where that is later: a training that is stopped at
-    one of them has ended a cycle. The other policies do without it.
+    ``cycle_ends`` are epochs in increasing order. With them, one_cycle makes a whole cycle up to
+    each of these epochs, and one more cycle if the training ends later. So a training that is
+    stopped at one of these epochs has completed a cycle. The other policies ignore ``cycle_ends``.
 
-    Raises ``ValueError`` for ``cycle_ends`` that do not increase, or lie outside of the training.
+    Raises ``ValueError`` for ``cycle_ends`` that do not increase or lie outside the training.
     """
     return POLICIES[config.policy].make(config, Length(steps_per_epoch, total_steps, cycle_ends))
 
@@ -150,14 +151,14 @@ def make_schedule(
 def _cyclical(
     config: TrainingConfig, length: Length, height: Callable[[float, float], float]
 ) -> Schedule:
-    """``height`` in [0, 1] is a function of the cycles and of the epochs gone."""
+    """``height`` in [0, 1] is a function of the cycles and of the epochs so far."""
     cycle = 2 * config.step_size * length.steps_per_epoch
     rates = _band(config, config.lr * config.base_lr_ratio)
     return lambda step: rates(height(step / cycle, step / length.steps_per_epoch))
 
 
 def _chain(config: TrainingConfig, cycles: Sequence[tuple[int, int]]) -> Schedule:
-    """One cycle after the other, each over the steps from its start to before its end."""
+    """One cycle after the other. Each (start, end) of ``cycles`` covers start <= step < end."""
     schedules = [_one_cycle(config, end - start) for start, end in cycles]
     if len(schedules) == 1:
         return schedules[0]
@@ -175,15 +176,15 @@ def _cycles(length: Length) -> list[tuple[int, int]]:
     ends = [epoch * steps_per_epoch for epoch in cycle_ends]
     if any(a >= b for a, b in pairwise([0, *ends])) or any(end > total_steps for end in ends):
         raise ValueError(
-            "cycle_ends must increase and lie in the training of "
+            "cycle_ends must increase and lie within the training's "
             f"{total_steps / steps_per_epoch:g} epochs, not be {', '.join(map(str, cycle_ends))}"
         )
     return list(pairwise(sorted({0, *ends, total_steps})))
 
 
 def _one_cycle(config: TrainingConfig, total_steps: int) -> Schedule:
-    # As in torch the peak lies between two steps. With fewer than four it lies before the first:
-    # they only go down, and a single one is at the lowest learning rate.
+    # As in torch, the peak lies between two steps. With fewer than four steps it lies before the
+    # first: the learning rate only falls, and a single step has the lowest learning rate.
     peak, last = WARM_UP * total_steps - 1, total_steps - 1
     base_lr = config.lr * config.base_lr_ratio
     up, down = _band(config, base_lr), _band(config, base_lr / FINAL_DIVISOR)
@@ -197,7 +198,7 @@ def _one_cycle(config: TrainingConfig, total_steps: int) -> Schedule:
 
 
 def _band(config: TrainingConfig, lowest_lr: float) -> Callable[[float], tuple[float, float]]:
-    """Learning rate and momentum at a height: 0 is ``lowest_lr`` and 1 is max_lr."""
+    """Learning rate and momentum at a height: 0 means ``lowest_lr``, 1 means max_lr."""
     lr_range = config.lr - lowest_lr
     max_momentum = config.max_momentum
     momentum_range = max_momentum - config.base_momentum

@@ -1,4 +1,4 @@
-"""The optimiser steps of a training, to be timed and measured."""
+"""Optimiser steps as in a training, to measure their time and memory."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from trainables.data.datasets import TrialData
 
 WARM_UP = 2  # steps that are not timed: the first ones allocate
-# Both at least: a median needs several steps, and those of a small batch take less than what else
-# the machine does in between.
+# At least so many steps and so much time: a median needs several steps, and other work of the
+# machine may take longer than a step on a small batch.
 TIMED_STEPS = 5
 TIMED_SECONDS = 0.1
-GPU_ROUND = 32  # steps that are timed together on a GPU: a training waits for it as seldom
+GPU_ROUND = 32  # steps that are timed together on a GPU: a training waits for the GPU as rarely
 
 
 class Steps:
-    """Optimiser steps as in a training, on the first samples of a shuffled split."""
+    """Optimiser steps as in a training, on the first samples of the shuffled train split."""
 
     def __init__(
         self,
@@ -46,12 +46,12 @@ class Steps:
         self._model = model.to(device).train()
         self._optimizer = make_optimizer(model, config)
         self._objective = objective_of(data)
-        self._guard = DivergenceGuard(lambda first: math.inf, device)  # it looks as in a training
+        self._guard = DivergenceGuard(lambda first: math.inf, device)  # it checks as in a training
         self._x = inputs_on(device, data.x_train, data)
         self._y = to_tensor(data.y_train, device)
         self._bf16 = bf16
         self._passes: Passes | None = None
-        self._batch = torch.empty(0)  # that these are for
+        self._batch = torch.empty(0)  # the batch that these passes are for
         shuffling = torch.Generator().manual_seed(seed)
         self._order = torch.randperm(len(self._x), generator=shuffling).to(device)
 
@@ -62,7 +62,7 @@ class Steps:
         )
 
     def samples_per_second(self, batch_size: int) -> float:
-        """From the median of some rounds of steps after a warm-up; on a CPU a round is a step."""
+        """The median speed of some rounds of steps after a warm-up. On a CPU a round is a step."""
         for _ in range(WARM_UP):
             self.step(batch_size)
         self.wait()
@@ -77,7 +77,7 @@ class Steps:
         return batch_size * steps / statistics.median(seconds)
 
     def predict(self, x: Inputs) -> None:
-        """A forward pass on all of ``x``, in parts; returns when it is done."""
+        """A forward pass on all of ``x``, in parts. It returns when the device has finished."""
         assert self._passes is not None  # a step came first
         self._model.eval()
         for part in x.parts():
@@ -86,7 +86,7 @@ class Steps:
         self.wait()
 
     def clear(self) -> None:
-        """Lets go of what a step that failed has left."""
+        """Frees the memory that a failed step still holds."""
         self._passes = None
         zero_grad(self._optimizer)
         gc.collect()
@@ -94,7 +94,7 @@ class Steps:
             torch.cuda.empty_cache()
 
     def step(self, batch_size: int) -> None:
-        """One forward and backward pass and step of the optimiser; a GPU may not be done then."""
+        """One forward and backward pass and optimiser step. A GPU may finish it later."""
         passes = self._passes_of(batch_size)
         _, loss = passes.forward(self._batch)
         self._guard.explodes(loss)
@@ -102,14 +102,14 @@ class Steps:
         step(self._optimizer)
 
     def wait(self) -> None:
-        """For the steps to be done."""
+        """Waits until all steps are finished."""
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
 
     def _passes_of(self, batch_size: int) -> Passes:
         batch_size = min(batch_size, len(self._y))  # a training's batch is no larger
         if self._passes is None or len(self._batch) != batch_size:
-            self._passes = None  # before the next ones are made: they would not fit together
+            self._passes = None  # freed first, because both may not fit into memory together
             self._batch = self._order[:batch_size]
             self._passes = make_passes(
                 self._model,

@@ -1,4 +1,4 @@
-"""What a training asks of a device: its memory, and the time of an epoch."""
+"""What a training needs on a device: its memory, and the time of an epoch."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 
 def footprint(network: Network, config: Mapping[str, object], data: TrialData) -> int:
-    """Numbers that a training step holds: weights, gradients, the optimiser's state and the outputs
-    of every layer. It is found without computing any of them, and serves to order configs."""
+    """How many numbers a training step holds: weights, gradients, the optimiser's state and the
+    outputs of every layer. Nothing is computed to find this, and it is used to sort configs."""
     outputs = 0
 
     def count(layer: nn.Module, inputs: object, output: torch.Tensor) -> None:
@@ -39,9 +39,9 @@ def footprint(network: Network, config: Mapping[str, object], data: TrialData) -
 
 
 class Workload:
-    """The optimiser steps of one training, or of one on each of several ``folds`` in turn.
+    """The optimiser steps of one training, or of a training on each of several ``folds`` in turn.
 
-    Raises what :meth:`Network.build` raises, and runs out of memory as a training does.
+    Raises whatever :meth:`Network.build` raises, and runs out of memory as a training does.
     """
 
     def __init__(
@@ -55,9 +55,10 @@ class Workload:
     ) -> None:
         torch.manual_seed(seed)
         self._device = device
-        self._trainings: list[tuple[Steps, int]] = []  # and the size of a batch
-        self._epoch = 0  # steps of an epoch, over all folds
-        self._validation = [inputs_on(device, fold.x_val, fold) for fold in folds]  # trials' too
+        self._trainings: list[tuple[Steps, int]] = []  # each with its batch size
+        self._epoch = 0  # steps of an epoch over all folds
+        # Trials hold the validation inputs too.
+        self._validation = [inputs_on(device, fold.x_val, fold) for fold in folds]
         for fold in folds:
             checked, model = network.build(config, fold)
             steps = Steps(model, checked, fold, seed, device, bf16=network.in_bf16(device))
@@ -65,9 +66,9 @@ class Workload:
             self._epoch += len(batch_bounds(len(fold.x_train), checked.batch_size))
 
     def memory(self) -> int:
-        """Bytes at the peak: see :func:`trainables.device.step_memory.step_memory`."""
+        """The peak in bytes; see :func:`trainables.device.step_memory.step_memory`."""
         needed = [steps.memory(batch) for steps, batch in self._trainings]
-        # On a GPU each is the peak of all that lies there, the other folds included.
+        # On a GPU each value is the peak of all memory there, the other folds included.
         return max(needed) if self._device.type == "cuda" else sum(needed)
 
     def warm_up(self) -> None:
@@ -77,7 +78,7 @@ class Workload:
         self._wait()
 
     def epoch_seconds(self, seconds: float) -> float:
-        """Of an epoch, its validation included, from steps made for at least so many seconds."""
+        """The time of an epoch with its validation, measured on steps for at least ``seconds``."""
         started, rounds = time.perf_counter(), 0
         while rounds == 0 or time.perf_counter() - started < seconds:
             self._step()

@@ -1,4 +1,4 @@
-"""What a trainable returns and yields, or what it should instead."""
+"""Checks of what a trainable returns and yields."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ _LONG = 60  # characters
 
 
 def check_epochs(returned: Any) -> None:
-    """Raises ``TypeError`` for what a trainable returns that yields nothing."""
+    """Raises ``TypeError`` if a trainable has returned something that yields nothing."""
     if not hasattr(returned, "__next__"):
         raise TypeError(f"{_WANTED}, but it returned {_told(returned)}: it needs a `yield`")
 
 
 def metrics_and_model(yielded: Any) -> tuple[Mapping[str, Any], Any]:
-    """The two of an epoch. Raises ``TypeError`` for what is something else."""
+    """The metrics and the model of an epoch. Raises ``TypeError`` for anything else."""
     pair = isinstance(yielded, tuple | list) and len(yielded) == 2
     if not pair or not isinstance(yielded[0], Mapping):
         raise TypeError(f"{_WANTED}, but it yielded {_told(yielded)}")
@@ -27,12 +27,12 @@ def metrics_and_model(yielded: Any) -> tuple[Mapping[str, Any], Any]:
 
 
 def number(name: str, value: Any) -> float | int | bool:
-    """The value of a metric. Raises ``TypeError`` for what is no number."""
+    """The value of a metric. Raises ``TypeError`` if it is not a number."""
     if isinstance(value, bool | int):
         return value
     try:
         return float(value)
-    except (TypeError, ValueError, RuntimeError):  # the last is torch's, of several numbers
+    except (TypeError, ValueError, RuntimeError):  # torch raises RuntimeError for several numbers
         raise TypeError(
             f"the trainable must yield numbers, but its metric '{name}' is {_told(value)}"
         ) from None

@@ -1,4 +1,5 @@
-"""Pictures of data that others have computed, a few lines each; :func:`save` writes one down."""
+"""Figures: most modules have a function for the data and one that draws it. :func:`save` writes one
+to a file."""
 
 from __future__ import annotations
 
@@ -8,5 +9,5 @@ import plotly.graph_objects as go
 
 
 def save(figure: go.Figure, path: Path) -> None:
-    """One HTML file that needs nothing else."""
+    """Write ``figure`` as one HTML file that needs no other file."""
     figure.write_html(path, include_plotlyjs=True)

@@ -1,5 +1,5 @@
-"""What the figures share: axes that nothing stretches, lines that can be told apart, and thinning
-out."""
+"""What the figures share: axes that outliers do not stretch, lines that can be told apart, and
+thinning out of points."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from trainables.training.metrics import Mode
 
 T = TypeVar("T")
 
-# Of Okabe and Ito, as the fates: a line has a colour, and from one to the next another dash.
+# The palette of Okabe and Ito, as for the fates. The next line has another colour and another dash.
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#e69f00", "#56b4e9", "#cc79a7")
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
-_FEW = 10  # of a smaller range Plotly would mark halves
+_FEW = 10  # on an axis with a smaller range Plotly would mark halves
 
-FENCE = 1.5  # times the distance of the quartiles: what lies beyond is an outlier (Tukey 1977)
+FENCE = 1.5  # times the interquartile range: values beyond it are outliers (Tukey 1977)
 _PADDING = 0.05
 NUMBERS = {"exponentformat": "power", "minexponent": 4}
 """How an axis writes numbers: 0.5 and 20000, but 3e8 and 6e-5 as powers of ten, not 300M or 60µ."""
@@ -29,18 +29,18 @@ NUMBERS = {"exponentformat": "power", "minexponent": 4}
 
 def figure(x: str, y: str, **layout: Any) -> go.Figure:
     """An empty figure whose axes are called ``x`` and ``y``."""
-    # The template "none" is nearly empty: to copy another into each figure takes longest of all.
+    # The template "none" is nearly empty: copying a full one into each figure would take longest.
     shared = {
         "template": "none",
         "margin": {"l": 60, "r": 16, "t": 16, "b": 44},
         "hovermode": "closest",
-        "showlegend": True,  # Plotly hides that of one trace
+        "showlegend": True,  # by default Plotly hides the legend of a single trace
         "legend": {
             "orientation": "h",
             "y": 1.02,
             "yanchor": "bottom",
             "x": 0,
-            "font": {"size": 11},  # so that a small figure has two entries a line
+            "font": {"size": 11},  # so that two entries fit into a line of a small figure
         },
     }
     axes = {
@@ -63,8 +63,8 @@ def whole(least: float, most: float) -> dict[str, Any]:
 def score_range(
     values: Sequence[float], mode: Mode, inside: Sequence[float] = ()
 ) -> tuple[float, float]:
-    """The axis for ``values``: from the best to the worst, outliers on the bad side left out but
-    for those that must lie ``inside``; (0, 1) for none."""
+    """The bounds of an axis for ``values``. Outliers on the bad side are left out, but the values
+    ``inside`` are always included. (0, 1) if there are no values."""
     finite = [value for value in values if math.isfinite(value)]
     if not finite:
         return 0.0, 1.0
@@ -80,13 +80,13 @@ def score_range(
 
 
 def clamp(values: Sequence[float], bounds: tuple[float, float]) -> list[float]:
-    """``values`` inside the bounds: one beyond lies on the edge."""
+    """``values``, with a value outside the bounds moved to the edge."""
     return [min(max(value, bounds[0]), bounds[1]) for value in values]
 
 
 def thin(items: Sequence[T], most: int) -> list[T]:
-    """``most`` of the items, equally far apart, with the first and the last; all, where they are no
-    more."""
+    """``most`` of the items, equally far apart, including the first and the last; all items if
+    there are no more than that."""
     if len(items) <= most:
         return list(items)
     places = np.unique(np.linspace(0, len(items) - 1, most).round().astype(int))
@@ -94,8 +94,8 @@ def thin(items: Sequence[T], most: int) -> list[T]:
 
 
 def in_order(domain: Choice) -> list[Value]:
-    """The options as an axis has them: numbers from the smallest to the largest, whichever a search
-    tries first."""
+    """The options in their order on an axis: numbers from the smallest to the largest, others in
+    the order of the domain."""
     options = list(domain.options)
     if all(isinstance(option, int | float) and not isinstance(option, bool) for option in options):
         return sorted(options)
@@ -103,7 +103,7 @@ def in_order(domain: Choice) -> list[Value]:
 
 
 def position(domain: Domain, value: Value) -> float:
-    """Where ``value`` lies in its domain, from 0 to 1; of a choice its place :func:`in_order`."""
+    """Where ``value`` lies in its domain, from 0 to 1; for a choice, its place :func:`in_order`."""
     if isinstance(domain, Choice):
         place = [str(option) for option in in_order(domain)].index(str(value))
         return place / max(1, len(domain.options) - 1)

@@ -14,7 +14,7 @@ _MEGABYTE = 1e6
 def batch_size_figure(test: BatchSizeTest) -> go.Figure:
     """Samples per second on the left axis, memory on the right, both from 0; the knee is marked."""
     sizes = [row.batch_size for row in test.rows]
-    places = list(range(len(sizes)))  # the sizes double, so that this is their logarithm
+    places = list(range(len(sizes)))  # the sizes double, so the axis is logarithmic
     figure = go.Figure()
     figure.add_scatter(
         x=places,

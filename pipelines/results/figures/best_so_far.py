@@ -25,8 +25,8 @@ class BestSoFar(NamedTuple):
     """A row for each trial, in the order in which they ended."""
 
     number: list[int]
-    trials: list[float]  # ended up to here
-    epochs: list[float]  # trained up to here, by trials that have ended
+    trials: list[float]  # number of trials that have ended up to here
+    epochs: list[float]  # that these trials have trained
     time: list[float]  # in seconds since the first started
     value: list[float | None]  # None for a trial that diverged, failed or reported nothing
     fate: list[Fate]
@@ -57,7 +57,8 @@ def best_so_far_data(trials: Sequence[FinishedTrial], metric: Metric) -> BestSoF
 def best_so_far_figure(
     data: BestSoFar, name: str, metric: Metric, against: Against = "trials"
 ) -> go.Figure:
-    """A line of the best, and the trials by fate; one without a value lies on the bad edge."""
+    """A line of the best so far, and a point for each trial, by fate. A trial without a value lies
+    on the bad edge."""
     values = [value for value in data.value if value is not None]
     low, high = score_range(values, metric.mode)
     bad = low if metric.mode == "max" else high
@@ -97,7 +98,7 @@ def best_so_far_figure(
 
 
 def places_axis(against: Against, runs: Iterable[BestSoFar]) -> tuple[dict[str, Any], float]:
-    """The axis of what they are shown against, and how much of that is one on it."""
+    """The x axis for ``against``, and how many trials, epochs or seconds one unit of it has."""
     most = max((place for data in runs for place in data._asdict()[against]), default=0.0)
     if against == "time":
         unit, seconds = wording.time_unit(most)

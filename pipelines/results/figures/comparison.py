@@ -11,7 +11,7 @@ from pipelines.results.figures.axes import figure, line_style
 from pipelines.results.figures.labels import label
 from pipelines.study.comparison import Curve
 
-_BAND = 0.15  # how much of its line's colour a band has
+_BAND = 0.15  # opacity of a band
 
 
 def best_so_far_figure(curves: Sequence[Curve], metric: str) -> go.Figure:
@@ -20,7 +20,7 @@ def best_so_far_figure(curves: Sequence[Curve], metric: str) -> go.Figure:
     for place, curve in enumerate(curves):
         style = line_style(place)
         shared = {"x": curve.epochs, "legendgroup": curve.algo, "mode": "lines"}
-        for sign in (-1, 1):  # two steps, the second filled down to the first
+        for sign in (-1, 1):  # two step lines, with the area between them filled
             drawn.add_scatter(
                 **shared,
                 y=[m + sign * e for m, e in zip(curve.mean, curve.error, strict=True)],

@@ -17,7 +17,7 @@ from search_spaces import Config
 from trainables.training.metrics import Metric
 
 TOP = 5
-MOST_CURVES = 300  # beside those: more are one grey surface
+MOST_CURVES = 300  # beside the top curves: more would merge into one grey area
 _HOVER = "trial %{customdata}, epoch %{x}: %{y:.5~g}"
 _GREY = {
     Fate.STOPPED: "rgba(140,140,140,0.35)",
@@ -38,7 +38,7 @@ class Curve(NamedTuple):
 
 
 class Curves(NamedTuple):
-    """Sound trials alone. ``top`` has the best first."""
+    """The curves of sound trials only. ``top`` has the best first."""
 
     top: list[Curve]
     others: list[Curve]
@@ -55,8 +55,8 @@ def curves_data(
     top: int = TOP,
     most: int = MOST_CURVES,
 ) -> Curves:
-    """The curves of the ``top`` best trials, and of ``most`` others, from the best to the worst, as
-    ``ranked`` has them."""
+    """The curves of the ``top`` best trials and of ``most`` others, from the best to the worst, in
+    the order of ``ranked``."""
     numbers = {id(trial): number for number, trial in enumerate(trials)}
     curves = [
         Curve(
@@ -75,21 +75,23 @@ def curves_data(
 
 
 def curves_range(data: Curves, metric: Metric) -> tuple[float, float]:
-    """The axis: as the values of all epochs have it, and as the best values of all trials do. By
-    the first alone the long curves of the good trials would leave the others out."""
+    """The bounds of the axis: both the range of the values of all epochs and that of the best
+    values of all trials fit in. With the first range alone, the many epochs of the good trials
+    would leave the other trials out."""
     epochs = score_range([v for curve in data.every for v in curve.values], metric.mode)
     bests = score_range([curve.value for curve in data.every], metric.mode)
     return min(epochs[0], bests[0]), max(epochs[1], bests[1])
 
 
 def outside(data: Curves, metric: Metric) -> int:
-    """How many of the curves lie beyond the axis, all of each."""
+    """How many curves lie entirely outside the axis."""
     low, high = curves_range(data, metric)
     return sum(not low <= curve.value <= high for curve in data.every)
 
 
 def curves_figure(data: Curves, name: str, metric: Metric, rungs: Sequence[int] = ()) -> go.Figure:
-    """Grey curves that a click on the legend hides, the best on top, a line at each rung."""
+    """Grey curves, which a click on the legend hides, the best curves on top, and a line at each
+    rung."""
     last = max((epoch for curve in data.every for epoch in curve.epochs), default=0)
     axis = {"range": curves_range(data, metric)}
     drawn = figure("epoch", label(name), xaxis=whole(0, last), yaxis=axis)
@@ -119,7 +121,7 @@ def curves_figure(data: Curves, name: str, metric: Metric, rungs: Sequence[int] 
 
 
 def _add_all(drawn: go.Figure, curves: Sequence[Curve], words: str, colour: str) -> None:
-    """As one trace with gaps."""
+    """Add all curves as one trace with gaps."""
     x = [epoch for curve in curves for epoch in (*curve.epochs, np.nan)]
     y = [value for curve in curves for value in (*curve.values, np.nan)]
     numbers = [curve.number for curve in curves for _ in range(len(curve.epochs) + 1)]

@@ -17,7 +17,7 @@ from pipelines.results.figures.axes import clamp, figure, score_range, thin
 from pipelines.results.figures.labels import label
 
 MOST_POINTS = 1500
-_WIDE = 30.0  # times the smallest, from which an axis of positive numbers is logarithmic
+_WIDE = 30.0  # largest over smallest value: beyond it an axis of positive numbers is logarithmic
 
 
 class Front(NamedTuple):
@@ -28,7 +28,7 @@ class Front(NamedTuple):
     x: list[float]
     y: list[float]
     fate: list[Fate]
-    on_front: list[bool]  # of all objectives, not of these two alone
+    on_front: list[bool]  # on the front of all objectives, not only of these two
 
 
 def front_data(trials: Sequence[FinishedTrial], goals: Goals, x: Aim) -> Front:
@@ -53,7 +53,7 @@ def front_data(trials: Sequence[FinishedTrial], goals: Goals, x: Aim) -> Front:
 
 
 def front_figure(data: Front, *, joined: bool = True) -> go.Figure:
-    """Trials by fate, and those on the front, ``joined`` by a line where there is no objective
+    """The trials by fate, and those on the front: ``joined`` by a line if there are no objectives
     beside these two."""
     x_aim, y_aim = data.aims
     bounds = score_range(data.y, y_aim.mode)

@@ -1,7 +1,7 @@
-"""Which hyperparameters told the best trials from the others, and whether chance could have.
+"""Which hyperparameters distinguish the best trials from the others, and whether it may be chance.
 
-Optuna's evaluators know trials alone that were trained to the end. Where a scheduler stops most of
-them that is a handful, so here all trials are compared by what they had reached at the same epoch.
+Optuna's evaluators only use trials that were trained to the end. If a scheduler stops most trials,
+only a handful is left. So here all trials are compared by what they had reached at the same epoch.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from pipelines.results.figures.ped_anova import PedAnova
 from search_spaces import Config, SearchSpace
 from trainables.training.metrics import Metric
 
-LEAST_TRIALS = 20  # so that the best quarter has the five that PED-ANOVA asks for at least
+LEAST_TRIALS = 20  # so that the best quarter has the five trials that PED-ANOVA needs
 SHUFFLES = 20
 _TARGET = 0.25
 _LONGEST_NAME = 24  # letters
 
 
 class Scored(NamedTuple):
-    """A trial by what it had reached at the epoch at which all are compared."""
+    """A trial, with the score that it had reached at the epoch at which all trials are compared."""
 
     number: int
     config: Config
@@ -39,39 +39,39 @@ class Importance(NamedTuple):
     """A row for each parameter, the most important first."""
 
     names: list[str]
-    shares: list[float]  # of the importance of all; they add up to 1
-    chance: list[float]  # the share of the same parameter that chance alone reaches 1 time in 20
+    shares: list[float]  # of the total importance; they add up to 1
+    chance: list[float]  # the share that chance alone reaches 1 time in 20
     n_trials: int
 
     @property
     def beyond_chance(self) -> list[str]:
-        """The parameters that chance alone would hardly bring so far."""
+        """The parameters with a share that chance alone would hardly reach."""
         rows = zip(self.names, self.shares, self.chance, strict=True)
         return [name for name, share, chance in rows if share > chance]
 
     @property
     def even_share(self) -> float:
-        """What each would have if all were as important."""
+        """The share of each parameter if all were equally important."""
         return 1 / len(self.names)
 
     @property
     def outstanding(self) -> list[str]:
-        """Those beyond chance that have more than an even share: of many small ones some pass their
-        mark by chance."""
+        """The parameters beyond chance that have more than an even share: of many small ones, some
+        pass their mark by chance."""
         large = [n for n, s in zip(self.names, self.shares, strict=True) if s > self.even_share]
         return [name for name in self.beyond_chance if name in large]
 
 
 def common_epoch(trials: Sequence[FinishedTrial]) -> int | None:
-    """The last epoch that all trials have reached but those that diverged or failed, and those that
-    the end of the search cut short."""
+    """The last epoch that all trials have reached, except those that diverged, failed, or were cut
+    short by the end of the search."""
     ran = [t.epochs for t in trials if fate(t) in (Fate.COMPLETE, Fate.STOPPED) and t.curve]
     return min(ran, default=None)
 
 
 def scored(trials: Sequence[FinishedTrial], metric: Metric, epoch: int) -> list[Scored]:
-    """The trials by their best value up to ``epoch``. A diverged one counts as the worst of the
-    others, so that its learning rate is held against it, and no more than that."""
+    """The trials with their best value up to ``epoch``. A diverged trial gets the worst value of
+    the others, so that its learning rate counts against it, but not more than that."""
     found: dict[int, float] = {}
     best = max if metric.mode == "max" else min
     for number, trial in enumerate(trials):
@@ -97,8 +97,8 @@ def importance_data(
     rows: Sequence[Scored], space: SearchSpace, metric: Metric, seed: int = 0
 ) -> Importance | None:
     """How much the best quarter differs from all in each parameter: PED-ANOVA (Watanabe et al.
-    2023, arXiv 2304.10255). ``chance`` is what the same gives with the scores shuffled among the
-    trials. None where there are too few trials or nothing to compare.
+    2023, arXiv 2304.10255). ``chance`` is the largest result of ``SHUFFLES`` random choices of the
+    best trials. None if there are too few trials or nothing to compare.
     """
     names = [name for name, domain in space.domains.items() if not domain.single]
     if len(rows) < LEAST_TRIALS or len(names) < 2 or len({row.score for row in rows}) < 2:
@@ -106,7 +106,7 @@ def importance_data(
     sign = 1.0 if metric.mode == "min" else -1.0
     losses = np.array([sign * row.score for row in rows])
     best = losses <= np.quantile(losses, _TARGET, method="inverted_cdf")
-    if best.all():  # most are the worst, as where most diverged
+    if best.all():  # more than three quarters share the worst score, for example by divergence
         best = losses < losses.max()
     compared = PedAnova([row.config for row in rows], space)
     found = compared.importances(best)
@@ -125,8 +125,8 @@ def importance_data(
 
 
 def importance_figure(data: Importance) -> go.Figure:
-    """A bar for each parameter, hatched where it does not stand out, a mark at chance, and a line
-    at an even share."""
+    """A bar for each parameter, hatched if it does not stand out, a mark at chance, and a line at
+    an even share."""
     beyond, outstanding = data.beyond_chance, data.outstanding
     names = labels(data.names, _LONGEST_NAME)
     places = list(range(len(names)))
@@ -143,7 +143,7 @@ def importance_figure(data: Importance) -> go.Figure:
     within = [name for name in data.names if name not in beyond]
     for some, words, colour, shape in (
         (outstanding, "beyond chance", BEST, ""),
-        (small, "beyond it, but small", BEST, "/"),
+        (small, "beyond chance, but small", BEST, "/"),
         (within, "within chance", "#8c8c8c", "/"),
     ):
         if rows := [row for row in places if data.names[row] in some]:
@@ -153,7 +153,7 @@ def importance_figure(data: Importance) -> go.Figure:
                 text=[label(data.names[row], 100) for row in rows],
                 textposition="none",
                 orientation="h",
-                width=0.8,  # else as wide as the rows of its trace lie apart
+                width=0.8,  # by default, the distance between the rows of its trace
                 marker={"color": colour, "pattern": {"shape": shape}},
                 hovertemplate="%{text}: %{x:.0%}<extra></extra>",
                 name=words,

@@ -1,4 +1,4 @@
-"""Of a multi-layer perceptron: how many layers, how wide, and what came of it."""
+"""The layers of a multi-layer perceptron: how many, how wide, and with which score."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from search_spaces import Config
 from trainables.training.metrics import Metric
 
 MOST_POINTS = 1000
-_BEST = 20  # are drawn of however many
-_SPREAD = 0.25  # points of one number of layers lie side by side
+_BEST = 20  # the best trials, which are always drawn
+_SPREAD = 0.25  # points with the same number of layers lie side by side
 
 
 class Layers(NamedTuple):
@@ -32,7 +32,7 @@ class Layers(NamedTuple):
 
 
 def layers_data(trials: Sequence[FinishedTrial], metric: Metric) -> Layers | None:
-    """None where the configs have no layers with widths."""
+    """The sound trials; None if the configs have no layers with widths."""
     rows = []
     for number, trial in enumerate(trials):
         widths = _widths(trial.config)
@@ -48,7 +48,7 @@ def layers_data(trials: Sequence[FinishedTrial], metric: Metric) -> Layers | Non
 
 
 def _widths(config: Config) -> list[float]:
-    """Of each layer; none where a space of the user's own means something else by the names."""
+    """The width of each layer; empty if a user's own space gives these names another meaning."""
     n = config.get("n_layers")
     if type(n) is not int:
         return []
@@ -58,7 +58,8 @@ def _widths(config: Config) -> list[float]:
 
 
 def layers_figure(data: Layers, score: str, metric: Metric) -> go.Figure:
-    """A point for each trial, its colour the score; of very many the best and some others."""
+    """A point for each trial, coloured by its score; if there are very many, the best and some
+    others."""
     every = range(len(data.number))
     rows = [*thin(every[:-_BEST], MOST_POINTS - _BEST), *every[-_BEST:]]
     bounds = score_range(data.value, metric.mode)

@@ -11,7 +11,7 @@ from trainables.smith.lr_range_rule import Bounds, Smoothed, smooth
 from trainables.smith.lr_range_test import RangeTest
 
 _TRAIN, _VAL, _QUALITY, _BAND = (qualitative.D3[i] for i in (0, 1, 2, 4))
-_HEADROOM = 1.3  # times the first smoothed loss: what explodes is cut off
+_HEADROOM = 1.3  # times the first smoothed loss: exploding losses are cut off
 _NAMES = {"accuracy": "validation accuracy", "r2": "validation R²"}
 _QUALITY_RANGES = {"accuracy": [0, 1.02], "r2": [-0.2, 1.02]}
 
@@ -60,7 +60,7 @@ def range_figure(test: RangeTest, bounds: Bounds) -> go.Figure:
         yaxis2={
             "title": _NAMES[test.quality_name],
             "range": _QUALITY_RANGES[test.quality_name],
-            "tickmode": "linear",  # else as many as on the other axis, at odd numbers
+            "tickmode": "linear",  # else Plotly sets as many as on the other axis, at odd numbers
             "dtick": 0.2,
             "overlaying": "y",
             "side": "right",
@@ -88,7 +88,7 @@ def _mark(figure: go.Figure, bounds: Bounds) -> None:
         ("max_lr", bounds.max_lr, "right"),
     ):
         figure.add_vline(x=lr, line={"color": _BAND, "dash": "dash"})
-        figure.add_annotation(  # where the axis is logarithmic it wants the logarithm
+        figure.add_annotation(  # on a logarithmic axis its place is the logarithm
             x=math.log10(lr),
             y=1,
             yref="paper",

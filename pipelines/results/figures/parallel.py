@@ -1,7 +1,7 @@
 """Parallel coordinates: each trial a line through its parameters.
 
-Lines through ordinary axes, not Plotly's ``parcoords``: that one has no place for a parameter that
-a trial does not have, and its lines cannot be clicked.
+The lines are drawn on ordinary axes, not with Plotly's ``parcoords``: it cannot show that a trial
+does not have a parameter, and its lines cannot be clicked.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from search_spaces.domains import Domain
 MOST_AXES = 12
 MOST_LINES = 200
 _LONGEST_NAME, _LONGEST_OPTION = 16, 12  # letters
-_INACTIVE = -0.12  # where the line of a trial passes that does not have the parameter
-_COLOURS = ["#9aa5b1", "#56b4e9", "#009e73"]  # from the worst to the best, on white and black
+_INACTIVE = -0.12  # where a line passes the axis of a parameter that the trial does not have
+_COLOURS = ["#9aa5b1", "#56b4e9", "#009e73"]  # worst to best; visible on white and on black
 _BANDS = 8  # of colour, from the worst trials to the best
 
 
 class Line(NamedTuple):
-    """One trial: a position from 0 to 1 on each axis, None where it does not have it."""
+    """One trial: a position from 0 to 1 on each axis; None if it does not have the parameter."""
 
     number: int
     rank: float  # 0 for the worst trial, 1 for the best
@@ -40,7 +40,7 @@ class Parallel(NamedTuple):
 
     names: list[str]
     lines: list[Line]
-    varied: int  # so many parameters could have an axis
+    varied: int  # number of parameters that could have an axis
 
 
 def parallel_data(
@@ -49,8 +49,8 @@ def parallel_data(
     ranked: Sequence[FinishedTrial],
     names: Sequence[str] = (),
 ) -> Parallel:
-    """The lines of the trials that are ``ranked``. The axes are the parameters in the order of
-    ``names``, at most ``MOST_AXES`` of those that vary."""
+    """The lines of the ``ranked`` trials. The axes are the parameters that vary, in the order of
+    ``names``, at most ``MOST_AXES``."""
     varied = [name for name in space.domains if _varies(name, trials)]
     every = [name for name in names if name in varied] or varied
     axes = every[:MOST_AXES]
@@ -71,7 +71,8 @@ def _varies(name: str, trials: Sequence[FinishedTrial]) -> bool:
 
 
 def parallel_figure(data: Parallel, space: SearchSpace) -> go.Figure:
-    """The better, the greener and the later drawn; below an axis pass those that do not have it."""
+    """Better trials are greener and drawn later. A line passes below the axis of a parameter that
+    its trial does not have."""
     drawn = figure("", "", showlegend=False, margin={"l": 16, "r": 90, "t": 28, "b": 70})
     colours = sample_colorscale(_COLOURS, np.linspace(0, 1, _BANDS).tolist())
     for band, colour in enumerate(colours):
@@ -92,7 +93,7 @@ def parallel_figure(data: Parallel, space: SearchSpace) -> go.Figure:
     line = {"type": "line", "y0": 0, "y1": 1, "yref": "y domain"}
     line["line"] = {"color": "rgba(128,128,128,0.8)", "width": 1}
     text = {"showarrow": False, "font": {"size": 10}, "xanchor": "left"}
-    drawn.update_layout(  # at once: to add one to others, Plotly copies those
+    drawn.update_layout(  # all at once: with each one that is added, Plotly copies the others
         shapes=[{**line, "x0": place, "x1": place} for place in range(len(data.names))],
         annotations=[
             {**text, "x": place, "y": at, "text": words, "hovertext": whole}
@@ -110,7 +111,7 @@ def parallel_figure(data: Parallel, space: SearchSpace) -> go.Figure:
 
 
 def _ticks(name: str, domain: Domain) -> list[tuple[float, str, str]]:
-    """Where on its axis, in short, and in full to hover over."""
+    """The ticks of an axis: the place, a short text, and the full text for hovering."""
     options = in_order(domain) if isinstance(domain, Choice) else [domain.low, domain.high]
     return [
         (position(domain, option), words, f"{label(name, 100)}: {label(option, 100)}")

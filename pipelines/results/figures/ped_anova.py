@@ -1,9 +1,9 @@
 """PED-ANOVA: how much the best trials differ from all, one parameter at a time.
 
 Watanabe, Bansal, Hutter 2023 (arXiv 2304.10255); for parameters that not every trial has, theorem
-4.2 of Conditional PED-ANOVA (arXiv 2601.20800). It gives what Optuna's evaluator gives, but for a
-factor that all parameters have in common. Optuna's takes 8 to 17 ms for each set of best trials;
-a report asks for dozens of such sets, to see what chance does.
+4.2 of Conditional PED-ANOVA (arXiv 2601.20800). The results are those of Optuna's evaluator, except
+for a factor that all parameters have in common. Optuna's evaluator takes 8 to 17 ms for each set of
+best trials; a report needs dozens of such sets, to see what chance alone reaches.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from scipy.special import ndtr
 from search_spaces import Choice, Config, Int, SearchSpace
 from search_spaces.domains import Domain, Value
 
-_STEPS = 50  # of the grid on which numbers are compared
+_STEPS = 50  # most cells of the grid on which numbers are compared
 _LEAST = 2  # trials that must have a parameter
 _TINY = 1e-12  # keeps the ratio of two densities finite
 _LEAST_SIGMA = 0.5 / 1.64  # 90% of a kernel lies in its own cell of the grid
@@ -30,14 +30,14 @@ _Density = NDArray[np.float64]
 class _Parameter(NamedTuple):
     """What does not depend on which trials are the best."""
 
-    trials: NDArray[np.int64]  # (n,): those that have it
-    cells: NDArray[np.int64]  # (n,): of the grid, in which their values lie
+    trials: NDArray[np.int64]  # (n,): the trials that have the parameter
+    cells: NDArray[np.int64]  # (n,): the cells of the grid in which their values lie
     ordered: bool
-    density: _Density  # of all: for each cell of the grid
+    density: _Density  # of all these trials, for each cell of the grid
 
 
 class PedAnova:
-    """The parameters of ``configs`` that have more than one value in ``space``."""
+    """Compares the parameters of ``configs`` that have more than one value in ``space``."""
 
     def __init__(self, configs: Sequence[Config], space: SearchSpace) -> None:
         self._n = len(configs)
@@ -52,8 +52,8 @@ class PedAnova:
             self._parameters[name] = _Parameter(np.array(trials), cells, ordered, density)
 
     def importances(self, best: NDArray[np.bool_]) -> dict[str, float]:
-        """Of each parameter, for being among the ``best``: shape (n trials,), at least one True.
-        Their ratios count alone: a common factor is left out."""
+        """The importance of each parameter for being among the ``best``: shape (n trials,), at
+        least one True. Only the ratios have a meaning, because a common factor is left out."""
         return {name: self._importance(p, best) for name, p in self._parameters.items()}
 
     def _importance(self, parameter: _Parameter, best: NDArray[np.bool_]) -> float:

@@ -16,19 +16,19 @@ from pipelines.results.figures.axes import NUMBERS, figure, whole
 from pipelines.results.figures.labels import label
 from pipelines.results.figures.schedule import schedule_data
 
-_FLAT = 1e-9  # of the values: left to itself such an axis shows what rounding left
+_FLAT = 1e-9  # relative: by default the axis of a flatter line would show rounding errors
 
 
 class Rates(NamedTuple):
-    """The rates at ``steps``, in epochs trained before; the metric after ``epochs``. ``momentum``
-    may be empty."""
+    """The rates at ``steps`` (the epochs trained before each), and the metric after ``epochs``.
+    ``momentum`` may be empty."""
 
     steps: list[float]
     lr: list[float]
     momentum: list[float]
     epochs: list[int]
     values: list[float]
-    trained: int  # so many of the steps; those after them were planned
+    trained: int  # number of steps that were trained; the steps after them were only planned
 
 
 def rates_data(
@@ -38,9 +38,9 @@ def rates_data(
     max_epochs: int,
     cycle_ends: Sequence[int] = (),
 ) -> Rates | None:
-    """The rates of every step, as the config says, for a ``model`` of ours; otherwise, and where
-    the config or the length changed in mid-training, those that the trial reported. None where it
-    did not."""
+    """For a ``model`` of ours, the rates of every step, as the config says. Otherwise, and if the
+    config or the length changed in mid-training, the rates that the trial reported; None if it
+    reported none."""
     epochs = sorted(trial.curve)
     values = [trial.curve[epoch] for epoch in epochs]
     if model is not None and not trial.changes and not trial.planned:
@@ -60,11 +60,11 @@ def rates_data(
 
 
 def rates_figure(data: Rates, score: str, best_epoch: int | None) -> go.Figure:
-    """Up to three rows over the same epochs, a line at the best."""
+    """Up to three rows over the same epochs, with a line at the best epoch."""
     rows = [("learning rate", data.steps, data.lr), (score, data.epochs, data.values)]
     if data.momentum:
         rows.insert(1, ("momentum", data.steps, data.momentum))
-    base = figure("", "", showlegend=False)  # Plotly's own would bring a large template along
+    base = figure("", "", showlegend=False)  # Plotly's default would contain a large template
     drawn = make_subplots(rows=len(rows), shared_xaxes=True, vertical_spacing=0.06, figure=base)
     for row, (name, x, y) in enumerate(rows, start=1):
         single = len(y) == 1

@@ -1,4 +1,4 @@
-"""Early stopping: how many trials reached each rung, and whether the order there was the last."""
+"""Early stopping: how many trials reached each rung, and whether their order there lasted."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from pipelines.record.trials import FinishedTrial
 from pipelines.results.fates import BEST, COLOURS, Fate, fate
 from pipelines.results.figures.axes import figure, whole
 
-LEAST_PAIRS = 5  # fewer say nothing of an order
+LEAST_PAIRS = 5  # fewer say nothing about an order
 
 
 class Agreement(NamedTuple):
-    """How far the order of trials at one rung was that at the next, of those that came to both."""
+    """How far the order of trials at a rung agrees with their order at the next, for trials that
+    reached both."""
 
     rung: int
     next: int
@@ -34,7 +35,7 @@ class Rungs(NamedTuple):
 
 
 def rungs_data(trials: Sequence[FinishedTrial], rungs: Sequence[int]) -> Rungs:
-    """What happened at each rung, the last epoch among them."""
+    """What happened at each rung; the last epoch counts as a rung."""
     sound = [trial for trial in trials if fate(trial) not in (Fate.DIVERGED, Fate.FAILED)]
     stopped = [trial.epochs for trial in sound if fate(trial) is Fate.STOPPED]
     agreements = []

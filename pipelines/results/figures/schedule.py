@@ -16,14 +16,14 @@ from trainables.training.optimizers import OPTIMIZERS
 from trainables.training.schedules import make_schedule
 
 _LR, _MOMENTUM = qualitative.D3[:2]
-_MARGIN = 0.02  # of momentum: left to itself the axis of a constant one goes beyond 1
+_MARGIN = 0.02  # of momentum: by default the axis of a constant momentum goes beyond 1
 
 
 _MOST_POINTS = 5000  # more cannot be told apart on a screen
 
 
 class ScheduleData(NamedTuple):
-    """The rates of some optimiser steps, equally far apart."""
+    """The rates at some optimiser steps, which are equally far apart."""
 
     epochs: list[float]  # trained before the step; 0 for the first
     lr: list[float]
@@ -34,7 +34,7 @@ def schedule_data(
     config: TrainingConfig, n_train: int, max_epochs: int, cycle_ends: Sequence[int] = ()
 ) -> ScheduleData:
     """The rates with which ``config`` trains on ``n_train`` samples, from its first step to its
-    last; of a very long training not every step. For ``cycle_ends`` see
+    last; for a very long training, not at every step. For ``cycle_ends`` see
     :func:`trainables.training.schedules.make_schedule`."""
     steps_per_epoch = len(batch_bounds(n_train, config.batch_size))
     total = max_epochs * steps_per_epoch

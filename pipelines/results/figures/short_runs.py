@@ -15,7 +15,7 @@ _HEADROOM = 1.1
 
 def short_runs_figure(test: ValueTest) -> go.Figure:
     """Validation loss as lines and training loss dotted, a colour for each value; the chosen one is
-    thicker. A training that diverged has no line, but a name."""
+    thicker. A training that diverged has no line, only a name in the legend."""
     figure = go.Figure()
     for colour, run in zip(_COLOURS, test.runs, strict=False):
         chosen = run.value == test.chosen
@@ -44,7 +44,7 @@ def short_runs_figure(test: ValueTest) -> go.Figure:
 
 def _range(test: ValueTest) -> list[float]:
     """Logarithms of the bounds of the axis: from the lowest validation loss, so that a training
-    loss near 0 does not press the rest together, to the highest loss of all."""
+    loss near 0 does not squeeze the rest, to the highest loss of all."""
     sound = [run for run in test.runs if not run.diverged]
     lowest = min(min(run.val_losses) for run in sound)
     highest = max(max(run.val_losses + run.train_losses) for run in sound)

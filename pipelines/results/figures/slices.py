@@ -1,4 +1,5 @@
-"""One parameter against the score: where the best lie, what is at an edge, where it diverges."""
+"""One parameter against the score: where the best trials lie, whether the best lies at an edge, and
+where trials diverge."""
 
 from __future__ import annotations
 
@@ -21,12 +22,12 @@ from search_spaces.domains import Domain
 from search_spaces.limits import LIMITS
 from trainables.training.metrics import Metric
 
-MOST_POINTS = 600  # of more trials about as many are drawn
-_LEAST_POINTS = 20  # of the best trials and of each fate, however few they are beside the others
+MOST_POINTS = 600  # of more trials, about this many are drawn
+_LEAST_POINTS = 20  # so many of the best trials and of each fate are drawn in any case
 _LONGEST_NAME, _LONGEST_OPTION = 36, 14  # letters that a small figure has room for
 _TOP = 0.25
 _LEAST_TOP = 5
-_WHOLE = 0.8  # of the range: to be anywhere in it is no news
+_WHOLE = 0.8  # of the range: a best range that is this wide says nothing
 
 
 class Slice(NamedTuple):
@@ -37,19 +38,18 @@ class Slice(NamedTuple):
     x: list[Value]
     y: list[float | None]  # None for a trial that diverged or failed
     fate: list[Fate]
-    best: Value | None  # of the best of these trials
+    best: Value | None  # the value in the best of these trials
     best_range: tuple[Value, Value] | None
-    """Of the best quarter but its ends, a tenth on either side; None for a choice, for too few, and
-    where it is nearly the whole range."""
-    edge: str  # "lower" or "upper", where the best trial of all lies there; else ""
+    """The range of the best quarter of the trials, without a tenth on either side. None for a
+    choice, for too few trials, and if it is nearly the whole range."""
+    edge: str  # "lower" or "upper" if the best trial of all lies at that edge; else ""
     diverges_above: float | None
 
 
 def slice_data(
     name: str, domain: Domain, trials: Sequence[FinishedTrial], ranked: Sequence[FinishedTrial]
 ) -> Slice:
-    """``name`` against the best value of each trial; the best are those that ``ranked`` has first
-    of them."""
+    """``name`` against the best value of each trial; ``ranked`` has the best trials first."""
     rows = [(number, trial) for number, trial in enumerate(trials) if name in trial.config]
     known = {id(trial) for trial in trials}
     among = [trial for trial in ranked if id(trial) in known]
@@ -85,7 +85,7 @@ def _edge(name: str, domain: Domain, best: Sequence[FinishedTrial]) -> str:
     at = position(domain, best[0].config[name])
     least, most = LIMITS.get(name, (-math.inf, math.inf))
     if at <= EDGE:
-        return "lower" if domain.low > least else ""  # no wider than makes sense
+        return "lower" if domain.low > least else ""  # beyond its limit a value makes no sense
     return "upper" if at >= 1 - EDGE and domain.high < most else ""
 
 
@@ -98,9 +98,9 @@ def _diverges_above(name: str, domain: Domain, trials: Sequence[FinishedTrial]) 
 def slice_figure(
     data: Slice, domain: Domain, score: str, metric: Metric, bounds: tuple[float, float]
 ) -> go.Figure:
-    """Points by fate; those without a value lie on the bad edge of ``bounds``. The range of the
-    best quarter is green, where trials diverge is red. Of very many trials it shows the best, and
-    some of each fate."""
+    """Points by fate; a trial without a value lies on the bad edge of ``bounds``. The range of the
+    best quarter is green, the range in which trials diverge is red. If there are very many trials,
+    the best and some of each fate are drawn."""
     bad = bounds[metric.mode == "min"]
     drawn = figure(label(data.name, _LONGEST_NAME), label(score), showlegend=False)
     drawn.update_yaxes(range=bounds)
@@ -136,7 +136,7 @@ def slice_figure(
 
 
 def _place(domain: Domain, value: Value) -> Value:
-    """On the axis; of an option its place, as two long ones may be shown alike."""
+    """The place of ``value`` on the axis. Options have numbers: two long ones may look the same."""
     if not isinstance(domain, Choice):
         return value
     return [str(option) for option in in_order(domain)].index(str(value))
@@ -149,7 +149,7 @@ def _best_rows(data: Slice, metric: Metric) -> set[int]:
 
 
 def _drawn(data: Slice, kind: Fate, best: set[int]) -> list[int]:
-    """The rows of one fate that are drawn: its share of the points, and its part of the best."""
+    """The rows of one fate that are drawn: its share of the points, and all of its best trials."""
     rows = [row for row, ended in enumerate(data.fate) if ended is kind]
     share = MOST_POINTS * len(rows) // max(1, len(data.x))
     return sorted({*thin(rows, max(_LEAST_POINTS, share)), *best.intersection(rows)})
@@ -174,7 +174,7 @@ def _scale(drawn: go.Figure, domain: Domain) -> None:
 
 
 def key_figure(fates: Collection[Fate]) -> go.Figure:
-    """What the points of all slices mean: a legend and nothing else."""
+    """The legend for the points of all slices, as a figure of its own."""
     hidden = {"visible": False, "fixedrange": True}
     legend = {"orientation": "h", "x": 0, "y": 0.5, "yanchor": "middle"}
     margin = dict.fromkeys("lrtb", 0)

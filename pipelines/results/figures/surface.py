@@ -1,4 +1,4 @@
-"""The score over two parameters: a Gaussian process fitted to the trials, and how unsure it is."""
+"""The score over two parameters: a Gaussian process fitted to the trials, and its uncertainty."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from search_spaces import Choice, Float, Int, SearchSpace
 from trainables.training.metrics import Metric
 
 LEAST_TRIALS = 10
-MOST_TRIALS = 200  # of which the process is made: its cost grows with the cube
+MOST_TRIALS = 200  # to which the process is fitted: its cost grows with their cube
 _CELLS = 40
 _LONGEST_NAME = 24  # letters that a small figure has room for
 
@@ -51,7 +51,8 @@ def surface_data(
     rows: Sequence[Scored], space: SearchSpace, names: tuple[str, str], metric: Metric
 ) -> Surface | None:
     """A Gaussian process with noise (Rasmussen and Williams 2006, section 2.2) over two parameters
-    in the scale of their domains, the others left aside. None for too few trials."""
+    on the scale of their domains, without the other parameters. None if there are too few trials,
+    or if all scores are equal."""
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import Matern, WhiteKernel
 
@@ -72,7 +73,7 @@ def surface_data(
     cells = np.linspace(0, 1, _CELLS)
     grid = np.stack(np.meshgrid(cells, cells), axis=-1).reshape(-1, 2)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a length at its bound is no news
+        warnings.simplefilter("ignore")  # a length scale at its bound does no harm
         process.fit(np.array(at), (inside - centre) / scale)
         mean, deviation = process.predict(grid, return_std=True)
     noise = process.kernel_.k2.noise_level
@@ -100,7 +101,8 @@ def _value(domain: object, position: float) -> float:
 def surface_figure(
     data: Surface, space: SearchSpace, score: str, metric: Metric, *, unsure: bool = False
 ) -> go.Figure:
-    """The fitted score, or how unsure it is, and the trials on it. Light is good, or sure."""
+    """The fitted score, or with ``unsure`` its standard deviation, and the trials as points. Light
+    means a good score, or a small deviation."""
     x, y = (label(name, _LONGEST_NAME) for name in data.names)
     drawn = figure(x, y, showlegend=False)
     good_is_high = metric.mode == "max" and not unsure

@@ -1,4 +1,4 @@
-"""What the test set showed: which classes are taken for which, or predictions beside targets."""
+"""What the test set showed: true and predicted classes, or the errors of a regression."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from pipelines.results.fates import BEST
 from pipelines.results.figures.axes import figure
 from pipelines.results.figures.labels import label
 
-_MOST_NUMBERS = 20  # classes: in a larger matrix no number can be read
+_MOST_NUMBERS = 20  # classes: in a larger matrix, numbers would be too small to read
 
 
 def confusion_figure(look: Look, classes: Sequence[str]) -> go.Figure:
-    """A square for each true class and each that it was taken for, in shares of the true class."""
+    """A cell for each true class and predicted class: the share of the true class."""
     counts = np.array(look.confusion)
     shares = counts / counts.sum(1, keepdims=True).clip(min=1)
     names = [label(name) for name in classes]
     drawn = figure(
-        "taken for", "class", yaxis={"title": {"text": "class"}, "autorange": "reversed"}
+        "predicted", "class", yaxis={"title": {"text": "class"}, "autorange": "reversed"}
     )
     drawn.add_heatmap(
         x=names,
@@ -31,7 +31,7 @@ def confusion_figure(look: Look, classes: Sequence[str]) -> go.Figure:
         zmax=1,
         text=[[f"{count:.3g}" if count else "" for count in row] for row in counts],
         colorscale="Blues",
-        hovertemplate="%{y} taken for %{x}: %{text} samples, %{z:.1%}<extra></extra>",
+        hovertemplate="%{y} predicted as %{x}: %{text} samples, %{z:.1%}<extra></extra>",
         texttemplate="%{text}" if len(classes) <= _MOST_NUMBERS else None,
         showscale=False,
     )
@@ -39,7 +39,7 @@ def confusion_figure(look: Look, classes: Sequence[str]) -> go.Figure:
 
 
 def residuals_figure(look: Look) -> go.Figure:
-    """Predictions less targets, against the targets."""
+    """Predictions minus targets, against the targets."""
     targets, predictions = np.array(look.predicted).T
     drawn = figure("target", "prediction - target")
     drawn.add_scatter(

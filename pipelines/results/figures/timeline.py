@@ -1,4 +1,4 @@
-"""When each trial ran, and where; and how long the places stood empty."""
+"""When and where each trial ran, and how long the places were idle."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pipelines.results.working_time import Gap
 MOST_BARS = 2000
 _SLACK = 1e-3  # seconds
 Held: TypeAlias = list[tuple[float, float]]
-"""When trials had a place: from and until, in their order."""
+"""When trials held a place: (start, end) of each, in order."""
 
 
 class Bar(NamedTuple):
@@ -33,9 +33,9 @@ class Bar(NamedTuple):
 
 
 class Timeline(NamedTuple):
-    """``places`` names each place by its node; ``busy`` is the share of all places' time in which a
-    trial held them. ``gaps`` are where a search went on, each with how long nobody had worked on
-    it, which is left out."""
+    """``places`` names each place by its node; ``busy`` is the share of the time of all places in
+    which a trial held them. ``gaps`` are the points at which a search was resumed, each with the
+    time before it in which no driver worked on the search; that time is left out."""
 
     bars: list[Bar]
     places: list[str]
@@ -45,9 +45,9 @@ class Timeline(NamedTuple):
 
 
 def timeline_data(trials: Sequence[FinishedTrial], gaps: Sequence[Gap] = ()) -> Timeline:
-    """Each trial in the first place of its node that was free while it ran. Where a trial is says
-    its first epoch: before it, it has a known place that is free, or none. All are in working
-    time."""
+    """Each trial in the first place of its node that was free while it ran. The node of a trial is
+    known from its first epoch on. Before that the trial is in any known place that is free, or is
+    not shown. All times are working time."""
     rows = [
         (number, trial)
         for number, trial in enumerate(trials)
@@ -90,7 +90,7 @@ def _is_free(place: Held, start: float, end: float) -> bool:
 
 
 def timeline_figure(data: Timeline) -> go.Figure:
-    """A bar for each trial, coloured by fate; of very many the longest."""
+    """A bar for each trial, coloured by fate; if there are very many, only the longest."""
     bars = sorted(data.bars, key=lambda bar: bar.start - bar.end)[:MOST_BARS]
     unit, seconds = time_unit(60 * data.minutes)
     scale = 60 / seconds

@@ -1,4 +1,4 @@
-"""What a page is made of: sections, each with words and figures, in an order."""
+"""The parts of a page: sections in order, each with words and figures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Words(NamedTuple):
 
 
 class Numbers(NamedTuple):
-    """A few numbers to see at once, each with what it is."""
+    """A few numbers to see at once, each with its name."""
 
     entries: Sequence[tuple[str, str]]
     kind: str = "numbers"
@@ -40,7 +40,7 @@ class Table(NamedTuple):
 
 
 class Code(NamedTuple):
-    """What can be typed or copied."""
+    """Commands to type or copy."""
 
     text: str
     kind: str = "code"
@@ -50,11 +50,12 @@ Block: TypeAlias = Words | Numbers | Table | Code
 
 
 class Drawing(NamedTuple):
-    """A figure in its place. ``id`` is its own on the page, and stays when the page is made anew.
+    """A figure in its place. ``id`` is unique on the page, and stays the same when the page is made
+    again.
 
-    ``role`` says what the page's own code does with it: "trials" adds the chosen trial from the
-    points and lines whose ``customdata`` is its number, "curves" from the trial's own curve, and
-    "chosen" shows all curves of the chosen trial.
+    ``role`` says how the page's own code shows the chosen trial in it: "trials" marks the points
+    and lines whose ``customdata`` is its number, "curves" adds its curve, and "chosen" shows all
+    its curves.
     """
 
     id: str
@@ -67,7 +68,8 @@ class Drawing(NamedTuple):
 
 @dataclass(frozen=True)
 class Section:
-    """``id`` is its anchor. ``shows_trials``: the table of all trials stands at its end."""
+    """A part of a page. ``id`` is its anchor. With ``shows_trials`` it ends with the table of all
+    trials."""
 
     id: str
     title: str
@@ -78,7 +80,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """``state`` says, in a few words, whether what is shown is all there will be."""
+    """A whole page. ``state`` says, in a few words, whether more results may come."""
 
     title: str
     subtitle: str

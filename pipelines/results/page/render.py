@@ -20,7 +20,7 @@ _SCRIPTS = ("values.js", "figures.js", "table.js", "page.js")
 
 
 class Head(NamedTuple):
-    """What stands above the sections."""
+    """The head of a page, above its sections."""
 
     title: str
     subtitle: str
@@ -28,21 +28,21 @@ class Head(NamedTuple):
 
 
 def page_json(page: Page) -> str:
-    """What the page's own code takes, to begin with or as news; NaN is null."""
+    """The page as JSON for the page's own code, at the start or as news; NaN becomes null."""
     head = Head(page.title, page.subtitle, page.state)
     return joined(head, map(section_json, page.sections), as_json(page.trials))
 
 
 def joined(head: Head, sections: Iterable[str], trials: str = "", **more: Any) -> str:
-    """A page from its parts, which are JSON. Of news, a section of which there are none is its
-    ``id`` alone, and ``trials`` may be left out."""
+    """A page from its parts, which are JSON. In news, a section without changes is its ``id``
+    alone, and ``trials`` may be left out."""
     known = as_json({**head._asdict(), **more})
     last = f',"trials":{trials}' if trials else ""
     return f'{known[:-1]},"sections":[{",".join(sections)}]{last}}}'
 
 
 def section_json(section: Section) -> str:
-    """One section with its figures, arrays as Plotly's."""
+    """One section with its figures; arrays are in Plotly's format."""
     html = _environment().get_template("blocks.html.j2").render(blocks=section.blocks)
     return as_json(
         {
@@ -56,12 +56,12 @@ def section_json(section: Section) -> str:
 
 
 def as_json(content: object) -> str:
-    """As text; NaN is null."""
+    """``content`` as JSON text; NaN becomes null."""
     return json.dumps(content, cls=PlotlyJSONEncoder, separators=(",", ":"))
 
 
 def render(page: Page) -> str:
-    """The whole page, as a file that asks for nothing."""
+    """The whole page, as an HTML file that loads nothing else."""
     return render_json(Head(page.title, page.subtitle, page.state), page_json(page))
 
 
@@ -73,12 +73,12 @@ def render_json(
     links: Sequence[Link] = (),
     plotly: str | None = None,
 ) -> str:
-    """The same from what :func:`joined` made. ``live`` is the address of its news: the browser asks
-    there again and again. ``plotly`` is where it finds Plotly's code, which it holds itself where
-    none is given; a page without figures has "".
+    """The whole page from the JSON that :func:`joined` made. ``live`` is the address that the
+    browser asks for news again and again. ``plotly`` is the address of Plotly's code: None puts the
+    code into the page, and "" is for a page without figures.
 
-    Nothing that a user has named can become code: words are escaped, data is data, and the browser
-    is told to run the scripts below alone.
+    No name that a user has given can become code: words are escaped, data is passed as JSON, and
+    the browser may run only the scripts below.
     """
     scripts = [*([get_plotlyjs()] if plotly is None else []), *map(_source, _SCRIPTS)]
     nonce = secrets.token_urlsafe(16) if plotly else ""
@@ -108,13 +108,13 @@ def _drawing(drawing: Drawing) -> dict[str, Any]:
 
 
 def _escaped(data: str) -> str:
-    """Inside a script element only ``<`` could end it."""
+    """``data`` for a script element, which only a ``<`` could end."""
     return data.replace("<", "\\u003c")
 
 
 def _policy(scripts: list[str], nonce: str, live: str | None) -> str:
-    """Scripts in the page by what they are; one in a file, which not all browsers know by that, by
-    a word that nobody can guess."""
+    """The content security policy. It allows scripts in the page by their hash. A script in a file
+    has a nonce, because not all browsers check the hash of a file."""
     hashes = [base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in scripts]
     known = [f"sha256-{digest}" for digest in hashes] + ([f"nonce-{nonce}"] if nonce else [])
     allowed = " ".join(f"'{word}'" for word in known)

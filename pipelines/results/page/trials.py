@@ -1,5 +1,5 @@
-"""All trials of a run, column by column: what the page's table, its curves and its chosen trial are
-made of."""
+"""All trials of a run, column by column: the data of the page's table, its curves and its chosen
+trial."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from search_spaces import Choice, SearchSpace
 from search_spaces.domains import Domain
 from trainables.training.metrics import Metric
 
-MOST_CURVES = 2000  # trials whose curves are kept: the best, and as many of the rest as fit
-MOST_TOLD = 50  # trials of which it is shown what they raised, and as many of what they printed
-_TOLD_LENGTH = 20_000  # its end says what was raised
+MOST_CURVES = 2000  # trials whose curves are kept: half are the best, half are spread over all
+MOST_TOLD = 50  # trials whose errors are shown, and as many whose output is shown
+_TOLD_LENGTH = 20_000  # characters, counted from the end, which says what was raised
 _WITHOUT = ("epoch",)
 
 
@@ -36,7 +36,8 @@ def trials_data(
     files: RunFiles,
     goals: Goals | None = None,
 ) -> dict[str, Any]:
-    """Plain JSON; arrays as Plotly writes them. ``best`` is the row of the best trial."""
+    """The trials as plain JSON; arrays are in Plotly's format. ``best`` is the row of the best
+    trial."""
     if not trials:
         return {"n": 0}
     rows = {id(trial): row for row, trial in enumerate(trials)}
@@ -65,13 +66,13 @@ def _facts(trials: Sequence[FinishedTrial], name: str) -> list[dict[str, Any]]:
 
 
 def _goals(trials: Sequence[FinishedTrial], goals: Goals | None) -> list[dict[str, Any]]:
-    """What else is searched for or required, but for what has a column already."""
+    """The other objectives and requirements, without those that have a column already."""
     names = [] if goals is None else [n for n in goals.names[1:] if n != SECONDS]
     return [_numbers(name, [reached(trial, name) for trial in trials]) for name in names]
 
 
 def _parameters(trials: Sequence[FinishedTrial], space: SearchSpace) -> list[dict[str, Any]]:
-    """Those that vary first; not those that are idle."""
+    """The parameters that vary come first; idle ones are left out."""
     domains = {name: domain for name, domain in space.domains.items() if name not in space.idle}
     columns = {name: _parameter(name, domain, trials) for name, domain in domains.items()}
     return sorted(columns.values(), key=lambda column: space.domains[column["name"]].single)
@@ -96,7 +97,7 @@ def _choices(name: str, values: Sequence[str | None], options: list[str]) -> dic
 
 
 def _why(trial: FinishedTrial, stop: Stop | None) -> str:
-    """How it ended, and what its curve tells, in a few words."""
+    """How ``trial`` ended, and what its curve shows, in a few words."""
     how = {
         Fate.STOPPED: f"stopped {stop}" if stop else "stopped by the scheduler",
         Fate.DIVERGED: f"diverged in epoch {trial.epochs}",
@@ -104,7 +105,7 @@ def _why(trial: FinishedTrial, stop: Stop | None) -> str:
         Fate.CUT_SHORT: f"cut short: {trial.stopped_by}",
         Fate.INFEASIBLE: f"breaks {trial.broken}",
         Fate.COMPLETE: "",
-        Fate.RUNNING: f"trains since {wording.duration(trial.seconds)}",
+        Fate.RUNNING: f"has been running for {wording.duration(trial.seconds)}",
     }[fate(trial)]
     clue = trial.clue if trial.clue not in ("", "fits") else ""
     lost = f"{trial.machines_lost} machines lost" if trial.machines_lost else ""
@@ -112,7 +113,8 @@ def _why(trial: FinishedTrial, stop: Stop | None) -> str:
 
 
 def _told(trials: Sequence[FinishedTrial], best: Sequence[int], files: RunFiles) -> dict[int, str]:
-    """What trials printed and raised, by row: the first that failed, and the best that printed."""
+    """What trials printed and raised, by row, for the first trials that failed and the best ones
+    that printed."""
     failed = [row for row, trial in enumerate(trials) if trial.error][:MOST_TOLD]
     printed = {path.stem for path in files.printed.glob("*.txt")}
     others = range(len(trials)) if printed else ()

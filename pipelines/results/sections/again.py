@@ -1,4 +1,4 @@
-"""How to do it again."""
+"""How to run the search again, and what to type next."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipelines.study.zoom import LEAST_TOP
 from pipelines.tuner.algorithms import ALGORITHMS
 from pipelines.tuner.schedulers import SCHEDULERS
 
-# What a search from the trials of this one has from them.
+# Settings that a new search gets from the trials of this run: its command leaves them out.
 _SET_BY_HISTORY = ("seed_from", "start_with", "prior")
 _SET_BY_ZOOM = (
     *_SET_BY_HISTORY,
@@ -44,9 +44,9 @@ def again(found: Findings) -> Section:
         facts.insert(2, ["algorithm", f"{spec.search.algo}: {run.algorithm}"])
     return Section(
         "again",
-        "Again, and on from here",
+        "Run it again, or continue",
         [
-            Words("The command, with what is not a default:"),
+            Words("The command, with the options that differ from their defaults:"),
             Code(typed("run", *options(spec))),
             Table(["what", "value"], facts),
             Words("Next:"),
@@ -56,7 +56,7 @@ def again(found: Findings) -> Section:
 
 
 def _following(found: Findings, folder: str) -> Iterator[str]:
-    """What can be typed next: nothing that this run would be refused for."""
+    """The commands to type next. Commands that this run would be refused for are left out."""
     run, spec = found.run, found.spec
     n_sound = len(ranked(found.trials, found.metric))
     runs = goes_on(run) or (run.live is not None and not run.live.is_over)
@@ -93,7 +93,8 @@ def typed(name: str, *words: str) -> str:
 
 
 def options(spec: StudySpec, *, but: Collection[str] = ()) -> list[str]:
-    """Those that make ``spec`` from the defaults, but for where it lies, and for some fields."""
+    """The options that turn the defaults into ``spec``, without the folder of the run and without
+    the fields ``but``."""
     defaults = _settings(StudySpec())
     changed = {
         name: value
@@ -104,7 +105,7 @@ def options(spec: StudySpec, *, but: Collection[str] = ()) -> list[str]:
 
 
 def setting_values(spec: StudySpec) -> dict[str, str]:
-    """Every setting by its name, as text, but for where the run lies."""
+    """Every setting by its name, as text, except the folder of the run."""
     return {
         name: "none" if value is None else ", ".join(entries(name, value)) or "none"
         for name, value in _settings(spec).items()
@@ -112,6 +113,6 @@ def setting_values(spec: StudySpec) -> dict[str, str]:
 
 
 def _settings(spec: StudySpec) -> dict[str, object]:
-    """By their names, which no two of all groups share; but for where the run lies."""
+    """Every setting by its name, except the folder of the run. No two groups share a name."""
     groups = [getattr(spec, group) for group in StudySpec.model_fields if group != "run"]
     return {name: value for group in groups for name, value in group}

@@ -12,14 +12,14 @@ from pipelines.results.page.model import Block, Drawing, Section, Words
 
 
 def curves(found: Findings) -> Section:
-    """Of all trials, and all of the chosen one."""
+    """The curves of all trials, and all metrics of the chosen trial."""
     data = curves_data(found.shown, found.ranked)
     if not data.top:
         return Section("curves", "Learning curves", [Words("No trial has a curve to show.")])
     blocks: list[Block] = [
         Words(
-            f"The best{_count(len(data.top))} in colour, the others grey. Click a trial here or "
-            "anywhere else and it is chosen everywhere; click a name above the figure to hide its "
+            f"The best{_count(len(data.top))} in colour, the others in grey. Click a trial here or "
+            "in another figure to choose it everywhere; click a name above the figure to hide its "
             "curves. Pink: the chosen trial, at first the best."
         )
     ]
@@ -28,7 +28,7 @@ def curves(found: Findings) -> Section:
         blocks.append(
             Words(
                 f"{wording.count(beyond, 'trial')} {'lies' if beyond == 1 else 'lie'} {side} the "
-                "figure; a double click in it shows all.",
+                "figure; double-click the figure to show all.",
                 "note",
             )
         )
@@ -49,7 +49,7 @@ def curves(found: Findings) -> Section:
             Drawing(
                 "chosen",
                 _chosen(),
-                "The chosen trial: training dotted. A click on a name shows or hides a curve.",
+                "The chosen trial: training dotted. Click a name to show or hide its curve.",
                 wide=True,
                 role="chosen",
             ),
@@ -62,7 +62,7 @@ def _count(n: int) -> str:
 
 
 def _chosen() -> go.Figure:
-    """The page draws in it, as trials are chosen."""
+    """An empty figure, in which the page draws the curves of the chosen trial."""
     return figure(
         "epoch",
         "score",

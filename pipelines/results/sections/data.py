@@ -1,4 +1,4 @@
-"""The data: how each column was read, and what it became."""
+"""The data: how each column was read, and which inputs it became."""
 
 from __future__ import annotations
 
@@ -8,20 +8,19 @@ from trainables.data.table_inputs import TableInputs
 
 
 def data(found: Findings) -> Section | None:
-    """Of a table file column by column; None where the record does not have it."""
+    """How the data were read, for a table column by column; None if the record does not say it."""
     if not found.run.files.preprocessing.is_file():
         return None
     fitted = found.run.preprocessing[0]
     content, inputs = found.run.data, fitted.inputs
-    kind = "regression" if content.task == "regression" else f"{len(content.classes)} classes"
-    target = f"{fitted.target}, " if fitted.target else ""
+    target = f" of {fitted.target}" if fitted.target else ""
     blocks: list[Block] = [
         Words(
-            f"{content.train} train and {content.validation} validation samples; the target is "
-            f"{target}a {kind}."
+            f"{content.train} train and {content.validation} validation samples; the task is a "
+            f"regression{target}."
             if content.task == "regression"
-            else f"{content.train} train and {content.validation} validation samples of {kind}"
-            + (f", by {fitted.target}." if fitted.target else ".")
+            else f"{content.train} train and {content.validation} validation samples of "
+            f"{len(content.classes)} classes" + (f", by {fitted.target}." if fitted.target else ".")
         )
     ]
     if isinstance(inputs, TableInputs) and fitted.target:

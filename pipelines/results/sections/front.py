@@ -13,19 +13,21 @@ _TITLE = "The Pareto front"
 
 
 def front(found: Findings) -> Section | None:
-    """As a table, and the first objective against each other one; None where there is one alone."""
+    """The front as a table, and figures of the first objective against each of the others. None if
+    there is only one objective."""
     goals, trials = found.run.goals, found.trials
     if not goals.several:
         return None
     best = pareto_front(trials, goals)
     told = wording.listed([f"{aim.name} ({aim.mode})" for aim in goals.aims])
     rule = (
-        "Only trials that trained to the end, and meet what is required, can be on it: to have "
-        "been stopped would make a trial look quick. Values are those of the trial's best epoch by "
-        f"{found.score}."
+        "Only trials that trained to the end and meet the requirements can be on the front: a "
+        "trial that was stopped would look quick. The values are those of the trial's best epoch "
+        f"by {found.score}."
     )
     if not best:
-        return Section("front", _TITLE, [Words(f"None yet, of {told}."), Words(rule, "note")])
+        none = Words(f"No trial is on the front of {told} yet.")
+        return Section("front", _TITLE, [none, Words(rule, "note")])
     numbers = {id(trial): number for number, trial in enumerate(trials)}
     rows = [
         [
@@ -43,7 +45,7 @@ def front(found: Findings) -> Section | None:
         blocks.append(Words(f"And {len(best) - MOST_ROWS} more, in front.csv.", "note"))
     blocks.append(Words(rule, "note"))
     if len(trials) > MOST_POINTS:
-        blocks.append(Words("Of the trials off the front some are drawn.", "note"))
+        blocks.append(Words("Only some of the trials that are not on the front are drawn.", "note"))
     alone = len(goals.aims) == 2
     figures = [front_figure(front_data(trials, goals, aim), joined=alone) for aim in goals.aims[1:]]
     drawings = [Drawing(f"front-{n}", figure, wide=alone) for n, figure in enumerate(figures)]

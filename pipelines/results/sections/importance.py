@@ -14,7 +14,7 @@ _MOST_NAMED = 3
 
 
 def importance(found: Findings) -> Section:
-    """Over all trials, and among the better half."""
+    """The importance of the parameters over all trials, and among the better half."""
     n = len(found.scored)
     if found.importance is None:
         return Section("importance", _TITLE, [Words(why_none(found))])
@@ -25,15 +25,16 @@ def importance(found: Findings) -> Section:
     if above is not None:
         blocks.append(Words(f"Among the better half: {sentence(above)}"))
     else:
-        blocks.append(Words("The better half is too small to ask the same of it.", "note"))
+        blocks.append(Words("The better half has too few trials to tell.", "note"))
     blocks.append(
         Words(
             f"Trials are compared by the best {found.score} that they had reached at epoch "
-            f"{found.epoch}, which all of them came to, stopped or not; a diverged one counts as "
-            "the worst. Importance is how much the best quarter (where more than three quarters "
-            "diverged, those that did not) differs from all (PED-ANOVA); the mark is what the "
-            "same gives, one time in twenty, when scores are dealt out at random: of many "
-            "parameters one may pass it by chance. The dotted line is an even share.",
+            f"{found.epoch}: all of them trained that far, stopped or not. A diverged trial counts "
+            "as the worst. Importance is how much the best quarter differs from all trials "
+            "(PED-ANOVA); if more than three quarters diverged, the trials that did not diverge "
+            "are taken instead of the best quarter. The mark is what random scores reach one time "
+            "in twenty: of many parameters, one may pass its mark by chance. The dotted line is an "
+            "even share.",
             "note",
         )
     )
@@ -58,18 +59,18 @@ def importance(found: Findings) -> Section:
 
 
 def why_none(found: Findings) -> str:
-    """Why nothing can be said of importance."""
+    """Why nothing can be said about importance."""
     n = len(found.scored)
     varied = [name for name, domain in found.space.domains.items() if not domain.single]
     if len(varied) < 2:
         return f"Only {wording.count(len(varied), 'parameter')} was searched: nothing to compare."
     if n < LEAST_TRIALS:
         return f"Too few trials to tell: {n} can be compared, {LEAST_TRIALS} are needed."
-    return "All trials have the same score: nothing to tell apart."
+    return "All trials have the same score: nothing to compare."
 
 
 def sentence(data: Importance) -> str:
-    """What can be said beyond chance."""
+    """The parameters that stand out from chance, in a sentence."""
     found, last = data.outstanding, data.names[-1]
     told = (
         f"no parameter stands out from chance; {data.n_trials} trials are too few to tell "
@@ -79,12 +80,12 @@ def sentence(data: Importance) -> str:
         share = sum(s for n, s in zip(data.names, data.shares, strict=True) if n in found)
         told = (
             f"{_named(found)} {'make' if len(found) > 1 else 'makes'} {share:.0%} of the "
-            "difference between the best trials and the rest, more than chance would; "
+            "difference between the best trials and the rest, more than chance alone would; "
             f"{last} matters least."
         )
     if small := [name for name in data.beyond_chance if name not in found]:
         passes = "pass" if len(small) > 1 else "passes"
-        told += f" {_named(small)} {passes} the mark of chance with less than an even share."
+        told += f" {_named(small)} {passes} the mark of chance, but with less than an even share."
     return told
 
 

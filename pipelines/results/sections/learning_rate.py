@@ -15,7 +15,7 @@ _TITLE = "The learning rate"
 
 
 def learning_rate(found: Findings) -> Section:
-    """Over the whole training, and what a range test found."""
+    """The learning rate over the whole training, and what a range test found."""
     blocks: list[Block] = [
         Words(
             f"The LR range test of {optimizer}: from {bounds['base_lr']:.3g} to "
@@ -28,7 +28,7 @@ def learning_rate(found: Findings) -> Section:
     data = None if best is None else _rates(found, best)
     if best is None or data is None:
         blocks.append(
-            Words("No learning rate is known of the best trial." if best else "No best trial.")
+            Words("No learning rate is known for the best trial." if best else "No best trial.")
         )
         return Section("learning-rate", _TITLE, blocks, tests)
     policy = best.config.get("policy")
@@ -72,7 +72,7 @@ def _rates(found: Findings, best: FinishedTrial) -> Rates | None:
 
 
 def _planned(found: Findings) -> int:
-    """For how many epochs the best trial planned in its last one."""
+    """The number of epochs that the best trial planned in its last epoch."""
     assert found.best_number is not None
-    trial = found.run.finished[found.best_number]  # started by the clock of the sessions
+    trial = found.run.finished[found.best_number]  # its start is not in working time
     return planned_at(found.run, trial, trial.epochs)

@@ -1,4 +1,4 @@
-"""How the search stands while it runs."""
+"""The state of a search while it runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST_ROWS = 20
 
 
 def now(run: Run, live: Live) -> Section:
-    """In numbers, and what runs."""
+    """The state in numbers, and the running trials."""
     return Section("now", "Now", list(_blocks(run, live)))
 
 
@@ -29,13 +29,13 @@ def _blocks(run: Run, live: Live) -> Iterator[Block]:
         yield Words(f"Config of the best: {wording.config(space.without_idle(live.best_config))}")
     running = running_trials(run) if live.phase == "search" else live.trials
     if not running:
-        yield Words("No trial runs.", "note")
+        yield Words("No trial is running.", "note")
         return
     rows = running[:MOST_ROWS]
     shared = {*_shared(rows), *space.idle}
     numbers = {t.trial_id: number for number, t in enumerate([*run.finished, *running])}
     yield Table(
-        ["trial", "id", "epoch", score, "best", "since", "config"],
+        ["trial", "id", "epoch", score, "best", "running for", "config"],
         [
             [
                 str(numbers.get(trial.repeat_of or trial.trial_id, "")),
@@ -68,7 +68,7 @@ def _numbers(live: Live, score: str) -> Iterator[tuple[str, str]]:
 
 
 def _shared(trials: Sequence[FinishedTrial]) -> Mapping[str, object]:
-    """What all their configs have in common; nothing where there is one alone."""
+    """The values that all configs share; nothing if there is only one trial."""
     if len(trials) < 2:
         return {}
     first = trials[0].config

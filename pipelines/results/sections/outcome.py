@@ -1,4 +1,4 @@
-"""What was asked and what came out."""
+"""What was asked, and what came out."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from trainables.training.metrics import METRICS
 
 
 def outcome(found: Findings) -> Section:
-    """In sentences and numbers."""
+    """The outcome in sentences and numbers."""
     return Section("outcome", "What came out", list(_blocks(found)))
 
 
@@ -75,14 +75,14 @@ def _numbers(found: Findings) -> Iterator[tuple[str, str]]:
 
 
 def _other_metrics(found: Findings) -> str:
-    """Of the best trial."""
+    """The other metrics of the best trial."""
     metrics = found.best.metrics if found.best else {}
     names = [name for name in METRICS if name in metrics and name != found.score]
     return ", ".join(f"{name} {shown_score(metrics[name])}" for name in names)
 
 
 def _baselines(found: Findings) -> Iterator[Block]:
-    """Beside the best trial."""
+    """Quick models beside the best trial."""
     rows = {name: f for name, f in found.run.baselines.items() if found.score in f}
     if rows:
         yield from _scores(found, rows)
@@ -105,14 +105,14 @@ def _scores(found: Findings, rows: Baselines) -> Iterator[Block]:
 def _repeats(found: Findings) -> Iterator[Block]:
     if not found.run.repeated:
         return
-    from pipelines.study.repeats import repeats_of  # with all of Ray, which a page does without
+    from pipelines.study.repeats import repeats_of  # imports Ray, which most pages do not need
 
     repeats = repeats_of(found.run)
     if not repeats:
         return
     yield Words(
-        "The best configs were trained again with other seeds. The winner is the first: the best "
-        "mean less one standard error."
+        "The best configs were trained again with other seeds. The winner is the first one: it has "
+        "the best mean less one standard error."
     )
     yield Table(
         ["mean", "standard error", "seeds", "config"],
@@ -129,7 +129,7 @@ def _repeats(found: Findings) -> Iterator[Block]:
 
 
 def time_spent(trials: Sequence[FinishedTrial]) -> str:
-    """Where the time of all places went, in a sentence; "" where the trainable did not say how long
+    """Where the time of all places went, in a sentence; "" if the trainable did not report how long
     its epochs took."""
     line = timeline_data(trials)
     training = sum(s or 0.0 for trial in trials for s in trial.curves.get("seconds", ()))
@@ -141,7 +141,7 @@ def time_spent(trials: Sequence[FinishedTrial]) -> str:
     if shares[1] + shares[0] > 1.01 or training > held:  # several trainings at once in a trial
         return ""
     return (
-        f"Where the time of {wording.count(len(line.places), 'place')} went: {shares[0]:.0%} to "
-        f"training, {shares[1]:.0%} to start, saving and waiting inside a trial, {shares[2]:.0%} "
-        "to no trial at all."
+        f"Where the time of {wording.count(len(line.places), 'place')} went: {shares[0]:.0%} into "
+        f"training, {shares[1]:.0%} into starting, saving and waiting inside trials; "
+        f"{shares[2]:.0%} passed without a trial."
     )

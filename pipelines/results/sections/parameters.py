@@ -25,8 +25,8 @@ from search_spaces.domains import Domain
 _TITLE = "The parameters"
 LEAST_TRIALS = 5
 _SOME = (
-    "Each parameter against the score: of {} trials the best are drawn, and some of those that "
-    "ended in each way."
+    "Each parameter against the score: of {} trials, the figures show the best and some of each "
+    "state."
 )
 
 
@@ -40,9 +40,9 @@ def parameters(found: Findings) -> Section:
     slices = _slices(found)
     blocks: list[Block] = [Words(line) for line in edge_lines(found, slices)]
     if any(data.diverges_above is not None for data in slices):
-        blocks.append(Words("Red: from there on most trials diverge.", "note"))
+        blocks.append(Words("Red: the range in which most trials diverge.", "note"))
     if any(data.best_range is not None for data in slices):
-        blocks.append(Words("Green: where the best quarter of the trials lie.", "note"))
+        blocks.append(Words("Green: the range of the best quarter of the trials.", "note"))
     if any(len(data.x) > MOST_POINTS for data in slices):
         blocks.append(Words(_SOME.format(len(found.trials)), "note"))
     drawings = [*_surface(found), *_layers(found), *_parallel(found)]
@@ -64,7 +64,7 @@ def parameters(found: Findings) -> Section:
 
 
 def _slices(found: Findings) -> list[Slice]:
-    """Of the parameters of which several values were tried, the most important first."""
+    """A slice of each parameter with several values, the most important parameter first."""
     names = [name for name, domain in found.space.domains.items() if not domain.single]
     if found.importance is not None:
         names.sort(key=found.importance.names.index)
@@ -97,12 +97,15 @@ def _parallel(found: Findings) -> list[Drawing]:
     data = parallel_data(found.trials, found.space, found.ranked, order)
     if len(data.names) < 2 or not data.lines:
         return []
-    caption = "A line is a trial, the greener the better; what it does not have it passes below."
+    caption = (
+        "Each line is a trial: the greener, the better. A line passes below the axis of a "
+        "parameter that its trial does not have."
+    )
     if data.varied > len(data.names):
         some = f"The {len(data.names)} most important" if order else f"{len(data.names)}"
         caption += f" {some} of {data.varied} parameters."
     if len(data.lines) == MOST_LINES:
-        caption += f" {MOST_LINES} trials of {len(found.trials)}."
+        caption += f" {MOST_LINES} of {len(found.trials)} trials are drawn."
     figure = parallel_figure(data, found.space)
     return [Drawing("parallel", figure, caption, height=420, wide=True)]
 
@@ -121,10 +124,10 @@ def _surface(found: Findings) -> list[Drawing]:
         Drawing(
             "surface",
             fitted,
-            f"{found.score} at epoch {found.epoch} over the two most important numbers: a Gaussian "
-            "process fitted to the trials, the other parameters left aside",
+            f"{found.score} at epoch {found.epoch} over the two most important numeric parameters: "
+            "a Gaussian process fitted to the trials, without the other parameters",
         ),
-        Drawing("surface-unsure", unsure, "How unsure it is of that: one standard deviation"),
+        Drawing("surface-unsure", unsure, "How uncertain this fit is: one standard deviation"),
     ]
 
 
@@ -132,8 +135,8 @@ def _layers(found: Findings) -> list[Drawing]:
     data = layers_data(found.trials, found.metric)
     if data is None or len(set(data.widths)) < 2:
         return []
-    caption = "How many layers, and how wide (geometric mean)"
+    caption = "The number of layers, and their width (geometric mean)"
     if len(data.number) > MOST_LAYERS:
-        caption += f"; {MOST_LAYERS} trials of {len(data.number)}, the best among them"
+        caption += f"; {MOST_LAYERS} of {len(data.number)} trials are drawn, including the best"
     figure = layers_figure(data, found.score, found.metric)
     return [Drawing("layers", figure, caption)]

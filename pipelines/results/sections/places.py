@@ -12,7 +12,7 @@ from pipelines.results.working_time import gaps
 
 
 def places(found: Findings) -> Section:
-    """Trials over the places they ran in, node by node."""
+    """The trials in the places where they ran, node by node."""
     pauses = gaps(found.run)
     data = timeline_data(found.shown, pauses)
     if not data.bars:
@@ -22,7 +22,7 @@ def places(found: Findings) -> Section:
     blocks: list[Block] = [
         Words(
             f"{wording.count(len(data.places), 'place')} on {wording.count(len(nodes), 'node')}, "
-            f"busy {data.busy:.0%} of the time; {wording.duration(60 * idle)} in all stood empty."
+            f"busy {data.busy:.0%} of the time; {wording.duration(60 * idle)} of idle time in all."
         )
     ]
     if pauses:

@@ -16,7 +16,7 @@ from pipelines.results.page.model import Block, Drawing, Section, Words
 
 
 def progress(found: Findings) -> Section:
-    """Against trials, epochs and time."""
+    """The best so far against trials, epochs and time."""
     if not found.trials:
         return Section("progress", "Best so far", [Words("No trial has finished.")])
     if found.best is None:
@@ -37,7 +37,8 @@ def progress(found: Findings) -> Section:
                 )
             )
         )
-    blocks.append(Words("What has no value, or one far off, lies on the edge.", "note"))
+    words = "A trial without a value, or with one outside the figure, lies on the edge."
+    blocks.append(Words(words, "note"))
     if len(found.trials) > MOST_POINTS:
         blocks.append(Words(f"{MOST_POINTS} of {len(found.trials)} trials are shown.", "note"))
     drawings = [

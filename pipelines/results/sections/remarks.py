@@ -12,10 +12,10 @@ from pipelines.results.page.model import Block, Section, Table, Words
 
 
 def remarks(found: Findings) -> Section:
-    """What went wrong, what the curves tell, and what to do about it."""
+    """What went wrong, what the curves show, and what to do about it."""
     blocks = list(_blocks(found))
     return Section(
-        "remarks", "Divergence, failures, advice", blocks or [Words("Nothing to remark.")]
+        "remarks", "Divergence, failures, advice", blocks or [Words("Nothing to report.")]
     )
 
 
@@ -26,7 +26,9 @@ def _blocks(found: Findings) -> Iterator[Block]:
     if result.diverged:
         epochs = [trial.epochs for trial in result.diverged]
         n = wording.count(len(epochs), "trial")
-        yield Words(f"{n} diverged, the first in epoch {min(epochs)}, the last in {max(epochs)}.")
+        yield Words(
+            f"{n} diverged, the earliest in epoch {min(epochs)}, the latest in epoch {max(epochs)}."
+        )
     if result.failed:
         errors = Counter(trial.error for trial in result.failed)
         yield Words(f"{wording.count(len(result.failed), 'trial')} failed:")

@@ -1,4 +1,4 @@
-"""Early stopping: what was saved, and at what price."""
+"""Early stopping: how many epochs it saved, and what it may have cost."""
 
 from __future__ import annotations
 
@@ -10,21 +10,24 @@ from pipelines.results.page.model import Block, Drawing, Section, Words
 from pipelines.tuner.schedulers import SCHEDULERS
 
 _TITLE = "Early stopping"
-_OUTLOOKS = (  # from which rank correlation on
-    (0.7, "kept their order", "those stopped would hardly have caught up"),
-    (0.4, "kept part of their order", "some of those stopped may have caught up"),
-    (-1.0, "did not keep their order", "a longer grace period might find better ones"),
+_OUTLOOKS = (  # the least rank correlation, what it says, and what follows
+    (0.7, "kept their order", "the stopped ones would hardly have caught up"),
+    (0.4, "kept part of their order", "some of the stopped ones might have caught up"),
+    (-1.0, "did not keep their order", "a longer grace period might find better trials"),
 )
 
 
 def stopping(found: Findings) -> Section:
-    """How many reached each rung, and whether the order there was the last."""
+    """How many trials reached each rung, and whether their order there lasted."""
     result, name = found.run.result, found.spec.stopping.scheduler
     if name == "none":
         text = "No trial was stopped for its score: there was no early stopping."
         return Section("stopping", _TITLE, [Words(text)])
     if SCHEDULERS[name].changes_configs:
-        text = f"{name} stops no trial: the worst go on from the best, with their configs changed."
+        text = (
+            f"{name} stops no trial: the worst continue from the weights of the best, with changed "
+            "configs."
+        )
         return Section("stopping", _TITLE, [Words(text)])
     if not found.trials:
         return Section("stopping", _TITLE, [Words("No trial has finished.")])
@@ -32,13 +35,13 @@ def stopping(found: Findings) -> Section:
     blocks: list[Block] = [
         Words(
             f"{name} stopped {len(result.stopped)} of {len(found.trials)} trials. Of "
-            f"{possible} possible epochs {result.epochs} were trained; {result.epochs_saved} "
-            "were saved, by early stopping and where trials diverged."
+            f"{possible} possible epochs, {result.epochs} were trained; {result.epochs_saved} "
+            "were saved by early stopping and because trials diverged."
         )
     ]
     counts = found.rung_counts
     if counts is None:
-        blocks.append(Words(f"{name} compares trials at no fixed epochs.", "note"))
+        blocks.append(Words(f"{name} does not compare trials at fixed epochs.", "note"))
         return Section("stopping", _TITLE, blocks)
     if result.stopped:
         blocks += [Words(line) for line in agreement_lines(found)]
@@ -49,13 +52,13 @@ def stopping(found: Findings) -> Section:
 
 
 def agreement_lines(found: Findings) -> Iterator[str]:
-    """Whether the stopped ones would have caught up, rung by rung, from the trials that went on."""
+    """Whether the stopped trials might have caught up, judged at each rung by the others."""
     counts = found.rung_counts
     for agreement in [] if counts is None else counts.agreements:
         rho, n = agreement.rank_correlation, agreement.n
         where = f"from epoch {agreement.rung} to epoch {agreement.next}"
         if rho is None:
-            yield f"Too few trials went on {where} to judge those that were stopped: {n}."
+            yield f"Too few trials went on {where} to judge the stopped ones: {n}."
             continue
         kept, outlook = next(words for least, *words in _OUTLOOKS if rho >= least)
         yield (

@@ -15,25 +15,25 @@ from pipelines.results.promised import promised
 
 
 def tested(found: Findings) -> Section | None:
-    """The last look; None where there was none."""
+    """The last look at the test set; None if there was none."""
     looks = found.run.looks
     if not looks:
         return None
     look, classes = looks[-1], found.run.data.classes
     if look.confusion:
         size = min(700, 200 + 26 * len(classes))
-        words = "What the classes were taken for: samples, mean over the seeds."
+        words = "How the samples of each class were classified: counts, mean over the seeds."
         drawing = Drawing(
             "tested", confusion_figure(look, classes), words, size, wide=True, role=""
         )
     else:
-        words = "What was predicted, less the target: mean over the seeds."
+        words = "Prediction minus target: mean over the seeds."
         drawing = Drawing("tested", residuals_figure(look), words, role="")
     return Section("tested", "The test set", list(_blocks(found, look)), [drawing])
 
 
 def test_numbers(found: Findings) -> Iterator[tuple[str, str]]:
-    """What was searched for, on the test set."""
+    """The metric that was searched for, on the test set."""
     look = found.run.looks[-1]
     name = look.searched(found.score)
     yield name, look.told(name).replace("+-", "±")
@@ -45,13 +45,13 @@ def _blocks(found: Findings, look: Look) -> Iterator[Block]:
     epochs = wording.listed([str(e) for e in dict.fromkeys(look.epochs)])
     how = ": mean and standard deviation over the seeds" if len(look.seeds) > 1 else ""
     yield Words(
-        f"The weights that the search kept of {who} were tested, trained on train alone "
-        f"({look.trained_on} samples), as it took over weights of another trial. The test set was "
-        f"read ({look.samples} samples)."
+        f"The weights that the search kept of {who} were tested. They were trained on train alone "
+        f"({look.trained_on} samples): the trial took over weights of another trial, so it cannot "
+        f"be trained again by itself. The test set was read ({look.samples} samples)."
         if look.kept
         else f"{who[0].upper()}{who[1:]} was trained again on train and validation together "
-        f"({look.trained_on} samples), for as many epochs as did best in the search ({epochs}) and "
-        f"with {wording.count(len(look.seeds), 'seed')}; then the test set was read "
+        f"({look.trained_on} samples), for the number of epochs that was best in the search "
+        f"({epochs}), with {wording.count(len(look.seeds), 'seed')}. Then the test set was read "
         f"({look.samples} samples){how}."
     )
     several, single = len(look.seeds) > 1 and bool(look.together), n == 1
@@ -88,8 +88,8 @@ def _blocks(found: Findings, look: Look) -> Iterator[Block]:
         )
     if len(found.run.looks) > 1:
         yield Words(
-            f"This was look {len(found.run.looks)} at the test set. What is chosen by what it "
-            "shows has been tuned on it.",
+            f"This was look {len(found.run.looks)} at the test set. A choice that is based on such "
+            "a look has been tuned on the test set.",
             "warning",
         )
 

@@ -1,4 +1,4 @@
-"""What ``data.py`` says of a data set, and what a search says in one line."""
+"""What ``data.py`` tells about a data set, and what a search tells in one line."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_every_column_is_said(capsys: pytest.CaptureFixture[str], separator: str
     assert "2 inputs: one for each of its 2 values" in lines["colour"]
     assert "34 inputs: one for each of its 32 commonest values, one for all" in lines["plane"]
     assert "9 inputs: time, place in the year, place in the month," in lines["at"]
-    assert "no input: no value of it occurs twice" in lines["id"]
+    assert "no input: none of its values occurs twice" in lines["id"]
     assert "4 inputs: one for each of its 4 values" in lines["zip"]
     assert "inputs    50 for each row" in shown
     assert "target    kind: 2 classes: common 80.0%, rare 20.0%" in shown
@@ -70,7 +70,7 @@ def test_whole_numbers_that_are_a_quantity_are_said(capsys: pytest.CaptureFixtur
     source = write_table()
     assert main(data.app, [source, "--target", "day"]) == 0
     shown = capsys.readouterr().out
-    assert "note      day has 31 whole numbers, taken for a quantity: --task classif" in shown
+    assert "note      day has 31 whole numbers, read as a quantity: --task classif" in shown
     assert main(data.app, [source, "--target", "day", "--task", "classification"]) == 0
     shown = capsys.readouterr().out
     assert "target    day: 31 classes: 1 3" in shown
@@ -84,7 +84,7 @@ def test_what_may_not_be_meant_is_said(capsys: pytest.CaptureFixture[str]) -> No
     shown = capsys.readouterr().out
     assert "note      1 of 60 rows have no y: left out\n" in shown
     assert "note      x: '?' among numbers counts as missing\n" in shown
-    assert "note      price: read as a text, as '$0.50' is no number such as -1234.5\n" in shown
+    assert "note      price: read as text: '$0.50' is not a number such as -1234.5\n" in shown
     assert "target    y: 2 classes: yes 50.0%, 'yes ' 50.0%" in shown
 
 

@@ -15,7 +15,7 @@ from pipelines.tuner.progress import Progress
 
 
 class Lines(StringIO):
-    """Tells when it is said that no trial reports, or that none has started."""
+    """Sets an event when a line says that no trial reports, or that none has started."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ def test_of_a_cluster_that_others_use_it_is_said_that_no_trial_has_room(
     lines = Lines()
     with Display(Console(file=lines, width=1000), "val_loss", shared=shared) as shown:
         assert lines.waits.wait(60 if shared else 0.1) == shared
-        assert not lines.silent.wait(0.1)  # no trial hangs that has not started
+        assert not lines.silent.wait(0.1)  # a trial that has not started cannot hang
         shown.progress(Progress(3, running=1, seconds=1.0))
         assert lines.silent.wait(60)
     assert lines.getvalue().count("`ray status`") == shared

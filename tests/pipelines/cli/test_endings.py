@@ -1,4 +1,4 @@
-"""How a search says that it ended: its exit code and its words."""
+"""What a search tells at its end: its exit code and its last lines."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_what_made_trials_fail_is_said(
 ) -> None:
     result = StudyResult([SOUND] * sound + [BROKEN] * failed, "val_loss", 3)
     told = [line for line in lines_of(tmp_path, result) if "RuntimeError" in line]
-    where = f" (all of it in {shown(tmp_path / 'run' / 'errors')})"
+    where = f" (full text in {shown(tmp_path / 'run' / 'errors')})"
     assert told == ([] if line is None else [f"{line}{where}"])
 
 
@@ -74,7 +74,7 @@ def test_of_several_errors_the_commonest_is_said(tmp_path: Path) -> None:
     other = made([], FAILED, {"x": 0.5}, error="KeyError: 'y'")
     result = StudyResult([SOUND, BROKEN, other, other], "val_loss", 3)
     (line,) = (line for line in lines_of(tmp_path, result) if "KeyError" in line)
-    assert line.startswith("warning   3 of 4 trials failed, 2 of them: KeyError: 'y' (all of it")
+    assert line.startswith("warning   3 of 4 trials failed, 2 of them: KeyError: 'y' (full text")
 
 
 def test_a_function_that_yields_no_model_has_nothing_to_evaluate(tmp_path: Path) -> None:
@@ -119,6 +119,6 @@ def test_a_full_disk_is_named_whatever_ray_makes_of_it(
         raise error
 
     monkeypatch.setattr(Tuner, "fit", fit)
-    reason = "the search has stopped, as it cannot write: /runs/x: No space left on device"
+    reason = "the search has stopped because it cannot write: /runs/x: No space left on device"
     with pytest.raises(StorageError, match=reason):
         search(study_of(tmp_path / "run", None))

@@ -1,4 +1,4 @@
-"""A driver that was killed after the last trial: going on does the rest, without Ray."""
+"""A driver was killed after the last trial: resuming does the rest, without Ray."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def no_ray(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def killed(*trials: FinishedTrial, **settings: Any) -> RunFiles:
-    """A run whose driver was killed when all its trials had ended."""
+    """A run whose driver was killed after all its trials had ended."""
     settings = {"trials": len(trials), "fingerprint": load("digits").fingerprint, **settings}
     files = RunFiles(write_run(Path("it"), trials, ended=None, **settings))
     write(files.folder)

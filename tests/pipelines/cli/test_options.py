@@ -1,4 +1,4 @@
-"""What a command says to type next."""
+"""The commands that a command suggests to type next."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_options_are_typed_as_the_command_reads_them(
 def test_a_script_is_named_where_it_is_ours(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A program of the user's may lie beside another report.py."""
+    """A user's program may be in a folder with another report.py."""
     ours = Path(pipelines.__file__).with_name("run.py")
     monkeypatch.setattr(sys, "argv", [str(ours)])
     assert to_type("report") == f"python {ours.with_name('report.py')}"

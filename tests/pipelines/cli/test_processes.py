@@ -1,4 +1,4 @@
-"""The command in a process of its own, as from a shell."""
+"""The command in its own process, as from a shell."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_the_example_of_a_users_own_trainable(elsewhere: Path, join: list[str]) 
 
 
 def until(process: subprocess.Popen[str], start: str) -> None:
-    """Read what it prints up to a line that begins so."""
+    """Reads its output up to a line that begins with this text."""
     assert process.stdout is not None
     for line in process.stdout:
         if line.startswith(start):
@@ -95,13 +95,13 @@ def test_a_killed_driver_loses_nothing_and_the_search_goes_on(
     with subprocess.Popen([*RUN, *ENDLESS, *join], stdout=subprocess.PIPE, text=True) as process:
         while not Path("runs/it/study.journal").exists() or len(open_run("runs/it").finished) < 5:
             assert process.poll() is None
-            time.sleep(0.5)  # a core that only looks would be missed by the trials
+            time.sleep(0.5)  # checking all the time would take a core from the trials
         refused = subprocess.run(
             [*RUN, "--resume", "runs/it"], capture_output=True, text=True, check=False
         )
         os.kill(process.pid, signal.SIGKILL)
     assert refused.returncode == USAGE
-    assert f"in the hands of another process: {process.pid} on " in refused.stderr
+    assert f"in use by another process: {process.pid} on " in refused.stderr
     before = open_run("runs/it").finished
     trials = len(before) + 6
     command = [*RUN, "--resume", "runs/it", "--trials", str(trials), *join[:2]]
@@ -177,7 +177,7 @@ def test_nothing_else_is_printed_where_there_is_no_terminal(
 
 @pytest.mark.slow
 def test_a_local_search_opens_its_dashboard_once_it_trains(elsewhere: Path) -> None:
-    """No process of it is in reach of other machines, and none is left of them."""
+    """Other machines cannot reach any of its processes, and none of these remains afterwards."""
     options = ["--trials", "1000", "--scheduler", "none", "--max-epochs", "3", "--name", "it"]
     with subprocess.Popen(
         [*RUN, *options, "--address", "local"],
@@ -209,7 +209,7 @@ def test_a_local_search_opens_its_dashboard_once_it_trains(elsewhere: Path) -> N
 def test_a_signal_to_all_processes_of_a_search_ends_it_in_good_order(
     elsewhere: Path, number: signal.Signals
 ) -> None:
-    """As `timeout` and a terminal that closes send it: Ray's own processes are to stay for it."""
+    """As `timeout`, or a terminal that closes, sends it. Ray's processes must survive it."""
     command = [*RUN, *ENDLESS, "--name", "it", "--address", "local"]
     with subprocess.Popen(
         command,
@@ -235,7 +235,7 @@ def test_a_signal_to_all_processes_of_a_search_ends_it_in_good_order(
 @pytest.mark.slow
 def test_a_search_that_is_killed_leaves_no_process(elsewhere: Path) -> None:
     options = ["--trials", "1000", "--scheduler", "none", "--max-epochs", "3", "--name", "it"]
-    # The sockets of Ray's dashboard lie there too, and must have short paths.
+    # The sockets of Ray's dashboard are there too, and must have short paths.
     with tempfile.TemporaryDirectory(dir="/tmp") as temporary:
         environment = {"RANGEFINDER_TEST": str(elsewhere), "TMPDIR": temporary}
         with subprocess.Popen(
@@ -280,7 +280,7 @@ def test_a_search_whose_ray_dies_says_so_at_once(elsewhere: Path, program: str, 
 
 
 def left_with(name: str, value: str) -> list[int]:
-    """The processes that have a variable in their environment."""
+    """The processes that have this variable in their environment."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
@@ -290,7 +290,7 @@ def left_with(name: str, value: str) -> list[int]:
 
 
 def listeners(processes: list[int]) -> list[str]:
-    """The addresses at which they take TCP connections, as the kernel writes them."""
+    """The addresses at which the processes accept TCP connections, as the kernel writes them."""
     sockets = set()
     for process in processes:
         with contextlib.suppress(OSError):

@@ -31,7 +31,7 @@ def test_a_command_is_the_same_under_both_names(
     run = write_run(tmp_path / "run")
     assert main(app, ["report", str(run)]) == 0
     assert "trials    none has finished" in capsys.readouterr().out
-    for command in ("run", "report"):  # what was called alone before speaks of options here too
+    for command in ("run", "report"):  # here too, they name their options
         assert main(import_module(f"pipelines.{command}").app, ["--nonsense"]) == 2
         capsys.readouterr()
     for arguments, message in (

@@ -1,4 +1,4 @@
-"""``run.py --resume``: what may be other than before, and what is said."""
+"""``run.py --resume``: what may differ from before, and what is printed."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def refused(capsys: pytest.CaptureFixture[str], *options: str) -> str:
         (["--fix", "lr=0.1"], "has fix = {}, and cannot go on with --fix {'lr': 0.1}"),
         (["--name", "other"], "has name = it, and cannot go on with --name other"),
         (["--max-epochs", "3"], "--max-epochs 3 is below 30, which trials of it have trained"),
-        (["--trials", "1"], "--trials 1: 2 have begun"),
-        (["--study", "x.yaml"], "--resume it has its settings: leave --study out"),
+        (["--trials", "1"], "--trials 1: 2 have begun already"),
+        (["--study", "x.yaml"], "--resume it has its own settings: leave --study out"),
         (["--trials", "0"], "--trials 0 is below 1"),
         ([], "searched other data: fingerprint none, now that of digits is"),
     ],
@@ -58,7 +58,7 @@ def test_a_scheduler_that_pauses_trials_cannot_go_on(
     elsewhere: Path, capsys: pytest.CaptureFixture[str], scheduler: str
 ) -> None:
     write_run(elsewhere / "it", [TRIAL], algo="random", scheduler=scheduler)
-    assert "is in its memory alone; begin anew with --seed-from" in refused(capsys)
+    assert "is not recorded; begin anew with --seed-from" in refused(capsys)
 
 
 def test_a_folder_that_is_no_run(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""The command as a user types it: real searches on the suite's Ray, and every bad input."""
+"""The command as a user types it: real searches on the suite's Ray, and all bad input."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ CSV_ROWS = 60
 
 
 def search(*options: str) -> Path:
-    """Run a search of four trials that must succeed; its folder."""
+    """Runs a search of four trials that must succeed. Returns its folder."""
     assert main(run.app, ["--trials", "4", "--max-epochs", "3", "--name", "it", *options]) == 0
     return Path("runs/it")
 
 
 @pytest.fixture(scope="module")
 def finished(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a search that is done, for those who only read it."""
+    """The folder of a finished search, for tests that only read it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("finished"))
         return search().absolute()
@@ -59,19 +59,19 @@ def finished(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @pytest.fixture
 def copied(finished: Path, elsewhere: Path) -> Path:
-    """A copy of it, to change."""
+    """A copy of a finished search that a test may change."""
     return Path(shutil.copytree(finished, "runs/it"))
 
 
 def validation_accuracy(folder: Path) -> float:
-    """Of the saved weights in a network built from the record alone."""
+    """The accuracy of the saved weights in a network that is built from the record alone."""
     problem, seed = open_run(folder).spec.problem, open_run(folder).spec.search.seed
     weights = torch.load(folder / "best.pt", weights_only=True)
     return accuracy(folder, load(problem.data, target=problem.target, seed=seed), weights)
 
 
 def accuracy(folder: Path, data: TrialData, weights: dict[str, torch.Tensor]) -> float:
-    """Of the weights in the network of the best config."""
+    """The accuracy of the weights in the network of the best config."""
     run = open_run(folder)
     assert run.best is not None
     _, model = NETWORKS[run.spec.problem.model].build(run.best.config, data)
@@ -94,7 +94,7 @@ def accuracy(folder: Path, data: TrialData, weights: dict[str, torch.Tensor]) ->
 )
 def test_every_algorithm_searches_every_network(cluster: Cluster, model: str, algo: str) -> None:
     levels = [f"--levels={name}=1" for name in SPACES[model].grid_levels if name != "lr"]
-    one = ["--max-concurrent", "1"]  # a process less to start; others test two at a time
+    one = ["--max-concurrent", "1"]  # one process less to start; other tests run two at a time
     folder = search("--algo", algo, "--model", model, *levels, "--levels", "lr=4", *one)
     trials = open_run(folder).finished
     assert len(trials) == 4
@@ -197,7 +197,7 @@ def test_where_few_samples_validate_the_plan_offers_folds(cluster: Cluster) -> N
     def plan(**settings: object) -> str:
         return "\n".join(plan_lines(prepare(spec_of(**settings)), cluster, 2))
 
-    offered = "88 validation samples tell configs hardly apart: --folds 5 judges each by all 353"
+    offered = "88 validation samples hardly tell configs apart: --folds 5 judges each by all 353"
     assert offered in plan(data="diabetes")
     assert "--folds" not in plan(data="diabetes", folds=5)
     assert "--folds" not in plan(data="breast_cancer")
@@ -220,7 +220,7 @@ def test_where_the_disk_has_no_room_for_the_record_the_plan_says_so(
     assert "is free" not in "\n".join(plan_lines(study, cluster, 2))
     monkeypatch.setattr("shutil.disk_usage", lambda place: SimpleNamespace(free=2_000_000))
     (line,) = [line for line in plan_lines(study, cluster, 2) if "is free" in line]
-    assert line == "warning   2 MB is free in runs: the search may find its disk full"
+    assert line == "warning   2 MB is free in runs: the disk may become full during the search"
 
 
 def test_a_table_of_the_users_with_categories_and_holes(cluster: Cluster) -> None:
@@ -335,7 +335,7 @@ def test_a_target_value_ends_the_search(
 def test_a_time_budget_ends_the_search_and_keeps_what_was_reached(
     cluster: Cluster, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The time is over with the first epoch."""
+    """The time is up after the first epoch."""
     ledgers: list[TrialLedger] = []
 
     def ledger(rules: Rules, **more: Any) -> TrialLedger:
@@ -370,7 +370,7 @@ def test_the_report_of_a_search_that_was_killed_makes_its_table(
     (copied / "trials.csv").unlink()
     assert main(report.app, [str(copied)]) == 0
     assert (copied / "trials.csv").read_text() == table
-    # Nobody asks whether an image's numbers are embedded.
+    # The embedding of numbers does not matter for images.
     assert "param.num_embedding" in table
     assert "embedding" not in capsys.readouterr().out + (copied / "report.html").read_text()
 
@@ -438,7 +438,7 @@ BAD = [
     ("--data one.csv --target y --drop y", "--drop y", "the target"),
     ("--data one.csv --target y --task regression", "'y'", "texts"),
     ("--data wine --drop x", "wine", "--drop"),
-    ("--data loop", "loop/a/up", "a link to a folder that holds it"),
+    ("--data loop", "loop/a/up", "a link to a folder that contains it"),
     ("--data photos", "broken.png", "decoded"),
     ("--data wine --model cnn", "wine", "images"),
     ("--data diabetes --metric val_accuracy", "val_accuracy", "val_r2"),
@@ -466,8 +466,8 @@ BAD = [
     ("--name taken", "taken", "exists"),
     ("--name a/b", "a/b", "letters"),
     (f"--name {'n' * 300}", "has 300 characters", "at most 128"),
-    ("--storage=", "--storage ''", "no path"),
-    ("--runs-dir=", "--runs-dir ''", "no path"),
+    ("--storage=", "--storage ''", "not a path"),
+    ("--runs-dir=", "--runs-dir ''", "not a path"),
     ("--storage /proc/none", "/proc/none", "cannot be written"),
     ("--runs-dir /proc/none", "/proc/none", "cannot be written"),
     ("--seed -1", "-1", "below 0"),
@@ -481,11 +481,11 @@ BAD = [
     ("--trainable broken:train --space mine:SPACE", "broken", "oops"),
     ("--trainable mine:train", "mine:train", "--space"),
     ("--trainable mine:bare --dry-run", "mine:bare", "(config, data, max_epochs=, seed=, device=)"),
-    ("--trainable mine:train --plot-schedule", "--plot-schedule", "no schedule of mine:train"),
+    ("--trainable mine:train --plot-schedule", "--plot-schedule", "not for mine:train"),
     ("--space mine:SPACE", "mine:SPACE", "SearchSpace"),
     ("--fix depth=3", "depth", "n_layers"),
     ("--fix num_embedding=periodic", "digits", "no column for it"),
-    ("--prior", "--prior", "give a file"),
+    ("--prior", "--prior", "give that file"),
     ("--algo grid --start-with bad.yaml", "--start-with", "not grid"),
     ("--fix lr=fast", "fast", "not a number"),
     ("--fix lr=0.1 --fix lr=0.2", "lr=0.2", "twice"),

@@ -1,4 +1,4 @@
-"""A cluster that cannot be joined is known within seconds, in one line."""
+"""If a cluster cannot be joined, one line says so within seconds."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class RefusesTokens(NodeInfoGcsServiceServicer):
 
 @pytest.fixture
 def guarded() -> Iterator[str]:
-    """The address of a cluster with another token than ours."""
+    """The address of a cluster whose token differs from ours."""
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=1))
     add_NodeInfoGcsServiceServicer_to_server(RefusesTokens(), server)
     port = server.add_insecure_port("127.0.0.1:0")
@@ -43,7 +43,7 @@ def guarded() -> Iterator[str]:
 
 @pytest.fixture
 def silent() -> Iterator[str]:
-    """The address of something that accepts and says nothing."""
+    """The address of a server that accepts connections and never answers."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
@@ -52,14 +52,14 @@ def silent() -> Iterator[str]:
 
 @pytest.mark.parametrize("typed", ["somewhere", "host:", "host:port", ":"])
 def test_what_is_no_address_is_named(typed: str) -> None:
-    with pytest.raises(ClusterError, match=f"'{typed}' is none of auto, local, HOST:PORT$"):
+    with pytest.raises(ClusterError, match=f"'{typed}' is not auto, local or HOST:PORT$"):
         knock(typed)
 
 
 def test_an_address_of_ray_client_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(run.app, ["--address", "ray://127.0.0.1:10001"]) == 2
     error = capsys.readouterr().err
-    assert error.startswith("error: --address ray://127.0.0.1:10001: Ray Client carries no search")
+    assert error.startswith("error: --address ray://127.0.0.1:10001: Ray Client cannot run a")
     assert "use `ray submit` or `ray job submit`" in error
     assert error.count("\n") == 1
 
@@ -129,14 +129,14 @@ def test_machines_of_ones_own_count_as_they_join(
     assert [n.name for n in joined.nodes_at_most()] == ["w1", "w2"]
     assert joined.machines_to_come() == ["10.0.0.3"]
     assert joined.may_grow()
-    alone = Cluster("", started_here=True)  # Ray started here: the file is of another cluster
+    alone = Cluster("", started_here=True)  # Ray started here: the file belongs to another cluster
     assert alone.machines_to_come() == []
     assert not alone.may_grow()
 
 
 @pytest.fixture
 def on_kubernetes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[dict[str, object]]:
-    """What Ray says of the nodes of a cluster of KubeRay: a head for no trials, and no worker."""
+    """The nodes of a KubeRay cluster, as Ray lists them: a head without trials, and no worker."""
     nodes: list[dict[str, object]] = [
         {
             "NodeManagerHostname": "head",
@@ -187,6 +187,6 @@ def test_workers_that_cannot_be_read_are_one_line(
     given: str, on_kubernetes: list[dict[str, object]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(WORKERS, given)
-    with pytest.raises(ClusterError, match=r"^RANGEFINDER_WORKERS is .*, and not a list") as raised:
+    with pytest.raises(ClusterError, match=r"^RANGEFINDER_WORKERS is .*, not a list") as raised:
         Cluster("", started_here=False).may_grow()
     assert "\n" not in str(raised.value)

@@ -55,7 +55,7 @@ def test_ray_that_does_not_start_is_one_line(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     monkeypatch.setattr("pipelines.cluster.connect.start", start)
-    says = r"^Ray does not start here: AF_UNIX .* 107 bytes; RAY_TMPDIR names another folder"
+    says = r"^Ray cannot be started here: AF_UNIX .* 107 bytes; set RAY_TMPDIR to another folder"
     with connecting("local") as connected, pytest.raises(ClusterError, match=says):
         connected()
 
@@ -69,7 +69,7 @@ def test_two_searches_at_once_do_not_share_the_ray_that_one_of_them_started(
         "pipelines.cluster.connect._join", lambda *_: Cluster("", started_here=True)
     )
     monkeypatch.setattr(ray, "shutdown", lambda: ended.append(True))
-    says = "another search of this process uses the Ray that it started"
+    says = "another search in this process uses the Ray that it started"
     with connecting() as first:
         first()
         with connecting() as second, pytest.raises(ClusterError, match=says):

@@ -1,4 +1,4 @@
-"""Bringing a run home, with a stand-in for Ray's commands; with real ones in
+"""Fetching a run, with a stand-in for Ray's commands. The tests with real commands are in
 tests/cluster/test_onprem.py."""
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pipelines.record.sessions import working
 
 @pytest.fixture
 def head(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A head's home folder, whose commands run here."""
+    """The home folder of a head whose commands run here."""
     home = tmp_path / "head"
     home.mkdir()
 
@@ -131,7 +131,7 @@ def test_another_run_of_the_same_name_is_not_overwritten(
     make_run(head / "runs" / "one")
     make_run(tmp_path / "runs" / "one", '{"another": 1}')
     (tmp_path / "runs" / "one" / "best.pt").write_text("mine")
-    with pytest.raises(ValueError, match="another run lies in"):
+    with pytest.raises(ValueError, match="holds another run"):
         fetch_run(cluster, "one", tmp_path / "runs")
     assert (tmp_path / "runs" / "one" / "best.pt").read_text() == "mine"
 
@@ -143,7 +143,7 @@ def test_a_run_that_has_gone_on_here_is_not_overwritten(
     folder = fetch_run(cluster, "one", tmp_path / "runs")
     with working(RunFiles(folder), "search", {}):
         pass
-    with pytest.raises(ValueError, match="has gone on here, and a copy would undo that"):
+    with pytest.raises(ValueError, match="was resumed here, and a copy would undo that"):
         fetch_run(cluster, "one", tmp_path / "runs")
 
 
@@ -171,9 +171,9 @@ def test_answers_are_found_between_rays_own_lines() -> None:
 @pytest.mark.parametrize(
     ("text", "error"),
     [
-        ("provider:\n  type: local\n bad: [1\n", r"one.yaml, line 3 is no YAML"),
-        ("just text\n", "one.yaml is no file that `ray up` takes: it has no `provider`"),
-        ("a: 1\n", "one.yaml is no file that `ray up` takes: it has no `provider`"),
+        ("provider:\n  type: local\n bad: [1\n", r"one.yaml, line 3 is not YAML"),
+        ("just text\n", "one.yaml is not a file for `ray up`: it has no `provider`"),
+        ("a: 1\n", "one.yaml is not a file for `ray up`: it has no `provider`"),
     ],
 )
 def test_a_file_that_is_no_clusters_is_refused(tmp_path: Path, text: str, error: str) -> None:
@@ -215,5 +215,5 @@ def test_a_cluster_that_is_not_there_is_one_line(
         raise ConnectionRefusedError("Connection refused")
 
     monkeypatch.setattr(socket, "create_connection", refuse)
-    with pytest.raises(ValueError, match=r"127.0.0.1, gives no SSH: Connection refused"):
+    with pytest.raises(ValueError, match=r"127.0.0.1, does not answer by SSH: Connection refused"):
         fetch_run(cluster, "one", tmp_path)

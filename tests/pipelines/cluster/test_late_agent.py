@@ -1,4 +1,4 @@
-"""Ray's agents, which wait for the dashboard."""
+"""Ray's agents wait for the dashboard."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_what_waits_ends_with_the_raylet(tmp_path: Path) -> None:
 
 
 def _waits(pid: int) -> bool:
-    """It has started, and sleeps."""
+    """Whether the process has started and sleeps."""
     process = Path("/proc", str(pid))
     started = late_agent.__file__ in (process / "cmdline").read_text().split("\0")
     return started and "State:\tS" in (process / "status").read_text()

@@ -1,4 +1,4 @@
-"""A dashboard that starts late, or not at all."""
+"""A dashboard that starts late, or never."""
 
 from __future__ import annotations
 

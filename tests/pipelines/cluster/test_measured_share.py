@@ -1,4 +1,4 @@
-"""``--gpus-per-trial auto``: what it measures, on a declared GPU, and what it takes from that."""
+"""``--gpus-per-trial auto``: what it measures on a declared GPU, and which share it chooses."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_the_share_with_most_trials_an_hour_is_taken() -> None:
 
 def test_a_cluster_without_a_gpu_is_refused() -> None:
     check_has_gpu([Node("a", 4, 0), Node("b", 4, 1)], cpus=4)
-    message = "auto` measures on a GPU and 4 CPUs, which no node has: a has 8 CPUs and 0 GPUs"
+    message = "auto` needs a node with a GPU and 4 CPUs, and there is none: a has 8 CPUs and 0 GPUs"
     with pytest.raises(ValueError, match=message):
         check_has_gpu([Node("a", 8, 0), Node("b", 2, 1)], cpus=4)
 
@@ -126,7 +126,7 @@ def test_the_share_of_an_own_trainable_is_not_measured(capsys: pytest.CaptureFix
     options = ["--trainable", "own:train", "--space", "own:SPACE", "--gpus-per-trial", "auto"]
     assert main(run.app, options) == 2
     shown = capsys.readouterr().err
-    assert shown == "error: --gpus-per-trial auto measures a --model, not own:train\n"
+    assert shown == "error: --gpus-per-trial auto is only for a --model, not for own:train\n"
 
 
 @pytest.mark.usefixtures("elsewhere")
@@ -138,5 +138,5 @@ def test_there_is_nothing_to_measure_on_without_a_gpu(
     shown = capsys.readouterr().err
     assert shown.count("\n") == 1
     assert "this machine has" in shown
-    assert "0 GPUs; 0 searches without a GPU" in shown
+    assert "0 GPUs; use 0 to search without a GPU" in shown
     assert not Path("runs").exists()

@@ -1,4 +1,4 @@
-"""What preflight makes of what the nodes answer, and of a real node. Several real hosts answer in
+"""What preflight concludes from the answers of nodes, and of one real node. Real hosts answer in
 tests/cluster/test_onprem.py."""
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ def test_a_node_with_all_that_is_needed_has_no_problem() -> None:
         ({"python": "3.12.4"}, "has Python 3.12.4, the driver has 3.12.3"),
         ({"ray": "2.59.0"}, "has Ray 2.59.0, the driver has 2.60.0"),
         ({"project": "0.1.0 def"}, "has rangefinder 0.1.0 def, the driver has 0.1.0 abc"),
-        ({"written": "ACCESS_DENIED"}, "cannot write in `storage` /shared: ACCESS_DENIED"),
-        ({"read": "no such key"}, "cannot read in `storage` /shared what another wrote"),
+        ({"written": "ACCESS_DENIED"}, "cannot write to `storage` /shared: ACCESS_DENIED"),
+        ({"read": "no such key"}, "cannot read another node's file in `storage` /shared"),
         ({"gpus_seen": 1}, "declares 2 GPUs to Ray, but torch sees 1"),
         ({"gpus_seen": -1}, "declares 2 GPUs to Ray, but torch cannot be imported"),
         ({"disk_free": GIB}, "has 1.0 GiB of 100.0 GiB of disk free"),
         ({"disk_free": 40 * GIB, "disk_total": 1000 * GIB}, "has 40.0 GiB of 1000.0 GiB"),
-        ({"memory": 10**5}, "but the data set has"),
+        ({"memory": 10**5}, "but the data set needs"),
         ({"error": "the node died"}, "does not answer: the node died"),
     ],
 )

@@ -54,7 +54,7 @@ def wait_until_gone(process: int) -> None:
 
 
 def running(process: int) -> bool:
-    """Nobody waits for an orphan here: it may stay as a zombie."""
+    """Whether it runs. A zombie does not count: nothing waits for an orphan here."""
     try:
         return "State:\tZ" not in Path(f"/proc/{process}/status").read_text()
     except OSError:

@@ -39,16 +39,16 @@ def test_a_share_is_zero_a_whole_number_or_one_part(text: str, share: Fraction) 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("0.3", r"^0.3 is neither 1/k nor a whole number; near are 1/4 \(0.25\) and 1/3 \(0.33"),
-        ("2/3", r"near are 1/2 \(0.5\) and 1$"),
-        ("1.5", "^1.5 is neither 1/k nor a whole number; near are 1 and 2$"),
+        ("0.3", r"^0.3 is neither 1/k nor a whole number; the nearest are 1/4 \(0.25\) and 1/3"),
+        ("2/3", r"the nearest are 1/2 \(0.5\) and 1$"),
+        ("1.5", "^1.5 is neither 1/k nor a whole number; the nearest are 1 and 2$"),
         ("-1", "-1 is negative: give 0, a whole number, or 1/k"),
         ("abc", "'abc' is not a number: give 0, a whole number, or 1/k"),
         ("1/0", "'1/0' is not a number"),
         ("nan", "'nan' is not a number"),
         ("inf", "'inf' is not a number"),
         ("", "'' is not a number"),
-        ("1/20000", "1/20000 is below 1/10000, the least that Ray counts"),
+        ("1/20000", "1/20000 is below 1/10000, the smallest share that Ray counts"),
     ],
 )
 def test_another_share_is_refused(text: str, message: str) -> None:
@@ -97,7 +97,7 @@ def test_no_share_spans_two_gpus() -> None:
         ([Node("a", 4, 2)], 0.25, 4, 0.5),
         ([Node("a", 8, 1), Node("b", 8, 1)], 0.25, 2, 1.0),
         ([Node("a", 8, 1), Node("b", 8, 0)], 0.25, 2, 0.5),
-        ([Node("a", 8, 0)], 0.25, 4, 0.25),  # the GPUs are still to come
+        ([Node("a", 8, 0)], 0.25, 4, 0.25),  # the GPUs have not joined yet
         ([Node("a", 8, 2)], ray_gpus(Fraction(1, 3)), 6, ray_gpus(Fraction(1, 3))),
     ],
 )

@@ -1,5 +1,5 @@
-"""Trials that share a GPU, declared and not there: what becomes of one that needs more of it, or
-leaves it taken."""
+"""Trials that share a GPU, which is only declared: what happens to a trial that needs more memory,
+or that does not free it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> list[FinishedTrial]:
-    """What the sampler learns."""
+    """What the sampler is told."""
     learnt: list[FinishedTrial] = []
 
     def make_sampler(*given: Any, **named: Any) -> Sampler:
@@ -113,7 +113,7 @@ def test_a_trial_that_never_fits_fails_and_has_no_score(
 
 
 def leaves_memory_taken(config: dict[str, Any], data: TrialData, **_: Any) -> Iterator[Any]:
-    """As a training that some global variable of its module keeps alive would."""
+    """Like a training that a global variable of its module keeps alive."""
     torch.cuda.is_initialized = lambda: True
     torch.cuda.empty_cache = lambda: None
     torch.cuda.memory_reserved = lambda device=None: 2**30

@@ -1,4 +1,4 @@
-"""Where Ray puts trials that share GPUs: a machine of two, declared, in a process of its own."""
+"""Where Ray places trials that share GPUs: on two declared GPUs, in a separate process."""
 
 from __future__ import annotations
 

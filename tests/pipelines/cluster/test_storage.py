@@ -1,4 +1,4 @@
-"""A storage in the cloud that cannot be used is known at once."""
+"""A cloud storage that cannot be used is reported at once."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def test_the_reason_is_one_line(tmp_path: Path) -> None:
 
 def test_s3_that_gives_no_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    with socket.socket() as silent:  # accepts, and says nothing
+    with socket.socket() as silent:  # accepts connections and never answers
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         uri = f"s3://bucket/x?scheme=http&endpoint_override=127.0.0.1:{silent.getsockname()[1]}"
-        with pytest.raises(ValueError, match=r"no answer within 1 s.*credentials"):
+        with pytest.raises(ValueError, match=r"does not answer within 1 s.*credentials"):
             try_to_write(uri, patience=1)

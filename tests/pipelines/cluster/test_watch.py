@@ -1,4 +1,4 @@
-"""Whether the processes of Ray are still there without which nothing goes on."""
+"""Whether the Ray processes that a search needs are still alive."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_process_of_ray_without_which_nothing_goes_on(
 
 
 class Process(NamedTuple):
-    """One that was started."""
+    """A started process."""
 
     codes: dict[str, int | None]
     name: str

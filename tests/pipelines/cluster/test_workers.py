@@ -1,4 +1,4 @@
-"""Waiting for machines of one's own that join after `ray up` has ended."""
+"""Waiting for on-premises machines that join after `ray up` has ended."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WORKER = Node("w1", 4, 1)
 
 
 class Joining(Cluster):
-    """Machines of one's own: each look finds one more that has joined."""
+    """On-premises machines: each look finds that one more has joined."""
 
     def __init__(self, *to_come: Node) -> None:
         super().__init__("", started_here=False)
@@ -45,7 +45,7 @@ class Joining(Cluster):
 
 
 class Absent(Joining):
-    """All but the first machine to come is switched off."""
+    """Only the first machine joins; all others are switched off."""
 
     def machines_to_come(self) -> list[str]:
         return [*super().machines_to_come(), "10.0.0.9"]

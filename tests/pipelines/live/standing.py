@@ -1,4 +1,4 @@
-"""How a search stands, made by hand."""
+"""The live state of a search, made by hand."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ CONFIG = LENET
 
 
 def running(values: list[float], trial_id: str = "r", **more: Any) -> FinishedTrial:
-    """A trial that runs."""
+    """A running trial."""
     trial = made(values, config=CONFIG, trial_id=trial_id, started=1e9, seconds=3.0, **more)
     return replace(trial, state=State.RUNNING)
 
 
 def standing(*trials: FinishedTrial, **more: Any) -> Live:
-    """Of a search of this process, a moment ago."""
+    """The live state of a search in this process, written a moment ago."""
     return Live(
         **{
             "driver": Driver.this(),
@@ -53,7 +53,7 @@ def standing(*trials: FinishedTrial, **more: Any) -> Live:
 
 
 def write(folder: Path, *trials: FinishedTrial, **more: Any) -> Live:
-    """The same, in the folder of a run."""
+    """Writes such a state into the folder of a run."""
     live = standing(*trials, **more)
     write_live(RunFiles(folder), live)
     return live

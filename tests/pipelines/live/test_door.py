@@ -1,4 +1,4 @@
-"""Who has no token sees nothing, on the server itself too; a link opens once and for all."""
+"""Without a token nobody sees anything, even on the server itself. A link is needed only once."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def ask(address: str, path: str, **headers: str) -> tuple[int, str, str]:
-    """The status, the text and the cookie of an answer."""
+    """The status, the text and the cookie of an HTTP answer."""
     connection = HTTPConnection(address, timeout=60)
     connection.request("GET", path, headers={k.replace("_", "-"): v for k, v in headers.items()})
     answer = connection.getresponse()
@@ -117,7 +117,7 @@ def test_who_has_it_sees_all(address: str) -> None:
 
 
 def test_who_is_refused_a_page_gets_a_link(address: str) -> None:
-    """News are asked for by the page itself, which shows a text."""
+    """The page itself requests news, and shows the text of the answer."""
     for path, status, link in ((f"{RUN}x", 410, "/rangefinder"), (RUN, 401, OPEN)):
         token = {"Authorization": f"Bearer {TOKEN}"} if status == 410 else {}
         found, text, _ = ask(address, path, Accept="text/html,*/*", **token)
@@ -172,7 +172,7 @@ def test_a_folder_whose_name_is_no_utf8_is_a_run_like_others(tmp_path: Path) -> 
 
 def test_a_key_opens_and_is_not_the_token(address: str) -> None:
     for key in ("", "another", TOKEN):
-        assert ask(address, ENTER, **{KEY_HEADER: key}) == (403, "That key opens no longer", "")
+        assert ask(address, ENTER, **{KEY_HEADER: key}) == (403, "That key is no longer valid", "")
     status, text, cookie = ask(address, ENTER, **{KEY_HEADER: KEY})
     assert (status, text) == (200, "open")
     assert cookie.startswith(f"{RAY_COOKIE}={TOKEN};")
@@ -245,7 +245,7 @@ def test_why_it_does_not_start_is_one_line(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 class LateCluster:
-    """One whose dashboard opens when it is asked to."""
+    """A cluster whose dashboard opens on demand."""
 
     started_here = True
     asks = "nobody"
@@ -325,7 +325,7 @@ def test_a_port_in_use_and_a_folder_that_is_not_there_are_one_line(
     message = f"error: --port {port}: address already in use; 0 takes a free one\n"
     assert capsys.readouterr() == ("", message)
     assert main(dashboard.app, ["gone"]) == USAGE
-    assert capsys.readouterr().err == "error: 'gone' is no folder: give the one that runs are in\n"
+    assert capsys.readouterr().err == "error: 'gone' is not a folder: give the folder of runs\n"
     assert main(dashboard.app, ["--port", "70000"]) == USAGE
     assert "--port 70000 is above 65535" in capsys.readouterr().err
 
@@ -336,7 +336,7 @@ def test_a_port_in_use_and_a_folder_that_is_not_there_are_one_line(
 def test_optuna_dashboard_shows_the_record_and_changes_nothing(
     elsewhere: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With a stand-in: it is an extra."""
+    """With a stand-in, because it is an optional package."""
     folder = write_run(elsewhere / "it", [made([0.5], config=CONFIG, trial_id="a")])
     record = RunFiles(folder).journal.read_bytes()
     seen = []
@@ -344,7 +344,7 @@ def test_optuna_dashboard_shows_the_record_and_changes_nothing(
     def wsgi(storage: Any) -> Any:
         (study,) = storage.get_all_studies()
         seen.append(storage.get_n_trials(study._study_id))
-        with pytest.raises(PermissionError, match="not changed"):
+        with pytest.raises(PermissionError, match="cannot be changed"):
             storage.delete_study(study._study_id)
         raise ValueError("that is enough")
 
@@ -364,7 +364,7 @@ def test_optuna_dashboard_shows_the_record_and_changes_nothing(
 def test_the_page_of_a_run_leads_to_it_and_nobody_else_gets_in(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With a stand-in that tells how many trials it is given."""
+    """With a stand-in that tells how many trials it gets."""
     (tmp_path / "optuna_dashboard.py").write_text(
         "def wsgi(storage):\n"
         "    def app(environ, respond):\n"

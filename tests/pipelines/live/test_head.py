@@ -1,4 +1,4 @@
-"""The pages on the head of a cluster: which runs they show, and what a search says of them."""
+"""The pages on the head of a cluster: which runs they show, and what a search prints about them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from pipelines.live.app import _door_page
 
 
 class Node:
-    """Of Ray, on this machine."""
+    """Ray's description of a node on this machine."""
 
     def __init__(self, session: Path) -> None:
         self._session = session
@@ -80,7 +80,7 @@ def test_who_has_no_token_sees_no_run_where_ray_start_will_ask_for_one(
 
 
 def _answer(port: int) -> int:
-    """The status of the list of runs, for somebody who shows no token."""
+    """The status of the list of runs, requested without a token."""
     end = time.monotonic() + 60
     while True:
         connection = HTTPConnection("127.0.0.1", port, timeout=30)
@@ -96,7 +96,7 @@ def _answer(port: int) -> int:
 
 @contextmanager
 def dashboard(page: str) -> Iterator[str]:
-    """One that shows ``page`` at the door."""
+    """A dashboard that has only the address OPEN, with ``page``."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -1,4 +1,4 @@
-"""The list of runs and the page of each, and that only what has changed is made anew."""
+"""The list of runs and the page of each run: only changed parts are made again."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def with_news(content: dict[str, Any]) -> list[str]:
 
 
 def append(folder: Path, trial: FinishedTrial) -> None:
-    """As the driver does, from another process."""
+    """Appends as the driver does, from another process."""
     load_study(RunFiles(folder).journal).add_trial(_frozen(trial, SPACES["mlp"], HIGHEST))
 
 
@@ -119,7 +119,7 @@ def test_what_takes_long_rests_and_the_moment_does_not(
         found = news(page)
         assert f">{second}, 0.5 a second<" in found["sections"][0]["html"]
     most = 1 + 100 // watched.REST + 1
-    assert 2 < len(made_anew) <= most  # one tier at once; the other has no news
+    assert 2 < len(made_anew) <= most  # one tier is made at once; the other has no news
 
 
 def test_the_state_says_whether_the_search_goes_on(tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_the_state_says_whether_the_search_goes_on(tmp_path: Path) -> None:
 
 
 def test_a_trial_that_runs_has_one_number_in_order_of_start(tmp_path: Path) -> None:
-    """In all parts of the page; one whose end is recorded already runs no more."""
+    """In all parts of the page. A trial whose end is already recorded does not count as running."""
     folder = write_run(tmp_path / "it", [TRIAL])
     late, early = replace(running([0.7], "late"), started=2e9), running([0.6], "early")
     write(folder, late, early, running([0.5], TRIAL.trial_id))
@@ -245,9 +245,9 @@ def test_a_comparison_has_a_page_that_follows_it(tmp_path: Path) -> None:
         "1.50",
     ]
     assert [figure["id"] for figure in algorithms["figures"]] == ["algorithms"]
-    assert "One search of each" in progress["html"]
+    assert "There is one search of each kind" in progress["html"]
     second = finished
-    assert second["state"] == "All of them are over."
+    assert second["state"] == "All runs are over."
     third = json.loads(page.news(second["version"]))
     assert third["sections"] == [{"id": section["id"]} for section in second["sections"]]
     pages = Pages(lambda: [tmp_path])
@@ -282,7 +282,7 @@ def test_a_comparison_whose_last_session_ends_goes_on_no_longer(tmp_path: Path) 
         assert "The search goes on" in json.loads(page.news(0))["state"]
         with files.sessions.open("a") as sessions:
             sessions.write('{"ended": 2e9, "by": ""}\n')
-        assert json.loads(page.news(0))["state"] == "All of them are over."
+        assert json.loads(page.news(0))["state"] == "All runs are over."
 
 
 def test_a_comparison_asks_for_the_lock_of_what_may_go_on_alone(

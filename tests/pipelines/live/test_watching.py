@@ -1,4 +1,4 @@
-"""A search of this machine, watched in headless Chromium through Ray's dashboard as it runs."""
+"""A search on this machine, watched in headless Chromium through Ray's dashboard."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NO_TOKEN = "Unauthorized: Missing authentication token"
 
 
 class Search:
-    """As somebody has started it on a terminal."""
+    """A search, started as on a terminal."""
 
     def __init__(self, terminal: int, folder: Path) -> None:
         self._terminal = terminal
@@ -39,7 +39,7 @@ class Search:
         self.said = ""
 
     def read(self) -> bool:
-        """What it says next; false where it has ended."""
+        """Reads its next line; false if it has ended."""
         try:
             self.said += os.read(self._terminal, 65536).decode(errors="replace")
         except OSError:
@@ -85,7 +85,7 @@ def go(tab: Browser, address: str) -> None:
 
 
 def wait_for_answer(tab: Browser, address: str, answer: str) -> None:
-    """Ray learns of some things with a delay."""
+    """Waits for an answer, because Ray learns of some things with a delay."""
     end = time.monotonic() + 60
     while True:
         go(tab, address)
@@ -96,7 +96,7 @@ def wait_for_answer(tab: Browser, address: str, answer: str) -> None:
 
 
 def numbers(tab: Browser) -> dict[str, str]:
-    """What stands under "Now"."""
+    """The numbers under "Now" on the page."""
     found: dict[str, str] = tab.evaluate(
         "Object.fromEntries([...document.querySelectorAll('#now .numbers div')]"
         ".map(n => [n.firstElementChild.textContent, n.lastElementChild.textContent]))"
@@ -114,7 +114,7 @@ def files_with(word: str, folder: Path) -> list[Path]:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """Ray's sockets lie below it: their paths must be short."""
+    """A folder with a short path, because Ray's sockets are below it."""
     with tempfile.TemporaryDirectory(prefix="w", dir="/tmp") as path:
         yield Path(path)
 
@@ -131,7 +131,7 @@ def test_a_search_is_watched_inside_rays_dashboard(folder: Path) -> None:
         tab.wait_for("!document.querySelector('form').hidden")
         assert "ray get-auth-token" in tab.evaluate("document.body.innerText")
         assert tab.evaluate("location.hash") == ""
-        # With the link: once, and then the address does.
+        # With the link; after that the address alone is enough.
         go(tab, f"{address}{OPEN}#{key}")
         tab.wait_for(f"location.pathname === {HOME!r} && document.body?.dataset.drawn === 'yes'")
         assert key not in tab.evaluate("location.href")
@@ -159,7 +159,7 @@ def test_a_search_is_watched_inside_rays_dashboard(folder: Path) -> None:
         for path, answer in (("/api/version", "ray_version"), ("/nodes?view=summary", "hostname")):
             go(tab, f"{address}{path}")
             assert answer in tab.evaluate("document.body.textContent")
-        # They say what runs where.
+        # They show what runs where.
         for path, answer in (
             ("/api/jobs/", '"job_name": "it"'),
             ("/logical/actors", '"reprName": "it mlp"'),
@@ -169,14 +169,14 @@ def test_a_search_is_watched_inside_rays_dashboard(folder: Path) -> None:
             wait_for_answer(tab, f"{address}{path}", answer)
         lines = [path.read_text() for path in folder.glob("ray/session_*/logs/worker-*.out")]
         assert any(re.search(r"^trial \w+ epoch 1 of 30 .*val_accuracy=", t, re.M) for t in lines)
-        # The Metrics tab, which would ask for a Grafana.
+        # The Metrics tab, which would otherwise need Grafana.
         go(tab, f"{address}/#/metrics")
         frame = "document.querySelector('iframe')?.contentDocument?.querySelector('tbody td')"
         tab.wait_for(f"{frame}?.textContent === 'it'")
         go(tab, f"{address}{HOME}/run/runs/gone")
         assert "no run in " in tab.evaluate("document.body.textContent")
         assert "it has no spec.json" in tab.evaluate("document.body.textContent")
-        # The search ends, and with it the page.
+        # When the search ends, the page ends too.
         go(tab, f"{address}{HOME}/run/runs/it")
         tab.wait_for("document.body?.dataset.drawn === 'yes'")
     assert token not in search.said

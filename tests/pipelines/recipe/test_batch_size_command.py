@@ -29,7 +29,7 @@ TEST = BatchSizeTest(
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """As few steps as there may be; the number of threads, which the command sets, is put back."""
+    """As few steps as possible. The number of threads, which the command sets, is restored."""
     monkeypatch.setattr(measuring, "TIMED_SECONDS", 0)
     before = torch.get_num_threads()
     yield
@@ -104,7 +104,7 @@ def test_a_config_of_ones_own_decides_what_is_trained(
     [
         ("--memory 1kB", "not even the first batch fits: a step on 8 samples needs"),
         ("--memory -1GB", "'-1GB' must be above 0"),
-        ("--memory much", "'much' is no amount of memory"),
+        ("--memory much", "'much' is not an amount of memory"),
         ("--model cmm", "'cmm' is none of mlp, cnn"),
         ("--model cnn --data wine", "a CNN needs images"),
         ("--scale-lr cubic --lr 1 --lr-batch-size 8", "'cubic' is none of linear, sqrt"),

@@ -76,7 +76,7 @@ def best_of_three(**settings: Any) -> Path:
 
 
 def test(*options: object, capsys: pytest.CaptureFixture[str]) -> tuple[dict[str, str], Any]:
-    """The lines of a test that must succeed, by their first words, and its JSON."""
+    """Runs a test that must succeed. Returns its lines by their first words, and its JSON."""
     assert main(lr_range_test.app, [str(option) for option in options]) == 0
     lines = capsys.readouterr().out.splitlines()
     named = {line.split()[0]: line.split(maxsplit=1)[1] for line in lines}
@@ -243,7 +243,7 @@ def test_the_figure_shows_the_curves_and_the_bounds() -> None:
         ("--low 0", "0 is not above 0"),
         ("--iterations 0", "0 is below 10"),
         ("--iterations 50 --epochs 3", "--iterations 50 and --epochs 3: give one"),
-        ("--iterations 9", "9 is below 10, the least there may be"),
+        ("--iterations 9", "9 is below 10, the smallest value allowed"),
         ("--epochs 0", "0 is not above 0"),
         ("--divisor 1", "1 is not above 1"),
         ("--growth cubic", "'cubic' is none of 'exponential' or 'linear'"),
@@ -251,14 +251,14 @@ def test_the_figure_shows_the_curves_and_the_bounds() -> None:
         ("--data wine.csv", "needs a target"),
         ("--model cnn --data wine.csv --target target", "a CNN needs images; 'wine' is a table"),
         ("--config gone.yaml", "--config gone.yaml cannot be read: No such file"),
-        ("--config bad.yaml", "--config bad.yaml is no YAML"),
+        ("--config bad.yaml", "--config bad.yaml is not valid YAML"),
         ("--config empty.yaml", "--config empty.yaml holds no config"),
         ("--model cnn --config config.yaml", "unknown hyperparameter 'n_layers'"),
         ("--from runs/gone", "no run in runs/gone"),
         ("--from runs/it --model mlp", "--from runs/it has the model cnn, not mlp"),
         ("--from runs/it --config config.yaml", "give one of the two"),
         ("--from runs/own", "--from runs/own searched mine:train, not mlp or cnn"),
-        ("--from runs/none", "--from runs/none: no trial of the run ended soundly"),
+        ("--from runs/none", "--from runs/none: the run has no sound trial"),
         ("--output runs", "--output runs exists"),
         ("--config sawtooth.yaml", "the policy sawtooth is none of one_cycle, triangular"),
         ("--config config.yaml --low 1e-8 --high 1e-6", "no usable slope: the loss never falls"),

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("elsewhere")
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """As few timed steps as there may be; the number of threads is put back."""
+    """As few timed steps as possible. The number of threads is restored."""
     monkeypatch.setattr(measuring, "TIMED_SECONDS", 0)
     before = torch.get_num_threads()
     yield
@@ -35,7 +35,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def smith(*options: object, capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
-    """Run the command, which must succeed; its lines by their first word."""
+    """Runs the command, which must succeed. Returns its lines by their first word."""
     assert main(command.app, [*map(str, options), "--epochs", "2", "--output", "out"]) == 0
     lines = capsys.readouterr().out.splitlines()
     return {line.split()[0]: line.partition(" ")[2].strip() for line in lines}
@@ -87,7 +87,7 @@ def test_a_table_of_the_users(capsys: pytest.CaptureFixture[str]) -> None:
     [
         ("--model rnn", "'rnn' is none of mlp, cnn"),
         ("--epochs 1", "1 is below 2"),
-        ("--memory none", "'none' is no amount of memory"),
+        ("--memory none", "'none' is not an amount of memory"),
         ("--memory 1kB", "not even the first batch fits"),
         ("--model cnn --data wine", "a CNN needs images"),
         ("--config none.yaml", "none.yaml cannot be read"),

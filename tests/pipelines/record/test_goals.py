@@ -1,4 +1,4 @@
-"""Objectives and requirements as they are typed, and the Pareto front."""
+"""Objectives and requirements as a user types them, and the Pareto front."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_an_objective(text: str, aim: Aim) -> None:
     ("text", "said"),
     [
         ("latency", "'latency' is none of .*latency:min or latency:max"),
-        ("val_loss:max", "'val_loss:max' is the wrong way round: val_loss:min"),
+        ("val_loss:max", "'val_loss:max' has the wrong direction: use val_loss:min"),
         ("seconds:least", "'seconds:least' is not of the form"),
         ("a b:min", "is not of the form"),
         ("", "is not of the form"),

@@ -1,4 +1,4 @@
-"""Append-only files: what a driver that was killed leaves, and who may go on."""
+"""Append-only files: what a killed driver leaves, and who may go on with the run."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_what_happened_comes_back(tmp_path: Path) -> None:
     config: Config = {"lr": 0.1 + 0.2, "n": 3, "deep": True, "kind": "a"}
     events.asked("a", config, 7, "")
     events.reported("a", [(1, 1 / 3), (2, 0.25)])
-    events.reported("a", [])  # nothing sound
+    events.reported("a", [])  # no sound epoch
     events.saved("a", "ray/x/checkpoint_0", {1: {"val_loss": 1 / 3}})
     events.tried_again("a", {"machines_lost": 1, "failures": 2})
     events.trained_on("a", "kept/a-2")
@@ -80,8 +80,8 @@ def test_a_last_line_that_was_cut_short_is_left_out_and_taken_away(
 
 
 def parts_of_a_last_line(whole: bytes, last: bytes, step: int = 1) -> Iterator[bytes]:
-    """What a reader may see of ``whole + last`` on NFS: a part of it, its size before the bytes, or
-    its end before its middle."""
+    """What a reader may see of ``whole + last`` on NFS: only a part, the size before the bytes, or
+    the end before the middle."""
     for seen in range(0, len(last), step):
         yield whole + last[:seen]
         yield (whole + last[:seen]).ljust(len(whole + last), b"\0")
@@ -137,10 +137,10 @@ def test_a_file_of_half_a_line_and_one_that_is_not_there(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{}\n", "line 1 is no event"),
+        ("{}\n", "line 1 is not an event"),
         ('{"at":1,"ended":"a"}\nx\n', "line 2 cannot be read"),
-        ("[]\n", "line 1 is no JSON object"),
-        ('{"at":1,"asked":"a","config":3,"seed":0}\n', "line 1 is no event"),
+        ("[]\n", "line 1 is not a JSON object"),
+        ('{"at":1,"asked":"a","config":3,"seed":0}\n', "line 1 is not an event"),
     ],
 )
 def test_a_record_that_somebody_has_edited_is_one_line(
@@ -201,7 +201,7 @@ def test_one_process_at_a_time_and_the_lock_dies_with_it(tmp_path: Path) -> None
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
         assert is_held(files)
-        with pytest.raises(ValueError, match="is in the hands of another process"), holding(files):
+        with pytest.raises(ValueError, match="is in use by another process"), holding(files):
             pass
         process.kill()
     assert not is_held(files)

@@ -1,4 +1,4 @@
-"""``live.json``: whole or not at all, and what is known of the process that writes it."""
+"""``live.json`` is complete or missing, and tells which process writes it."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_driver_that_was_killed_is_gone_and_its_zombie_too() -> None:
 
 
 def _driver_of(pid: int) -> Driver:
-    """As that process would say it of itself."""
+    """The driver that this process would record for itself."""
     from pipelines.record import live
 
     return replace(Driver.this(), pid=pid, started=live._started(pid))

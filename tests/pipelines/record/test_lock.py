@@ -1,4 +1,4 @@
-"""One driver at a time, where a lock is not seen on another machine too."""
+"""One driver at a time, even if another machine does not see the lock."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_driver_that_is_heard_from_another_machine_holds_the_run(tmp_path: Pat
     writer = threading.Thread(target=go_on)
     writer.start()
     try:
-        with pytest.raises(ValueError, match="is in the hands of another process"), holding(files):
+        with pytest.raises(ValueError, match="is in use by another process"), holding(files):
             pass
     finally:
         over.set()
@@ -79,7 +79,7 @@ def test_a_folder_without_locks_is_said_once_and_a_driver_there_is_heard(
         assert is_held(files)
     assert capsys.readouterr().err.count(f"{files.lock}: {os.strerror(number)}") == 1
     write_live(files, standing(driver=Driver(socket.gethostname(), 1, _started(1))))
-    with pytest.raises(ValueError, match="is in the hands of another process"), holding(files):
+    with pytest.raises(ValueError, match="is in use by another process"), holding(files):
         pass
     write_live(files, standing(driver=ELSEWHERE, at=time.time() - 2 * GONE))
     assert not is_held(files)

@@ -1,4 +1,4 @@
-"""What the test set has shown is said of the trials that it was about, whatever went on since."""
+"""Test scores are shown for the trials that they belong to, even if the search has gone on."""
 
 from __future__ import annotations
 

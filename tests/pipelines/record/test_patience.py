@@ -1,4 +1,4 @@
-"""A disk that is full for a moment, and one that stays so."""
+"""A disk that is full for a moment, and a disk that stays full."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def no_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Disk:
-    """Full for so many writes."""
+    """A disk that is full for this many writes."""
 
     def __init__(self, full: int) -> None:
         self.full = full
@@ -59,7 +59,7 @@ def test_a_disk_that_stays_full_is_said(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_one_minute_is_for_all_that_is_to_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As where an error is to be kept, and then the record is closed."""
+    """As when an error is to be recorded, and then the record is closed."""
     now = 1000.0
 
     def sleep(_: float) -> None:
@@ -83,7 +83,7 @@ def test_one_minute_is_for_all_that_is_to_be_written(monkeypatch: pytest.MonkeyP
 
 
 def test_a_write_that_fails_names_the_file(tmp_path: Path) -> None:
-    """The system knows the file that it cannot open, but not the one that it cannot write to."""
+    """The system names a file that it cannot open, but not a file that it cannot write to."""
     record = Record(RunFiles(tmp_path), tmp_path / "j", SPACE, Goals((Aim("value", "min"),)))
     hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
     for write, name in ((record.write_error, "errors"), (record.write_printed, "printed")):
@@ -140,7 +140,7 @@ def test_a_trial_of_which_half_a_line_was_written_is_recorded_once(
 
 
 def test_half_a_line_of_what_happens_is_taken_away(tmp_path: Path) -> None:
-    """Where a file may not grow any more, as on a full disk."""
+    """If a file cannot grow any more, as on a full disk."""
     lines = Lines(tmp_path / "events")
     lines.append({"n": 1})
     resource.setrlimit(resource.RLIMIT_FSIZE, (20, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))

@@ -1,4 +1,4 @@
-"""The record on disk: what goes in comes out, for this project and for plain Optuna."""
+"""The record on disk is read back exactly, by this project and by plain Optuna."""
 
 import csv
 import json
@@ -130,7 +130,7 @@ def test_every_field_of_every_trial_comes_back(folder: Path) -> None:
 
 
 def test_the_trials_of_this_test_have_every_field() -> None:
-    """A field that a new version adds must show that it comes back."""
+    """A field that a new version adds must also be read back."""
     for field in fields(FinishedTrial):
         default = getattr(FinishedTrial("", {}, State.COMPLETE), field.name)
         assert any(getattr(trial, field.name) != default for trial in TRIALS) or (
@@ -238,7 +238,7 @@ def test_a_run_without_trials_has_an_empty_table(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_exists_is_not_overwritten(folder: Path) -> None:
-    with pytest.raises(ValueError, match="never share a folder"):
+    with pytest.raises(ValueError, match="each run needs its own folder"):
         start_run(RunFiles(folder), {}, {})
     assert open_run(folder).finished == TRIALS
 
@@ -254,9 +254,9 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": FORMAT + 1}, f"has format {FORMAT + 1}, of a newer version: this one reads"),
-        ({"format": FORMAT - 1}, f"has format {FORMAT - 1}, of another version: this one reads"),
-        ({"format": None}, "has no format number: version 0.1 wrote it, this one reads 0.2"),
+        ({"format": FORMAT + 1}, f"has format {FORMAT + 1}, of a newer version: this version"),
+        ({"format": FORMAT - 1}, f"has format {FORMAT - 1}, of another version: this version"),
+        ({"format": None}, "has no format number: version 0.1 wrote it, this is 0.2"),
     ],
 )
 def test_a_record_of_another_format_is_one_clear_line(

@@ -1,4 +1,4 @@
-"""Scores of any size can be told apart."""
+"""Scores of any size are printed so that they can be told apart."""
 
 from __future__ import annotations
 

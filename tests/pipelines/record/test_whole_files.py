@@ -1,4 +1,4 @@
-"""The winner's weights are replaced whole, or stay what they were."""
+"""The winner's weights are replaced completely, or stay as they were."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipelines.record.writing import replace_file
 def test_a_copy_that_is_cut_short_leaves_the_file_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As where the driver is killed, or the disk is full."""
+    """As when the driver is killed, or the disk is full."""
     better, best = tmp_path / "weights.pt", tmp_path / "best.pt"
     better.write_text("the better weights")
     best.write_text("the best so far")

@@ -26,7 +26,7 @@ def made(
     mode: str = "max",
     **more: Any,
 ) -> FinishedTrial:
-    """A trial with these values, epoch by epoch."""
+    """A trial with these values, one per epoch."""
     curve = dict(enumerate(values, start=1))
     best = (max if mode == "max" else min)(values, default=None)
     return FinishedTrial(
@@ -48,8 +48,8 @@ def made(
 def searched(
     n: int, space: SearchSpace = SPACES["mlp"], *, seed: int = 0, stopped: bool = True
 ) -> list[FinishedTrial]:
-    """``n`` trials whose score hangs on lr alone, the best near 0.01; two in three are stopped at
-    the first epoch, and those with an lr above 0.7 diverge."""
+    """``n`` trials whose score depends only on lr: best near 0.01. Two in three are stopped at the
+    first epoch, and trials with an lr above 0.7 diverge."""
     rng = np.random.default_rng(seed)
     trials = []
     for number in range(n):
@@ -72,8 +72,8 @@ def searched(
 
 
 def went_on(folder: Path, **budget: int) -> Path:
-    """The run in ``folder`` as if its driver had worked on it from 100 s to 150 s after 1970, and
-    another from 200 s to 250 s that was given this budget."""
+    """Makes the run in ``folder`` look resumed: one driver worked on it from 100 s to 150 s after
+    1970, and another, which was given this budget, from 200 s to 250 s."""
     drivers: list[tuple[float, Mapping[str, Any]]] = [(100.0, {}), (200.0, {"budget": budget})]
     lines: list[Mapping[str, Any]] = []
     for begun, changes in drivers:

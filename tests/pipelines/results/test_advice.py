@@ -1,4 +1,4 @@
-"""The advice at the end of a run: what it says of made-up trials, and when it says nothing."""
+"""The advice at the end of a run: what it says about trials made by hand, and when it is silent."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from trainables.training.clues import Kind
 def trial(
     lr: float | None, clue: str = "", *, diverged: bool = False, ended: bool = False
 ) -> FinishedTrial:
-    """Stopped by the scheduler, unless it diverged or was trained to the end."""
+    """A trial that the scheduler stopped, unless it diverged or was trained to the end."""
     return FinishedTrial(
         "t",
         {} if lr is None else {"lr": lr},
@@ -45,7 +45,7 @@ def test_nothing_is_said_of_nothing() -> None:
 
 def test_divergence_is_told_with_the_learning_rate_from_which_on_it_happens() -> None:
     text = advice([*trials_at(LOW), *trials_at(HIGH, "lr too large", diverged=True)])
-    assert text == "33% of 9 trials diverged, most above lr 0.4: a lower LR"
+    assert text == "33% of 9 trials diverged, most above lr 0.4: try a lower LR"
 
 
 def test_divergence_at_every_learning_rate_is_told_without_one() -> None:
@@ -58,7 +58,10 @@ def test_a_time_budget_that_lets_no_trial_end_is_told_with_what_fits_it() -> Non
     cut = FinishedTrial(
         "t", {}, State.PRUNED, curve=dict.fromkeys(range(1, 8), 0.5), stopped_by=TIME_BUDGET
     )
-    told = "no trial came to its last epoch, where schedules end: --max-epochs 7 fits the time"
+    told = (
+        "no trial reached its last epoch, where the learning rate schedule ends: --max-epochs 7 "
+        "fits the time"
+    )
     assert advice([cut, *trials_at(LOW)]) == told
     assert advice([cut, *trials_at(LOW, ended=True)]) == ""
     assert advice([FinishedTrial("t", {}, State.PRUNED, stopped_by=TIME_BUDGET)]) == ""
@@ -66,7 +69,7 @@ def test_a_time_budget_that_lets_no_trial_end_is_told_with_what_fits_it() -> Non
 
 
 def test_where_all_diverge_no_learning_rate_tells_them_apart() -> None:
-    told = "100% of 3 trials diverged, lr 0.8 too: a lower LR is worth a try"
+    told = "100% of 3 trials diverged, even with lr 0.8: try a lower LR"
     assert advice(trials_at(HIGH, diverged=True)) == told
     assert advice([trial(None, diverged=True)] * 3) == "100% of 3 trials diverged"
 
@@ -93,14 +96,14 @@ def test_the_clue_of_a_diverged_trial_is_not_told_twice() -> None:
 def test_small_learning_rates_are_told_from_the_others() -> None:
     text = advice([*trials_at([1e-4, 2e-4, 4e-4], "lr too small"), *trials_at(LOW[1:], "fits")])
     assert text == (
-        "of 8 with a curve to read, 38% learnt too slowly, most below lr 0.0011: a higher LR"
+        "of 8 with a curve to read, 38% learnt too slowly, most below lr 0.0011: try a higher LR"
     )
 
 
 def test_large_ones_that_do_not_diverge_too() -> None:
     text = advice([*trials_at(HIGH, "lr too large"), *trials_at(LOW[1:], "fits")])
     assert text == (
-        "of 8 with a curve to read, 38% were near divergence, most above lr 0.4: a lower LR"
+        "of 8 with a curve to read, 38% were near divergence, most above lr 0.4: try a lower LR"
     )
 
 
@@ -109,8 +112,8 @@ def test_more_epochs_are_no_advice_for_trials_that_were_stopped() -> None:
     assert advice(stopped) == ""
     ended = trials_at(LOW[:3], "underfitting", ended=True)
     assert advice([*stopped, *ended]) == (
-        "of 3 trained to the end, 100% were underfitting: more epochs, a higher LR or a larger "
-        "network"
+        "of 3 trained to the end, 100% were underfitting: try more epochs, a higher LR or a "
+        "larger network"
     )
 
 
@@ -120,7 +123,7 @@ def test_trials_too_short_to_read_are_in_no_share() -> None:
         *trials_at([0.1], "fits", ended=True),
     ]
     text = advice([*trials_at(LOW * 10), *readable])
-    assert text.startswith("of 4 trained to the end, 75% were overfitting: more weight decay")
+    assert text.startswith("of 4 trained to the end, 75% were overfitting: try more weight decay")
 
 
 def test_everything_there_is_to_say_is_one_sentence() -> None:
@@ -132,7 +135,7 @@ def test_everything_there_is_to_say_is_one_sentence() -> None:
             *trials_at(LOW[1:4], "overfitting", ended=True),
         ]
     )
-    assert text.startswith("25% of 12 trials diverged, most above lr 0.15: a lower LR; of 9 ")
+    assert text.startswith("25% of 12 trials diverged, most above lr 0.15: try a lower LR; of 9 ")
     assert "of 9 with a curve to read, 33% learnt too slowly, most below lr 0.0011" in text
     assert "of 6 trained to the end, 50% were underfitting: " in text
     assert "network, 50% were overfitting: " in text
@@ -140,7 +143,7 @@ def test_everything_there_is_to_say_is_one_sentence() -> None:
 
 
 def test_the_words_are_those_of_the_clues() -> None:
-    """A kind that is renamed there would be passed over here."""
+    """If a kind were renamed there, the advice would ignore it."""
     kinds = set(get_args(Kind)) - {"fits"}
     for kind in kinds:
         assert advice([*trials_at(LOW[:3], kind, ended=True), *trials_at(HIGH, "fits")]) != ""
@@ -170,7 +173,7 @@ def test_a_few_exceptions_do_not_move_the_threshold() -> None:
 
 
 def test_no_threshold_where_most_there_are_sound() -> None:
-    """All three diverged lie above 0.1, and so do ten that did not."""
+    """All three diverged trials are above 0.1, but so are ten trials that did not diverge."""
     trials = [
         *trials_at(list(np.geomspace(1e-4, 0.09, 30))),
         *trials_at(list(np.geomspace(0.2, 5, 10))),

@@ -1,4 +1,4 @@
-"""What a report says to type for the same search."""
+"""The commands with which a report says how to repeat the search."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_what_comes_next_searches_the_same_data_for_the_same_metric(
         spec = read_study("printed.yaml")
         assert (spec.problem.data, spec.problem.metric) == ("breast_cancer", "val_f1")
         assert spec.search.seed == 7
-        if spec.space.zoom_from is not None:  # the range of before would undo it
+        if spec.space.zoom_from is not None:  # the old range would undo it
             found = resolve(spec).space.domains["lr"]
             assert isinstance(found, Float)
             assert found.high / found.low < 500

@@ -1,4 +1,4 @@
-"""Axes that nothing stretches, names that are no markup, and thinning out."""
+"""Axes that outliers do not stretch, names without markup, and thinning out of points."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from search_spaces import Choice, Float, Int, Value
 
 
 def test_the_bad_side_ends_at_tukeys_fence_and_the_good_side_at_the_best() -> None:
-    """Quartiles 2 and 4: the fence is 3 away from them. The padding is a twentieth."""
+    """The quartiles are 2 and 4, so the fences are 3 away from them. The padding is a twentieth."""
     low, high = score_range([-1000.0, 2.0, 3.0, 4.0, 5.0], "max")
     assert (low, high) == pytest.approx((-1 - 0.3, 5 + 0.3))
     low, high = score_range([1000.0, 2.0, 3.0, 4.0, 1.0], "min")

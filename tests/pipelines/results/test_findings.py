@@ -1,5 +1,5 @@
-"""What the sections of a page have in common: one order of the trials, and nothing drawn where
-there is nothing to draw."""
+"""What the sections of a page share: the same order of trials, and no figure if there is nothing to
+draw."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SPACE = SearchSpace({"lr": Float(1e-4, 1.0, log=True), "a": Float(0.0, 1.0)})
 
 
 def test_the_best_is_the_same_trial_everywhere(tmp_path: Path) -> None:
-    """Of equal ones, by the further objectives."""
+    """Equal trials are sorted by the other objectives."""
     sizes = [500, 900, 100, 700, 300]
     trials = [
         made([0.9], config={"lr": 10.0**-n, "a": 0.5}, n_parameters=size, started=1.0, node="n")

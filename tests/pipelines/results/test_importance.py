@@ -1,4 +1,4 @@
-"""What mattered: over all trials at one epoch, and not by chance."""
+"""Which parameters mattered: over all trials at one epoch, and more than by chance."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_stopped_trials_tell_what_mattered() -> None:
 
 
 def test_where_most_diverged_the_others_are_the_best() -> None:
-    """More than three quarters have the worst score, and so the best quarter would be all."""
+    """More than three quarters have the worst score, so the best quarter would be all trials."""
     configs = [trial.config for trial in searched(60, SPACE)]
     configs.sort(key=lambda config: config["lr"])
     few = [made([n / 100], config=config) for n, config in enumerate(configs[:12])]
@@ -91,7 +91,7 @@ def test_where_most_diverged_the_others_are_the_best() -> None:
 
 
 def test_scores_by_chance_stand_out_from_nothing() -> None:
-    """The same trials, the scores dealt out to others."""
+    """The same trials with their scores shuffled."""
     rows = scored(searched(60, SPACE), ACCURACY, 1)
     dealt = [
         row._replace(score=other.score)

@@ -1,4 +1,4 @@
-"""The page of a run, whatever came out of it, and that nothing a user named breaks out of it."""
+"""The page of a run with any result. Names that a user gives cannot inject markup."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_what_the_page_says_of_the_whole_run(whole: Page) -> None:
             {"importance": "Only 1 parameter", "learning-rate": "No learning rate is known"},
         ),
         (searched(12), {"scheduler": "none"}, {"stopping": "no early stopping"}),
-        (searched(12), {"scheduler": "median"}, {"stopping": "no fixed epochs"}),
+        (searched(12), {"scheduler": "median"}, {"stopping": "at fixed epochs"}),
         ([made([n / 9, n / 8], config=LENET) for n in range(6)], {}, {"parameters": ""}),
         (
             searched(12),
@@ -145,7 +145,7 @@ def test_of_very_many_trials_it_is_said_that_some_are_drawn(
     for name in ("MOST_POINTS", "MOST_LAYERS"):
         monkeypatch.setattr(f"pipelines.results.sections.parameters.{name}", 30)
     found = section(page_of(tmp_path / "run", searched(40), max_epochs=3), "parameters")
-    assert "of 40 trials the best are drawn, and some of those" in words(found)
+    assert "of 40 trials, the figures show the best and some of each" in words(found)
     (layers,) = (drawing.caption for drawing in found.drawings if drawing.id == "layers")
     assert "; 30 trials of " in layers
 
@@ -163,7 +163,7 @@ def test_of_very_many_trials_it_is_said_that_some_are_drawn(
 def test_the_learning_rate_is_as_planned_as_far_as_the_best_was_trained(
     tmp_path: Path, epochs: int, more: dict[str, Any], told: str, ended: bool
 ) -> None:
-    """Planned for 30 epochs by a search that went on for 90; it drops at half of them."""
+    """A trial planned for 30 epochs, in a search resumed for 90: it drops at half of the 30."""
     config = {**LENET, "policy": "step", "decay_rate": 0.1, "n_drops": 1}
     best = made([n / 100 for n in range(epochs)], config=config, **more)
     folder = went_on(write_run(tmp_path / "run", [best], max_epochs=30), max_epochs=90)
@@ -227,7 +227,7 @@ def test_the_traceback_of_a_failed_trial_is_on_the_page(tmp_path: Path) -> None:
 
 
 def test_what_trials_printed_is_on_the_page(tmp_path: Path) -> None:
-    """Of the best and the first that failed; nothing that lies there and is of no trial."""
+    """The output of the best trial and of the first that failed, but no unrelated files."""
     trials = [
         made([0.5], config=LENET, trial_id="quiet"),
         made([0.7], config=LENET, trial_id="loud"),

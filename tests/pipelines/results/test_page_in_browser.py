@@ -1,4 +1,4 @@
-"""The page of a run in headless Chromium: what a click does, and what news do."""
+"""The page of a run in headless Chromium: what clicks do, and what news change."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_the_first_click_on_the_best_opens_its_details_and_escape_closes_them(
 
 
 def test_the_keyboard_stays_where_it_is(page: Browser) -> None:
-    """In a head that sorts, and in a row while news come; a bar that is not seen is no stop."""
+    """In the sortable head, and in a row while news arrive. A hidden bar takes no focus."""
     focused = "document.activeElement.textContent"
     page.evaluate(
         "[...document.querySelectorAll('th button')].find(b => b.textContent === 'lr').focus()"
@@ -153,7 +153,7 @@ def test_the_keyboard_stays_where_it_is(page: Browser) -> None:
 
 
 def test_of_two_rows_of_a_trial_the_last_has_the_keyboard(page: Browser) -> None:
-    """It was cut short, and went on."""
+    """The search was interrupted and resumed."""
     page.evaluate("page.trials.content.ids[9] = page.trials.content.ids[7]; table.fill()")
     page.evaluate("table.focus(page.trials.content.ids[7])")
     assert page.evaluate("document.activeElement.dataset.row") == "9"

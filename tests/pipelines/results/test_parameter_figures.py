@@ -1,4 +1,4 @@
-"""One parameter, two, and all of them against the score."""
+"""Figures of one parameter, of two, and of all parameters against the score."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_the_best_at_an_edge(domain: Domain, value: float, edge: str) -> None:
 
 
 def test_an_edge_beyond_which_nothing_makes_sense_is_none() -> None:
-    """A network has one layer at least."""
+    """A network has at least one layer."""
     trials = [made([0.5], config={"n_layers": 1})]
     assert slice_of("n_layers", Int(1, 5), trials).edge == ""
     assert slice_of("n_layers", Int(2, 5), [made([0.5], config={"n_layers": 2})]).edge
@@ -90,7 +90,7 @@ def test_an_edge_is_that_of_the_best_trial_of_all() -> None:
 
 
 def test_the_best_quarter_leaves_out_its_ends() -> None:
-    """Of 40 trials the ten best have x from 0.30 to 0.39: one is left out on either side."""
+    """The ten best of 40 trials have x from 0.30 to 0.39. One is left out on either side."""
     trials = [made([1 - abs(n - 34.6) / 100], config={"x": n / 100}) for n in range(40)]
     data = slice_of("x", Float(0.0, 1.0), trials)
     assert data.best_range == (0.31, 0.38)
@@ -268,7 +268,7 @@ def test_layers_and_their_mean_width() -> None:
     ],
 )
 def test_layers_that_mean_something_else_are_none(config: Config) -> None:
-    """In a space of the user's own."""
+    """In a user's own search space."""
     sound = made([0.5], config={"n_layers": 1, "width_1": 4.0})
     assert layers_data([made([0.6], config=config)], ACCURACY) is None
     data = layers_data([made([0.6], config=config), sound], ACCURACY)

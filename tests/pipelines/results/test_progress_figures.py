@@ -1,4 +1,4 @@
-"""The best so far, learning curves, and the rates of one trial."""
+"""Figures of the best so far, of learning curves, and of the rates of one trial."""
 
 from __future__ import annotations
 

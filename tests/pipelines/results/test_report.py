@@ -1,4 +1,4 @@
-"""``report.html`` and ``report.py``: of one run, of several, and of what is no run."""
+"""``report.html`` and ``report.py``: for one run, for several, and for other folders."""
 
 from __future__ import annotations
 
@@ -87,8 +87,8 @@ def test_a_record_that_was_cut_short_has_a_report(
     [
         (None, {}, "The search is not complete: 1 of at most 2 trials have ended. Its driver was"),
         ("interrupt", {}, "1 of at most 2 trials have ended. It was interrupted."),
-        ("failures", {}, "It was stopped, as its first trials failed."),
-        ("storage", {}, "It was stopped, as checkpoints could not be written."),
+        ("failures", {}, "It was stopped because its first trials failed."),
+        ("storage", {}, "It was stopped because checkpoints could not be written."),
         ("an error", {}, "It ended with an error."),
         ("time budget", {}, ""),
         ("", {}, ""),
@@ -140,8 +140,8 @@ def test_runs_are_compared_on_one_page(elsewhere: Path, capsys: pytest.CaptureFi
 @pytest.mark.parametrize(
     ("seeds", "told"),
     [
-        (((0,), (0,)), "One search of each says little"),
-        (((0, 1), (0, 1)), "2 searches of each, with other seeds"),
+        (((0,), (0,)), "There is one search of each kind"),
+        (((0, 1), (0, 1)), "2 searches of each kind, with different seeds"),
         (((0, 1), (0,)), "1 to 2 searches of each"),
     ],
 )

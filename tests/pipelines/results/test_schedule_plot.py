@@ -1,4 +1,4 @@
-"""The schedule of a run's best trial: its data, its picture, and what has none."""
+"""The schedule of a run's best trial: its data, its picture, and runs that have none."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def write(folder: Path, *trials: FinishedTrial, **settings: Any) -> Path:
 
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
-    """The figures that would be written, which takes half a second each."""
+    """Collects the figures instead of writing them, which takes half a second each."""
     figures: list[Figure] = []
 
     def save(figure: Figure, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Rungs, why a trial was stopped, and the timeline."""
+"""Figures of rungs, of why a trial was stopped, and of the timeline."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_whether_the_order_was_kept() -> None:
 
 
 def test_a_trial_is_stopped_below_the_cut_of_those_before_it() -> None:
-    """At epoch 1 came 0.1, 0.4 and 0.7; two thirds of the way between them is 0.5."""
+    """Epoch 1 has the scores 0.1, 0.4 and 0.7, and their quantile at 2/3 is 0.5."""
     before = [made([v, 0.8], started=0.0, seconds=2.0) for v in (0.1, 0.4, 0.7)]
     stopped = made([0.45], STOPPED, started=0.0, seconds=10.0)
     after = made([0.9, 0.9], started=20.0, seconds=2.0)
@@ -88,7 +88,7 @@ def test_each_trial_has_the_first_free_place_of_its_node() -> None:
 
 
 def test_a_trial_in_its_first_epoch_invents_no_place() -> None:
-    """Its node is not known before that epoch has ended."""
+    """The node of a trial is not known before its first epoch has ended."""
     ended = [
         made([0.1], started=1000.0, seconds=60.0, node="a"),
         made([0.1], started=1000.0, seconds=120.0, node="a"),

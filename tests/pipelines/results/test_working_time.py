@@ -1,4 +1,4 @@
-"""A search that went on hours later: no figure shows these hours as work."""
+"""A search that was resumed hours later: no figure shows these hours as work."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BEGUN, HOURS = 1_700_000_000.0, 7200.0
 
 
 def resumed(folder: Path) -> Run:
-    """Killed after 10 s of work, and gone on with two hours later for 5 s more."""
+    """A run that was killed after 10 s of work, and resumed two hours later for 5 s more."""
     again = BEGUN + 10 + HOURS
     trials = [
         made([0.5], config=LENET, started=BEGUN + 1, seconds=4.0, node="n"),

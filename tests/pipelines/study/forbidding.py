@@ -1,4 +1,4 @@
-"""A function of a user's, and spaces that forbid configs."""
+"""A user's function, and search spaces that forbid configs."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""The Python API: a search, and its run while it goes on and afterwards."""
+"""The Python API: a search, and its run during the search and afterwards."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_what_cannot_run_is_an_error_that_names_the_field_and_no_option(
 
 
 def test_a_wrong_type_names_the_field() -> None:
-    """Where it once was `TypeError: must be real number, not str`."""
+    """Before, this was `TypeError: must be real number, not str`."""
     with pytest.raises(ValueError, match=r"budget\.trials"):
         StudySpec.model_validate({"budget": {"trials": "wine"}})
 

@@ -1,4 +1,4 @@
-"""Quick models beside a search: in a process of their own, that nothing waits for long."""
+"""Baselines of a search: in a process of their own, and nothing waits long for them."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_a_search_shows_them_beside_its_score(
     options = ["--data", "wine", "--trials", "2", "--max-epochs", "2", "--name"]
     assert main(run.app, [*options, "it"]) == 0
     shown = capsys.readouterr().out
-    assert "baseline  always 'class_1' has val_accuracy 0." in shown  # before it starts
+    assert "baseline  always predicting 'class_1' gives val_accuracy" in shown  # before it starts
     assert "baseline  val_accuracy of " in shown
     assert "gradient boosting" in shown
     found = open_run("runs/it").baselines
@@ -104,7 +104,7 @@ def test_a_search_shows_them_beside_its_score(
     late = with_late({"majority class": found["majority class"]}, "classification", 3.2)
     write_baselines(Path("runs/it/baselines.json"), late)
     assert main(run.app, ["--resume", "runs/it", "--repeats", "2"]) == 0  # its search is over
-    assert "left out: not done within 3.2 s" in capsys.readouterr().out
+    assert "left out: not finished 3.2 s" in capsys.readouterr().out
     assert open_run("runs/it").baselines == late
     assert main(report.app, ["runs/it"]) == 0
     assert "baseline  val_accuracy" in capsys.readouterr().out
@@ -121,7 +121,7 @@ def test_the_best_comes_first_and_a_network_that_is_no_better_is_told() -> None:
     assert verdict == "          no network of the search is better than gradient boosting"
     few = {"majority class": {"val_accuracy": 0.1}, "gradient boosting": {}}
     assert list(baseline_lines(result, few))[1:] == [
-        "          gradient boosting left out: not quick on data as large as these"
+        "          gradient boosting left out: too slow for data of this size"
     ]
     assert not list(baseline_lines(result, {}))
 
@@ -129,7 +129,10 @@ def test_the_best_comes_first_and_a_network_that_is_no_better_is_told() -> None:
 def test_a_model_that_was_not_done_in_time_is_told(tmp_path: Path) -> None:
     done = {"majority class": {"val_accuracy": 0.1}}
     found = with_late(done, "classification", 3.2)
-    late = "logistic regression and gradient boosting left out: not done within 3.2 s of the end"
+    late = (
+        "logistic regression and gradient boosting left out: "
+        "not finished 3.2 s after the end of the search"
+    )
     assert left_out(found) == late
     assert list(baseline_lines(StudyResult(searched(20), "val_accuracy", 3), found))[1:] == [
         f"          {late}"
@@ -139,8 +142,8 @@ def test_a_model_that_was_not_done_in_time_is_told(tmp_path: Path) -> None:
     assert without_late(found) == done
     both = with_late({**done, "gradient boosting": {}}, "classification", 3.0)
     assert left_out(both) == (
-        "gradient boosting left out: not quick on data as large as these; "
-        "logistic regression left out: not done within 3 s of the end"
+        "gradient boosting left out: too slow for data of this size; "
+        "logistic regression left out: not finished 3 s after the end of the search"
     )
 
 
@@ -167,5 +170,5 @@ def test_the_page_says_which_were_left_out_where_none_has_a_score(tmp_path: Path
     folder = write_run(tmp_path / "it", searched(20), max_epochs=3)
     write_baselines(folder / "baselines.json", with_late({}, "classification", 3.2))
     told = [getattr(b, "text", "") for b in report_page(open_run(folder)).sections[0].blocks]
-    assert any("left out: not done within 3.2 s" in text for text in told)
+    assert any("left out: not finished 3.2 s" in text for text in told)
     assert not any(text.startswith("Quick models") for text in told)

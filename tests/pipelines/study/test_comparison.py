@@ -1,4 +1,4 @@
-"""The comparison of algorithms: its table, its curves, and that it goes on where it was."""
+"""The comparison of algorithms: its table, its curves, and that it can be resumed."""
 
 from __future__ import annotations
 
@@ -248,7 +248,7 @@ def test_a_comparison_that_another_process_runs_is_refused(
         other.communicate("\n")
     error = capsys.readouterr().err
     assert error.count("\n") == 1
-    assert "runs/compare is in the hands of another process" in error
+    assert "runs/compare is in use by another process" in error
     assert cell.is_dir()
 
 
@@ -261,7 +261,7 @@ def test_one_that_another_process_runs_is_refused_before_ray_starts(
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     whose = f"{os.getpid()} on {socket.gethostname()}"
-    assert done.stderr == f"error: {folder} is in the hands of another process: {whose}\n"
+    assert done.stderr == f"error: {folder} is in use by another process: {whose}\n"
     assert done.stdout == ""
 
 
@@ -306,7 +306,7 @@ def test_a_cell_whose_checkpoints_could_not_be_written_is_not_finished(
         ("--algos optuna --scheduler pbt", "--scheduler pbt changes configs itself"),
         (
             "--algos random optuna --trials 7",
-            "all 7 trials of random would be configs to try first, and the same of each algorithm",
+            "all 7 trials of random would be configs to try first, the same for each algorithm",
         ),
         ("--algos random --trials 6", "use --trials 8 or more, or --no-portfolio"),
         ("--algos random --data gone.csv --target y", "gone.csv"),

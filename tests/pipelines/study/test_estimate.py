@@ -1,4 +1,4 @@
-"""What a dry run says of time and cost."""
+"""What a dry run says about time and cost."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_the_epochs_that_a_scheduler_plans(rungs: tuple[int, ...], epochs: float
 def test_an_epoch_of_all_folds_is_measured_and_threads_stay_as_they_were(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """By a clock that says how often something was computed."""
+    """With a clock that counts how often something was computed."""
     done: list[object] = []
 
     def counted(compute: Callable[..., object]) -> Callable[..., None]:

@@ -1,4 +1,4 @@
-"""What a trainable may do to its trial and its process, and what becomes of the others."""
+"""What a trainable may do to its trial and its process, and how other trials are protected."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ SABOTAGE = {sabotage.__name__: sabotage for sabotage in (trained_in_float64, a_t
 
 def sabotages_the_first_time(marker: Path, name: str) -> Any:
     def trainable(config: dict[str, Any], data: TrialData, **_: Any) -> Iterator[Any]:
-        """An innocent training, whose numbers nobody has seeded."""
+        """An ordinary training that draws random numbers without seeding them."""
         model = torch.nn.Sequential(torch.nn.Linear(8, 8), torch.nn.Linear(8, 1))
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
         for epoch in range(3):

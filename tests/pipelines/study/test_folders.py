@@ -1,4 +1,4 @@
-"""Where runs lie, and the user's own functions: each wrong name is one line."""
+"""The folders of runs, and the user's own functions: each wrong name is refused in one line."""
 
 import re
 import sys
@@ -24,7 +24,7 @@ from pipelines.study.references import (
 
 @pytest.fixture
 def working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A working directory for the user's modules, which are forgotten afterwards."""
+    """A working directory for the user's modules, which are unloaded afterwards."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     known = set(sys.modules)

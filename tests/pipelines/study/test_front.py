@@ -1,4 +1,4 @@
-"""A search with requirements that is killed anywhere and goes on; the front in record and page."""
+"""A search with requirements is killed anywhere and resumed; the front in record and page."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def falls(config: dict[str, Any], data: Any, *, max_epochs: int, **_: Any) -> Cu
 
 
 class SizedStudy(Study):
-    """Its networks have 0 to 100 parameters."""
+    """A study whose networks have 0 to 100 parameters."""
 
     @property
     def network_size(self) -> Any:
@@ -81,7 +81,7 @@ def test_seconds_in_which_a_trial_waits_are_no_objective(
     goals: dict[str, Any], option: str
 ) -> None:
     spec = spec_of(scheduler="hyperband", **goals)
-    with pytest.raises(ValueError, match=f"`{option}` seconds: `scheduler=hyperband` lets trials"):
+    with pytest.raises(ValueError, match=f"`{option}` seconds: `scheduler=hyperband` pauses"):
         resolve(spec)
 
 
@@ -135,7 +135,7 @@ def test_it_goes_on_as_if_it_had_not_been_killed(
 
 @pytest.fixture
 def run_folder(tmp_path: Path) -> Path:
-    """Of 40 trials; larger networks cost more, and those from 1000 on are not allowed."""
+    """A run of 40 trials. Larger networks cost more, and those from 1000 on are not allowed."""
     trials = []
     for number, trial in enumerate(searched(40, stopped=False)):
         size = 100 + 50 * number

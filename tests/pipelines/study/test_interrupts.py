@@ -1,4 +1,4 @@
-"""What ends a search from outside, and what is left for the next to go on with."""
+"""What ends a search from outside, and what remains for resuming it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ __all__ = ["without_ray"]
 
 
 class Signalling(Curve):
-    """Lets somebody know of its epochs."""
+    """A training that reports its epochs to a function."""
 
     def __init__(self, config: Any, last: int, comes: Callable[[int], None]) -> None:
         super().__init__(lambda config, epoch: float(config["x"]) + 1 / epoch, config, last)
@@ -92,7 +92,7 @@ def test_running_trials_are_saved_and_go_on(
     assert [(trial.epochs, trial.resumed) for trial in trials] == [(9, 1)] * 2
     files = RunFiles(asked.folder)
     reported = [e for e in read_events(files.events) if isinstance(e, Reported)]
-    assert sum(len(event.values) for event in reported) == 2 * 9  # no epoch a second time
+    assert sum(len(event.values) for event in reported) == 2 * 9  # no epoch is trained twice
     assert len(load_entries(files.journal)) == 4
     latest = load_journal(files.journal)
     assert [(t.trial_id, t.epochs) for t in latest] == [(t.trial_id, 9) for t in trials]
@@ -107,7 +107,7 @@ def test_an_epoch_that_takes_long_is_not_waited_for(
     monkeypatch.setattr(Tuner, "slots", 2)
     result = search(study_of(tmp_path / "run", signals(4), trials=2, max_epochs=9))
     assert result.ended_by == "interrupt"
-    assert [trial.epochs for trial in result.trials] == [4, 3]  # the second has not ended its own
+    assert [trial.epochs for trial in result.trials] == [4, 3]  # the second was in mid-epoch
 
 
 @pytest.mark.usefixtures("without_ray")
@@ -169,7 +169,7 @@ def test_an_output_that_nobody_reads_is_asked_about_too(monkeypatch: pytest.Monk
 
 
 def ends_as_rays(number: signal.Signals) -> None:
-    """With an interrupt of its own in the place of the one that came."""
+    """Raises its own interrupt instead of the one that arrived."""
     with interruptible():
         try:
             os.kill(os.getpid(), number)
@@ -183,7 +183,7 @@ def test_the_reason_is_not_lost_where_another_interrupt_takes_its_place() -> Non
 
 
 class Slow:
-    """Quick models that are never done; somebody does not want to wait for them."""
+    """Baselines that never end; the user does not want to wait for them."""
 
     works = True
 

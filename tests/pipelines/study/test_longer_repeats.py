@@ -1,4 +1,4 @@
-"""A search that is trained on for more epochs: its repeats are trained again, as long."""
+"""A search is trained on for more epochs: its repeats are trained again for as many."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_they_are_trained_again_for_all_epochs(asked: Study) -> None:
     run = open_run(asked.folder)
     assert (run.repeated, repeats_of(run)) == ([], [])
     assert winner(run).epochs == 5
-    assert not files.repeated_weights.exists()  # those of 2 epochs
+    assert not files.repeated_weights.exists()  # the weights of 2 epochs
     more = going_on(asked)
     assert not nothing_left(more)
     repeated(more)

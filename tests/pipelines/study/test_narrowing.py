@@ -1,4 +1,4 @@
-"""What fixed parameters, other ranges and a bound on the parameters make of a space."""
+"""How fixed parameters, other ranges and a bound on network size change a search space."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MLP = SPACES["mlp"]
 
 
 def narrowed(fix: Sequence[str] = (), ranges: Sequence[str] = ()) -> SearchSpace:
-    """As from a command line."""
+    """Narrows the space as a command line does."""
     settings = SpaceSettings.model_validate({"fix": fix, "range": ranges})
     return narrow(MLP, settings.fix, settings.range)
 
@@ -69,7 +69,7 @@ def test_configs_to_try_first_that_no_longer_fit_are_left_out() -> None:
 def test_configs_to_try_first_take_a_number_that_is_fixed() -> None:
     of_64 = narrowed(["batch_size=64"], []).try_first
     assert of_64 == tuple({**c, "batch_size": 64} for c in MLP.try_first)
-    momentum = narrowed(["momentum=0.5"], []).try_first  # which not every policy has
+    momentum = narrowed(["momentum=0.5"], []).try_first  # not every policy has momentum
     assert [c.get("momentum") for c in momentum] == [
         0.5 if "momentum" in c else None for c in MLP.try_first
     ]

@@ -1,4 +1,4 @@
-"""Repeats: which configs, which seeds, and who wins."""
+"""Repeats: which configs and seeds are used, and which config wins."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_a_config_with_a_failed_repeat_is_left_out() -> None:
 def test_a_repeat_that_diverged_is_no_better_than_a_sound_one(
     metric: Metric, sound: float, poor: float
 ) -> None:
-    """Where a user's own losses are above 1000, or their scores negative."""
+    """A user's own losses may be above 1000, and their scores may be negative."""
     both = [trial(0.1, sound, of="a"), diverged(metric.worst, of="a")]
     others = [trial(0.2, poor, of="b"), trial(0.2, poor, of="b")]
     assert by_config([*both, *others], metric) == [
@@ -101,7 +101,7 @@ def test_a_repeat_that_diverged_is_no_better_than_a_sound_one(
 def test_a_config_with_fewer_repeats_than_asked_for_is_left_out(
     elsewhere: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As after a driver that was killed in the midst of them."""
+    """As after a driver that was killed during the repeats."""
     trials = [made([v], config=LENET, trial_id=name) for name, v in (("a", 0.9), ("b", 0.8))]
     run = open_run(write_run(Path("it"), trials, repeats=3))
     record = Record(run.files, run.files.repeats, run.space, run.goals)
@@ -129,7 +129,7 @@ def test_the_winner_is_a_config_to_start_with(tmp_path: Path) -> None:
 def depends_on_its_seed(
     config: dict[str, Any], data: TrialData, *, seed: int, **_: Any
 ) -> Iterator[Any]:
-    """With the seed of the search x decides; with others the least x is a bad one."""
+    """With the seed of the search, x decides. With other seeds the lowest x is bad."""
     assert set(config) == {"x"}
     model = torch.nn.Linear(1, 1)
     torch.nn.init.constant_(model.weight, config["x"])
@@ -138,7 +138,7 @@ def depends_on_its_seed(
     yield {"val_loss": config["x"] + (0 if lucky else 10) + seed / 100}, model
 
 
-BAD = 0.35  # of the configs of seed 7 one is below
+BAD = 0.35  # one config of seed 7 is below
 
 
 def test_the_winners_weights_are_those_of_its_best_repeat(cluster: Cluster, tmp_path: Path) -> None:

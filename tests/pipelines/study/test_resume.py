@@ -1,4 +1,4 @@
-"""A search that goes on decides as one that was never interrupted."""
+"""A resumed search makes the same decisions as a search that was never interrupted."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ IN_SEQUENCE = ("asha", "aligned_asha", "median", "none")
 
 
 def loss(config: dict[str, Any], epoch: int) -> float:
-    """Diverges for the largest rates."""
+    """A loss that diverges for the largest learning rates."""
     if config["lr"] > 0.6 and epoch > 1:
         return math.nan
     distance = abs(math.log10(config["lr"]) + 1.5) + 0.1 * (config["kind"] == "a")
@@ -74,7 +74,7 @@ def study(folder: Path, algo: str = "random", **more: Any) -> Study:
 
 
 def decisions(trials: list[FinishedTrial]) -> list[Any]:
-    """All of a trial that somebody decided or that training led to; not its name, nor times."""
+    """Everything about a trial that was decided or trained, but not its name and its times."""
     return [(t.config, t.state, dict(t.curve), t.value, t.best_epoch, t.stopped_by) for t in trials]
 
 
@@ -87,7 +87,7 @@ def lines_of(study: Study) -> int:
 
 
 def moments(study: Study) -> list[int]:
-    """To be killed before: late in the search, one event of each kind."""
+    """Events before which to kill the driver: one of each kind, late in the search."""
     kinds = {type(e): n for n, e in enumerate(read_events(RunFiles(study.folder).events)[:-12])}
     assert set(kinds) == {Asked, Reported, Saved, Ended}
     return sorted(kinds.values())
@@ -119,7 +119,7 @@ def test_a_driver_killed_at_each_kind_of_moment_changes_nothing(
 def test_a_driver_killed_anywhere_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheduler: str
 ) -> None:
-    """In a rung, in a checkpoint, before and after the algorithm is told."""
+    """Killed in a rung, in a checkpoint, and before and after the algorithm is told."""
     whole, cut = (
         study(tmp_path / name, scheduler=scheduler, trials=9) for name in ("whole", "cut")
     )
@@ -182,9 +182,9 @@ def test_with_several_at_once_none_is_lost_and_none_is_tried_twice(
 def test_a_trial_goes_on_from_its_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first trial is saved in each epoch, as it is the best there is."""
+    """The first trial is saved in each epoch, because it is the best so far."""
     cut = study(tmp_path / "cut", scheduler="none", trials=1)
-    assert search_until(cut, monkeypatch, 1 + 2 * 4)  # asked for, and four epochs saved
+    assert search_until(cut, monkeypatch, 1 + 2 * 4)  # suggested, and four epochs saved
     epochs = len([e for e in read_events(RunFiles(cut.folder).events) if isinstance(e, Reported)])
     assert epochs == 4
     search(going_on(cut))
@@ -244,7 +244,7 @@ def test_repeats_that_are_missing_are_trained_and_no_others(
 def test_a_record_of_an_older_version_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It has no events and no sessions."""
+    """An older run has no events and no sessions."""
     whole, old = (study(tmp_path / name, "optuna", trials=16) for name in ("whole", "old"))
     search(whole)
     assert search_until(old, monkeypatch, 60)
@@ -306,7 +306,7 @@ def test_the_best_are_trained_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert kept == {f"{name}-9" for name in best}
     longer = going_on(asked, max_epochs=30)
     assert not nothing_left(longer)
-    assert search_until(longer, monkeypatch, 20)  # in the midst of it
+    assert search_until(longer, monkeypatch, 20)  # in the middle of it
     search(going_on(asked))
     trials = recorded(asked)
     assert len(trials) == 16
@@ -321,7 +321,7 @@ def test_the_best_are_trained_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert max(trial.epochs for trial in trials) == 30
     events = read_events(RunFiles(asked.folder).events)
     reported = [(e.trial_id, n) for e in events if isinstance(e, Reported) for n in e.values]
-    assert len([r for r in reported if r[0] in best and r[1] <= 9]) == 3 * 9  # none a second time
+    assert len([r for r in reported if r[0] in best and r[1] <= 9]) == 3 * 9  # none twice
     assert nothing_left(going_on(asked))
     assert open_run(asked.folder).spec.budget.max_epochs == 30
 
@@ -338,7 +338,7 @@ def test_the_best_are_trained_on_with_another_storage(
     assert longer.resumed is not None
     on = longer.resumed.search.trained_on
     assert len(on) == 3
-    assert search_until(longer, monkeypatch, 2 * len(on))  # all is noted, and nothing trained
+    assert search_until(longer, monkeypatch, 2 * len(on))  # everything is recorded, nothing trained
     search(going_on(asked))
     events = read_events(RunFiles(asked.folder).events)
     epochs = [n for e in events if isinstance(e, Reported) and e.trial_id in on for n in e.values]
@@ -386,7 +386,7 @@ def test_a_checkpoint_is_found_in_any_storage_of_before(
 def test_a_killed_driver_worked_until_it_last_said_how_its_search_stands(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, process: int, phase: str, counts: bool
 ) -> None:
-    """Its last event may be an epoch of hours ago."""
+    """The last event may be an epoch that ended hours ago."""
     asked = study(tmp_path / "run", trials=1)
     assert search_until(asked, monkeypatch, 3)
     (session,) = open_run(asked.folder).sessions
@@ -428,7 +428,7 @@ def test_the_disk_that_a_run_takes_is_bounded(tmp_path: Path) -> None:
 def test_a_run_goes_on_where_it_was_moved_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As after fetch.py: its checkpoints moved with it."""
+    """As after fetch.py: the checkpoints have moved with the run."""
     whole, cut = (study(tmp_path / name, trials=6) for name in ("whole", "cut"))
     search(whole)
     assert search_until(cut, monkeypatch, 9)

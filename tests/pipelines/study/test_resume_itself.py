@@ -1,4 +1,4 @@
-"""``resume()``: the study of a run on disk, to go on with."""
+"""``resume()``: the study of a run on disk, ready to be continued."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SPACE = SearchSpace({"x": Float(0.0, 1.0)})
 
 
 def own(folder: Path) -> Study:
-    """A study of the function above, with checkpoints in a storage that others have too."""
+    """A study of the function above, with checkpoints in a storage that other studies share."""
     storage = str(folder.parent / "shared")
     settings: dict[str, Any] = {"algo": "optuna", "trials": 6, "max_epochs": 9, "storage": storage}
     place = {"name": folder.name, "runs_dir": folder.parent}

@@ -1,4 +1,4 @@
-"""Trials that are paused, moved, changed or killed: nothing that was trained is trained again."""
+"""Trials that are paused, moved, changed or killed: no epoch is trained again."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RATES = SearchSpace({"lr": Float(0.1, 1.0)})
 
 
 class Counting(Iterator[Any]):
-    """Counts the epochs of a trial in a model's weight, whatever process trains it."""
+    """Counts the epochs of a trial in a weight of its model, in whatever process it trains."""
 
     def __init__(self, config: dict[str, Any], ends_at: Callable[[int], None]) -> None:
         self.config = config
@@ -101,7 +101,7 @@ def dies_once(marker: Path) -> Callable[..., Iterator[Any]]:
         time.sleep(BATCH_SECONDS)
         if epoch == 4:
             with suppress(FileExistsError):
-                os.open(marker, os.O_CREAT | os.O_EXCL)  # of several processes one does
+                os.open(marker, os.O_CREAT | os.O_EXCL)  # only one of several processes succeeds
                 os._exit(1)
 
     def trainable(config: dict[str, Any], data: TrialData, **_: Any) -> Iterator[Any]:

@@ -1,4 +1,4 @@
-"""What a search begins from: given configs, another run, and what is forbidden."""
+"""What a search begins from: given configs or another run, and what is not allowed."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def test_a_config_of_an_mlp_from_before_its_embeddings_is_one_without() -> None:
 
 
 def test_a_grid_that_began_with_configs_can_still_be_read(tmp_path: Path) -> None:
-    """Such runs were once searched."""
+    """Older versions wrote such runs."""
     folder = write_run(tmp_path / "run", space=SPACE, algo="grid", start_with="mine.yaml")
     run = open_run(folder)
     assert run.spec.space.start_with == Path("mine.yaml")
@@ -194,7 +194,7 @@ def test_configs_are_read_with_the_types_of_their_domains(tmp_path: Path) -> Non
         ("- {x: 0.5, kind: c}", "config 1: kind: 'c' is none of a, b"),
         ("- {x: much, kind: a}", "config 1: x: 'much' is not a number"),
         ("- {x: 0.5, kind: a, y: 1}", "config 1: the space has no parameter 'y'"),
-        ("- {x: [", "is no YAML"),
+        ("- {x: [", "is not valid YAML"),
     ],
 )
 def test_a_file_of_configs_that_is_wrong_says_where(

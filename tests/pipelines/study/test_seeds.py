@@ -1,4 +1,4 @@
-"""The seed of a search decides all that is drawn in it, and another seed draws something else."""
+"""The seed of a search determines every random draw, and another seed gives other draws."""
 
 from __future__ import annotations
 
@@ -48,4 +48,4 @@ def test_another_seed_gives_other_rows_to_validate(elsewhere: Path, folds: int |
     )
     assert (first.x_val == same.x_val).all()
     assert (first.x_val != other.x_val).any()
-    assert first.fingerprint == other.fingerprint  # of all rows: that is the same table
+    assert first.fingerprint == other.fingerprint  # it covers all rows, and the table is the same

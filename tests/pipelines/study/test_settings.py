@@ -1,5 +1,5 @@
-"""What settings take, from a command line, a file or Python; and the one line that says what is
-wrong with them."""
+"""What settings accept from a command line, a file or Python, and the one line that tells what is
+wrong."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def test_durations(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "90", "h", "1w", "-5m", "5m later", "1h,30m", "1e3s", "inf"])
 def test_what_is_no_duration_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=f"'{text}' is no duration: write 90s, 20m, 1h30m or 2d"):
+    with pytest.raises(ValueError, match=f"'{text}' is not a duration: write 90s, 20m, 1h30m"):
         read_seconds(text)
 
 
 def test_a_duration_of_nothing_is_refused() -> None:
-    with pytest.raises(ValueError, match="'0m' must be longer than nothing"):
+    with pytest.raises(ValueError, match="'0m' must be longer than 0"):
         read_seconds("0m")
 
 
@@ -62,7 +62,7 @@ def test_memory_is_read(text: str, expected: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "GB", "2XB", "two GB", "nanGB", "infGB", "1..5GB", "2 GB x"])
 def test_what_is_no_memory_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"is no amount of memory: write 2GB, 500MB or 1\.5GiB"):
+    with pytest.raises(ValueError, match="is not an amount of memory: write 2GB, 500MB"):
         read_bytes(text)
 
 
@@ -98,7 +98,7 @@ def test_a_scalar_has_the_type_that_it_looks_like(text: Any, value: Any) -> None
         (float("nan"), "nan is not a finite number"),
         (float("inf"), "inf is not a finite number"),
         (None, "no value is given"),
-        ([1, 2], r"\[1, 2\] is no number, truth value or text"),
+        ([1, 2], r"\[1, 2\] is not a number, truth value or text"),
     ],
 )
 def test_what_is_no_scalar_is_refused_in_words(value: Any, message: str) -> None:
@@ -177,12 +177,12 @@ def test_a_choice_knows_what_was_registered_since(monkeypatch: pytest.MonkeyPatc
     ("settings", "message"),
     [
         ({"grace_period": 9, "max_epochs": 4}, "`grace_period` 9 is above `max_epochs` 4"),
-        ({"memory": "2GB"}, "`memory` 2e+09 bounds `batch_size_test`, which is not asked for"),
+        ({"memory": "2GB"}, "`memory` 2e+09 is a bound for `batch_size_test`, which is not given"),
         ({"lr_range_test": True, "fix": {"lr": 1}}, "leave lr out of `range`, `fix`"),
-        ({"trainable": "m:f", "max_parameters": 9}, "`max_parameters` counts those of a `model`"),
-        ({"trainable": "m:f", "lr_range_test": True}, "`lr_range_test` trains a `model`, not m:f"),
-        ({"trainable": "m:f", "precision": "bf16"}, "`precision` is that of a `model`, not of m:f"),
-        ({"trainable": "m:f", "gpus_per_trial": "auto"}, "`gpus_per_trial=auto` measures a"),
+        ({"trainable": "m:f", "max_parameters": 9}, "`max_parameters` is only for a `model`"),
+        ({"trainable": "m:f", "lr_range_test": True}, "`lr_range_test` is only for a `model`"),
+        ({"trainable": "m:f", "precision": "bf16"}, "`precision` is only for a `model`"),
+        ({"trainable": "m:f", "gpus_per_trial": "auto"}, "`gpus_per_trial=auto` is only for a"),
     ],
 )
 def test_what_does_not_go_together_is_refused(settings: dict[str, Any], message: str) -> None:
@@ -250,7 +250,7 @@ def test_a_study_file_need_not_be_whole(tmp_path: Path) -> None:
             r"problem.also must be a list, not 'n_parameters': write \[n_parameters\]",
         ),
         ("problem: {drop: id}", r"problem.drop must be a list, not 'id': write \[id\]"),
-        ("{", "is no YAML"),
+        ("{", "is not valid YAML"),
         ("", "is not a mapping from groups"),
     ],
 )

@@ -1,4 +1,4 @@
-"""How a study treats its trials, on real workers, with trainables made for the purpose."""
+"""How a study treats its trials, on real workers, with trainables made for these tests."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_a_metric_that_is_not_reported_is_named(cluster: Cluster, folder: Path) 
 
 
 def looks_at_its_data(config: dict[str, Any], data: TrialData, **_: Any) -> Iterator[Any]:
-    """Counts its rows, and those of the test split among them."""
+    """Counts its rows, and how many of them belong to the test split."""
     found = {row.tobytes() for x in (data.x_train, data.x_val) for row in x}
     hidden = {row.tobytes() for row in load_test("breast_cancer", seed=5).x}
     yield (
@@ -116,7 +116,7 @@ def test_trials_get_no_test_rows_and_share_processes(cluster: Cluster, folder: P
     asked = prepare(spec, trainable=looks_at_its_data, space=SPACE)
     trials = run_study(asked, cluster, Witness()).trials
     assert len(trials) == 12
-    assert {trial.metrics["arrays"] for trial in trials} == {4}  # train and validation, no more
+    assert {trial.metrics["arrays"] for trial in trials} == {4}  # train and validation only
     assert {trial.metrics["rows"] for trial in trials} == {455}
     assert {trial.metrics["hidden"] for trial in trials} == {114}
     assert {trial.metrics["test_rows"] for trial in trials} == {0}
@@ -124,7 +124,7 @@ def test_trials_get_no_test_rows_and_share_processes(cluster: Cluster, folder: P
 
 
 def waits_for(n: int, started: Path) -> Any:
-    """A trainable that goes on once so many trials have started."""
+    """A trainable that waits until this many trials have started."""
 
     def trainable(config: dict[str, Any], data: TrialData, **_: Any) -> Iterator[Any]:
         (started / str(config["x"])).touch()
@@ -187,7 +187,7 @@ def test_a_trainable_may_end_before_its_last_epoch(cluster: Cluster, folder: Pat
 
 
 def diverges_after_a_good_epoch(config: dict[str, Any], data: TrialData, **_: Any) -> Iterator[Any]:
-    """The smaller x, the better; the smallest are lost in their third epoch."""
+    """A smaller x is better, but the smallest diverge in their third epoch."""
     model = torch.nn.Linear(1, 1)
     torch.nn.init.constant_(model.weight, config["x"])
     yield {"val_loss": config["x"]}, model

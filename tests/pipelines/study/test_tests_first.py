@@ -1,4 +1,4 @@
-"""A search whose learning rates and batch sizes are bounded by a test made first."""
+"""A search whose learning rates and batch sizes are bounded by a test that runs first."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_learning_rates_lie_between_the_bounds_of_all_optimisers(
 
 
 def bounds_at(monkeypatch: pytest.MonkeyPatch, max_lr: float) -> None:
-    """Every LR range test finds these."""
+    """Makes every LR range test find these bounds."""
     found = Bounds(max_lr / 10, max_lr, max_lr, max_lr, 0.5, "made up")
     monkeypatch.setattr(range_first, "bounds_to_search", lambda *_: (None, found))
 
@@ -154,7 +154,7 @@ def test_the_bounds_reach_the_study() -> None:
 
 
 def test_memory_alone_bounds_nothing() -> None:
-    with pytest.raises(ValueError, match="`batch_size_test`, which is not asked for"):
+    with pytest.raises(ValueError, match="`batch_size_test`, which is not given"):
         spec_of(memory="1GB")
 
 

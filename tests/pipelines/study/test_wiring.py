@@ -1,4 +1,4 @@
-"""What the settings of a study reach: its scheduler, its trials, what it goes on with."""
+"""The settings of a study reach its scheduler, its trials and its resumption."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_the_cycles_of_a_network_end_at_the_rungs_of_the_settings() -> None:
 def test_a_search_that_is_extended_is_planned_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The genetic algorithm's population goes by the number of trials."""
+    """The population of the genetic algorithm depends on the number of trials."""
     asked = study(tmp_path / "run", algo="genetic", trials=12)
     assert search_until(asked, monkeypatch, 20)
     longer = going_on(asked, trials=400)
@@ -96,7 +96,7 @@ def test_a_search_that_is_extended_is_planned_as_it_was(
 def test_a_checkpoint_is_on_record_before_the_next_takes_its_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ray has deleted the one before by then."""
+    """By then Ray has deleted the checkpoint before."""
     monkeypatch.setattr(following, "SAVE_EVERY", 0.0)
     asked = study(tmp_path / "run", trials=2, max_epochs=4)
     saves, save = [], InSequence.on_trial_save

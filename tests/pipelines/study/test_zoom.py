@@ -1,4 +1,4 @@
-"""What zooming in makes of a space, from histories made by hand and from records on disk."""
+"""How zooming in changes a search space, with histories made by hand and records on disk."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ def from_best_to_worst(*configs: Config) -> list[FinishedTrial]:
 
 
 def column(name: str, *values: Value) -> list[FinishedTrial]:
-    """Trials of one parameter, from the best to the worst."""
+    """Trials with a single parameter, from the best to the worst."""
     return from_best_to_worst(*({name: value} for value in values))
 
 
 def zoomed(name: str, domain: Any, *values: Value) -> tuple[Any, str]:
-    """What becomes of a parameter alone in its space when all these values are the top."""
+    """The new domain of a space's only parameter if all these values are the best."""
     space, [change] = zoom(SearchSpace({name: domain}), column(name, *values), ACCURACY, quantile=1)
     assert change.new == space.domains[name]
     return space.domains[name], change.why
@@ -129,7 +129,7 @@ def test_a_range_is_widened_beyond_the_edge_that_the_best_is_at(
     assert why.endswith("widened")
     if best > 0.1:
         assert new.high == pytest.approx(most)  # by half of four decades
-        assert 1e-2 < new.low < inner  # while the other edge closes in
+        assert 1e-2 < new.low < inner  # while the other edge moves in
     else:
         assert new.low == pytest.approx(least)
         assert 0.1 < new.high < most
@@ -162,7 +162,7 @@ def test_a_range_of_whole_numbers_is_widened_by_one_at_least() -> None:
         ("lr", Float(1e-3, 1.0), 1e-3, 1e-8),
         ("width_1", Int(8, 512, log=True), 8, 1),
         ("weight_decay", Float(1e-6, 1e-2, log=True), 1e-6, 1e-8),
-        ("dropout", Float(0.0, 0.95), 0.94, 0.95),  # wider than makes sense already
+        ("dropout", Float(0.0, 0.95), 0.94, 0.95),  # already wider than makes sense
     ],
 )
 def test_no_range_is_widened_beyond_its_limits(
@@ -174,7 +174,7 @@ def test_no_range_is_widened_beyond_its_limits(
     upper = float(best) > float(middle)
     assert (new.high if upper else new.low) == pytest.approx(expected)
     widened = expected > high if upper else expected < low
-    assert why.endswith("widened" if widened else "kept, as it can go no further")
+    assert why.endswith("widened" if widened else "kept, because it cannot go further")
 
 
 def test_a_parameter_without_limits_is_not_widened() -> None:

@@ -1,4 +1,4 @@
-"""Ray's part of a search played by one thread, so that a driver can be killed at any point."""
+"""One thread plays Ray's part of a search, so that a driver can be killed at any point."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ from tests.pipelines.running import Witness
 
 
 class Killed(BaseException):
-    """What no driver can catch."""
+    """An exception that no driver can catch."""
 
 
 class Curve(Iterator[Any]):
-    """A training that yields ``value(config, epoch)`` and can go on from an epoch."""
+    """A training that yields ``value(config, epoch)`` and can be resumed from an epoch."""
 
     def __init__(self, value: Callable[[dict[str, Any], int], float], config: Any, last: int):
         self.value, self.config, self.last, self.epoch = value, config, last, 0
@@ -57,7 +57,7 @@ class Curve(Iterator[Any]):
 
 @dataclass
 class Process:
-    """One of Ray's trials, which is a process; the checkpoints are files."""
+    """One of Ray's trials, which is a process. Its checkpoints are files."""
 
     trial_id: str
     config: dict[str, Any]
@@ -91,7 +91,7 @@ class Process:
         end = {HAS_WEIGHTS: True, HAS_STATE: True, NOTICE: False}
         try:
             metrics, _ = next(self.training)
-        except StopIteration:  # it was saved after its last epoch
+        except StopIteration:  # it resumed after its last epoch
             return {REPORTS: [], FINISHED: True, **end}
         found = report(metrics, epoch, self.settings)
         last = found.diverged or epoch == self.settings.max_epochs
@@ -109,7 +109,7 @@ class Process:
 
 
 class Tuner:
-    """Trains in ``slots`` processes, an epoch of each in turn."""
+    """Trains in ``slots`` processes, one epoch of each in turn."""
 
     slots = 1
     began = 0
@@ -149,7 +149,7 @@ class Tuner:
         return process
 
     def _step(self, process: Process) -> bool:
-        """Whether it goes on."""
+        """Runs one step. Returns whether the trial goes on."""
         result = process.step()
         self._callback.on_trial_result(0, [], process, result)
         if result.get(SHOULD_CHECKPOINT):
@@ -160,7 +160,7 @@ class Tuner:
 
 
 class OneNode(Cluster):
-    """A machine with as many places as are asked for."""
+    """A machine with 64 CPUs and no GPU."""
 
     def __init__(self) -> None:
         super().__init__("", started_here=True)
@@ -180,7 +180,7 @@ def without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
         CheckpointConfig=SimpleNamespace,
     )
     monkeypatch.setattr(wiring, "tune", stub)
-    monkeypatch.setattr(os, "fsync", lambda file: None)  # of each trial: most of the time
+    monkeypatch.setattr(os, "fsync", lambda file: None)  # saves most of the time
     monkeypatch.setattr(Tuner, "slots", 1)
     monkeypatch.setattr(Tuner, "began", 0)
 
@@ -189,9 +189,11 @@ def without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
 def killed_before(
     monkeypatch: pytest.MonkeyPatch, number: int, what: tuple[type, str] = (Events, "_append")
 ) -> Iterator[None]:
-    """The driver dies when it is about to do something for the ``number``-th time, counted from 0:
-    to write an event, where nothing else is given. The journal of finished trials is written before
-    its event, so that has the trial then. What the driver had still to write is lost."""
+    """Kills the driver just before it calls ``what`` for the ``number``-th time, counted from 0.
+
+    By default ``what`` writes an event. The journal of finished trials is written before the event,
+    so a trial that has just finished is in the journal. What the driver has not written is lost.
+    """
     left = number
     do = getattr(*what)
 
@@ -217,20 +219,20 @@ def search_until(
     number: int,
     what: tuple[type, str] = (Events, "_append"),
 ) -> bool:
-    """Whether the driver was killed before the search was over."""
+    """Runs the search. Returns whether the driver was killed before the search was over."""
     with killed_before(monkeypatch, number, what):
         try:
             search(study)
         except Killed:
             sessions = RunFiles(study.folder).sessions
             lines = sessions.read_text().splitlines(keepends=True)
-            sessions.write_text("".join(lines[:-1]))  # who is killed does not say so
+            sessions.write_text("".join(lines[:-1]))  # a killed driver does not record its end
             return True
     return False
 
 
 def going_on(study: Study, *, storage: str | None = None, **budget: Any) -> Study:
-    """The study, to go on with from its record."""
+    """The study, ready to be resumed from its record."""
     run = open_run(study.folder)
     spec = run.spec_in_place.but(budget=budget, run={"storage": storage} if storage else {})
     return replace(study, spec=spec, resumed=resumed(run, spec))

@@ -1,4 +1,4 @@
-"""What every search algorithm must do, on every space; and how Optuna is told each end."""
+"""What every search algorithm must do on every space, and how Optuna is told each end."""
 
 import math
 import re
@@ -18,7 +18,7 @@ from pipelines.tuner.samplers import Problem, Sampler
 from search_spaces import SPACES, AtLeast, Choice, Config, Float, Int, OneOf, SearchSpace
 from trainables.training.metrics import METRICS, Mode
 
-ASKS = 20  # twice the random trials that the models begin with
+ASKS = 20  # twice the random trials with which the models begin
 HIGHEST = Goals((Aim("value", "max"),))
 NASTY = SearchSpace(
     {
@@ -69,7 +69,7 @@ def failed(trial_id: str, config: Config) -> FinishedTrial:
 
 
 def result(trial_id: str, config: Config) -> FinishedTrial:
-    """An end that only the config decides, of every kind in turn."""
+    """An end that depends only on the config; all kinds of ends occur."""
     number = zlib.crc32(repr(sorted(config.items())).encode())
     value = number % 1000 / 1000
     ends = {
@@ -81,7 +81,7 @@ def result(trial_id: str, config: Config) -> FinishedTrial:
 
 
 def search(sampler: Sampler, asks: int = ASKS) -> list[FinishedTrial]:
-    """One trial at a time, until nothing is left."""
+    """Runs one trial at a time until no suggestion is left."""
     trials = []
     for n in range(asks):
         config = sampler.ask(str(n))
@@ -304,7 +304,7 @@ def test_optuna_ranks_a_diverged_trial_last_however_late_it_diverged(as_history:
     trial = FinishedTrial("0", LR, State.PRUNED, {1: 0.8, 9: 0.0}, 0.0, 9, "divergence")
     frozen = told_to_optuna(trial, as_history=as_history)
     assert frozen.state is TrialState.PRUNED
-    assert frozen.intermediate_values == {0: 0.0}  # a stopped trial has reached step 1 at least
+    assert frozen.intermediate_values == {0: 0.0}  # a stopped trial has reached at least step 1
     assert not any(math.isnan(value) for value in frozen.intermediate_values.values())
 
 

@@ -1,4 +1,4 @@
-"""When a trial gets another attempt, and what it goes on from."""
+"""When a trial gets another attempt, and from where it is resumed."""
 
 import pytest
 
@@ -88,7 +88,7 @@ def test_a_trial_that_hangs_fails_like_one_that_raises() -> None:
 
 
 def cause_of(error: Exception, node: str) -> Cause:
-    """Where the machine at 10.0.0.1 alone is there."""
+    """The cause of a failure if only the machine at 10.0.0.1 is alive."""
     return explain(error, "Traceback\nRuntimeError: told", node, {"10.0.0.1"}.__contains__).cause
 
 

@@ -1,7 +1,7 @@
-"""The searches learn to keep away from where training diverges.
+"""The search algorithms learn to avoid configs that diverge.
 
-On a line of learning rates whose upper half diverges, each library is compared with itself: told
-of divergence as this project tells it, by hand as a finite penalty, and as an error.
+The upper half of a range of learning rates diverges. Each library is compared with itself: it is
+told about divergence by this project, by hand as a finite penalty, and as an error.
 """
 
 import logging
@@ -32,12 +32,12 @@ SLACK = 4
 
 
 def accuracy(lr: float) -> float | None:
-    """Falls off from the best learning rate; None where training diverges."""
+    """The accuracy falls away from the best learning rate; None if training diverges."""
     return None if lr > LIMIT else 1 / (1 + math.log10(lr / BEST) ** 2)
 
 
 def diverging(run: Callable[[int], list[bool]]) -> float:
-    """Of the trials after the warm-up, how many diverge: the median over the seeds."""
+    """How many trials after the warm-up diverge: the median over the seeds."""
     counts = []
     for seed in SEEDS:
         diverged = run(seed)
@@ -47,7 +47,7 @@ def diverging(run: Callable[[int], list[bool]]) -> float:
 
 
 def ours(algo: str, *, late: bool = False) -> Callable[[int], list[bool]]:
-    """``late``: the sound trials are stopped early, and the others diverge after that."""
+    """With ``late``, sound trials are stopped early, and the others diverge after that."""
 
     def run(seed: int) -> list[bool]:
         space = SearchSpace({"lr": Float(LOW, HIGH, log=True)})
@@ -143,7 +143,7 @@ def test_a_trial_that_diverges_late_ranks_below_one_stopped_early(algo: str) -> 
 
 
 def test_hyperopt_is_told_of_divergence_as_no_better_than_the_worst_sound_trial() -> None:
-    """A user's own losses may be above what a diverged trial is said to have."""
+    """A user's own losses may be above the loss that a diverged trial reports."""
     sampler: Any = ALGORITHMS["hyperopt"](Problem(SearchSpace({"lr": Float(0.0, 1.0)}), "min"))
     values = [("divergence", 1000.0), ("", 2500.0), ("divergence", 1000.0), ("", 9000.0)]
     for n, (stopped_by, value) in enumerate(values):

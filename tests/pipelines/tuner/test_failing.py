@@ -1,4 +1,4 @@
-"""What follows where a trial fails, or its checkpoint cannot be written. Nothing runs."""
+"""What happens if a trial fails or its checkpoint cannot be written. No trial runs."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def test_a_process_that_ray_ends_for_its_memory_is_no_more_than_one_that_died(
 
 
 class Failing:
-    """A search of several trials, of which the first ends with an error."""
+    """A search of several trials; the first one ends with an error."""
 
     def __init__(
         self,
@@ -218,7 +218,7 @@ def test_a_trial_whose_checkpoint_cannot_be_written_ends_the_search(tmp_path: Pa
 
 
 def test_an_error_with_half_of_a_character_is_written_all_the_same(tmp_path: Path) -> None:
-    """As of a file whose name is no text."""
+    """As with a file whose name is not valid text."""
     with pytest.raises(AttemptError) as caught, in_words(Printed()):
         raise ValueError("caf\udce9.csv is no table")
     (trial,) = Failing(tmp_path, caught.value, beside=False).record.trials
@@ -279,7 +279,7 @@ def test_the_epochs_before_an_error_are_recorded_and_nothing_follows_from_them(
 
 @pytest.mark.usefixtures("alone")
 def test_ray_says_nothing_of_each_checkpoint() -> None:
-    """Where a user has started Ray, it would print that for them."""
+    """If the user has started Ray, it would print that to them."""
     log = logging.getLogger("ray.train._internal.storage")
     logging.getLogger("ray.train").setLevel(logging.INFO)
     made(lambda *_, **__: iter(()))

@@ -1,4 +1,4 @@
-"""TPE for thousands of trials: what Optuna's own would suggest."""
+"""TPE for thousands of trials: it suggests the same as Optuna's own TPE."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def reference(seed: int) -> TPESampler:
 def asked(
     sampler: BaseSampler, space: SearchSpace, history: tuple[FinishedTrial, ...] = ()
 ) -> Iterator[Config]:
-    """Configs of a search with four pending trials, which end out of order and in all ways."""
+    """Configs of a search with four pending trials, which end out of order and in every way."""
     study = OptunaSampler(space, Goals((Aim("value", "min"),)), sampler, history)
     rng = np.random.default_rng(0)
     pending: deque[tuple[str, Config]] = deque()
@@ -62,7 +62,7 @@ def first(n: int, configs: Iterator[Config]) -> list[Config]:
 
 
 def close(left: Config, right: Config) -> bool:
-    """Numbers are allowed the error of another order of operations."""
+    """Numbers may differ by the rounding error of another order of operations."""
     return left.keys() == right.keys() and all(
         left[name] == pytest.approx(right[name], rel=1e-6)
         if isinstance(left[name], float)

@@ -10,7 +10,7 @@ from search_spaces import Config
 
 
 class Suggests:
-    """These configs, one after the other; remembers what it is told."""
+    """Suggests these configs, one after the other, and remembers what it is told."""
 
     def __init__(self, configs: Iterator[Config]) -> None:
         self._configs = configs

@@ -1,4 +1,4 @@
-"""The metrics of a search, and that Grafana's queries find them: in a real Prometheus."""
+"""The metrics of a search, and Grafana's queries for them, in a real Prometheus."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.pipelines.live.standing import running, standing
 
 PROMETHEUS = shutil.which("prometheus")
 DASHBOARD = Path(__file__).parents[3] / "dashboards" / "grafana.json"
-DROPPED_AFTER = 20.0  # seconds, by Ray
+DROPPED_AFTER = 20.0  # seconds after which Ray drops a metric
 
 
 def test_every_gauge_has_its_value() -> None:
@@ -36,7 +36,7 @@ def test_every_gauge_has_its_value() -> None:
 
 
 def queries() -> dict[str, str]:
-    """Grafana's, by panel, for all runs."""
+    """Grafana's queries, by panel, for all runs."""
     content = json.loads(DASHBOARD.read_text())
     return {
         f"{panel['title']} {target['refId']}": target["expr"].replace("$run", ".*")
@@ -77,7 +77,7 @@ def test_grafanas_queries_find_a_search_in_a_real_prometheus(
 
 @contextmanager
 def prometheus(folder: Path, target: str) -> Iterator[str]:
-    """One that asks ``target`` each second: its address."""
+    """The address of a Prometheus that reads ``target`` every second."""
     assert PROMETHEUS is not None
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"127.0.0.1:{free.getsockname()[1]}"
@@ -95,7 +95,7 @@ def prometheus(folder: Path, target: str) -> Iterator[str]:
 
 
 def ask(address: str, query: str) -> list[dict[str, Any]]:
-    """What Prometheus answers; nothing while it starts."""
+    """The answer of Prometheus; empty while it starts."""
     try:
         with urlopen(f"http://{address}/api/v1/query?{urlencode({'query': query})}") as answer:
             result: list[dict[str, Any]] = json.load(answer)["data"]["result"]

@@ -1,4 +1,4 @@
-"""A trial that goes on from its checkpoint keeps what it had come to. Nothing runs elsewhere."""
+"""A trial that is resumed from its checkpoint keeps its results. No other process runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BEST, INTERRUPTED, LAST = 3, 5, 7  # epochs
 
 
 class GetsBetterThenWorse(Iterator[Any]):
-    """The weight of its model is the epoch."""
+    """A training whose model has the epoch as its weight."""
 
     def __init__(self) -> None:
         self.model, self.epoch = torch.nn.Linear(1, 1), 0

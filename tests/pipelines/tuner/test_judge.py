@@ -1,4 +1,4 @@
-"""Trials that Ray knows nothing of are judged as Ray judges its own."""
+"""Trials that Ray does not know are stopped by the same rules as Ray's own trials."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def curves(n: int) -> list[list[float]]:
 
 
 def judged(name: str) -> list[int]:
-    """At which epoch each of some trials, one after the other, is stopped; 27 for none."""
+    """The epoch at which each of several trials in sequence is stopped; 27 if it is not stopped."""
     judge = Judge(SCHEDULERS[name].make(RULES), RULES.metric)
     ends = []
     for n, curve in enumerate(curves(60)):
@@ -95,7 +95,7 @@ def test_another_attempt_is_the_same_trial() -> None:
 
 
 def test_told_again_a_judge_has_the_same_rungs() -> None:
-    """Of trials that skip rungs, as their cycles end elsewhere."""
+    """Trials skip rungs because their cycles end at other epochs."""
     judge, again = (Judge(SCHEDULERS["aligned_asha"].make(RULES), RULES.metric) for _ in range(2))
     events: list[Event] = []
     entries = []

@@ -1,4 +1,4 @@
-"""A trial that ran out of GPU memory gets a larger share: who reserves it, and who may use it."""
+"""A trial that ran out of GPU memory gets a larger share: how it is reserved and used."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_process_that_is_there_takes_no_attempt_that_needs_more() -> None:
     following = searcher.following("b")
     assert following is not None
     assert following[1].trial_id == "b"
-    packed = searcher.suggest("c")  # in a process of its own
+    packed = searcher.suggest("c")  # in its own process
     assert isinstance(packed, dict)
     assert unpack(packed) == ({"x": 0.5}, LARGE)
 

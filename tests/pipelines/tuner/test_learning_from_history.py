@@ -1,4 +1,4 @@
-"""What the algorithms that keep a state of their own learn from another search's trials."""
+"""What algorithms with a state of their own learn from the trials of another search."""
 
 from __future__ import annotations
 
@@ -147,4 +147,4 @@ def test_a_child_has_what_its_parents_have_where_it_is_not_always_active() -> No
         if config["kind"] == "b"
     ]
     inherited = sum(0.7 <= float(config["b"]) <= 0.71 for config in configs) / len(configs)
-    assert 0.5 < inherited < 0.95  # one in four is drawn anew
+    assert 0.5 < inherited < 0.95  # one in four is drawn again

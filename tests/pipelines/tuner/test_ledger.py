@@ -1,4 +1,5 @@
-"""The ledger's decisions: numbers in, save, try again, new best, stop. Nothing runs."""
+"""The ledger's decisions: it gets numbers and answers save, try again, new best or stop. No trial
+runs."""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ WORST = METRICS["val_accuracy"].worst
 
 
 class Clock:
-    """Seconds that a test moves."""
+    """A clock that a test moves."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -34,7 +35,7 @@ class Clock:
 
 
 class Told:
-    """A ledger that is told of trials, with as few words as may be."""
+    """A ledger that is told about trials, in as few words as possible."""
 
     def __init__(self, **rules: Any) -> None:
         self.clock = Clock()
@@ -136,7 +137,7 @@ def test_what_the_history_has_beaten_is_no_new_best() -> None:
     told = Told(best_before=0.8)
     told.start("a")
     assert told.best("a", 1, 0.7) is None
-    assert told.ledger.progress().best == 0.7  # of this run all the same
+    assert told.ledger.progress().best == 0.7  # of this run, nevertheless
     assert told.best("a", 2, 0.8) is None
     assert told.best("a", 3, 0.81) == 0.81
 
@@ -173,7 +174,7 @@ def test_weights_are_saved_where_they_may_be_the_best() -> None:
     told.ledger.saved("a")
     assert told.ledger.end("a").keep_weights
     told.start("b")
-    assert not told.report("b", 1, 0.65, has_weights=True).save  # less than a trial that has ended
+    assert not told.report("b", 1, 0.65, has_weights=True).save  # worse than a trial that has ended
     assert told.report("b", 2, 0.75, has_weights=True).save
     told.ledger.saved("b")
     assert told.ledger.end("b").keep_weights
@@ -212,7 +213,7 @@ def test_a_trial_is_saved_now_and_then_to_go_on_from(leaving: bool, every: float
     told.ledger.saved("a")
     assert not told.report("a", 3, 0.4, leaving=leaving).save
     told.clock.now = 2 * every + 0.2
-    assert not told.report("a", 4, 0.4, leaving=leaving, last=True).save  # nothing comes after it
+    assert not told.report("a", 4, 0.4, leaving=leaving, last=True).save  # no epoch follows
 
 
 # -- another attempt
@@ -293,7 +294,7 @@ def test_a_trial_hangs_by_what_the_others_need_for_an_epoch() -> None:
     told.clock.now += 10
     told.report("b", 1, 0.5)
     assert told.ledger.is_hung("a")
-    told.ledger.heard("a")  # its next attempt, say
+    told.ledger.heard("a")  # for example its next attempt
     told.clock.now += 290
     assert not told.ledger.is_hung("a")
     told.clock.now += 20
@@ -529,7 +530,7 @@ def test_a_trial_that_takes_too_long_is_no_longer_the_best() -> None:
     assert told.best("a", 1, 0.9) == 0.9
     assert told.best("b", 1, 0.8) is None
     told.clock.now = 12.0
-    told.end("b")  # too slow as well
+    told.end("b")  # it was too slow as well
     told.report("a", 2, 0.95)
     assert told.ledger.progress().best is None
     assert told.end("a").broken == "seconds<10"

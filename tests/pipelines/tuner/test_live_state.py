@@ -1,4 +1,4 @@
-"""What the driver writes for pages, how often, and what it costs."""
+"""What the driver writes for pages, how often, and how long it takes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Searcher:
 
 
 class Written:
-    """A search on a clock of its own, and how it stands by what is written."""
+    """A search with its own clock, and the state that it writes."""
 
     def __init__(self, folder: Path) -> None:
         self.now = 0.0
@@ -86,7 +86,7 @@ def test_it_is_written_once_a_second_whether_something_happens_or_not(written: W
 def test_the_pace_is_that_of_late(written: Written) -> None:
     written.start("a")
     assert written.step().epochs_per_second is None
-    for epoch in range(1, 101):  # two a second, then none
+    for epoch in range(1, 101):  # two epochs per second, then none
         written.report("a", epoch, 0.5)
         found = written.step(0.5)
     assert found.epochs_per_second == pytest.approx(2.0, rel=0.05)

@@ -1,4 +1,4 @@
-"""What one trial does to its data, no other trial sees; and large data are not copied."""
+"""No trial sees what another trial does to its data, and large data are not copied."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 def of_size(n_bytes: int) -> TrialData:
-    """Ones, all sums of which are exact."""
+    """Data of ones, because all their sums are exact."""
     n = n_bytes // 16
     x, y = np.ones((n, 3), np.float32), np.ones(n, np.float32)
     return TrialData("ones", "regression", x, y, x[:10], y[:10], 1, (), "none")
@@ -32,7 +32,7 @@ def of_size(n_bytes: int) -> TrialData:
 
 @pytest.fixture
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where this process makes its temporary files, and the folder that it keeps data in."""
+    """The folder for temporary files of this process, and the folder in which it keeps data."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return tmp_path / f"rangefinder-{os.getuid()}"
 
@@ -42,7 +42,7 @@ def files_in(folder: Path) -> set[str]:
 
 
 def halve(found: TrialData) -> None:
-    """As a trainable might that takes the arrays for its own."""
+    """Changes the arrays, like a trainable that treats them as its own."""
     torch.from_numpy(found.x_train).mul_(0.5)
 
 
@@ -60,12 +60,12 @@ def test_what_is_changed_is_there_again_for_the_next(temporary: Path, size: int)
     assert (mine.name, mine.n_classes) == ("ones", 1)
     for each in shared:
         each.close()
-    assert mine.x_train[0, 0] == 0.5  # stays with whom it was given to
+    assert mine.x_train[0, 0] == 0.5  # only its owner sees the change
     assert size < SMALL or files_in(temporary) == set()
 
 
 def changed_of(path: Path) -> int:
-    """The bytes of the file's mappings that this process has made its own."""
+    """The bytes of the file's mappings of which this process has its own copy."""
     total, of_file = 0, False
     for line in Path("/proc/self/smaps").read_text().splitlines():
         if "-" in line.split()[0]:

@@ -1,5 +1,5 @@
-"""A plug-in of each kind is entered in one place, and is then everywhere: in the help, the plan, a
-search, the record and the report. Tried on a copy of the sources, as one would write it."""
+"""A plug-in of each kind is entered in one place and is then available everywhere: in the help, the
+plan, a search, the record and the report. Tested on a copy of the sources."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipelines.record.journal import load_journal
 
 ROOT = Path(__file__).parents[3]
 
-# One file each, but for a network: what it may be searched in is a package of its own.
+# One file each, except for a network: its search space belongs to another package.
 TOYS = {
     "pipelines/tuner/algorithms.py": 'ALGORITHMS["toy_algo"] = Algorithm(random, learns=False)',
     "pipelines/tuner/schedulers.py": (
@@ -53,7 +53,7 @@ def sources(tmp_path: Path) -> Path:
 
 
 def typed(sources: Path, command: str) -> str:
-    """What the command prints; it must succeed."""
+    """The output of the command, which must succeed."""
     script, *options = command.split()
     done = subprocess.run(
         [sys.executable, str(sources / "pipelines" / script), *options],
@@ -72,7 +72,7 @@ def test_a_toy_of_each_kind_is_everywhere(sources: Path) -> None:
     for name in ("toy_algo", "toy_scheduler", "toy_net", "toy_data", "val_toy"):
         assert name in shown
 
-    # Ray of its own: the workers of another would import the sources without the toys.
+    # Its own Ray: the workers of another Ray would import the sources without the toys.
     shown = typed(sources, f"run.py {SEARCH} --address local --no-dashboard")
     assert "toy_net with toy_algo: 3 trials of at most 3 epochs, val_toy (min), toy stopp" in shown
     assert "optimizer=toy_sgd" in shown

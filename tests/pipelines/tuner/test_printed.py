@@ -1,4 +1,4 @@
-"""What a trial prints is kept, whoever else prints, and however much it is."""
+"""The output of a trial is kept, whatever else prints, and however much it is."""
 
 from __future__ import annotations
 

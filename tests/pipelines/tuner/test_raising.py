@@ -1,4 +1,4 @@
-"""What is raised, in words that can be read anywhere."""
+"""Errors as texts that can be shown anywhere."""
 
 from __future__ import annotations
 

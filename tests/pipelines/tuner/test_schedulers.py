@@ -1,4 +1,4 @@
-"""The schedulers, fed with numbers: who goes on and who stops. No trial runs."""
+"""The schedulers get numbers: which trials go on and which stop. No trial runs."""
 
 import math
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ class StubTrial:
 
 
 class Fed:
-    """A scheduler and the metric that it is told."""
+    """A scheduler, and the metric with which it is fed."""
 
     def __init__(self, name: str, rules: StoppingRules) -> None:
         self._metric = rules.metric
@@ -38,24 +38,24 @@ class Fed:
         self._trials: dict[str, StubTrial] = {}
 
     def report(self, trial_id: str, epoch: int, value: float, **more: Any) -> Any:
-        """``more`` is reported too."""
+        """Reports an epoch; ``more`` is reported too."""
         return self._scheduler.on_trial_result(
             None, self._trial(trial_id), {"epoch": epoch, self._metric: value, **more}
         )
 
     def end(self, trial_id: str, epoch: int, value: float) -> None:
-        """As Ray tells it of a trial that said itself that it was done."""
+        """Ends a trial, as Ray tells the scheduler if the trial itself says that it is done."""
         self._scheduler.on_trial_complete(
             None, self._trial(trial_id), {"epoch": epoch, self._metric: value}
         )
 
     def rungs(self) -> dict[float, list[float]]:
-        """ASHA's, with what was reached there."""
+        """The rungs of ASHA, with the scores recorded there."""
         (bracket,) = self._scheduler._brackets
         return {milestone: list(recorded.values()) for milestone, recorded in bracket._rungs}
 
     def take(self, scheduler: TrialScheduler) -> None:
-        """Another scheduler in place of ours."""
+        """Replaces our scheduler by another one."""
         self._scheduler = scheduler
 
     def add(self, trial_id: str, config: dict[str, Any]) -> None:
@@ -177,7 +177,7 @@ def test_the_median_rule_asks_for_three_others() -> None:
 @pytest.mark.parametrize("config", [{}, {"policy": "triangular", "step_size": 2}], ids=str)
 @pytest.mark.parametrize("name", ["asha", "aligned_asha"])
 def test_a_trial_asks_wherever_it_may_be_stopped(name: str, config: dict[str, Any]) -> None:
-    """Between the epochs after which its scheduler decides it reports to nobody."""
+    """It does not report between the epochs at which its scheduler decides."""
     rules, stops = StoppingRules("val_accuracy", "max", 27, grace_period=2), []
     for last in range(1, 27):
         fed = Fed(name, rules)
@@ -203,7 +203,7 @@ def test_a_population_changes_rates_and_nothing_else() -> None:
     assert config == {"lr": 0.1, "momentum": 0.6, "n": 3}
     assert all(CHANGING.contains(c) and c["n"] == 3 for c in changed)
     scaled = [c["lr"] for c in changed if c["lr"] in (0.1 * 0.8, 0.1 * 1.2)]
-    assert 0.6 < len(scaled) / len(changed) < 0.9  # the rest are drawn anew
+    assert 0.6 < len(scaled) / len(changed) < 0.9  # the rest are drawn again
     assert {True, False} == {lr > 0.1 for lr in scaled}
 
 

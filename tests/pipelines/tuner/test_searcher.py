@@ -1,4 +1,4 @@
-"""How many trials a search asks for at a time, as the cluster grows and shrinks. No trial runs."""
+"""How many trials a search starts at a time as the cluster grows and shrinks. No trial runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SPACE = SearchSpace({"n": Int(1, 8), "lr": Float(1e-4, 1.0, log=True)})
 
 
 class Cluster:
-    """Has so many slots now."""
+    """A cluster that has this many slots now."""
 
     def __init__(self, slots: int) -> None:
         self.slots = slots
@@ -32,7 +32,8 @@ def search(algo: str, cluster: Cluster, trials: int = 9) -> StudySearcher:
 
 
 def start(searcher: StudySearcher, names: str) -> str:
-    """The trials that got a config; asked for one after the other, as Ray does, until one did not.
+    """Asks for one trial after the other, as Ray does, until one gets no config. Returns the trials
+    that got one.
 
     A trial's name is a letter.
     """
@@ -56,7 +57,7 @@ def test_every_algorithm_follows_a_cluster_that_grows_and_shrinks(algo: str) -> 
     cluster.slots = 2
     for done in "abc":
         searcher.on_trial_complete(done, {})
-        assert start(searcher, "fghi") == ""  # as many run as there is room for
+        assert start(searcher, "fghi") == ""  # all slots are taken
     searcher.on_trial_complete("d", {})
     assert start(searcher, "fghi") == "f"
 
@@ -116,7 +117,7 @@ def test_where_memory_is_short_fewer_run_at_once() -> None:
     searcher.on_trial_complete("d", error=True)
     assert searcher.fewer() == 3
     assert start(searcher, "e") == ""
-    assert searcher.following("e") is not None  # in a process that is there
+    assert searcher.following("e") is not None  # in a process that exists
     for name in "abc":
         searcher.on_trial_complete(name)
     assert start(searcher, "efgh") == "efg"

@@ -1,4 +1,4 @@
-"""A function of the user's in a process that has only what was sent to it."""
+"""A user's function in a process that has only what was sent to it."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def train():
 
 @pytest.fixture
 def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Of a name that no other test has."""
+    """A module name that no other test uses."""
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.chdir(tmp_path)
     helper = f"helper_{tmp_path.name}"
@@ -70,7 +70,7 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def call_elsewhere(function: Any, folder: Path) -> str:
-    """What it returns in a process that knows nothing of its module."""
+    """The result of the function in a process that does not have its module."""
     sent = folder / "sent.pickle"
     sent.write_bytes(cloudpickle.dumps(function))
     for path in [*folder.glob("*.py"), *folder.glob("*.txt")]:
@@ -99,7 +99,7 @@ def test_a_module_that_cannot_be_run_elsewhere_goes_by_value(modules: Path) -> N
 
 
 def test_an_edited_module_is_run_anew(modules: Path) -> None:
-    """In a notebook: a process of the search before has the module as it was."""
+    """In a notebook, a process of the search before still has the old module."""
     name = f"helper_{modules.name}"
     path = modules / f"{name}.py"
     texts = ["def number():\n    return 1\n", "def number():\n    return 2\n# longer\n"]

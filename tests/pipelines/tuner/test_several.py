@@ -1,4 +1,4 @@
-"""Samplers of several objectives, and what they are told of trials that break a requirement."""
+"""Samplers for several objectives, and what they learn about trials that break a requirement."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ of_several = pytest.mark.parametrize("algo", [n for n, a in ALGORITHMS.items() i
 
 
 def ended(trial_id: str, config: Config, *, required: bool = False, **more: Any) -> FinishedTrial:
-    """Good near x = 0.7, and better with a larger n where that is allowed; what is too large is not
-    trained."""
+    """A finished trial. Its score is good near x = 0.7, and better with a larger n if that is
+    allowed. A trial that is too large was not trained."""
     n = int(config["n"])
     if required and not SMALL.holds(n):
         return FinishedTrial(
@@ -54,7 +54,7 @@ def searched(
     require: tuple[Requirement, ...] = (),
     history: Iterable[FinishedTrial] = (),
 ) -> list[FinishedTrial]:
-    trials = 20 if algo == "gp" else 100  # it takes a tenth of a second for each
+    trials = 20 if algo == "gp" else 100  # gp takes a tenth of a second for each
     problem = Problem(
         SPACE,
         "max",
@@ -91,7 +91,7 @@ def test_what_is_not_allowed_is_hardly_asked_for(algo: str) -> None:
     found = searched(algo, require=(SMALL,))
     late = found[len(found) // 2 :]
     assert sum(t.infeasible for t in late) < 0.25 * len(late)
-    if algo in ("optuna", "gp"):  # the others take little from a history
+    if algo in ("optuna", "gp"):  # the others learn little from a history
         again = searched(algo, require=(SMALL,), history=found)[:10]
         assert sum(t.infeasible for t in again) <= 2
 
@@ -124,5 +124,5 @@ def test_optuna_is_told_how_far_a_trial_is_from_what_is_required() -> None:
     large = ended("0", {"x": 0.7, "n": 150}, required=True)
     small = ended("1", {"x": 0.7, "n": 50}, metrics={"val_loss": 1.5})
     told = study_of([large, small], goals).get_trials()
-    assert told[0].constraints == {"n_parameters<100": 0.5, "val_loss<1": 0.0}  # the second unknown
+    assert told[0].constraints == {"n_parameters<100": 0.5, "val_loss<1": 0.0}  # not known
     assert told[1].constraints == {"n_parameters<100": -0.5, "val_loss<1": 0.5}

@@ -1,4 +1,4 @@
-"""HyperBand, fed with numbers: how far the trials of each bracket train. No trial runs."""
+"""HyperBand gets numbers: how far the trials of each bracket train. No trial runs."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ class StubTrial:
 
 
 class StubTune:
-    """What the scheduler asks of Ray, which trains one trial at a time."""
+    """What the scheduler needs of Ray. It trains one trial at a time."""
 
     def __init__(self, max_epochs: int, reduction_factor: float = 3) -> None:
         rules = StoppingRules("val_accuracy", "max", max_epochs, reduction_factor=reduction_factor)
         self.scheduler: Any = SCHEDULERS["hyperband"].make(rules)
         searcher = SimpleNamespace(on_pause=lambda name: None, on_unpause=lambda name: None)
         self.search_alg = SimpleNamespace(searcher=searcher)
-        self.ends: dict[Any, set[int]] = defaultdict(set)  # of each bracket, where trials wait
+        self.ends: dict[Any, set[int]] = defaultdict(set)  # of each bracket: where trials wait
         self._trials: list[StubTrial] = []
         self._values = np.random.default_rng(0)
 
@@ -115,7 +115,7 @@ def test_so_many_times_as_long_is_the_next_rung() -> None:
 
 
 def test_no_bracket_takes_more_trials_than_its_own() -> None:
-    """Where each trial is added when the one before has ended, or waits."""
+    """Each trial is added when the one before has ended or waits."""
     tune = StubTune(9)
     for _ in range(60):
         tune.add()
@@ -149,6 +149,6 @@ def test_rungs_rise_to_the_longest_training(factor: float) -> None:
 
 
 def test_a_bracket_that_begins_with_one_epoch_is_one() -> None:
-    """729 * 3 ** -6 is less than 1 to a computer, and 0 to Ray."""
+    """In floating point 729 * 3 ** -6 is less than 1, and Ray rounds it to 0."""
     assert rung(729, 3, 6) == 1
     assert rung(729, 3, 7) == 0

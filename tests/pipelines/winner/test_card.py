@@ -1,4 +1,4 @@
-"""What the card of a model says of its scores and its data."""
+"""What the card of a model says about its scores and its data."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def searched(*looks: Look, **settings: Any) -> Path:
 
 
 def card(folder: Path, *, again: bool = False) -> str:
-    """In one line, of the winner as the search kept it, or trained ``again`` for good."""
+    """The card in one line: of the winner as the search kept it, or trained ``again``."""
     run = open_run(folder)
     data = all_but_test(run) if again else search_data(run)[0]
     model: nn.Module = NETWORKS["mlp"].build(CONFIG, data)[1].eval()

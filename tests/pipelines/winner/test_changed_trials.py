@@ -1,5 +1,5 @@
-"""A trial of population based training goes on from weights of others, with a config that changed:
-what the search kept of it is tested and exported, and nothing trains it again by itself."""
+"""A trial of population based training takes over weights of other trials, and its config changes.
+Its kept weights are tested and exported, and it cannot be trained again on its own."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from trainables.networks import NETWORKS
 pytestmark = pytest.mark.usefixtures("elsewhere")
 
 CONFIG = {**LENET, "width_1": 12, "width_2": 12}
-REFUSED = "of runs/it took over weights of another trial in mid-training: by itself it cannot"
+REFUSED = "of runs/it took over weights of another trial in mid-training: it cannot be trained"
 
 
 def trial(name: str, value: float, **more: Any) -> FinishedTrial:
@@ -35,7 +35,7 @@ def trial(name: str, value: float, **more: Any) -> FinishedTrial:
 
 
 def searched(**settings: Any) -> RunFiles:
-    """A run whose two best trials took over weights of others; the winner's are kept."""
+    """A run whose two best trials took over weights of others. The winner's weights are kept."""
     data = load("wine")
     trials = [
         trial("a", 0.9, changes={2: CONFIG}, metrics={"val_accuracy": 0.9}),

@@ -1,4 +1,4 @@
-"""The test set, once: what is trained, what is read, what is kept, and what is refused."""
+"""One look at the test set: what is trained, read and kept, and what is refused."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def test_an_ensemble_loses_the_trial_whose_training_diverged(
     about = load_model("model").about
     assert [member["trial"] for member in about["trials"]] == others
     assert about["test"]["together"] == look.together
-    diverging |= set(others)  # none would be left: the seed is left out
+    diverging |= set(others)  # if no network were left, the seed is left out
     assert main(evaluate.app, [str(folder), *options, "--again"]) == 0
     look = open_run(folder).looks[-1]
     assert (list(look.trials), look.seeds, look.diverged) == (numbers, (2,), (1,))
@@ -229,7 +229,7 @@ def test_what_was_tested_together_is_exported_as_one_model(
 def test_an_ensemble_leaves_out_what_does_harm(
     cluster: Cluster, capsys: pytest.CaptureFixture[str], folds: int | None
 ) -> None:
-    lucky = trial("z", 0.99, config={**CONFIG, "lr": 1e-4})  # best in the record, and it is chance
+    lucky = trial("z", 0.99, config={**CONFIG, "lr": 1e-4})  # best in the record by chance
     folder = searched("wine", trial("a", 0.8), lucky, trial("b", 0.9), folds=folds)
     capsys.readouterr()
     assert main(evaluate.app, [str(folder), "--ensemble", "3", "--seeds", "1"]) == 0

@@ -1,4 +1,4 @@
-"""An exported model gives what the search had in its validation, from the user's own files."""
+"""An exported model predicts from the user's files what the search had in its validation."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ SMALL: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Searched:
-    """A run, and what its winner gave for the validation samples in its best epoch."""
+    """A run, and its winner's outputs for the validation samples in the best epoch."""
 
     folder: Path
     data: TrialData
     outputs: np.ndarray
-    rows: np.ndarray  # of the validation samples in the source, where that is a file or folder
+    rows: np.ndarray  # of the validation samples, if the source is a file or a folder
 
 
 def searched(
@@ -64,7 +64,7 @@ def searched(
     changes: Mapping[str, Any] = MappingProxyType({}),
     **settings: Any,
 ) -> Searched:
-    """A run as a search would have left it: its second epoch was the best."""
+    """A run as a search would have left it, with the second epoch as the best."""
     torch.set_num_threads(1)
     data = load(source, target=target)
     config = {
@@ -108,7 +108,7 @@ def searched(
 
 
 def table(rows: int = 300) -> pd.DataFrame:
-    """Numbers with holes, categories with holes, truth values, dates."""
+    """A table with numbers and categories with missing values, truth values and dates."""
     rng = np.random.default_rng(0)
     size, colour = rng.normal(size=rows), rng.choice(["red", "green", "blue", ""], rows)
     score = size + (colour == "red") + rng.normal(size=rows) / 2
@@ -126,7 +126,7 @@ def table(rows: int = 300) -> pd.DataFrame:
 
 
 def predicted(*arguments: object) -> pd.DataFrame:
-    """What the command writes."""
+    """The predictions that the command writes."""
     assert main(predict.app, [*map(str, arguments), "--output", "out.csv"]) == 0
     found = pd.read_csv("out.csv", dtype={"prediction": object}, float_precision="round_trip")
     Path("out.csv").unlink()
@@ -405,7 +405,7 @@ def test_what_cannot_be_exported_is_one_line(
         (["nowhere", "new"], "no run in nowhere"),
         ([str(run.folder), "/proc/none"], "cannot be written"),
     ]
-    monkeypatch.setitem(sys.modules, "onnxscript", None)  # as where it is not installed
+    monkeypatch.setitem(sys.modules, "onnxscript", None)  # as if it were not installed
     cases.append(([str(run.folder), "new", "--onnx"], "pip install 'rangefinder[onnx]'"))
     for arguments, rule in cases:
         capsys.readouterr()

@@ -1,4 +1,4 @@
-"""How a run, a trial and data may be named in Python, and what is said where that fails."""
+"""How a run, a trial and data may be given in Python, and the messages if that fails."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_trial_is_a_number_or_its_text_and_a_run_may_be_its_folder() -> None:
 
 def test_data_are_a_name_or_a_path_and_a_table_is_told_to_be_a_file() -> None:
     assert spec_of(data=Path("x.csv")).problem.data == "x.csv"
-    with pytest.raises(ValueError, match="a DataFrame is no file: save it, as by to_parquet"):
+    with pytest.raises(ValueError, match="a DataFrame is not a file: save it"):
         spec_of(data=pd.DataFrame({"x": [1]}))
 
 
@@ -63,7 +63,7 @@ def test_a_file_is_relative_to_where_the_search_was_started(
         run = Path(shutil.move(run, "else/where/it"))
     Path("other").mkdir()
     monkeypatch.chdir("other")
-    start = "the path is from the folder where the search was started"
+    start = "the path is relative to the folder where the search was started"
     told = f"{start}{'' if moved else f', {here}'}: run"
     assert main(export.app, [f"../{run}", "model"]) == 2
     shown = capsys.readouterr()

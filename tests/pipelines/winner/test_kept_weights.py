@@ -1,4 +1,4 @@
-"""The weights that are exported are of the trial that the model's card names."""
+"""The exported weights belong to the trial that the model's card names."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def trial(name: str, value: float, of: str = "", seed: int = 0) -> FinishedTrial
 
 
 def save(path: Path, number: float) -> None:
-    """Weights that are all the same number."""
+    """Saves weights that are all the same number."""
     _, network = NETWORKS["mlp"].build(CONFIG, load("wine"))
     path.parent.mkdir(exist_ok=True)
     torch.save({n: torch.full_like(t, number) for n, t in network.state_dict().items()}, path)
@@ -100,4 +100,4 @@ def test_the_card_tells_of_the_repeat_whose_weights_they_are() -> None:
 def test_where_those_are_not_kept_the_trial_is_trained_again() -> None:
     number, weights = exported(searched(repeats_of="a"))
     assert number == 0
-    assert len(weights) > 100  # no constant
+    assert len(weights) > 100  # not constants

@@ -1,5 +1,5 @@
-"""A look at the test set after the search has gone on: of which trial it was, and whether there may
-be another one."""
+"""A look at the test set before the search was resumed: which trial it belongs to, and whether
+another look is allowed."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def searched_on(*trials: FinishedTrial) -> Run:
 
 
 def evaluated(monkeypatch: pytest.MonkeyPatch, run: Run, names: Sequence[str], lost: str) -> Look:
-    """What a look records, without a training; that of ``lost`` diverged."""
+    """Records a look without a training. The training of ``lost`` diverged."""
     chosen = [candidate(run, name) for name in (*names, lost)]
     networks = [NETWORKS["mlp"].build(c.trial.config, load("wine"))[1] for c in chosen[:-1]]
     repeated = Repeated(tuple(chosen[:-1]), {1: networks}, (), (chosen[-1].number,))

@@ -1,4 +1,4 @@
-"""One training for good."""
+"""One final training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A trial is trained again with the length that it planned for when it did best."""
+"""A trial is trained again with the length that was planned at its best epoch."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def session(begun: float, part: str = "search", **budget: int) -> list[Mapping[s
 
 
 def searched(*trials: FinishedTrial, drivers: bool = True) -> Run:
-    """A run of 30 epochs that went on for 90: drivers began at 100, 200 and 300."""
+    """A run of 30 epochs, resumed for 90. Its drivers began at 100, 200 and 300."""
     files = RunFiles(write_run(Path("runs/it"), trials, max_epochs=30))
     lines = [
         *(*session(100), *session(160, "repeats")),

@@ -1,4 +1,4 @@
-"""Predictions for files that look otherwise than the one that a model was trained on."""
+"""Predictions for files that look different from the file that a model was trained on."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def write_model(
     decimal: str = ".",
     classes: Sequence[object] = ("no", "yes"),
 ) -> None:
-    """Into ``model``: a network that was trained, or not, to tell ``y`` from the other columns."""
+    """Writes an untrained network into ``model`` that predicts ``y`` from the other columns."""
     frame = frame.assign(y=pd.Series(list(classes) * (len(frame) // 2)))
     frame.to_csv("train.csv", index=False, sep=separator, decimal=decimal)
     data = load("train.csv", target="y", reading=reading)
@@ -53,7 +53,7 @@ def write_model(
 
 
 def predicted(file: str) -> list[float]:
-    """What the command says of each row: how likely it is that ``y`` is no."""
+    """The command's output for each row: the probability that ``y`` is "no"."""
     assert main(predict.app, ["model", file, "--output", "out.csv"]) == 0
     found = pd.read_csv("out.csv")
     Path("out.csv").unlink()
@@ -62,7 +62,7 @@ def predicted(file: str) -> list[float]:
 
 
 def of_rows(**columns: object) -> object:
-    """The same of rows in the types of the training file; equal to what is nearly it."""
+    """The same for rows in the types of the training file, approximately."""
     found = load_model("model").predict(pd.DataFrame(columns))["p_no"]
     return pytest.approx(found.tolist(), rel=1e-5)
 
@@ -174,7 +174,7 @@ def test_a_file_without_rows_gives_a_header(capsys: pytest.CaptureFixture[str]) 
 def test_numbers_that_were_texts_are_read_as_in_training(
     trained: list[str], new: list[str], wanted: list[float | None]
 ) -> None:
-    """Whatever Arrow would take the new file's column for."""
+    """Whatever type Arrow would give the column of the new file."""
     write_model(pd.DataFrame({"x": trained * (N // 3)}))
     pd.DataFrame({"x": new}).to_csv("new.csv", index=False)
     expected = of_rows(x=pd.Series(wanted, dtype=float))
@@ -212,7 +212,7 @@ def test_a_text_among_numbers_that_were_texts_is_refused(
     write_model(pd.DataFrame({"x": ["1", "2.5", "?"] * (N // 3)}))
     Path("new.csv").write_text("x\n1\nlarge\n")
     assert main(predict.app, ["model", "new.csv"]) == 2
-    assert "'large', which is no number" in capsys.readouterr().err
+    assert "'large', which is not a number" in capsys.readouterr().err
 
 
 def test_a_mark_that_training_took_for_a_category_stays_one() -> None:
@@ -255,7 +255,7 @@ def test_names_that_look_like_times_or_numbers_are_known_however_they_come(
 
 
 def test_numbers_of_another_type_are_the_same_names() -> None:
-    """Also those of a model of before: what it knows is spelt as Python spells a decimal."""
+    """Also for an older model, which spells decimals as Python does."""
     write_model(pd.DataFrame({"a": [1.5, 2.25, 3.0] * (N // 3)}), Reading(category=("a",)))
     path = Path("model", PREPROCESSING)
     expected = of_rows(a=[1.5, 2.25, 3.0])
@@ -295,14 +295,14 @@ def test_no_date_is_missing_and_a_number_is_none() -> None:
     missing = of_rows(at=pd.to_datetime(pd.Series([None, None])))
     for none in ([np.nan, np.nan], ["", " "]):
         assert load_model("model").predict(pd.DataFrame({"at": none}))["p_no"].tolist() == missing
-    with pytest.raises(ValueError, match="column 'at' is of the type int64, not of dates"):
+    with pytest.raises(ValueError, match="column 'at' has the type int64, not dates"):
         load_model("model").predict(pd.DataFrame({"at": [2020, 2021]}))
 
 
 @pytest.mark.parametrize("value", ["soon", "01/02/2013", "2013-13-01", "25:00", "2013"])
 def test_a_text_among_dates_that_is_none_is_named(value: str) -> None:
     write_model(pd.DataFrame({"at": pd.date_range("2020-01-01", periods=N, freq="13h")}))
-    with pytest.raises(ValueError, match=f"column 'at' has '{value}', which is no date such as"):
+    with pytest.raises(ValueError, match=f"column 'at' has '{value}', which is not a date such as"):
         load_model("model").predict(pd.DataFrame({"at": ["2020-01-02", value]}))
 
 
@@ -322,7 +322,7 @@ def test_classes_come_back_as_they_were(classes: tuple[object, object], dtype: s
     assert main(predict.app, ["model", "train.csv", "--output", "out.csv"]) == 0
     first = Path("out.csv").read_text().splitlines()[1]
     assert first.startswith(f'"{found["prediction"][0]}",')
-    # A model of before does not say of what kind they were: they are texts.
+    # An older model does not say of what kind they are, so they are texts.
     content = json.loads(Path("model", PREPROCESSING).read_text())
     content.pop("class_kind", None)
     Path("model", PREPROCESSING).write_text(json.dumps(content))
@@ -345,11 +345,11 @@ def test_what_is_no_table_is_one_line() -> None:
     for rows in (twice, pd.concat([frame, frame[["x"]]], axis=1)):
         with pytest.raises(ValueError, match="more than one column 'x'"):
             model.predict(rows)
-    with pytest.raises(ValueError, match="column 'x' is of texts such as"):
+    with pytest.raises(ValueError, match="column 'x' has texts such as"):
         model.predict(frame.assign(x=1j))
     value: Any
     for value in ([1], {"a": 1}):
-        with pytest.raises(ValueError, match="column 'colour' is of the type"):
+        with pytest.raises(ValueError, match="column 'colour' has the type"):
             model.predict(frame.assign(colour=[value] * N))
     wanted = model.predict(frame)
     batch = pa.RecordBatch.from_pandas(frame)

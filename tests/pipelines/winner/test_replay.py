@@ -1,4 +1,4 @@
-"""A trial trained again is the same to the last digit, or what differs is named."""
+"""A trial that is trained again is the same to the last digit, or the difference is named."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CONFIG = {**STEPPED, "width_1": 12, "width_2": 12, "width_3": 8}
 
 
 def trained(metric: str, epochs: int, data: Any, trainable: Any, **config: Any) -> FinishedTrial:
-    """As a search records it."""
+    """A trial as a search records it."""
     torch.set_num_threads(1)
     ledger = TrialLedger(Rules(metric, trials=1))
     ledger.start(Attempt("a", seed=4), {**CONFIG, **config})
@@ -118,7 +118,7 @@ def test_what_cannot_be_replayed_is_refused(
 
 
 def with_longer(folder: str, epochs: int) -> str:
-    """The run in ``folder``, after it went on with trials of so many epochs."""
+    """The run in ``folder`` after it was resumed with trials of this many epochs."""
     with working(RunFiles(Path(folder)), "search", {"budget": {"max_epochs": epochs}}) as session:
         session.by = ""
     return folder
@@ -136,5 +136,5 @@ def test_a_length_that_changed_on_the_way_is_named(capsys: pytest.CaptureFixture
     trial = trained("val_accuracy", 8, load("wine"), NETWORKS["mlp"])
     folder = with_longer(recorded(replace(trial, planned={1: 9, 4: 30})), 30)
     assert main(replay.app, [folder, "0"]) == 1
-    told = "it planned for other numbers of epochs on the way: 9 from epoch 1 on, 30 from epoch 4"
+    told = "its planned number of epochs changed on the way: 9 from epoch 1 on, 30 from epoch 4"
     assert f"changed   {told}" in capsys.readouterr().out

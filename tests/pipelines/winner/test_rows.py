@@ -1,4 +1,4 @@
-"""The rows that a winner is trained on and those that it is tested on: all rows, each once."""
+"""The train rows and the test rows of a winner are all rows, each exactly once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trainings for good on the cluster: their share of a GPU, their data, and how one fails."""
+"""Final trainings on the cluster: their share of a GPU, their data, and how they fail."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def train(config, data, **more):
 
 
 def searched(monkeypatch: pytest.MonkeyPatch, code: str, gpus: float = 0.0, **more: Any) -> Run:
-    """A run of a function of the user's, with a trial that had so many GPUs."""
+    """A run of a user's function, with a trial that had this many GPUs."""
     monkeypatch.syspath_prepend(Path.cwd())
     Path("own_again.py").write_text(code)
     monkeypatch.delitem(sys.modules, "own_again", raising=False)

@@ -1,4 +1,4 @@
-"""Every source: names, splits, fractions and seeds, and messages for what is not usable."""
+"""Every source of data: names, splits, fractions and seeds, and messages for unusable sources."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_seed_decides_the_split_and_nothing_else() -> None:
 def test_load_and_load_test_are_disjoint_and_together_complete(tmp_path: Path, kind: str) -> None:
     number = np.arange(100)
     target = number % 3 if kind == "classification" else number / 7
-    # Two digits: each is among the train rows, so that no number lies beyond theirs.
+    # Two digits: both are in the train rows, so no number is outside their range.
     source = write_csv(tmp_path / "t.csv", tens=number // 10, ones=number % 10, y=target)
     for seed in (0, 1):
         data, test = load(source, target="y", seed=seed), load_test(source, target="y", seed=seed)

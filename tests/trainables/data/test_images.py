@@ -187,7 +187,7 @@ def test_grey_of_real_numbers_alone_is_as_it_is(tmp_path: Path) -> None:
 def test_parts_of_a_data_set_are_no_classes(tmp_path: Path, parts: tuple[str, ...]) -> None:
     for part in parts:
         write_images(tmp_path / "data" / part)
-    with pytest.raises(ValueError, match=rf"no classes: give '.*data/{parts[0]}'") as caught:
+    with pytest.raises(ValueError, match=rf"not classes: give '.*data/{parts[0]}'") as caught:
         load(str(tmp_path / "data"))
     assert len(str(caught.value).splitlines()) == 1
 

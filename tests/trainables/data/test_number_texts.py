@@ -23,7 +23,7 @@ N = 60
 def loaded(
     folder: Path, values: list[str], separator: str = ",", reading: Reading = AS_IT_LOOKS
 ) -> TrialData:
-    """A file with a column ``x`` of ``values``, over and over, and one of decimal points."""
+    """A file with a column ``x`` that repeats ``values``, and a column with decimal points."""
     rows = [f'"{values[i % len(values)]}"{separator}{i}.5' for i in range(N)]
     lines = [f"x{separator}p{separator}y", *(f"{r}{separator}c{i % 2}" for i, r in enumerate(rows))]
     (folder / "t.csv").write_text("\n".join(lines) + "\n")
@@ -43,8 +43,8 @@ def inputs_of(data: TrialData) -> TableInputs:
         (["1", "2", "3", "5.5", "?"], 1, 5.5, "x: '?' among numbers counts as missing"),
         (["1", " - ", "-3"], -3, 1, "x: '-' among numbers counts as missing"),
         (["1", " ", "-3"], -3, 1, "x: a blank among numbers counts as missing"),
-        (["-1,50", "2,25", "7"], -1.5, 7, "x: the comma is a decimal mark, as '-1,50' has it"),
-        (["0,125", "2,250"], 0.125, 2.25, "x: the comma is a decimal mark, as '0,125' has it"),
+        (["-1,50", "2,25", "7"], -1.5, 7, "x: the comma is a decimal mark, as in '-1,50'"),
+        (["0,125", "2,250"], 0.125, 2.25, "x: the comma is a decimal mark, as in '0,125'"),
     ],
 )
 def test_numbers_among_other_columns(
@@ -60,17 +60,17 @@ def test_numbers_among_other_columns(
 @pytest.mark.parametrize(
     ("values", "odd"),
     [
-        (["$12.50", "$3.75", "$1.99"], "'$12.50' is no number"),
-        (["1,234.50", "999.00", "2.50"], "'1,234.50' is no number"),
-        (["1,234", "5,678"], "'1,234' is no number"),
-        (["1.234,50", "2.345,60"], "'1.234,50' is no number"),
-        (["12.3%", "?", "4.5 %"], "'12.3%' is no number"),
-        ([*(str(i) for i in range(20)), "n/k"], "'n/k' is no number"),
-        (["01/02/2013", "12/31/2014"], "'01/02/2013' is no date"),
-        (["1/2/13 05:30", "12/31/14 05:30"], "'1/2/13 05:30' is no date"),
-        (["2 Jan 2013", "31 March 2014"], "'2 Jan 2013' is no date"),
-        (["Jan 2, 2013", "Mar. 31, 2014"], "'Jan 2, 2013' is no date"),
-        ([*(f"2013-01-{i}" for i in range(10, 31)), "soon"], "'soon' is no date"),
+        (["$12.50", "$3.75", "$1.99"], "'$12.50' is not a number"),
+        (["1,234.50", "999.00", "2.50"], "'1,234.50' is not a number"),
+        (["1,234", "5,678"], "'1,234' is not a number"),
+        (["1.234,50", "2.345,60"], "'1.234,50' is not a number"),
+        (["12.3%", "?", "4.5 %"], "'12.3%' is not a number"),
+        ([*(str(i) for i in range(20)), "n/k"], "'n/k' is not a number"),
+        (["01/02/2013", "12/31/2014"], "'01/02/2013' is not a date"),
+        (["1/2/13 05:30", "12/31/14 05:30"], "'1/2/13 05:30' is not a date"),
+        (["2 Jan 2013", "31 March 2014"], "'2 Jan 2013' is not a date"),
+        (["Jan 2, 2013", "Mar. 31, 2014"], "'Jan 2, 2013' is not a date"),
+        ([*(f"2013-01-{i}" for i in range(10, 31)), "soon"], "'soon' is not a date"),
     ],
 )
 def test_what_looks_like_numbers_or_dates_is_said(
@@ -79,7 +79,7 @@ def test_what_looks_like_numbers_or_dates_is_said(
     data = loaded(tmp_path, values)
     assert not isinstance(inputs_of(data).columns[0], Number)
     (note,) = data.notes
-    assert f"x: read as a text, as {odd}" in note
+    assert f"x: read as text: {odd}" in note
     assert loaded(tmp_path, values, reading=Reading(drop=("x",))).notes == ()
     assert loaded(tmp_path, values, reading=Reading(category=("x",))).notes == ()
 
@@ -169,7 +169,7 @@ def test_a_number_of_texts_is_kept(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_read_anew_has_another_fingerprint(tmp_path: Path) -> None:
-    """A search of before has taken the column for a text, and cannot go on with numbers."""
+    """An older search has read the column as text, and cannot be resumed with numbers."""
     found = loaded(tmp_path, ["1", "2", "?"])
     before = hashlib.sha256((tmp_path / "t.csv").read_bytes() + b"\0target\0y").hexdigest()
     assert found.fingerprint != before
@@ -183,7 +183,7 @@ def test_what_no_network_takes_can_be_dropped(tmp_path: Path, kind: str) -> None
     value = {"list": [1, 2], "struct": {"a": 1}, "binary": b"raw"}[kind]
     columns = {"odd": [value] * 40, "x": range(40), "y": [0, 1] * 20}
     pq.write_table(pa.table({k: list(v) for k, v in columns.items()}), tmp_path / "t.parquet")
-    with pytest.raises(ValueError, match=f"'odd' is of the type {kind}.*: `drop` odd leaves it"):
+    with pytest.raises(ValueError, match=f"'odd' has the type {kind}.*: `drop` odd leaves it"):
         load(str(tmp_path / "t.parquet"), target="y")
     load(str(tmp_path / "t.parquet"), target="y", reading=Reading(drop=("odd",)))
 

@@ -1,4 +1,4 @@
-"""What was fitted goes through JSON, and turns new samples into what a search trained on."""
+"""A fitted preprocessing survives JSON, and turns new samples into the inputs of a search."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ N = 120
 
 
 def mixed() -> pd.DataFrame:
-    """A column of every kind, with holes."""
+    """A table with a column of every kind, with missing values."""
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(
         {
@@ -49,7 +49,7 @@ def through_json(data: TrialData) -> Preprocessing:
 
 
 def rows_in(x: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """Where the rows of ``x`` are in ``whole``, each exactly."""
+    """The places of the rows of ``x`` in ``whole``; they must match exactly."""
     places = {row.tobytes(): place for place, row in enumerate(whole)}
     return np.array([places[row.tobytes()] for row in x])
 
@@ -89,7 +89,7 @@ def test_values_that_training_did_not_have(tmp_path: Path) -> None:
     )
     x = fitted.transform(strange)
     assert np.isfinite(x).all()
-    assert x[0, 0] == x[2, 0] != x[1, 0]  # infinite is missing
+    assert x[0, 0] == x[2, 0] != x[1, 0]  # an infinite value counts as missing
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_truth_values_may_be_spelt_otherwise_than_in_training(
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_codes_of_a_file_are_what_they_were_in_training(tmp_path: Path, suffix: str) -> None:
-    """Also where a file has only those that look like numbers, whatever their first zeros."""
+    """Even if a file has only texts that look like numbers, with or without leading zeros."""
     codes = pd.DataFrame({"code": ["01", "02", "A1"] * 20, "y": ["no", "yes"] * 30})
     codes.to_csv(tmp_path / "t.csv", index=False)
     fitted = through_json(load(str(tmp_path / "t.csv"), target="y"))
@@ -136,11 +136,11 @@ def test_a_file_without_rows_has_inputs_for_none(tmp_path: Path) -> None:
     ("change", "message"),
     [
         (lambda frame: frame.drop(columns="colour"), "there is no column 'colour'"),
-        (lambda frame: frame.assign(number="much"), "column 'number' is of texts such as 'much'"),
-        (lambda frame: frame.assign(when="soon"), "column 'when' has 'soon', which is no date"),
+        (lambda frame: frame.assign(number="much"), "column 'number' has texts such as 'much'"),
+        (lambda frame: frame.assign(when="soon"), "column 'when' has 'soon', which is not a date"),
         (
             lambda frame: frame.assign(colour=pd.to_timedelta(5, "h")),
-            "column 'colour' is of the type duration.*, not of categories",
+            "column 'colour' has the type duration.*, not categories",
         ),
     ],
 )
@@ -175,9 +175,9 @@ def test_image_files_become_what_they_were_in_training(tmp_path: Path) -> None:
     assert str(fitted.inputs) == "12x9 pixels, 3 channels"
     whole = fitted.transform(sorted(tmp_path.rglob("*.png")))
     assert len(set(rows_in(np.concatenate([data.x_train, data.x_val]), whole))) == 12
-    Image.new("L", (50, 40), 255).save(tmp_path / "other.png")  # brought to size and mode
+    Image.new("L", (50, 40), 255).save(tmp_path / "other.png")  # size and mode are adapted
     assert fitted.transform([tmp_path / "other.png"]).shape == (1, 3, 9, 12)
-    with pytest.raises(ValueError, match=r"images of shape \(1, 9, 12\), not \(3, 9, 12\)"):
+    with pytest.raises(ValueError, match=r"must have the shape \(3, 9, 12\), not \(1, 9, 12\)"):
         fitted.transform(np.zeros((2, 1, 9, 12), np.uint8))
 
 
@@ -189,7 +189,7 @@ def test_every_source_has_one(source: str) -> None:
 
 
 def contents() -> list[tuple[str, dict[str, Any]]]:
-    """Two sound ones with every kind of column, to spoil."""
+    """Two sound preprocessings with every kind of column, to be spoiled."""
     table = {
         "format": 1,
         "kind": "table",
@@ -279,7 +279,7 @@ SAMPLES: dict[str, Any] = {
 
 
 def places(content: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The way to every value."""
+    """The path to every value."""
     inside = content.items() if isinstance(content, dict) else enumerate(content)
     found = []
     for key, value in inside:
@@ -306,6 +306,6 @@ def test_what_is_no_preprocessing_is_one_line(kind: str, sound: dict[str, Any]) 
                 read = Preprocessing.from_dict(spoilt)
             except ValueError:
                 continue
-            # What is read all the same is sound: it goes back, and transforms.
+            # Content that is still accepted is sound: it can be written again, and it transforms.
             assert Preprocessing.from_dict(read.to_dict()) == read
             assert np.isfinite(read.transform(SAMPLES[kind])).all()

@@ -1,4 +1,4 @@
-"""Published data sets: files as they lie in the cache folder, and downloads that fail."""
+"""Published data sets: files in the cache folder, and downloads that fail."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def mirror(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def tree(folder: Path) -> dict[Path, bytes]:
-    """Every path below the folder, with the content of those that are files."""
+    """Every path below the folder, with the content of each file."""
     return {path: path.read_bytes() if path.is_file() else b"" for path in folder.rglob("*")}
 
 
@@ -93,7 +93,7 @@ def test_images_are_fitted_on_train_only(cache: Path) -> None:
     after = load("mnist")
     np.testing.assert_array_equal(after.x_train, before.x_train)
     assert after.x_train.mean() == pytest.approx(0, abs=1e-5)
-    assert after.fingerprint != before.fingerprint  # of all the raw data
+    assert after.fingerprint != before.fingerprint  # it covers all raw data
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -166,7 +166,7 @@ def test_failed_download_keeps_what_was_there(cache: Path, name: str, files: lis
 
 
 def test_damaged_download_leaves_nothing_behind(cache: Path, mirror: Path) -> None:
-    """Three files arrive whole, the last one does not; then it is repaired."""
+    """Three files arrive complete, but the last one does not; then it is repaired."""
     last = mirror / "t10k-labels-idx1-ubyte.gz"
     content = last.read_bytes()
     last.write_bytes(content[:-9])
@@ -227,7 +227,7 @@ def test_broken_packed_files_are_not_left_unpacked(cache: Path) -> None:
 
 
 class Planted:
-    """Unpickled by Python, it makes a file."""
+    """If Python unpickles it, it makes a file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -264,7 +264,7 @@ def test_what_old_torchvisions_left_in_the_cache_is_not_read(cache: Path) -> Non
         (b"no pickle", "cannot be read"),
         (pickle.dumps([1, 2]), "holds no images and labels"),
         (pickle.dumps({"data": b"", "labels": [1]}), "holds no images and labels"),
-        (pickle.dumps({"data": np.zeros((1, 3072)), "labels": [1]}), "other than bytes"),
+        (pickle.dumps({"data": np.zeros((1, 3072)), "labels": [1]}), "values are not bytes"),
         (pickle.dumps({"data": np.zeros((1, 9), np.uint8), "labels": [1]}), "9 bytes of pixels"),
         (pickle.dumps({"data": np.zeros((1, 3072), np.uint8), "labels": ["1"]}), "whole numbers"),
     ],
@@ -278,7 +278,7 @@ def test_broken_cifar_files(cache: Path, content: bytes, reason: str) -> None:
 
 
 def test_pickles_as_python_2_wrote_them_are_read(cache: Path) -> None:
-    """Those that are published: protocol 2, text for bytes, numpy's old module."""
+    """The published files have protocol 2, text for bytes, and numpy's old module."""
     write_cifar(cache / "cifar-10-batches-py")
     expected = load("cifar10")
     for path in (cache / "cifar-10-batches-py").glob("*batch*"):

@@ -78,10 +78,10 @@ def test_tables_are_fitted_on_train_only(tmp_path: Path) -> None:
     after = load(source, target="y")
     np.testing.assert_array_equal(after.x_train, before.x_train)
     np.testing.assert_array_equal(after.y_train, before.y_train)
-    assert after.x_val[:, 1].max() == after.x_train[:, 1].max()  # beyond it nothing was learnt
+    assert after.x_val[:, 1].max() == after.x_train[:, 1].max()  # values beyond it are clipped
     assert after.y_val.max() > 1e5
     assert before.x_val[:, 2:].sum() == len(before.x_val)
-    commonest = np.eye(2)[after.x_train[:, 2:].sum(0).argmax()]  # as an unseen one counts
+    commonest = np.eye(2)[after.x_train[:, 2:].sum(0).argmax()]  # as an unseen value counts
     assert (after.x_val[:, 2:] == commonest).all()
     assert after.preprocessing == before.preprocessing
 
@@ -123,7 +123,7 @@ def test_mixed_columns(tmp_path: Path, suffix: str) -> None:
 def test_a_category_of_many_values_has_a_column_for_the_commonest_alone(tmp_path: Path) -> None:
     names = [f"name {i // (1 + i % 7)}" for i in range(3000)]
     data = load(write_csv(tmp_path / "t.csv", name=names, y=[0, 1] * 1500), target="y")
-    assert data.input_shape == (MOST_VALUES + 2,)  # the others, and how often
+    assert data.input_shape == (MOST_VALUES + 2,)  # plus the other values and the count
     assert (data.x_train[:, : MOST_VALUES + 1].sum(1) == 1).all()
     often = data.x_train[:, -1]
     assert often.mean() == pytest.approx(0, abs=1e-4)
@@ -217,7 +217,7 @@ def test_target_decides_the_task(
 def test_a_large_file_is_read_as_a_small_one_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, late: str
 ) -> None:
-    """Also where the last rows show that a column is of another type than it looked."""
+    """Even if only the last rows show the true type of a column."""
     first = [f"{i},2020-01-{i % 28 + 1:02},,a{i % 3},{i % 2}" for i in range(2000)]
     last = f"{late},{late},{late},{late},1"
     path = tmp_path / "t.csv"
@@ -379,6 +379,6 @@ def test_no_more_is_read_than_fits_into_memory(
         path.write_text(content)
     assert len(read_table(path)[0]) == 2_500_000
     monkeypatch.setattr(table_files, "memory", lambda: 9e6)
-    message = f"'{path}' holds more text than this machine has memory, 0.009 GB"
+    message = f"'{path}' holds more text than the memory of this machine, 0.009 GB"
     with pytest.raises(ValueError, match=re.escape(message)):
         read_table(path)

@@ -1,4 +1,4 @@
-"""Sizes in bytes, for people."""
+"""Sizes in bytes, in a form that people can read."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The share of a machine that a training takes; CUDA is played by a few functions. What CUDA itself
-does with them is in tests/gpu."""
+"""The share of a machine that a training takes. A few functions stand in for CUDA; tests with real
+CUDA are in tests/gpu."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def clean(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def fractions(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, str]]:
-    """What torch is told to allow, and MPS's percentage by then."""
+    """The memory fractions that torch is given, each with MPS's percentage at that time."""
     told: list[tuple[float, str]] = []
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(
@@ -91,7 +91,7 @@ def test_a_cpu_trial_asks_nothing_of_a_gpu(fractions: list[tuple[float, str]]) -
 
 
 def test_a_share_that_cuda_alone_fills_is_refused() -> None:
-    message = "^0.03125 of a GPU of 17.2 GB leaves no memory beside the 1.07 GB that CUDA itself"
+    message = "^0.03125 of a GPU with 17.2 GB leaves no memory besides the 1.07 GB that CUDA itself"
     with pytest.raises(ValueError, match=message):
         gpu.share_bytes(1 / 32, TOTAL)
 
@@ -121,7 +121,7 @@ def test_mps_runs_where_the_process_of_its_daemon_lives(
     note = tmp_path / "nvidia-cuda-mps-control.pid"
     note.write_text(f"{os.getpid()}\n")
     assert mps.is_running()
-    note.write_text(str(2**22 + 1))  # above the largest there may be
+    note.write_text(str(2**22 + 1))  # above the largest possible number
     assert not mps.is_running()
     note.write_text("")
     assert not mps.is_running()

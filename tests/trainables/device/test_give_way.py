@@ -1,4 +1,4 @@
-"""A process that takes what others leave, in Linux's groups of sessions too."""
+"""A process that uses only the CPU time that others leave, also with Linux's autogroups."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ print(os.nice(0) - before, _AUTOGROUP.read_text() if _AUTOGROUP.exists() else ""
 
 
 def given(*, own_session: bool) -> tuple[int, str]:
-    """By how much a process gets nicer, and what is said of its session's group."""
+    """Records how much the niceness rises, and what is written to the session's autogroup."""
     done = subprocess.run(
         [sys.executable, "-c", _PROGRAM],
         capture_output=True,
@@ -39,7 +39,7 @@ def test_a_process_gives_way() -> None:
     not Path("/proc/self/autogroup").exists(), reason="this system has no groups of sessions"
 )
 def test_so_does_its_session_where_it_is_its_own() -> None:
-    """Another's would be made nice with it."""
+    """Otherwise the session of another process would get the niceness too."""
     _, own = given(own_session=True)
     _, others = given(own_session=False)
     assert re.search(r"nice 7$", own)

@@ -1,4 +1,4 @@
-"""What a training does to its process is undone for the next one, or said."""
+"""What a training changes in its process is undone before the next one, or reported."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PLACE = "tests.trainables.device.test_reused"
 
 
 def in_a_new_process(test: Callable[[], None]) -> Callable[[], None]:
-    """That of the suite has threads and processes of its own, such as those of Ray."""
+    """The process of the suite has threads and child processes of its own, such as those of Ray."""
 
     @functools.wraps(test)
     def run() -> None:
@@ -94,7 +94,7 @@ def test_a_setting_is_put_back(name: str) -> None:
     finally:
         setting.write(was)
     has_one_core = len(os.sched_getaffinity(0)) == 1
-    # The suite may run in that locale.
+    # The suite may already run in that locale.
     assert changed or name == "the locale" or (name == "the cores" and has_one_core)
 
 
@@ -145,7 +145,7 @@ def test_a_function_of_torch_that_is_replaced_is_named() -> None:
 
 
 def test_what_torch_replaces_itself_is_no_patch() -> None:
-    """In a process that has not trained: its first optimiser and its compiler replace functions."""
+    """In a fresh process, because torch's first optimiser and its compiler replace functions."""
     code = """
 import torch
 from trainables.device.reused import ReusedProcess
@@ -206,7 +206,7 @@ def test_a_thread_at_work_is_said_and_one_that_waits_is_not() -> None:
 
     spinning = threading.Thread(target=spin, daemon=True)
     spinning.start()
-    assert workers.at_work() == "it left a thread at work"
+    assert workers.at_work() == "it left a thread running"
     stop.set()
     spinning.join()
     waiting.join()
@@ -232,7 +232,7 @@ def test_a_process_at_work_is_said_and_one_that_waits_is_not() -> None:
             waiting.kill()
     with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as spinning:
         try:
-            assert workers.at_work() == "it left a process at work"
+            assert workers.at_work() == "it left a process running"
         finally:
             spinning.kill()
     assert workers.at_work() == ""
@@ -249,4 +249,4 @@ files = [open(os.devnull) for _ in range(200)]
 print(process.clean())
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stdout.endswith(" files open of 256\n"), done.stderr
+    assert done.stdout.endswith(" files open, with a limit of 256\n"), done.stderr

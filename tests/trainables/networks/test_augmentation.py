@@ -1,4 +1,4 @@
-"""Images that are moved and mirrored while a network trains, and left alone while it is judged."""
+"""Images are shifted and flipped in training, and left alone in evaluation."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_half_of_the_images_are_mirrored() -> None:
         ("shift", 28, [3]),
         ("flip_shift", 8, [None, 1]),
         ("flip_shift", 2, [None, 1]),
-        ("shift", 1, []),  # there is nothing to be reflected
+        ("shift", 1, []),  # there is nothing to reflect
     ],
 )
 def test_an_image_is_moved_by_an_eighth_of_its_side(how: Any, side: int, kinds: list[Any]) -> None:

@@ -1,4 +1,4 @@
-"""A vector for each value of a category with many."""
+"""A vector for each value of a large category."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SHOPS = 120
 
 @pytest.fixture(scope="module")
 def shops(tmp_path_factory: pytest.TempPathFactory) -> TrialData:
-    """Each of many shops has its own price, and how often it is there says nothing of it."""
+    """Each of many shops has its own price, which does not depend on how often the shop occurs."""
     rng = np.random.default_rng(0)
     shop = rng.integers(0, SHOPS, 6000)
     price = rng.normal(size=SHOPS)[shop] + rng.normal(size=6000) / 10

@@ -156,7 +156,7 @@ def test_channels_double_up_to_the_cap() -> None:
         ({"foo": 1}, "unknown hyperparameter 'foo': MLPConfig takes batch_size, optimizer, lr"),
         ({"n_layers": 6}, "n_layers must be an integer from 1 to 5, not 6"),
         ({"n_layers": 2}, "width_2 must be an integer of at least 1, not None"),
-        ({"width_2": 8}, "width_2 must not be given where n_layers is 1, but is 8"),
+        ({"width_2": 8}, "width_2 must not be given when n_layers is 1, but it is 8"),
         ({"activation": "elu"}, "activation must be one of relu, tanh, gelu, silu, not 'elu'"),
         ({"dropout": 1.0}, r"dropout must be in \[0, 1\), not 1.0"),
         (

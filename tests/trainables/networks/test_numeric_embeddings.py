@@ -1,4 +1,4 @@
-"""Embeddings of a table's numbers: what they compute, of what, and what they are good for."""
+"""Embeddings of a table's numbers: what they compute, for which inputs, and that they help."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EMBEDDINGS = ["piecewise_linear", "periodic"]
 
 
 def waves(n: int = 1500) -> TrialData:
-    """A target that turns often along one number, beside a flag and a number of three values."""
+    """A target with many turns along one number, plus a flag and a number with three values."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(n, 3)).astype(np.float32)
     x[:, 1] = rng.integers(0, 2, n)
@@ -51,7 +51,7 @@ def score(data: TrialData, **values: object) -> float:
 
 
 def test_pieces_are_those_of_the_encoding() -> None:
-    """Gorishniy et al. 2022, equation 1, inside of the bins."""
+    """Gorishniy et al. 2022, equation 1, inside the bins."""
     edges = [[-1.0, 0.0, 0.5, 2.0], [0.0, 3.0]]
     embedding = PiecewiseLinear(edges, 4)
     torch.nn.init.normal_(embedding.bins)

@@ -1,4 +1,4 @@
-"""A network begins where one is that knows the targets' distribution alone."""
+"""A network begins like a model that knows only the distribution of the targets."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CPU = torch.device("cpu")
 
 
 def first_loss(model: str, data: TrialData) -> float:
-    """Of an untrained network, on its training samples."""
+    """The loss of an untrained network on its training samples."""
     torch.manual_seed(0)
     _, network = NETWORKS[model].build(SPACES[model].try_first[0], data)
     with torch.no_grad():
@@ -29,7 +29,7 @@ def first_loss(model: str, data: TrialData) -> float:
 
 
 def rare(data: TrialData) -> TrialData:
-    """With nine samples of ten taken away from each class but the first."""
+    """The data with nine of ten samples removed from each class except the first."""
     kept = (data.y_train == 0) | (np.arange(len(data.y_train)) % 10 == 0)
     return replace(data, x_train=data.x_train[kept], y_train=data.y_train[kept])
 

@@ -1,4 +1,4 @@
-"""The batch size test: what it counts, where it ends, and what is read off it."""
+"""The batch size test: what it measures, when it ends, and what it tells."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MLP = {"n_layers": 1, "width_1": 16, "lr": 0.05}
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """As few steps as there may be, on one thread: how long they take is not looked at."""
+    """As few steps as possible, on one thread: their time does not matter here."""
     monkeypatch.setattr(measuring, "TIMED_SECONDS", 0)
     before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -56,7 +56,7 @@ def run(data: TrialData, network: Network = NETWORKS["mlp"], **more: Any) -> Bat
 @pytest.mark.parametrize(
     ("throughputs", "expected"),
     [
-        ([100, 200, 400, 800], 64),  # as long as it doubles there is much to gain
+        ([100, 200, 400, 800], 64),  # there is much to gain as long as throughput doubles
         ([100, 190, 300, 310], 32),
         ([100, 79, 100, 100], 8),  # one slow measurement in between
         ([70, 79, 80, 100], 32),  # exactly enough
@@ -130,12 +130,12 @@ def test_fewer_samples_than_the_first_batch_are_one_batch(digits: TrialData) -> 
 
 @pytest.mark.parametrize(("optimizer", "copies"), [("sgd", 3), ("adamw", 4)])
 def test_the_memory_of_a_step_is_counted(digits: TrialData, optimizer: str, copies: int) -> None:
-    """Weights, gradients and one state of SGD or two of AdamW; then of each sample the pixels, the
-    hidden units, the logarithms of the probabilities and the class, and the pixels' own size once
-    more for the gradient in flight."""
+    """The sum of weights, gradients and one state of SGD or two of AdamW; then, for each sample,
+    the pixels, the hidden units, the logarithms of the probabilities and the class; and once more
+    the size of the pixels, for the gradient in flight."""
     test = run(head(digits, 64), device=CPU, config={"optimizer": optimizer})
     weights = 4 * (64 * 16 + 16 + 16 * 10 + 10)
-    steps = 4 * 4 if optimizer == "adamw" else 0  # AdamW counts them for each parameter
+    steps = 4 * 4 if optimizer == "adamw" else 0  # AdamW counts its steps for each parameter
     of_cross_entropy = 4
     a_sample = 4 * 64 + 4 * 16 + 4 * 10 + 8 + 4 * 64
     for row in test.rows:
@@ -166,7 +166,7 @@ def test_the_bound_ends_the_test_and_holds_for_every_row(digits: TrialData) -> N
     test = run(data, device=CPU, memory=needed[32])
     assert test.largest == 32
     assert test.stopped.startswith("a step on 64 samples needs ")
-    assert test.stopped.endswith(f"above {format_bytes(needed[32])}")
+    assert test.stopped.endswith(f"more than {format_bytes(needed[32])}")
     assert run(data, device=CPU, memory=needed[32] - 1).largest == 16
     with pytest.raises(ValueError, match=r"not even the first batch fits: .* on 8 samples needs"):
         run(data, device=CPU, memory=needed[8] - 1)
@@ -179,7 +179,7 @@ def test_a_bound_has_to_be_above_nothing(digits: TrialData, memory: float) -> No
 
 
 def failing(error: Callable[[], Exception], above: int) -> tuple[Network, list[weakref.ref[Any]]]:
-    """A network that fails on batches of more than ``above`` samples, and what it held then."""
+    """A network that fails on batches of more than ``above`` samples, and what it then held."""
     held: list[weakref.ref[Any]] = []
 
     class Failing(nn.Module):

@@ -17,8 +17,8 @@ N = 100
 def curve(
     *, noise: float = 0.0, seed: int = 0, steepest: float = 1e-2, n: int = N, steepness: float = 4.0
 ) -> tuple[list[float], list[float]]:
-    """From 2.3 to 0.3, falling fastest at ``steepest``, and exploding from lr 1 on; the noise is a
-    share of the loss."""
+    """A loss that falls from 2.3 to 0.3, fastest at ``steepest``, and explodes from lr 1 on. The
+    noise is a share of the loss."""
     lrs = np.geomspace(1e-5, 10, n)
     decades = np.log10(lrs)
     losses = 2.3 - 2 / (1 + np.exp(-steepness * (decades - math.log10(steepest))))
@@ -152,9 +152,9 @@ def test_a_loss_that_is_flat_and_then_explodes_never_falls() -> None:
             r"diverged at once: the loss is 9 at lr 0\.3",
         ),
         (range(1, 31), [2.0 + i for i in range(30)], "diverged at once: the loss rises"),
-        ([0.1, 0.2, 0.3], [2.3, 2.2, 2.1], "no usable slope: the curve has 3 points, at least 10"),
+        ([0.1, 0.2, 0.3], [2.3, 2.2, 2.1], "no usable slope: the curve has 3 points, but at least"),
         ([], [], "no usable slope: the curve has 0 points"),
-        ([0.1], [2.3, 2.2], "1 learning rates and 2 losses"),
+        ([0.1], [2.3, 2.2], "1 learning rates need as many losses, not 2"),
         ([0.2, 0.1], [2.3, 2.2], "must be above 0 and rise"),
         ([0.0, 0.1], [2.3, 2.2], "must be above 0 and rise"),
     ],

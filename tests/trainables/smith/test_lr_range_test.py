@@ -1,4 +1,4 @@
-"""The sweep of the LR range test: what it records, when it ends, and that it leaves no trace."""
+"""The sweep of the LR range test: what it records, when it ends, and that it changes nothing."""
 
 from __future__ import annotations
 

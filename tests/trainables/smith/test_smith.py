@@ -24,7 +24,7 @@ DATA = load("digits")
 
 
 class Network:
-    """Ends with the loss that ``losses`` has for a config's value; None diverges."""
+    """Ends with the loss that ``losses`` gives for the value in a config; None means divergence."""
 
     def __init__(self, name: str, losses: Mapping[float, float | None]) -> None:
         self.name, self.losses = name, losses
@@ -96,6 +96,6 @@ def test_values_of_the_paper_on_a_real_network() -> None:
     assert [run.value for run in decay.runs] == list(WEIGHT_DECAYS)
     for test in (momentum, decay):
         assert {len(run.val_losses) for run in test.runs} == {3}
-        assert len({run.loss for run in test.runs}) == 4  # each value was trained with
+        assert len({run.loss for run in test.runs}) == 4  # each value was used in a training
     again = run_momentum_test(network, config, DATA, **arguments)
     assert again == momentum

@@ -1,4 +1,4 @@
-"""The clues in curves made by hand, in recorded ones, and in trainings set up to show them."""
+"""Clues in curves made by hand, in recorded curves, and in trainings made to show them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from trainables.training.objective import objective_of
 
 DIGITS, WINE, DIABETES = math.log(10), math.log(3), 1.0
 
-# Of trainings on the embedded data sets, with what was set so as to show the clue.
+# From trainings on the embedded data sets, with the settings that cause the clue.
 RECORDED: list[tuple[str, Kind, float, list[float], list[float]]] = [
     (
         "cnn, sgd, lr 1e-5: batch normalisation makes the validation loss rise at first",
@@ -171,7 +171,7 @@ def test_a_loss_that_is_no_number_is_a_divergence(bad: float) -> None:
 
 
 def test_losses_without_a_partner_are_refused() -> None:
-    with pytest.raises(ValueError, match="6 training and 5 validation losses: give one an epoch"):
+    with pytest.raises(ValueError, match="6 training and 5 validation losses: give one of each"):
         clue([1.0] * 6, [1.0] * 5)
 
 
@@ -235,7 +235,7 @@ def test_a_loss_far_above_chance_is_near_divergence_whatever_follows() -> None:
 
 
 def test_dropout_is_no_unsteadiness() -> None:
-    """It moves the training loss, while the validation loss falls smoothly."""
+    """Dropout moves the training loss, while the validation loss falls smoothly."""
     noise = np.random.default_rng(0).normal(0, 0.15, 30)
     train = [float(x + e) for x, e in zip(decay(2.3, 0.5, 0.3, 30), noise, strict=True)]
     assert statistics_of_rises(train) > 0.025 * DIGITS

@@ -1,4 +1,4 @@
-"""Folds in lockstep."""
+"""Cross-validation in lockstep."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_each_sample_validates_once_and_none_is_of_the_test_split() -> None:
 
 
 def pixels(x: np.ndarray, inputs: Any) -> set[bytes]:
-    """The images of digits as they were before they were scaled."""
+    """The images of digits before they were scaled."""
     return {image.tobytes() for image in np.rint(x * inputs.std[0] + inputs.mean[0]).astype(int)}
 
 
@@ -153,7 +153,7 @@ def test_what_is_no_trainable_is_told_so_of_folds_too(returned: Any, words: str)
         (1.0, math.inf),
         (math.inf, -math.inf),
         (math.inf, math.inf),
-        (1.5e308, 1.5e308),  # their sum is
+        (1.5e308, 1.5e308),  # their sum is infinite
     ],
 )
 def test_what_is_not_finite_in_one_fold_is_not_in_the_mean(values: tuple[float, ...]) -> None:

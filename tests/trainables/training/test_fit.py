@@ -1,4 +1,4 @@
-"""The training loop: what it learns, what it repeats, and how it ends where it diverges."""
+"""The training loop: that it learns, is repeatable and can be resumed, and how it diverges."""
 
 import io
 import math
@@ -66,7 +66,7 @@ def head(data: TrialData, n: int) -> TrialData:
 
 
 def spy(model: nn.Module) -> list[torch.Tensor]:
-    """A copy of every training batch that ``model`` will see."""
+    """Keeps a copy of every training batch that ``model`` sees."""
     batches: list[torch.Tensor] = []
 
     def remember(module: nn.Module, args: tuple[torch.Tensor, ...]) -> None:
@@ -119,7 +119,7 @@ def test_a_constant_validation_target_gives_a_finite_r2(diabetes: TrialData) -> 
 
 
 def test_train_scores_are_those_of_the_batches(digits: TrialData) -> None:
-    # At a vanishing learning rate the model stays what it is, so they can be computed afterwards.
+    # With a tiny learning rate the model does not change, so the scores can be computed afterwards.
     config = mlp_config(lr=1e-12)
     model = mlp(config, digits)
     (metrics,) = fit(model, config, digits, max_epochs=1, seed=0, device=CPU)
@@ -181,7 +181,7 @@ def test_read_only_arrays_are_trained_on_without_a_copy_or_a_warning(digits: Tri
     arrays = {name: getattr(digits, name).copy() for name in names}
     for array in arrays.values():
         array.setflags(write=False)
-    torch.set_warn_always(True)  # otherwise torch warns once in a process
+    torch.set_warn_always(True)  # otherwise torch warns only once per process
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -277,7 +277,7 @@ def test_divergence_stops_before_the_optimizer_step(digits: TrialData) -> None:
 
 
 class Scaled(nn.Module):
-    """Spoils the outputs of ``inner`` from some training batch on, or in evaluation only."""
+    """Spoils the outputs of ``inner`` from a given training batch on, or only in evaluation."""
 
     def __init__(self, inner: nn.Module, spoil: Callable[[int, bool], float]) -> None:
         super().__init__()
@@ -310,7 +310,7 @@ def test_an_exploded_validation_loss_ends_the_training(digits: TrialData, factor
 def test_a_guard_that_looks_seldom_looks_at_the_end_of_an_epoch(
     digits: TrialData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As on a GPU. The weights stay as they are: one batch alone shows it."""
+    """As on a GPU. The weights do not change, so only one batch shows the divergence."""
     monkeypatch.setattr(fitting, "DivergenceGuard", partial(DivergenceGuard, steps=1000))
     config = mlp_config(lr=1e-30)
     model = Scaled(
@@ -407,7 +407,7 @@ def test_a_training_goes_on_from_its_state_as_if_never_interrupted(
 
 
 def test_a_resumed_training_keeps_the_limit_of_its_first_batch(digits: TrialData) -> None:
-    """Its own first batch may be bad already: then nothing would be too much."""
+    """The first batch after resuming may be bad already: then no loss would be too large."""
     config = mlp_config(lr=1e-30)
     interrupted = fit(mlp(config, digits), config, digits, max_epochs=3, seed=0, device=CPU)
     next(interrupted)
@@ -415,7 +415,7 @@ def test_a_resumed_training_keeps_the_limit_of_its_first_batch(digits: TrialData
     assert 100 < state["limit"] < 500
     resumed = fit(mlp(config, digits), config, digits, max_epochs=3, seed=0, device=CPU)
     resumed.load_state_dict(state)
-    with torch.no_grad():  # it is sure of the first class: a loss of some 700
+    with torch.no_grad():  # it is sure of the first class: its loss is about 700
         *_, weight, bias = resumed.model.parameters()
         weight.zero_()
         bias.copy_(torch.tensor([800.0, *[0.0] * 9]))

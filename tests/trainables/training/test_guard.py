@@ -11,7 +11,7 @@ CPU = torch.device("cpu")
 
 
 def ended_after(losses: list[float], steps: int) -> int | None:
-    """The batches that a guard which looks every ``steps`` lets train; None for all of them."""
+    """How many batches a guard that checks every ``steps`` lets train; None if it lets all."""
     guard = DivergenceGuard(lambda first: 10 * first, CPU, steps)
     for n, loss in enumerate(losses, 1):
         if guard.explodes(torch.tensor(loss)):
@@ -21,7 +21,7 @@ def ended_after(losses: list[float], steps: int) -> int | None:
 
 @pytest.mark.parametrize("bad", [10.0, 1e30, math.inf, math.nan])
 def test_a_bad_loss_ends_a_training_at_the_next_look(bad: float) -> None:
-    losses = [1.0, 2.0, 9.9, bad, *[1.0] * 60]  # it may recover: that does not help
+    losses = [1.0, 2.0, 9.9, bad, *[1.0] * 60]  # a recovery does not help
     assert ended_after(losses, steps=1) == 4
     assert ended_after(losses, steps=32) == 32
     assert ended_after(losses[:20], steps=32) == 20  # at the end of the epoch

@@ -1,4 +1,4 @@
-"""Inputs on a device. A GPU's way is tried on the CPU here, and on a GPU in tests/gpu."""
+"""Inputs on a device. The code for a GPU is tested on the CPU here, and on a GPU in tests/gpu."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(scope="module")
 def colours(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A folder of colour images in all 256 shades."""
+    """A folder of colour images with all 256 levels."""
     folder = tmp_path_factory.mktemp("colours")
     rng = np.random.default_rng(0)
     for number in range(40):

@@ -1,4 +1,4 @@
-"""The metrics beside scikit-learn's, in the units that a user knows, and the weights of classes."""
+"""The metrics compared with scikit-learn's, in the target's units, and the weights of classes."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from trainables.training.objective import Scores, metric_of, objective_of
 
 
 def judged(data: TrialData, outputs: np.ndarray) -> Scores:
-    """``outputs`` for the validation samples of ``data``."""
+    """The scores of ``outputs`` for the validation samples of ``data``."""
     return objective_of(data).judge(torch.tensor(outputs), torch.tensor(data.y_val))
 
 
 def classification(n: int, shares: list[float], seed: int) -> TrialData:
-    """Random labels; outputs with a hint of them come from :func:`outputs_of`."""
+    """Data with random labels. :func:`outputs_of` makes outputs that hint at them."""
     rng = np.random.default_rng(seed)
     y = np.concatenate([np.arange(len(shares)), rng.choice(len(shares), n, p=shares)])
     x = np.zeros((len(y), 1), np.float32)
@@ -34,7 +34,8 @@ def classification(n: int, shares: list[float], seed: int) -> TrialData:
 
 
 def outputs_of(data: TrialData, levels: int | None, seed: int) -> np.ndarray:
-    """With ``levels``, a power of two, many are equal, and so are their differences."""
+    """Random outputs. With ``levels``, a power of two, many of them and of their differences are
+    equal."""
     rng = np.random.default_rng(seed)
     raw = rng.normal(size=(len(data.y_val), data.n_classes)) + np.eye(data.n_classes)[data.y_val]
     rounded = raw if levels is None else np.round(raw * levels) / levels
@@ -65,8 +66,8 @@ def test_a_classification_is_judged_as_by_scikit_learn(
 
 
 def ranks_by_odds(members: list[np.ndarray], digits: int) -> np.ndarray:
-    """The place of each sample by log(p / (1 - p)) of each class, where p is the mean probability
-    of ``members``; equal where so many digits are."""
+    """The rank of each sample by log(p / (1 - p)) of each class, where p is the mean probability of
+    ``members``. Samples that agree in so many digits have the same rank."""
     logs = np.array([log_softmax(member.astype(float), axis=1) for member in members])
     others = [
         logsumexp(np.delete(logs, k, axis=2), axis=(0, 2)) for k in range(members[0].shape[1])
@@ -110,7 +111,7 @@ def test_an_ensemble_of_confident_networks_is_ranked_by_its_odds(n_classes: int)
     truth = np.eye(n_classes)[data.y_val]
     ranks = ranks_by_odds(members, digits=14)
     found = judged(data, together).values
-    # The odds of two that contradict each other are 1 but for what float64 does not have.
+    # The odds of two opposite predictions are 1, except for rounding in float64.
     assert found["auc"] == pytest.approx(sk.roc_auc_score(truth, ranks), abs=4e-4)
 
 
@@ -153,7 +154,7 @@ def test_what_a_diverged_trial_scores_is_worse_than_what_the_guard_lets_through(
 
 
 def test_what_a_diverged_trial_scores_is_worse_than_chance_on_a_target_with_heavy_tails() -> None:
-    """The guard lets through four times what chance would lose on the validation data."""
+    """The guard lets a training pass up to four times the chance loss on the validation data."""
     usual = replace(load("diabetes"), target_std=2.0)
     data = replace(usual, y_val=np.full_like(usual.y_val, 30.0))
     objective = objective_of(data)
@@ -183,14 +184,14 @@ def test_balanced_classes_count_as_scikit_learn_has_it() -> None:
 def test_the_loss_weighs_the_classes() -> None:
     data = with_balanced_classes(load("breast_cancer"))
     outputs = np.zeros((len(data.y_val), 2), np.float32)
-    outputs[:, 1] = 3  # right for each sample of the larger class, wrong for each other one
+    outputs[:, 1] = 3  # right for the larger class, wrong for all others
     right, wrong = math.log(1 + math.exp(-3)), math.log(1 + math.exp(3))
     assert judged(data, outputs).loss == pytest.approx((right + wrong) / 2, rel=1e-2)
     assert objective_of(data).chance_loss == pytest.approx(math.log(2))
 
 
 def test_labels_are_smoothed_where_the_optimiser_looks_and_nowhere_else() -> None:
-    """By hand: a tenth of each target is spread over all classes."""
+    """Computed by hand: a tenth of each target is spread over all classes."""
     data = load("wine")
     torch.manual_seed(0)
     outputs, targets = torch.randn(len(data.y_val), 3), torch.tensor(data.y_val)

@@ -1,4 +1,4 @@
-"""What a step computes, in float32 and in bfloat16. CUDA graphs: tests/gpu."""
+"""What a step computes, in float32 and in bfloat16. For CUDA graphs see tests/gpu."""
 
 from __future__ import annotations
 

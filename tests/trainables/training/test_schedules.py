@@ -1,4 +1,4 @@
-"""The schedules, value by value against torch's schedulers, and where a training is very short."""
+"""The schedules, compared value by value with torch's schedulers, also in very short trainings."""
 
 import math
 from collections.abc import Callable
@@ -44,7 +44,7 @@ def rates_of(optimizer: torch.optim.Optimizer) -> tuple[float, float]:
 
 
 def of_torch(config: TrainingConfig, scheduler: MakeScheduler, steps: int) -> Rates:
-    """Learning rate and momentum on the optimiser at each step, as torch's scheduler sets them."""
+    """The learning rate and momentum at each step, as torch's scheduler sets them."""
     optimizer = new_optimizer(config)
     moving = scheduler(optimizer)
     trajectory = []
@@ -56,7 +56,7 @@ def of_torch(config: TrainingConfig, scheduler: MakeScheduler, steps: int) -> Ra
 
 
 def of_ours(config: TrainingConfig, total: int = TOTAL, cycle_ends: tuple[int, ...] = ()) -> Rates:
-    """The same, as our schedule sets them."""
+    """The learning rate and momentum at each step, as our schedule sets them."""
     optimizer = new_optimizer(config)
     schedule = make_schedule(config, STEPS_PER_EPOCH, total, cycle_ends)
     trajectory = []
@@ -193,7 +193,7 @@ def test_the_other_policies_know_no_ends_of_cycles(policy: str) -> None:
 @pytest.mark.parametrize("cycle_ends", [(0, 3), (-1,), (3, 3), (4, 2), (3, 13)])
 def test_ends_of_cycles_that_cannot_be_are_an_error(cycle_ends: tuple[int, ...]) -> None:
     shown = ", ".join(map(str, cycle_ends))
-    with pytest.raises(ValueError, match=f"in the training of 12 epochs, not be {shown}$"):
+    with pytest.raises(ValueError, match=f"within the training's 12 epochs, not be {shown}$"):
         make_schedule(config("one_cycle"), STEPS_PER_EPOCH, TOTAL, cycle_ends)
 
 

@@ -34,7 +34,7 @@ class Figures {
     if (this.waiting.length === 1) setTimeout(() => this.next());
   }
 
-  // One at a time, so that the page can be read and used meanwhile.
+  // Draw one figure at a time, so that the page can be used meanwhile.
   next() {
     const id = this.waiting.shift();
     if (id !== undefined) this.draw(id);
@@ -57,7 +57,7 @@ class Figures {
       layout.xaxis.dtick = epochs[epochs.length - 1] < 10 ? 1 : null; // no half epochs
     }
     Plotly.react(figure.place, data, layout, CONFIG);
-    for (const button of figure.place.querySelectorAll(".modebar-btn")) button.tabIndex = -1; // unseen
+    for (const button of figure.place.querySelectorAll(".modebar-btn")) button.tabIndex = -1; // not visible
     if (figure.ready) return;
     figure.ready = true;
     figure.place.on("plotly_click", (event) => {
@@ -66,7 +66,7 @@ class Figures {
     });
   }
 
-  // Those that have changed are drawn by put(): here the chosen trial comes to the others.
+  // Figures that have changed are drawn by put(). This draws the others again, with the chosen trial.
   redraw(isMeant = () => true) {
     for (const [id, figure] of this.drawn) {
       if (!this.waiting.includes(id) && isMeant(figure)) this.waiting.push(id);

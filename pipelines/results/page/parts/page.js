@@ -5,8 +5,8 @@ const page = { version: 0, trials: new Trials({}), chosen: null, untouched: true
 const figures = new Figures((row) => choose(row));
 const table = new TrialTable((row) => choose(row));
 
-// Draw a page, or the same one with news: what is looked at stays where it is. Of news, a section
-// that has none is its id alone, and the trials may be left out.
+// Draw a page, or put news into it: what a reader looks at stays in its place. In news, a section
+// without changes is its id alone, and the trials may be left out.
 function update(content) {
   if (content.trials) {
     const id = page.chosen === null ? null : page.trials.content.ids[page.chosen];
@@ -71,8 +71,8 @@ function fill(node, section) {
   if (section.table && table.node.parentNode !== node) node.append(table.node);
 }
 
-// Made by the page's own templates, which escape every word. Where somebody is stays as it is: on
-// which link, and how far to the right of a table.
+// The HTML is made by the page's own templates, which escape every word. The focused link and the
+// horizontal scroll of tables are kept.
 function renew(text, html) {
   const held = text.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
   const lefts = [...text.querySelectorAll(".scroll")].map((table) => table.scrollLeft);
@@ -134,12 +134,12 @@ function recolour(printing) {
 
 async function news(address) {
   const answer = await fetch(`${address}?seen=${page.version}`, { cache: "no-store" })
-    .catch(() => { throw new Error("nobody answers, the dashboard has ended"); });
+    .catch(() => { throw new Error("the dashboard has ended"); });
   if (!answer.ok) throw new Error(await answer.text());
   return answer.json();
 }
 
-// Ask for news each second, as long as somebody looks.
+// Ask for news each second, as long as the page is visible.
 async function poll(address) {
   try {
     if (!document.hidden) {

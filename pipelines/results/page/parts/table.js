@@ -1,11 +1,11 @@
 "use strict";
-// All trials in a table: sorted by a click on a head, filtered by words, its rows made when wanted.
+// All trials in a table: a click on a column head sorts, words filter. Rows are made when shown.
 
 const ROWS = 50;
 const TEST = /^([^\s<>=!]+)\s*(<=|>=|!=|=|<|>)\s*/;
 
-// Whether a row passes, from words such as `lr < 0.01 policy=cosine stopped`, in any case; and what
-// of them cannot be understood.
+// A test whether a row passes, from words such as `lr < 0.01 policy=cosine stopped` in upper or
+// lower case, and the problems: words that cannot be understood.
 function filterOf(columns, searchable, text) {
   const tests = [], problems = [];
   for (let rest = text.trim(); rest;) {
@@ -22,7 +22,7 @@ function filterOf(columns, searchable, text) {
   return { passes: (row) => tests.every((test) => test(row)), problems };
 }
 
-// The option that the text begins with, which may have blanks.
+// The option that the text begins with; an option may contain blanks.
 function optionIn(column, text) {
   const begins = (column.options || []).map(String).filter((option) =>
     text.toLowerCase().startsWith(option.toLowerCase()) && !/\S/.test(text[option.length] || ""));
@@ -102,7 +102,7 @@ class TrialTable {
     return [...told, this.trials.content.why[row]].join(" ").toLowerCase();
   }
 
-  // What has no value comes last, whichever way is up; options are in the order of their column.
+  // A row without a value comes last in both directions; options have the order of their column.
   compare(column, a, b) {
     const [x, y] = [column.values[a], column.values[b]];
     const [none, other] = [x, y].map((v) => Number.isNaN(v) || (column.options !== undefined && v < 0));

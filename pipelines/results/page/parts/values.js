@@ -1,5 +1,5 @@
 "use strict";
-// Arrays as Plotly writes them, and numbers as people read them.
+// Reading arrays in Plotly's format, and writing numbers for people.
 
 const KINDS = {
   f8: Float64Array, f4: Float32Array, i4: Int32Array, u4: Uint32Array,
@@ -30,7 +30,7 @@ function element(tag, attributes, ...children) {
   return made;
 }
 
-// Of a trial in a column.
+// The value of a trial in a column.
 function valueOf(column, row) {
   const value = column.values[row];
   if (!column.options) return value;
