@@ -54,8 +54,8 @@ class Ended(NamedTuple):
 
 class Search:
     """``run.py`` in a folder, with options. What it prints goes to a file, because a pipe that
-    nobody reads would block it. With ``output`` only errors go to the file, and the rest goes
-    there."""
+    nobody reads would block it. With ``output`` only errors go to the file, and the rest goes to
+    ``output``."""
 
     def __init__(self, folder: Path, *options: str, output: int | None = None) -> None:
         self.folder = folder

@@ -37,7 +37,7 @@ from trainables.training.batches import EVALUATION_BATCH, to_tensor
 POLICIES = ("constant", "step", "triangular2", "one_cycle")
 LRS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 SEARCH_SEED = 1000  # this seed and the next ones are not measured
-CYCLES = 3  # whole ones, of triangular2, as Smith 2015 advises (arXiv 1506.01186, section 3.2)
+CYCLES = 3  # whole cycles of triangular2, as Smith 2015 advises (arXiv 1506.01186, section 3.2)
 NETWORK: dict[str, float | str] = {"n_blocks": 3, "channels": 16, "weight_decay": 1e-4}
 CPU = torch.device("cpu")
 

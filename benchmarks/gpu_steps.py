@@ -103,7 +103,7 @@ def main(
     *,
     samples: Annotated[int, Parameter(help="Images; a table has twice as many rows.")] = 25_000,
     rounds: Annotated[int, Parameter(help="Epochs of each side.")] = 3,
-    trainings: Annotated[tuple[int, ...], Parameter(help="Rows to measure; by default all.")] = (),
+    trainings: Annotated[tuple[int, ...], Parameter(help="Places, from 0; by default all.")] = (),
 ) -> None:
     """Print milliseconds per step: an epoch with its validation, divided by its steps."""
     device = pick_device(1)

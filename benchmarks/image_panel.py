@@ -58,7 +58,7 @@ def do(job: Job, source: str, seconds: float) -> Score:
 
 def main(
     *,
-    images: Annotated[tuple[str, ...], Parameter(help=f"Of {', '.join(IMAGES)}.")] = tuple(IMAGES),
+    images: Annotated[tuple[str, ...], Parameter(help=f"{', '.join(IMAGES)}.")] = tuple(IMAGES),
     sides: Annotated[tuple[str, ...], Parameter(help="Names of configs; all by default.")] = (),
     seeds: Annotated[int, Parameter(help="Trainings of each config.")] = 3,
     seconds: Annotated[float, Parameter(help="CPU seconds of each training.")] = 20.0,

@@ -27,7 +27,7 @@ from trainables.smith.lr_range_test import RangeTest, bounds_to_search, run_rang
 from trainables.training.optimizers import OPTIMIZERS
 
 RATES = [float(rate) for rate in 10 ** np.arange(-5, 1.01, 0.5)]
-GOOD, GOOD_LEAST = 1.05, 0.005  # a good loss is at most the best one times this plus this
+GOOD, GOOD_LEAST = 1.05, 0.005  # a good loss is at most GOOD times the best plus GOOD_LEAST
 NEAR = 1.15  # a range also holds a rate within this factor of its ends
 CPU = torch.device("cpu")
 

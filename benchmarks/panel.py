@@ -136,7 +136,7 @@ def main(
         for side in sides
         for name in chosen
         if (job := Job(name, side, seed)) not in done
-        and not (side in PEERS and side != "random forest" and seed > 0)  # one seed each
+        and not (side in PEERS and side != "random forest" and seed > 0)  # nothing is random
     ]
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) if results is None else results.parent

@@ -163,7 +163,7 @@ def main(
     folder: Annotated[Path | None, Parameter(help="A folder to keep results in.")] = None,
     model: Annotated[Literal["mlp", "cnn"], Parameter(help="The configs' network.")] = "mlp",
     tables: Annotated[tuple[str, ...], Parameter(help="Or images; by default all in use.")] = (),
-    search_seconds: Annotated[float, Parameter(help="Seconds of each search.")] = 45.0,
+    search_seconds: Annotated[float, Parameter(help="Seconds of a search, on all cores.")] = 45.0,
     seconds: Annotated[float, Parameter(help="CPU seconds of a candidate's training.")] = 8.0,
     processes: Annotated[int, Parameter(help="Processes, with one thread each.")] = 2,
 ) -> None:

@@ -24,7 +24,7 @@ from trainables.data.datasets import TrialData, load
 from trainables.networks import NETWORKS
 
 # A usual grid of 100: five learning rates and five dropout rates, two depths and two weight decays,
-# and the middle of the range for everything else.
+# and one value for everything else: the middle of a range, or the first option.
 LEVELS = {"n_layers": 2, "lr": 5, "dropout": 5, "weight_decay": 2, "batch_norm": 1}
 EXPERIMENTS = 10_000  # random experiments of each size
 

@@ -108,7 +108,7 @@ BENCHMARKS = {
 
 
 def main(
-    *names: Annotated[str, Parameter(help=f"Of {', '.join(BENCHMARKS)}; without any: all.")],
+    *names: Annotated[str, Parameter(help=f"Any of {', '.join(BENCHMARKS)}; by default all.")],
     short: Annotated[bool, Parameter(help="The short forms, which write nothing.")] = False,
 ) -> int:
     """Run benchmarks, and write their tables into the pages that have a place for them."""

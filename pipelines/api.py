@@ -129,7 +129,8 @@ def export_model(
         trial: The number of another trial, as in the report.
         ensemble: Select among this many of the best configs, and take their mean prediction.
         seeds: How often each config is trained again, on train and validation. By default the
-            weights that the search kept are exported; an ensemble is trained once.
+            weights that the search kept are exported, or each config of an ensemble is trained
+            once.
         onnx: Write ``model.onnx`` too.
         address: As for :func:`search`, if something is trained again.
         quiet: Print nothing.

@@ -18,7 +18,7 @@ def batch_size(
     limits: Annotated[LimitSettings, panel("Limits and output", 2)] = LimitSettings(),
     scaling: Annotated[ScalingSettings, panel("Learning rate", 3)] = ScalingSettings(),
 ) -> None:
-    """Double the batch until memory or samples run out, and print the smallest that is fast."""
+    """Double the batch until memory or samples run out; print above which size it gains little."""
     from pipelines.cli.batch_size import run_batch_size
 
     run_batch_size(subject, step, scaling, limits)

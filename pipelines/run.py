@@ -20,7 +20,8 @@ def run(
     options: Annotated[RunOptions, panel("Run", 7)] = RunOptions(),
 ) -> int:
     """Search for a good network for your data."""
-    # Imported here so that --help and a mistyped option answer at once: torch and Ray load slowly.
+    # Imported here so that --help and a mistyped option answer at once: torch and Ray take seconds
+    # to load.
     from pipelines.cli.searching import run_search
 
     return run_search(spec, where, options)

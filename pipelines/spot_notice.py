@@ -2,9 +2,9 @@
 ``python pipelines/spot_notice.py &`` before ``ray start``.
 
 Amazon announces a spot interruption two minutes ahead, in the metadata of the instance (EC2 User
-Guide, "Spot Instance interruption notices"). A machine that shuts down sends SIGTERM. In both cases
-every trial on this machine saves a checkpoint at its next epoch, and Ray starts no new trial on
-it.
+Guide, "Spot Instance interruption notices"). A machine that shuts down sends SIGTERM to this
+process. In both cases every trial on this machine saves a checkpoint at its next epoch, and Ray
+starts no new trial on it.
 """
 
 from __future__ import annotations

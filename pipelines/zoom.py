@@ -17,7 +17,7 @@ class ZoomSettings(Settings):
     """How far to zoom in."""
 
     quantile: Annotated[Real, Field(gt=0, le=1)] = 0.25
-    """The share of the best trials to zoom in on."""
+    """Zoom in on this share of the trials, the best ones."""
 
 
 def zoom(

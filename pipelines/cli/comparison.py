@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import csv
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from functools import partial
+from typing import NoReturn
 
 from rich.console import Console
 
+from pipelines.cli.command import FAILURE, leave
 from pipelines.cli.connection import Connection
 from pipelines.cli.display import Display
 from pipelines.cli.summary import first_lines
@@ -18,6 +21,7 @@ from pipelines.cli.text import Terminal, format_seconds, print_lines, print_plai
 from pipelines.cli.watching import Watching
 from pipelines.cluster.connect import Cluster, check_address, connect
 from pipelines.cluster.resources import check_fit
+from pipelines.cluster.watch import end_ray, watched
 from pipelines.cluster.workers import await_machines
 from pipelines.record.scores import shown_score
 from pipelines.results.algorithms_page import algorithms_page
@@ -72,11 +76,19 @@ def run_comparison(spec: ComparisonSpec, where: Connection) -> int:
         session = session or stack.enter_context(held())
         Watching(console, comparison.folder.parent).open(cluster)
         print_lines(console, first_lines(study.space))
-        session.by = _run_missing(comparison, spec, study, cluster, console)
+        with watched(_stop, started_here=cluster.started_here):
+            session.by = _run_missing(comparison, spec, study, cluster, console)
         if session.by:
             return EXIT_CODES[session.by]
         print_lines(console, _conclude(comparison, spec, study.metric_name))
     return 0
+
+
+def _stop(reason: str) -> NoReturn:
+    """Ray does not answer any more: a thread of this process that calls it never returns."""
+    print(f"error: {reason}: type the same command to go on", file=sys.stderr)
+    end_ray()
+    leave(FAILURE)
 
 
 def _run_missing(

@@ -142,7 +142,7 @@ def _import_report() -> None:
 
 @contextmanager
 def _saying_how_to_go_on(study: Study, cluster: Cluster) -> Iterator[None]:
-    """If an error ends a search that has begun, say how to go on."""
+    """If an error or an interruption ends a search that has begun, say how to go on."""
     try:
         yield
     except BaseException:

@@ -53,8 +53,8 @@ class Options:
                 argument.append(Token(source=source, implicit_value=value))
 
     def _given(self) -> tuple[str, Mapping[str, Mapping[str, Any]]]:
-        """The settings for options that are not typed, by group and field, and before them their
-        source: a study file, or a run that is resumed."""
+        """Where the settings for options that are not typed come from (a study file, or a run that
+        is resumed), and these settings, by group and field."""
         if (study := self._typed("--study")) is not None:
             from pipelines.study.study_file import read_study_file
 
@@ -112,9 +112,9 @@ def _reason(error: ErrorDetails) -> str:
 
 
 def to_type(name: str, *words: str, **options: Any) -> str:
-    """The command ``name`` with ``words`` and options, as a user types it after this command. It is
-    the script beside the one that was typed, if that is a file of ours: `ray submit` copies only
-    one script, and a user's own program may have other files of these names beside it.
+    """The command ``name`` with ``words`` and options, as a user types it after this command. If
+    our script of ``name`` lies beside the script that was typed, it is that one: `ray submit`
+    copies only one script, and other files of these names may lie beside a user's own program.
 
     Options are given by the names of their fields; those that are None are left out.
     """

@@ -25,7 +25,7 @@ def for_training(run: Run, where: Address, console: Console) -> Iterator[Callabl
     """Connect to a cluster, to train configs of ``run``. Yields a function that waits for the
     cluster and checks that a training fits on it.
 
-    Raises ``ValueError`` if none fits.
+    Raises ``ValueError`` if it cannot fit.
     """
     resources = run.spec.resources
     check_address(where.address)
@@ -47,13 +47,15 @@ def counted(console: Console, total: int) -> Callable[[int], None]:
 
 
 def select_among(run: Run, candidates: Sequence[Candidate], console: Console) -> list[Candidate]:
-    """The ``candidates`` that make up the ensemble, with their weights; a single one is kept.
+    """The ``candidates`` that make up the ensemble, with their weights; a single one is returned.
 
     Raises ``ValueError`` if they cannot be trained.
     """
     if len(candidates) == 1:
         return list(candidates)
-    print_plain(console, "selecting by predictions on validation, each trained as in the search")
+    print_plain(
+        console, "selecting by validation predictions; each config is trained as in the search"
+    )
     n_folds = run.spec.problem.folds or 1
     selection = selected(run, candidates, counted(console, len(candidates) * n_folds))
     total = sum(c.weight for c in selection.candidates)

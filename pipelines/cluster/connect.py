@@ -204,13 +204,14 @@ def connect(
     an address, join the cluster that runs on this machine, or start Ray here. ``"local"`` always
     starts Ray here.
 
-    If Ray is started here, the dashboard starts with :meth:`Cluster.open_dashboard`, the processes
-    of trials have ``modules`` imported in advance, and ``launched`` is called once Ray's processes
-    have been launched. The Jobs page of the dashboard shows ``job``.
+    If Ray is started here, the ``dashboard``, if asked for, starts with
+    :meth:`Cluster.open_dashboard`, the processes of trials have ``modules`` imported in advance,
+    and ``launched`` is called once Ray's processes have been launched. The Jobs page of the
+    dashboard shows ``job``.
 
     Raises:
-        ClusterError: no cluster answers at ``address``, or another thread of this process uses a
-            Ray that it started itself.
+        ClusterError: no cluster answers at ``address``, or another thread has connected this
+            process to Ray and has not disconnected it yet.
     """
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
@@ -218,8 +219,8 @@ def connect(
     with ExitStack() as stack:
         if not _CONNECTED.acquire(timeout=1):
             raise ClusterError(
-                "another search in this process uses the Ray that it started: run one after the "
-                "other, or call `ray.init()` first"
+                "another search has connected this process to Ray: run one search after the other, "
+                "or call `ray.init()` first"
             )
         stack.callback(_CONNECTED.release)
         connected_before = ray.is_initialized()  # in a notebook, say: do not shut it down

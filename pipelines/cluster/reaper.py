@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _DONE = b"done"
-_MORE, _BETWEEN = 2, 0.2  # rounds, and seconds: a killed process may just have started one
+_MORE, _BETWEEN = 2, 0.2  # rounds, seconds apart: a killed process may have started another
 _MARK = "RANGEFINDER_DRIVER"  # in the environment of processes that must end with this one
 
 

@@ -14,7 +14,7 @@ AUTO = "auto"
 
 @dataclass(frozen=True)
 class TrialResources:
-    """The resources of a trial. ``gpus`` is 0, a whole number or a share of 1, in Ray's units."""
+    """A trial's resources. ``gpus`` is 0, a whole number or a share of one GPU, in Ray's units."""
 
     cpus: float
     gpus: float = 0.0

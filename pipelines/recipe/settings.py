@@ -36,7 +36,7 @@ class MemorySettings(Settings):
     """The memory that a step may need."""
 
     memory: Memory | None = None
-    """Most memory of a step, such as 2GB; by default all of the GPU, or half of the RAM."""
+    """Most memory of a step, such as 2GB; by default all of the GPU's, or half of the RAM."""
 
 
 class SweepSettings(Settings):
@@ -47,7 +47,7 @@ class SweepSettings(Settings):
     low: Positive = 1e-5
     """The first learning rate."""
     high: Positive | None = None
-    """The last learning rate; by default 10, with linear growth 1, with AdamW 0.1."""
+    """The last learning rate; by default 10; with linear growth 1, or 0.1 for AdamW."""
     iterations: Annotated[Whole, Field(ge=MIN_POINTS)] | None = None
     """Optimiser steps of the sweep; by default 4 epochs, but between 150 and 400 steps."""
     epochs: Positive | None = None

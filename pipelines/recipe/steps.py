@@ -103,7 +103,7 @@ def _check_searched(network: Network, space: SearchSpace, config: Mapping[str, o
     for name, value in config.items():
         default = getattr(network.config, name, None)
         if name not in space.domains and value != default:
-            raise ValueError(f"{name} {value}: a search does not have {name}, it stays {default}")
+            raise ValueError(f"{name} {value}: a search has no {name}, which stays {default}")
 
 
 def _batch_size(space: SearchSpace, test: BatchSizeTest, n_samples: int) -> int:
@@ -119,7 +119,7 @@ def _batch_size(space: SearchSpace, test: BatchSizeTest, n_samples: int) -> int:
 def _batch_reason(test: BatchSizeTest, n_samples: int) -> str:
     reason = f"throughput gains little above {test.knee}"
     if test.knee > n_samples // LEAST_STEPS:
-        reason += f", but {n_samples} samples would make few steps of that size"
+        reason += f", but {n_samples} samples would give few steps per epoch at that size"
     return f"{reason}; {test.largest} is the largest that fits"
 
 

@@ -31,7 +31,7 @@ class SubjectSettings(Settings):
     model: Model | None = None
     """The network to train; by default that of --from, else mlp."""
     config: File | None = None
-    """A YAML file with its hyperparameters: a mapping, or a list, whose first entry is used."""
+    """A YAML file of hyperparameters: a mapping, or a list, whose first entry is used."""
     from_: Annotated[RunFolder | None, Parameter(name="--from")] = None
     """A run, to take the hyperparameters of its best trial."""
     data: Source | None = None

@@ -89,7 +89,7 @@ Event: TypeAlias = Asked | Reported | Saved | TriedAgain | TrainedOn | Planned |
 
 
 def at_once(write: Callable[[], None]) -> None:
-    """Write now: the event is in the file when the method returns."""
+    """Write now: the event is in the file when the method of :class:`Events` returns."""
     write()
 
 

@@ -102,7 +102,7 @@ def load_entries(path: Path) -> list[FinishedTrial]:
         trials = study.get_trials(deepcopy=False)
     except KeyError:  # the driver was killed before the first line was complete
         return []
-    except Exception as error:  # Optuna raises anything for a file that was changed
+    except Exception as error:  # Optuna may raise anything for a file that was changed
         raise ValueError(f"{path} cannot be read: {type(error).__name__}: {error}") from None
     return [_finished(trial, path) for trial in trials if trial.state in _OURS]
 

@@ -16,7 +16,7 @@ from pipelines.record.files import RunFiles
 from pipelines.record.live import GONE, Driver, read_live
 from pipelines.record.sessions import read_sessions
 
-_GLANCE = 1.0  # seconds: a page that checks the lock holds it for an instant
+_GLANCE = 1.0  # seconds to wait for the lock: a page that checks it holds it for an instant
 _MARGIN = 1.0  # seconds, added to twice the driver's interval
 _LONGEST = 10.0  # seconds to wait for a sign of a driver, at most
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # NFS without a lock service, FUSE

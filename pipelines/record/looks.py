@@ -115,7 +115,8 @@ _Fields = fields_of(Look, finite=False)
 
 
 def _place(config: Config, number: int, finished: Sequence[FinishedTrial]) -> int:
-    """The place of the trial with ``config`` that had ``number``: the same, if it fits there."""
+    """The place of a trial with ``config``: still ``number`` if one is there or none is found, else
+    the first."""
     places = [place for place, trial in enumerate(finished) if trial.config == config]
     return number if number in places or not places else places[0]
 

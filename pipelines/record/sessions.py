@@ -23,7 +23,7 @@ FAILED = "an error"
 
 @dataclass(frozen=True)
 class Session:
-    """One driver's work on a run. Its begin and end are in seconds since 1970."""
+    """One driver's work on a run. Its beginning and end are in seconds since 1970."""
 
     begun: float
     part: str  # "search", or "repeats"

@@ -14,7 +14,7 @@ from pipelines.study.study import Study
 from trainables.training.metrics import METRICS
 
 # Upper bounds for a trial in the journal and the events, above what benchmarks/record.py measures.
-_OF_A_TRIAL, _OF_AN_EPOCH, _OF_A_METRIC = 3000, 150, 40  # bytes; a metric is in each epoch
+_OF_A_TRIAL, _OF_AN_EPOCH, _OF_A_METRIC = 3000, 150, 40  # bytes; the last per epoch
 _PAGE = 10_000_000  # bytes of the report
 _OTHER_METRICS = 5  # the losses, the learning rate, the momentum, seconds
 _COPIES = 4  # of a network in a checkpoint: its best weights, its own, and Adam's two moments
@@ -30,7 +30,8 @@ class Disk:
 
 
 def disk_of(study: Study, at_once: int) -> Disk:
-    """Two checkpoints per running trial: the previous one exists until the new one is saved."""
+    """What ``study`` needs. A running trial counts twice: its previous checkpoint exists until the
+    new one is saved."""
     budget = study.spec.budget
     trials = study.trials + TOP * (budget.repeats or 0)
     folds = len(study.folds)

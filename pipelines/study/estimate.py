@@ -43,7 +43,7 @@ class Estimate:
     epoch_seconds: float  # of a trial, while the others run
     at_once: int
     on_a_node: int  # of these trials
-    where: str  # the device that was measured
+    where: str  # where it was measured, in words
     repeats: int = 0  # trainings of the best configs after the search, each to its end
 
     @property
@@ -77,8 +77,8 @@ def planned_epochs(rungs: Sequence[int], max_epochs: int, reduction_factor: floa
 
 def estimate(study: Study, cluster: Cluster, at_once: int) -> Estimate:
     """Train some configs for a moment. If there are nodes that can hold a trial, it waits for room
-    on them and trains as many configs at once as will run. Else it trains configs on this
-    machine, so that no first node is started just for the estimate.
+    on them and trains as many configs at once as will run. If there are none, or no room in time,
+    it trains configs on this machine, so that no first node is started just for the estimate.
 
     ``study`` must train a built-in network: the steps of a user's own function are not known.
     """

@@ -18,10 +18,10 @@ EXIT_CODES = {
     **{name: 128 + number for number, name in _SIGNALS.items()},
     OUTPUT: 128 + signal.SIGPIPE,
 }
-"""By the reason in the record: the exit code that a shell shows for a process that such a signal
-has ended."""
+"""The exit code for each reason in the record: what a shell shows for a process that was ended by
+the signal of that reason."""
 
-_asking: list[Callable[[str], None]] = []  # by what runs now, the innermost last
+_asking: list[Callable[[str], None]] = []  # one per open `interruptible`, innermost last
 
 _heard: list[tuple[list[signal.Signals], Callable[[int, FrameType | None], None]]] = []
 
@@ -60,7 +60,7 @@ def interruptible(ask: Callable[[str], None] | None = None, once: str = _ONCE) -
             _leave_terminal()
         reason, first = _SIGNALS[signal.Signals(number)], ask is not None
         if first:
-            come(reason)  # before the line is printed: the next one may come while it is
+            come(reason)  # first: the next interruption may come during the line
         if number != signal.SIGHUP and (first or was_asked):
             _say(once if first else "stopping  at once")
         if not first:
@@ -97,7 +97,7 @@ def renew() -> None:
 def output_closed() -> None:
     """Nobody reads the output any more: discard further output, and ask the search to end.
 
-    Raises :class:`Interrupted` if no search runs.
+    Raises :class:`Interrupted` if no search runs, or if it was asked before.
     """
     _to_nowhere(1)
     if not _asking:

@@ -34,7 +34,7 @@ def largest_configs(
 
 
 def _most(domain: Domain, rng: np.random.Generator) -> Value:
-    """The largest whole number; a random value if it is no whole number."""
+    """The largest whole number in ``domain``; a random value if it has no whole numbers."""
     if isinstance(domain, Float):
         return domain.at(rng.random())
     if isinstance(domain, Choice):

@@ -113,8 +113,8 @@ def bound_parameters(
 
 
 def try_forbid(space: SearchSpace) -> None:
-    """Raises ``ValueError`` if the function that forbids configs raises it for one of many configs,
-    because it would do so during the search."""
+    """Raises ``ValueError`` if the function that forbids configs raises an error for one of many
+    configs, because it would do so during the search."""
     rng = np.random.default_rng(0)
     for config in (*space.try_first, *(space.sample(rng) for _ in range(_TRIED))):
         space.forbids(config)

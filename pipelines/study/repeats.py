@@ -44,7 +44,7 @@ class Repeats:
         return statistics.stdev(self.values) / math.sqrt(len(self.values))
 
     def bound(self, metric: Metric) -> float:
-        """A value that the config reaches reliably: one standard error worse than its mean."""
+        """A cautious value for the config: one standard error worse than its mean."""
         return self.mean - self.error if metric.mode == "max" else self.mean + self.error
 
 

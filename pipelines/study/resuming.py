@@ -162,7 +162,7 @@ def _before(run: Run, spec: StudySpec, part: str) -> Before:
     events = matched(read_events(path), entries)
     sessions = _sessions(run, part, events)
     was, now = run.spec.budget.max_epochs, spec.budget.max_epochs
-    if part == "repeats":  # repeats with fewer epochs do not compare, and are trained again
+    if part == "repeats":  # with fewer epochs they cannot be compared: trained again
         asked = (event for event in events if isinstance(event, Asked))
         short = {event.trial_id for event in asked if run.max_epochs_at(event.at) < now}
         entries = [trial for trial in entries if trial.trial_id not in short]
@@ -208,7 +208,7 @@ def _kept(storages: Sequence[tuple[str, str]], trials: Sequence[FinishedTrial]) 
 
 
 def _sessions(run: Run, part: str, events: Sequence[Event]) -> list[Session]:
-    """The sessions of a part. One without an end counts as killed when it was last heard of."""
+    """The sessions of a part. One without an end counts as killed, at its last sign of life."""
     return [
         session
         if session.ended is not None

@@ -35,7 +35,8 @@ from pipelines.tuner.reports import Rules
 from pipelines.tuner.schedulers import SCHEDULERS
 from pipelines.tuner.sources import RepeatedTrials, SampledTrials
 
-# A default variable for PyTorch Lightning would make Ray start new processes, although some wait.
+# Ray Tune sets a variable for PyTorch Lightning by default. With it, Ray would start new processes
+# and not use those that it has ready.
 class_cache.DEFAULT_ENV_VARS.clear()
 deaths.expect_all()
 
@@ -150,8 +151,8 @@ def _run(
 
 
 def end_run(study: Study, last: str) -> None:
-    """Everything is trained, but the driver was killed before it could note that: end its session
-    by a new session of the part ``last``, and remove the files that it has left."""
+    """Everything is trained, but the driver was killed before it could note that: note it
+    in a new session of the part ``last``, and remove the files that the driver has left."""
     assert study.resumed is not None
     files, before, nothing = RunFiles(study.folder), study.resumed, RepeatedTrials((), ())
     mend(files, before.killed_at)
@@ -165,8 +166,8 @@ def end_run(study: Study, last: str) -> None:
 
 
 def _forget_repeats(files: RunFiles) -> None:
-    """Delete the weights of repeats that do not count any more, because they come from shorter
-    trainings; also those of the winner, which are a copy."""
+    """Delete the weights of all repeats, when none of these counts any more because they were
+    shorter trainings; also those of the winner, which are a copy."""
     if files.repeated_weights.is_dir():
         files.weights.unlink(missing_ok=True)
         shutil.rmtree(files.repeated_weights)

@@ -106,8 +106,8 @@ def read_bytes(value: object) -> object:
 
 
 def read_scalar(value: object) -> object:
-    """The number or truth value that a text stands for, else the text. A text such as 01, which is
-    not the usual way to write a number, may be the name of an option, and stays a text.
+    """The number or truth value that a text stands for, else the text. A whole number
+    in an unusual form, such as 01, may be the name of an option, and stays a text.
 
     Raises ``ValueError`` for other types, and for a number that is not finite.
     """
@@ -163,7 +163,7 @@ def _bounds(text: object) -> object:
 
 
 def _not_empty(value: object) -> object:
-    """pathlib would take the empty text of an unset shell variable for the working directory."""
+    """Refuses "", the value of an unset shell variable: pathlib makes it the working directory."""
     if value == "":
         raise ValueError("'' is not a path: leave the option out, or write . for this folder")
     return value

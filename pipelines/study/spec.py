@@ -165,7 +165,7 @@ class SpaceSettings(Settings):
     batch_size_test: bool = False
     """First make a batch size test, which leaves out batches that do not fit."""
     memory: Memory | None = None
-    """The most memory of a step in that test, such as 2GB; default: the GPU's, or half the RAM."""
+    """Memory for a batch size test's step, such as 2GB; default: the GPU's, or half the RAM."""
 
 
 class BudgetSettings(Settings):
@@ -210,7 +210,7 @@ class ResourceSettings(Settings):
     max_failures: NotNegative = 0
     """How often a trial that fails is tried again."""
     trial_timeout: Seconds | None = None
-    """End a trial that ends no epoch for 20m, 1h; default: 20 times the longest, at least 5m."""
+    """End a trial without an epoch for, say, 20m; default: 20 times the longest, at least 5m."""
 
     @property
     def trial(self) -> TrialResources:

@@ -159,7 +159,7 @@ class Study:
 
     @property
     def trials_left(self) -> int:
-        """How many trials are left, if the study goes on with an earlier search."""
+        """How many of the ``trials`` have not ended under an earlier driver."""
         ended = 0 if self.resumed is None else len(self.resumed.search.ended)
         return max(0, self.trials - ended)
 

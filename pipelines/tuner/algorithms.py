@@ -173,7 +173,7 @@ class Algorithm:
     # algorithm is then exactly as it was, to the last random number. If there are more trials, the
     # algorithm only learns from their results.
     asked_again: int = 1000
-    size: Callable[[Problem], int] | None = None  # of a fixed, finite list of configs
+    size: Callable[[Problem], int] | None = None  # its configs, if it ends by itself
 
     def __call__(self, problem: Problem) -> Sampler:
         return self.make(problem)
@@ -189,7 +189,7 @@ ALGORITHMS: dict[str, Algorithm] = {
     "random": Algorithm(random, learns=False, asked_again=sys.maxsize),
     "sobol": Algorithm(sobol, learns=False, asked_again=sys.maxsize),
     "optuna": Algorithm(optuna, several=True),
-    "gp": Algorithm(gp, several=True, asked_again=100),  # seconds each, if there are many
+    "gp": Algorithm(gp, several=True, asked_again=100),  # seconds per suggestion, after many
     # The state of these two is more than their trials: from results alone, they restart around the
     # best trials.
     "cmaes": Algorithm(cmaes, asked_again=10_000),

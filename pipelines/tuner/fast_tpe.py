@@ -24,7 +24,7 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from scipy.special import ndtr, ndtri
 
-MAX_KERNELS = 2500  # for bad trials: of more trials, so many are used
+MAX_KERNELS = 2500  # at most, for bad trials: of more trials, this many are used
 
 Array = NDArray[np.float64]
 Numbers = NDArray[np.intp]

@@ -88,7 +88,7 @@ def quantile(share: float, recorded: Mapping[str, float]) -> float | None:
     if not recorded:
         return None
     values = np.fromiter(recorded.values(), float, len(recorded))
-    place = (len(values) - 1) * (share * 100 / 100)  # in percent: it rounds as NumPy does
+    place = (len(values) - 1) * (share * 100 / 100)  # NumPy's percent: it rounds the same
     below = int(place)
     above, part = min(below + 1, len(values) - 1), place - below
     values.partition((below, above))

@@ -26,9 +26,9 @@ class OptunaSampler:
     PRUNED trials is told the best value that a stopped trial reached. For a diverged trial it is
     told a value just worse than that of every sound trial so far.
 
-    With several objectives, a stopped trial is told with the first objective that it reached. In
-    the other objectives it gets values just worse than those of every complete trial: a trial must
-    not look quick because it was stopped. Optuna's constraints say how far a trial is from the
+    With several objectives, a stopped trial is told with the value that it reached in the first
+    objective. In the others it gets values just worse than those of every complete trial: a trial
+    must not look quick because it was stopped. Optuna's constraints say how far a trial is from the
     requirements.
     """
 

@@ -145,7 +145,8 @@ def _sweep(folder: Path) -> None:
 
 
 def _folder() -> Path:
-    """A folder that only this user can read. Raises ``OSError`` if another user owns it."""
+    """A folder for this user alone. Raises ``OSError`` if something else is in its place, or if
+    other users own it or can read it."""
     folder = Path(tempfile.gettempdir(), f"rangefinder-{os.getuid()}")
     folder.mkdir(mode=0o700, exist_ok=True)
     status = folder.lstat()

@@ -39,7 +39,7 @@ class Printed:
                 sys.stderr = before[1]
 
     def take(self) -> str:
-        """What was printed since the last call. Long output is cut at its end."""
+        """What was printed since the last call. Of much output only the beginning is kept."""
         text, self._text = "".join(self._text), []
         return text
 

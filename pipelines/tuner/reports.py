@@ -58,8 +58,8 @@ class Decision:
 class Ended:
     """The end of a trial.
 
-    ``keep_weights`` says whether its weights are now those of its group: of all trials, or of all
-    repeats of one config. ``keep_state`` says whether it may be trained on, and ``drop_states``
+    ``keep_weights`` says whether its weights are now the ones to keep for its group: all trials, or
+    all repeats of one config. ``keep_state`` says whether it may be trained on, and ``drop_states``
     names the trials whose state is then no longer needed.
     """
 

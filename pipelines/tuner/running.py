@@ -20,7 +20,7 @@ class Reached:
 
     curve: dict[int, float] = field(default_factory=dict)
     metrics: dict[int, Mapping[str, float]] = field(default_factory=dict)
-    short: dict[int, Mapping[str, float | None]] = field(default_factory=dict)  # rounded
+    short: dict[int, Mapping[str, float | None]] = field(default_factory=dict)  # `metrics`, rounded
     best: Incumbent | None = None
     fits: bool = False  # whether `best` breaks no requirement
     changes: dict[int, Config] = field(default_factory=dict)

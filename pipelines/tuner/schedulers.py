@@ -65,7 +65,7 @@ def at_cycle_ends(rules: StoppingRules, config: Config, epoch: int) -> bool:
 
 
 def never(rules: StoppingRules, config: Config, epoch: int) -> bool:
-    """For no scheduler."""
+    """For the scheduler ``none``."""
     return False
 
 

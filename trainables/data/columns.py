@@ -50,7 +50,7 @@ class Number:
     std: float
     missing: float = 0.0  # share of the train rows
     ends: tuple[float, float] | None = None  # of the train rows; older models have none
-    decimal: Decimal | None = None  # if given, read as text with this decimal mark
+    decimal: Decimal | None = None  # if given, texts of any file are read with it
     width: ClassVar[int] = 1
 
     @property

@@ -119,7 +119,7 @@ def load(
             class. A larger fraction contains the samples of a smaller one. The validation split is
             always whole.
         seed: Determines the split and the samples of the fraction.
-        reading: How to read a table that is not what it looks like.
+        reading: The user's corrections for a table that is not what it looks like.
 
     Raises:
         ValueError: the message is one line that names the bad value and the rule.

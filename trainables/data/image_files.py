@@ -15,7 +15,7 @@ from trainables.data.files import check_file
 if TYPE_CHECKING:
     from PIL import Image
 
-# As in torchvision's ImageFolder. To import it takes longer than to read a small folder.
+# As in torchvision's ImageFolder, whose import takes longer than reading a small folder.
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 DEEP_GREY_MODES = frozenset({"I", "F", "I;16", "I;16L", "I;16B", "I;16N"})
 _WHITE = 255  # of 8-bit grey
@@ -95,7 +95,8 @@ def _converted(image: Image.Image, mode: str) -> Image.Image:
     levels = np.asarray(image.convert("F")) / _DEEPER
     if not (levels.min() >= 0 and levels.max() <= _WHITE):
         raise ValueError(
-            "it has values outside of 0 to 65535, but others have 8 bits: save it with 8 or 16 bits"
+            "it has values outside of 0 to 65535, but other images have 8 bits: "
+            "save it with 8 or 16 bits"
         )
     return Image.fromarray(levels.round().astype(np.uint8)).convert(mode)
 

@@ -22,7 +22,7 @@ def moment_of(text: str) -> datetime:
         moment = datetime.fromisoformat(text)
     else:
         moment = _otherwise(text)
-    with suppress(OverflowError):  # near the years 1 and 9999
+    with suppress(OverflowError):  # at the start of year 1 or the end of year 9999
         return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
     raise ValueError(f"{text!r} is not a date")
 

@@ -32,7 +32,7 @@ class Published:
     folder: str
     files: tuple[str, ...]
     archive: str | None = None
-    """The downloaded file in the cache folder that is then unpacked; None if there is none."""
+    """The archive that is downloaded to the cache folder; None if single files are downloaded."""
 
 
 _IDX_FILES = tuple(

@@ -1,4 +1,4 @@
-"""How a user wants a table to be read if it is not what it looks like."""
+"""A user's corrections for a table whose columns are not what they look like."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from trainables.task import Task
 
 @dataclass(frozen=True)
 class Reading:
-    """What is not as it looks in a table; by default everything is as it looks."""
+    """Corrections for a table; by default it is read as it looks."""
 
     drop: tuple[str, ...] = ()
     """Columns to leave out."""

@@ -210,7 +210,7 @@ class _Bounded:
         self._read += len(content)
         if self._read > self._most:
             raise Unusable(
-                f"'{self._path}' holds more text than the memory of this machine, "
+                f"'{self._path}' holds more text than fits into the memory of this machine, "
                 f"{self._most / 1e9:.3g} GB"
             )
         return content

@@ -79,7 +79,7 @@ class TableInputs:
 
         Raises:
             ValueError: ``rows`` are not a table, or a column is missing, occurs twice, or holds
-                other values than in training.
+                another kind of values than in training.
         """
         table = as_table(rows, self.texts)
         missing = [name for name in self.needed if name not in table.column_names]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def format_bytes(size: float) -> str:
-    """``size`` as in "12.3 MB", in powers of 1000."""
+    """``size`` in a form such as "12.3 MB", in powers of 1000."""
     for unit in ("B", "kB", "MB", "GB"):
         if size < 999.5:
             return f"{size:.3g} {unit}"

@@ -1,4 +1,4 @@
-"""Finds functions of torch that a training has replaced, also for the trainings after it."""
+"""Finds functions of torch that a training has replaced, and that later trainings would use."""
 
 from __future__ import annotations
 

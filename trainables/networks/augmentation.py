@@ -17,8 +17,8 @@ _SHARE = 8  # an image is shifted by at most an eighth of its smaller side
 
 
 class RandomShift(nn.Module):
-    """Shifts each image ``(channels, height, width)`` of a batch by up to ``most`` pixels in both
-    directions; each number of pixels is equally likely. The free border is filled with the image,
+    """Shifts each image ``(channels, height, width)`` of a batch by up to ``most`` pixels along
+    both axes; each number of pixels is equally likely. The free border is filled with the image,
     reflected at its edge: the crop of He et al. 2016 (arXiv 1512.03385, section 4.2), with the
     padding of airbench (Jordan 2024, arXiv 2404.00498, section 3.1)."""
 

@@ -14,10 +14,10 @@ _LEVELS = 256  # values of a random byte
 class Dropout(nn.Dropout):
     """``nn.Dropout`` with faster masks on a CPU: bytes of numpy's SFC64 take a quarter of the time.
 
-    On a CPU ``p`` is rounded to the nearest 1/256 below 1, and the kept values are scaled
-    accordingly, so that the mean does not change. The bytes depend on the state of torch's global
-    generator at the first batch after :meth:`train`: a training that resumes at the end of an epoch
-    draws the same masks.
+    On a CPU ``p`` is rounded to the nearest multiple of 1/256, but stays below 1, and the kept
+    values are scaled accordingly, so that the mean does not change. The bytes depend on the state
+    of torch's global generator at the first batch after :meth:`train`: a training that resumes at
+    the end of an epoch draws the same masks.
     """
 
     _bytes: np.random.SFC64 | None = None

@@ -51,7 +51,7 @@ class TrainingConfig:
     optimizer: str = "sgd"  # a name in OPTIMIZERS
     lr: float  # the learning rate, or its upper bound (max_lr) if the policy moves it
     weight_decay: float = 0.0  # L2 penalty of SGD, decoupled decay of AdamW
-    label_smoothing: float = 0.0  # the share of a target that all classes get
+    label_smoothing: float = 0.0  # for classification: the part of a target that all classes share
     momentum: float = 0.9  # for constant, cosine and step; betas[0] of AdamW
     policy: str = "constant"  # a name in POLICIES: how learning rate and momentum move
     base_lr_ratio: float = 0.1  # base_lr / max_lr

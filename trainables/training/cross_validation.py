@@ -87,7 +87,7 @@ def summarise(folds: Sequence[Metrics]) -> dict[str, Any]:
     """The metrics of one epoch over the folds; see :class:`Lockstep`.
 
     Raises ``TypeError`` for a metric that is not a number, and ``ValueError`` if only some folds
-    have a metric although none has diverged.
+    have a metric although none has diverged and all numbers are finite.
     """
     summary: dict[str, Any] = {"diverged": any(metrics.get("diverged", False) for metrics in folds)}
     for name, values in _by_name(folds).items():

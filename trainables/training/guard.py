@@ -27,7 +27,7 @@ class DivergenceGuard:
     ) -> None:
         self._limit_of = limit_of
         self._steps = steps or (_GPU_STEPS if device.type == "cuda" else 1)
-        self._sound: Tensor | None = None  # all losses since the last check
+        self._sound: Tensor | None = None  # are all losses since the last check below the limit?
         self._unseen = 0
         self.limit: float | None = None
         """From this loss on, the training has diverged. It is part of the training's state."""

@@ -39,7 +39,7 @@ class Objective:
     """The loss that a task minimises, and how its predictions are scored."""
 
     loss: Callable[[Tensor, Tensor], Tensor]  # of outputs (n, n_outputs) and targets (n,)
-    train_loss: Callable[[Tensor, Tensor], Tensor]  # with label smoothing, or the same
+    train_loss: Callable[[Tensor, Tensor], Tensor]  # the loss, with label smoothing
     chance_loss: float  # of a model that knows only the distribution of the targets
     measures: Mapping[str, Metric]  # by name, such as accuracy or r2; without the loss
     worst_loss: float = DIVERGED_LOSS  # see worst_loss()

@@ -27,7 +27,7 @@ WARM_UP = 2  # steps that are not timed: the first ones allocate
 # machine may take longer than a step on a small batch.
 TIMED_STEPS = 5
 TIMED_SECONDS = 0.1
-GPU_ROUND = 32  # steps that are timed together on a GPU: a training waits for the GPU as rarely
+GPU_ROUND = 32  # steps timed together on a GPU: a training waits for the GPU just as rarely
 
 
 class Steps:

@@ -268,15 +268,55 @@ def test_a_search_whose_ray_dies_says_so_at_once(elsewhere: Path, program: str, 
         for line in process.stdout:
             if line.startswith("new best"):
                 break
-        processes = left_with("RANGEFINDER_TEST", str(elsewhere))
-        (pid,) = [p for p in processes if Path(f"/proc/{p}/comm").read_text().strip() == program]
-        os.kill(pid, signal.SIGKILL)
+        end(program, elsewhere)
         _, errors = process.communicate(timeout=30)  # Ray itself would take a minute
     assert process.returncode == FAILURE
     said, advice = errors.splitlines()
     assert said.startswith(f"error: Ray's {name} has died: ")
     assert advice.endswith("--resume runs/it")
     wait_for(lambda: not left_with("RANGEFINDER_TEST", str(elsewhere)))
+
+
+@pytest.mark.slow
+def test_a_comparison_whose_ray_dies_says_so_and_goes_on_later(elsewhere: Path) -> None:
+    command = [sys.executable, str(ROOT / "pipelines" / "compare.py"), "--algos", "random"]
+    command += [
+        "--seeds",
+        "2",
+        "--trials",
+        "2",
+        "--max-epochs",
+        "2",
+        "--name",
+        "both",
+        "--no-portfolio",
+    ]
+    command += ["--address", "local", "--no-dashboard"]
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "RANGEFINDER_TEST": str(elsewhere)},
+    ) as process:
+        until(process, "1/")
+        end("raylet", elsewhere)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == FAILURE
+    (said,) = errors.splitlines()
+    assert said.startswith("error: Ray's raylet has died: ")
+    assert said.endswith(": type the same command to go on")
+    wait_for(lambda: not left_with("RANGEFINDER_TEST", str(elsewhere)))
+    again = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert again.returncode == 0, again.stderr
+    assert re.findall(r"^\d/4", again.stdout, re.MULTILINE) == ["2/4", "3/4", "4/4"]
+
+
+def end(program: str, elsewhere: Path) -> None:
+    """Kill the process of Ray that runs ``program``."""
+    processes = left_with("RANGEFINDER_TEST", str(elsewhere))
+    (pid,) = [p for p in processes if Path(f"/proc/{p}/comm").read_text().strip() == program]
+    os.kill(pid, signal.SIGKILL)
 
 
 def left_with(name: str, value: str) -> list[int]:

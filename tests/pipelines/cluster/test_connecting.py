@@ -69,7 +69,7 @@ def test_two_searches_at_once_do_not_share_the_ray_that_one_of_them_started(
         "pipelines.cluster.connect._join", lambda *_: Cluster("", started_here=True)
     )
     monkeypatch.setattr(ray, "shutdown", lambda: ended.append(True))
-    says = "another search in this process uses the Ray that it started"
+    says = "another search has connected this process to Ray: run one search after the other"
     with connecting() as first:
         first()
         with connecting() as second, pytest.raises(ClusterError, match=says):

@@ -147,7 +147,7 @@ def test_of_very_many_trials_it_is_said_that_some_are_drawn(
     found = section(page_of(tmp_path / "run", searched(40), max_epochs=3), "parameters")
     assert "of 40 trials, the figures show the best and some of each" in words(found)
     (layers,) = (drawing.caption for drawing in found.drawings if drawing.id == "layers")
-    assert "; 30 trials of " in layers
+    assert "; 30 of " in layers
 
 
 @pytest.mark.parametrize(

@@ -379,6 +379,6 @@ def test_no_more_is_read_than_fits_into_memory(
         path.write_text(content)
     assert len(read_table(path)[0]) == 2_500_000
     monkeypatch.setattr(table_files, "memory", lambda: 9e6)
-    message = f"'{path}' holds more text than the memory of this machine, 0.009 GB"
+    message = f"'{path}' holds more text than fits into the memory of this machine, 0.009 GB"
     with pytest.raises(ValueError, match=re.escape(message)):
         read_table(path)
