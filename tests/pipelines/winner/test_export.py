@@ -339,7 +339,7 @@ def test_a_large_file_is_read_in_pieces(
         ("broken mine.csv", "preprocessing.json", "format"),
         ("newer mine.csv", "newer has the format 99", "this version reads 1"),
         ("torn mine.csv", "torn/model.pt2", "cannot be loaded"),
-        ("images mine.csv", "mine.csv", "no image"),
+        ("images mine.csv", "mine.csv", "is not an image"),
     ],
 )
 def test_what_cannot_be_predicted_is_one_line(
