@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from trainables.data.columns import column_from_dict, column_to_dict
+from trainables.data.column_files import column_from_dict, column_to_dict
 from trainables.data.image_inputs import ImageInputs
 from trainables.data.table_inputs import TableInputs
 from trainables.data.targets import ClassKind, classes_of

@@ -10,15 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trainables.data.columns import (
-    FLOAT32_MAX,
-    Category,
-    Column,
-    Date,
-    LeftOut,
-    Number,
-    fit_column,
-)
+from trainables.data.columns import Category, Column, Date, LeftOut, Number
+from trainables.data.fit_columns import fit_column
 from trainables.data.number_texts import Decimal
 from trainables.data.table_files import (
     check_names,
@@ -27,6 +20,7 @@ from trainables.data.table_files import (
     table_suffix,
     without_views,
 )
+from trainables.data.values import FLOAT32_MAX
 
 if TYPE_CHECKING:
     import pandas as pd

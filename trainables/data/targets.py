@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
-from trainables.data.columns import dictionary, numbers
 from trainables.data.number_texts import is_text
+from trainables.data.values import dictionary, numbers
 from trainables.task import Task
 
 if TYPE_CHECKING:

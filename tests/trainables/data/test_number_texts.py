@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from trainables.data import table_files
-from trainables.data.columns import Category, Number, column_from_dict, column_to_dict
+from trainables.data.column_files import column_from_dict, column_to_dict
+from trainables.data.columns import Category, Number
 from trainables.data.datasets import TrialData, load
 from trainables.data.number_texts import with_numbers
 from trainables.data.reading import AS_IT_LOOKS, Reading

@@ -15,16 +15,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from trainables.data import table_files
-from trainables.data.columns import (
-    MOST_VALUES,
-    Date,
-    LeftOut,
-    Number,
-    column_from_dict,
-    column_to_dict,
-    fit_column,
-)
+from trainables.data.column_files import column_from_dict, column_to_dict
+from trainables.data.columns import Date, LeftOut, Number
 from trainables.data.datasets import load, load_test
+from trainables.data.fit_columns import MOST_VALUES, fit_column
 from trainables.data.reading import Reading
 from trainables.data.table_files import read_table
 from trainables.data.table_inputs import TableInputs, fit_table

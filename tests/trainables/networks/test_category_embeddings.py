@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 import torch
 
-from trainables.data.columns import Category, column_from_dict, column_to_dict
+from trainables.data.column_files import column_from_dict, column_to_dict
+from trainables.data.columns import Category
 from trainables.data.datasets import TrialData, load
 from trainables.networks import NETWORKS
 from trainables.networks.embedded_inputs import CategoryEmbedding
