@@ -16,7 +16,7 @@ from rich.console import Console
 from pipelines.cli.command import FAILURE, leave
 from pipelines.cli.connection import Connection
 from pipelines.cli.display import Display
-from pipelines.cli.summary import first_lines
+from pipelines.cli.plan import first_lines
 from pipelines.cli.text import Terminal, format_seconds, print_lines, print_plain
 from pipelines.cli.watching import Watching
 from pipelines.cluster.connect import Cluster, check_address, connect

@@ -8,7 +8,7 @@ import numpy as np
 from rich.console import Console
 
 from pipelines.cli.options import to_type
-from pipelines.cli.summary import column_lines, note_lines, quantity_lines
+from pipelines.cli.plan import column_lines, note_lines, quantity_lines
 from pipelines.cli.text import print_lines
 from trainables.data.datasets import TrialData, describe, load
 from trainables.data.reading import Reading

@@ -16,14 +16,9 @@ from rich.console import Console
 from pipelines.cli.command import FAILURE, leave
 from pipelines.cli.display import Display
 from pipelines.cli.onward import to_go_on
+from pipelines.cli.plan import checkpoint_line, estimate_lines, plan_lines, space_lines
 from pipelines.cli.share_lines import share_lines
-from pipelines.cli.summary import (
-    checkpoint_line,
-    estimate_lines,
-    plan_lines,
-    space_lines,
-    summary_lines,
-)
+from pipelines.cli.summary import summary_lines
 from pipelines.cli.text import format_seconds, print_lines, print_plain
 from pipelines.cli.watching import Watching
 from pipelines.cluster.connect import Cluster, slot_counter

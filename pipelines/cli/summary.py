@@ -1,14 +1,12 @@
-"""The lines that are printed before and after a search."""
+"""The lines that are printed after a search."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-import numpy as np
-
 from pipelines.cli.onward import next_lines, to_go_on
-from pipelines.cli.text import format_config, format_seconds
+from pipelines.cli.text import format_config
 from pipelines.cli.watching import cluster_line
 from pipelines.cluster.connect import Cluster
 from pipelines.record.baselines import Baselines, left_out
@@ -19,26 +17,17 @@ from pipelines.record.scores import shown_score
 from pipelines.record.trials import TIME_BUDGET, FinishedTrial
 from pipelines.results import wording
 from pipelines.results.advice import advice
-from pipelines.study.disk import checkpoint_bytes, disk_of, free_in
-from pipelines.study.estimate import Estimate
 from pipelines.study.interrupts import OUTPUT
 from pipelines.study.repeats import Repeats
 from pipelines.study.result import StudyResult
 from pipelines.study.study import Study
 from pipelines.study.typed import shown
 from search_spaces import SearchSpace
-from trainables.baselines import guess
-from trainables.data.datasets import TrialData, describe
-from trainables.data.reading import Reading
-from trainables.device.byte_sizes import format_bytes
-from trainables.training.metrics import ACCURACY, FOR_LARGE_CLASSES, METRICS
+from trainables.training.metrics import METRICS
 
 MOST_OF_FRONT = 10  # trials shown on a terminal
-FEW_SAMPLES = 100  # validation samples; with fewer, luck decides more than the config does
 _MANY_FAILED = 0.2  # of the trials
-_LARGE = 0.7  # share of a class above which accuracy says little
 _KEPT = "every finished trial is kept, and so is what the others had reached"
-MOST_CLASSES = 100  # up to this many whole numbers may well be classes
 
 _ENDED_BY = {
     "interrupt": f"stopped by Ctrl-C: {_KEPT}",
@@ -50,183 +39,6 @@ _ENDED_BY = {
     "storage": "stopped: checkpoints could not be written (`error` in trials.csv says why)",
     "failures": "stopped: the first trials all failed",
 }
-
-
-def plan_lines(study: Study, cluster: Cluster, at_once: int) -> Iterator[str]:
-    """What is about to run."""
-    spec = study.spec
-    yield from study.notes
-    yield f"data      {describe(study.data)}"
-    yield from column_lines(study.data)
-    yield from note_lines(study.data)
-    yield from quantity_lines(study.data, spec.problem.reading)
-    yield from _class_lines(study)
-    yield from _few_samples_lines(study)
-    if spec.run.baseline:
-        model, found = guess(study.data)
-        if study.metric_name in found:
-            score = shown_score(found[study.metric_name])
-            yield f"baseline  always predicting {model} gives {study.metric_name} {score}"
-    algo = spec.search.algo
-    trials = f"{study.trials} trials" if study.size is None else f"a {algo} of {study.size} configs"
-    if study.size is not None and study.history:
-        trials += " that are not in the history"
-    yield (
-        f"search    {spec.problem.name} with {algo}: {trials} of at most "
-        f"{spec.budget.max_epochs} epochs, {study.metric_name} ({study.metric.mode}), "
-        f"{study.scheduler.plan(study.stopping)}"
-    )
-    if study.size is None:
-        yield from first_lines(study.space)
-        if study.tried_first >= study.trials:
-            yield (
-                f"note      all {study.trials} trials are configs to try first: {algo} itself "
-                "suggests none"
-            )
-    yield from _goal_lines(study)
-    nodes = cluster.nodes()
-    gpus, trial = sum(node.gpus for node in nodes), spec.resources.trial
-    yield (
-        f"resources {trial.cpus:g} CPU and {trial.gpus:g} GPU a trial, "
-        f"{at_once} at once on {len(nodes)} node{'s' if len(nodes) > 1 else ''} "
-        f"of {sum(node.cpus for node in nodes):g} CPUs and {gpus:g} GPUs in all"
-    )
-    if gpus and not trial.gpus:
-        yield "          the GPUs would idle: --gpus-per-trial 1/4 runs four trials on each"
-    if cluster.dashboard:
-        yield cluster_line(cluster)
-    disk = disk_of(study, min(at_once, study.trials))
-    yield (
-        f"disk      at most {format_bytes(disk.record)} for the record and its report, and "
-        f"{disk.checkpoints} checkpoints at a time"
-    )
-    runs = study.folder.parent
-    if (free := free_in(runs)) < disk.record:
-        yield (
-            f"warning   {format_bytes(free)} is free in {shown(runs)}: the disk may become "
-            "full during the search"
-        )
-    yield f"run       {shown(study.folder)}"
-
-
-def first_lines(space: SearchSpace) -> Iterator[str]:
-    """The configs that every algorithm except a grid begins with."""
-    if first := len(space.try_first):
-        yield (
-            f"first     {first} config{'s' if first > 1 else ''} of the space's portfolio; "
-            "--no-portfolio leaves them out"
-        )
-
-
-def _goal_lines(study: Study) -> Iterator[str]:
-    """Further objectives, and requirements."""
-    goals = study.goals
-    if goals.several:
-        told = ", ".join(f"{aim.name} ({aim.mode})" for aim in goals.aims[1:])
-        yield f"also      {told}: a Pareto front"
-        if study.spec.stopping.scheduler != "none" and not study.scheduler.changes_configs:
-            yield (
-                f"note      trials are stopped by {study.metric_name} alone, and only trials that "
-                "train to the end can be on the front: --scheduler none stops none"
-            )
-    if goals.requirements:
-        yield f"require   {', '.join(map(str, goals.requirements))}"
-
-
-def _class_lines(study: Study) -> Iterator[str]:
-    """A hint if one class is so large that accuracy says little."""
-    largest = study.largest_class
-    if largest is None or largest[1] <= _LARGE or study.metric_name != ACCURACY:
-        return
-    name, share = largest
-    yield (
-        f"classes   {share:.0%} of the training samples are '{name}', and a model that always "
-        f"predicts it has that accuracy: --metric {' or '.join(FOR_LARGE_CLASSES)} tells more"
-    )
-
-
-def _few_samples_lines(study: Study) -> Iterator[str]:
-    """A note if there are so few samples that luck decides which config scores best."""
-    n_val = len(study.data.x_val)
-    if study.spec.problem.folds is None and n_val < FEW_SAMPLES:
-        yield (
-            f"note      {n_val} validation samples hardly tell configs apart: "
-            f"--folds 5 judges each by all {n_val + len(study.data.x_train)}"
-        )
-
-
-def column_lines(data: TrialData) -> Iterator[str]:
-    """How a table file was read, in one line; nothing for other data."""
-    fitted = data.preprocessing
-    if fitted is not None and fitted.target is not None:
-        yield f"columns   {fitted.inputs}"
-
-
-def note_lines(data: TrialData) -> Iterator[str]:
-    """What was not read as it looks, or may not be what the user meant."""
-    for note in data.notes:
-        yield f"note      {note}"
-
-
-def quantity_lines(data: TrialData, reading: Reading) -> Iterator[str]:
-    """A note if a target of few whole numbers was read as a quantity but may be classes."""
-    fitted = data.preprocessing
-    if data.task == "classification" or fitted is None or fitted.target is None or reading.task:
-        return
-    values = data.y_train * np.float64(fitted.target_std) + fitted.target_mean
-    whole = values.round()
-    n = len(np.unique(whole))
-    if n <= MOST_CLASSES and np.allclose(values, whole, atol=1e-3):
-        yield (
-            f"note      {fitted.target} has {n} whole numbers, read as a quantity: "
-            "--task classification reads them as classes"
-        )
-
-
-def space_lines(space: SearchSpace, levels: Mapping[str, int] | None) -> Iterator[str]:
-    """The space, one parameter per line; with the values of a grid if ``levels`` is given."""
-    resolved = None if levels is None else space.resolve_levels(levels)
-    width = max(map(len, space.domains))
-    yield "space"
-    for name, domain in space.domains.items():
-        if name in space.idle:
-            continue
-        line = f"  {name:{width}}  {domain}"
-        if domain.when is not None:
-            line += f"  when {domain.when}"
-        if resolved is not None:
-            values = ", ".join(
-                f"{v:.4g}" if isinstance(v, float) else str(v)
-                for v in domain.levels(resolved[name])
-            )
-            line += f"  -> {values}"
-        yield line
-
-
-def estimate_lines(found: Estimate, node_price: float | None) -> Iterator[str]:
-    """How long a search would take, and what it would cost if ``node_price`` is given."""
-    least, most = map(format_seconds, found.seconds)
-    epochs = f"{found.most_epochs}"
-    if found.least_epochs < found.most_epochs:
-        epochs = f"{found.least_epochs:.3g} (stopped early as planned) to {found.most_epochs}"
-    again = f", then {found.repeats} repeats of {found.most_epochs}" if found.repeats else ""
-    yield (
-        f"estimate  {least} to {most}: {found.trials} trials of {epochs} epochs{again} of "
-        f"{found.epoch_seconds:.3g} s (measured {found.where}), {found.at_once} at once"
-    )
-    if node_price is not None:
-        low, high = found.node_hours
-        yield (
-            f"cost      {low * node_price:.3g} to {high * node_price:.3g}: {low:.3g} to {high:.3g} "
-            f"hours of a node with {found.on_a_node} trials at once, at {node_price:g} an hour; "
-            "not counted: the head, and nodes while they boot or wait"
-        )
-
-
-def checkpoint_line(study: Study) -> str:
-    """How large a checkpoint may be."""
-    size = format_bytes(checkpoint_bytes(study))
-    return f"disk      a checkpoint takes about {size} at most, by networks drawn from the space"
 
 
 def result_lines(result: StudyResult, folds: int | None, space: SearchSpace) -> Iterator[str]:
@@ -245,7 +57,7 @@ def result_lines(result: StudyResult, folds: int | None, space: SearchSpace) -> 
     yield f"trials    {len(result.trials)}: {fates}" if fates else "trials    none has finished"
     yield (
         f"epochs    {result.epochs} trained, "
-        f"{result.epochs_saved} saved by stopping early what performs badly or diverges"
+        f"{result.epochs_saved} saved, because bad and diverged trials are stopped early"
     )
     if result.best is not None:
         best = result.best
@@ -337,7 +149,8 @@ def summary_lines(
             f"with {study.spec.budget.repeats} other seeds each"
         )
         yield from repeats_lines(repeats, study.space)
-        yield f"winner    the first, by mean less one standard error: {shown(files.winner)}"
+        sign = "plus" if study.metric.mode == "min" else "minus"
+        yield f"winner    the first, by mean {sign} one standard error: {shown(files.winner)}"
     yield f"run       {shown(study.folder)}"
     if cluster and cluster.dashboard and not cluster.started_here:
         yield cluster_line(cluster)

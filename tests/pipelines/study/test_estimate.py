@@ -12,7 +12,7 @@ import torch
 
 from pipelines import run
 from pipelines.cli.command import main
-from pipelines.cli.summary import estimate_lines
+from pipelines.cli.plan import estimate_lines
 from pipelines.cluster.connect import Cluster
 from pipelines.cluster.resources import TrialResources
 from pipelines.study.disk import checkpoint_bytes
