@@ -32,7 +32,7 @@ def _next_command(folder: Path, run: Run) -> str:
     same = StudySpec.model_validate(
         {
             "problem": spec.problem,
-            "search": {"seed": spec.search.seed},
+            "search": {"seed": spec.search.seed},  # and of the split, unless the problem has one
             "space": {"max_parameters": spec.space.max_parameters},
         }
     )

@@ -30,6 +30,8 @@ _PATIENCE, _BETWEEN = 5.0, 0.02  # seconds for the node to register, and between
 # Seconds for the dashboard to start. Nothing waits for it, and trials may leave it few cores.
 _PATIENCE_DASHBOARD = 600
 
+_LONGEST_FOLDER = 70  # bytes: the address of a socket has 107, and Python's adds 33
+
 _AGENT_PORTS = ("metrics_agent_port", "runtime_env_agent_port", "dashboard_agent_listen_port")
 
 
@@ -104,8 +106,9 @@ class LateDashboard:
             self._node._ray_params.proxy_server_url = address or None
             try:
                 Path(_flag(self._node)).touch()
+                folder = self._node.get_session_dir_path()  # for sockets that the dashboard leaves
                 with (
-                    _environment(self._marks),
+                    _environment({**self._marks, **_temporary_files_in(folder)}),
                     _replaced(ray_constants, RAY_DASHBOARD_STARTUP_TIMEOUT_S=_PATIENCE_DASHBOARD),
                     _apart(),
                 ):
@@ -198,6 +201,12 @@ def _await_registration(started: node.Node) -> None:
     give_up = time.monotonic() + _PATIENCE
     while not control_store.get_all_node_info() and time.monotonic() < give_up:
         time.sleep(_BETWEEN)
+
+
+def _temporary_files_in(folder: str) -> dict[str, str]:
+    """The setting with which a process has its temporary files in ``folder``, if addresses of
+    sockets there are not too long."""
+    return {"TMPDIR": folder} if len(folder) < _LONGEST_FOLDER else {}
 
 
 def _flag(started: node.Node) -> str:

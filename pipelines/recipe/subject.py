@@ -125,7 +125,7 @@ def _of_run(folder: Path, settings: SubjectSettings) -> Subject:
         data=settings.data or problem.data,
         target=settings.target or (problem.target if same_data else None),
         data_fraction=problem.data_fraction if same_data else 1.0,
-        seed=run.spec.search.seed if settings.seed is None else settings.seed,
+        seed=run.spec.split_seed if settings.seed is None else settings.seed,
         reading=problem.reading if as_read else settings.reading,
         searched={name: getattr(problem, name) for name in _SEARCHED} if same_data else {},
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -27,7 +27,13 @@ def left_out(baselines: Baselines) -> str:
         elif _WAITED in found:
             late = f"not finished {found[_WAITED]:.3g} s after the end of the search"
             why.setdefault(late, []).append(name)
-    return "; ".join(f"{' and '.join(names)} left out: {reason}" for reason, names in why.items())
+    return "; ".join(f"{_listed(names)} left out: {reason}" for reason, names in why.items())
+
+
+def _listed(names: Sequence[str]) -> str:
+    """For example a, b and c."""
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def with_late(done: Baselines, task: str, waited: float) -> Baselines:

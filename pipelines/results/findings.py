@@ -94,6 +94,11 @@ class Findings:
         return importance_data(better_half(self.scored, self.metric), self.space, self.metric)
 
     @property
+    def pauses(self) -> bool:
+        """Whether the scheduler pauses trials. Their seconds then include the pauses."""
+        return SCHEDULERS[self.spec.stopping.scheduler].pauses
+
+    @property
     def changes_configs(self) -> bool:
         """Whether the scheduler changed configs in mid-training."""
         return SCHEDULERS[self.spec.stopping.scheduler].changes_configs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -31,13 +32,17 @@ from pipelines.study.typed import shown
 def all_trials(found: Findings) -> Section:
     """The table of all trials, which the page itself fills."""
     if not found.shown:
-        return Section("trials", "All trials", [Words("No trial has started.")])
+        return Section("trials", "All trials", [Words("No trial has finished, and none runs.")])
     words = Words(
         "Click a column head to sort, or a row to choose its trial. Filter with words such as "
         "lr<0.01, policy=cosine, trial=3 or diverged; a trial must match all of them.",
         "note",
     )
     blocks = [words]
+    if found.live is not None and not found.live.is_over:
+        at = time.strftime("%H:%M:%S", time.localtime(found.live.at))
+        told = f"The table is as of {at}. The numbers under Now may be newer."
+        blocks.append(Words(told, "note"))
     if (table := found.run.files.table).is_file():
         told = f"All that is recorded of each trial, as a table for a spreadsheet: {shown(table)}."
         blocks.append(Words(told, "note"))

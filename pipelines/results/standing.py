@@ -7,6 +7,7 @@ import time
 from pipelines.record.live import Live
 from pipelines.results import wording
 from pipelines.results.endings import unfinished
+from pipelines.results.sections.again import to_go_on
 from pipelines.study.runs import Run
 
 
@@ -19,8 +20,11 @@ def standing(run: Run) -> str:
 
 
 def _running(live: Live) -> str:
-    what = "search runs" if live.phase == "search" else "search is over, the best configs run again"
-    words = f"The {what}: {live.finished} of {live.total} trials have finished, {live.running} run."
+    thing, what = "trials", "search runs"
+    if live.phase == "repeats":
+        thing, what = "repeats", "search is over, the best configs run again"
+    done = f"{live.finished} of {live.total} {thing} have finished"
+    words = f"The {what}: {done}, {live.running} run."
     if not live.is_late:
         return words
     silent = wording.duration(live.age)
@@ -29,8 +33,14 @@ def _running(live: Live) -> str:
 
 def _gone(run: Run, live: Live) -> str:
     when = time.strftime("%d %b %H:%M:%S", time.localtime(live.at))
-    command = f"python pipelines/run.py --resume {run.files.folder}"
-    return (
-        f"The search ended without a word at {when}: {len(run.finished)} of {live.total} trials "
-        f"have finished, {live.running} were running. To go on: {command}"
-    )
+    paused = f", {live.paused} were paused" if live.paused else ""
+    left = f"{live.running} were running{paused}. {to_go_on(run, paused=live.paused > 0)}"
+    if live.phase == "repeats":
+        trials = wording.count(len(run.finished), "trial")
+        done = f"{len(run.repeated)} of {live.total} repeats of the best configs have finished"
+        return (
+            f"The search of {trials} was over. Its driver ended without a word at {when}: {done}, "
+            f"{left}"
+        )
+    done = f"{len(run.finished)} of {live.total} trials have finished"
+    return f"The search ended without a word at {when}: {done}, {left}"

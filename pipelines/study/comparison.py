@@ -222,9 +222,10 @@ def best_so_far(trials: Iterable[FinishedTrial], metric: Metric) -> list[tuple[i
 
 
 def mean_curve(algo: str, runs: Sequence[Sequence[tuple[int, float]]]) -> Curve:
-    """The mean over the epochs that every seed has spent. A value holds until the next one."""
-    start, end = max(run[0][0] for run in runs), min(run[-1][0] for run in runs)
-    epochs = sorted({e for run in runs for e, _ in run if start <= e <= end})
+    """The mean over all seeds, from the epoch on at which each has a value. A value holds until the
+    next one, and the last value of a seed holds up to the end of the longest seed."""
+    start = max(run[0][0] for run in runs)
+    epochs = sorted({epoch for run in runs for epoch, _ in run if epoch >= start})
     columns = [[_value_at(run, epoch) for run in runs] for epoch in epochs]
     return Curve(
         algo,

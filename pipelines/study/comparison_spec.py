@@ -93,6 +93,8 @@ class ComparisonSpec(Settings):
             budget["trials"] *= 2
             if budget["time_budget"] is not None:
                 budget["time_budget"] *= 2
+        if groups["problem"]["split_seed"] is None:
+            groups["problem"]["split_seed"] = 0  # all cells have the same data
         algo = "random" if row == DOUBLE else row
         search = {"algo": algo, "seed": seed, "levels": self.compared.levels}
         run = {"name": cell_folder(row, seed), "runs_dir": self.place.folder}

@@ -27,6 +27,16 @@ def nothing_left(study: Study) -> str:
     return _search_is_over(study)
 
 
+def check_longer(study: Study) -> None:
+    """Raises ``ValueError`` if trials are to train for more epochs, but a limit of the search is
+    reached already."""
+    if study.resumed is None or "max_epochs" not in study.resumed.changes.get("budget", {}):
+        return
+    if study.resumed.search.trained_on and (why := _search_is_over(study)):
+        most = study.spec.budget.max_epochs
+        raise ValueError(f"`max_epochs` {most}: no trial can train longer, because {why}")
+
+
 def _search_is_over(study: Study) -> str:
     assert study.resumed is not None
     before, budget = study.resumed.search, study.spec.budget

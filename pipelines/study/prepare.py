@@ -185,7 +185,7 @@ def load_problem(spec: StudySpec) -> tuple[TrialData, ...]:
 
     Raises ``ValueError`` for data that cannot be loaded.
     """
-    problem, seed = spec.problem, spec.search.seed
+    problem, seed = spec.problem, spec.split_seed
     fraction, target, reading = problem.data_fraction, problem.target, problem.reading
     folds: tuple[TrialData, ...]
     if problem.folds:
@@ -213,7 +213,7 @@ def load_test_rows(spec: StudySpec) -> TestData:
     folds."""
     problem = spec.problem
     return load_test(
-        problem.data, target=problem.target, seed=spec.search.seed, reading=problem.reading
+        problem.data, target=problem.target, seed=spec.split_seed, reading=problem.reading
     )
 
 

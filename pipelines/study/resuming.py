@@ -173,17 +173,22 @@ def _before(run: Run, spec: StudySpec, part: str) -> Before:
     )
     storages = _storages(run, spec)
     kept = _kept(storages, ended[: 2 * spec.budget.keep]) if part == "search" else {}
-    on = [trial for trial in ended if trial.trial_id in kept and trial.epochs == was < now]
+    # A driver that was killed early may have noted its length, but not the trials to train on.
+    plans = {was, *(run.max_epochs_at(session.begun) for session in sessions)}
+    waiting = {trial.attempt.trial_id for trial in going_on}
+    can = [t for t in ended if t.trial_id in kept and t.trial_id not in waiting]
+    on = [trial for trial in can if trial.epochs < now and trial.epochs in plans]
+    trained = {trial.trial_id: trial.epochs for trial in on}
     going_on += [to_train_on(t, run.metric, kept[t.trial_id], time.time()) for t in on]
     places = list(dict.fromkeys(storage for storage, _ in storages))
     located = [_located(trial, sessions, places) for trial in going_on]
     return Before(
         events=events,
         entries=entries,
-        unfinished=[trial.longer(was, now) for trial in located],
+        unfinished=[t.longer(trained.get(t.attempt.trial_id, was), now) for t in located],
         seconds=sum(session.seconds for session in sessions),
         kept=kept,
-        trained_on=[trial.trial_id for trial in on],
+        trained_on=list(trained),
     )
 
 

@@ -107,6 +107,8 @@ class ProblemSettings(Settings):
     """balanced: each class counts the same in the loss, however rare."""
     data_fraction: Annotated[Real, Field(gt=0, le=1)] = 1.0
     """Share of the training split to use."""
+    split_seed: NotNegative | None = None
+    """The seed of the split into train, validation and test; by default --seed."""
     folds: AtLeastTwo | None = None
     """Cross-validate each config on this many folds, which are trained in lockstep."""
 
@@ -138,7 +140,7 @@ class SearchSettings(Settings):
     levels: Levels = Field(default_factory=dict)
     """How many values of a parameter a grid takes; may be repeated."""
     seed: NotNegative = 0
-    """The seed of the split, the search and the training."""
+    """The seed of the search and the training, and of the split without --split-seed."""
 
 
 class SpaceSettings(Settings):
@@ -251,6 +253,12 @@ class StudySpec(Settings):
     stopping: Annotated[StoppingSettings, panel("Early stopping", 5)] = StoppingSettings()
     resources: Annotated[ResourceSettings, panel("Resources", 6)] = ResourceSettings()
     run: Annotated[RunSettings, panel("Run", 7)] = RunSettings()
+
+    @property
+    def split_seed(self) -> int:
+        """The seed of the split into train, validation and test."""
+        own = self.problem.split_seed
+        return self.search.seed if own is None else own
 
     @property
     def rungs(self) -> tuple[int, ...]:

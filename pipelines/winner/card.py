@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from pipelines.record.scores import shown_score
+from trainables.data.columns import Category
 from trainables.data.preprocessing import Preprocessing
 from trainables.data.table_inputs import TableInputs
 
 
-def model_card(about: Mapping[str, Any], preprocessing: Preprocessing, name: str) -> str:
-    """The card in Markdown."""
-    return "\n".join(_lines(about, preprocessing, name)) + "\n"
+def model_card(
+    about: Mapping[str, Any],
+    preprocessing: Preprocessing,
+    name: str,
+    idle: Collection[str] = (),
+) -> str:
+    """The card in Markdown, without the ``idle`` parameters of the space."""
+    trials = [{**trial, "config": _without(trial["config"], idle)} for trial in about["trials"]]
+    return "\n".join(_lines({**about, "trials": trials}, preprocessing, name)) + "\n"
+
+
+def _without(config: Mapping[str, Any], idle: Collection[str]) -> dict[str, Any]:
+    return {name: value for name, value in config.items() if name not in idle}
 
 
 def _lines(about: Mapping[str, Any], preprocessing: Preprocessing, name: str) -> Iterator[str]:
@@ -37,15 +48,16 @@ def _lines(about: Mapping[str, Any], preprocessing: Preprocessing, name: str) ->
     yield f"  {data['validation']} for validation"
     yield f"- fingerprint `{data['fingerprint']}`"
     yield f"- the weights were trained on {about['trained_on']} ({data['of_the_weights']} samples)"
-    yield f"- inputs: {preprocessing.inputs}"
+    yield f"- {_inputs(preprocessing)}"
     yield from _found(about)
     yield from ("", "## Limits", "")
     yield "- The model knows only its training data, and does not say when a new sample is unlike"
     yield "  them."
-    if isinstance(preprocessing.inputs, TableInputs):
+    if _has_categories(preprocessing):
         yield "- A value of a category that was not in the training data counts as a rare value of"
         yield "  that category; if the category has no rare values, as its most common value."
-    yield "- Its probabilities were not calibrated."
+    if preprocessing.class_names:
+        yield "- Its probabilities were not calibrated."
     yield from ("", "## Versions", "")
     yield ", ".join(f"{package} {number}" for package, number in about["versions"].items())
     yield ""
@@ -114,6 +126,19 @@ def _found(about: Mapping[str, Any]) -> Iterator[str]:
     if about["seeds"]:
         seeds = ", ".join(str(seed) for seed in about["seeds"])
         yield f"- trained with each of the seeds {seeds}"
+
+
+def _inputs(preprocessing: Preprocessing) -> str:
+    inputs = preprocessing.inputs
+    if isinstance(inputs, TableInputs):
+        _, _, kinds = str(inputs).partition(": ")  # without the number of columns
+        return f"columns: {kinds}; {inputs.shape[0]} inputs in all"
+    return f"inputs: {inputs}"
+
+
+def _has_categories(preprocessing: Preprocessing) -> bool:
+    inputs = preprocessing.inputs
+    return isinstance(inputs, TableInputs) and any(isinstance(c, Category) for c in inputs.columns)
 
 
 def _rows(preprocessing: Preprocessing) -> str:

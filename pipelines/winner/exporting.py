@@ -51,7 +51,8 @@ def export(run: Run, trained: Trained, folder: Path, *, onnx: bool = False) -> N
         _write_model(trained, part, onnx=onnx)
         _write_json(part / ABOUT, about)
         _write_json(part / PREPROCESSING, trained.data.preprocessing.to_dict())
-        (part / CARD).write_text(model_card(about, trained.data.preprocessing, folder.name))
+        card = model_card(about, trained.data.preprocessing, folder.name, run.space.idle)
+        (part / CARD).write_text(card)
         _check(part, trained)
         if folder.exists():
             folder.rmdir()

@@ -64,12 +64,13 @@ def score_range(
     values: Sequence[float], mode: Mode, inside: Sequence[float] = ()
 ) -> tuple[float, float]:
     """The bounds of an axis for ``values``. Outliers on the bad side are left out, but the values
-    ``inside`` are always included. (0, 1) if there are no values."""
+    ``inside`` are always included. (0, 1) if there are no values. If half of the values are equal,
+    nothing tells what an outlier is, and all are included."""
     finite = [value for value in values if math.isfinite(value)]
     if not finite:
         return 0.0, 1.0
     low, middle_low, middle_high, high = np.quantile(finite, (0, 0.25, 0.75, 1)).tolist()
-    fence = FENCE * (middle_high - middle_low)
+    fence = FENCE * (middle_high - middle_low) or math.inf
     if mode == "max":
         low = max(low, middle_low - fence)
     else:

@@ -63,6 +63,7 @@ class Drawing(NamedTuple):
     caption: str = ""
     height: int = 340
     wide: bool = False
+    least_width: int = 0  # in pixels; on a narrower page a wide figure scrolls
     role: Literal["", "trials", "curves", "chosen"] = "trials"
 
 

@@ -10,11 +10,13 @@ from pipelines.results.endings import goes_on, unfinished
 from pipelines.results.extras import has_optuna_dashboard
 from pipelines.results.findings import Findings
 from pipelines.results.page.model import Code, Section, Table, Words
+from pipelines.study.runs import Run
 from pipelines.study.spec import StudySpec
 from pipelines.study.typed import entries, option_words, shown
 from pipelines.study.zoom import LEAST_TOP
 from pipelines.tuner.algorithms import ALGORITHMS
 from pipelines.tuner.schedulers import SCHEDULERS
+from trainables.training.metrics import metrics_of
 
 # Settings that a new search gets from the trials of this run: its command leaves them out.
 _SET_BY_HISTORY = ("seed_from", "start_with", "prior")
@@ -47,7 +49,7 @@ def again(found: Findings) -> Section:
         "Run it again, or continue",
         [
             Words("The command, with the options that differ from their defaults:"),
-            Code(typed("run", *options(spec))),
+            Code(typed("run", *_options(run))),
             Table(["what", "value"], facts),
             Words("Next:"),
             Code("\n".join(_following(found, folder))),
@@ -68,10 +70,31 @@ def _following(found: Findings, folder: str) -> Iterator[str]:
         yield typed("export", folder, "model")
     if n_sound >= LEAST_TOP:
         yield typed("zoom", folder)
-    if spec.problem.trainable is None or spec.problem.space is not None:
+    if _can_be_typed(spec):
         yield from _searches(found, folder, n_sound)
     if has_optuna_dashboard():
         yield typed("dashboard", folder, "--optuna")
+
+
+def to_go_on(run: Run, *, paused: bool = False) -> str:
+    """How to go on with a search whose driver has ended, in sentences. ``paused`` says whether
+    trials were paused then."""
+    folder, spec = str(shown(run.files.folder)), run.spec
+    scheduler = spec.stopping.scheduler
+    if not SCHEDULERS[scheduler].pauses:
+        return f"To go on: {typed('run', '--resume', folder)}"
+    lost = f"A search with {scheduler} cannot be resumed"
+    lost += ": its paused trials are lost." if paused else "."
+    if not run.finished or not _can_be_typed(spec):
+        return lost
+    command = typed("run", *_options(run, but=_SET_BY_HISTORY), "--seed-from", folder)
+    return f"{lost} A new search can learn from the trials that have finished: {command}"
+
+
+def _can_be_typed(spec: StudySpec) -> bool:
+    """Whether the command line can start this search. A space that was made in Python is not
+    recorded as a name to type."""
+    return spec.problem.trainable is None or spec.problem.space is not None
 
 
 def _searches(found: Findings, folder: str, n_sound: int) -> Iterator[str]:
@@ -79,17 +102,23 @@ def _searches(found: Findings, folder: str, n_sound: int) -> Iterator[str]:
     run, spec = found.run, found.spec
     yield typed("run", "--study", str(shown(run.files.spec)), "--name", "again")
     if n_sound >= LEAST_TOP:
-        yield typed("run", *options(spec, but=_SET_BY_ZOOM), "--zoom-from", folder)
+        yield typed("run", *_options(run, but=_SET_BY_ZOOM), "--zoom-from", folder)
     if found.trials:
-        yield typed("run", *options(spec, but=_SET_BY_HISTORY), "--seed-from", folder)
+        yield typed("run", *_options(run, but=_SET_BY_HISTORY), "--seed-from", folder)
     if run.files.winner.is_file() and not ALGORITHMS[spec.search.algo].size:
         winner = str(shown(run.files.winner))
-        yield typed("run", *options(spec, but=("start_with",)), "--start-with", winner)
+        yield typed("run", *_options(run, but=("start_with",)), "--start-with", winner)
 
 
 def typed(name: str, *words: str) -> str:
     """A command as it is typed."""
     return shlex.join(["python", f"pipelines/{name}.py", *words])
+
+
+def _options(run: Run, *, but: Collection[str] = ()) -> list[str]:
+    """The options of ``run``, without the metric if a search of its data takes that by default."""
+    default = next(iter(metrics_of(run.data.task)))
+    return options(run.spec, but=(*but, *["metric"] * (run.metric == default)))
 
 
 def options(spec: StudySpec, *, but: Collection[str] = ()) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipelines.results import wording
 from pipelines.results.findings import Findings
 from pipelines.results.page.model import Block, Section, Table, Words
 from trainables.data.table_inputs import TableInputs
@@ -23,11 +24,17 @@ def data(found: Findings) -> Section | None:
             f"{len(content.classes)} classes" + (f", by {fitted.target}." if fitted.target else ".")
         )
     ]
-    if isinstance(inputs, TableInputs) and fitted.target:
+    if not isinstance(inputs, TableInputs):
+        blocks.append(Words(f"A sample has {inputs}."))
+        return Section("data", "The data", blocks)
+    n = wording.count(len(inputs.columns), "column")
+    blocks.append(Words(f"{n}: {_kinds(inputs)}; {inputs.shape[0]} inputs in all."))
+    if fitted.target:
         rows = [[c.name, c.kind, f"{c.missing:.1%}", c.becomes] for c in inputs.columns]
-        blocks.append(Words(f"Columns: {inputs}, {inputs.shape[0]} inputs in all."))
         blocks.append(Table(["column", "read as", "missing", "becomes"], rows))
-    else:
-        shape = "x".join(map(str, inputs.shape))
-        blocks.append(Words(f"An input is {shape}: {inputs}."))
     return Section("data", "The data", blocks)
+
+
+def _kinds(inputs: TableInputs) -> str:
+    """How many columns of each kind there are; ``str`` puts their total before it."""
+    return str(inputs).partition(": ")[2]

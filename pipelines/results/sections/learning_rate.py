@@ -10,6 +10,7 @@ from pipelines.results.figures.rates import Rates, rates_data, rates_figure
 from pipelines.results.findings import Findings
 from pipelines.results.page.model import Block, Drawing, Section, Words
 from pipelines.winner.planned import cycle_ends, planned_at
+from trainables.smith.lr_range_rule import Bounds
 
 _TITLE = "The learning rate"
 
@@ -17,11 +18,8 @@ _TITLE = "The learning rate"
 def learning_rate(found: Findings) -> Section:
     """The learning rate over the whole training, and what a range test found."""
     blocks: list[Block] = [
-        Words(
-            f"The LR range test of {optimizer}: from {bounds['base_lr']:.3g} to "
-            f"{bounds['max_lr']:.3g}; {bounds['reason']}."
-        )
-        for optimizer, bounds in found.run.lr_bounds.items()
+        Words(_ranged(optimizer, Bounds(**content)))
+        for optimizer, content in found.run.lr_bounds.items()
     ]
     tests = list(_range_tests(found))
     best = found.best
@@ -35,13 +33,26 @@ def learning_rate(found: Findings) -> Section:
     told = f"Policy {policy}. " if policy else ""
     trained = data.lr[: data.trained]
     low, high = min(trained), max(trained)
-    moves = f"from {low:.3g} to {high:.3g}" if high > low else f"at {high:.3g} throughout"
-    blocks.append(Words(f"{told}The best trial, {found.best_number}, trained {moves}."))
+    rates = (
+        f"with learning rates between {low:.3g} and {high:.3g}"
+        if high > low
+        else f"with the learning rate {high:.3g} throughout"
+    )
+    blocks.append(Words(f"{told}The best trial, {found.best_number}, trained {rates}."))
     ends = "" if best.epochs == _planned(found) else f"; it ended at epoch {best.epochs}"
     caption = f"Learning rate, momentum and {found.score} over the same epochs{ends}"
     drawn = rates_figure(data, found.score, best.best_epoch)
-    rates = Drawing("rates", drawn, caption, 480, wide=True, role="")
-    return Section("learning-rate", _TITLE, blocks, [rates, *tests])
+    drawing = Drawing("rates", drawn, caption, 480, wide=True, role="")
+    return Section("learning-rate", _TITLE, blocks, [drawing, *tests])
+
+
+def _ranged(optimizer: str, bounds: Bounds) -> str:
+    """What an LR range test before the search found."""
+    low, high = bounds.to_search
+    return (
+        f"The LR range test of {optimizer}: learning rates to search from {low:.3g} to {high:.3g} "
+        f"(base_lr {bounds.base_lr:.3g}, max_lr {bounds.max_lr:.3g}: {bounds.reason})."
+    )
 
 
 def _range_tests(found: Findings) -> Iterator[Drawing]:
@@ -49,7 +60,7 @@ def _range_tests(found: Findings) -> Iterator[Drawing]:
     if not found.run.lr_tests:
         return
     from pipelines.results.figures.lr_range import range_figure
-    from trainables.smith.lr_range_test import Bounds, RangeTest, Validation
+    from trainables.smith.lr_range_test import RangeTest, Validation
 
     for optimizer, content in found.run.lr_tests.items():
         losses = tuple(math.nan if loss is None else loss for loss in content["train_losses"])

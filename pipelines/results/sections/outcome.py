@@ -13,6 +13,7 @@ from pipelines.results.fates import fates
 from pipelines.results.figures.timeline import timeline_data
 from pipelines.results.findings import Findings
 from pipelines.results.page.model import Block, Numbers, Section, Table, Words
+from pipelines.results.requirements import not_met
 from pipelines.results.sections.tested import test_numbers
 from trainables.training.metrics import METRICS
 
@@ -40,7 +41,9 @@ def _blocks(found: Findings) -> Iterator[Block]:
     if found.best is None and (runs or goes_on(found.run)):
         yield Words("No trial has a value to compare yet.")
     elif found.best is None:
-        yield Words("No trial has a value to compare: there is no best.", "warning")
+        infeasible = found.run.result.infeasible
+        why = f"meets {not_met(infeasible)}" if infeasible else "has a value to compare"
+        yield Words(f"No trial {why}: there is no best.", "warning")
     else:
         yield Words(f"The best is trial {found.best_number}; its config:")
         entries = found.best.config.items()
@@ -51,7 +54,7 @@ def _blocks(found: Findings) -> Iterator[Block]:
             yield Words("Its config changed while it trained; this is what it ended with.", "note")
     yield from _baselines(found)
     yield from _repeats(found)
-    if found.trials and (where := time_spent(found.trials)):
+    if found.trials and not found.pauses and (where := time_spent(found.trials)):
         yield Words(where)
 
 
@@ -110,9 +113,10 @@ def _repeats(found: Findings) -> Iterator[Block]:
     repeats = repeats_of(found.run)
     if not repeats:
         return
+    sign = "plus" if found.metric.mode == "min" else "minus"
     yield Words(
         "The best configs were trained again with other seeds. The winner is the first one: it has "
-        "the best mean less one standard error."
+        f"the best mean {sign} one standard error."
     )
     yield Table(
         ["mean", "standard error", "seeds", "config"],

@@ -24,6 +24,7 @@ from search_spaces.domains import Domain
 
 _TITLE = "The parameters"
 LEAST_TRIALS = 5
+_AXIS_WIDTH = 64  # pixels for an axis of the parallel coordinates and its words
 _SOME = (
     "Each parameter against the score: of {} trials, the figures show the best and some of each "
     "state."
@@ -107,7 +108,8 @@ def _parallel(found: Findings) -> list[Drawing]:
     if len(data.lines) == MOST_LINES:
         caption += f" {MOST_LINES} of {len(found.trials)} trials are drawn."
     figure = parallel_figure(data, found.space)
-    return [Drawing("parallel", figure, caption, height=420, wide=True)]
+    width = _AXIS_WIDTH * len(data.names)
+    return [Drawing("parallel", figure, caption, height=420, wide=True, least_width=width)]
 
 
 def _surface(found: Findings) -> list[Drawing]:

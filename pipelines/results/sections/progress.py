@@ -14,6 +14,11 @@ from pipelines.results.figures.best_so_far import (
 from pipelines.results.findings import Findings
 from pipelines.results.page.model import Block, Drawing, Section, Words
 
+_TIE = (
+    "Trial {} has the same {} and is the best: of equal trials, those that trained to the end come "
+    "first, and then the other objectives decide."
+)
+
 
 def progress(found: Findings) -> Section:
     """The best so far against trials, epochs and time."""
@@ -37,6 +42,8 @@ def progress(found: Findings) -> Section:
                 )
             )
         )
+        if found.best_number not in (None, last):
+            blocks.append(Words(_TIE.format(found.best_number, found.score)))
     words = "A trial without a value, or with one outside the figure, lies on the edge."
     blocks.append(Words(words, "note"))
     if len(found.trials) > MOST_POINTS:

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pipelines.record.trials import REQUIREMENT
+from pipelines.results import wording
 from pipelines.results.figures.rungs import rungs_figure
 from pipelines.results.findings import Findings
 from pipelines.results.page.model import Block, Drawing, Section, Words
 from pipelines.tuner.schedulers import SCHEDULERS
 
 _TITLE = "Early stopping"
+_NO_RUNGS = (
+    "Trials pause at rungs and are compared with the other trials of their bracket only: there is "
+    "no figure of the rungs."
+)
+_NOT_FIXED = "{} does not compare trials at fixed epochs."
+_SAVED_BY = {
+    "scheduler": "by early stopping",
+    "divergence": "because trials diverged",
+    REQUIREMENT: "because trials broke a requirement",
+}
 _OUTLOOKS = (  # the least rank correlation, what it says, and what follows
     (0.7, "kept their order", "the stopped ones would hardly have caught up"),
     (0.4, "kept part of their order", "some of the stopped ones might have caught up"),
@@ -36,12 +48,12 @@ def stopping(found: Findings) -> Section:
         Words(
             f"{name} stopped {len(result.stopped)} of {len(found.trials)} trials. Of "
             f"{possible} possible epochs, {result.epochs} were trained; {result.epochs_saved} "
-            "were saved by early stopping and because trials diverged."
+            f"were saved{_saved_by(found)}."
         )
     ]
     counts = found.rung_counts
     if counts is None:
-        blocks.append(Words(f"{name} does not compare trials at fixed epochs.", "note"))
+        blocks.append(Words(_NO_RUNGS if found.pauses else _NOT_FIXED.format(name), "note"))
         return Section("stopping", _TITLE, blocks)
     if result.stopped:
         blocks += [Words(line) for line in agreement_lines(found)]
@@ -49,6 +61,13 @@ def stopping(found: Findings) -> Section:
         return Section("stopping", _TITLE, blocks)
     drawings = [Drawing("rungs", rungs_figure(counts), "Trials that reached each rung", role="")]
     return Section("stopping", _TITLE, blocks, drawings)
+
+
+def _saved_by(found: Findings) -> str:
+    """Why epochs were saved, as the end of a sentence."""
+    causes = {trial.stopped_by for trial in found.trials if not trial.untrained}
+    whys = [words for cause, words in _SAVED_BY.items() if cause in causes]
+    return f" {wording.listed(whys)}" if whys else ""
 
 
 def agreement_lines(found: Findings) -> Iterator[str]:

@@ -52,6 +52,19 @@ def test_each_end_has_its_code_and_words(
     assert exit_code(without_best) == (code or FAILURE)
 
 
+@pytest.mark.parametrize("scheduler", ["hyperband", "pbt"])
+def test_a_search_that_cannot_be_resumed_says_what_can_be_done(
+    tmp_path: Path, scheduler: str
+) -> None:
+    study = study_of(tmp_path / "run", None, scheduler=scheduler)
+    result = StudyResult([SOUND], "val_loss", 3, "interrupt")
+    (line,) = [x for x in summary_lines(study, result, OneNode()) if x.startswith("go on")]
+    assert f"not possible with scheduler={scheduler}: " in line
+    assert line.endswith(f"--seed-from {shown(study.folder)}")
+    over = StudyResult([SOUND], "val_loss", 3, "")
+    assert not [x for x in summary_lines(study, over, OneNode()) if x.startswith("go on")]
+
+
 @pytest.mark.parametrize(
     ("failed", "sound", "line"),
     [

@@ -177,13 +177,16 @@ def test_nothing_else_is_printed_where_there_is_no_terminal(
 
 @pytest.mark.slow
 def test_a_local_search_opens_its_dashboard_once_it_trains(elsewhere: Path) -> None:
-    """Other machines cannot reach any of its processes, and none of these remains afterwards."""
-    options = ["--trials", "1000", "--scheduler", "none", "--max-epochs", "3", "--name", "it"]
+    """Other machines cannot reach any of its processes, and none of these remains afterwards, and
+    no temporary file either."""
+    temporary = elsewhere / "temporary"
+    temporary.mkdir()
+    folders = {"TMPDIR": str(temporary), "RAY_TMPDIR": "/tmp"}
     with subprocess.Popen(
-        [*RUN, *options, "--address", "local"],
+        [*RUN, *ENDLESS, "--name", "it", "--address", "local"],
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "RANGEFINDER_TEST": str(elsewhere)},
+        env={**os.environ, "RANGEFINDER_TEST": str(elsewhere), **folders},
     ) as process:
         assert process.stdout is not None
         lines = []
@@ -202,6 +205,7 @@ def test_a_local_search_opens_its_dashboard_once_it_trains(elsewhere: Path) -> N
     assert len(listening) > 5  # Ray's control store, its raylet, its agents, workers, this driver
     assert {address for address in listening if address not in LOOPBACK} == set()
     wait_for(lambda: not left_with("RANGEFINDER_TEST", str(elsewhere)))
+    assert not list(temporary.iterdir())
 
 
 @pytest.mark.slow

@@ -153,11 +153,16 @@ def test_of_very_many_trials_it_is_said_that_some_are_drawn(
 @pytest.mark.parametrize(
     ("epochs", "more", "told", "ended"),
     [
-        (30, {"started": 101.0}, "from 0.0001 to 0.001", False),
-        (20, {"started": 101.0}, "from 0.0001 to 0.001", True),
-        (2, {"started": 101.0}, "at 0.001 throughout", True),
-        (20, {"started": 201.0}, "at 0.001 throughout", True),
-        (2, {"planned": {1: 30, 2: 90}, "curves": {"lr": [0.5, 0.25]}}, "from 0.25 to 0.5", True),
+        (30, {"started": 101.0}, "with learning rates between 0.0001 and 0.001", False),
+        (20, {"started": 101.0}, "with learning rates between 0.0001 and 0.001", True),
+        (2, {"started": 101.0}, "with the learning rate 0.001 throughout", True),
+        (20, {"started": 201.0}, "with the learning rate 0.001 throughout", True),
+        (
+            2,
+            {"planned": {1: 30, 2: 90}, "curves": {"lr": [0.5, 0.25]}},
+            "with learning rates between 0.25 and 0.5",
+            True,
+        ),
     ],
 )
 def test_the_learning_rate_is_as_planned_as_far_as_the_best_was_trained(

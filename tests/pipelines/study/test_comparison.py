@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pipelines import compare
@@ -28,6 +29,7 @@ from pipelines.study.comparison import (
 )
 from pipelines.study.comparison_spec import DOUBLE, ComparisonSpec
 from pipelines.study.interrupts import EXIT_CODES
+from pipelines.study.prepare import load_problem, load_test_rows
 from pipelines.study.result import StudyResult
 from search_spaces import Config, Float, SearchSpace
 from tests.pipelines.running import study_of
@@ -57,6 +59,18 @@ def test_random_with_double_budget_is_always_a_row_and_none_is_twice() -> None:
     assert double.budget.time_budget is None
     timed = ComparisonSpec.model_validate({"budget": {"time_budget": "20m"}})
     assert [timed.cell(row, 0).budget.time_budget for row in ("random", DOUBLE)] == [1200, 2400]
+
+
+def test_all_cells_have_the_same_split_and_their_records_say_which() -> None:
+    spec = ComparisonSpec.model_validate({"problem": {"data": "wine"}})
+    first, later = (load_problem(spec.cell("random", seed))[0] for seed in (0, 3))
+    np.testing.assert_array_equal(first.x_train, later.x_train)
+    own = ComparisonSpec.model_validate({"problem": {"data": "wine", "split_seed": 3}})
+    assert own.cell("random", 0).split_seed == own.cell("random", 1).split_seed == 3
+    other = load_problem(own.cell("random", 0))[0]
+    assert not np.array_equal(first.x_train, other.x_train)
+    rows = [load_test_rows(s.cell("random", 1)).x for s in (spec, own)]
+    assert not np.array_equal(*rows)
 
 
 def test_the_table_has_means_errors_and_ranks() -> None:
@@ -100,11 +114,12 @@ def test_a_grid_takes_no_configs_to_start_with_in_whichever_row_it_stands(tmp_pa
     running._check(study, begun=True)
 
 
-def test_a_mean_curve_covers_what_every_seed_has_spent() -> None:
-    curve = mean_curve("a", [[(2, 0.2), (6, 0.6)], [(4, 0.4), (5, 0.8), (9, 0.9)]])
-    assert curve.epochs == [4, 5, 6]
-    assert curve.mean == pytest.approx([0.3, 0.5, 0.7])
-    assert curve.error == pytest.approx([0.1, 0.3, 0.1])
+def test_a_mean_curve_ends_with_the_longest_seed() -> None:
+    """A seed that has finished keeps its last value, so the curve ends at the mean of the table."""
+    curve = mean_curve("a", [[(2, 0.2), (6, 0.6)], [(4, 0.4), (5, 0.8), (9, 1.0)]])
+    assert curve.epochs == [4, 5, 6, 9]
+    assert curve.mean == pytest.approx([0.3, 0.5, 0.7, 0.8])
+    assert curve.error == pytest.approx([0.1, 0.3, 0.1, 0.2])
 
 
 def test_finished_cells_are_not_missing(tmp_path: Path) -> None:

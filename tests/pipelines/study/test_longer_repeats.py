@@ -76,6 +76,22 @@ def test_also_where_no_trial_of_the_search_is_trained_on(tmp_path: Path) -> None
     assert [trial.epochs for trial in open_run(asked.folder).repeated] == [5] * 3 * 2
 
 
+def test_weights_of_a_repeat_are_no_trials_weights(
+    asked: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With more repeats than before, no config has all of them until they are trained."""
+    repeated(asked)
+    files = RunFiles(asked.folder)
+    assert files.weights.is_file()
+    more = going_on(asked, repeats=3)
+    with killed_before(monkeypatch, 1), pytest.raises(Killed):
+        repeated(more)
+    assert not files.weights.exists()
+    repeated(going_on(asked))
+    assert len(repeats_of(open_run(asked.folder))) == 3
+    assert files.weights.is_file()
+
+
 def test_one_that_was_running_begins_anew(asked: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     result = search(asked)
     with killed_before(monkeypatch, 3), pytest.raises(Killed):

@@ -19,7 +19,7 @@ from pipelines.record.trials import FinishedTrial, State, ranked
 from pipelines.record.writing import Record
 from pipelines.study import resuming
 from pipelines.study.disk import disk_of
-from pipelines.study.left import nothing_left, searched
+from pipelines.study.left import check_longer, nothing_left, searched
 from pipelines.study.repeats import run_repeats
 from pipelines.study.runs import open_run
 from pipelines.study.study import Study
@@ -324,6 +324,41 @@ def test_the_best_are_trained_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert len([r for r in reported if r[0] in best and r[1] <= 9]) == 3 * 9  # none twice
     assert nothing_left(going_on(asked))
     assert open_run(asked.folder).spec.budget.max_epochs == 30
+
+
+@pytest.mark.usefixtures("without_ray")
+def test_a_driver_killed_before_it_notes_what_it_trains_on_loses_none_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = study(tmp_path / "run", trials=6, scheduler="none")
+    search(asked)
+    longer = going_on(asked, max_epochs=12)
+    assert longer.resumed is not None
+    assert search_until(longer, monkeypatch, 0)
+    assert open_run(asked.folder).spec.budget.max_epochs == 12
+    again = going_on(asked)
+    assert again.resumed is not None
+    assert again.resumed.search.trained_on == longer.resumed.search.trained_on != []
+    search(again)
+    trained = [t for t in recorded(asked) if t.epochs == 12]
+    assert len(trained) == 3
+    assert all(t.planned == {1: 9, 10: 12} for t in trained)
+    assert nothing_left(going_on(asked))
+
+
+@pytest.mark.usefixtures("without_ray")
+@pytest.mark.parametrize(
+    ("limit", "why"), [({"target_value": 5.0}, "target, 5"), ({"time_budget": 1e-9}, "time budget")]
+)
+def test_no_trial_is_trained_on_after_a_limit_of_the_search(
+    tmp_path: Path, limit: dict[str, Any], why: str
+) -> None:
+    asked = study(tmp_path / "run", trials=6, scheduler="none")
+    search(asked)
+    with pytest.raises(ValueError, match=f"`max_epochs` 12: .*{why}"):
+        check_longer(going_on(asked, max_epochs=12, **limit))
+    check_longer(going_on(asked, max_epochs=12))
+    check_longer(going_on(asked, **limit))
 
 
 @pytest.mark.usefixtures("without_ray")

@@ -1,7 +1,9 @@
 "use strict";
 // The page: its sections, the chosen trial, and news while a search runs.
 
-const page = { version: 0, trials: new Trials({}), chosen: null, untouched: true };
+const page = { version: 0, misses: 0, trials: new Trials({}), chosen: null, untouched: true };
+const FEW_MISSES = 3; // after more, the numbers of the search are hidden
+const MOST_WAIT = 30000; // milliseconds between two questions for news
 const figures = new Figures((row) => choose(row));
 const table = new TrialTable((row) => choose(row));
 
@@ -17,6 +19,7 @@ function update(content) {
   page.version = content.version;
   document.title = content.title;
   document.querySelector("h1").textContent = content.title;
+  page.state = content.state;
   for (const name of ["subtitle", "state"]) document.getElementById(name).textContent = content[name];
   const main = document.querySelector("main");
   const wanted = new Set(content.sections.map((section) => section.id));
@@ -35,7 +38,7 @@ function update(content) {
 
 function showNavigation() {
   const nav = document.querySelector("nav");
-  const sections = [...document.querySelectorAll("main > section")];
+  const sections = [...document.querySelectorAll("main > section:not([hidden])")];
   const key = sections.map((section) => section.id).join(" ");
   nav.hidden = sections.length < 2;
   if (nav.dataset.key === key) return;
@@ -61,8 +64,9 @@ function fill(node, section) {
   for (const drawing of section.figures) {
     let frame = document.getElementById(`figure-${drawing.id}`);
     if (!frame) {
+      const size = `height: ${drawing.height}px; min-width: ${drawing.least_width}px`;
       frame = element("figure", { id: `figure-${drawing.id}`, class: drawing.wide ? "wide" : "" },
-        element("div", { class: "plot", style: `height: ${drawing.height}px` }), element("figcaption"));
+        element("div", { class: "plot", style: size }), element("figcaption"));
       place.append(frame);
     }
     frame.lastChild.textContent = drawing.caption;
@@ -139,18 +143,30 @@ async function news(address) {
   return answer.json();
 }
 
-// Ask for news each second, as long as the page is visible.
+// Ask for news each second, as long as the page is visible; more and more seldom if none come.
 async function poll(address) {
   try {
     if (!document.hidden) {
       update(await news(address));
       page.heard = new Date();
+      page.misses = 0;
+      showNow(true);
     }
   } catch (error) {
+    page.misses += 1;
     const since = page.heard ? ` since ${page.heard.toLocaleTimeString()}` : "";
-    document.getElementById("state").textContent = `No news${since}: ${error.message}.`;
+    document.getElementById("state").textContent = `${page.state} No news${since}: ${error.message}.`;
+    if (page.misses > FEW_MISSES) showNow(false);
   }
-  setTimeout(() => poll(address), 1000);
+  setTimeout(() => poll(address), Math.min(1000 * 2 ** page.misses, MOST_WAIT));
+}
+
+// The numbers of a search that nobody hears of any more are hidden: they would look current.
+function showNow(visible) {
+  const node = document.getElementById("now");
+  if (!node || node.hidden === !visible) return;
+  node.hidden = !visible;
+  showNavigation();
 }
 
 new ResizeObserver(([bar]) => document.body.style.setProperty("--bar", `${bar.target.offsetHeight}px`))
