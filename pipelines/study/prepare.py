@@ -27,7 +27,7 @@ from pipelines.study.objectives import (
 )
 from pipelines.study.references import check_trainable, import_space, import_trainable
 from pipelines.study.runs import Run, open_run, recorded_space
-from pipelines.study.seeding import load_configs, load_history
+from pipelines.study.seeding import load_configs, load_history, other_data
 from pipelines.study.spec import ProblemSettings, StudySpec
 from pipelines.study.study import Study
 from pipelines.study.tests_first import AfterTests, run_tests_first
@@ -106,6 +106,7 @@ def resolve(
             replace(zoomed.space, forbid=space.forbid), zoomed.finished, METRICS[metric]
         )
         notes += [f"zoom      from {spec.space.zoom_from}", *zoom_lines(changes)]
+        notes += other_data(zoomed, data.fingerprint)
     network = None if trainable is not None else network_of(spec)
     space = _as_set(spec, space, network, data)
     check_algorithm(spec, space)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipelines.record.goals import SIZE, Goals
 from pipelines.record.trials import FinishedTrial
-from pipelines.study.runs import open_run
+from pipelines.study.runs import Run, open_run
 from pipelines.study.yaml_file import read_yaml
 from search_spaces import Config, SearchSpace
 
@@ -46,16 +46,22 @@ def load_history(
     # A trial that was not trained, because of a requirement that is gone, teaches nothing.
     fitting = tuple(trial for trial in judged if trial.broken or not trial.untrained)
     untrained, outside = len(inside) - len(fitting), len(trials) - len(inside)
-    line = f"history   {len(fitting)} trials of {folder}"
+    kind = "history" if fitting else "warning"
+    line = f"{kind:<10}{len(fitting)} trials of {folder}"
     line += f"; {outside} dropped: the space does not contain them" if outside else ""
     line += f"; {untrained} dropped: they were not trained" if untrained else ""
-    lines = [line]
-    if run.data.fingerprint != fingerprint:
-        lines.append(
-            f"warning   {folder} searched other data: {run.data.name}, fingerprint "
-            f"{run.data.fingerprint[:8]}, here {fingerprint[:8]}"
-        )
-    return fitting, lines
+    return fitting, [line, *other_data(run, fingerprint)]
+
+
+def other_data(run: Run, fingerprint: str) -> list[str]:
+    """A line that warns if ``run`` did not search the data with this fingerprint."""
+    theirs = run.data.fingerprint
+    if theirs == fingerprint:
+        return []
+    return [
+        f"warning   {run.files.folder} searched other data: {run.data.name}, fingerprint "
+        f"{theirs[:8]}, here {fingerprint[:8]}"
+    ]
 
 
 def load_configs(path: Path, space: SearchSpace) -> tuple[Config, ...]:

@@ -12,6 +12,7 @@ from pipelines.record.looks import Look, add_look
 from pipelines.study.folders import check_writable
 from pipelines.study.prepare import load_test_rows
 from pipelines.study.runs import Run
+from pipelines.tuner.outcome import shortened
 from pipelines.winner.candidates import Candidate
 from pipelines.winner.trained import Trained
 from pipelines.winner.training import all_but_test, train_again, unused_seeds
@@ -82,6 +83,8 @@ def _looked(
     unsound: tuple[int, ...] = (),
     **more: Any,
 ) -> Look:
+    if own := run.spec.problem.trainable:
+        _check_network(ensembles[0][0], data, own)
     weights = [c.weight for c in taken]
     numbers = tuple(c.number for c in taken)
     look = Look(
@@ -98,6 +101,27 @@ def _looked(
     )
     add_look(run.files.looks, look)
     return look
+
+
+def _check_network(network: nn.Module, data: TrialData, name: str) -> None:
+    """Raises ``ValueError`` if the network of a user's own function ``name`` does not take inputs
+    as ``data`` has them, or if its outputs have another shape than a score needs."""
+    from trainables.training.batches import outputs_of
+
+    inputs = data.x_train[:2]
+    try:
+        outputs = outputs_of(network.eval(), inputs)
+    except Exception as error:  # it is the user's code
+        raise ValueError(
+            f"the network that {name} yields does not take inputs of the shape {inputs.shape}, as "
+            f"`data.x_train` has them: {shortened(str(error))}"
+        ) from None
+    expected = (len(inputs), data.n_classes if data.task == "classification" else 1)
+    if tuple(outputs.shape) != expected:
+        raise ValueError(
+            f"the network that {name} yields has outputs of the shape {tuple(outputs.shape)} for "
+            f"{len(inputs)} samples, not {expected}"
+        )
 
 
 def _judged(

@@ -47,6 +47,13 @@ def test_the_example_of_a_users_own_trainable(elsewhere: Path, join: list[str]) 
     assert all(("weight_decay" in t.config) == t.config["regularise"] for t in trials)
     assert max(t.value or 0.0 for t in trials) > 0.9
     assert Path("runs/it/best.pt").exists()
+    for command in (["evaluate", "runs/it", "--seeds", "2"], ["export", "runs/it", "model"]):
+        name, *options = command
+        program = [sys.executable, str(ROOT / "pipelines" / f"{name}.py"), *options]
+        done = subprocess.run([*program, *join[:2]], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    (look,) = open_run("runs/it").looks
+    assert look.together["test_accuracy"] > 0.9
 
 
 def until(process: subprocess.Popen[str], start: str) -> None:

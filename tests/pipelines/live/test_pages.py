@@ -140,6 +140,20 @@ def test_the_state_says_whether_the_search_goes_on(tmp_path: Path) -> None:
         assert ("now" in [section["id"] for section in found["sections"]]) is not over
 
 
+def test_the_table_says_as_of_when_it_is(tmp_path: Path) -> None:
+    """The numbers under "Now" never rest, but the table does."""
+    folder = write_run(tmp_path / "it", [TRIAL])
+    at = time.time()
+    write(folder, running([0.7]), at=at)
+    page = Watched(folder)
+    found = {section["id"]: section.get("html", "") for section in news(page)["sections"]}
+    clock = time.strftime("%H:%M:%S", time.localtime(at))
+    assert f"The table is as of {clock}. The numbers under Now may be newer." in found["trials"]
+    RunFiles(folder).live.unlink()
+    found = {section["id"]: section.get("html", "") for section in news(page)["sections"]}
+    assert "The table is as of" not in found["trials"]
+
+
 def test_a_trial_that_runs_has_one_number_in_order_of_start(tmp_path: Path) -> None:
     """In all parts of the page. A trial whose end is already recorded does not count as running."""
     folder = write_run(tmp_path / "it", [TRIAL])

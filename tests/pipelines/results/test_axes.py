@@ -28,6 +28,14 @@ def test_the_bad_side_ends_at_tukeys_fence_and_the_good_side_at_the_best() -> No
     assert (low, high) == pytest.approx((1 - 0.3, 7 + 0.3))
 
 
+def test_where_most_values_are_equal_the_others_are_no_outliers() -> None:
+    """The quartiles are equal, and a fence at them would leave out every other value."""
+    low, high = score_range([0.95] * 8 + [0.5, 0.7], "max")
+    assert (low, high) == pytest.approx((0.5 - 0.0225, 0.95 + 0.0225))
+    low, high = score_range([0.1] * 8 + [0.5, 0.7], "min")
+    assert (low, high) == pytest.approx((0.1 - 0.03, 0.7 + 0.03))
+
+
 def test_a_range_is_never_empty() -> None:
     for values in ([], [math.nan], [0.0], [0.7, 0.7], [-3.0]):
         low, high = score_range(values, "max")

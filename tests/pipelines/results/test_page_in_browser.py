@@ -6,14 +6,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from pipelines.record.files import RunFiles
+from pipelines.record.live import write_live
+from pipelines.record.trials import FinishedTrial
 from pipelines.results.page.render import page_json
 from pipelines.results.report import write_report
 from pipelines.results.run_page import report_page
 from pipelines.study.runs import open_run
 from search_spaces import Choice, Config, Float, SearchSpace
 from tests.pipelines.browser import CHROMIUM, Browser, browser
+from tests.pipelines.live.standing import standing
 from tests.pipelines.recorded import write_run
 from tests.pipelines.results.made import FAILED, made, searched
 
@@ -243,6 +248,63 @@ def test_news_are_drawn_and_leave_the_chosen_trial_and_the_zoom(
     assert page.evaluate(f"{PLOT.format('curves')}.layout.xaxis.range") == [1, 2]
     assert page.evaluate("document.querySelectorAll('section').length") == 11
     assert page.messages == []
+
+
+def test_without_news_the_page_asks_more_and_more_seldom(chromium: Browser, tmp_path: Path) -> None:
+    """The last state stays there. Numbers that nobody hears of any more look current: they go."""
+    folder = write_run(tmp_path / "it", TRIALS, space=SPACE, trainable="m:f", max_epochs=3)
+    write_live(RunFiles(folder), standing())
+    write_report(open_run(folder))
+    chromium.open((folder / "report.html").as_uri())
+    state, now = "document.querySelector('#state').textContent", "document.querySelector('#now')"
+    before = chromium.evaluate(state)
+    assert before.startswith("The search runs: ")
+    chromium.evaluate(
+        "window.waits = []; window.setTimeout = (what, wait) => { waits.push(wait); };"
+        "news = async () => { throw new Error('the dashboard has ended'); };"
+    )
+    for _ in range(3):
+        chromium.evaluate("poll('x')")
+    assert chromium.evaluate(state) == f"{before} No news: the dashboard has ended."
+    assert not chromium.evaluate(f"{now}.hidden")
+    for _ in range(5):
+        chromium.evaluate("poll('x')")
+    assert chromium.evaluate("waits") == [2000, 4000, 8000, 16000, 30000, 30000, 30000, 30000]
+    assert chromium.evaluate(f"{now}.hidden")
+    links = "[...document.querySelectorAll('nav a')].map(a => a.textContent)"
+    assert "Now" not in chromium.evaluate(links)
+    chromium.evaluate(
+        "news = async () => JSON.parse(document.getElementById('page-data').textContent)"
+    )
+    chromium.evaluate("waits.length = 0; poll('x')")
+    assert chromium.evaluate("waits.includes(1000)")
+    assert chromium.evaluate(state) == before
+    assert not chromium.evaluate(f"{now}.hidden")
+    assert "Now" in chromium.evaluate(links)
+
+
+def test_on_a_phone_parallel_coordinates_scroll(chromium: Browser, tmp_path: Path) -> None:
+    """Ten axes and their words need more width than a phone has."""
+    space = SearchSpace({f"parameter_{n}": Float(0.0, 1.0) for n in range(10)})
+    folder = write_run(tmp_path / "it", searched_anywhere(space), space=space, trainable="m:f")
+    write_report(open_run(folder))
+    chromium.look(390, 800)
+    chromium.open((folder / "report.html").as_uri())
+    width = f"{PLOT.format('parallel')}.querySelector('svg').clientWidth"
+    assert chromium.evaluate(width) >= 600
+    frame = "document.querySelector('#figure-parallel')"
+    assert chromium.evaluate(f"getComputedStyle({frame}).overflowX") == "auto"
+    assert chromium.evaluate("document.documentElement.scrollWidth") <= 390
+    chromium.look(1280, 800)
+    chromium.wait_for(f"{width} > 1000")
+
+
+def searched_anywhere(space: SearchSpace) -> list[FinishedTrial]:
+    rng = np.random.default_rng(0)
+    return [
+        made([n / 40], config=space.sample(rng), trial_id=str(n), started=1e9 + n)
+        for n in range(20)
+    ]
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1280, "dark")])

@@ -13,7 +13,7 @@ from pipelines.results.fates import Fate
 from pipelines.results.figures.curves import curves_data
 from pipelines.results.figures.importance import scored
 from pipelines.results.figures.layers import MOST_POINTS as MOST_LAYERS
-from pipelines.results.figures.layers import layers_data, layers_figure
+from pipelines.results.figures.layers import layers_data, layers_figure, width_ticks
 from pipelines.results.figures.parallel import parallel_data, parallel_figure
 from pipelines.results.figures.slices import (
     MOST_POINTS,
@@ -250,8 +250,23 @@ def test_layers_and_their_mean_width() -> None:
     assert data.layers == [1, 2]
     assert data.width == pytest.approx([32, 8])
     assert data.widths == ["32", "4 x 16"]
-    assert len(layers_figure(data, "val_accuracy", ACCURACY).data[0].x) == 2
+    drawn = layers_figure(data, "val_accuracy", ACCURACY)
+    assert len(drawn.data[0].x) == 2
+    assert list(drawn.layout.yaxis.ticktext) == ["8", "9", "10", "15", "20", "30"]
     assert layers_data([made([0.5], config={"lr": 0.1})], ACCURACY) is None
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "ticks"),
+    [
+        (8, 512, [10, 20, 50, 100, 200, 500]),
+        (100, 300, [100, 150, 200, 300]),
+        (64, 96, [60, 70, 80, 90, 100]),
+        (1, 1, [1]),
+    ],
+)
+def test_widths_are_marked_by_whole_numbers(least: int, most: int, ticks: list[int]) -> None:
+    assert width_ticks(least, most) == ticks
 
 
 @pytest.mark.parametrize(

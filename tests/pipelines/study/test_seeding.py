@@ -174,6 +174,7 @@ def test_a_grid_that_began_with_configs_can_still_be_read(tmp_path: Path) -> Non
 def test_a_run_on_other_data_is_a_warning_that_names_both(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", space=SPACE, data="wine", fingerprint="0123456789abc")
     _, lines = load_history(run, SPACE, ACCURACY, "fedcba9876543")
+    assert lines[0] == f"warning   0 trials of {run}"  # it has none to learn from
     assert lines[1] == (
         f"warning   {run} searched other data: wine, fingerprint 01234567, here fedcba98"
     )

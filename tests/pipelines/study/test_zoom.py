@@ -18,6 +18,7 @@ from pipelines import run as search
 from pipelines import zoom as command
 from pipelines.cli.command import main
 from pipelines.record.trials import FinishedTrial, State
+from pipelines.study.prepare import prepare
 from pipelines.study.references import import_object
 from pipelines.study.runs import open_run, recorded_space
 from pipelines.study.spec import StudySpec
@@ -416,6 +417,13 @@ def test_a_zoomed_run_can_be_zoomed_again(tmp_path: Path) -> None:
     lr = second.domains["lr"]
     assert isinstance(lr, Float)
     assert lr.high == 100.0
+
+
+def test_a_run_on_other_data_is_a_warning(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", history(SPACES["mlp"], 0), data="wine", fingerprint="0123")
+    spec = StudySpec.model_validate({"problem": {"data": "digits"}, "space": {"zoom_from": folder}})
+    (line,) = [line for line in prepare(spec).notes if line.startswith("warning")]
+    assert line.startswith(f"warning   {folder} searched other data: wine, fingerprint 0123, here ")
 
 
 def test_a_space_of_ones_own_need_not_be_given_again(

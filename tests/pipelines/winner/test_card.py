@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,28 +17,32 @@ from pipelines.record.looks import Look, add_look
 from pipelines.record.trials import FinishedTrial, State
 from pipelines.study.runs import open_run
 from pipelines.winner.candidates import winner
+from pipelines.winner.card import model_card
 from pipelines.winner.exporting import export
 from pipelines.winner.trained import Trained
 from pipelines.winner.training import all_but_test, search_data
+from search_spaces import SPACES, Choice
 from tests.pipelines.recorded import write_run
+from trainables.data.columns import Category
 from trainables.data.datasets import load
+from trainables.data.table_inputs import TableInputs
 from trainables.networks import NETWORKS
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
 
-CONFIG = {**LENET, "width_1": 12, "width_2": 12}
+CONFIG = {**LENET, "width_1": 12, "width_2": 12, "cat_embedding": False}
 OTHER = {**CONFIG, "lr": 0.02}
 LOOK = Look(1.0, (0,), (CONFIG,), (2,), (1, 2), 142, 36, {"test_accuracy": (0.5, 0.7)})
 
 
-def searched(*looks: Look, **settings: Any) -> Path:
+def searched(*looks: Look, data: str = "wine", **settings: Any) -> Path:
     trial = FinishedTrial("a", CONFIG, State.COMPLETE, {1: 0.8}, 0.8, 1, metrics={"val_loss": 0.4})
     other = FinishedTrial("b", OTHER, State.COMPLETE, {1: 0.7}, 0.7, 1)
     folder = write_run(
         Path("runs/it"),
         [trial, other],
-        data="wine",
-        fingerprint=load("wine").fingerprint,
+        data=data,
+        fingerprint=load(data).fingerprint,
         max_epochs=2,
         **settings,
     )
@@ -81,3 +87,36 @@ def test_the_samples_are_those_of_the_weights() -> None:
     assert f"the weights were trained on train and validation ({n} samples)" in told
     assert "the scores below are of the search's own training, on the validation set" in told
     assert "They are not of these weights, which were trained on that set too." in told
+
+
+def test_a_table_of_numbers_has_no_sentence_on_categories() -> None:
+    told = card(searched())
+    assert "- columns: 13 numbers; 13 inputs in all" in told
+    assert "category" not in told
+    assert "Its probabilities were not calibrated." in told
+
+
+def test_a_table_with_categories_has_one() -> None:
+    fitted = load("wine").preprocessing
+    assert fitted is not None
+    card(searched())
+    about = json.loads(Path("model/model.json").read_text())
+    column = Category("kind", ("a", "b"), other=False, of_numbers=False)
+    with_category = replace(fitted, inputs=TableInputs((column,)))
+    told = " ".join(model_card(about, with_category, "model").split())
+    assert "A value of a category that was not in the training data counts as" in told
+
+
+def test_a_regression_has_no_probabilities() -> None:
+    told = card(searched(data="diabetes", metric="val_loss"))
+    assert "It predicts a value" in told
+    assert "probabilities" not in told
+
+
+def test_what_the_space_leaves_no_choice_about_is_not_listed() -> None:
+    assert "`cat_embedding=False`" in card(searched())
+    shutil.rmtree("runs")
+    Path("model").rename("before")
+    told = card(searched(space=SPACES["mlp"].replace({"cat_embedding": Choice((False,))})))
+    assert "`lr=" in told
+    assert "cat_embedding" not in told

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from torch import nn
 
 from benchmarks.sets.configs import LENET
 from pipelines import evaluate, export, load_model, report
@@ -87,6 +88,21 @@ def test_the_winner_is_trained_on_all_but_the_test_set_which_is_read_once(
     assert "test_accuracy" in (folder / "report.html").read_text()
     assert main(report.app, [str(folder)]) == 0
     assert re.search(told, capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("network", "words"),
+    [
+        (nn.Linear(5, 3), r"does not take inputs of the shape \(2, 13\), .*: mat1 and mat2 shapes"),
+        (nn.Linear(13, 4), r"has outputs of the shape \(2, 4\) for 2 samples, not \(2, 3\)"),
+    ],
+)
+def test_a_users_network_that_does_not_fit_is_refused_before_the_test_set_is_read(
+    network: nn.Module, words: str
+) -> None:
+    with pytest.raises(ValueError, match=f"the network that mine:train yields {words}"):
+        evaluation._check_network(network, load("wine"), "mine:train")
+    evaluation._check_network(nn.Linear(13, 3), load("wine"), "mine:train")
 
 
 def test_a_second_look_is_refused_unless_it_is_asked_for_and_counted(

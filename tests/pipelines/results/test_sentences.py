@@ -1,0 +1,145 @@
+"""Sentences on a page that are true of some searches only."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.sets.configs import LENET
+from pipelines.record.baselines import left_out
+from pipelines.record.files import RunFiles
+from pipelines.record.goals import Aim, Goals
+from pipelines.record.header import read_header, write_header
+from pipelines.record.trials import REQUIREMENT, FinishedTrial
+from pipelines.record.writing import Record
+from pipelines.results.page.model import Code, Section, Words
+from pipelines.results.run_page import report_page
+from pipelines.study.runs import open_run
+from search_spaces import SPACES
+from tests.pipelines.recorded import write_run
+from tests.pipelines.results.made import DIVERGED, STOPPED, made
+from trainables.data.datasets import load
+from trainables.smith.lr_range_rule import Bounds
+
+TIMED: dict[str, Any] = {"config": LENET, "node": "n", "curves": {"seconds": [2.0, 2.0]}}
+PAUSED = [made([0.5, 0.6], started=1000.0 + n, seconds=60.0, **TIMED) for n in range(14)]
+
+
+def sections(folder: Path, *trials: FinishedTrial, **settings: Any) -> dict[str, str]:
+    """The words of each section."""
+    return told(write_run(folder, trials, **settings))
+
+
+def told(folder: Path) -> dict[str, str]:
+    return {part.id: _words(part) for part in report_page(open_run(folder)).sections}
+
+
+def _words(section: Section) -> str:
+    return " ".join(block.text for block in section.blocks if isinstance(block, Words | Code))
+
+
+def test_what_is_paused_holds_no_place(tmp_path: Path) -> None:
+    """Fourteen trials that ran in turns in two slots are not fourteen places."""
+    found = sections(tmp_path / "whole", *PAUSED)
+    assert "14 places on 1 node, busy" in found["places"]
+    assert "Where the time of 14 places went" in found["outcome"]
+    for scheduler, algo in (("hyperband", "optuna"), ("pbt", "random")):
+        found = sections(tmp_path / scheduler, *PAUSED, scheduler=scheduler, algo=algo)
+        assert "It includes the pauses of the trial" in found["places"]
+        assert "place" not in found["places"]
+        assert "Where the time" not in found["outcome"]
+
+
+def test_hyperband_compares_within_brackets(tmp_path: Path) -> None:
+    found = sections(tmp_path / "run", *PAUSED, scheduler="hyperband")["stopping"]
+    assert "Trials pause at rungs and are compared with the other trials of their bracket" in found
+    assert "does not compare" not in found
+
+
+@pytest.mark.parametrize(
+    ("trials", "said"),
+    [
+        ([made([0.5] * 9, config=LENET)], " 0 were saved."),
+        ([made([0.5], STOPPED, LENET)], " were saved by early stopping."),
+        ([made([0.5], DIVERGED, LENET)], " were saved because trials diverged."),
+        (
+            [made([0.5], STOPPED, LENET), made([0.5], DIVERGED, LENET)],
+            " were saved by early stopping and because trials diverged.",
+        ),
+        (
+            [replace(made([0.5], STOPPED, LENET), stopped_by=REQUIREMENT, broken="seconds<9")],
+            " were saved because trials broke a requirement.",
+        ),
+    ],
+)
+def test_why_epochs_were_saved(tmp_path: Path, trials: list[FinishedTrial], said: str) -> None:
+    assert said in sections(tmp_path / "run", *trials)["stopping"]
+
+
+def test_a_range_test_tells_the_range_that_was_searched(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", [made([0.5], config=LENET)])
+    files = RunFiles(folder)
+    bounds = Bounds(0.000221, 0.00221, 0.001, 0.011, 0.2, "why", highest_lr=0.033)
+    settings, prepared = read_header(folder)
+    write_header(files, settings, {**prepared, "lr_bounds": {"sgd": asdict(bounds)}})
+    assert (
+        "The LR range test of sgd: learning rates to search from 0.000221 to 0.033 "
+        "(base_lr 0.000221, max_lr 0.00221: why)."
+    ) in told(folder)["learning-rate"]
+
+
+def test_the_winner_of_repeats_is_by_the_right_bound(tmp_path: Path) -> None:
+    for metric, sign in (("val_accuracy", "minus"), ("val_loss", "plus")):
+        folder = write_run(tmp_path / metric, [made([0.5], config=LENET)], repeats=2, metric=metric)
+        files = RunFiles(folder)
+        record = Record(files, files.repeats, SPACES["mlp"], Goals((Aim("value", "max"),)))
+        for value in (0.4, 0.6):
+            record.append(made([value], config=LENET, repeat_of="t", trial_id=str(value)))
+        record.close()
+        assert f"the best mean {sign} one standard error" in told(folder)["outcome"]
+
+
+def test_which_requirement_no_trial_meets(tmp_path: Path) -> None:
+    broken = replace(made([0.5], config=LENET), broken="seconds<0.0001")
+    found = sections(tmp_path / "run", *[broken] * 4, require=("seconds<0.0001",))
+    assert "No trial meets seconds<0.0001 (4 do not): there is no best." in found["outcome"]
+
+
+def test_how_many_numbers_a_built_in_table_has(tmp_path: Path) -> None:
+    fitted = load("wine").preprocessing
+    assert fitted is not None
+    trial = made([0.5], config=LENET)
+    found = sections(tmp_path / "run", trial, preprocessing=[fitted.to_dict()])["data"]
+    assert found.endswith("13 columns: 13 numbers; 13 inputs in all.")
+
+
+def test_the_default_metric_is_no_option_to_type(tmp_path: Path) -> None:
+    trial = made([0.5], config=LENET)
+    assert "--metric" not in sections(tmp_path / "a", trial, metric="val_accuracy")["again"]
+    assert "--metric val_f1" in sections(tmp_path / "b", trial, metric="val_f1")["again"]
+
+
+def test_where_no_trial_has_ended_it_is_not_said_that_none_started(tmp_path: Path) -> None:
+    found = sections(tmp_path / "run", ended=None)
+    for name in ("places", "trials"):
+        assert found[name] == "No trial has finished, and none runs."
+
+
+def test_the_best_of_a_tie_is_told_beside_the_last_improvement(tmp_path: Path) -> None:
+    sizes = (900, 500, 100)
+    trials = [made([0.5], config=LENET, n_parameters=n, trial_id=str(n)) for n in sizes]
+    found = sections(tmp_path / "run", *trials, also=("n_parameters",))["progress"]
+    assert "The last improvement was trial 0; 2 trials after it found nothing better." in found
+    assert "Trial 2 has the same val_accuracy and is the best: of equal trials" in found
+    alone = sections(tmp_path / "alone", *trials)["progress"]
+    assert "has the same" not in alone
+
+
+def test_models_that_are_left_out_are_listed() -> None:
+    names = ("ridge regression", "gradient boosting", "mean")
+    missing: dict[str, dict[str, float]] = {name: {} for name in names}
+    assert left_out(missing).startswith("ridge regression, gradient boosting and mean left out: ")
+    assert left_out({"mean": {}}).startswith("mean left out: ")
