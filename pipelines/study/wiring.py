@@ -18,12 +18,13 @@ from pipelines.record.files import RunFiles
 from pipelines.record.writing import Record
 from pipelines.study.study import Study
 from pipelines.tuner.before import Before
-from pipelines.tuner.callback import InSequence, OneByOne
 from pipelines.tuner.gauges import Gauges
+from pipelines.tuner.in_sequence import InSequence
 from pipelines.tuner.judge import Judge
 from pipelines.tuner.kept import KeptStates
 from pipelines.tuner.ledger import TrialLedger
 from pipelines.tuner.live import LiveState
+from pipelines.tuner.one_by_one import OneByOne
 from pipelines.tuner.progress import Observer
 from pipelines.tuner.rebuilding import tell_again
 from pipelines.tuner.reserved import reserved

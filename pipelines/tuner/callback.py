@@ -1,4 +1,4 @@
-"""The adapters from Ray Tune's events to the ledger, and from its decisions to actions."""
+"""The adapter from Ray Tune's events to the ledger, and from the ledger's decisions to actions."""
 
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ import ray
 from ray import tune
 from ray.tune import Callback
 from ray.tune.experiment import Trial
-from ray.tune.result import DONE, SHOULD_CHECKPOINT
 
 from pipelines.cluster.events import tell
-from pipelines.record.trials import REQUIREMENT, FinishedTrial, State
+from pipelines.record.trials import FinishedTrial, State
 from pipelines.record.writing import Record
-from pipelines.tuner.attempts import Attempt, Cause, pack, unpack
-from pipelines.tuner.judge import Judge
+from pipelines.tuner.attempts import Attempt, Cause, unpack
 from pipelines.tuner.kept import KeptStates
 from pipelines.tuner.ledger import TrialLedger
 from pipelines.tuner.live import LiveState
@@ -31,7 +29,6 @@ from pipelines.tuner.trial import (
     HAS_WEIGHTS,
     NOTICE,
     PRINTED,
-    REPORTS,
     WEIGHTS,
     EpochReport,
 )
@@ -41,9 +38,9 @@ _LOOK_EVERY = 1.0  # seconds between two checks for hung trials
 
 
 class StudyCallback(Callback):
-    """What both kinds of studies have in common. It tells the ledger what Ray says about trials,
-    and does what the ledger decides: keep weights, record a trial, tell the sampler, try a trial
-    again, show the progress."""
+    """Tells the ledger what Ray says about trials, and does what the ledger decides: keep weights,
+    record a trial, tell the sampler, try a trial again, show the progress. For the two kinds of
+    studies see :mod:`pipelines.tuner.one_by_one` and :mod:`pipelines.tuner.in_sequence`."""
 
     def __init__(
         self,
@@ -231,120 +228,3 @@ class StudyCallback(Callback):
     def _paused(self, trials: Sequence[Trial]) -> int:
         """How many of the running trials are paused."""
         return 0
-
-
-class OneByOne(StudyCallback):
-    """For a study in which Ray's scheduler pauses trials: each trial is one of Ray's trials."""
-
-    def __init__(self, *arguments: Any, **more: Any) -> None:
-        super().__init__(*arguments, **more)
-        self._trials: Sequence[Trial] = ()
-
-    def on_step_end(self, iteration: int, trials: list[Trial], **_: Any) -> None:
-        self._trials = trials
-        super().on_step_end(iteration, trials)
-
-    def on_trial_result(
-        self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **_: Any
-    ) -> None:
-        trial_id = self._current[trial.trial_id]
-        self._keep_printed(trial_id, result)
-        (found,) = result[REPORTS]
-        if result.get(DONE) and not result[FINISHED]:
-            self._ledger.stopped(trial_id)
-        if self._report(trial_id, result, found, unpack(trial.config)[0]).save:
-            result[SHOULD_CHECKPOINT] = True
-        self._show()
-
-    def on_trial_complete(
-        self, iteration: int, trials: list[Trial], trial: Trial, **_: Any
-    ) -> None:
-        trial_id = self._current.get(trial.trial_id, "")
-        if trial_id not in self._ledger.running:  # it never started
-            return
-        if trial.status == Trial.PAUSED:
-            self._ledger.stopped(trial_id)
-        self._conclude(self._ledger.end(trial_id))
-
-    def _show(self, paused: int = 0) -> None:
-        super()._show(self._paused(self._trials))
-
-    def _paused(self, trials: Sequence[Trial]) -> int:
-        return sum(trial.status == Trial.PAUSED for trial in trials)
-
-
-class InSequence(StudyCallback):
-    """For all other studies: each of Ray's trials is a process that trains one trial after another.
-    ``judge`` says which trials go on."""
-
-    def __init__(self, *arguments: Any, judge: Judge, **more: Any) -> None:
-        super().__init__(*arguments, **more)
-        self._judge = judge
-        self._ending: set[str] = set()  # Ray's trials that save before their trial ends
-
-    def on_trial_result(
-        self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **_: Any
-    ) -> None:
-        if not self._trains(trial):  # no trial was left to train
-            return
-        trial_id, save, stopped, diverged = self._current[trial.trial_id], False, False, False
-        by = "scheduler"
-        self._keep_printed(trial_id, result)
-        if self._record.events is not None:
-            sound = [found for found in result[REPORTS] if not found.diverged]
-            self._record.events.reported(trial_id, [(found.epoch, found.value) for found in sound])
-        for found in result[REPORTS]:
-            decision = self._report(trial_id, result, found, None)
-            save |= decision.save
-            diverged = found.diverged
-            stopped = not diverged and self._judge.stops(trial_id, found.epoch, found.value)
-            if decision.hopeless and not stopped:
-                stopped, by = True, REQUIREMENT
-            if stopped:
-                break
-        if stopped and not result[FINISHED]:
-            self._ledger.stopped(trial_id, by)
-        ends = stopped or result[FINISHED]
-        if save and not diverged:
-            result[SHOULD_CHECKPOINT] = True
-            if ends:
-                self._ending.add(trial.trial_id)
-        elif ends:
-            self._end(trial)
-        self._show()
-
-    def on_trial_save(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
-        super().on_trial_save(iteration, trials, trial)
-        if trial.trial_id in self._ending:
-            self._ending.discard(trial.trial_id)
-            self._end(trial)
-
-    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
-        self._ending.discard(trial.trial_id)
-        if self._trains(trial):
-            self._judge.fail(self._current[trial.trial_id])
-        super().on_trial_error(iteration, trials, trial)
-
-    def _start(self, trial: Trial, config: Config, attempt: Attempt) -> None:
-        super()._start(trial, config, attempt)
-        self._judge.start(attempt.trial_id, config)
-
-    def _end(self, trial: Trial) -> None:
-        """End the trial that Ray's trial trains; the process goes on with the next one, if any."""
-        trial_id = self._current[trial.trial_id]
-        self._judge.end(trial_id)
-        self._conclude(self._ledger.end(trial_id))
-        self._go_on(trial)
-
-    def _go_on(self, trial: Trial) -> None:
-        large = unpack(trial.config)[1].gpus is not None  # this attempt alone needed a larger share
-        following = (
-            None if large or self._ledger.reason else self._searcher.following(Trial.generate_id())
-        )
-        actor = trial.temporary_state.ray_actor
-        if actor is None:
-            return
-        # None is sent too: otherwise the process would train a stopped trial to its end.
-        actor.assign.remote(None if following is None else pack(*following))
-        if following is not None:
-            self._start(trial, *following)

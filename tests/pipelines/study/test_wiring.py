@@ -16,7 +16,7 @@ from pipelines.record.journal import load_journal
 from pipelines.record.trials import FinishedTrial
 from pipelines.study.prepare import network_of
 from pipelines.study.study import Study
-from pipelines.tuner.callback import InSequence
+from pipelines.tuner.in_sequence import InSequence
 from pipelines.tuner.kept import KeptStates
 from search_spaces import Config, Float, SearchSpace
 from tests.pipelines.running import data, spec_of, study_of

@@ -13,7 +13,7 @@ from pipelines.record.goals import Aim, Goals
 from pipelines.record.writing import Record
 from pipelines.tuner.algorithms import make_sampler
 from pipelines.tuner.attempts import Attempt, pack, unpack
-from pipelines.tuner.callback import InSequence
+from pipelines.tuner.in_sequence import InSequence
 from pipelines.tuner.judge import Judge
 from pipelines.tuner.kept import KeptStates
 from pipelines.tuner.ledger import TrialLedger
