@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 import ray
 
-from pipelines.cluster.connect import SETTINGS, Cluster, connect
+from pipelines.cluster.connect import SETTINGS, connect
+from pipelines.cluster.machines import Cluster
 from pipelines.record.baselines import Baselines
 from pipelines.study.baseline import BaselineProcess
 

@@ -19,7 +19,8 @@ from pipelines.cli.display import Display
 from pipelines.cli.plan import first_lines
 from pipelines.cli.text import Terminal, format_seconds, print_lines, print_plain
 from pipelines.cli.watching import Watching
-from pipelines.cluster.connect import Cluster, check_address, connect
+from pipelines.cluster.connect import check_address, connect
+from pipelines.cluster.machines import Cluster
 from pipelines.cluster.resources import check_fit
 from pipelines.cluster.watch import end_ray, watched
 from pipelines.cluster.workers import await_machines

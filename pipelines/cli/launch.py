@@ -21,7 +21,7 @@ from pipelines.cli.share_lines import share_lines
 from pipelines.cli.summary import summary_lines
 from pipelines.cli.text import format_seconds, print_lines, print_plain
 from pipelines.cli.watching import Watching
-from pipelines.cluster.connect import Cluster, slot_counter
+from pipelines.cluster.machines import Cluster, slot_counter
 from pipelines.cluster.preflight import preflight
 from pipelines.cluster.sharing import gpu_counter, mps_by_node
 from pipelines.cluster.watch import end_ray, watched

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.cli.options import to_type
-from pipelines.cluster.connect import Cluster
+from pipelines.cluster.machines import Cluster
 from pipelines.study.typed import option_words, shown
 
 _CLUSTER = "CLUSTER.yaml"  # the file that `ray up` was given there

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipelines.cli.text import format_seconds
 from pipelines.cli.watching import cluster_line
-from pipelines.cluster.connect import Cluster
+from pipelines.cluster.machines import Cluster
 from pipelines.record.scores import shown_score
 from pipelines.study.disk import checkpoint_bytes, disk_of, free_in
 from pipelines.study.estimate import Estimate

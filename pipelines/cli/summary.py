@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pipelines.cli.onward import next_lines, to_go_on
 from pipelines.cli.text import format_config
 from pipelines.cli.watching import cluster_line
-from pipelines.cluster.connect import Cluster
+from pipelines.cluster.machines import Cluster
 from pipelines.record.baselines import Baselines, left_out
 from pipelines.record.files import RunFiles
 from pipelines.record.front import pareto_front

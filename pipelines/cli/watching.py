@@ -11,7 +11,7 @@ from urllib.request import ProxyHandler, build_opener
 from rich.console import Console
 
 from pipelines.cli.text import print_plain
-from pipelines.cluster.connect import Cluster
+from pipelines.cluster.machines import Cluster
 from pipelines.cluster.searches import note_runs
 from pipelines.cluster.token import ray_token
 from pipelines.live.addresses import OPEN

@@ -12,7 +12,7 @@ from ray import cloudpickle
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from pipelines.cluster import probe
-from pipelines.cluster.connect import Cluster
+from pipelines.cluster.machines import Cluster
 from pipelines.cluster.resources import TrialResources
 from pipelines.cluster.workers import await_workers
 

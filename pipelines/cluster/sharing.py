@@ -10,7 +10,7 @@ from ray import get_runtime_context
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from pipelines.cluster.connect import Cluster
+from pipelines.cluster.machines import Cluster
 from pipelines.cluster.resources import TrialResources, spread
 from trainables.device import mps
 

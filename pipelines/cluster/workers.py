@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import ray
 
-from pipelines.cluster.connect import Cluster
+from pipelines.cluster.machines import Cluster
 from pipelines.cluster.resources import TrialResources, check_fit, slots_in
 
 PATIENCE = 1200.0  # seconds for the first worker, which boots and installs torch

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from pipelines.cluster.connect import Cluster
+from pipelines.cluster.machines import Cluster
 from pipelines.cluster.measured_share import best_row, measure_shares, table
 from pipelines.cluster.resources import check_has_gpu
 from pipelines.study.largest import largest_configs

@@ -12,7 +12,7 @@ import numpy as np
 import ray
 from ray.exceptions import GetTimeoutError
 
-from pipelines.cluster.connect import Cluster
+from pipelines.cluster.machines import Cluster
 from pipelines.cluster.resources import TrialResources, slots_in, slots_on
 from pipelines.cluster.room import room
 from pipelines.study.narrowing import allowed_configs

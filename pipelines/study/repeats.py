@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import yaml
 
-from pipelines.cluster.connect import Cluster
+from pipelines.cluster.machines import Cluster
 from pipelines.record.files import RunFiles
 from pipelines.record.front import pareto_front
 from pipelines.record.goals import Goals

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ray.tune.execution import class_cache
 
-from pipelines.cluster.connect import Cluster
+from pipelines.cluster.machines import Cluster
 from pipelines.cluster.places import clear
 from pipelines.cluster.room import room
 from pipelines.record.files import RunFiles

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ray import tune
 
-from pipelines.cluster.connect import Cluster, is_alive, slot_counter
+from pipelines.cluster.machines import Cluster, is_alive, slot_counter
 from pipelines.cluster.places import place_in
 from pipelines.cluster.sharing import gpu_counter
 from pipelines.cluster.word import take_word

@@ -13,8 +13,8 @@ from ray.autoscaler._private.kuberay.autoscaling_config import (
     _derive_autoscaling_config_from_ray_cr as autoscaling_config,
 )
 
-from pipelines.cluster.connect import nodes_of_config
 from pipelines.cluster.kuberay import WORKERS, workers_at_most
+from pipelines.cluster.machines import nodes_of_config
 from pipelines.cluster.resources import Node
 from pipelines.live.head import PORT
 

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from ray.autoscaler._private.util import prepare_config, validate_config
 
-from pipelines.cluster.connect import nodes_of_config
+from pipelines.cluster.machines import nodes_of_config
 from pipelines.cluster.resources import Node, TrialResources, check_fit, slots_on
 from pipelines.live.head import PORT
 

@@ -14,7 +14,7 @@ import torch
 
 from pipelines import run
 from pipelines.cli.command import main
-from pipelines.cluster.connect import Cluster
+from pipelines.cluster.machines import Cluster
 from pipelines.record.trials import State
 from pipelines.study.runs import open_run
 from pipelines.tuner.attempts import Cause

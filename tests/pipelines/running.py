@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.cluster.connect import Cluster
+from pipelines.cluster.machines import Cluster
 from pipelines.record.trials import FinishedTrial
 from pipelines.study.result import StudyResult
 from pipelines.study.run_study import run_study

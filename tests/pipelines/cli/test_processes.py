@@ -18,7 +18,7 @@ import pytest
 import ray
 
 from pipelines.cli.command import FAILURE, USAGE
-from pipelines.cluster.connect import Cluster
+from pipelines.cluster.machines import Cluster
 from pipelines.study.interrupts import EXIT_CODES
 from pipelines.study.runs import open_run
 from tests.pipelines.recorded import write_run

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.sets.configs import LENET
 from pipelines import run
 from pipelines.cli.command import USAGE, main
-from pipelines.cluster.connect import Cluster
+from pipelines.cluster.machines import Cluster
 from pipelines.tuner.schedulers import SCHEDULERS
 from tests.pipelines.recorded import write_run
 from tests.pipelines.results.made import made

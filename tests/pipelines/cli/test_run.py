@@ -20,7 +20,7 @@ from PIL import Image
 from pipelines import report, run
 from pipelines.cli.command import main
 from pipelines.cli.plan import plan_lines
-from pipelines.cluster.connect import Cluster
+from pipelines.cluster.machines import Cluster
 from pipelines.record.trials import State, best_trial
 from pipelines.study.narrowing import for_data
 from pipelines.study.prepare import prepare

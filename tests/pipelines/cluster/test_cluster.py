@@ -17,11 +17,11 @@ from ray.core.generated.gcs_service_pb2_grpc import (
 
 from pipelines import run
 from pipelines.cli.command import main
-from pipelines.cluster import address
+from pipelines.cluster import address, machines
 from pipelines.cluster import connect as cluster
 from pipelines.cluster.address import ClusterError, TokenError, knock
-from pipelines.cluster.connect import Cluster, slot_counter
 from pipelines.cluster.kuberay import WORKERS
+from pipelines.cluster.machines import Cluster, slot_counter
 from pipelines.cluster.resources import TrialResources, check_fit
 
 
@@ -123,7 +123,7 @@ def test_machines_of_ones_own_count_as_they_join(
 
     launched = tmp_path / "ray_bootstrap_config.yaml"
     launched.write_text(LAUNCHED)
-    monkeypatch.setattr(cluster, "_AUTOSCALER_CONFIG", str(launched))
+    monkeypatch.setattr(machines, "_AUTOSCALER_CONFIG", str(launched))
     monkeypatch.setattr(ray, "nodes", lambda: [node(1), node(2), node(3, alive=False)])
     joined = Cluster("", started_here=False)
     assert [n.name for n in joined.nodes_at_most()] == ["w1", "w2"]
@@ -144,7 +144,7 @@ def on_kubernetes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[dict[
             "Resources": {"node:__internal_head__": 1.0},
         }
     ]
-    monkeypatch.setattr(cluster, "_AUTOSCALER_CONFIG", str(tmp_path / "none.yaml"))
+    monkeypatch.setattr(machines, "_AUTOSCALER_CONFIG", str(tmp_path / "none.yaml"))
     monkeypatch.setattr(ray, "nodes", lambda: nodes)
     return nodes
 

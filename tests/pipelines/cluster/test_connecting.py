@@ -7,7 +7,8 @@ import pytest
 import ray
 
 from pipelines.cluster.address import ClusterError
-from pipelines.cluster.connect import Cluster, connect, connecting
+from pipelines.cluster.connect import connect, connecting
+from pipelines.cluster.machines import Cluster
 
 
 def test_the_cluster_that_this_process_uses_stays_connected(cluster: Cluster) -> None:

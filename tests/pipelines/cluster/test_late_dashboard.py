@@ -11,8 +11,8 @@ from ray._private import ray_constants, worker
 
 from pipelines.cli.text import Terminal
 from pipelines.cli.watching import Watching
-from pipelines.cluster.connect import Cluster
 from pipelines.cluster.local_ray import LateDashboard
+from pipelines.cluster.machines import Cluster
 
 
 def test_that_it_does_not_start_is_said_after_ten_minutes(

@@ -12,7 +12,7 @@ import torch
 from pipelines import run
 from pipelines.cli.command import main
 from pipelines.cluster import measured_share
-from pipelines.cluster.connect import Cluster
+from pipelines.cluster.machines import Cluster
 from pipelines.cluster.measured_share import ShareRow, best_row
 from pipelines.cluster.resources import Node, check_has_gpu
 from pipelines.study import auto_share

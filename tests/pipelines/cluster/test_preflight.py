@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.cluster import probe
-from pipelines.cluster.connect import Cluster
+from pipelines.cluster.machines import Cluster
 from pipelines.cluster.preflight import Needs, Row, look_at_nodes, preflight, problems, table
 from pipelines.cluster.resources import TrialResources
 

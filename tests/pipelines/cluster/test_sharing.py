@@ -13,8 +13,8 @@ import torch
 
 import pipelines.study.run_study as running_a_study
 from pipelines.cli.share_lines import share_lines
-from pipelines.cluster.connect import Cluster
 from pipelines.cluster.local_ray import LateDashboard
+from pipelines.cluster.machines import Cluster
 from pipelines.cluster.sharing import mps_by_node
 from pipelines.record.files import RunFiles
 from pipelines.record.journal import load_journal

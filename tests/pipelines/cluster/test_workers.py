@@ -15,7 +15,7 @@ from pipelines.cli import training
 from pipelines.cli.connection import Address
 from pipelines.cli.launch import show_plan
 from pipelines.cluster import workers
-from pipelines.cluster.connect import Cluster
+from pipelines.cluster.machines import Cluster
 from pipelines.cluster.resources import Node, TrialResources
 from pipelines.cluster.workers import await_machines
 from tests.pipelines.running import spec_of, study_of

@@ -18,7 +18,7 @@ import pytest
 import ray
 
 from pipelines.cli.watching import cluster_line
-from pipelines.cluster.connect import Cluster
+from pipelines.cluster.machines import Cluster
 from pipelines.cluster.searches import note_runs, noted_runs
 from pipelines.live import head
 from pipelines.live.addresses import HOME, OPEN

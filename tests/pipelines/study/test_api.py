@@ -13,7 +13,7 @@ import pytest
 
 import pipelines
 from pipelines import StudySpec, evaluate_run, export_model, open_run, search
-from pipelines.cluster.connect import Cluster
+from pipelines.cluster.machines import Cluster
 from search_spaces import Float, SearchSpace
 from tests.pipelines.running import spec_of
 from trainables.data.datasets import load, load_test

@@ -12,7 +12,7 @@ import pytest
 from pipelines import report, run
 from pipelines.cli.command import main
 from pipelines.cli.summary import baseline_lines
-from pipelines.cluster.connect import Cluster
+from pipelines.cluster.machines import Cluster
 from pipelines.record.baselines import (
     Baselines,
     left_out,

@@ -18,7 +18,7 @@ import pytest
 from pipelines import compare
 from pipelines.cli import comparison as running
 from pipelines.cli.command import main
-from pipelines.cluster.connect import Cluster
+from pipelines.cluster.machines import Cluster
 from pipelines.record.trials import FinishedTrial, State
 from pipelines.study.comparison import (
     Cell,

@@ -13,7 +13,7 @@ import torch
 from pipelines import run
 from pipelines.cli.command import main
 from pipelines.cli.plan import estimate_lines
-from pipelines.cluster.connect import Cluster
+from pipelines.cluster.machines import Cluster
 from pipelines.cluster.resources import TrialResources
 from pipelines.study.disk import checkpoint_bytes
 from pipelines.study.estimate import Estimate, estimate, planned_epochs, seconds_of_an_epoch

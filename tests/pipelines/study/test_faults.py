@@ -15,7 +15,7 @@ import pytest
 import torch
 
 import trainables.device.leftovers as leaving
-from pipelines.cluster.connect import Cluster
+from pipelines.cluster.machines import Cluster
 from pipelines.record.files import RunFiles
 from pipelines.record.trials import State
 from pipelines.tuner.attempts import Cause

@@ -14,7 +14,7 @@ import yaml
 from benchmarks.sets.configs import LENET
 from pipelines import report
 from pipelines.cli.command import main
-from pipelines.cluster.connect import Cluster
+from pipelines.cluster.machines import Cluster
 from pipelines.record.files import RunFiles
 from pipelines.record.trials import FinishedTrial, State
 from pipelines.record.writing import Record

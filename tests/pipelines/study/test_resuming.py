@@ -15,7 +15,7 @@ import torch
 import pipelines.study.wiring as wiring
 import pipelines.tuner.ledger as following
 from pipelines.cluster import notice
-from pipelines.cluster.connect import Cluster
+from pipelines.cluster.machines import Cluster
 from pipelines.record.files import RunFiles
 from pipelines.record.journal import load_journal
 from pipelines.record.trials import State

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipelines.cluster.connect import Cluster
+from pipelines.cluster.machines import Cluster
 from pipelines.record.files import RunFiles
 from pipelines.record.journal import load_journal
 from pipelines.record.trials import State

@@ -16,7 +16,7 @@ from ray.tune import Checkpoint
 from ray.tune.result import SHOULD_CHECKPOINT
 
 import pipelines.study.wiring as wiring
-from pipelines.cluster.connect import Cluster
+from pipelines.cluster.machines import Cluster
 from pipelines.cluster.resources import Node
 from pipelines.record.events import Events
 from pipelines.record.files import RunFiles

@@ -22,7 +22,7 @@ from ray.exceptions import OutOfMemoryError, RayActorError, RayTaskError
 import pipelines.record.patience as waiting
 import pipelines.tuner.trial as training
 import trainables.device.reused as reused
-from pipelines.cluster.connect import Cluster
+from pipelines.cluster.machines import Cluster
 from pipelines.cluster.word import leave_word, take_word
 from pipelines.record.files import RunFiles
 from pipelines.record.goals import Aim, Goals

@@ -18,7 +18,7 @@ import pytest
 import ray
 import yaml
 
-from pipelines.cluster.connect import Cluster
+from pipelines.cluster.machines import Cluster
 from pipelines.tuner.gauges import GAUGES, Gauges, values
 from tests.pipelines.live.standing import running, standing
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipelines.cluster.connect import Cluster
+from pipelines.cluster.machines import Cluster
 from pipelines.study.run_study import run_study
 from pipelines.tuner import own_data
 from pipelines.tuner.own_data import SMALL, OwnData

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from ray import cloudpickle
 
-from pipelines.cluster.connect import Cluster
+from pipelines.cluster.machines import Cluster
 from pipelines.tuner.sent_code import SentFunction, sendable
 from tests.pipelines.running import study
 from trainables.networks import NETWORKS

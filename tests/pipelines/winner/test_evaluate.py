@@ -16,7 +16,7 @@ from benchmarks.sets.configs import LENET
 from pipelines import evaluate, export, load_model, report
 from pipelines.cli.command import main
 from pipelines.cli.report import look_lines
-from pipelines.cluster.connect import Cluster
+from pipelines.cluster.machines import Cluster
 from pipelines.record.looks import Look, add_look, read_looks
 from pipelines.record.trials import FinishedTrial, State
 from pipelines.results.page.model import Table, Words

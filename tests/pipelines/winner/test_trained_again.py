@@ -10,7 +10,7 @@ import pytest
 
 from pipelines import evaluate, export
 from pipelines.cli.command import main
-from pipelines.cluster.connect import Cluster
+from pipelines.cluster.machines import Cluster
 from pipelines.record.trials import FinishedTrial, State
 from pipelines.study.runs import Run, open_run
 from pipelines.winner.candidates import winner

@@ -1,0 +1,149 @@
+"""The cluster that this process is connected to: its nodes, and how many trials run at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+import yaml
+from ray._common.constants import HEAD_NODE_RESOURCE_NAME
+
+from pipelines.cluster.kuberay import workers_at_most
+from pipelines.cluster.local_ray import LOCAL as LOCAL
+from pipelines.cluster.local_ray import LateDashboard
+from pipelines.cluster.resources import Node, TrialResources, slots_in
+
+ON_PREMISES = "local"  # Ray's name of the provider for your own machines
+_AUTOSCALER_CONFIG = "~/ray_bootstrap_config.yaml"  # where `ray up` puts this file on the head
+
+
+@dataclass
+class Cluster:
+    """A Ray cluster that this process is connected to."""
+
+    dashboard: str  # its address; "" if there is none (yet)
+    started_here: bool
+    late_dashboard: LateDashboard | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Ray copies this object with the resources of a trial; the late dashboard stays here."""
+        return {**vars(self), "late_dashboard": None}
+
+    def open_dashboard(
+        self,
+        say: Callable[[str], None],
+        pages: Callable[[], AbstractContextManager[str | None]] = nullcontext,
+    ) -> None:
+        """Start the late dashboard, if there is one, in the background; ``say`` gets its address.
+        ``pages`` are shown inside it: see :meth:`LateDashboard.open`."""
+
+        def opened(address: str) -> None:
+            self.dashboard = address
+            say(address)
+
+        if self.late_dashboard is not None:
+            self.late_dashboard.open(opened, pages)
+
+    def nodes(self) -> list[Node]:
+        """The nodes that are alive now."""
+        return [_node(node) for node in ray.nodes() if node["Alive"]]
+
+    def nodes_at_most(self) -> list[Node]:
+        """The nodes that there may be, including all that an autoscaler may add.
+
+        The resources of your own machines are known only after they have joined; then they are in
+        :meth:`nodes`.
+        """
+        config = self._launched_with()
+        if config is not None and config["provider"]["type"] != ON_PREMISES:
+            return nodes_of_config(config)
+        workers = workers_at_most() if config is None and not self.started_here else []
+        return [*self._head(), *workers] if workers else self.nodes()
+
+    def _head(self) -> list[Node]:
+        """The node where Ray was started first, if it is alive."""
+        return [
+            _node(node)
+            for node in ray.nodes()
+            if node["Alive"] and HEAD_NODE_RESOURCE_NAME in node["Resources"]
+        ]
+
+    def machines_to_come(self) -> list[str]:
+        """The addresses of your own machines that `ray up` starts and that have not joined yet."""
+        config = self._launched_with()
+        if config is None or config["provider"]["type"] != ON_PREMISES:
+            return []
+        there = {node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]}
+        return [address for address in config["provider"]["worker_ips"] if address not in there]
+
+    def may_grow(self) -> bool:
+        """Whether more nodes may join: from an autoscaler, or your own machines."""
+        return len(self.nodes_at_most()) > len(self.nodes()) or bool(self.machines_to_come())
+
+    @property
+    def launched(self) -> bool:
+        """Whether `ray up` started the cluster, from another machine."""
+        return self._launched_with() is not None
+
+    def _launched_with(self) -> dict[str, Any] | None:
+        """The YAML file from which `ray up` made this cluster; None if something else made it."""
+        path = Path(_AUTOSCALER_CONFIG).expanduser()
+        if self.started_here or not path.is_file():
+            return None
+        config: dict[str, Any] = yaml.safe_load(path.read_text())
+        return config
+
+
+def _node(described: Mapping[str, Any]) -> Node:
+    """A live node, from Ray's description."""
+    resources = described["Resources"]
+    return Node(
+        name=described["NodeManagerHostname"],
+        cpus=resources.get("CPU", 0.0),
+        gpus=resources.get("GPU", 0.0),
+    )
+
+
+def nodes_of_config(config: dict[str, Any]) -> list[Node]:
+    """The head and every worker that a cluster's YAML file, as completed by Ray, allows."""
+    types = config["available_node_types"]
+    head_type = config["head_node_type"]
+    head, workers = [], []
+    for name, node_type in types.items():
+        resources = node_type.get("resources", {})
+        node = Node(name, resources.get("CPU", 0.0), resources.get("GPU", 0.0))
+        if name == head_type:
+            head = [node]
+        else:
+            workers += [node] * node_type.get("max_workers", config["max_workers"])
+    return head + workers[: config["max_workers"]]
+
+
+def slot_counter(
+    cluster: Cluster, trial: TrialResources, limit: int | None = None, refresh: float = 3.0
+) -> Callable[[], int]:
+    """A function that says how many trials may run at once. It follows the cluster, which it asks
+    at most once per ``refresh`` seconds. The slots of nodes that an autoscaler may add count too,
+    because the autoscaler adds nodes for pending trials."""
+    asked, slots = -float("inf"), 0
+
+    def count() -> int:
+        nonlocal asked, slots
+        if time.monotonic() - asked >= refresh:
+            asked = time.monotonic()
+            slots = max(
+                slots_in(nodes, trial) for nodes in (cluster.nodes(), cluster.nodes_at_most())
+            )
+        return slots if limit is None else min(slots, limit)
+
+    return count
+
+
+def is_alive(address: str) -> bool:
+    """Whether the machine at ``address`` is a live node of the connected cluster."""
+    return any(node["Alive"] and node["NodeManagerAddress"] == address for node in ray.nodes())
