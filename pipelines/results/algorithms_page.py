@@ -36,8 +36,9 @@ def algorithms(rows: Sequence[Row], curves: Sequence[Curve], metric: str) -> Sec
         for row in rows
     ]
     words = Words(
-        "Means over the seeds, with their standard error: the band around a line. The rank is "
-        "among the algorithms with the same seed; 1 is best."
+        "Means over the seeds, with their standard error: the band around a line. A seed that has "
+        "finished keeps its last value up to the end of the line. The rank is among the algorithms "
+        "with the same seed; 1 is best."
     )
     drawn = Drawing(
         "algorithms", best_so_far_figure(curves, metric), height=460, wide=True, role=""

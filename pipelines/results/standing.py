@@ -33,8 +33,8 @@ def _running(live: Live) -> str:
 
 def _gone(run: Run, live: Live) -> str:
     when = time.strftime("%d %b %H:%M:%S", time.localtime(live.at))
-    paused = f", {live.paused} were paused" if live.paused else ""
-    left = f"{live.running} were running{paused}. {to_go_on(run, paused=live.paused > 0)}"
+    paused = f", {_were(live.paused)} paused" if live.paused else ""
+    left = f"{_were(live.running)} running{paused}. {to_go_on(run, paused=live.paused > 0)}"
     if live.phase == "repeats":
         trials = wording.count(len(run.finished), "trial")
         done = f"{len(run.repeated)} of {live.total} repeats of the best configs have finished"
@@ -44,3 +44,7 @@ def _gone(run: Run, live: Live) -> str:
         )
     done = f"{len(run.finished)} of {live.total} trials have finished"
     return f"The search ended without a word at {when}: {done}, {left}"
+
+
+def _were(n: int) -> str:
+    return f"{n} was" if n == 1 else f"{n} were"

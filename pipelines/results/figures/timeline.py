@@ -18,6 +18,7 @@ from pipelines.results.working_time import Gap
 
 MOST_BARS = 2000
 _SLACK = 1e-3  # seconds
+_THICK = 0.85  # of the distance between two places
 Held: TypeAlias = list[tuple[float, float]]
 """When trials held a place: (start, end) of each, in order."""
 
@@ -94,7 +95,7 @@ def timeline_figure(data: Timeline) -> go.Figure:
     bars = sorted(data.bars, key=lambda bar: bar.start - bar.end)[:MOST_BARS]
     unit, seconds = time_unit(60 * data.minutes)
     scale = 60 / seconds
-    drawn = figure(unit, "", xaxis={"rangemode": "tozero"}, barmode="overlay", bargap=0.15)
+    drawn = figure(unit, "", xaxis={"rangemode": "tozero"}, barmode="overlay")
     for kind in Fate:
         rows = [bar for bar in bars if bar.fate is kind]
         if not rows:
@@ -104,6 +105,7 @@ def timeline_figure(data: Timeline) -> go.Figure:
             base=np.array([scale * bar.start for bar in rows]),
             x=np.array([scale * (bar.end - bar.start) for bar in rows]),
             y=np.array([bar.place for bar in rows]),
+            width=_THICK,  # else Plotly makes the bars of a trace as thick as its gaps allow
             customdata=np.array([bar.number for bar in rows]),
             text=[
                 f"{duration(60 * (bar.end - bar.start))}, from {duration(60 * bar.start)} on"

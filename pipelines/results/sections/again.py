@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Collection, Iterator
+from typing import cast
 
 from pipelines.record.trials import ranked
 from pipelines.results.endings import goes_on, unfinished
@@ -16,6 +17,7 @@ from pipelines.study.typed import entries, option_words, shown
 from pipelines.study.zoom import LEAST_TOP
 from pipelines.tuner.algorithms import ALGORITHMS
 from pipelines.tuner.schedulers import SCHEDULERS
+from trainables.task import Task
 from trainables.training.metrics import metrics_of
 
 # Settings that a new search gets from the trials of this run: its command leaves them out.
@@ -117,7 +119,7 @@ def typed(name: str, *words: str) -> str:
 
 def _options(run: Run, *, but: Collection[str] = ()) -> list[str]:
     """The options of ``run``, without the metric if a search of its data takes that by default."""
-    default = next(iter(metrics_of(run.data.task)))
+    default = next(iter(metrics_of(cast("Task", run.data.task))))
     return options(run.spec, but=(*but, *["metric"] * (run.metric == default)))
 
 

@@ -36,16 +36,16 @@ def killed(folder: Path, **more: Any) -> str:
 
 def test_the_command_to_go_on_can_be_typed() -> None:
     told = killed(write_run(Path("my runs/it"), [TRIAL], ended=None))
-    assert "1 of 40 trials have finished, 1 were running. To go on: " in told
+    assert "1 of 40 trials have finished, 1 was running. To go on: " in told
     words = shlex.split(told.partition("To go on: ")[2])
     assert words == ["python", "pipelines/run.py", "--resume", "my runs/it"]
 
 
 @pytest.mark.parametrize(("scheduler", "algo"), [("hyperband", "optuna"), ("pbt", "random")])
 def test_what_cannot_be_resumed_is_learnt_from(scheduler: str, algo: str) -> None:
-    settings = {"scheduler": scheduler, "algo": algo, "ended": None}
+    settings: dict[str, Any] = {"scheduler": scheduler, "algo": algo, "ended": None}
     told = killed(write_run(Path("runs/it"), [TRIAL], **settings), paused=12)
-    assert "1 were running, 12 were paused." in told
+    assert "1 was running, 12 were paused." in told
     assert f"A search with {scheduler} cannot be resumed: its paused trials are lost." in told
     assert "--resume" not in told
     assert told.endswith("--seed-from runs/it")
@@ -70,5 +70,5 @@ def test_repeats_are_not_counted_as_trials() -> None:
     )
     told = killed(folder, phase="repeats", total=60, finished=2)
     assert told.startswith("The search of 6 trials was over. Its driver ended without a word at ")
-    assert "2 of 60 repeats of the best configs have finished, 1 were running." in told
+    assert "2 of 60 repeats of the best configs have finished, 1 was running." in told
     assert told.endswith("python pipelines/run.py --resume runs/it")

@@ -84,7 +84,9 @@ def test_each_trial_has_the_first_free_place_of_its_node() -> None:
     assert data.bars[-1] == (3, Fate.DIVERGED, 0, 1.0, 2.0)
     assert data.minutes == 2.0
     assert data.busy == pytest.approx((1 + 2 + 1.5 + 1) / 6)
-    assert len(timeline_figure(data).data) == 3
+    drawn = timeline_figure(data).data
+    assert len(drawn) == 3
+    assert {bars.width for bars in drawn} == {0.85}, "no bar covers those of other places"
 
 
 def test_a_trial_in_its_first_epoch_invents_no_place() -> None:
