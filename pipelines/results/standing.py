@@ -24,7 +24,7 @@ def _running(live: Live) -> str:
     if live.phase == "repeats":
         thing, what = "repeats", "search is over, the best configs run again"
     done = f"{live.finished} of {live.total} {thing} have finished"
-    words = f"The {what}: {done}, {live.running} run."
+    words = f"The {what}: {done}, {live.running} {'runs' if live.running == 1 else 'run'}."
     if not live.is_late:
         return words
     silent = wording.duration(live.age)

@@ -128,7 +128,7 @@ def test_the_state_says_whether_the_search_goes_on(tmp_path: Path) -> None:
     dead = replace(Driver.this(), started="0")
     now = time.time()
     for live, words in (
-        ({}, "The search runs: 1 of 40 trials have finished, 1 run."),
+        ({}, "The search runs: 1 of 40 trials have finished, 1 runs."),
         ({"at": now - 5400}, "No news of it for 1 h 30 min"),
         ({"at": now - 90, "driver": dead}, "The search ended without a word at "),
         ({"phase": "repeats"}, "the best configs run again: 1 of 40"),

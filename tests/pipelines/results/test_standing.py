@@ -66,7 +66,7 @@ def test_repeats_are_not_counted_as_trials() -> None:
     record.close()
     write(folder, running([0.7]), phase="repeats", total=60, finished=2)
     assert standing(open_run(folder)) == (
-        "The search is over, the best configs run again: 2 of 60 repeats have finished, 1 run."
+        "The search is over, the best configs run again: 2 of 60 repeats have finished, 1 runs."
     )
     told = killed(folder, phase="repeats", total=60, finished=2)
     assert told.startswith("The search of 6 trials was over. Its driver ended without a word at ")
