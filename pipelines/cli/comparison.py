@@ -87,7 +87,7 @@ def run_comparison(spec: ComparisonSpec, where: Connection) -> int:
 
 def _stop(reason: str) -> NoReturn:
     """Ray does not answer any more: a thread of this process that calls it never returns."""
-    print(f"error: {reason}: type the same command to go on", file=sys.stderr)
+    print(f"error: {reason}; type the same command to go on", file=sys.stderr)
     end_ray()
     leave(FAILURE)
 

@@ -11,7 +11,7 @@ from pipelines.cli.connection import Address
 from pipelines.cli.options import to_type
 from pipelines.cli.report import look_lines, report_line
 from pipelines.cli.text import Terminal, format_config, print_lines, print_plain
-from pipelines.cli.training import counted, for_training, select_among
+from pipelines.cli.training import counted, for_training, select_among, warn_if_unfinished
 from pipelines.record.looks import Look
 from pipelines.record.scores import shown_score
 from pipelines.study.runs import Run, open_run
@@ -34,10 +34,13 @@ def run_evaluation(
     check_first_look(run, again=settings.again)
     chosen = chosen_of(run, settings)
     again = settings.seeds or settings.ensemble or not chosen[0].trial.changes
-    if not again and kept_of(run, chosen[0]):
+    as_kept = not again and kept_of(run, chosen[0])
+    if not as_kept:
+        check_again(run, settings, chosen)
+    warn_if_unfinished(run, console)
+    if as_kept:
         look = _as_kept(run, chosen[0], console)
     else:
-        check_again(run, settings, chosen)
         look = _trained_again(run, chosen, settings.n_seeds, where, console)
     print_lines(console, look_lines(open_run(folder)))
     print_plain(console, report_line(folder))

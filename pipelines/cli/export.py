@@ -9,7 +9,7 @@ from rich.console import Console
 from pipelines.cli.connection import Address
 from pipelines.cli.options import to_type
 from pipelines.cli.text import Terminal, print_lines
-from pipelines.cli.training import counted, for_training, select_among
+from pipelines.cli.training import counted, for_training, select_among, warn_if_unfinished
 from pipelines.study.runs import open_run
 from pipelines.study.typed import shown
 from pipelines.winner.candidates import chosen_of
@@ -33,6 +33,8 @@ def run_export(
     check_export(folder, onnx=settings.onnx)
     if settings.n_seeds:
         check_again(run, settings, chosen)
+    warn_if_unfinished(run, console)
+    if settings.n_seeds:
         with for_training(run, where, console) as check:
             check()
             chosen = select_among(run, chosen, console)

@@ -48,7 +48,7 @@ def end(study: Study, console: Console) -> StudyResult:
     result = searched(study)
     assert result is not None  # nothing is left to train
     finish(study, result)
-    repeats = crown(study, study.resumed.repeats.trials)
+    repeats = crown(study, study.resumed.repeats.trials, result.trials)
     repeated = bool(study.spec.budget.repeats) and result.best is not None
     end_run(study, "repeats" if repeated else "search")
     baselines = open_run(study.folder).baselines

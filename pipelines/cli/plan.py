@@ -23,7 +23,7 @@ from trainables.training.metrics import ACCURACY, FOR_LARGE_CLASSES
 
 FEW_SAMPLES = 100  # validation samples; with fewer, luck decides more than the config does
 _LARGE = 0.7  # share of a class above which accuracy says little
-MOST_CLASSES = 100  # up to this many whole numbers may well be classes
+MOST_WHOLE_NUMBERS = 100  # up to this many whole numbers may well be classes
 
 
 def plan_lines(study: Study, cluster: Cluster, at_once: int) -> Iterator[str]:
@@ -150,7 +150,7 @@ def quantity_lines(data: TrialData, reading: Reading) -> Iterator[str]:
     values = data.y_train * np.float64(fitted.target_std) + fitted.target_mean
     whole = values.round()
     n = len(np.unique(whole))
-    if n <= MOST_CLASSES and np.allclose(values, whole, atol=1e-3):
+    if n <= MOST_WHOLE_NUMBERS and np.allclose(values, whole, atol=1e-3):
         yield (
             f"note      {fitted.target} has {n} whole numbers, read as a quantity: "
             "--task classification reads them as classes"

@@ -104,7 +104,8 @@ def report_line(folder: Path) -> str:
         with interruptible(lambda reason: None, AT_THE_END):
             return f"report    {shown(write_report(open_run(folder)))}"
     except Exception as error:
-        return f"report    none: {type(error).__name__}: {error}"
+        name = "" if type(error) is ValueError else f"{type(error).__name__}: "
+        return f"report    none: {name}{error}"
 
 
 def _lines(run: Run, top: int) -> Iterator[str]:

@@ -21,6 +21,7 @@ def search_command(subject: Subject, **options: Any) -> str:
         task=subject.reading.task,
         data_fraction=None if subject.data_fraction == 1.0 else subject.data_fraction,
         seed=subject.seed or None,
+        split_seed=None if subject.split_seed == subject.seed else subject.split_seed,
         **subject.searched,
         **options,
     )

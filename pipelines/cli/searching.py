@@ -47,11 +47,10 @@ def _search(spec: StudySpec, where: Connection, options: RunOptions) -> int:
         check_trial_here(spec.resources)
     study = None
     if options.resume is not None:
-        from pipelines.study.left import check_longer, nothing_left
+        from pipelines.study.left import nothing_left
         from pipelines.study.resuming import resume
 
         study = resume(options.resume, spec)
-        check_longer(study)
         if why := nothing_left(study):
             from pipelines.cli.late_end import run_end
 

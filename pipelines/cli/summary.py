@@ -17,7 +17,7 @@ from pipelines.record.scores import shown_score
 from pipelines.record.trials import TIME_BUDGET, FinishedTrial
 from pipelines.results import wording
 from pipelines.results.advice import advice
-from pipelines.results.requirements import not_met
+from pipelines.results.requirements import why_no_best
 from pipelines.study.interrupts import OUTPUT
 from pipelines.study.repeats import Repeats
 from pipelines.study.result import StudyResult
@@ -70,7 +70,7 @@ def result_lines(result: StudyResult, folds: int | None, space: SearchSpace) -> 
         yield from _other_metrics(result.metric, best.metrics)
         yield f"config    {format_config(best.config, space)}"
     elif result.infeasible:
-        yield f"best      none: no trial meets {not_met(result.infeasible)}"
+        yield f"best      none: no trial {why_no_best(result.trials)}"
     if hint := advice(result.trials):
         yield f"advice    {hint}"
 
@@ -154,8 +154,9 @@ def summary_lines(
         more = 2 * budget if result.ended_by == TIME_BUDGET else None
         yield f"go on     {to_go_on(study.folder, cluster, more)}"
     elif result.ended_by not in ("", "target value"):
-        learn = f"a new search learns from its trials with --seed-from {shown(study.folder)}"
-        yield f"go on     not possible with scheduler={study.spec.stopping.scheduler}: {learn}"
+        learn = f": a new search learns from its trials with --seed-from {shown(study.folder)}"
+        learn = learn if result.trials else ""
+        yield f"go on     not possible with scheduler={study.spec.stopping.scheduler}{learn}"
     # A user's own function may yield no model.
     has_model = study.network is not None or files.weights.is_file()
     has_winner = result.best is not None and has_model

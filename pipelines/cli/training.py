@@ -12,6 +12,7 @@ from pipelines.cli.text import print_plain
 from pipelines.cluster.connect import LOCAL, check_address, connecting
 from pipelines.cluster.workers import await_machines
 from pipelines.record.scores import shown_score
+from pipelines.results.endings import unfinished
 from pipelines.study.fit import check_trial, check_trial_here
 from pipelines.study.runs import Run
 from pipelines.winner.candidates import Candidate
@@ -39,6 +40,13 @@ def for_training(run: Run, where: Address, console: Console) -> Iterator[Callabl
             check_trial(cluster.nodes_at_most(), resources)
 
         yield check
+
+
+def warn_if_unfinished(run: Run, console: Console) -> None:
+    """Say so if the search is not complete, as far as its record tells: trials that come later
+    may be better, and the test set is there for one look."""
+    if run.sessions and (missing := unfinished(run)):
+        print_plain(console, f"warning   {missing}")
 
 
 def counted(console: Console, total: int) -> Callable[[int], None]:

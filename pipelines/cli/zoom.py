@@ -32,7 +32,8 @@ def _next_command(folder: Path, run: Run) -> str:
     same = StudySpec.model_validate(
         {
             "problem": spec.problem,
-            "search": {"seed": spec.search.seed},  # and of the split, unless the problem has one
+            # also the split's seed, unless the problem has its own
+            "search": {"seed": spec.search.seed},
             "space": {"max_parameters": spec.space.max_parameters},
         }
     )

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import random
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -30,7 +31,7 @@ _PATIENCE, _BETWEEN = 5.0, 0.02  # seconds for the node to register, and between
 # Seconds for the dashboard to start. Nothing waits for it, and trials may leave it few cores.
 _PATIENCE_DASHBOARD = 600
 
-_LONGEST_FOLDER = 70  # bytes: the address of a socket has 107, and Python's adds 33
+_LONGEST_FOLDER = 70  # bytes: a socket's path may have 107; Python's own part of it takes 33
 
 _AGENT_PORTS = ("metrics_agent_port", "runtime_env_agent_port", "dashboard_agent_listen_port")
 
@@ -106,6 +107,7 @@ class LateDashboard:
             self._node._ray_params.proxy_server_url = address or None
             try:
                 Path(_flag(self._node)).touch()
+                tempfile.gettempdir()  # remembers this process's own folder
                 folder = self._node.get_session_dir_path()  # for sockets that the dashboard leaves
                 with (
                     _environment({**self._marks, **_temporary_files_in(folder)}),
@@ -204,9 +206,9 @@ def _await_registration(started: node.Node) -> None:
 
 
 def _temporary_files_in(folder: str) -> dict[str, str]:
-    """The setting with which a process has its temporary files in ``folder``, if addresses of
-    sockets there are not too long."""
-    return {"TMPDIR": folder} if len(folder) < _LONGEST_FOLDER else {}
+    """The variable that puts a process's temporary files into ``folder``; empty if the paths of
+    sockets there would be too long."""
+    return {"TMPDIR": folder} if len(os.fsencode(folder)) < _LONGEST_FOLDER else {}
 
 
 def _flag(started: node.Node) -> str:

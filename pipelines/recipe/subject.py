@@ -69,6 +69,7 @@ class Subject:
     target: str | None
     data_fraction: float
     seed: int
+    split_seed: int | None = None  # if the split has a seed of its own
     reading: Reading = AS_IT_LOOKS
     searched: Mapping[str, object] = field(default_factory=dict)  # other settings of the search
 
@@ -78,7 +79,7 @@ class Subject:
             self.data,
             target=self.target,
             fraction=self.data_fraction,
-            seed=self.seed,
+            seed=self.seed if self.split_seed is None else self.split_seed,
             reading=self.reading,
         )
 
@@ -97,7 +98,13 @@ def find_subject(settings: SubjectSettings) -> Subject:
         raise ValueError(f"`config` {path}: the policy {policy} is none of {', '.join(POLICIES)}")
     data = settings.data or "digits"
     return Subject(
-        name, _constant(values), data, settings.target, 1.0, settings.seed or 0, settings.reading
+        name,
+        _constant(values),
+        data,
+        settings.target,
+        data_fraction=1.0,
+        seed=settings.seed or 0,
+        reading=settings.reading,
     )
 
 
@@ -125,7 +132,8 @@ def _of_run(folder: Path, settings: SubjectSettings) -> Subject:
         data=settings.data or problem.data,
         target=settings.target or (problem.target if same_data else None),
         data_fraction=problem.data_fraction if same_data else 1.0,
-        seed=run.spec.split_seed if settings.seed is None else settings.seed,
+        seed=run.spec.search.seed if settings.seed is None else settings.seed,
+        split_seed=run.spec.split_seed if same_data and settings.seed is None else None,
         reading=problem.reading if as_read else settings.reading,
         searched={name: getattr(problem, name) for name in _SEARCHED} if same_data else {},
     )

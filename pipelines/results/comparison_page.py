@@ -57,6 +57,9 @@ def _outcome(
     if len({run.data.fingerprint for run in runs}) > 1:
         words = "The runs used different data: their scores cannot be compared."
         blocks.append(Words(words, "warning"))
+    elif len({run.spec.split_seed for run in runs}) > 1:
+        words = "The runs split the data with different seeds: a part of each difference comes from"
+        blocks.append(Words(f"{words} the split."))
     head = [
         "run",
         runs[0].metric,

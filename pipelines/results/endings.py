@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections import Counter
 
 from pipelines.record.lock import is_held
 from pipelines.record.sessions import FAILED, KILLED
@@ -51,5 +52,13 @@ def goes_on(run: Run) -> bool:
 
 
 def _so_far(run: Run) -> str:
-    asked, n = run.spec.budget.trials, len(run.finished)
-    return f"{n} of at most {asked} trials have ended"
+    """How many trials, or repeats, have ended by themselves."""
+    if run.sessions[-1].part == "repeats":
+        from pipelines.study.repeats import to_repeat  # imports Ray, which most pages do not need
+
+        each, top = run.spec.budget.repeats or 0, to_repeat(run.finished, run.goals)
+        done = Counter(trial.repeat_of for trial in run.repeated if not trial.cut_short)
+        n = sum(min(done[trial.trial_id], each) for trial in top)
+        return f"{n} of {len(top) * each} repeats have ended"
+    n = sum(not trial.cut_short for trial in run.finished)
+    return f"{n} of at most {run.spec.budget.trials} trials have ended"

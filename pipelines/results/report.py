@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from pipelines.results.comparison_page import comparison_page
@@ -39,4 +40,7 @@ def write_page(page: Page, path: Path) -> Path:
         part.replace(path)
     except OSError as error:
         raise ValueError(f"'{path}' cannot be written: {error.strerror}") from None
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)  # on a full disk, half a page would keep its place
     return path

@@ -7,7 +7,7 @@ import time
 from pipelines.record.live import Live
 from pipelines.results import wording
 from pipelines.results.endings import unfinished
-from pipelines.results.sections.again import to_go_on
+from pipelines.results.sections.again import how_to_go_on
 from pipelines.study.runs import Run
 
 
@@ -34,7 +34,7 @@ def _running(live: Live) -> str:
 def _gone(run: Run, live: Live) -> str:
     when = time.strftime("%d %b %H:%M:%S", time.localtime(live.at))
     paused = f", {_were(live.paused)} paused" if live.paused else ""
-    left = f"{_were(live.running)} running{paused}. {to_go_on(run, paused=live.paused > 0)}"
+    left = f"{_were(live.running)} running{paused}. {how_to_go_on(run, paused=live.paused > 0)}"
     if live.phase == "repeats":
         trials = wording.count(len(run.finished), "trial")
         done = f"{len(run.repeated)} of {live.total} repeats of the best configs have finished"

@@ -10,7 +10,7 @@ from pipelines.record.files import RunFiles
 from pipelines.record.goals import Goals
 from pipelines.record.table import front_table, trials_table
 from pipelines.record.trials import FinishedTrial
-from pipelines.study.repeats import write_winner
+from pipelines.study.repeats import judged, write_winner
 from pipelines.study.result import StudyResult
 from pipelines.study.study import Study
 
@@ -19,10 +19,14 @@ if TYPE_CHECKING:
 
 
 def finish(study: Study, result: StudyResult) -> None:
-    """Write the table of the trials, and the config of the best trial as the winner for now."""
-    files = RunFiles(study.folder)
+    """Write the table of the trials, and the config of the winner for now: of the best by repeats
+    if there are some, else of the best trial."""
+    files, seeds = RunFiles(study.folder), study.spec.budget.repeats or 0
     write_table(files, result.trials, study.goals)
-    if result.best is not None:
+    repeated = study.resumed.repeats.trials if study.resumed else []
+    if known := judged(repeated, result.trials, study.goals, seeds):
+        write_winner(files, known[0].config)
+    elif result.best is not None:
         write_winner(files, result.best.config)
 
 

@@ -106,7 +106,7 @@ def resolve(
             replace(zoomed.space, forbid=space.forbid), zoomed.finished, METRICS[metric]
         )
         notes += [f"zoom      from {spec.space.zoom_from}", *zoom_lines(changes)]
-        notes += other_data(zoomed, data.fingerprint)
+        notes += other_data(zoomed, data.fingerprint, spec.split_seed)
     network = None if trainable is not None else network_of(spec)
     space = _as_set(spec, space, network, data)
     check_algorithm(spec, space)
@@ -120,7 +120,12 @@ def resolve(
     if spec.space.seed_from:
         size = None if network is None else partial(network.size, data=data)
         history, lines = load_history(
-            spec.space.seed_from, tested.space, goals, data.fingerprint, size
+            spec.space.seed_from,
+            tested.space,
+            goals,
+            data.fingerprint,
+            size,
+            split_seed=spec.split_seed,
         )
         notes += lines
     if len(folds) > 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -68,9 +69,12 @@ def to_repeat(trials: Iterable[FinishedTrial], goals: Goals) -> list[FinishedTri
     return top_trials(trials, METRICS[goals.first.name])
 
 
-def by_config(trials: Iterable[FinishedTrial], metric: Metric, seeds: int = 2) -> list[Repeats]:
-    """The repeats of each config, the best lower bound first. A config is left out if it has fewer
-    than ``seeds`` repeats, or if one of them failed, was cut short or breaks a requirement.
+def by_config(
+    trials: Iterable[FinishedTrial], metric: Metric, seeds: int | None = None
+) -> list[Repeats]:
+    """The repeats of each config, the best lower bound first. If ``seeds`` is given, the first
+    ``seeds`` repeats of each config count, in the order of their seeds. A config is left out if it
+    has fewer, or fewer than two, or if one of them failed, was cut short or breaks a requirement.
     A repeat that diverged counts with the metric's worst score, or with the worst of all sound
     repeats if that is worse, as it may be with a user's own function: its config then comes after
     all others."""
@@ -84,10 +88,11 @@ def by_config(trials: Iterable[FinishedTrial], metric: Metric, seeds: int = 2) -
         if not trial.diverged and trial.state is State.COMPLETE and trial.value is not None
     ]
     repeats: list[tuple[bool, Repeats]] = []
-    for trial_id, group in groups.items():
+    for trial_id, every in groups.items():
+        group = sorted(every, key=lambda trial: trial.seed)[:seeds]
         whole = [t for t in group if t.diverged or (t.state is State.COMPLETE and not t.broken)]
         values = tuple(_counted(t, sound, metric) for t in whole if t.value is not None)
-        if len(values) == len(group) >= max(2, seeds):
+        if len(values) == len(group) >= max(2, seeds or 0):
             last = any(t.value != value for t, value in zip(group, values, strict=True))
             repeats.append((last, Repeats(trial_id, dict(group[0].config), values)))
     sign = 1 if metric.mode == "min" else -1
@@ -102,6 +107,21 @@ def _counted(trial: FinishedTrial, sound: Sequence[float], metric: Metric) -> fl
     return (max if metric.mode == "min" else min)(trial.value, *sound)
 
 
+def judged(
+    repeated: Sequence[FinishedTrial], trials: Iterable[FinishedTrial], goals: Goals, seeds: int
+) -> list[Repeats]:
+    """What :func:`by_config` makes of the repeats of the best ``trials`` of a search.
+
+    It judges by the largest number of seeds, up to ``seeds``, that all of the best trials have been
+    repeated with, so that a search which is adding seeds keeps its winner meanwhile. If that is
+    less than two, it judges only configs that have all ``seeds``.
+    """
+    counts = Counter(trial.repeat_of for trial in repeated if not trial.cut_short)
+    least = min((counts[trial.trial_id] for trial in to_repeat(trials, goals)), default=0)
+    by = min(least, seeds) if least > 1 else seeds
+    return by_config(repeated, METRICS[goals.first.name], by)
+
+
 def run_repeats(
     study: Study, result: StudyResult, cluster: Cluster, observer: Observer
 ) -> tuple[list[Repeats], str]:
@@ -110,14 +130,16 @@ def run_repeats(
     all were trained, "" if all were."""
     best = to_repeat(result.trials, study.goals)
     again = run_again(study, best, cluster, observer)
-    return crown(study, again.trials), again.ended_by
+    return crown(study, again.trials, result.trials), again.ended_by
 
 
-def crown(study: Study, trained: Iterable[FinishedTrial]) -> list[Repeats]:
-    """Make the best config of the ``trained`` repeats, if there is one, the winner of the run; see
-    :func:`by_config`."""
+def crown(
+    study: Study, repeated: Sequence[FinishedTrial], trials: Iterable[FinishedTrial]
+) -> list[Repeats]:
+    """Make the best config, by the repeats of the best ``trials``, the winner of the run, if there
+    is one; see :func:`judged`."""
     files = RunFiles(study.folder)
-    repeats = by_config(trained, study.metric, study.spec.budget.repeats or 0)
+    repeats = judged(repeated, trials, study.goals, study.spec.budget.repeats or 0)
     if repeats:
         write_winner(files, repeats[0].config)
         weights = files.repeated_weights / f"{repeats[0].trial_id}.pt"
@@ -127,8 +149,8 @@ def crown(study: Study, trained: Iterable[FinishedTrial]) -> list[Repeats]:
 
 
 def repeats_of(run: Run) -> list[Repeats]:
-    """What :func:`by_config` makes of the repeats of ``run``."""
-    return by_config(run.repeated, METRICS[run.metric], run.spec.budget.repeats or 0)
+    """What :func:`judged` makes of the repeats of ``run``."""
+    return judged(run.repeated, run.finished, run.goals, run.spec.budget.repeats or 0)
 
 
 def write_winner(files: RunFiles, config: Config) -> None:

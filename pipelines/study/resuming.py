@@ -18,6 +18,7 @@ from pipelines.record.sessions import KILLED, Session
 from pipelines.record.trials import FinishedTrial, State, latest, ranked
 from pipelines.study.circumstances import versions
 from pipelines.study.folders import resolve_storage
+from pipelines.study.left import check_longer
 from pipelines.study.narrowing import bound_parameters
 from pipelines.study.prepare import load_problem, network_of
 from pipelines.study.references import import_trainable
@@ -95,7 +96,7 @@ def resume(
     _check_enough(spec, before.search)
     trained = trainable if network is None else network
     assert trained is not None  # one of the two is set
-    return Study(
+    study = Study(
         spec=spec,
         space=space,
         trainable=trained,
@@ -105,6 +106,8 @@ def resume(
         notes=(*notes, *_lines(run, spec, before)),
         resumed=before,
     )
+    check_longer(study)
+    return study
 
 
 def resumed(run: Run, spec: StudySpec) -> Resumed:
@@ -173,11 +176,11 @@ def _before(run: Run, spec: StudySpec, part: str) -> Before:
     )
     storages = _storages(run, spec)
     kept = _kept(storages, ended[: 2 * spec.budget.keep]) if part == "search" else {}
-    # A driver that was killed early may have noted its length, but not the trials to train on.
-    plans = {was, *(run.max_epochs_at(session.begun) for session in sessions)}
+    # A driver that was killed early may have noted the new `max_epochs`, but not yet which trials
+    # it trains on. So the epochs that a trial itself was planned for count, not those of the run.
     waiting = {trial.attempt.trial_id for trial in going_on}
     can = [t for t in ended if t.trial_id in kept and t.trial_id not in waiting]
-    on = [trial for trial in can if trial.epochs < now and trial.epochs in plans]
+    on = [trial for trial in can if trial.epochs == _planned(run, trial) < now]
     trained = {trial.trial_id: trial.epochs for trial in on}
     going_on += [to_train_on(t, run.metric, kept[t.trial_id], time.time()) for t in on]
     places = list(dict.fromkeys(storage for storage, _ in storages))
@@ -190,6 +193,11 @@ def _before(run: Run, spec: StudySpec, part: str) -> Before:
         kept=kept,
         trained_on=list(trained),
     )
+
+
+def _planned(run: Run, trial: FinishedTrial) -> int:
+    """The epochs that ``trial`` was planned for last."""
+    return max(trial.planned.values(), default=run.max_epochs_at(trial.started))
 
 
 def _storages(run: Run, spec: StudySpec) -> list[tuple[str, str]]:

@@ -122,8 +122,8 @@ def _run(
     with working(files, part.name, changes) as session:
         if study.resumed is not None and not study.resumed.repeats.asked:
             _forget_repeats(files)
-        elif not search and "repeats" in changes.get("budget", {}):
-            # The weights may be a copy of a repeat's, and no config has all its repeats now.
+        elif "repeats" in changes.get("budget", {}):
+            # The weights are a copy of a repeat's, and it may be no winner now: see crown().
             files.weights.unlink(missing_ok=True)
         ledger = TrialLedger(rules, before=before)
         record = Record(

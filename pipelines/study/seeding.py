@@ -20,9 +20,12 @@ def load_history(
     fingerprint: str,
     size: Callable[[Config], int] | None = None,
     only: Sequence[str] | None = None,
+    *,
+    split_seed: int = 0,
 ) -> tuple[tuple[FinishedTrial, ...], list[str]]:
     """The finished trials of the run in ``folder`` that ``space`` contains, and lines for the user:
-    how many there are, and a warning if they were trained on other data.
+    how many there are, and a warning if they were trained on other data, or on another split of
+    the data than that with ``split_seed``.
 
     They are judged by the present requirements. A trial that was not trained, but would be trained
     now, is left out. ``size`` counts the parameters of a config's network. If ``only`` is given, it
@@ -50,14 +53,20 @@ def load_history(
     line = f"{kind:<10}{len(fitting)} trials of {folder}"
     line += f"; {outside} dropped: the space does not contain them" if outside else ""
     line += f"; {untrained} dropped: they were not trained" if untrained else ""
-    return fitting, [line, *other_data(run, fingerprint)]
+    return fitting, [line, *other_data(run, fingerprint, split_seed)]
 
 
-def other_data(run: Run, fingerprint: str) -> list[str]:
-    """A line that warns if ``run`` did not search the data with this fingerprint."""
-    theirs = run.data.fingerprint
-    if theirs == fingerprint:
+def other_data(run: Run, fingerprint: str, split_seed: int) -> list[str]:
+    """A line that warns if ``run`` did not search the data with this fingerprint, or if another
+    seed split them."""
+    theirs, seed = run.data.fingerprint, run.spec.split_seed
+    if theirs == fingerprint and seed == split_seed:
         return []
+    if theirs == fingerprint:
+        return [
+            f"warning   {run.files.folder} split the data with the seed {seed}, not {split_seed}: "
+            f"it may have chosen by what are test rows here; `split_seed` {seed} avoids that"
+        ]
     return [
         f"warning   {run.files.folder} searched other data: {run.data.name}, fingerprint "
         f"{theirs[:8]}, here {fingerprint[:8]}"

@@ -140,7 +140,7 @@ class SearchSettings(Settings):
     levels: Levels = Field(default_factory=dict)
     """How many values of a parameter a grid takes; may be repeated."""
     seed: NotNegative = 0
-    """The seed of the search and the training, and of the split without --split-seed."""
+    """The seed of the search and the training; also of the split, unless --split-seed is given."""
 
 
 class SpaceSettings(Settings):

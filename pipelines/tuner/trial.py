@@ -287,7 +287,10 @@ class StudyTrial(tune.Trainable):
 
         def action() -> Any:
             # Ray leaves a temporary folder of its own behind when a write fails.
-            with TemporaryDirectory() as temporary, naming(self._settings.storage):
+            with (
+                TemporaryDirectory(ignore_cleanup_errors=True) as temporary,
+                naming(self._settings.storage),
+            ):
                 return save(checkpoint_dir or temporary)
 
         def say(what: str) -> None:

@@ -116,6 +116,8 @@ def _found(about: Mapping[str, Any]) -> Iterator[str]:
     yield f"- {search['algorithm']} with {search['scheduler']}: {search['trials']} trials of at"
     yield f"  most {search['max_epochs']} epochs, {search['epochs']} in all, for the best"
     yield f"  {about['metric']}; seed {search['seed']}"
+    if search["split_seed"] != search["seed"]:
+        yield f"- the data were split with seed {search['split_seed']}"
     total = sum(trial["weight"] for trial in about["trials"])
     for trial in about["trials"]:
         share = "" if trial["weight"] == total else f", {trial['weight'] / total:.0%} of the mean"

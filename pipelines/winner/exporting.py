@@ -136,6 +136,7 @@ def _about(run: Run, trained: Trained) -> dict[str, Any]:
             "epochs": run.result.epochs,
             "max_epochs": spec.budget.max_epochs,
             "seed": spec.search.seed,
+            "split_seed": spec.split_seed,
         },
         "data": {
             "source": spec.problem.data,

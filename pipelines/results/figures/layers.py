@@ -92,8 +92,8 @@ def layers_figure(data: Layers, score: str, metric: Metric) -> go.Figure:
 
 
 def width_ticks(least: float, most: float) -> list[float]:
-    """Round numbers from about ``least`` to about ``most`` for a logarithmic axis. Plotly's own
-    ticks would write 2 and 5 for 20, 50, 200 and 500."""
+    """Round numbers from about ``least`` to about ``most`` for a logarithmic axis, or ``least`` if
+    there are none. Plotly's own ticks would write 2 and 5 for 20, 50, 200 and 500."""
     low, high = least / _MARGIN, most * _MARGIN
     tens = [10.0**n for n in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)]
     ticks: list[float] = []
@@ -101,4 +101,4 @@ def width_ticks(least: float, most: float) -> list[float]:
         ticks = [ten * d for ten in tens for d in digits if low <= ten * d <= high]
         if len(ticks) >= _LEAST_TICKS:
             break
-    return ticks
+    return ticks or [least]

@@ -44,6 +44,8 @@ def again(found: Findings) -> Section:
         ["data", f"{run.data.name}, fingerprint {run.data.fingerprint}"],
         ["versions", versions or "not recorded"],
     ]
+    if spec.split_seed != spec.search.seed:
+        facts.insert(2, ["seed of the split", str(spec.split_seed)])
     if run.algorithm:
         facts.insert(2, ["algorithm", f"{spec.search.algo}: {run.algorithm}"])
     return Section(
@@ -78,7 +80,7 @@ def _following(found: Findings, folder: str) -> Iterator[str]:
         yield typed("dashboard", folder, "--optuna")
 
 
-def to_go_on(run: Run, *, paused: bool = False) -> str:
+def how_to_go_on(run: Run, *, paused: bool = False) -> str:
     """How to go on with a search whose driver has ended, in sentences. ``paused`` says whether
     trials were paused then."""
     folder, spec = str(shown(run.files.folder)), run.spec

@@ -13,7 +13,7 @@ from pipelines.results.fates import fates
 from pipelines.results.figures.timeline import timeline_data
 from pipelines.results.findings import Findings
 from pipelines.results.page.model import Block, Numbers, Section, Table, Words
-from pipelines.results.requirements import not_met
+from pipelines.results.requirements import why_no_best
 from pipelines.results.sections.tested import test_numbers
 from trainables.training.metrics import METRICS
 
@@ -41,9 +41,7 @@ def _blocks(found: Findings) -> Iterator[Block]:
     if found.best is None and (runs or goes_on(found.run)):
         yield Words("No trial has a value to compare yet.")
     elif found.best is None:
-        infeasible = found.run.result.infeasible
-        why = f"meets {not_met(infeasible)}" if infeasible else "has a value to compare"
-        yield Words(f"No trial {why}: there is no best.", "warning")
+        yield Words(f"No trial {why_no_best(found.trials)}: there is no best.", "warning")
     else:
         yield Words(f"The best is trial {found.best_number}; its config:")
         entries = found.best.config.items()

@@ -11,6 +11,7 @@ from pipelines.cli.command import FAILURE
 from pipelines.cli.launch import exit_code
 from pipelines.cli.summary import summary_lines
 from pipelines.record.patience import StorageError
+from pipelines.study.repeats import Repeats
 from pipelines.study.result import StudyResult
 from pipelines.study.typed import shown
 from tests.pipelines.results.made import FAILED, made
@@ -61,8 +62,23 @@ def test_a_search_that_cannot_be_resumed_says_what_can_be_done(
     (line,) = [x for x in summary_lines(study, result, OneNode()) if x.startswith("go on")]
     assert f"not possible with scheduler={scheduler}: " in line
     assert line.endswith(f"--seed-from {shown(study.folder)}")
+    none = StudyResult([], "val_loss", 3, "interrupt")
+    (line,) = [x for x in summary_lines(study, none, OneNode()) if x.startswith("go on")]
+    assert line == f"go on     not possible with scheduler={scheduler}"
     over = StudyResult([SOUND], "val_loss", 3, "")
     assert not [x for x in summary_lines(study, over, OneNode()) if x.startswith("go on")]
+
+
+@pytest.mark.parametrize(("metric", "sign"), [("val_accuracy", "minus"), ("val_loss", "plus")])
+def test_the_winner_of_repeats_is_by_the_right_bound(
+    tmp_path: Path, metric: str, sign: str
+) -> None:
+    study = study_of(tmp_path / "run", None, metric=metric)
+    result = StudyResult([SOUND], metric, 3)
+    lines = list(summary_lines(study, result, OneNode(), [Repeats("t", {"x": 0.5}, (0.4, 0.6))]))
+    assert [line for line in lines if line.startswith("winner")] == [
+        f"winner    the first, by mean {sign} one standard error: {shown(study.folder)}/winner.yaml"
+    ]
 
 
 @pytest.mark.parametrize(

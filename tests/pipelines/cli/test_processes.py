@@ -316,7 +316,7 @@ def test_a_comparison_whose_ray_dies_says_so_and_goes_on_later(elsewhere: Path) 
     assert process.returncode == FAILURE
     (said,) = errors.splitlines()
     assert said.startswith("error: Ray's raylet has died: ")
-    assert said.endswith(": type the same command to go on")
+    assert said.endswith("; type the same command to go on")
     wait_for(lambda: not left_with("RANGEFINDER_TEST", str(elsewhere)))
     again = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert again.returncode == 0, again.stderr

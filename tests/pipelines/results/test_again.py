@@ -12,7 +12,7 @@ from pipelines import run
 from pipelines.cli.command import main
 from pipelines.record.files import RunFiles
 from pipelines.results.findings import Findings
-from pipelines.results.page.model import Code
+from pipelines.results.page.model import Code, Table
 from pipelines.results.sections.again import again, options, setting_values
 from pipelines.study.prepare import resolve
 from pipelines.study.runs import open_run
@@ -85,6 +85,22 @@ def test_what_comes_next_searches_the_same_data_for_the_same_metric(
             found = resolve(spec).space.domains["lr"]
             assert isinstance(found, Float)
             assert found.high / found.low < 500
+
+
+@pytest.mark.parametrize(
+    ("settings", "seeds"),
+    [
+        ({"seed": 3}, [["seed", "3"]]),
+        ({"seed": 3, "split_seed": 3}, [["seed", "3"]]),
+        ({"seed": 3, "split_seed": 0}, [["seed", "3"], ["seed of the split", "0"]]),
+    ],
+)
+def test_the_seed_of_the_split_is_told_if_it_is_another(
+    tmp_path: Path, settings: dict[str, Any], seeds: list[list[str]]
+) -> None:
+    found = Findings(open_run(write_run(tmp_path / "it", [made([0.5], config={})], **settings)))
+    (table,) = (block for block in again(found).blocks if isinstance(block, Table))
+    assert [row for row in table.rows if str(row[0]).startswith("seed")] == seeds
 
 
 @pytest.mark.parametrize(

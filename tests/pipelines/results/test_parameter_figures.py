@@ -263,6 +263,8 @@ def test_layers_and_their_mean_width() -> None:
         (100, 300, [100, 150, 200, 300]),
         (64, 96, [60, 70, 80, 90, 100]),
         (1, 1, [1]),
+        (12, 12, [12]),
+        (128, 128, [128]),
     ],
 )
 def test_widths_are_marked_by_whole_numbers(least: int, most: int, ticks: list[int]) -> None:

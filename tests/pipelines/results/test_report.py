@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 from pathlib import Path
@@ -13,13 +14,19 @@ from benchmarks.sets.configs import LENET
 from pipelines import report
 from pipelines.cli.command import USAGE, main
 from pipelines.cli.report import report_line
+from pipelines.record.files import RunFiles
+from pipelines.record.goals import Aim, Goals
 from pipelines.record.lock import holding
+from pipelines.record.sessions import working
+from pipelines.record.writing import Record
 from pipelines.results.comparison_page import comparison_page
 from pipelines.results.endings import unfinished
 from pipelines.results.page.model import Table, Words
-from pipelines.study.runs import open_run
+from pipelines.results.report import write_report
+from pipelines.study.runs import Run, open_run
+from search_spaces import SPACES
 from tests.pipelines.recorded import write_run
-from tests.pipelines.results.made import made, searched
+from tests.pipelines.results.made import CUT_SHORT, made, searched
 
 TRIAL = made([0.5, 0.6], config=LENET)
 
@@ -44,7 +51,34 @@ def test_a_search_is_not_failed_by_its_report(elsewhere: Path) -> None:
     assert report_line(folder) == "report    it/report.html"
     (folder / "report.html").unlink()
     (folder / "report.html").mkdir()
-    assert report_line(folder).startswith("report    none: ValueError: '")
+    assert report_line(folder).startswith("report    none: '")
+    assert [path.name for path in folder.iterdir() if "part" in path.name] == []
+
+
+def test_a_bug_in_a_report_is_told_with_its_class(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(run: Run) -> Path:
+        raise KeyError("x")
+
+    folder = write_run(elsewhere / "it", [TRIAL])
+    monkeypatch.setattr("pipelines.results.report.write_report", fail)
+    assert report_line(folder) == "report    none: KeyError: 'x'"
+
+
+def test_a_full_disk_keeps_no_part_of_a_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill(part: Path, *text: str, **more: str) -> int:
+        part.touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    run = open_run(write_run(tmp_path / "it", [TRIAL]))
+    before = sorted(run.files.folder.iterdir())
+    monkeypatch.setattr(Path, "write_text", fill)
+    with pytest.raises(ValueError, match=r"report\.html' cannot be written: No space left on"):
+        write_report(run)
+    assert sorted(run.files.folder.iterdir()) == before
 
 
 @pytest.mark.parametrize(
@@ -104,6 +138,29 @@ def test_whether_a_run_is_complete(
     assert bool(found) == bool(words)
 
 
+def test_a_trial_that_was_cut_short_has_not_ended(tmp_path: Path) -> None:
+    trials = [TRIAL, made([0.5], CUT_SHORT, LENET)]
+    found = unfinished(open_run(write_run(tmp_path / "it", trials, ended="interrupt", trials=3)))
+    assert "1 of at most 3 trials have ended. It was interrupted." in found
+
+
+def test_repeats_that_were_interrupted_are_counted(tmp_path: Path) -> None:
+    trials = [TRIAL, made([0.9], config={**LENET, "lr": 0.02}, trial_id="u")]
+    files = RunFiles(write_run(tmp_path / "it", trials, trials=2, repeats=5))
+    record = Record(files, files.repeats, SPACES["mlp"], Goals((Aim("value", "max"),)))
+    for n, of in enumerate("ttu"):
+        record.append(made([0.4], config=LENET, repeat_of=of, trial_id=f"again-{n}"))
+    record.append(made([0.4], CUT_SHORT, LENET, repeat_of="u", trial_id="cut"))
+    record.append(made([0.4], config=LENET, repeat_of="once among the best", trial_id="other"))
+    record.close()
+    with working(files, "repeats", {}) as session:
+        session.by = "SIGTERM"
+    assert unfinished(open_run(files.folder)) == (
+        "Training the best configs again is not complete: 3 of 10 repeats have ended. "
+        "It was ended by SIGTERM."
+    )
+
+
 def test_a_copy_of_a_run_that_goes_on_elsewhere(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "it", [TRIAL], ended=None, trials=2)
     sessions = folder / "sessions.jsonl"
@@ -122,7 +179,12 @@ def test_runs_are_compared_on_one_page(elsewhere: Path, capsys: pytest.CaptureFi
     write_run(elsewhere / "b", [made([0.9], config=LENET)], algo="optuna", seed=3, trials=1)
     page = comparison_page([open_run("a"), open_run("b")])
     outcome, progress, settings = page.sections
-    (table,) = outcome.blocks
+    split, table = outcome.blocks
+    assert isinstance(split, Words)
+    assert split.text == (
+        "The runs split the data with different seeds: a part of each difference comes from the "
+        "split."
+    )
     assert isinstance(table, Table)
     assert [row[:6] for row in table.rows] == [
         ["a", "0.6000", "2", "1", "2", "0"],
@@ -163,6 +225,12 @@ def test_of_runs_on_different_data_it_is_said(elsewhere: Path) -> None:
     block = comparison_page(list(map(open_run, runs))).sections[0].blocks[0]
     assert isinstance(block, Words)
     assert "different data" in block.text
+
+
+def test_of_runs_on_one_split_nothing_is_said_of_it(elsewhere: Path) -> None:
+    runs = [write_run(elsewhere / f"{seed}", [TRIAL], seed=seed, split_seed=0) for seed in range(2)]
+    (block,) = comparison_page(list(map(open_run, runs))).sections[0].blocks
+    assert isinstance(block, Table)
 
 
 def test_what_does_not_compare_is_one_line(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from benchmarks.sets.configs import LENET
+from pipelines.cli.summary import result_lines
 from pipelines.record.baselines import left_out
 from pipelines.record.files import RunFiles
 from pipelines.record.goals import Aim, Goals
@@ -20,7 +21,7 @@ from pipelines.results.run_page import report_page
 from pipelines.study.runs import open_run
 from search_spaces import SPACES
 from tests.pipelines.recorded import write_run
-from tests.pipelines.results.made import DIVERGED, STOPPED, made
+from tests.pipelines.results.made import DIVERGED, FAILED, STOPPED, made
 from trainables.data.datasets import load
 from trainables.smith.lr_range_rule import Bounds
 
@@ -106,6 +107,20 @@ def test_which_requirement_no_trial_meets(tmp_path: Path) -> None:
     broken = replace(made([0.5], config=LENET), broken="seconds<0.0001")
     found = sections(tmp_path / "run", *[broken] * 4, require=("seconds<0.0001",))
     assert "No trial meets seconds<0.0001 (4 do not): there is no best." in found["outcome"]
+    found = sections(tmp_path / "one", broken, require=("seconds<0.0001",))
+    assert "No trial meets seconds<0.0001 (1 does not): there is no best." in found["outcome"]
+
+
+def test_trials_that_failed_break_no_requirement(tmp_path: Path) -> None:
+    trials = [
+        replace(made([0.5], config=LENET), broken="seconds<9"),
+        *[made([], FAILED, LENET)] * 3,
+    ]
+    folder = write_run(tmp_path / "run", trials, require=("seconds<9",))
+    why = "both has a value to compare and meets seconds<9 (1 does not)"
+    assert f"No trial {why}: there is no best." in told(folder)["outcome"]
+    run = open_run(folder)
+    assert f"best      none: no trial {why}" in list(result_lines(run.result, None, run.space))
 
 
 def test_how_many_numbers_a_built_in_table_has(tmp_path: Path) -> None:

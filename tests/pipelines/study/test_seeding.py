@@ -180,6 +180,15 @@ def test_a_run_on_other_data_is_a_warning_that_names_both(tmp_path: Path) -> Non
     )
 
 
+def test_a_run_on_another_split_is_a_warning(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", space=SPACE, fingerprint="abc", seed=3)
+    assert len(load_history(run, SPACE, ACCURACY, "abc", split_seed=3)[1]) == 1
+    _, lines = load_history(run, SPACE, ACCURACY, "abc", split_seed=4)
+    assert lines[1].startswith(f"warning   {run} split the data with the seed 3, not 4: ")
+    own = write_run(tmp_path / "own", space=SPACE, fingerprint="abc", seed=3, split_seed=4)
+    assert len(load_history(own, SPACE, ACCURACY, "abc", split_seed=4)[1]) == 1
+
+
 def test_configs_are_read_with_the_types_of_their_domains(tmp_path: Path) -> None:
     path = tmp_path / "configs.yaml"
     path.write_text("- {x: 1e-1, kind: a}\n- {x: 1, kind: b}\n")

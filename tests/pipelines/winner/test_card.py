@@ -107,6 +107,16 @@ def test_a_table_with_categories_has_one() -> None:
     assert "A value of a category that was not in the training data counts as" in told
 
 
+def test_the_seed_of_the_split_is_told_if_it_is_another() -> None:
+    told = card(searched(seed=3, split_seed=1))
+    assert "val_accuracy; seed 3 - the data were split with seed 1" in told
+    search = json.loads(Path("model/model.json").read_text())["search"]
+    assert (search["seed"], search["split_seed"]) == (3, 1)
+    shutil.rmtree("runs")
+    Path("model").rename("before")
+    assert "split with seed" not in card(searched(seed=3))
+
+
 def test_a_regression_has_no_probabilities() -> None:
     told = card(searched(data="diabetes", metric="val_loss"))
     assert "It predicts a value" in told

@@ -143,7 +143,7 @@ async function news(address) {
   return answer.json();
 }
 
-// Ask for news each second, as long as the page is visible; more and more seldom if none come.
+// Ask for news each second, as long as the page is visible; less and less often while no answer comes.
 async function poll(address) {
   try {
     if (!document.hidden) {
@@ -161,7 +161,7 @@ async function poll(address) {
   setTimeout(() => poll(address), Math.min(1000 * 2 ** page.misses, MOST_WAIT));
 }
 
-// The numbers of a search that nobody hears of any more are hidden: they would look current.
+// Without news, the numbers under Now are hidden: they would look current.
 function showNow(visible) {
   const node = document.getElementById("now");
   if (!node || node.hidden === !visible) return;
