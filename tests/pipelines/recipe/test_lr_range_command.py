@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -154,6 +155,18 @@ def test_the_best_trial_of_a_run_gives_config_model_data_and_seed() -> None:
     assert subject.config == {**BEST, "policy": "constant", "momentum": 0.9}
     other = find_subject(SubjectSettings(from_=folder, data="mnist", seed=0))
     assert (other.data, other.data_fraction, other.seed) == ("mnist", 1.0, 0)
+
+
+def test_the_split_of_a_run_may_have_a_seed_of_its_own(tmp_path: Path) -> None:
+    seeds = {"seed": 3, "split_seed": 7}
+    folder = write_run(tmp_path / "run", searched(6), data="wine", metric="val_accuracy", **seeds)
+    subject = find_subject(SubjectSettings(from_=folder))
+    assert (subject.seed, subject.split_seed) == (3, 7)
+    np.testing.assert_array_equal(subject.load().x_train, load("wine", seed=7).x_train)
+    assert "--seed 3 --split-seed 7" in search_command(subject)
+    other = find_subject(SubjectSettings(from_=folder, seed=5))
+    np.testing.assert_array_equal(other.load().x_train, load("wine", seed=5).x_train)
+    assert "--split-seed" not in search_command(other)
 
 
 def test_a_table_is_read_as_the_run_read_it_unless_it_is_said(tmp_path: Path) -> None:

@@ -347,6 +347,21 @@ def test_a_driver_killed_before_it_notes_what_it_trains_on_loses_none_of_it(
 
 
 @pytest.mark.usefixtures("without_ray")
+def test_a_training_that_ends_by_itself_is_trained_on_once(tmp_path: Path) -> None:
+    def short(config: dict[str, Any], data: Any, *, max_epochs: int, **_: Any) -> Curve:
+        return Curve(loss, config, min(max_epochs, 3))
+
+    settings: dict[str, Any] = {"algo": "random", "trials": 4, "scheduler": "none"}
+    asked = study_of(tmp_path / "run", short, space=SPACE, max_epochs=3, **settings)
+    search(asked)
+    longer = going_on(asked, max_epochs=6)
+    assert not nothing_left(longer)
+    search(longer)
+    assert {trial.epochs for trial in recorded(asked)} <= {2, 3}
+    assert nothing_left(going_on(asked))
+
+
+@pytest.mark.usefixtures("without_ray")
 @pytest.mark.parametrize(
     ("limit", "why"), [({"target_value": 5.0}, "target, 5"), ({"time_budget": 1e-9}, "time budget")]
 )
