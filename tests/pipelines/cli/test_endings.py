@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.cli import comparison
 from pipelines.cli.command import FAILURE
 from pipelines.cli.launch import exit_code
 from pipelines.cli.summary import summary_lines
@@ -136,6 +137,18 @@ def test_of_a_cluster_one_types_what_is_next_on_the_computer_that_launched_it(
 
 def lines_of(folder: Path, result: StudyResult) -> list[str]:
     return list(summary_lines(study_of(folder / "run", None), result, OneNode()))
+
+
+def test_a_comparison_whose_ray_dies_says_how_to_go_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done: list[object] = []
+    monkeypatch.setattr(comparison, "end_ray", lambda: done.append("end"))
+    monkeypatch.setattr(comparison, "leave", done.append)
+    comparison._stop("Ray's raylet has died: it was killed")
+    assert done == ["end", FAILURE]
+    told = "Ray's raylet has died: it was killed; type the same command to go on"
+    assert capsys.readouterr().err == f"error: {told}\n"
 
 
 @pytest.mark.usefixtures("without_ray")
