@@ -18,6 +18,8 @@ from ray._private import worker
 
 _NEEDED = {"gcs_server": "control store", "raylet": "raylet"}  # Ray's names, and the names shown
 _EVERY = 1.0  # seconds
+# Here: without a word, Ray ends a process whose next call finds the raylet dead.
+_EVERY_HERE = 0.05
 _SAY = 5.0  # seconds without an answer from another machine
 _GIVE_UP = 50.0  # seconds: a restarted head keeps its cluster, and Ray waits for 60
 
@@ -28,9 +30,10 @@ def watched(lost: Callable[[str], None], *, started_here: bool) -> Iterator[None
     died, or the raylet of a Ray that was started here. It gets a message that says so."""
     left = threading.Event()
     look = _dead_here if started_here else Knocking(ray.get_runtime_context().gcs_address).dead
+    every = _EVERY_HERE if started_here else _EVERY
 
     def watch() -> None:
-        while not left.wait(_EVERY):
+        while not left.wait(every):
             if reason := look():
                 lost(reason)
                 return

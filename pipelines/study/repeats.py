@@ -119,7 +119,7 @@ def judged(
     counts = Counter(trial.repeat_of for trial in repeated if not trial.cut_short)
     least = min((counts[trial.trial_id] for trial in to_repeat(trials, goals)), default=0)
     by = min(least, seeds) if least > 1 else seeds
-    return by_config(repeated, METRICS[goals.first.name], by)
+    return by_config(repeated, METRICS[goals.first.name], by or None)
 
 
 def run_repeats(
