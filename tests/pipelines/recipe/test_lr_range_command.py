@@ -158,7 +158,7 @@ def test_the_best_trial_of_a_run_gives_config_model_data_and_seed() -> None:
 
 
 def test_the_split_of_a_run_may_have_a_seed_of_its_own(tmp_path: Path) -> None:
-    seeds = {"seed": 3, "split_seed": 7}
+    seeds: dict[str, Any] = {"seed": 3, "split_seed": 7}
     folder = write_run(tmp_path / "run", searched(6), data="wine", metric="val_accuracy", **seeds)
     subject = find_subject(SubjectSettings(from_=folder))
     assert (subject.seed, subject.split_seed) == (3, 7)
