@@ -38,7 +38,7 @@ BENCHMARKS = {
     "overhead": Benchmark("overhead", "", "--ours-trials 4 --stock-trials 2 --rounds 1"),
     "suggestions": Benchmark("suggestions", "", "--sizes 20"),
     "search-40": Benchmark("search", "--rounds 5", "--trials 3 --rounds 1"),
-    "search-300": Benchmark("search", "--trials 300 --rounds 3"),
+    "search-300": Benchmark("search", "--trials 300 --rounds 4"),
     "random-3000": Benchmark("search", "--algo random --trials 3000 --rounds 2"),
     "peers-40": Benchmark(
         "search",
