@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from collections import Counter
 
 from pipelines.record.lock import is_held
 from pipelines.record.sessions import FAILED, KILLED
@@ -54,10 +53,11 @@ def goes_on(run: Run) -> bool:
 def _so_far(run: Run) -> str:
     """How many trials, or repeats, have ended by themselves."""
     if run.sessions[-1].part == "repeats":
-        from pipelines.study.repeats import to_repeat  # imports Ray, which most pages do not need
+        # It imports Ray, which most pages do not need.
+        from pipelines.study.repeats import ended_repeats, to_repeat
 
         each, top = run.spec.budget.repeats or 0, to_repeat(run.finished, run.goals)
-        done = Counter(trial.repeat_of for trial in run.repeated if not trial.cut_short)
+        done = ended_repeats(run.repeated)
         n = sum(min(done[trial.trial_id], each) for trial in top)
         return f"{n} of {len(top) * each} repeats have ended"
     n = sum(not trial.cut_short for trial in run.finished)

@@ -107,6 +107,11 @@ def _counted(trial: FinishedTrial, sound: Sequence[float], metric: Metric) -> fl
     return (max if metric.mode == "min" else min)(trial.value, *sound)
 
 
+def ended_repeats(repeated: Iterable[FinishedTrial]) -> Counter[str]:
+    """How many repeats of each trial have ended by themselves, by the trial's identifier."""
+    return Counter(trial.repeat_of for trial in repeated if not trial.cut_short)
+
+
 def judged(
     repeated: Sequence[FinishedTrial], trials: Iterable[FinishedTrial], goals: Goals, seeds: int
 ) -> list[Repeats]:
@@ -116,7 +121,7 @@ def judged(
     repeated with, so that a search which is adding seeds keeps its winner meanwhile. If that is
     less than two, it judges only configs that have all ``seeds``.
     """
-    counts = Counter(trial.repeat_of for trial in repeated if not trial.cut_short)
+    counts = ended_repeats(repeated)
     least = min((counts[trial.trial_id] for trial in to_repeat(trials, goals)), default=0)
     by = min(least, seeds) if least > 1 else seeds
     return by_config(repeated, METRICS[goals.first.name], by or None)

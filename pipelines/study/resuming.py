@@ -89,7 +89,15 @@ def resume(
         try:
             size = None if network is None else partial(network.size, data=folds[0])
             goals, fingerprint = spec.problem.goals, run.data.fingerprint
-            history, _ = load_history(seed_from, space, goals, fingerprint, size, run.learnt_from)
+            history, _ = load_history(
+                seed_from,
+                space,
+                goals,
+                fingerprint,
+                size,
+                run.learnt_from,
+                split_seed=spec.split_seed,
+            )
         except ValueError as error:
             notes.append(f"warning   the algorithm goes on without `seed_from`: {error}")
     before = resumed(run, spec)

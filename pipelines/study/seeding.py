@@ -21,7 +21,7 @@ def load_history(
     size: Callable[[Config], int] | None = None,
     only: Sequence[str] | None = None,
     *,
-    split_seed: int = 0,
+    split_seed: int,
 ) -> tuple[tuple[FinishedTrial, ...], list[str]]:
     """The finished trials of the run in ``folder`` that ``space`` contains, and lines for the user:
     how many there are, and a warning if they were trained on other data, or on another split of
@@ -60,17 +60,17 @@ def other_data(run: Run, fingerprint: str, split_seed: int) -> list[str]:
     """A line that warns if ``run`` did not search the data with this fingerprint, or if another
     seed split them."""
     theirs, seed = run.data.fingerprint, run.spec.split_seed
-    if theirs == fingerprint and seed == split_seed:
-        return []
-    if theirs == fingerprint:
+    if theirs != fingerprint:
+        return [
+            f"warning   {run.files.folder} searched other data: {run.data.name}, fingerprint "
+            f"{theirs[:8]}, here {fingerprint[:8]}"
+        ]
+    if seed != split_seed:
         return [
             f"warning   {run.files.folder} split the data with the seed {seed}, not {split_seed}: "
             f"it may have chosen by what are test rows here; `split_seed` {seed} avoids that"
         ]
-    return [
-        f"warning   {run.files.folder} searched other data: {run.data.name}, fingerprint "
-        f"{theirs[:8]}, here {fingerprint[:8]}"
-    ]
+    return []
 
 
 def load_configs(path: Path, space: SearchSpace) -> tuple[Config, ...]:

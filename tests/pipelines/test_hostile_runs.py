@@ -84,7 +84,7 @@ def read_all(folder: Path) -> None:
     run = open_run(folder)
     _ = run.trials, run.curves, run.result, run.lr_bounds, run.lr_tests, run.versions, run.forbids
     _ = run.looks, run.repeated, run.baselines
-    load_history(folder, SPACES["mlp"], run.goals, "none")
+    load_history(folder, SPACES["mlp"], run.goals, "none", split_seed=0)
     find_subject(SubjectSettings.model_validate({"from_": folder}))
 
 

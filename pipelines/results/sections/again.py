@@ -91,7 +91,7 @@ def how_to_go_on(run: Run, *, paused: bool = False) -> str:
     lost += ": its paused trials are lost." if paused else "."
     if not run.finished or not _can_be_typed(spec):
         return lost
-    command = typed("run", *_options(run, but=_SET_BY_HISTORY), "--seed-from", folder)
+    command = _seeded(run, folder)
     return f"{lost} A new search can learn from the trials that have finished: {command}"
 
 
@@ -101,6 +101,11 @@ def _can_be_typed(spec: StudySpec) -> bool:
     return spec.problem.trainable is None or spec.problem.space is not None
 
 
+def _seeded(run: Run, folder: str) -> str:
+    """The command for a search that learns from the trials of ``run``."""
+    return typed("run", *_options(run, but=_SET_BY_HISTORY), "--seed-from", folder)
+
+
 def _searches(found: Findings, folder: str, n_sound: int) -> Iterator[str]:
     """Other searches of the same problem, on the same data."""
     run, spec = found.run, found.spec
@@ -108,7 +113,7 @@ def _searches(found: Findings, folder: str, n_sound: int) -> Iterator[str]:
     if n_sound >= LEAST_TOP:
         yield typed("run", *_options(run, but=_SET_BY_ZOOM), "--zoom-from", folder)
     if found.trials:
-        yield typed("run", *_options(run, but=_SET_BY_HISTORY), "--seed-from", folder)
+        yield _seeded(run, folder)
     if run.files.winner.is_file() and not ALGORITHMS[spec.search.algo].size:
         winner = str(shown(run.files.winner))
         yield typed("run", *_options(run, but=("start_with",)), "--start-with", winner)

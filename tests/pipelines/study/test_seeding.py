@@ -72,8 +72,11 @@ def test_what_was_not_trained_is_told_only_where_it_would_not_be_now(tmp_path: P
     )
     run = write_run(tmp_path / "run", [trained, large], space=SPACE, fingerprint="abc")
     bounded = replace(ACCURACY, requirements=(read_requirement("n_parameters<100"),))
-    assert [t.trial_id for t in load_history(run, SPACE, bounded, "abc")[0]] == ["0", "1"]
-    fitting, lines = load_history(run, SPACE, ACCURACY, "abc")
+    assert [t.trial_id for t in load_history(run, SPACE, bounded, "abc", split_seed=0)[0]] == [
+        "0",
+        "1",
+    ]
+    fitting, lines = load_history(run, SPACE, ACCURACY, "abc", split_seed=0)
     assert [t.trial_id for t in fitting] == ["0"]
     assert lines == [f"history   1 trials of {run}; 1 dropped: they were not trained"]
 
@@ -125,11 +128,11 @@ def test_the_trials_of_another_run_that_still_fit(tmp_path: Path) -> None:
     trials = [finished("0", {"x": 0.1, "kind": "a"}), finished("1", {"x": 0.9, "kind": "a"})]
     run = write_run(tmp_path / "run", trials, space=SPACE, fingerprint="abc")
     narrower = SearchSpace({"x": Float(0.0, 0.5), "kind": Choice(("a", "b"))})
-    fitting, lines = load_history(run, narrower, ACCURACY, "abc")
+    fitting, lines = load_history(run, narrower, ACCURACY, "abc", split_seed=0)
     assert [trial.trial_id for trial in fitting] == ["0"]
     assert lines == [f"history   1 trials of {run}; 1 dropped: the space does not contain them"]
     with pytest.raises(ValueError, match="searched for val_accuracy, not for val_loss"):
-        load_history(run, SPACE, Goals((Aim("val_loss", "min"),)), "abc")
+        load_history(run, SPACE, Goals((Aim("val_loss", "min"),)), "abc", split_seed=0)
 
 
 GREW = SearchSpace(
@@ -149,7 +152,7 @@ def test_what_was_saved_before_a_parameter_was_in_the_space_is_what_it_was(tmp_p
     assert before == {"x": 0.5, "kind": "a", "late": "none"}
     assert now["late"] == "some"
     run = write_run(tmp_path / "run", [finished("0", {"x": 0.1, "kind": "a"})], space=SPACE)
-    fitting, _ = load_history(run, GREW, ACCURACY, "abc")
+    fitting, _ = load_history(run, GREW, ACCURACY, "abc", split_seed=0)
     assert [trial.config for trial in fitting] == [{"x": 0.1, "kind": "a", "late": "none"}]
 
 
@@ -173,7 +176,7 @@ def test_a_grid_that_began_with_configs_can_still_be_read(tmp_path: Path) -> Non
 
 def test_a_run_on_other_data_is_a_warning_that_names_both(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", space=SPACE, data="wine", fingerprint="0123456789abc")
-    _, lines = load_history(run, SPACE, ACCURACY, "fedcba9876543")
+    _, lines = load_history(run, SPACE, ACCURACY, "fedcba9876543", split_seed=0)
     assert lines[0] == f"warning   0 trials of {run}"  # it has none to learn from
     assert lines[1] == (
         f"warning   {run} searched other data: wine, fingerprint 01234567, here fedcba98"
