@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +58,7 @@ def start(
     export_port = _free_port()
     ports = {name: _free_port() for name in _AGENT_PORTS}
     ports["metrics_export_port"] = export_port
-    with _environment(settings), _bare(ports, server, launched):
+    with _processes_with(settings), _bare(ports, server, launched):
         init(job, address=LOCAL, include_dashboard=False, _metrics_export_port=export_port)
 
 
@@ -110,9 +109,8 @@ class LateDashboard:
                 tempfile.gettempdir()  # remembers this process's own folder
                 folder = self._node.get_session_dir_path()  # for sockets that the dashboard leaves
                 with (
-                    _environment({**self._marks, **_temporary_files_in(folder)}),
+                    _processes_with({**self._marks, **_temporary_files_in(folder)}),
                     _replaced(ray_constants, RAY_DASHBOARD_STARTUP_TIMEOUT_S=_PATIENCE_DASHBOARD),
-                    _apart(),
                 ):
                     self._node.start_api_server(include_dashboard=True, raise_on_failure=True)
             except Exception:  # Ray raises Exception itself; a search goes on without a dashboard
@@ -166,22 +164,27 @@ def _bare(
         _replaced(
             node.Node, start_api_server=lambda self, **_: None, start_raylet=start_with_ports
         ),
-        _apart(),
     ):
         yield
 
 
-def _apart() -> AbstractContextManager[None]:
-    """Inside the block, each of Ray's processes gets its own process group. So a signal to the
-    group of the search, as from `timeout` or a closing terminal, only reaches the search, which
-    then ends Ray's processes.
+def _processes_with(variables: Mapping[str, str]) -> AbstractContextManager[None]:
+    """Inside the block, all processes that Ray starts have ``variables`` in their environment, and
+    each gets its own process group. So a signal to the group of the search, as from `timeout` or a
+    closing terminal, only reaches the search, which then ends Ray's processes.
 
-    They do not get their own sessions, because Linux shares the processors among sessions first. If
-    the system does not end Ray's processes with this one, nothing changes: Ray then uses a program
-    that needs them in its own group."""
-    if not utils.detect_fate_sharing_support():
-        return nullcontext()
-    return _replaced(services, ConsolePopen=partial(services.ConsolePopen, process_group=0))
+    The environment of this process does not change: other threads may read it meanwhile.
+
+    The processes do not get their own sessions, because Linux shares the processors among sessions
+    first. If the system does not end Ray's processes with this one, they stay in its group: Ray
+    then uses a program that needs them there."""
+    popen = services.ConsolePopen
+    group = {"process_group": 0} if utils.detect_fate_sharing_support() else {}
+
+    def start_process(command: list[str], *, env: Mapping[str, str], **more: Any) -> Any:
+        return popen(command, env={**env, **variables}, **group, **more)
+
+    return _replaced(services, ConsolePopen=start_process)
 
 
 @contextmanager
@@ -223,17 +226,3 @@ def _free_port() -> int:
         with socket.socket() as found:
             if found.connect_ex((LOOPBACK, port)):
                 return port
-
-
-@contextmanager
-def _environment(settings: Mapping[str, str]) -> Iterator[None]:
-    """Inside the block, ``settings`` are in the environment, for the processes that start there."""
-    before = {name: os.environ.get(name) for name in settings}
-    os.environ.update({name: value for name, value in settings.items() if value})
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
