@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 from typing import Any, Self, cast
 
 import numpy as np
@@ -28,6 +28,7 @@ MAX_KERNELS = 2500  # at most, for bad trials: of more trials, this many are use
 
 Array = NDArray[np.float64]
 Numbers = NDArray[np.intp]
+_Space = dict[str, BaseDistribution]
 
 
 class FastTPESampler(TPESampler):
@@ -36,8 +37,9 @@ class FastTPESampler(TPESampler):
     Up to ``max_kernels`` bad trials, it makes the same suggestions from the same random numbers,
     except for ties between trials or candidates. Beyond that, the density of the bad trials is
     estimated from ``max_kernels`` of them, chosen evenly by weight. It is faster because each trial
-    is read once, when it has ended, and because a mixture of truncated normal distributions is
-    evaluated as one array.
+    is read once, when it has ended, because a mixture of truncated normal distributions is
+    evaluated as one array, and because mixtures are kept: the good trials seldom change, and many
+    trials lack the parameters of a group.
     """
 
     def __init__(self, seed: int | None = None, max_kernels: int = MAX_KERNELS) -> None:
@@ -47,6 +49,8 @@ class FastTPESampler(TPESampler):
         self._max_kernels = max_kernels
         self._seen = _Seen()
         self._read_for = -1
+        # By side (0: good trials, 1: bad ones) and parameters: the last mixture, and of what it is.
+        self._kept: dict[tuple[int, tuple[str, ...]], tuple[_Space, Array, _Mixture]] = {}
 
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
@@ -92,7 +96,8 @@ class FastTPESampler(TPESampler):
     ) -> dict[str, Any]:
         """The best of some candidates drawn from the density of the good trials."""
         below, above = (
-            self._mixture(rows, search_space) for rows in self._seen.split(trial.number)
+            self._mixture(side, rows, search_space)
+            for side, rows in enumerate(self._seen.split(trial.number))
         )
         candidates = below.sample(self._rng.rng, self._n_ei_candidates)
         best = int(np.argmax(below.density(candidates) / above.density(candidates)))
@@ -101,9 +106,17 @@ class FastTPESampler(TPESampler):
             for (name, distribution), column in zip(search_space.items(), candidates, strict=True)
         }
 
-    def _mixture(self, rows: Numbers, search_space: dict[str, BaseDistribution]) -> _Mixture:
+    def _mixture(self, side: int, rows: Numbers, search_space: _Space) -> _Mixture:
         """The mixture of the trials in ``rows`` that have all parameters of ``search_space``."""
         observed = self._seen.values(rows, search_space)
+        key = side, tuple(search_space)
+        space, values, mixture = self._kept.get(key, (None, observed, None))
+        if mixture is None or space != search_space or not np.array_equal(values, observed):
+            mixture = self._mixture_of(observed, search_space)
+            self._kept[key] = search_space, observed, mixture
+        return mixture
+
+    def _mixture_of(self, observed: Array, search_space: _Space) -> _Mixture:
         n = observed.shape[1]
         weights = default_weights(n)
         if n > self._max_kernels:
@@ -221,7 +234,8 @@ class _Mixture:
     parameters: list[_Parameter]
 
     def sample(self, rng: np.random.RandomState, size: int) -> list[Array]:
-        chosen = rng.choice(len(self.weights), p=self.weights, size=size)
+        # The same draws as `rng.choice(len(weights), p=weights, size=size)`, without its checks.
+        chosen = self._cumulative.searchsorted(rng.random_sample(size), side="right")
         # Optuna draws the random numbers of all categorical parameters first.
         options = [i for i, p in enumerate(self.parameters) if isinstance(p, _Categorical)]
         drawn = {i: rng.rand(size) for i in options}
@@ -231,16 +245,25 @@ class _Mixture:
 
     def density(self, candidates: list[Array]) -> Array:
         """The density at each candidate: never 0, because the prior covers the whole range."""
-        smooth, cells = [(np.ones((len(candidates[0]), 1)), np.log(self.weights)[np.newaxis])], []
+        smooth, cells = [np.ones((len(candidates[0]), 1))], []
         for parameter, values in zip(self.parameters, candidates, strict=True):
             if isinstance(parameter, _Discrete):
                 cells.append(parameter.density(values))
             else:
-                smooth.append((parameter.features(values), parameter.coefficients()))
-        features, coefficients = zip(*smooth, strict=True)
+                smooth.append(parameter.features(values))
         # One matrix product for all parameters whose log density is linear in some features.
-        kernels = np.exp(np.hstack(features) @ np.vstack(coefficients))
+        kernels = np.exp(np.hstack(smooth) @ self._coefficients)
         return cast(Array, reduce(np.multiply, cells, kernels).sum(axis=1))
+
+    @cached_property
+    def _cumulative(self) -> Array:
+        cumulative = np.cumsum(self.weights)
+        return cast(Array, cumulative / cumulative[-1])
+
+    @cached_property
+    def _coefficients(self) -> Array:
+        linear = [p.coefficients() for p in self.parameters if not isinstance(p, _Discrete)]
+        return np.vstack([np.log(self.weights), *linear])
 
 
 def _kernels(distribution: BaseDistribution, observed: Array, n: int) -> _Parameter:
@@ -349,12 +372,16 @@ class _Discrete(_Numeric):
     def density(self, values: Array) -> Array:
         """The probability of a cell ``step`` wide around each value, of shape (candidates,
         kernels). Many trials have the same value, so equal kernels are computed once."""
-        kernels, of_kernel = np.unique(self.mu + 1j * self.sigma, return_inverse=True)
-        mu, sigma = kernels.real, kernels.imag
+        mu, sigma, inside, of_kernel = self._unique
         half = (self.distribution.step or 0.0) / 2
         left, right = (self._scaled(values + side)[:, np.newaxis] for side in (-half, half))
-        inside = _mass(mu, sigma, self.low, self.high)
         return (_mass(mu, sigma, left, right) / inside)[:, of_kernel]
+
+    @cached_property
+    def _unique(self) -> tuple[Array, Array, Array, Numbers]:
+        kernels, of_kernel = np.unique(self.mu + 1j * self.sigma, return_inverse=True)
+        mu, sigma = kernels.real, kernels.imag
+        return mu, sigma, _mass(mu, sigma, self.low, self.high), of_kernel
 
 
 _Parameter = _Categorical | _Continuous | _Discrete
