@@ -26,20 +26,23 @@ _GIVE_UP = 50.0  # seconds: a restarted head keeps its cluster, and Ray waits fo
 
 @contextmanager
 def watched(lost: Callable[[str], None], *, started_here: bool) -> Iterator[None]:
-    """Inside the block, ``lost`` is called, in a thread of its own, once Ray's control store has
-    died, or the raylet of a Ray that was started here. It gets a message that says so."""
+    """Inside the block, ``lost`` is called, in a thread of its own, once Ray's control store or the
+    raylet of this machine has died. It gets a message that says so."""
     left = threading.Event()
-    look = _dead_here if started_here else Knocking(ray.get_runtime_context().gcs_address).dead
-    every = _EVERY_HERE if started_here else _EVERY
+    looks = [(_dead_here, _EVERY_HERE)]
+    if not started_here:
+        raylet = LocalRaylet(worker._global_node.raylet_socket_name)
+        knocking = Knocking(ray.get_runtime_context().gcs_address)
+        looks = [(raylet.dead, _EVERY_HERE), (knocking.dead, _EVERY)]
 
-    def watch() -> None:
+    def watch(look: Callable[[], str], every: float) -> None:
         while not left.wait(every):
             if reason := look():
                 lost(reason)
                 return
 
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
+    for arguments in looks:
+        threading.Thread(target=watch, args=arguments, daemon=True).start()
     try:
         yield
     finally:
@@ -72,8 +75,31 @@ def _dead_here() -> str:
         return ""
     for kind, name in _NEEDED.items():
         if any(info.process.poll() is not None for info in node.all_processes.get(kind, [])):
-            return f"Ray's {name} has died: it was killed, or the machine ran out of memory"
+            return _died(name)
     return ""
+
+
+def _died(name: str) -> str:
+    return f"Ray's {name} has died: it was killed, or the machine ran out of memory"
+
+
+class LocalRaylet:
+    """Holds a connection to the raylet of this machine, which is no child of this process. Linux
+    closes the connection when the raylet dies."""
+
+    def __init__(self, path: str) -> None:
+        self._connection = socket.socket(socket.AF_UNIX)
+        self._connection.connect(path)
+        self._connection.setblocking(False)
+
+    def dead(self) -> str:
+        try:
+            self._connection.recv(1)  # the raylet says nothing to a connection that asks nothing
+        except BlockingIOError:
+            return ""
+        except OSError:
+            pass
+        return _died(_NEEDED["raylet"])
 
 
 class Knocking:

@@ -56,12 +56,12 @@ def test_the_example_of_a_users_own_trainable(elsewhere: Path, join: list[str]) 
     assert look.together["test_accuracy"] > 0.9
 
 
-def until(process: subprocess.Popen[str], start: str) -> None:
-    """Reads its output up to a line that begins with this text."""
+def until(process: subprocess.Popen[str], start: str) -> str:
+    """Reads its output up to a line that begins with this text; returns the line."""
     assert process.stdout is not None
     for line in process.stdout:
         if line.startswith(start):
-            return
+            return line
     raise AssertionError(f"no line begins with {start}")
 
 
@@ -286,6 +286,38 @@ def test_a_search_whose_ray_dies_says_so_at_once(elsewhere: Path, program: str, 
     assert said.startswith(f"error: Ray's {name} has died: ")
     assert advice.endswith("--resume runs/it")
     wait_for(lambda: not left_with("RANGEFINDER_TEST", str(elsewhere)))
+
+
+@pytest.mark.slow
+def test_a_search_in_a_joined_cluster_whose_raylet_dies_says_so_at_once(elsewhere: Path) -> None:
+    start = "import ray; print('at', ray.init('local').address_info['gcs_address']); input()"
+    marked = {**os.environ, "RANGEFINDER_TEST": str(elsewhere)}
+    options = ["--trials", "1000", "--scheduler", "none", "--max-epochs", "3", "--name", "it"]
+    with subprocess.Popen(
+        [sys.executable, "-uc", start],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=marked,
+    ) as ray_of_another:
+        address = until(ray_of_another, "at").split()[-1]
+        with subprocess.Popen(
+            [*RUN, *options, "--address", address],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=marked,
+        ) as process:
+            until(process, "new best")
+            end("raylet", elsewhere)
+            _, errors = process.communicate(timeout=30)
+        for pid in left_with("RANGEFINDER_TEST", str(elsewhere)):
+            os.kill(pid, signal.SIGKILL)
+    assert process.returncode == FAILURE
+    said, advice = errors.splitlines()
+    assert said.startswith("error: Ray's raylet has died: ")
+    assert "--resume runs/it" in advice
 
 
 @pytest.mark.slow

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 import time
+from pathlib import Path
+from queue import SimpleQueue
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -11,6 +13,7 @@ import pytest
 from ray._private import worker
 
 import pipelines.cluster.watch as watching
+from pipelines.cluster.machines import Cluster
 
 
 @pytest.mark.parametrize(
@@ -42,6 +45,30 @@ class Process(NamedTuple):
 
     def poll(self) -> int | None:
         return self.codes[self.name]
+
+
+def test_the_raylet_of_a_joined_cluster(tmp_path: Path) -> None:
+    path = str(tmp_path / "raylet")
+    with socket.socket(socket.AF_UNIX) as raylet:
+        raylet.bind(path)
+        raylet.listen()
+        look = watching.LocalRaylet(path)
+        connection, _ = raylet.accept()
+        assert look.dead() == ""
+        connection.close()  # as Linux does when the process dies
+    assert look.dead().startswith("Ray's raylet has died: ")
+
+
+def test_both_processes_of_a_joined_cluster_are_watched(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "_EVERY", 0.01)
+    for one in (watching.LocalRaylet, watching.Knocking):
+        lost: SimpleQueue[str] = SimpleQueue()
+        with monkeypatch.context() as patch:
+            patch.setattr(one, "dead", lambda _, name=one.__name__: name)
+            with watching.watched(lost.put, started_here=cluster.started_here):
+                assert lost.get(timeout=60) == one.__name__
 
 
 def test_a_head_that_is_silent_for_long_is_lost(
