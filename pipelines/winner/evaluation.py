@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -162,5 +163,12 @@ def _judged(
     if data.task == "classification":
         counts = torch.stack([Predictions(output, y).confusion for output in outputs])
         return {**found, "confusion": counts.mean(0).tolist()}
-    pairs = np.stack([test.y, mean.squeeze(1).numpy()], 1) * data.target_std + data.target_mean
-    return {**found, "predicted": pairs[:_MOST_POINTS].round(6).tolist()}
+    pairs = np.stack([test.y, mean.squeeze(1).numpy()], 1)[:_MOST_POINTS].astype(float)
+    return {**found, "predicted": _in_own_units(pairs, data.target_std, data.target_mean)}
+
+
+def _in_own_units(standardised: np.ndarray, std: float, mean: float) -> list[list[float]]:
+    """Targets and predictions in the target's units, rounded to about a millionth of ``std``."""
+    digits = 6 - math.floor(math.log10(std))
+    pairs = standardised * std + mean
+    return [[round(value, digits) for value in pair] for pair in pairs.tolist()]

@@ -133,6 +133,16 @@ def test_a_second_look_is_refused_unless_it_is_asked_for_and_counted(
     assert second.together["test_rmse"] <= second.mean("test_rmse")
 
 
+@pytest.mark.parametrize(("std", "mean"), [(1e-9, 2e-9), (100.0, 1.7e9), (1e200, 0.0)])
+def test_the_record_tells_predictions_of_targets_of_any_size_apart(std: float, mean: float) -> None:
+    data, test = load("diabetes"), load_test("diabetes")
+    data = replace(data, target_std=std, target_mean=mean)
+    found = evaluation._judged(data, test, [[nn.Linear(10, 1)]], [1])
+    targets, predictions = (np.array(found["predicted"]).T - mean) / std
+    assert targets == pytest.approx(test.y, abs=1e-5)
+    assert len(set(predictions)) == len(test.y)
+
+
 def test_a_seed_with_which_a_training_diverges_is_left_out_and_named(
     cluster: Cluster, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
