@@ -149,8 +149,10 @@ def quantity_lines(data: TrialData, reading: Reading) -> Iterator[str]:
         return
     values = data.y_train * np.float64(fitted.target_std) + fitted.target_mean
     whole = values.round()
+    standardised = (whole - fitted.target_mean) / fitted.target_std
     n = len(np.unique(whole))
-    if n <= MOST_WHOLE_NUMBERS and np.allclose(values, whole, atol=1e-3):
+    few = n <= min(MOST_WHOLE_NUMBERS, len(whole) / 2)  # a class occurs more than once
+    if few and np.array_equal(standardised.astype(np.float32), data.y_train):
         yield (
             f"note      {fitted.target} has {n} whole numbers, read as a quantity: "
             "--task classification reads them as classes"

@@ -77,6 +77,21 @@ def test_whole_numbers_that_are_a_quantity_are_said(capsys: pytest.CaptureFixtur
     assert "note" not in shown
 
 
+def test_only_whole_numbers_that_repeat_may_be_classes() -> None:
+    frame = pd.DataFrame({"x": range(150)})
+    frame["price"] = 550_000.25 + frame["x"].mod(30) * 1000
+    frame["tiny"] = 1e-9 * frame["x"].mod(30)
+    frame["number"] = frame["x"] * 7
+    frame["zip"] = 10_000 + frame["x"].mod(30) * 3001
+    frame.to_csv("mine.csv", index=False)
+
+    def noted(target: str) -> list[str]:
+        return list(quantity_lines(load("mine.csv", target=target), AS_IT_LOOKS))
+
+    assert noted("price") == noted("tiny") == noted("number") == []
+    assert "zip has 29 whole numbers" in noted("zip")[0]
+
+
 def test_what_may_not_be_meant_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     rows = [f"{'?' if i % 9 else i},${i}.50,{'yes ' if i % 2 else 'yes'}" for i in range(59)]
     Path("odd.csv").write_text("\n".join(["x,price,y", *rows, "1,2,"]))
