@@ -33,6 +33,10 @@ _PATIENCE_DASHBOARD = 600
 _LONGEST_FOLDER = 70  # bytes: a socket's path may have 107; Python's own part of it takes 33
 
 _AGENT_PORTS = ("metrics_agent_port", "runtime_env_agent_port", "dashboard_agent_listen_port")
+_EXPORT_PORT = "metrics_export_port"
+
+_POPEN = services.ConsolePopen
+_RANDOM = random.SystemRandom()  # not the user's: two searches with one seed need different ports
 
 
 def start(
@@ -55,11 +59,10 @@ def start(
         "RAY_worker_niceness": "0",
         **(marks or {}),
     }
-    export_port = _free_port()
-    ports = {name: _free_port() for name in _AGENT_PORTS}
-    ports["metrics_export_port"] = export_port
+    names = [*_AGENT_PORTS, _EXPORT_PORT]
+    ports = dict(zip(names, _free_ports(len(names)), strict=True))
     with _processes_with(settings), _bare(ports, server, launched):
-        init(job, address=LOCAL, include_dashboard=False, _metrics_export_port=export_port)
+        init(job, address=LOCAL, include_dashboard=False, _metrics_export_port=ports[_EXPORT_PORT])
 
 
 def local_node(*, count_gpus: bool = True) -> Node:
@@ -79,6 +82,10 @@ class LateDashboard:
         self._node = worker._global_node
         self._marks = marks
         self._closed = threading.Event()
+        self._free = threading.Event()  # unset while our thread uses Ray
+        self._free.set()
+        self._turn = threading.Lock()
+        self._process: Any = None
         self._asked = False
 
     def open(
@@ -94,8 +101,14 @@ class LateDashboard:
             threading.Thread(target=self._run, args=(opened, pages), daemon=True).start()
 
     def close(self) -> None:
-        """Let the waiting thread end. The dashboard itself ends with Ray."""
-        self._closed.set()
+        """Let the waiting thread end. A dashboard that has not opened yet is ended. One that has
+        opened ends with Ray. Afterwards the thread uses Ray no more: if it asked a Ray that has
+        ended, Ray's C++ code would end this whole process after a minute."""
+        with self._turn:
+            self._closed.set()
+            if self._process is not None and not self._free.is_set():
+                self._process.kill()
+        self._free.wait(_PATIENCE)
 
     def _run(
         self,
@@ -103,23 +116,40 @@ class LateDashboard:
         pages: Callable[[], AbstractContextManager[str | None]],
     ) -> None:
         with pages() as address:
-            self._node._ray_params.proxy_server_url = address or None
+            with self._turn:
+                if self._closed.is_set():
+                    return
+                self._free.clear()
             try:
-                Path(_flag(self._node)).touch()
-                tempfile.gettempdir()  # remembers this process's own folder
-                folder = self._node.get_session_dir_path()  # for sockets that the dashboard leaves
-                with (
-                    _processes_with({**self._marks, **_temporary_files_in(folder)}),
-                    _replaced(ray_constants, RAY_DASHBOARD_STARTUP_TIMEOUT_S=_PATIENCE_DASHBOARD),
-                ):
-                    self._node.start_api_server(include_dashboard=True, raise_on_failure=True)
+                self._start(address or None)
             except Exception:  # Ray raises Exception itself; a search goes on without a dashboard
-                if not self._closed.is_set():
-                    opened("")
-                return
+                url = ""
+            else:
+                url = f"http://{self._node.webui_url}"
+            finally:
+                self._free.set()
             if not self._closed.is_set():
-                opened(f"http://{self._node.webui_url}")
+                opened(url)
+            if url:
                 self._closed.wait()  # Linux ends a process when the thread that started it ends
+
+    def _start(self, pages: str | None) -> None:
+        self._node._ray_params.proxy_server_url = pages
+        Path(_flag(self._node)).touch()
+        tempfile.gettempdir()  # remembers this process's own folder
+        folder = self._node.get_session_dir_path()  # for sockets that the dashboard leaves
+        with (
+            _processes_with({**self._marks, **_temporary_files_in(folder)}, self._launch),
+            _replaced(ray_constants, RAY_DASHBOARD_STARTUP_TIMEOUT_S=_PATIENCE_DASHBOARD),
+        ):
+            self._node.start_api_server(include_dashboard=True, raise_on_failure=True)
+
+    def _launch(self, *arguments: Any, **more: Any) -> Any:
+        with self._turn:
+            if self._closed.is_set():
+                raise RuntimeError("the search has ended")
+            self._process = _POPEN(*arguments, **more)
+            return self._process
 
 
 @contextmanager
@@ -168,7 +198,9 @@ def _bare(
         yield
 
 
-def _processes_with(variables: Mapping[str, str]) -> AbstractContextManager[None]:
+def _processes_with(
+    variables: Mapping[str, str], launch: Callable[..., Any] = _POPEN
+) -> AbstractContextManager[None]:
     """Inside the block, all processes that Ray starts have ``variables`` in their environment, and
     each gets its own process group. So a signal to the group of the search, as from `timeout` or a
     closing terminal, only reaches the search, which then ends Ray's processes.
@@ -178,11 +210,10 @@ def _processes_with(variables: Mapping[str, str]) -> AbstractContextManager[None
     The processes do not get their own sessions, because Linux shares the processors among sessions
     first. If the system does not end Ray's processes with this one, they stay in its group: Ray
     then uses a program that needs them there."""
-    popen = services.ConsolePopen
     group = {"process_group": 0} if utils.detect_fate_sharing_support() else {}
 
     def start_process(command: list[str], *, env: Mapping[str, str], **more: Any) -> Any:
-        return popen(command, env={**env, **variables}, **group, **more)
+        return launch(command, env={**env, **variables}, **group, **more)
 
     return _replaced(services, ConsolePopen=start_process)
 
@@ -219,10 +250,12 @@ def _flag(started: node.Node) -> str:
     return f"{started.get_session_dir_path()}/agents_may_start"
 
 
-def _free_port() -> int:
-    """A free port, outside the range from which systems assign ports themselves."""
-    while True:
-        port = random.randrange(20_000, 32_000)
-        with socket.socket() as found:
-            if found.connect_ex((LOOPBACK, port)):
-                return port
+def _free_ports(n: int) -> list[int]:
+    """``n`` different free ports, outside the range from which systems assign ports themselves."""
+    found: set[int] = set()
+    while len(found) < n:
+        port = _RANDOM.randrange(20_000, 32_000)
+        with socket.socket() as asked:
+            if asked.connect_ex((LOOPBACK, port)):
+                found.add(port)
+    return sorted(found)
