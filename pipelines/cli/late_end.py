@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
+
 from rich.console import Console
 
 from pipelines.cli.launch import exit_code
 from pipelines.cli.report import report_line
 from pipelines.cli.summary import summary_lines
 from pipelines.cli.text import print_lines, print_plain
+from pipelines.record.baselines import Baselines, with_late, write_baselines
 from pipelines.results.endings import unfinished
+from pipelines.study.baseline import BaselineProcess
 from pipelines.study.finish import finish
 from pipelines.study.left import searched
 from pipelines.study.repeats import crown
@@ -17,6 +21,9 @@ from pipelines.study.run_study import end_run
 from pipelines.study.runs import Run, open_run
 from pipelines.study.study import Study
 from pipelines.study.typed import shown
+from trainables.baselines import MODELS
+
+_PATIENCE = 30.0  # seconds for the quick models, which need not wait for trials
 
 
 def run_end(study: Study, why: str, console: Console, *, dry_run: bool) -> int:
@@ -51,6 +58,21 @@ def end(study: Study, console: Console) -> StudyResult:
     repeats = crown(study, study.resumed.repeats.trials, result.trials)
     repeated = bool(study.spec.budget.repeats) and result.best is not None
     end_run(study, "repeats" if repeated else "search")
-    baselines = open_run(study.folder).baselines
+    baselines = _baselines(study, console)
     print_lines(console, summary_lines(study, result, None, repeats, baselines))
     return result
+
+
+def _baselines(study: Study, console: Console) -> Baselines:
+    """The quick models of the search. Those that it did not wait for are fitted now."""
+    run, task = open_run(study.folder), study.data.task
+    if not study.spec.run.baseline or len(run.baselines) == len(MODELS[task]):
+        return run.baselines
+    print_plain(console, f"waiting   at most {_PATIENCE:g}s for the quick models")
+    began = time.monotonic()
+    with BaselineProcess(study.data) as baseline:
+        baseline.start()
+        done = baseline.result(_PATIENCE)
+    found = with_late({**run.baselines, **done}, task, time.monotonic() - began)
+    write_baselines(run.files.baselines, found)
+    return found

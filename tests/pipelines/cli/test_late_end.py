@@ -33,7 +33,8 @@ def no_ray(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def killed(*trials: FinishedTrial, **settings: Any) -> RunFiles:
     """A run whose driver was killed after all its trials had ended."""
-    settings = {"trials": len(trials), "fingerprint": load("digits").fingerprint, **settings}
+    settings = {"baseline": False, "trials": len(trials), **settings}
+    settings = {"fingerprint": load("digits").fingerprint, **settings}
     files = RunFiles(write_run(Path("it"), trials, ended=None, **settings))
     write(files.folder)
     (files.ray / "left").mkdir(parents=True)
@@ -58,6 +59,26 @@ def test_the_end_is_made_up_for(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(run.app, ["--resume", "it"]) == 0
     assert "ask for more trials" in capsys.readouterr().out
     assert len(open_run("it").sessions) == 2
+
+
+def test_the_quick_models_are_fitted_unless_they_were(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "pipelines.study.baseline._PROGRAM",
+        """print('["logistic regression", {"val_accuracy": 0.4}]')""",
+    )
+    files = killed(made([0.5, 0.6], config=LENET), baseline=True)
+    assert main(run.app, ["--resume", "it"]) == 0
+    out = capsys.readouterr().out
+    assert "baseline  val_accuracy of logistic regression 0.4000, majority class 0.1" in out
+    assert "gradient boosting left out: not finished" in out
+    found = open_run("it").baselines
+    assert list(found) == ["majority class", "logistic regression", "gradient boosting"]
+    files.report.unlink()
+    assert main(run.app, ["--resume", "it"]) == 0  # the wait is over
+    assert "waiting" not in capsys.readouterr().out
+    assert open_run("it").baselines == found
 
 
 def test_a_dry_run_writes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
