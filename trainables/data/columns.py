@@ -62,8 +62,8 @@ class Number:
 
     def encode(self, column: pa.ChunkedArray) -> np.ndarray:
         """(n, 1) float64. Raises ``ValueError`` for a value that is not a number."""
-        if self.decimal is not None and is_text(column.type):
-            column = numbers_of(self.name, column, self.decimal)
+        if is_text(column.type):
+            column = numbers_of(self.name, column, self.decimal or ".")
         values = numbers(self.name, column)
         values[np.isnan(values)] = self.median
         if self.ends is not None:  # beyond them a network may output anything; trees clip too

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -80,16 +81,24 @@ def numbers_of(name: str, texts: pa.ChunkedArray, decimal: Decimal) -> pa.Chunke
     Raises ``ValueError``, which names the first text that is not a number, or that may be either of
     two numbers, such as 1.010.
     """
+    import pyarrow as pa
+    from pyarrow import compute
+
+    if decimal == "." and not pa.types.is_dictionary(texts.type):
+        with suppress(pa.ArrowInvalid):  # without marks this is four times as fast
+            return compute.utf8_trim_whitespace(texts).cast(pa.float64())
     pieces = list(_coded(texts))
     if decimal == "," and (doubtful := _first(pieces, _POINTS)) is not None:
         raise ValueError(
             f"column {name!r} has {doubtful[:40]!r}, whose point may be a thousands separator or a "
             "decimal point: write it with a decimal comma, or without the point"
         )
-    pattern = f"{NUMBERS[decimal]}|{NUMBERS['.']}|{MISSING}"
-    if (wrong := _first_other(pieces, pattern)) is not None:
-        raise ValueError(f"column {name!r} has {wrong[:40]!r}, which is not a number")
-    return _numbers(pieces, decimal)
+    try:
+        return _numbers(pieces, decimal)
+    except pa.ArrowInvalid:
+        pattern = f"{NUMBERS[decimal]}|{NUMBERS['.']}|{MISSING}"
+        wrong = _first_other(pieces, pattern) or ""
+        raise ValueError(f"column {name!r} has {wrong[:40]!r}, which is not a number") from None
 
 
 def sample_of(texts: pa.ChunkedArray) -> Iterator[str]:

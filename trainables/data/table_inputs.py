@@ -12,7 +12,7 @@ import numpy as np
 
 from trainables.data.columns import Category, Column, Date, LeftOut, Number
 from trainables.data.fit_columns import fit_column
-from trainables.data.number_texts import Decimal
+from trainables.data.number_texts import Decimal, is_text, numbers_of
 from trainables.data.table_files import (
     check_names,
     give_back,
@@ -75,7 +75,8 @@ class TableInputs:
             ValueError: ``rows`` are not a table, or a column is missing, occurs twice, or holds
                 another kind of values than in training.
         """
-        table = as_table(rows, self.texts)
+        numbers = [c.name for c in self.columns if isinstance(c, Number)]
+        table = as_table(rows, self.texts, numbers)
         missing = [name for name in self.needed if name not in table.column_names]
         if missing:
             has = ", ".join(map(repr, table.column_names[:10]))
@@ -134,9 +135,12 @@ def fit_table(
 
 
 def as_table(
-    rows: pd.DataFrame | pa.Table | pa.RecordBatch | str | Path, texts: Collection[str] = ()
+    rows: pd.DataFrame | pa.Table | pa.RecordBatch | str | Path,
+    texts: Collection[str] = (),
+    numbers: Collection[str] = (),
 ) -> pa.Table:
-    """Rows as an Arrow table. The columns ``texts`` of a CSV file are read as texts.
+    """Rows as an Arrow table. Of a CSV file, the columns ``texts`` are read as texts; the columns
+    ``numbers`` that are not among them are read as numbers with the decimal mark of the file.
 
     Raises ``ValueError`` if ``rows`` are not a table, or if two columns have the same name.
     """
@@ -151,7 +155,8 @@ def as_table(
         path = Path(rows).expanduser()
         if table_suffix(path) is None:
             raise ValueError(f"'{path}' is not a table: give a .csv or .parquet file")
-        return read_table(path, texts)[0]
+        table, decimal = read_table(path, texts)
+        return table if decimal is None else _as_numbers(table, {*numbers} - {*texts}, decimal)
     if not hasattr(type(rows), "columns"):
         raise ValueError(
             f"rows of the type {type(rows).__name__} are not a table: give a DataFrame (for one "
@@ -166,3 +171,12 @@ def as_table(
             mixed = rows[name].astype(object).map(str, na_action="ignore")
             columns[str(name)] = pa.Array.from_pandas(mixed)
     return pa.table(columns)
+
+
+def _as_numbers(table: pa.Table, names: Collection[str], decimal: Decimal) -> pa.Table:
+    """The table with those columns ``names`` converted to numbers that Arrow has read as texts."""
+    for place, field in enumerate(table.schema):
+        if field.name in names and is_text(field.type):
+            column = numbers_of(field.name, table.column(place), decimal)
+            table = table.set_column(place, field.name, column)
+    return table

@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trainables.data.csv_form import form_of, opened
+from trainables.data.csv_form import Unusable, form_of, opened
+from trainables.data.number_texts import Decimal, numbers_of
 from trainables.data.table_files import check_names, convert_options, readable, table_suffix
 
 if TYPE_CHECKING:
@@ -27,9 +28,9 @@ def stream_table(
     """The rows of a file, in order, as :func:`trainables.data.table_files.read_table` reads them.
 
     A file without rows gives one empty table. The types of a CSV file's columns are found from its
-    first rows, and later rows may differ: a number may have a point, a text may look like a number,
-    a date may have a time of day. So the caller names the columns of ``numbers``, ``texts`` and
-    ``dates``. If any are named, other columns are not read.
+    first rows, and later rows may differ: a number may have a point or be missing, a text may look
+    like a number, a date may have a time of day. So the caller names the columns of ``numbers``,
+    ``texts`` and ``dates``. If any are named, other columns are not read.
 
     Raises:
         ValueError: as ``read_table`` does, and if later rows hold values of another type.
@@ -63,16 +64,30 @@ def _of_text(
     with opened(path) as file, csv.open_csv(file, read, parse, convert_options(decimal)) as first:
         schema = first.schema
     check_names(f"'{path}'", schema.names)
-    kinds = {name: pa.float64() for name in numbers} | {name: pa.string() for name in texts}
+    kinds = dict.fromkeys([*numbers, *texts], pa.string())
     for field in schema:
         if field.name in dates:
             kinds[field.name] = _kind_of_dates(field.type)
     convert = convert_options(decimal, kinds, [name for name in schema.names if name in kinds])
     try:
         with opened(path) as file, csv.open_csv(file, read, parse, convert) as reader:
-            yield from _tables(reader, reader.schema)
+            for table in _tables(reader, reader.schema):
+                yield _with_numbers(path, table, numbers, decimal)
     except pa.ArrowInvalid as error:
         raise _named(error, path, schema.names) from error
+
+
+def _with_numbers(
+    path: Path, table: pa.Table, names: Collection[str], decimal: Decimal
+) -> pa.Table:
+    """The table with the columns ``names`` converted from texts to numbers."""
+    try:
+        for place, name in enumerate(table.column_names):
+            if name in names:
+                table = table.set_column(place, name, numbers_of(name, table[name], decimal))
+    except ValueError as error:
+        raise Unusable(f"'{path}': {error}") from None
+    return table
 
 
 def _kind_of_dates(first: pa.DataType) -> pa.DataType:

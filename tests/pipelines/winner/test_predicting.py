@@ -117,7 +117,7 @@ def test_of_a_large_file_only_the_columns_of_the_model_matter(
     assert "ignored   'note', 'last'" in capsys.readouterr().err
     Path("new.csv").write_text("\n".join([*lines, "1,2,large,"]))
     assert main(predict.app, ["model", "new.csv"]) == 2
-    assert "'large' in column 'size'" in capsys.readouterr().err
+    assert "'new.csv': column 'size' has 'large', which is not a number" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("first", ["", "2020-01-02", "2020-01-02 05:00"])
@@ -213,6 +213,25 @@ def test_a_text_among_numbers_that_were_texts_is_refused(
     Path("new.csv").write_text("x\n1\nlarge\n")
     assert main(predict.app, ["model", "new.csv"]) == 2
     assert "'large', which is not a number" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("separator", "number"), [(",", "1.5"), (";", "1,5")])
+@pytest.mark.parametrize("mark", ["?", "-", " "])
+def test_a_mark_that_training_did_not_have_is_a_missing_value(
+    monkeypatch: pytest.MonkeyPatch, mark: str, separator: str, number: str
+) -> None:
+    monkeypatch.setattr(table_streams, "_BLOCK", 2000)
+    write_model(pd.DataFrame({"x": np.arange(N) / 7, "n": np.arange(N)}))
+    rows = [f"{mark}{separator}3", *[f"{number}{separator}4"] * 1000, f" 2{separator}{mark}"]
+    Path("new.csv").write_text("\n".join([f"x{separator}n", *rows]))
+    expected = of_rows(x=[None, *[1.5] * 1000, 2.0], n=[3, *[4] * 1000, None])
+    assert predicted("new.csv") == expected
+    assert load_model("model").predict("new.csv")["p_no"].tolist() == expected
+    frame = pd.DataFrame({"x": [mark, 1.5, "2"], "n": [3, 4, mark]})
+    frame.astype(str).to_parquet("new.parquet")
+    expected = of_rows(x=[None, 1.5, 2.0], n=[3, 4, None])
+    assert predicted("new.parquet") == expected
+    assert load_model("model").predict(frame)["p_no"].tolist() == expected
 
 
 def test_a_mark_that_training_took_for_a_category_stays_one() -> None:
@@ -345,7 +364,7 @@ def test_what_is_no_table_is_one_line() -> None:
     for rows in (twice, pd.concat([frame, frame[["x"]]], axis=1)):
         with pytest.raises(ValueError, match="more than one column 'x'"):
             model.predict(rows)
-    with pytest.raises(ValueError, match="column 'x' has texts such as"):
+    with pytest.raises(ValueError, match=r"column 'x' has '1j', which is not a number"):
         model.predict(frame.assign(x=1j))
     value: Any
     for value in ([1], {"a": 1}):

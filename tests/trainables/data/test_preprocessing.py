@@ -136,7 +136,10 @@ def test_a_file_without_rows_has_inputs_for_none(tmp_path: Path) -> None:
     ("change", "message"),
     [
         (lambda frame: frame.drop(columns="colour"), "there is no column 'colour'"),
-        (lambda frame: frame.assign(number="much"), "column 'number' has texts such as 'much'"),
+        (
+            lambda frame: frame.assign(number="much"),
+            "column 'number' has 'much', which is not a number",
+        ),
         (lambda frame: frame.assign(when="soon"), "column 'when' has 'soon', which is not a date"),
         (
             lambda frame: frame.assign(colour=pd.to_timedelta(5, "h")),
