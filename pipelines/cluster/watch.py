@@ -37,7 +37,7 @@ def watched(lost: Callable[[str], None], *, started_here: bool) -> Iterator[None
 
     def watch(look: Callable[[], str], every: float) -> None:
         while not left.wait(every):
-            if reason := look():
+            if (reason := look()) and not left.is_set():  # set before Ray is ended in good order
                 lost(reason)
                 return
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import functools
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from pipelines.record.files import RunFiles
 from pipelines.record.live import GONE, Driver, read_live
 from pipelines.record.sessions import read_sessions
 
+_GLANCING = threading.Lock()  # in this process, all look through the same lock
 _GLANCE = 1.0  # seconds to wait for the lock: a page that checks it holds it for an instant
 _MARGIN = 1.0  # seconds, added to twice the driver's interval
 _LONGEST = 10.0  # seconds to wait for a sign of a driver, at most
@@ -53,17 +55,18 @@ def is_held(files: RunFiles) -> bool:
     if not files.lock.is_file():
         return False
     lock = _lock(files)
-    if lock.is_locked:  # by this process
-        return True
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        return True
-    except OSError:  # a read-only folder, or one without locks
-        live = read_live(files)
-        return live is not None and not live.is_over
-    lock.release()
-    return False
+    with _GLANCING:
+        if lock.is_locked:  # by this process
+            return True
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            return True
+        except OSError:  # a read-only folder, or one without locks
+            live = read_live(files)
+            return live is not None and not live.is_over
+        lock.release()
+        return False
 
 
 def _is_heard(files: RunFiles) -> bool:

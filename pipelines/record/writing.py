@@ -19,6 +19,7 @@ from pipelines.record.lines import repair
 from pipelines.record.patience import naming, patient
 from pipelines.record.sessions import note_killed, read_sessions
 from pipelines.record.trials import FinishedTrial
+from pipelines.record.whole import replacing
 from search_spaces import SearchSpace
 
 
@@ -134,6 +135,5 @@ def mend(files: RunFiles, killed_at: float | None) -> None:
 
 def replace_file(source: Path, target: Path) -> None:
     """Copy ``source`` to ``target``, whole or not at all."""
-    part = target.with_suffix(".part")
-    shutil.copyfile(source, part)
-    part.replace(target)
+    with replacing(target) as part:
+        shutil.copyfile(source, part)

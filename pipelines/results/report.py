@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
+from pipelines.record.whole import replacing
 from pipelines.results.comparison_page import comparison_page
 from pipelines.results.page.model import Page
 from pipelines.results.page.render import render
@@ -34,13 +34,9 @@ def write_page(page: Page, path: Path) -> Path:
 
     Raises ``ValueError`` if it cannot be written.
     """
-    part = path.with_name(f".{path.name}.part")
     try:
-        part.write_text(render(page), encoding="utf-8", errors="backslashreplace")
-        part.replace(path)
+        with replacing(path) as part:
+            part.write_text(render(page), encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise ValueError(f"'{path}' cannot be written: {error.strerror}") from None
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)  # on a full disk, half a page would keep its place
     return path

@@ -111,7 +111,8 @@ class BaselineProcess:
     @property
     def works(self) -> bool:
         """Whether a model is still to come."""
-        return self._process is not None and self._process.poll() is None
+        starts = self._starting is not None and self._starting.is_alive()
+        return starts or (self._process is not None and self._process.poll() is None)
 
     def _done(self) -> Baselines:
         written = os.pread(self._found.fileno(), os.fstat(self._found.fileno()).st_size, 0)

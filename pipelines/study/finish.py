@@ -10,6 +10,7 @@ from pipelines.record.files import RunFiles
 from pipelines.record.goals import Goals
 from pipelines.record.table import front_table, trials_table
 from pipelines.record.trials import FinishedTrial
+from pipelines.record.whole import replacing
 from pipelines.study.repeats import judged, write_winner
 from pipelines.study.result import StudyResult
 from pipelines.study.study import Study
@@ -42,10 +43,9 @@ def write_table(files: RunFiles, trials: Sequence[FinishedTrial], goals: Goals) 
 
 
 def _write(table: pd.DataFrame, path: Path) -> Path:
-    part = path.with_suffix(".part")
     try:
-        table.to_csv(part, index=False, errors="backslashreplace")
-        part.replace(path)
+        with replacing(path) as part:
+            table.to_csv(part, index=False, errors="backslashreplace")
     except OSError as error:
         raise ValueError(f"{path} cannot be written: {error.strerror}") from None
     return path

@@ -16,7 +16,8 @@ def test_the_page_of_a_run_that_cannot_be_written_may_lie_elsewhere(
     elsewhere: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = write_run(Path("it"), searched(20), max_epochs=3)
-    (folder / "trials.part").mkdir()  # in the way: a tester may write anywhere
+    (folder / "trials.csv").unlink(missing_ok=True)
+    (folder / "trials.csv").mkdir()  # in the way: a tester may write anywhere
     assert main(report.app, ["it"]) == USAGE
     said = "it/trials.csv cannot be written: Is a directory: --output FILE writes the page alone"
     assert capsys.readouterr().err == f"error: {said}\n"

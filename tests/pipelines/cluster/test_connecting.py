@@ -33,7 +33,7 @@ def test_no_thread_is_left_where_nobody_asked_for_the_cluster(cluster: Cluster) 
     before = threading.active_count()
     with pytest.raises(ZeroDivisionError), connecting():
         _ = 1 / 0
-    assert threading.active_count() == before
+    assert threading.active_count() <= before  # threads of earlier tests may end meanwhile
     assert ray.is_initialized()
 
 

@@ -30,11 +30,14 @@ if __name__ == "__main__":
     from pipelines.cluster.connect import connect
 
     @ray.remote(num_cpus=1, max_retries=0)
-    def process(last=False):
+    def process(last=False, meet=""):
         import resource, signal, numpy
         if last:
             os._exit(1)
-        time.sleep(0.2)
+        if meet:  # the other task, in another process
+            Path(f"{meet}-{os.getpid()}").touch()
+            while len(list(Path().glob(f"{meet}-*"))) < 2:
+                time.sleep(0.01)
         return {
             "pid": os.getpid(),
             "group": os.getpgid(0),
@@ -60,9 +63,9 @@ if __name__ == "__main__":
 
     os.environ["OF_THE_DRIVER"] = "yes"
     with connect("local", dashboard=False, modules=["wave", "ray.tune", "no_such_module"]):
-        both = ray.get([process.remote(), process.remote()])
+        both = ray.get([process.remote(meet="both"), process.remote(meet="both")])
         end_one()
-        after = ray.get([process.remote(), process.remote()])
+        after = ray.get([process.remote(meet="after"), process.remote(meet="after")])
         os.kill(both[0]["parent"], signal.SIGKILL)
         forked = ray.get(process.remote())
         while (alone := ray.get(process.remote()))["imported"]:

@@ -10,8 +10,10 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from pipelines.record import lock
 from pipelines.record.files import RunFiles
@@ -105,3 +107,24 @@ def test_a_folder_that_may_not_be_written_is_said(
         holding(RunFiles(tmp_path)),
     ):
         pass
+
+
+def test_two_looks_at_once_are_no_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = RunFiles(tmp_path)
+    files.lock.touch()
+    answers: list[bool] = []
+    acquire = FileLock.acquire
+
+    def looked_at(self: FileLock, **options: Any) -> Any:
+        held = acquire(self, **options)
+        if threading.current_thread() is threading.main_thread():
+            other = threading.Thread(target=lambda: answers.append(is_held(files)))
+            other.start()
+            other.join(0.5)  # it waits for this look
+        return held
+
+    monkeypatch.setattr(FileLock, "acquire", looked_at)
+    assert not is_held(files)
+    while not answers:
+        time.sleep(0.01)
+    assert answers == [False]

@@ -1,4 +1,4 @@
-"""The winner's weights are replaced completely, or stay as they were."""
+"""Files are replaced completely, or stay as they were."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.record.whole import replacing
 from pipelines.record.writing import replace_file
 
 
@@ -27,6 +28,21 @@ def test_a_copy_that_is_cut_short_leaves_the_file_as_it_was(
         with pytest.raises(OSError, match="No space left"):
             replace_file(better, best)
     assert best.read_text() == "the best so far"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["best.pt", "weights.pt"]
     replace_file(better, best)
     assert best.read_text() == "the better weights"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["best.pt", "weights.pt"]
+
+
+def test_two_processes_may_write_one_file_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = tmp_path / "report.html"
+    with replacing(page) as ours:
+        ours.write_text("ours")
+        monkeypatch.setattr("os.getpid", lambda: 1)
+        with replacing(page) as theirs:
+            theirs.write_text("theirs")
+        assert page.read_text() == "theirs"
+    assert page.read_text() == "ours"
+    assert list(tmp_path.iterdir()) == [page]

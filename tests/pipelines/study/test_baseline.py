@@ -69,11 +69,14 @@ def test_what_is_not_done_in_time_is_left(monkeypatch: pytest.MonkeyPatch) -> No
     assert not arrays.exists()
 
 
-def test_what_is_done_is_shown_while_the_rest_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_done_is_shown_while_the_rest_is_not(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    seen = tmp_path / "seen"
     monkeypatch.setattr("pipelines.study.baseline._LOOK_EVERY", 0.01)
     monkeypatch.setattr(
         "pipelines.study.baseline._PROGRAM",
-        """import time\ntime.sleep(0.2)\n"""
+        f"""import os, time\nwhile not os.path.exists({str(seen)!r}): time.sleep(0.01)\n"""
         """print('["logistic regression", {"val_accuracy": 0.4}]', flush=True)\n"""
         "time.sleep(600)",
     )
@@ -82,6 +85,7 @@ def test_what_is_done_is_shown_while_the_rest_is_not(monkeypatch: pytest.MonkeyP
         baseline.start(shown.put)
         first = shown.get(timeout=60)
         assert list(first) == ["majority class"]  # which is known at once
+        seen.touch()
         assert 0.3 < first["majority class"]["val_accuracy"] < 0.5
         assert list(shown.get(timeout=60)) == ["majority class", "logistic regression"]
     assert shown.empty()

@@ -111,9 +111,10 @@ def test_a_slow_disk_gets_less_to_write(written: Written, monkeypatch: pytest.Mo
 
 
 def test_a_full_disk_ends_no_search(written: Written) -> None:
-    written.files.folder.joinpath("live.part").mkdir()
+    written.files.live.mkdir()  # in the way
     written.state.step()
-    assert not written.files.live.exists()
+    assert list(written.files.folder.iterdir()) == [written.files.live]
+    assert written.files.live.is_dir()
 
 
 def test_nothing_is_left_when_the_search_has_ended(written: Written) -> None:
