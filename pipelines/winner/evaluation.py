@@ -12,7 +12,7 @@ import numpy as np
 from pipelines.record.looks import Look, add_look
 from pipelines.study.folders import check_writable
 from pipelines.study.prepare import load_test_rows
-from pipelines.study.runs import Run
+from pipelines.study.runs import Run, open_run
 from pipelines.tuner.outcome import shortened
 from pipelines.winner.candidates import Candidate
 from pipelines.winner.trained import Trained
@@ -86,6 +86,8 @@ def _looked(
 ) -> Look:
     if own := run.spec.problem.trainable:
         _check_network(ensembles[0][0], data, own)
+    if not run.looks:  # another evaluation may have begun since then, too
+        check_first_look(open_run(run.files.folder), again=False)
     weights = [c.weight for c in taken]
     numbers = tuple(c.number for c in taken)
     look = Look(

@@ -90,6 +90,27 @@ def test_the_winner_is_trained_on_all_but_the_test_set_which_is_read_once(
     assert re.search(told, capsys.readouterr().out)
 
 
+def test_of_two_evaluations_at_once_one_reads_the_test_set(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = searched()
+    assert main(evaluate.app, [str(folder), "--seeds", "1"]) == 0
+    looks = open_run(folder).files.looks
+    other = looks.read_text()
+    looks.unlink()
+
+    def while_it_trains(*arguments: Any) -> list[Any]:
+        networks = train_all(*arguments)
+        looks.write_text(other)
+        return networks
+
+    monkeypatch.setattr(training, "train_all", while_it_trains)
+    monkeypatch.setattr(evaluation, "load_test_rows", None)  # not read
+    assert main(evaluate.app, [str(folder), "--seeds", "1"]) == 2
+    assert "has looked at its test set once" in capsys.readouterr().err
+    assert looks.read_text() == other
+
+
 @pytest.mark.parametrize(
     ("network", "words"),
     [
