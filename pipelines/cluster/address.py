@@ -18,6 +18,7 @@ from ray.exceptions import AuthenticationError
 
 PATIENCE = 5.0  # seconds for a host, and for Ray on it, to answer
 _CLIENT = "ray://"
+_JOBS = ("http://", "https://")
 _TOKEN = (
     "give the cluster's token: copy ~/.ray/auth_token from where `ray up` was run, "
     "and set RAY_AUTH_MODE=token"
@@ -32,23 +33,28 @@ class TokenError(ClusterError):
     """There is a cluster, but it does not accept our token."""
 
 
-def knock(address: str) -> None:
+def knock(address: str, setting: str = "`address`") -> None:
     """Raises ``ClusterError`` if nothing listens at ``address``, if what listens is not Ray, if it
-    is Ray's server for clients, or if it refuses our token."""
+    is Ray's server for clients or for jobs, or if it refuses our token. Messages name the
+    ``setting`` that gave the address."""
+    if address.startswith(_JOBS):
+        raise ClusterError(
+            f"{setting} {address}: this is for `ray job`; use auto, local or HOST:PORT here"
+        )
     if address.startswith(_CLIENT):
         raise ClusterError(
-            f"`address` {address}: Ray Client cannot run a search or a training: the driver must "
+            f"{setting} {address}: Ray Client cannot run a search or a training: the driver must "
             "run on a node of the cluster; use `ray submit` or `ray job submit` (docs/cluster.md)"
         )
     host, colon, port = address.rpartition(":")
     if not (colon and port.isdigit()):
-        raise ClusterError(f"`address` '{address}' is not auto, local or HOST:PORT")
+        raise ClusterError(f"{setting} '{address}' is not auto, local or HOST:PORT")
     try:
         socket.create_connection((host, int(port)), timeout=PATIENCE).close()
     except (OSError, OverflowError) as error:
-        raise ClusterError(f"no Ray cluster at `address` {address}: {error}") from None
+        raise ClusterError(f"no Ray cluster at {setting} {address}: {error}") from None
     use_token()
-    _ask(address)
+    _ask(address, setting)
 
 
 def use_token() -> None:
@@ -64,7 +70,7 @@ def use_token() -> None:
         raise TokenError(f"no token for Ray: {str(error).partition('. ')[0]}: {_TOKEN}") from None
 
 
-def _ask(address: str) -> None:
+def _ask(address: str, setting: str) -> None:
     with init_grpc_channel(address) as channel:
         try:
             NodeInfoGcsServiceStub(channel).CheckAlive(CheckAliveRequest(), timeout=PATIENCE)
@@ -72,10 +78,10 @@ def _ask(address: str) -> None:
             code = error.code()
             if code in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED):
                 raise TokenError(
-                    f"the Ray cluster at `address` {address} refuses the token: {_TOKEN}"
+                    f"the Ray cluster at {setting} {address} refuses the token: {_TOKEN}"
                 ) from None
             if code is grpc.StatusCode.DEADLINE_EXCEEDED:
-                reason = f"the server at `address` {address} does not answer: it may not be Ray"
+                reason = f"the server at {setting} {address} does not answer: it may not be Ray"
             else:
-                reason = f"no Ray cluster at `address` {address}: {error.details()}"
+                reason = f"no Ray cluster at {setting} {address}: {error.details()}"
             raise ClusterError(" ".join(reason.split())) from None

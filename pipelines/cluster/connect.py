@@ -156,7 +156,7 @@ def _join(address: str | None, job: Mapping[str, str] | None) -> Cluster | None:
         return _joined(init(job, address=found))
     except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
         reason = _first_line(error)
-        raise ClusterError(f"no Ray cluster at `address` {found}: {reason}") from None
+        raise ClusterError(f"the Ray cluster at {found} cannot be joined: {reason}") from None
 
 
 def _first_line(error: Exception) -> str:
@@ -184,19 +184,26 @@ def _find(address: str | None) -> str | None:
     if address not in (None, "auto"):
         knock(address)
         return address
-    found = get_ray_address_from_environment(None, None)  # RAY_ADDRESS, or the note of `ray start`
+    wanted = os.environ.get("RAY_ADDRESS") or address
+    try:  # RAY_ADDRESS, or the note of `ray start`
+        found = get_ray_address_from_environment(None, None)
+    except ConnectionError:  # RAY_ADDRESS is auto, and no Ray runs here
+        found = None
     if found not in (None, LOCAL):
         try:
-            knock(found)
+            knock(found, "RAY_ADDRESS" if found == wanted else "`address`")
         except TokenError as error:
             if address is None:
                 raise TokenError(f"{error}; `address=local` starts Ray here") from None
             raise
         except ClusterError:
-            if address == "auto" or "RAY_ADDRESS" in os.environ:
+            if wanted:
                 raise
             return None  # that Ray was killed and could not remove its note
         return str(found)
-    if address == "auto":
-        raise ClusterError("no Ray cluster runs on this machine: start one with `ray start --head`")
+    if "auto" in (address, wanted):
+        cause = "RAY_ADDRESS is auto, but " if address is None else ""
+        raise ClusterError(
+            f"{cause}no Ray cluster runs on this machine: start one with `ray start --head`"
+        )
     return None

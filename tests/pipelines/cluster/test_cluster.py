@@ -10,6 +10,7 @@ from pathlib import Path
 import grpc
 import pytest
 import ray
+from ray._private import services
 from ray.core.generated.gcs_service_pb2_grpc import (
     NodeInfoGcsServiceServicer,
     add_NodeInfoGcsServiceServicer_to_server,
@@ -62,6 +63,44 @@ def test_an_address_of_ray_client_is_refused(capsys: pytest.CaptureFixture[str])
     assert error.startswith("error: --address ray://127.0.0.1:10001: Ray Client cannot run a")
     assert "use `ray submit` or `ray job submit`" in error
     assert error.count("\n") == 1
+
+
+def test_the_address_for_jobs_is_no_address_of_a_cluster() -> None:
+    with pytest.raises(
+        ClusterError, match=r"^`address` http://127\.0\.0\.1:1: this is for `ray job`"
+    ):
+        knock("http://127.0.0.1:1")
+
+
+@pytest.mark.parametrize("typed", [None, "auto"])
+@pytest.mark.parametrize(
+    ("set_to", "says"),
+    [
+        ("127.0.0.1:1", r"^no Ray cluster at RAY_ADDRESS 127\.0\.0\.1:1: "),
+        ("http://127.0.0.1:1", r"^RAY_ADDRESS http://127\.0\.0\.1:1: this is for `ray job`"),
+        (
+            "auto",
+            r"(^|^RAY_ADDRESS is auto, but )no Ray cluster runs on this machine",
+        ),
+    ],
+)
+def test_the_variable_is_named_if_it_gave_the_address(
+    typed: str | None, set_to: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", set_to)
+    monkeypatch.setattr(services, "find_gcs_addresses", list)
+    monkeypatch.setattr(services, "find_bootstrap_address", lambda _: None)
+    with pytest.raises(ClusterError, match=says):
+        cluster._find(typed)
+
+
+def test_a_note_of_a_ray_that_was_killed_is_passed_over_if_the_variable_is_empty(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "")
+    monkeypatch.setattr(services, "find_gcs_addresses", list)
+    monkeypatch.setattr(services, "find_bootstrap_address", lambda _: "127.0.0.1:1")
+    assert cluster._find(None) is None
 
 
 def test_a_port_where_nothing_listens_refuses() -> None:
