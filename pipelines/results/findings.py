@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pipelines.record.front import ranked_by
 from pipelines.record.live import Live
 from pipelines.record.trials import FinishedTrial
+from pipelines.results import wording
 from pipelines.results.stops import Stop, stops_data
 from pipelines.results.working_time import in_working_time
 from pipelines.study.runs import Run
@@ -56,14 +57,18 @@ class Findings:
     def stops(self) -> dict[int, Stop]:
         """Why the scheduler stopped trials, by number."""
         factor = self.spec.stopping.reduction_factor
-        return stops_data(self.trials, self.metric, self.rungs, factor)
+        return stops_data(
+            self.trials, self.metric, self.rungs, factor, at_cycle_ends=self.at_cycle_ends
+        )
 
     @cached_property
     def rung_counts(self) -> Rungs | None:
         """How many trials reached each rung; None if the scheduler has no fixed rungs."""
         from pipelines.results.figures.rungs import rungs_data
 
-        return rungs_data(self.trials, self.rungs) if self.rungs else None
+        if not self.rungs:
+            return None
+        return rungs_data(self.trials, self.rungs, at_cycle_ends=self.at_cycle_ends)
 
     @cached_property
     def epoch(self) -> int | None:
@@ -97,6 +102,20 @@ class Findings:
     def pauses(self) -> bool:
         """Whether the scheduler pauses trials. Their seconds then include the pauses."""
         return SCHEDULERS[self.spec.stopping.scheduler].pauses
+
+    @property
+    def at_cycle_ends(self) -> bool:
+        """Whether the scheduler waits for the end of a cycle before it compares a trial."""
+        return SCHEDULERS[self.spec.stopping.scheduler].aligns_cycles
+
+    @property
+    def compares_at(self) -> str:
+        """The epochs at which the scheduler compares trials, in words; "" if there are none."""
+        if not self.rungs[:-1]:
+            return ""
+        at = wording.listed([str(rung) for rung in self.rungs[:-1]])
+        first = "the first end of a cycle at or after " if self.at_cycle_ends else ""
+        return f"at {first}epoch {at}"
 
     @property
     def changes_configs(self) -> bool:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipelines.record.trials import FinishedTrial
+from pipelines.results.compared import compared_at
 from pipelines.results.fates import Fate, fate
 from trainables.training.metrics import Metric
 
@@ -32,21 +33,26 @@ def stops_data(
     metric: Metric,
     rungs: Sequence[int],
     reduction_factor: float,
+    *,
+    at_cycle_ends: bool = False,
 ) -> dict[int, Stop]:
     """The stops by trial number, for each trial that the scheduler stopped.
 
     The cut at a rung is the quantile 1 - 1 / reduction_factor of the scores that had been reached
-    there when the trial arrived (Ray's ASHA). The record does not say when a trial reached an
+    there when the trial arrived (Ray's ASHA); for ``at_cycle_ends`` see
+    :func:`pipelines.results.compared.compared_at`. The record does not say when a trial reached an
     epoch: its epochs are assumed to be equally long, so the cut is an estimate.
     """
     sign = 1.0 if metric.mode == "max" else -1.0
-    reached = {rung: _arrivals(trials, rung, sign) for rung in rungs}
+    places = [compared_at(trial, rungs, at_cycle_ends=at_cycle_ends) for trial in trials]
+    reached = {rung: _arrivals(trials, places, rung, sign) for rung in rungs}
     stops = {}
     for number, trial in enumerate(trials):
         if fate(trial) is not Fate.STOPPED or not trial.curve:
             continue
         epoch = trial.epochs
-        times, scores = reached.get(epoch, ([], []))
+        rung = next((rung for rung, at in places[number].items() if at == epoch), None)
+        times, scores = ([], []) if rung is None else reached[rung]
         before = bisect_left(times, _time(trial, epoch))
         cut = None
         if before:
@@ -59,13 +65,14 @@ def stops_data(
 
 
 def _arrivals(
-    trials: Sequence[FinishedTrial], rung: int, sign: float
+    trials: Sequence[FinishedTrial], places: Sequence[dict[int, int]], rung: int, sign: float
 ) -> tuple[list[float], list[float]]:
-    """The times at which trials reached ``rung``, in order, and their scores (higher is better)."""
+    """The times at which trials were compared at ``rung``, in order, and their scores there (higher
+    is better)."""
     pairs = sorted(
-        (_time(trial, rung), sign * trial.curve[rung])
-        for trial in trials
-        if rung in trial.curve and math.isfinite(trial.curve[rung])
+        (_time(trial, at[rung]), sign * trial.curve[at[rung]])
+        for trial, at in zip(trials, places, strict=True)
+        if rung in at and math.isfinite(trial.curve[at[rung]])
     )
     return [time for time, _ in pairs], [score for _, score in pairs]
 

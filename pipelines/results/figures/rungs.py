@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -9,6 +10,7 @@ from typing import NamedTuple
 import plotly.graph_objects as go
 
 from pipelines.record.trials import FinishedTrial
+from pipelines.results.compared import compared_at
 from pipelines.results.fates import BEST, COLOURS, Fate, fate
 from pipelines.results.figures.axes import figure, whole
 
@@ -34,14 +36,23 @@ class Rungs(NamedTuple):
     agreements: list[Agreement]
 
 
-def rungs_data(trials: Sequence[FinishedTrial], rungs: Sequence[int]) -> Rungs:
-    """What happened at each rung; the last epoch counts as a rung."""
+def rungs_data(
+    trials: Sequence[FinishedTrial], rungs: Sequence[int], *, at_cycle_ends: bool = False
+) -> Rungs:
+    """What happened at each rung; the last epoch counts as a rung. A trial that was stopped at the
+    end of a cycle counts for the last rung before. For ``at_cycle_ends`` see
+    :func:`pipelines.results.compared.compared_at`."""
     sound = [trial for trial in trials if fate(trial) not in (Fate.DIVERGED, Fate.FAILED)]
-    stopped = [trial.epochs for trial in sound if fate(trial) is Fate.STOPPED]
+    stopped_in = [trial.epochs for trial in sound if fate(trial) is Fate.STOPPED]
+    stopped = [rungs[n - 1] for epoch in stopped_in if (n := bisect_right(rungs, epoch))]
+    places = [compared_at(trial, rungs, at_cycle_ends=at_cycle_ends) for trial in sound]
     agreements = []
     for rung, following in pairwise(rungs):
-        both = [t.curve for t in sound if rung in t.curve and following in t.curve]
-        pairs = [(curve[rung], curve[following]) for curve in both]
+        pairs = [
+            (trial.curve[at[rung]], trial.curve[at[following]])
+            for trial, at in zip(sound, places, strict=True)
+            if rung in at and following in at
+        ]
         agreements.append(Agreement(rung, following, len(pairs), _correlation(pairs)))
     return Rungs(
         list(rungs),

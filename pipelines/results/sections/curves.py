@@ -32,9 +32,8 @@ def curves(found: Findings) -> Section:
                 "note",
             )
         )
-    if found.rungs[:-1]:
-        at = wording.listed([str(rung) for rung in found.rungs[:-1]])
-        blocks.append(Words(f"Dotted lines: trials are compared at epoch {at}.", "note"))
+    if found.compares_at:
+        blocks.append(Words(f"Dotted lines: trials are compared {found.compares_at}.", "note"))
     if data.left_out:
         blocks.append(Words(f"{data.left_out} curves are left out of the figure.", "note"))
     if found.spec.problem.folds:

@@ -55,6 +55,9 @@ def stopping(found: Findings) -> Section:
     if counts is None:
         blocks.append(Words(_NO_RUNGS if found.pauses else _NOT_FIXED.format(name), "note"))
         return Section("stopping", _TITLE, blocks)
+    if found.at_cycle_ends and found.compares_at:
+        text = f"A rung is an epoch. Trials are compared {found.compares_at}."
+        blocks.append(Words(text, "note"))
     if result.stopped:
         blocks += [Words(line) for line in agreement_lines(found)]
     if not any(counts.reached):
@@ -73,9 +76,10 @@ def _saved_by(found: Findings) -> str:
 def agreement_lines(found: Findings) -> Iterator[str]:
     """Whether the stopped trials might have caught up, judged at each rung by the others."""
     counts = found.rung_counts
+    place = "rung" if found.at_cycle_ends else "epoch"
     for agreement in [] if counts is None else counts.agreements:
         rho, n = agreement.rank_correlation, agreement.n
-        where = f"from epoch {agreement.rung} to epoch {agreement.next}"
+        where = f"from {place} {agreement.rung} to {place} {agreement.next}"
         if rho is None:
             yield f"Too few trials went on {where} to judge the stopped ones: {n}."
             continue

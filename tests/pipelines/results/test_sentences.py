@@ -80,6 +80,19 @@ def test_why_epochs_were_saved(tmp_path: Path, trials: list[FinishedTrial], said
     assert said in sections(tmp_path / "run", *trials)["stopping"]
 
 
+def test_where_trials_wait_for_the_end_of_a_cycle_it_is_said(tmp_path: Path) -> None:
+    config = {**LENET, "policy": "triangular", "step_size": 1}
+    trials = [made([0.5] * 2, STOPPED, config), made([0.5] * 9, config=config)]
+    stopping = {"max_epochs": 9, "grace_period": 1}
+    found = sections(tmp_path / "run", *trials, scheduler="aligned_asha", **stopping)
+    assert "compared at the first end of a cycle at or after epoch 1 and 3." in found["curves"]
+    assert "compared at the first end of a cycle at or after epoch 1 and 3." in found["stopping"]
+    assert "Too few trials went on from rung 1 to rung 3" in found["stopping"]
+    found = sections(tmp_path / "plain", *trials, scheduler="asha", **stopping)
+    assert "Dotted lines: trials are compared at epoch 1 and 3." in found["curves"]
+    assert "Too few trials went on from epoch 1 to epoch 3" in found["stopping"]
+
+
 def test_a_range_test_tells_the_range_that_was_searched(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "run", [made([0.5], config=LENET)])
     files = RunFiles(folder)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from pipelines.record.trials import REQUIREMENT, State
+from pipelines.results.compared import compared_at
 from pipelines.results.fates import Fate
 from pipelines.results.figures.rungs import rungs_data, rungs_figure
 from pipelines.results.figures.timeline import timeline_data, timeline_figure
@@ -43,6 +44,43 @@ def test_whether_the_order_was_kept() -> None:
     assert rungs_data(turned, (1, 2)).agreements[0].rank_correlation == pytest.approx(-1)
     assert rungs_data(kept[:4], (1, 2)).agreements[0].rank_correlation is None
     assert rungs_data([made([0.5, 0.5])] * 9, (1, 2)).agreements[0].rank_correlation is None
+
+
+def test_at_ends_of_cycles_only_is_a_trial_compared() -> None:
+    """A cycle of 4 epochs ends beyond the rung at epoch 3, and skips the rung at epoch 1."""
+    cycle = {"policy": "triangular", "step_size": 2}
+    slow = made([0.1] * 9, config=cycle)
+    assert compared_at(slow, (1, 3, 9), at_cycle_ends=True) == {3: 4, 9: 9}
+    assert compared_at(slow, (1, 3, 9)) == {1: 1, 3: 3, 9: 9}
+    quick = made([0.1] * 9, config={**cycle, "step_size": 1})
+    assert compared_at(quick, (1, 3, 9), at_cycle_ends=True) == {1: 2, 3: 4, 9: 9}
+    constant = made([0.1] * 3, config={**cycle, "policy": "constant"})
+    assert compared_at(constant, (1, 3, 9), at_cycle_ends=True) == {1: 1, 3: 3}
+
+
+def test_a_stop_at_the_end_of_a_cycle_counts_for_the_rung_before() -> None:
+    cycle = {"policy": "triangular", "step_size": 1}
+    stopped = [made([0.1] * n, STOPPED, cycle) for n in (2, 4, 8)]
+    data = rungs_data([*stopped, made([0.2] * 9, config=cycle)], (1, 3, 9), at_cycle_ends=True)
+    assert (data.reached, data.stopped) == ([4, 3, 1], [1, 2, 0])
+
+
+def test_the_order_is_that_at_the_ends_of_cycles() -> None:
+    """Within a cycle the order is turned around."""
+    cycle = {"policy": "triangular", "step_size": 1}
+    trials = [made([-n, n, -n, n, n, n, -n, n, n], config=cycle) for n in range(5)]
+    first, last = rungs_data(trials, (1, 3, 9), at_cycle_ends=True).agreements
+    assert first.rank_correlation == last.rank_correlation == pytest.approx(1)
+
+
+def test_the_cut_is_that_of_the_ends_of_cycles() -> None:
+    """At the ends of the cycles are the scores 0.1, 0.4 and 0.7; in mid-cycle all are high."""
+    cycle = {"policy": "triangular", "step_size": 1}
+    timed = {"started": 0.0, "seconds": 3.0, "config": cycle}
+    before = [made([0.9, v, 0.9], **timed) for v in (0.1, 0.4, 0.7)]
+    stopped = made([0.9, 0.45], STOPPED, cycle, started=0.0, seconds=10.0)
+    stops = stops_data([*before, stopped], ACCURACY, (1, 3), 3, at_cycle_ends=True)
+    assert stops[3].cut == pytest.approx(0.5)
 
 
 def test_a_trial_is_stopped_below_the_cut_of_those_before_it() -> None:
