@@ -73,7 +73,7 @@ def run_comparison(spec: ComparisonSpec, where: Connection) -> int:
         renew()
         trial = spec.resources.trial
         await_machines(cluster, trial, lambda line: print_plain(console, line))
-        check_fit(cluster.nodes_at_most(), trial)
+        check_fit(cluster.node_types(), trial)
         session = session or stack.enter_context(held())
         Watching(console, comparison.folder.parent).open(cluster)
         print_lines(console, first_lines(study.space))

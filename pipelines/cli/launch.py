@@ -193,7 +193,7 @@ def _ready(
     cluster = connected()
     renew()
     await_machines(cluster, study.spec.resources.trial, say)
-    check_trial(cluster.nodes_at_most(), study.spec.resources)
+    check_trial(cluster.node_types(), study.spec.resources)
     if measured:
         if not dry_run:
             _preflight(study, cluster, console)

@@ -37,7 +37,7 @@ def for_training(run: Run, where: Address, console: Console) -> Iterator[Callabl
         def check() -> None:
             cluster = connected()
             await_machines(cluster, resources.trial, lambda line: print_plain(console, line))
-            check_trial(cluster.nodes_at_most(), resources)
+            check_trial(cluster.node_types(), resources)
 
         yield check
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from ray._common.constants import HEAD_NODE_RESOURCE_NAME
 from pipelines.cluster.kuberay import workers_at_most
 from pipelines.cluster.local_ray import LOCAL as LOCAL
 from pipelines.cluster.local_ray import LateDashboard
-from pipelines.cluster.resources import Node, TrialResources, slots_in
+from pipelines.cluster.resources import Node, TrialResources, slots_in, slots_on
 
 ON_PREMISES = "local"  # Ray's name of the provider for your own machines
 _AUTOSCALER_CONFIG = "~/ray_bootstrap_config.yaml"  # where `ray up` puts this file on the head
@@ -53,17 +55,25 @@ class Cluster:
         """The nodes that are alive now."""
         return [_node(node) for node in ray.nodes() if node["Alive"]]
 
-    def nodes_at_most(self) -> list[Node]:
-        """The nodes that there may be, including all that an autoscaler may add.
+    def nodes_at_most(self, trial: TrialResources | None = None) -> list[Node]:
+        """The nodes that there may be, including all that an autoscaler may add. If a limit allows
+        only some of its nodes, those that hold the most of ``trial`` count.
 
         The resources of your own machines are known only after they have joined; then they are in
         :meth:`nodes`.
         """
-        config = self._launched_with()
-        if config is not None and config["provider"]["type"] != ON_PREMISES:
-            return nodes_of_config(config)
-        workers = workers_at_most() if config is None and not self.started_here else []
+        config = self._grows_with()
+        if config is not None:
+            return nodes_of_config(config, trial)
+        workers = [] if self.started_here or self.launched else workers_at_most()
         return [*self._head(), *workers] if workers else self.nodes()
+
+    def node_types(self) -> list[Node]:
+        """One node of each type that there may be."""
+        config = self._grows_with()
+        if config is not None:
+            return types_of_config(config)
+        return list(dict.fromkeys(self.nodes_at_most()))
 
     def _head(self) -> list[Node]:
         """The node where Ray was started first, if it is alive."""
@@ -79,7 +89,10 @@ class Cluster:
         if config is None or config["provider"]["type"] != ON_PREMISES:
             return []
         there = {node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]}
-        return [address for address in config["provider"]["worker_ips"] if address not in there]
+        machines = config["provider"]["worker_ips"]
+        missing = [machine for machine in machines if _ip_of(machine) not in there]
+        joined = len(machines) - len(missing)
+        return missing[: max(config["max_workers"] - joined, 0)]
 
     def may_grow(self) -> bool:
         """Whether more nodes may join: from an autoscaler, or your own machines."""
@@ -89,6 +102,11 @@ class Cluster:
     def launched(self) -> bool:
         """Whether `ray up` started the cluster, from another machine."""
         return self._launched_with() is not None
+
+    def _grows_with(self) -> dict[str, Any] | None:
+        """The YAML file of a cluster to which an autoscaler adds nodes; None for all others."""
+        config = self._launched_with()
+        return None if config is None or config["provider"]["type"] == ON_PREMISES else config
 
     def _launched_with(self) -> dict[str, Any] | None:
         """The YAML file from which `ray up` made this cluster; None if something else made it."""
@@ -109,19 +127,41 @@ def _node(described: Mapping[str, Any]) -> Node:
     )
 
 
-def nodes_of_config(config: dict[str, Any]) -> list[Node]:
-    """The head and every worker that a cluster's YAML file, as completed by Ray, allows."""
-    types = config["available_node_types"]
-    head_type = config["head_node_type"]
+@cache
+def _ip_of(machine: str) -> str:
+    """The IP address of a machine that is given by its name or address, as Ray looks it up."""
+    try:
+        return socket.gethostbyname(machine)
+    except OSError:
+        return machine
+
+
+def nodes_of_config(config: dict[str, Any], trial: TrialResources | None = None) -> list[Node]:
+    """The head and every worker that a cluster's YAML file, as completed by Ray, allows. If it
+    allows fewer workers than its types together, those that hold the most of ``trial`` count."""
+    head, workers = _of_config(config)
+    if trial is not None:
+        workers.sort(key=lambda node: slots_on(node, trial), reverse=True)
+    return [*head, *workers[: config["max_workers"]]]
+
+
+def types_of_config(config: dict[str, Any]) -> list[Node]:
+    """The head, and one worker of each type of which the YAML file allows any."""
+    head, workers = _of_config(config)
+    return list(dict.fromkeys([*head, *(workers if config["max_workers"] else [])]))
+
+
+def _of_config(config: dict[str, Any]) -> tuple[list[Node], list[Node]]:
+    """The head, and the workers that all types together allow."""
     head, workers = [], []
-    for name, node_type in types.items():
+    for name, node_type in config["available_node_types"].items():
         resources = node_type.get("resources", {})
         node = Node(name, resources.get("CPU", 0.0), resources.get("GPU", 0.0))
-        if name == head_type:
+        if name == config["head_node_type"]:
             head = [node]
         else:
             workers += [node] * node_type.get("max_workers", config["max_workers"])
-    return head + workers[: config["max_workers"]]
+    return head, workers
 
 
 def slot_counter(
@@ -137,7 +177,7 @@ def slot_counter(
         if time.monotonic() - asked >= refresh:
             asked = time.monotonic()
             slots = max(
-                slots_in(nodes, trial) for nodes in (cluster.nodes(), cluster.nodes_at_most())
+                slots_in(nodes, trial) for nodes in (cluster.nodes(), cluster.nodes_at_most(trial))
             )
         return slots if limit is None else min(slots, limit)
 

@@ -101,7 +101,7 @@ def estimate(study: Study, cluster: Cluster, at_once: int) -> Estimate:
         most_epochs=budget.max_epochs,
         epoch_seconds=statistics.fmean(seconds for seconds, _ in measured),
         at_once=at_once,
-        on_a_node=min(max(slots_on(node, trial) for node in cluster.nodes_at_most()), at_once),
+        on_a_node=min(max(slots_on(node, trial) for node in cluster.node_types()), at_once),
         where=f"{where} on a {kind}, {len(measured)} at once",
         repeats=_repeats_left(study),
     )

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from ray.autoscaler._private.util import prepare_config, validate_config
 
-from pipelines.cluster.machines import nodes_of_config
+from pipelines.cluster.machines import nodes_of_config, types_of_config
 from pipelines.cluster.resources import Node, TrialResources, check_fit, slots_on
 from pipelines.live.head import PORT
 
@@ -139,3 +139,23 @@ def test_nodes_that_the_autoscaler_may_add_count_for_a_trial() -> None:
     assert sum(slots_on(node, TrialResources(1, 0.25)) for node in nodes) == 8
     with pytest.raises(ValueError, match="gpu has 4 CPUs and 1 GPUs"):
         check_fit(nodes, TrialResources(1, 2))
+
+
+def test_a_trial_fits_if_any_type_that_may_start_holds_it() -> None:
+    config = {
+        "head_node_type": "head",
+        "max_workers": 2,
+        "available_node_types": {
+            "head": {"resources": {"CPU": 0}},
+            "cpu": {"resources": {"CPU": 8}, "max_workers": 2},
+            "large": {"resources": {"CPU": 48, "GPU": 4}, "max_workers": 1},
+            "never": {"resources": {"CPU": 96, "GPU": 8}, "max_workers": 0},
+        },
+    }
+    types, trial = types_of_config(config), TrialResources(1, 2)
+    assert types == [Node("head", 0, 0), Node("cpu", 8, 0), Node("large", 48, 4)]
+    check_fit(types, trial)
+    assert nodes_of_config(config, trial)[1:] == [Node("large", 48, 4), Node("cpu", 8, 0)]
+    with pytest.raises(ValueError, match=r"fits on no node: .*; large has 48 CPUs and 4 GPUs$"):
+        check_fit(types, TrialResources(1, 8))
+    assert types_of_config({**config, "max_workers": 0}) == [Node("head", 0, 0)]

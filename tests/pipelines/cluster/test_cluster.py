@@ -149,9 +149,10 @@ available_node_types: {local.cluster.node: {resources: {}, node_config: {}, max_
 """
 
 
-def test_machines_of_ones_own_count_as_they_join(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+@pytest.fixture
+def launched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The YAML file of a cluster of one's own machines, of which the second has not joined."""
+
     def node(last: int, alive: bool = True) -> dict[str, object]:
         return {
             "NodeManagerHostname": f"w{last}",
@@ -160,10 +161,14 @@ def test_machines_of_ones_own_count_as_they_join(
             "Resources": {"CPU": 2.0},
         }
 
-    launched = tmp_path / "ray_bootstrap_config.yaml"
-    launched.write_text(LAUNCHED)
-    monkeypatch.setattr(machines, "_AUTOSCALER_CONFIG", str(launched))
+    file = tmp_path / "ray_bootstrap_config.yaml"
+    file.write_text(LAUNCHED)
+    monkeypatch.setattr(machines, "_AUTOSCALER_CONFIG", str(file))
     monkeypatch.setattr(ray, "nodes", lambda: [node(1), node(2), node(3, alive=False)])
+    return file
+
+
+def test_machines_of_ones_own_count_as_they_join(launched: Path) -> None:
     joined = Cluster("", started_here=False)
     assert [n.name for n in joined.nodes_at_most()] == ["w1", "w2"]
     assert joined.machines_to_come() == ["10.0.0.3"]
@@ -171,6 +176,25 @@ def test_machines_of_ones_own_count_as_they_join(
     alone = Cluster("", started_here=True)  # Ray started here: the file belongs to another cluster
     assert alone.machines_to_come() == []
     assert not alone.may_grow()
+
+
+def test_machines_that_are_given_by_name_are_found(
+    launched: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look_up(name: str) -> str:
+        if name == "unknown":
+            raise socket.gaierror(-2, "Name or service not known")
+        return {"one": "10.0.0.2", "two": "10.0.0.3"}[name]
+
+    monkeypatch.setattr(socket, "gethostbyname", look_up)
+    for named, to_come in (("[one, two]", ["two"]), ("[one, unknown]", ["unknown"])):
+        launched.write_text(LAUNCHED.replace("[10.0.0.2, 10.0.0.3]", named))
+        assert Cluster("", started_here=False).machines_to_come() == to_come
+
+
+def test_no_more_machines_are_to_come_than_the_most_workers(launched: Path) -> None:
+    launched.write_text(LAUNCHED.replace("max_workers: 2\n", "max_workers: 1\n"))
+    assert Cluster("", started_here=False).machines_to_come() == []
 
 
 @pytest.fixture

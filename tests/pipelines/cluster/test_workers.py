@@ -37,7 +37,7 @@ class Joining(Cluster):
         del self._to_come[:1]
         return found
 
-    def nodes_at_most(self) -> list[Node]:
+    def nodes_at_most(self, trial: TrialResources | None = None) -> list[Node]:
         return self.nodes()
 
     def machines_to_come(self) -> list[str]:
