@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,26 @@ def test_every_node_has_our_line_in_its_login_once(config: dict[str, Any], tmp_p
         subprocess.run(["bash", "-c", command], env={"HOME": str(tmp_path)}, check=True)
     _, *ours = login.read_text().splitlines()
     assert ours == ["export RAY_AUTH_MODE=token; . ~/venv/bin/activate"]
+
+
+def test_an_environment_that_was_made_without_pip_gets_it(
+    config: dict[str, Any], tmp_path: Path
+) -> None:
+    """As after a first `ray up` on a machine without the package python3-venv."""
+    (command,) = (c for c in config["setup_commands"] if "-m venv" in c)
+    python3 = tmp_path / "python3"
+    python3.write_text(
+        "#!/bin/sh\nmkdir -p ~/venv/bin; touch ~/venv/bin/pip; chmod +x ~/venv/bin/pip\n"
+    )
+    python3.chmod(0o755)
+    made = tmp_path / "venv" / "bin"
+    made.mkdir(parents=True)
+    (made / "python").symlink_to(sys.executable)
+    environment = {"HOME": str(tmp_path), "PATH": f"{tmp_path}:/usr/bin:/bin"}
+    for _ in range(2):
+        subprocess.run(["bash", "-c", command], env=environment, check=True)
+        assert (made / "pip").is_file()
+        python3.write_text("#!/bin/sh\nexit 1\n")  # the second time, nothing is made
 
 
 def test_a_lost_node_is_noticed_soon(config: dict[str, Any]) -> None:
@@ -159,3 +180,10 @@ def test_a_trial_fits_if_any_type_that_may_start_holds_it() -> None:
     with pytest.raises(ValueError, match=r"fits on no node: .*; large has 48 CPUs and 4 GPUs$"):
         check_fit(types, TrialResources(1, 8))
     assert types_of_config({**config, "max_workers": 0}) == [Node("head", 0, 0)]
+
+
+def test_on_aws_what_pythons_of_the_image_may_lack_is_installed() -> None:
+    (command,) = (c for c in load("cluster.yaml")["setup_commands"] if "apt-get" in c)
+    for module, package in (("ensurepip", "python3-venv"), ("python3-config", "python3-dev")):
+        assert module in command.partition("||")[0]
+        assert package in command.partition("||")[2]
