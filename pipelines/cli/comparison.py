@@ -16,7 +16,7 @@ from rich.console import Console
 from pipelines.cli.command import FAILURE, leave
 from pipelines.cli.connection import Connection
 from pipelines.cli.display import Display
-from pipelines.cli.plan import first_lines
+from pipelines.cli.plan import data_lines, first_lines
 from pipelines.cli.text import Terminal, format_seconds, print_lines, print_plain
 from pipelines.cli.watching import Watching
 from pipelines.cluster.connect import check_address, connect
@@ -76,7 +76,7 @@ def run_comparison(spec: ComparisonSpec, where: Connection) -> int:
         check_fit(cluster.node_types(), trial)
         session = session or stack.enter_context(held())
         Watching(console, comparison.folder.parent).open(cluster)
-        print_lines(console, first_lines(study.space))
+        print_lines(console, [*data_lines(study), *first_lines(study.space)])
         with watched(_stop, started_here=cluster.started_here):
             session.by = _run_missing(comparison, spec, study, cluster, console)
         if session.by:
@@ -177,8 +177,7 @@ def _conclude(comparison: Comparison, spec: ComparisonSpec, metric_name: str) ->
 def _table_lines(table: Sequence[Row], metric: str) -> Iterator[str]:
     yield f"{'algorithm':<12}{'best ' + metric:>24}{'epochs':>9}{'wall':>8}{'rank':>7}"
     for row in table:
-        best = f"{shown_score(row.best)} +- {shown_score(row.best_error, like=row.best)}"
         yield (
-            f"{row.algo:<12}{best:>24}{row.epochs:>9.0f}{format_seconds(row.seconds):>8}"
+            f"{row.algo:<12}{row.told:>24}{row.epochs:>9.0f}{format_seconds(row.seconds):>8}"
             f"{row.rank:>7.2f}"
         )

@@ -29,13 +29,7 @@ MOST_WHOLE_NUMBERS = 100  # up to this many whole numbers may well be classes
 def plan_lines(study: Study, cluster: Cluster, at_once: int) -> Iterator[str]:
     """What is about to run."""
     spec = study.spec
-    yield from study.notes
-    yield f"data      {describe(study.data)}"
-    yield from column_lines(study.data)
-    yield from note_lines(study.data)
-    yield from quantity_lines(study.data, spec.problem.reading)
-    yield from _class_lines(study)
-    yield from _few_samples_lines(study)
+    yield from data_lines(study)
     if spec.run.baseline:
         model, found = guess(study.data)
         if study.metric_name in found:
@@ -81,6 +75,17 @@ def plan_lines(study: Study, cluster: Cluster, at_once: int) -> Iterator[str]:
             "full during the search"
         )
     yield f"run       {shown(study.folder)}"
+
+
+def data_lines(study: Study) -> Iterator[str]:
+    """How the data were read, and what they may call for."""
+    yield from study.notes
+    yield f"data      {describe(study.data)}"
+    yield from column_lines(study.data)
+    yield from note_lines(study.data)
+    yield from quantity_lines(study.data, study.spec.problem.reading)
+    yield from _class_lines(study)
+    yield from _few_samples_lines(study)
 
 
 def first_lines(space: SearchSpace) -> Iterator[str]:

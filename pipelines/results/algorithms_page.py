@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipelines.record.scores import shown_score
 from pipelines.results import wording
 from pipelines.results.figures.comparison import best_so_far_figure
 from pipelines.results.page.model import Drawing, Page, Section, Table, Words
@@ -16,9 +15,13 @@ def algorithms_page(name: str, rows: Sequence[Row], curves: Sequence[Curve], met
     return Page(
         title=name,
         subtitle=f"algorithms compared by {metric}",
-        state=f"The mean of {wording.count(min(row.seeds for row in rows), 'seed')} each.",
+        state=_state(min(row.seeds for row in rows)),
         sections=[algorithms(rows, curves, metric)],
     )
+
+
+def _state(seeds: int) -> str:
+    return f"The mean of {seeds} seeds each." if seeds > 1 else "A single seed each."
 
 
 def algorithms(rows: Sequence[Row], curves: Sequence[Curve], metric: str) -> Section:
@@ -27,7 +30,7 @@ def algorithms(rows: Sequence[Row], curves: Sequence[Curve], metric: str) -> Sec
     told = [
         [
             row.algo,
-            f"{shown_score(row.best)} ± {shown_score(row.best_error, like=row.best)}",
+            row.told.replace("+-", "±"),
             f"{row.seeds}",
             f"{row.epochs:.0f}",
             wording.duration(row.seconds),
@@ -35,10 +38,13 @@ def algorithms(rows: Sequence[Row], curves: Sequence[Curve], metric: str) -> Sec
         ]
         for row in rows
     ]
-    words = Words(
+    means = (
         "Means over the seeds, with their standard error: the band around a line. A seed that has "
-        "finished keeps its last value up to the end of the line. The rank is among the algorithms "
-        "with the same seed; 1 is best."
+        "finished keeps its last value up to the end of the line. "
+    )
+    words = Words(
+        (means if any(row.seeds > 1 for row in rows) else "")
+        + "The rank is among the algorithms with the same seed; 1 is best."
     )
     drawn = Drawing(
         "algorithms", best_so_far_figure(curves, metric), height=460, wide=True, role=""

@@ -23,6 +23,7 @@ from typing import Any
 from pipelines.record.files import RunFiles
 from pipelines.record.header import read_header, write_header
 from pipelines.record.lock import holding
+from pipelines.record.scores import shown_score
 from pipelines.record.sessions import Working, working
 from pipelines.record.trials import FinishedTrial, best_trial
 from pipelines.record.whole import write_whole
@@ -141,15 +142,22 @@ def _read_cell(row: Sequence[str]) -> Cell | None:
 
 @dataclass(frozen=True)
 class Row:
-    """One algorithm over all seeds. Errors are standard errors of the mean."""
+    """One algorithm over all seeds."""
 
     algo: str
     seeds: int
     best: float
-    best_error: float
+    best_error: float | None  # standard error of the mean; None for a single seed
     epochs: float
     seconds: float
     rank: float  # on each seed, 1 is best and ties share a rank; the mean over seeds
+
+    @property
+    def told(self) -> str:
+        """The best value, with its error if that is known."""
+        if self.best_error is None:
+            return shown_score(self.best)
+        return f"{shown_score(self.best)} +- {shown_score(self.best_error, like=self.best)}"
 
 
 def compare_rows(cells: Sequence[Cell], metric: Metric) -> list[Row]:
@@ -163,7 +171,7 @@ def compare_rows(cells: Sequence[Cell], metric: Metric) -> list[Row]:
                 algo=algo,
                 seeds=len(own),
                 best=statistics.fmean(cell.best for cell in own),
-                best_error=standard_error([cell.best for cell in own]),
+                best_error=_standard_error([c.best for c in own]) if len(own) > 1 else None,
                 epochs=statistics.fmean(cell.epochs for cell in own),
                 seconds=statistics.fmean(cell.seconds for cell in own),
                 rank=statistics.fmean(ranks[algo]),
@@ -183,9 +191,9 @@ def _ranks(cells: Sequence[Cell], metric: Metric) -> dict[str, list[float]]:
     return ranks
 
 
-def standard_error(values: Sequence[float]) -> float:
-    """The standard error of the mean; 0 for a single value."""
-    return statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else 0.0
+def _standard_error(values: Sequence[float]) -> float:
+    """Of the mean of at least two values."""
+    return statistics.stdev(values) / math.sqrt(len(values))
 
 
 @dataclass(frozen=True)
@@ -195,7 +203,7 @@ class Curve:
     algo: str
     epochs: list[int]
     mean: list[float]
-    error: list[float]
+    error: list[float]  # standard errors of the mean; empty for a single seed
 
 
 def curves(cells: Sequence[Cell], runs: Iterable[Run], metric: Metric) -> list[Curve]:
@@ -231,7 +239,7 @@ def mean_curve(algo: str, runs: Sequence[Sequence[tuple[int, float]]]) -> Curve:
         algo,
         epochs,
         [statistics.fmean(column) for column in columns],
-        [standard_error(column) for column in columns],
+        [_standard_error(column) for column in columns] if len(runs) > 1 else [],
     )
 
 

@@ -15,12 +15,13 @@ _BAND = 0.15  # opacity of a band
 
 
 def best_so_far_figure(curves: Sequence[Curve], metric: str) -> go.Figure:
-    """Best value against epochs spent, with a band of one standard error."""
+    """Best value against epochs spent, with a band of one standard error if there is one."""
     drawn = figure("epochs spent", f"best {metric} so far", xaxis={"rangemode": "tozero"})
     for place, curve in enumerate(curves):
         style = line_style(place)
         shared = {"x": curve.epochs, "legendgroup": curve.algo, "mode": "lines"}
-        for sign in (-1, 1):  # two step lines, with the area between them filled
+        signs = (-1, 1) if curve.error else ()
+        for sign in signs:  # two step lines, with the area between them filled
             drawn.add_scatter(
                 **shared,
                 y=[m + sign * e for m, e in zip(curve.mean, curve.error, strict=True)],

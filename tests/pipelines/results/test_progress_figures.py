@@ -163,6 +163,7 @@ def test_bands_surround_their_lines_at_every_step() -> None:
     assert {trace.line.shape for trace in figure.data} == {"hv"}
     assert (lower.fill, upper.fill) == (None, "tonexty")
     assert figure.data[-1].name == "&lt;b&gt;"
+    assert len(algorithms_figure([replace(curve, error=[])], "val_accuracy").data) == 1
 
 
 def test_rates_of_our_own_network_are_those_of_each_step() -> None:

@@ -20,6 +20,8 @@ from pipelines.cli import comparison as running
 from pipelines.cli.command import main
 from pipelines.cluster.machines import Cluster
 from pipelines.record.trials import FinishedTrial, State
+from pipelines.results.algorithms_page import algorithms_page
+from pipelines.results.page.model import Page
 from pipelines.study.comparison import (
     Cell,
     Comparison,
@@ -47,6 +49,10 @@ CELLS = [
 def trial(value: float | None, epochs: int, stopped_by: str = "") -> FinishedTrial:
     curve = dict.fromkeys(range(1, epochs + 1), value or 0.0)
     return FinishedTrial("t", {}, State.COMPLETE, curve, value, epochs, stopped_by)
+
+
+def page_text(page: Page) -> str:
+    return f"{page.state} {page.sections}"
 
 
 def test_random_with_double_budget_is_always_a_row_and_none_is_twice() -> None:
@@ -80,6 +86,14 @@ def test_the_table_has_means_errors_and_ranks() -> None:
     assert a.best_error == pytest.approx(0.1)  # stdev 0.1414 over the root of 2
     assert (a.epochs, a.seconds) == (20, 2.0)
     assert (a.rank, b.rank) == (1.25, 1.75)  # 1 and 2, then a tie at 1.5
+
+
+def test_one_seed_has_no_standard_error() -> None:
+    rows = compare_rows([*CELLS, Cell("c", 0, 0.5, 20, 1.0)], ACCURACY)
+    assert [row.told for row in rows] == ["0.8000 +- 0.1000", "0.7500 +- 0.0500", "0.5000"]
+    one = compare_rows(CELLS[:1], ACCURACY)
+    assert "error" not in page_text(algorithms_page("it", one, [], "val_accuracy"))
+    assert "standard error" in page_text(algorithms_page("it", rows, [], "val_accuracy"))
 
 
 def test_where_less_is_better_the_order_turns() -> None:
@@ -120,6 +134,7 @@ def test_a_mean_curve_ends_with_the_longest_seed() -> None:
     assert curve.epochs == [4, 5, 6, 9]
     assert curve.mean == pytest.approx([0.3, 0.5, 0.7, 0.8])
     assert curve.error == pytest.approx([0.1, 0.3, 0.1, 0.2])
+    assert mean_curve("a", [[(2, 0.2), (6, 0.6)]]).error == []
 
 
 def test_finished_cells_are_not_missing(tmp_path: Path) -> None:
@@ -193,6 +208,9 @@ def test_a_comparison_runs_and_runs_no_cell_again(
         table = {row["algo"]: row for row in csv.DictReader(lines)}
     assert set(table) == {"random", "optuna", DOUBLE}
     assert float(table[DOUBLE]["epochs"]) > float(table["random"]["epochs"])
+    assert table["random"]["best_error"] == ""
+    assert "data      digits: " in shown
+    assert "+-" not in shown
     page = (folder / "best_so_far.html").read_text()
     assert "epochs spent" in page
     assert f"<h1>{folder.name}</h1>" in page
