@@ -6,7 +6,8 @@ learning rate: it is ``max_momentum`` when the learning rate is lowest, and ``ba
 ``max_lr``. The cosine policy is that of Loshchilov and Hutter 2017 (arXiv 1608.03983, equation 5)
 without restarts, and the step policy is that of He et al. 2016 (arXiv 1512.03385, section 4.2);
 both keep the momentum constant. All values equal those of torch's ``CyclicLR``, ``OneCycleLR``,
-``CosineAnnealingLR`` and ``MultiStepLR``.
+``CosineAnnealingLR`` and ``MultiStepLR``, with one exception: a single step of one_cycle is at
+``max_lr``, because the lowest learning rate, which torch gives it, hardly changes a network.
 
 No policy changes weight decay: Smith 2018 (section 4.4) found that a constant value does best.
 
@@ -102,7 +103,10 @@ def step_policy(config: TrainingConfig, length: Length) -> Schedule:
 
 
 def one_cycle(config: TrainingConfig, length: Length) -> Schedule:
-    """Up to lr and down to almost 0: one cycle, or one for each of ``cycle_ends``."""
+    """Up to lr and down to almost 0: one cycle, or one for each of ``cycle_ends``.
+
+    It differs from the paper in one point: a cycle of a single step is at lr.
+    """
     return _chain(config, _cycles(length))
 
 
@@ -183,8 +187,10 @@ def _cycles(length: Length) -> list[tuple[int, int]]:
 
 
 def _one_cycle(config: TrainingConfig, total_steps: int) -> Schedule:
-    # As in torch, the peak lies between two steps. With fewer than four steps it lies before the
-    # first: the learning rate only falls, and a single step has the lowest learning rate.
+    if total_steps == 1:
+        return lambda step: (config.lr, config.base_momentum)
+    # As in torch, the peak lies between two steps. With two or three steps it lies before the
+    # first, and the learning rate only falls.
     peak, last = WARM_UP * total_steps - 1, total_steps - 1
     base_lr = config.lr * config.base_lr_ratio
     up, down = _band(config, base_lr), _band(config, base_lr / FINAL_DIVISOR)

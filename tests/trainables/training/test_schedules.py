@@ -149,10 +149,19 @@ def test_several_cycles_follow_torch(policy: str, step_size: float, optimizer: s
 
 
 @both_optimizers
-@pytest.mark.parametrize("total", [1, 2, 3, 4, 10, TOTAL])
+@pytest.mark.parametrize("total", [2, 3, 4, 10, TOTAL])
 def test_one_cycle_follows_torch(total: int, optimizer: str) -> None:
     one_cycle = config("one_cycle", optimizer=optimizer)
     assert_equal(of_ours(one_cycle, total), one_cycle_of_torch(one_cycle, total))
+
+
+@pytest.mark.parametrize("cycle_ends", [(), (1,), (1, 2)])
+def test_a_cycle_of_a_single_step_trains_at_the_peak(cycle_ends: tuple[int, ...]) -> None:
+    """torch's has a ten thousandth of the lowest learning rate, which trains nothing."""
+    one_cycle = config("one_cycle")
+    schedule = make_schedule(one_cycle, 1, max(cycle_ends, default=1), cycle_ends)
+    for step in range(max(cycle_ends, default=1)):
+        assert schedule(step) == (0.4, one_cycle.base_momentum)
 
 
 @pytest.mark.parametrize(
