@@ -1,9 +1,10 @@
 """The parameters of the learning rate policies, which the search spaces of all networks share.
 
 The ranges hold what Smith recommends: base_lr between a third (arXiv 1506.01186, section 3.3) and a
-twentieth of max_lr (1803.09820, section 4.1), half a cycle of a few epochs (1506.01186, section
-3.2), and momentum from 0.8 or 0.85 to 0.95 or 0.99 (1803.09820, section 4.3). The drops of ``step``
-lie around those of He et al. 2016 (arXiv 1512.03385, section 4.2): two, each to a tenth.
+twentieth of max_lr (1803.09820, section 4.1), and momentum from 0.8 or 0.85 to 0.95 or 0.99
+(1803.09820, section 4.3). Half a cycle is of 2 to 10 epochs there (1506.01186, section 3.2), and of
+1 to 5 here, because a training has 30 epochs by default. The drops of ``step`` lie around those of
+He et al. 2016 (arXiv 1512.03385, section 4.2): two, each to a tenth.
 """
 
 from collections.abc import Iterable
