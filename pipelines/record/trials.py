@@ -47,7 +47,7 @@ class FinishedTrial:
     seconds: float = 0.0  # from its first start to its end, pauses included
     node: str = ""  # the address of its machine, or of all its machines
     gpus: float = 0.0  # of its last attempt: after running out of memory, twice the share
-    error: str = ""
+    error: str = ""  # why it failed, or why its longer training does not count
     machines_lost: int = 0  # attempts that ended because a machine was lost
     failures: int = 0  # attempts that failed before this one
     processes_lost: int = 0  # attempts that ended because a process died
@@ -78,6 +78,12 @@ class FinishedTrial:
     def cut_short(self) -> bool:
         """Whether it was running when its study ended. It goes on if the study is resumed."""
         return self.stopped_by not in _BY_ITSELF
+
+    @property
+    def trained_on_in_vain(self) -> bool:
+        """Whether its longer training went wrong, so that what it had reached before counts. Then
+        ``error`` says why, and the trial is not trained on again."""
+        return self.state is State.COMPLETE and bool(self.error)
 
     @property
     def epochs(self) -> int:

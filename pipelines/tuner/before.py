@@ -16,7 +16,7 @@ from pipelines.record.events import (
     TrainedOn,
     TriedAgain,
 )
-from pipelines.record.trials import FinishedTrial, latest
+from pipelines.record.trials import FinishedTrial, State, latest
 from pipelines.tuner.attempts import Attempt
 from search_spaces import Config
 
@@ -62,6 +62,11 @@ class Before:
         return [
             trial for trial in self.trials if trial.trial_id not in going_on and not trial.cut_short
         ]
+
+    @property
+    def ends(self) -> dict[str, FinishedTrial]:
+        """The last end of each trial, in their order; also of trials that are trained on."""
+        return {t.trial_id: t for t in latest(t for t in self.entries if not t.cut_short)}
 
     @property
     def told(self) -> set[str]:
@@ -141,6 +146,23 @@ def unfinished(
             attempt = trial.attempt.with_counts(event.counts)
             found[event.trial_id] = replace(trial, attempt=attempt)
     return list(found.values())
+
+
+def trained_in_vain(earlier: FinishedTrial, longer: FinishedTrial) -> FinishedTrial:
+    """What is recorded of a trial that had ended as ``earlier`` and was then trained on as
+    ``longer``, which diverged, failed or breaks a requirement: what it had reached before."""
+    if longer.diverged:
+        why = f"diverged in epoch {longer.epochs}"
+    elif longer.state is State.FAIL:
+        why = f"failed ({longer.error})"
+    else:
+        why = f"broke {longer.broken}"
+    counts = f"that of {earlier.epochs} epoch{'s' * (earlier.epochs > 1)} counts"
+    return replace(
+        earlier,
+        error=f"its longer training {why}; {counts}",
+        planned=longer.planned or earlier.planned,
+    )
 
 
 def to_train_on(trial: FinishedTrial, metric: str, checkpoint: str, at: float) -> Unfinished:

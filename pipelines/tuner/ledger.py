@@ -14,7 +14,7 @@ from dataclasses import replace
 from pipelines.record.goals import SECONDS, SIZE, Requirement, broken_of, told
 from pipelines.record.trials import REQUIREMENT, TIME_BUDGET, FinishedTrial, State
 from pipelines.tuner.attempts import Attempt, Cause
-from pipelines.tuner.before import Before, Unfinished
+from pipelines.tuner.before import Before, Unfinished, trained_in_vain
 from pipelines.tuner.leaders import Leaders
 from pipelines.tuner.progress import Incumbent, Progress
 from pipelines.tuner.reports import Decision, Ended, Report, Rules
@@ -59,15 +59,18 @@ class TrialLedger:
         self._epochs = 0  # trained by trials that have ended
         self._counts = Progress(total=rules.trials, time_budget=rules.time_budget)
         self._waiting: dict[str, Unfinished] = {}  # ran under an earlier driver, not restarted yet
+        self._ends: dict[str, FinishedTrial] = {}  # under earlier drivers, by trial
         self._ended_before = self._failed_here = 0
         if before is not None:
             self._resume(before)
 
     def _resume(self, before: Before) -> None:
         self._started -= before.seconds
+        self._ends = before.ends
+        for trial in self._ends.values():  # also of trials that are trained on: their results count
+            self._leaders.note_ended(trial)
         for trial in before.ended:
             self._count(trial)
-            self._leaders.note_ended(trial)
             if trial.trial_id in before.kept:
                 self._leaders.keep(trial)
         self._ended_before = self._counts.finished
@@ -146,6 +149,8 @@ class TrialLedger:
         for epoch, metrics in before.metrics.items():
             self._note(running, epoch, metrics[self._rules.metric], metrics)
         running.saved = running.reached.copy()
+        if running.reached.best is not None and running.reached.fits:
+            self._leaders.note(running.reached.best)  # not announced: it was before
 
     def note(self, trial_id: str, epoch: int, value: float, metrics: Mapping[str, float]) -> None:
         """A trial trained this epoch before it failed: the epoch is noted and decides nothing."""
@@ -365,12 +370,15 @@ class TrialLedger:
     def _finish(self, running: Running, state: State, error: str = "") -> Ended:
         best = running.reached.best
         trial = self._as_trial(running, state, error)
-        self._count(trial)
         self._failed_here += state is State.FAIL
         if state is State.FAIL or trial.diverged or trial.broken:
             running.reached.fits = False
             self._leaders.forget(trial.trial_id, self._running.values())
-            return Ended(trial)
+            earlier = self._ends.get(trial.trial_id)
+            trial = trial if earlier is None else trained_in_vain(earlier, trial)
+            self._count(trial)
+            return Ended(trial, drop_states=() if earlier is None else (earlier,))
+        self._count(trial)
         keep_weights = self._leaders.note_ended(trial)
         if state is State.PRUNED or not running.has_state:
             return Ended(trial, keep_weights)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from math import inf
 
 from pipelines.record.events import Asked, Ended, Reported, TriedAgain
 from pipelines.record.trials import FinishedTrial, State, latest
@@ -25,7 +26,8 @@ def tell_again(judge: Judge, before: Before) -> None:
     entries = _by_trial(before.entries)
     configs = {event.trial_id: event.config for event in before.asked}
     going_on = {trial.attempt.trial_id for trial in before.unfinished}
-    reached = {trial.trial_id: trial.epochs for trial in before.trials}
+    # The scheduler was told of all epochs of a longer training, also where that does not count.
+    reached = {t.trial_id: inf if t.trained_on_in_vain else t.epochs for t in before.trials}
     judged: set[str] = set()
     for event in before.events:
         trial_id = event.trial_id

@@ -466,6 +466,75 @@ def test_a_study_that_goes_on_counts_what_was_before() -> None:
     assert ledger.reason == "time budget"
 
 
+def trained_on(**more: Any) -> TrialLedger:
+    """A ledger of a study that goes on with a trial which had ended with 0.7."""
+    earlier = FinishedTrial("a", {"lr": 0.1}, State.COMPLETE, {1: 0.7}, 0.7, 1, seconds=10.0)
+    other = FinishedTrial("b", {"lr": 0.2}, State.COMPLETE, {1: 0.6}, 0.6, 1)
+    longer = Unfinished(
+        Attempt("a", checkpoint="there"),
+        {"lr": 0.1},
+        50.0,
+        60.0,
+        earlier.seconds,
+        {1: {"val_accuracy": 0.7}},
+        planned={1: 1, 2: 5},
+    )
+    before = Before(entries=[other, earlier], unfinished=[longer])
+    ledger = TrialLedger(Rules(metric="val_accuracy", trials=2, **more), Clock(), before)
+    assert ledger.progress().best == 0.7
+    ledger.start(Attempt("a", checkpoint="there"), {"lr": 0.1})
+    decision = ledger.report("a", Report(2, 0.8, {"val_accuracy": 0.8}, has_weights=True))
+    assert decision.new_best is not None
+    assert ledger.progress().best == 0.8
+    return ledger
+
+
+def assert_is_back(ledger: TrialLedger, ended: Ended, why: str) -> None:
+    """What the trial had reached before counts again."""
+    trial = ended.trial
+    assert (trial.value, trial.curve, trial.seconds) == (0.7, {1: 0.7}, 10.0)
+    assert (trial.state, trial.stopped_by, trial.broken) == (State.COMPLETE, "", "")
+    assert trial.error == f"its longer training {why}; that of 1 epoch counts"
+    assert trial.planned == {1: 1, 2: 5}
+    assert not ended.keep_weights
+    assert [t.trial_id for t in ended.drop_states] == ["a"]
+    progress = ledger.progress()
+    assert (progress.best, progress.finished, progress.failed) == (0.7, 2, 0)
+
+
+def test_a_trial_whose_longer_training_fails_keeps_what_it_had_reached() -> None:
+    ledger = trained_on()
+    ended = ledger.fail("a", Cause.ERROR, None, "RuntimeError: no luck")
+    assert isinstance(ended, Ended)
+    assert_is_back(ledger, ended, "failed (RuntimeError: no luck)")
+
+
+def test_a_trial_whose_longer_training_diverges_keeps_what_it_had_reached() -> None:
+    ledger = trained_on()
+    ledger.report("a", Report(3, WORST, {"val_accuracy": WORST}, diverged=True, last=True))
+    assert_is_back(ledger, ledger.end("a"), "diverged in epoch 3")
+
+
+def test_a_trial_whose_longer_training_takes_too_long_keeps_what_it_had_reached() -> None:
+    ledger = trained_on(requirements=(Requirement("seconds", "<", 30.0),))
+    ledger._clock.now = 25.0  # type: ignore[attr-defined]
+    assert ledger.report("a", Report(3, 0.9, {"val_accuracy": 0.9})).hopeless
+    ledger.stopped("a", REQUIREMENT)
+    assert_is_back(ledger, ledger.end("a"), "broke seconds<30")
+
+
+def test_a_trial_that_goes_on_is_a_new_best_only_above_what_it_had_reached() -> None:
+    metrics = {1: {"val_accuracy": 0.8}}
+    running = Unfinished(Attempt("a"), {"lr": 0.1}, 50.0, 50.0, 30.0, metrics)
+    rules = Rules(metric="val_accuracy", trials=2)
+    ledger = TrialLedger(rules, Clock(), Before(unfinished=[running]))
+    ledger.start(Attempt("a"), {"lr": 0.1})
+    assert ledger.progress().best == 0.8
+    for epoch, value, new in ((2, 0.5, None), (3, 0.6, None), (4, 0.9, 0.9)):
+        decision = ledger.report("a", Report(epoch, value, {"val_accuracy": value}))
+        assert (decision.new_best and decision.new_best.value) == new
+
+
 def test_a_study_that_is_to_end_waits_for_a_last_save_of_each_trial() -> None:
     told = Told(saves_last=True)
     told.start("a")
