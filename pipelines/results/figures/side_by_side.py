@@ -10,8 +10,10 @@ import plotly.graph_objects as go
 from pipelines.record.scores import shown_score
 from pipelines.results.figures.axes import figure, line_style, score_range
 from pipelines.results.figures.best_so_far import Against, BestSoFar, places_axis
-from pipelines.results.figures.labels import label
+from pipelines.results.figures.labels import label, labels
 from trainables.training.metrics import Metric
+
+_LONGEST_NAME = 40  # of a run
 
 
 def side_by_side_figure(
@@ -24,7 +26,8 @@ def side_by_side_figure(
     xaxis, per_unit = places_axis(against, runs.values())
     yaxis = {"range": score_range(every, metric.mode, inside=lasts)}
     drawn = figure("", label(score), xaxis=xaxis, yaxis=yaxis)
-    for place, (name, data) in enumerate(runs.items()):
+    names = labels(runs, _LONGEST_NAME)
+    for place, (name, data) in enumerate(zip(names, runs.values(), strict=True)):
         rows = [row for row, best in enumerate(data.best) if best is not None]
         rows = [row for row in rows if row in rows[:1] + rows[-1:] or _is_new(data, row)]
         places = data._asdict()[against]
@@ -34,7 +37,7 @@ def side_by_side_figure(
             mode="lines+markers",
             marker={"size": 5},
             line={**line_style(place), "shape": "hv", "width": 2},
-            name=label(name),
+            name=name,
             text=[shown_score(data.best[row]) for row in rows],
             hovertemplate="%{x:.6~g}: %{text}",
         )

@@ -10,8 +10,9 @@ import plotly.graph_objects as go
 from pipelines.record.looks import Look
 from pipelines.results.fates import BEST
 from pipelines.results.figures.axes import figure
-from pipelines.results.figures.labels import label
+from pipelines.results.figures.labels import labels
 
+_LONGEST_NAME = 40  # of a class
 _MOST_NUMBERS = 20  # classes: in a larger matrix, numbers would be too small to read
 
 
@@ -19,7 +20,7 @@ def confusion_figure(look: Look, classes: Sequence[str]) -> go.Figure:
     """A cell for each true class and predicted class: the share of the true class."""
     counts = np.array(look.confusion)
     shares = counts / counts.sum(1, keepdims=True).clip(min=1)
-    names = [label(name) for name in classes]
+    names = labels(classes, _LONGEST_NAME)
     drawn = figure(
         "predicted", "class", yaxis={"title": {"text": "class"}, "autorange": "reversed"}
     )

@@ -19,6 +19,7 @@ from pipelines.results.figures.best_so_far import (
 from pipelines.results.figures.comparison import best_so_far_figure as algorithms_figure
 from pipelines.results.figures.curves import curves_data, curves_figure, outside
 from pipelines.results.figures.rates import Rates, rates_data, rates_figure
+from pipelines.results.figures.schedule import Plan
 from pipelines.results.figures.side_by_side import side_by_side_figure
 from pipelines.study.comparison import Curve
 from tests.pipelines.results.made import COMPLETE, DIVERGED, FAILED, STOPPED, made
@@ -144,6 +145,10 @@ def test_runs_side_by_side_begin_with_their_first_value_and_step_at_each_best() 
     assert list(first.y) == [0.6, 0.7]
     assert len(empty.x) == 0
     assert empty.name == "&lt;b&gt;"
+    long = {f"{'a' * 30}{n}{'b' * 30}": [] for n in range(2)}
+    alike = {name: best_so_far_data(trials, ACCURACY) for name, trials in long.items()}
+    figure = side_by_side_figure(alike, "val_accuracy", ACCURACY, "trials")
+    assert len({line.name for line in figure.data}) == 2
 
 
 def test_no_run_is_beyond_the_axis_of_several() -> None:
@@ -169,7 +174,7 @@ def test_bands_surround_their_lines_at_every_step() -> None:
 def test_rates_of_our_own_network_are_those_of_each_step() -> None:
     config = {**LENET, "batch_size": 10}
     trial = made([0.1, 0.2], config=config)
-    data = rates_data(trial, "mlp", n_train=20, max_epochs=3)
+    data = rates_data(trial, "mlp", 20, [Plan(1, 3)])
     assert data is not None
     assert data.steps == [0, 0.5, 1, 1.5, 2, 2.5]
     assert set(data.lr) == {0.001}
@@ -179,34 +184,44 @@ def test_rates_of_our_own_network_are_those_of_each_step() -> None:
 
 def test_rates_that_are_not_known_are_those_that_were_reported() -> None:
     reported = {"lr": [0.1, 0.01], "val_accuracy": [0.1, 0.2]}
-    data = rates_data(made([0.1, 0.2], curves=reported), None, 20, 3)
+    data = rates_data(made([0.1, 0.2], curves=reported), None, 20, [Plan(1, 3)])
     assert data is not None
     assert (data.steps, data.lr, data.momentum) == ([1, 2], [0.1, 0.01], [])
     assert data.trained == 2
-    assert rates_data(made([0.1, 0.2]), None, 20, 3) is None
+    assert rates_data(made([0.1, 0.2]), None, 20, [Plan(1, 3)]) is None
 
 
 def test_rates_of_a_config_that_changed_are_those_that_were_reported() -> None:
     config = LENET
     changed = made([0.1], config=config, changes={1: {"lr": 0.5}}, curves={"lr": [0.5]})
-    data = rates_data(changed, "mlp", 20, 3)
+    data = rates_data(changed, "mlp", 20, [Plan(1, 3)])
     assert data is not None
     assert data.lr == pytest.approx([0.5])
 
 
-def test_rates_of_a_trial_that_was_made_longer_are_those_that_were_reported() -> None:
-    longer = made([0.1, 0.2], config=LENET, planned={1: 1, 2: 3}, curves={"lr": [0.5, 0.4]})
-    data = rates_data(longer, "mlp", 20, 3)
+def test_rates_of_a_trial_that_was_made_longer_are_those_of_each_of_its_plans() -> None:
+    config = {**LENET, "policy": "cosine", "batch_size": 10}
+    longer = made([0.1, 0.2], config=config)
+    data = rates_data(longer, "mlp", 20, [Plan(1, 1), Plan(2, 2)])
     assert data is not None
-    assert data.lr == pytest.approx([0.5, 0.4])
+    assert data.each_step
+    assert data.lr == pytest.approx([0.001, 0.0005, 0.0005, 0.001 * (1 - 0.5**0.5) / 2])
+
+
+def test_momentum_has_the_name_that_the_optimiser_gives_it() -> None:
+    for optimizer, name in (("adamw", "betas[0]"), ("sgd", "momentum")):
+        config = {**LENET, "optimizer": optimizer}
+        data = rates_data(made([0.1, 0.2], config=config), "mlp", 20, [Plan(1, 3)])
+        assert data is not None
+        assert rates_figure(data, "score", None).layout.yaxis2.title.text == name
 
 
 @pytest.mark.parametrize(
     ("values", "bounds"),
     [
-        ([-2.0, -2.0], (-4, 0)),
-        ([0.5, 0.5 + 1e-12], (0, 1)),
-        ([0.0, 0.0], (0, 1)),
+        ([-2.0, -2.0], (-2.1, -1.9)),
+        ([0.5, 0.5 + 1e-12], (0.475, 0.525)),
+        ([0.0, 0.0], (-0.05, 0.05)),
         ([1e-10, 3e-10], None),
         ([-1e-10, -3e-10], None),
     ],

@@ -17,10 +17,12 @@ from pipelines.cli.report import report_line
 from pipelines.record.files import RunFiles
 from pipelines.record.goals import Aim, Goals
 from pipelines.record.lock import holding
+from pipelines.record.looks import Look
 from pipelines.record.sessions import working
 from pipelines.record.writing import Record
 from pipelines.results.comparison_page import comparison_page
 from pipelines.results.endings import unfinished
+from pipelines.results.figures.tested import confusion_figure
 from pipelines.results.page.model import Table, Words
 from pipelines.results.report import write_report
 from pipelines.study.runs import Run, open_run
@@ -53,6 +55,13 @@ def test_a_search_is_not_failed_by_its_report(elsewhere: Path) -> None:
     (folder / "report.html").mkdir()
     assert report_line(folder).startswith("report    none: '")
     assert [path.name for path in folder.iterdir() if "part" in path.name] == []
+
+
+def test_classes_with_long_names_stay_apart() -> None:
+    names = [f"{'a' * 30}{n}{'b' * 30}" for n in range(2)]
+    look = Look(0.0, (0,), (), (1,), (1,), 4, 4, {}, confusion=[[3.0, 1.0], [0.0, 2.0]])
+    (drawn,) = confusion_figure(look, names).data
+    assert len(set(drawn.x)) == len(set(drawn.y)) == 2
 
 
 def test_a_bug_in_a_report_is_told_with_its_class(
