@@ -145,8 +145,7 @@ def test_runs_side_by_side_begin_with_their_first_value_and_step_at_each_best() 
     assert list(first.y) == [0.6, 0.7]
     assert len(empty.x) == 0
     assert empty.name == "&lt;b&gt;"
-    long = {f"{'a' * 30}{n}{'b' * 30}": [] for n in range(2)}
-    alike = {name: best_so_far_data(trials, ACCURACY) for name, trials in long.items()}
+    alike = {f"{'a' * 30}{n}{'b' * 30}": best_so_far_data([], ACCURACY) for n in range(2)}
     figure = side_by_side_figure(alike, "val_accuracy", ACCURACY, "trials")
     assert len({line.name for line in figure.data}) == 2
 
