@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
@@ -21,6 +22,7 @@ from pipelines.cli.text import Terminal, format_seconds, print_lines, print_plai
 from pipelines.cli.watching import Watching
 from pipelines.cluster.connect import check_address, connect
 from pipelines.cluster.machines import Cluster
+from pipelines.cluster.preflight import has_several_nodes, preflight
 from pipelines.cluster.resources import check_fit
 from pipelines.cluster.watch import end_ray, watched
 from pipelines.cluster.workers import await_machines
@@ -71,11 +73,21 @@ def run_comparison(spec: ComparisonSpec, where: Connection) -> int:
             connect(where.address, dashboard=where.dashboard, modules=IMPORTS, job=job)
         )
         renew()
-        trial = spec.resources.trial
+        runs, trial = comparison.folder.parent, spec.resources.trial
+        if has_several_nodes(cluster):
+            print_plain(console, f"note      all machines must share the folder {runs}")
         await_machines(cluster, trial, lambda line: print_plain(console, line))
         check_fit(cluster.node_types(), trial)
+        preflight(
+            cluster,
+            str(runs),
+            trial,
+            instead="give a folder that all machines share as `runs_dir`",
+            data_bytes=sum(part.nbytes for part in study.folds),
+            say=lambda line: print_plain(console, line),
+        )
         session = session or stack.enter_context(held())
-        Watching(console, comparison.folder.parent).open(cluster)
+        Watching(console, runs).open(cluster)
         print_lines(console, [*data_lines(study), *first_lines(study.space)])
         with watched(_stop, started_here=cluster.started_here):
             session.by = _run_missing(comparison, spec, study, cluster, console)
@@ -146,7 +158,11 @@ def _finished(result: StudyResult, row: str, seed: int, seconds: float) -> Cell:
     if result.ended_by == "storage":
         raise ValueError(f"{row} with seed {seed} has stopped: checkpoints could not be written")
     if result.best is None or result.best.value is None:
-        raise ValueError(f"{row} with seed {seed} has no sound trial")
+        reason = f"{row} with seed {seed} has no sound trial"
+        if result.failed:
+            error, times = Counter(trial.error for trial in result.failed).most_common(1)[0]
+            reason += f": {times} of {len(result.trials)} failed with {error}"
+        raise ValueError(reason)
     return Cell(row, seed, result.best.value, result.epochs, seconds)
 
 

@@ -22,7 +22,7 @@ from pipelines.cli.summary import summary_lines
 from pipelines.cli.text import format_seconds, print_lines, print_plain
 from pipelines.cli.watching import Watching
 from pipelines.cluster.machines import Cluster, slot_counter
-from pipelines.cluster.preflight import preflight
+from pipelines.cluster.preflight import has_several_nodes, preflight
 from pipelines.cluster.sharing import gpu_counter, mps_by_node
 from pipelines.cluster.watch import end_ray, watched
 from pipelines.cluster.workers import await_machines
@@ -192,6 +192,8 @@ def _ready(
     ALGORITHMS[study.spec.search.algo](study.problem)  # raises before Ray starts
     cluster = connected()
     renew()
+    if study.spec.run.storage is None and has_several_nodes(cluster):
+        say(f"note      without --storage, all machines must share the folder {study.folder.parent}")
     await_machines(cluster, study.spec.resources.trial, say)
     check_trial(cluster.node_types(), study.spec.resources)
     if measured:
@@ -212,10 +214,12 @@ def _ready(
 
 
 def _preflight(study: Study, cluster: Cluster, console: Console) -> None:
+    storage = study.spec.run.storage
     preflight(
         cluster,
-        study.spec.run.storage or str(study.folder.parent),
+        storage or str(study.folder.parent),
         study.spec.resources.trial,
+        instead="" if storage else "give `storage`: a folder that all share, or s3://BUCKET/FOLDER",
         data_bytes=sum(part.nbytes for part in study.folds),
         say=lambda line: print_plain(console, line),
     )

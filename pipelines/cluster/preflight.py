@@ -31,7 +31,7 @@ class Needs:
     ray: str
     project: str
     data_bytes: int
-    storage: str
+    storage: str  # as messages name it
     uses_gpus: bool
 
 
@@ -69,9 +69,9 @@ def problems(row: Row, needs: Needs) -> list[str]:
         if theirs != ours
     ]
     if row.written:
-        found.append(f"cannot write to `storage` {needs.storage}: {row.written}")
+        found.append(f"cannot write to {needs.storage}: {row.written}")
     elif row.read:
-        found.append(f"cannot read another node's file in `storage` {needs.storage}: {row.read}")
+        found.append(f"cannot read another node's file in {needs.storage}: {row.read}")
     if needs.uses_gpus and row.gpus_seen < row.gpus_declared:
         seen = "cannot be imported" if row.gpus_seen < 0 else f"sees {row.gpus_seen}"
         found.append(f"declares {row.gpus_declared:g} GPUs to Ray, but torch {seen}")
@@ -88,11 +88,17 @@ def problems(row: Row, needs: Needs) -> list[str]:
     return found
 
 
+def has_several_nodes(cluster: Cluster) -> bool:
+    """Whether the cluster has more than one node, or may get more."""
+    return cluster.may_grow() or len(cluster.nodes()) > 1
+
+
 def preflight(
     cluster: Cluster,
     storage: str,
     trial: TrialResources,
     *,
+    instead: str = "",
     data_bytes: int = 0,
     say: Say = print,
 ) -> list[Row]:
@@ -103,6 +109,8 @@ def preflight(
     Args:
         storage: Where trials keep their checkpoints: an absolute path, or a URI.
         trial: The resources of one trial.
+        instead: What to do if the nodes do not share the storage. It is given if the storage is the
+            folder of runs, because the user has chosen no other.
         data_bytes: The size of the data, which every node receives once.
         say: Shows a line.
 
@@ -113,11 +121,12 @@ def preflight(
         ValueError: a node lacks something, with the name of every such node and the reason; or no
             node that can hold a trial joined.
     """
-    if not cluster.may_grow() and len(cluster.nodes()) < 2:
+    if not has_several_nodes(cluster):
         return []
     await_workers(cluster, trial, say)
     uses_gpus = trial.gpus > 0
-    needs = Needs(**probe.versions(), data_bytes=data_bytes, storage=storage, uses_gpus=uses_gpus)
+    named = f"the runs folder {storage}" if instead else f"`storage` {storage}"
+    needs = Needs(**probe.versions(), data_bytes=data_bytes, storage=named, uses_gpus=uses_gpus)
     rows = look_at_nodes(storage)
     for line in table(rows):
         say(line)
@@ -126,6 +135,8 @@ def preflight(
     failures = [
         f"{row.node} ({row.address}) {problem}" for row in rows for problem in problems(row, needs)
     ]
+    if instead and any(row.written or row.read for row in rows):
+        failures.append(instead)
     if failures:
         raise ValueError(f"nothing was started: {'; '.join(failures)}")
     return rows

@@ -51,7 +51,7 @@ def write(storage: str, token: str, name: str) -> str:
         with filesystem.open_output_stream(f"{path}/{token}/{name}") as stream:
             stream.write(name.encode())
     except FileNotFoundError:
-        return "it does not see the folder that the driver made there; is the storage shared?"
+        return "it does not see the folder that the driver made there; do all machines share it?"
     except Exception as error:  # each file system's client raises its own exceptions
         return _reason(error)
     return ""

@@ -14,7 +14,9 @@ from pipelines.cluster.preflight import Needs, Row, look_at_nodes, preflight, pr
 from pipelines.cluster.resources import TrialResources
 
 GIB = 2**30
-NEEDS = Needs("3.12.3", "2.60.0", "0.1.0 abc", data_bytes=10**6, storage="/shared", uses_gpus=True)
+NEEDS = Needs(
+    "3.12.3", "2.60.0", "0.1.0 abc", data_bytes=10**6, storage="`storage` /shared", uses_gpus=True
+)
 SOUND = Row(
     node="w1",
     address="10.0.0.1",
@@ -80,6 +82,26 @@ def test_a_real_node_answers_and_nothing_stays_in_the_storage(
 def test_storage_that_the_driver_cannot_write_is_named(cluster: Cluster) -> None:
     with pytest.raises(ValueError, match="`storage` /proc/none cannot be written"):
         look_at_nodes("/proc/none")
+
+
+@pytest.mark.parametrize(
+    ("instead", "says"),
+    [
+        (
+            "",
+            r"^nothing was started: w1 \(10\.0\.0\.1\) cannot write to `storage` /runs: not there$",
+        ),
+        ("give another", r"cannot write to the runs folder /runs: not there; give another$"),
+    ],
+)
+def test_a_runs_folder_that_is_not_shared_is_named_as_such(
+    instead: str, says: str, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = replace(SOUND, **probe.versions(), written="not there")
+    monkeypatch.setattr("pipelines.cluster.preflight.has_several_nodes", lambda cluster: True)
+    monkeypatch.setattr("pipelines.cluster.preflight.look_at_nodes", lambda storage: [row])
+    with pytest.raises(ValueError, match=says):
+        preflight(cluster, "/runs", TrialResources(1), instead=instead, say=lambda line: None)
 
 
 def test_one_node_alone_needs_no_preflight(cluster: Cluster, tmp_path: Path) -> None:

@@ -61,13 +61,24 @@ def fast(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_plan_of_a_search_waits_for_the_first_machine(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    study = study_of(tmp_path / "run", None, gpus_per_trial=1)
+    study = study_of(tmp_path / "run", None, gpus_per_trial=1, storage=str(tmp_path))
     cluster = Joining(WORKER)
     show_plan(study, lambda: cluster, Console(width=200), None)
     told = capsys.readouterr().out
     assert told.index("waiting   for the first of the machines") < told.index(
         "1 at once on 2 nodes"
     )
+
+
+@pytest.mark.parametrize("storage", [None, "/shared"])
+def test_the_plan_says_first_that_machines_must_share_the_runs_unless_a_storage_is_given(
+    storage: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = study_of(tmp_path / "run", None, gpus_per_trial=1, storage=storage)
+    cluster = Joining(WORKER)
+    show_plan(study, lambda: cluster, Console(width=300), None)
+    note = f"note      without --storage, all machines must share the folder {tmp_path}"
+    assert capsys.readouterr().out.startswith(note) == (storage is None)
 
 
 @pytest.mark.parametrize("wanted", [TrialResources(1, 0.25), TrialResources(4, 1)])

@@ -326,6 +326,34 @@ def test_a_cell_whose_checkpoints_could_not_be_written_is_not_finished(
     assert not Comparison(Path("runs/compare")).cells()
 
 
+def test_a_cell_without_a_sound_trial_says_why_most_of_them_failed() -> None:
+    failed = [replace(trial(None, 0), state=State.FAIL, error=e) for e in ("a", "b", "b")]
+    says = r"^random with seed 3 has no sound trial: 2 of 3 failed with b$"
+    with pytest.raises(ValueError, match=says):
+        running._finished(StudyResult(failed, "val_accuracy", 1), "random", 3, 1.0)
+    with pytest.raises(ValueError, match=r"has no sound trial$"):
+        running._finished(StudyResult([], "val_accuracy", 1), "random", 3, 1.0)
+
+
+def test_machines_that_do_not_share_the_runs_are_found_before_anything_is_written(
+    cluster: Cluster,
+    elsewhere: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def check(cluster: Cluster, storage: str, *_: Any, instead: str, **__: Any) -> None:
+        raise ValueError(f"{storage}: {instead}")
+
+    monkeypatch.setattr(running, "preflight", check)
+    monkeypatch.setattr(running, "has_several_nodes", lambda cluster: True)
+    assert main(compare.app, SMALL) == 2
+    told, error = capsys.readouterr()
+    runs = elsewhere / "runs"
+    assert f"note      all machines must share the folder {runs}" in told
+    assert error == f"error: {runs}: give a folder that all machines share as --runs-dir\n"
+    assert not runs.exists()
+
+
 @pytest.mark.parametrize(
     ("options", "part"),
     [
