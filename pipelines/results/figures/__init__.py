@@ -7,7 +7,18 @@ from pathlib import Path
 
 import plotly.graph_objects as go
 
+from pipelines.results.page.model import Drawing, Page, Section
+from pipelines.results.page.render import render
 
-def save(figure: go.Figure, path: Path) -> None:
-    """Write ``figure`` as one HTML file that needs no other file."""
-    figure.write_html(path, include_plotlyjs=True)
+_HEIGHT = 560  # pixels
+
+
+def save(
+    figure: go.Figure, path: Path, title: str = "", subtitle: str = "", caption: str = ""
+) -> None:
+    """Write ``figure`` as one HTML file that needs no other file: a page with this one figure, for
+    screens of any width, light or dark. The default title is the name of the file."""
+    drawing = Drawing("figure", figure, caption, _HEIGHT, wide=True, role="")
+    section = Section("figure", "", [], [drawing])
+    page = Page(title or path.stem.replace("_", " "), subtitle, "", [section])
+    path.write_text(render(page), encoding="utf-8", errors="backslashreplace")

@@ -6,9 +6,12 @@ import math
 from collections.abc import Iterator
 
 from pipelines.record.trials import FinishedTrial
+from pipelines.results import wording
 from pipelines.results.figures.rates import Rates, rates_data, rates_figure
+from pipelines.results.figures.schedule import Plan
 from pipelines.results.findings import Findings
 from pipelines.results.page.model import Block, Drawing, Section, Words
+from pipelines.study.runs import Run
 from pipelines.winner.planned import cycle_ends, planned_at
 from trainables.smith.lr_range_rule import Bounds
 
@@ -22,8 +25,9 @@ def learning_rate(found: Findings) -> Section:
         for optimizer, content in found.run.lr_bounds.items()
     ]
     tests = list(_range_tests(found))
-    best = found.best
-    data = None if best is None else _rates(found, best)
+    number = found.best_number  # in found.trials, its start may be in working time
+    best = None if number is None else found.run.finished[number]
+    data = None if best is None else rates_of(found.run, best, found.run.data.train)
     if best is None or data is None:
         blocks.append(
             Words("No learning rate is known for the best trial." if best else "No best trial.")
@@ -38,12 +42,37 @@ def learning_rate(found: Findings) -> Section:
         if high > low
         else f"with the learning rate {high:.3g} throughout"
     )
-    blocks.append(Words(f"{told}The best trial, {found.best_number}, trained {rates}."))
-    ends = "" if best.epochs == _planned(found) else f"; it ended at epoch {best.epochs}"
-    caption = f"Learning rate, momentum and {found.score} over the same epochs{ends}"
-    drawn = rates_figure(data, found.score, best.best_epoch)
-    drawing = Drawing("rates", drawn, caption, 480, wide=True, role="")
-    return Section("learning-rate", _TITLE, blocks, [drawing, *tests])
+    at = "" if data.each_step else " at the ends of its epochs"
+    blocks.append(Words(f"{told}The best trial, {number}, trained {rates}{at}."))
+    return Section(
+        "learning-rate", _TITLE, blocks, [rates_drawing(data, best, found.score), *tests]
+    )
+
+
+def rates_of(run: Run, trial: FinishedTrial, n_train: int) -> Rates | None:
+    """The rates with which ``trial`` trained on ``n_train`` samples; None if they are not known.
+    For each length that it planned on the way, the rest of its schedule is another."""
+    problem = run.spec.problem
+    lengths = [length for length in sorted(trial.planned.items()) if length[0] <= trial.epochs]
+    plans = [
+        Plan(begin, epochs, cycle_ends(run.spec, epochs))
+        for begin, epochs in lengths or [(1, planned_at(run, trial, trial.epochs))]
+    ]
+    return rates_data(trial, None if problem.trainable else problem.model, n_train, plans)
+
+
+def rates_drawing(data: Rates, trial: FinishedTrial, score: str) -> Drawing:
+    """The rates beside the curve of ``trial``."""
+    names = ["Learning rate", *([data.momentum_name] if data.momentum else []), score]
+    parts = [f"{wording.listed(names)} over the same epochs"]
+    if not data.each_step:
+        parts.append("rates at the ends of the epochs")
+    if trial.best_epoch is not None:
+        parts.append("dotted: the best epoch")
+    if data.trained < len(data.lr):
+        parts.append(f"it ended at epoch {trial.epochs}, what follows was only planned")
+    drawn = rates_figure(data, score, trial.best_epoch)
+    return Drawing("rates", drawn, "; ".join(parts), 480, wide=True, role="")
 
 
 def _ranged(optimizer: str, bounds: Bounds) -> str:
@@ -69,21 +98,3 @@ def _range_tests(found: Findings) -> Iterator[Drawing]:
         drawn = range_figure(test, Bounds(**found.run.lr_bounds[optimizer]))
         caption = f"The LR range test of {optimizer}: losses while the learning rate rises"
         yield Drawing(f"range-{optimizer}", drawn, caption, 400, wide=True, role="")
-
-
-def _rates(found: Findings, best: FinishedTrial) -> Rates | None:
-    spec, planned = found.spec, _planned(found)
-    return rates_data(
-        best,
-        None if spec.problem.trainable else spec.problem.model,
-        found.run.data.train,
-        planned,
-        cycle_ends(spec, planned),
-    )
-
-
-def _planned(found: Findings) -> int:
-    """The number of epochs that the best trial planned in its last epoch."""
-    assert found.best_number is not None
-    trial = found.run.finished[found.best_number]  # its start is not in working time
-    return planned_at(found.run, trial, trial.epochs)

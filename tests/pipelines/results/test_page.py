@@ -159,9 +159,21 @@ def test_of_very_many_trials_it_is_said_that_some_are_drawn(
         (20, {"started": 201.0}, "with the learning rate 0.001 throughout", True),
         (
             2,
-            {"planned": {1: 30, 2: 90}, "curves": {"lr": [0.5, 0.25]}},
-            "with learning rates between 0.25 and 0.5",
+            {"planned": {1: 2, 2: 90}},
+            "with the learning rate 0.001 throughout",
             True,
+        ),
+        (
+            20,
+            {"planned": {1: 30, 18: 90}},
+            "with learning rates between 0.0001 and 0.001",
+            True,
+        ),
+        (
+            2,
+            {"started": 201.0, "changes": {2: LENET}, "curves": {"lr": [0.5, 0.25]}},
+            "with learning rates between 0.25 and 0.5 at the ends of its epochs",
+            False,
         ),
     ],
 )
@@ -176,6 +188,8 @@ def test_the_learning_rate_is_as_planned_as_far_as_the_best_was_trained(
     assert f"The best trial, 0, trained {told}." in words(found)
     (rates,) = found.drawings
     assert (f"it ended at epoch {epochs}" in rates.caption) == ended
+    assert "dotted: the best epoch" in rates.caption
+    assert ("at the ends of the epochs" in rates.caption) == ("changes" in more)
 
 
 def test_repeats_are_told_with_their_spread(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from benchmarks.sets.configs import LENET, STEPPED
 from pipelines import report
 from pipelines.cli.command import main
 from pipelines.record.trials import FinishedTrial, State
-from pipelines.results.figures.schedule import schedule_data, schedule_figure
+from pipelines.results.figures.rates import Rates, rates_figure
+from pipelines.results.figures.schedule import Plan, schedule_data
 from pipelines.results.schedule import write_schedule
 from search_spaces import Config
 from tests.pipelines.recorded import write_run
@@ -44,7 +45,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
     """Collects the figures instead of writing them, which takes half a second each."""
     figures: list[Figure] = []
 
-    def save(figure: Figure, path: Path) -> None:
+    def save(figure: Figure, path: Path, *words: str) -> None:
         figures.append(figure)
 
     monkeypatch.setattr("pipelines.results.schedule.save", save)
@@ -53,7 +54,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
 
 def test_the_data_are_the_rates_of_every_step() -> None:
     config = TrainingConfig(lr=0.4, policy="triangular", step_size=1, batch_size=10)
-    data = schedule_data(config, n_train=20, max_epochs=2)
+    data = schedule_data(config, 20, [Plan(1, 2)])
     assert data.epochs == [0, 0.5, 1, 1.5]
     assert data.lr == pytest.approx([0.04, 0.22, 0.4, 0.22])
     assert data.momentum == pytest.approx([0.95, 0.9, 0.85, 0.9])
@@ -61,12 +62,12 @@ def test_the_data_are_the_rates_of_every_step() -> None:
 
 def test_the_last_sample_of_an_epoch_that_trains_nothing_makes_no_step() -> None:
     config = TrainingConfig(lr=0.4, batch_size=10)
-    assert schedule_data(config, n_train=21, max_epochs=3).epochs == [0, 0.5, 1, 1.5, 2, 2.5]
+    assert schedule_data(config, 21, [Plan(1, 3)]).epochs == [0, 0.5, 1, 1.5, 2, 2.5]
 
 
 def test_a_very_long_training_keeps_its_first_and_last_steps() -> None:
     config = TrainingConfig(lr=0.4, policy="cosine", batch_size=1)
-    data = schedule_data(config, n_train=50_000, max_epochs=10)
+    data = schedule_data(config, 50_000, [Plan(1, 10)])
     assert len(data.epochs) == len(data.lr) == len(data.momentum) == 5000
     assert (data.epochs[0], data.epochs[-1]) == (0, 10 - 1 / 50_000)
     assert data.lr[0] == 0.4
@@ -74,13 +75,13 @@ def test_a_very_long_training_keeps_its_first_and_last_steps() -> None:
 
 
 def test_a_training_of_one_step_has_one_point() -> None:
-    data = schedule_data(TrainingConfig(lr=0.4, policy="step"), n_train=5, max_epochs=1)
+    data = schedule_data(TrainingConfig(lr=0.4, policy="step"), 5, [Plan(1, 1)])
     assert data == ([0], [0.4], [0.9])
 
 
 def test_ends_of_cycles_are_the_lowest_points() -> None:
     config = TrainingConfig(lr=0.4, policy="one_cycle", batch_size=10)
-    data = schedule_data(config, n_train=100, max_epochs=9, cycle_ends=(1, 3))
+    data = schedule_data(config, 100, [Plan(1, 9, (1, 3))])
     lowest = [n for n, lr in enumerate(data.lr) if lr == pytest.approx(4e-6)]
     assert lowest == [9, 29, 89]
 
@@ -88,13 +89,16 @@ def test_ends_of_cycles_are_the_lowest_points() -> None:
 @pytest.mark.parametrize("policy", POLICIES)
 def test_the_picture_shows_the_data(policy: str) -> None:
     config = TrainingConfig(lr=0.4, policy=policy, optimizer="adamw")
-    data = schedule_data(config, n_train=100, max_epochs=5)
-    figure = schedule_figure(data, config, best_epoch=3)
-    rate, momentum = figure.data
+    data = schedule_data(config, 100, [Plan(1, 5)])
+    shown = Rates(*data, [1, 2], [0.5, 0.6], len(data.lr), "betas[0]")
+    figure = rates_figure(shown, "score", best_epoch=3)
+    rate, momentum, curve = figure.data
     assert list(rate.x) == list(momentum.x) == data.epochs
     assert (list(rate.y), list(momentum.y)) == (data.lr, data.momentum)
+    assert list(curve.y) == [0.5, 0.6]
     assert figure.layout.yaxis2.title.text == "betas[0]"
-    assert policy in figure.layout.title.text
+    low, high = figure.layout.yaxis2.range
+    assert low < min(data.momentum) <= max(data.momentum) < high < 1
 
 
 def test_a_run_has_the_schedule_of_its_best_trial(tmp_path: Path, drawn: list[Figure]) -> None:
@@ -116,6 +120,31 @@ def test_the_samples_are_those_of_the_run(
 ) -> None:
     write_schedule(write(tmp_path / "run", trial(0, ONE_CYCLE, 0.9), **spec))
     assert len(drawn[0].data[0].y) == 4 * steps
+
+
+def test_each_plan_holds_until_the_next() -> None:
+    """As in a training that is made longer after its second epoch."""
+    config = TrainingConfig(lr=0.4, policy="cosine", batch_size=10)
+    data = schedule_data(config, 20, [Plan(1, 3), Plan(3, 6)])
+    short, long = (schedule_data(config, 20, [Plan(1, n)]) for n in (3, 6))
+    assert data.epochs == long.epochs
+    assert data.lr == [*short.lr[:4], *long.lr[4:]]
+
+
+def test_after_changes_of_the_config_the_schedule_is_what_was_reported(
+    tmp_path: Path, drawn: list[Figure]
+) -> None:
+    """What the config was before its first change is not recorded."""
+    reported: dict[str, Any] = {"curves": {"lr": [0.2, 0.1], "momentum": [0.9, 0.8]}}
+    best = replace(trial(0, LENET, 0.9), curve={1: 0.9, 2: 0.8}, changes={2: LENET}, **reported)
+    write_schedule(write(tmp_path / "run", best, scheduler="pbt", algo="random"))
+    rate, momentum, _ = drawn[0].data
+    assert (list(rate.x), list(rate.y)) == ([1, 2], [0.2, 0.1])
+    assert list(momentum.y) == [0.9, 0.8]
+    assert "markers" in rate.mode
+    unknown = replace(best, curves={})
+    with pytest.raises(ValueError, match="reported no learning rates: nothing to plot"):
+        write_schedule(write(tmp_path / "other", unknown, scheduler="pbt", algo="random"))
 
 
 def test_the_cycles_end_at_the_rungs_where_the_run_let_them(

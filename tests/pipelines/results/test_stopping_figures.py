@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -76,7 +77,7 @@ def test_the_order_is_that_at_the_ends_of_cycles() -> None:
 def test_the_cut_is_that_of_the_ends_of_cycles() -> None:
     """At the ends of the cycles are the scores 0.1, 0.4 and 0.7; in mid-cycle all are high."""
     cycle = {"policy": "triangular", "step_size": 1}
-    timed = {"started": 0.0, "seconds": 3.0, "config": cycle}
+    timed: dict[str, Any] = {"started": 0.0, "seconds": 3.0, "config": cycle}
     before = [made([0.9, v, 0.9], **timed) for v in (0.1, 0.4, 0.7)]
     stopped = made([0.9, 0.45], STOPPED, cycle, started=0.0, seconds=10.0)
     stops = stops_data([*before, stopped], ACCURACY, (1, 3), 3, at_cycle_ends=True)
