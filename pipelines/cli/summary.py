@@ -138,6 +138,8 @@ def summary_lines(
     yield from front_lines(result.trials, study.goals, study.space)
     yield from baseline_lines(result, baselines or {})
     yield from _failure_lines(result, files)
+    for trial in result.trained_on_in_vain:
+        yield f"note      trial {trial.trial_id}: {trial.error}"
     if repeats:
         yield (
             f"repeats   {study.metric_name} of the best configs, "

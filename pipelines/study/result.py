@@ -47,6 +47,11 @@ class StudyResult:
         return [t for t in self.trials if t.state is State.FAIL]
 
     @property
+    def trained_on_in_vain(self) -> list[FinishedTrial]:
+        """The trials whose longer training does not count."""
+        return [t for t in self.trials if t.trained_on_in_vain]
+
+    @property
     def cut_short(self) -> list[FinishedTrial]:
         """The trials that were running when the study ended."""
         return [t for t in self.trials if t.cut_short and not t.infeasible]

@@ -104,7 +104,7 @@ def _why(trial: FinishedTrial, stop: Stop | None) -> str:
         Fate.FAILED: trial.error or "failed",
         Fate.CUT_SHORT: f"cut short: {trial.stopped_by}",
         Fate.INFEASIBLE: f"breaks {trial.broken}",
-        Fate.COMPLETE: "",
+        Fate.COMPLETE: trial.error,
         Fate.RUNNING: f"has been running for {wording.duration(trial.seconds)}",
     }[fate(trial)]
     clue = trial.clue if trial.clue not in ("", "fits") else ""

@@ -33,6 +33,11 @@ def _blocks(found: Findings) -> Iterator[Block]:
         errors = Counter(trial.error for trial in result.failed)
         yield Words(f"{wording.count(len(result.failed), 'trial')} failed:")
         yield Table(["trials", "error"], [[str(n), error] for error, n in errors.most_common(10)])
+    if result.trained_on_in_vain:
+        n = wording.count(len(result.trained_on_in_vain), "longer training")
+        errors = Counter(trial.error for trial in result.trained_on_in_vain)
+        yield Words(f"{n} went wrong, and what the trial had reached before counts:")
+        yield Table(["trials", "what"], [[str(n), error] for error, n in errors.most_common(10)])
     lost = sum(trial.machines_lost for trial in found.trials)
     if lost:
         yield Words(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,13 @@ def test_of_several_errors_the_commonest_is_said(tmp_path: Path) -> None:
     result = StudyResult([SOUND, BROKEN, other, other], "val_loss", 3)
     (line,) = (line for line in lines_of(tmp_path, result) if "KeyError" in line)
     assert line.startswith("warning   3 of 4 trials failed, 2 of them: KeyError: 'y' (full text")
+
+
+def test_a_longer_training_that_does_not_count_is_said(tmp_path: Path) -> None:
+    in_vain = replace(SOUND, error="its longer training diverged in epoch 4")
+    lines = lines_of(tmp_path, StudyResult([SOUND, in_vain], "val_loss", 6))
+    told = [line for line in lines if line.startswith("note")]
+    assert told == [f"note      trial {SOUND.trial_id}: its longer training diverged in epoch 4"]
 
 
 def test_a_function_that_yields_no_model_has_nothing_to_evaluate(tmp_path: Path) -> None:

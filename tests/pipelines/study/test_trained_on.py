@@ -13,6 +13,8 @@ import pytest
 from pipelines.record.events import Reported, read_events
 from pipelines.record.files import RunFiles
 from pipelines.record.trials import FinishedTrial, State, ranked
+from pipelines.results.page.model import Table, Words
+from pipelines.results.run_page import report_page
 from pipelines.study.left import nothing_left
 from pipelines.study.run_study import run_study
 from pipelines.study.runs import open_run
@@ -126,6 +128,22 @@ def test_a_search_that_is_killed_meanwhile_ends_like_one_that_is_not(
         assert ends(cut) == ends(whole), number
         shutil.rmtree(cut.folder)
         (tmp_path / "copy").rename(cut.folder)
+
+
+def test_the_page_says_which_longer_trainings_do_not_count(tmp_path: Path) -> None:
+    training = Training()
+    asked = searched(tmp_path / "run", training, keep=2)
+    training.below = x_of(in_order(asked)[2])
+    search(going_on(asked, max_epochs=LONG))
+    page = report_page(open_run(asked.folder))
+    (remarks,) = (part for part in page.sections if part.id == "remarks")
+    words, table = remarks.blocks[:2]
+    assert isinstance(words, Words)
+    assert words.text.startswith("2 longer trainings went wrong")
+    assert isinstance(table, Table)
+    error = "its longer training diverged in epoch 5; that of 3 epochs counts"
+    assert table.rows == [["2", error]]
+    assert page.trials["why"].count(error) == 2
 
 
 class Heard:
