@@ -24,6 +24,8 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from scipy.special import ndtr, ndtri
 
+from pipelines.tuner.optuna_sampler import PENALISED
+
 MAX_KERNELS = 2500  # at most, for bad trials: of more trials, this many are used
 
 Array = NDArray[np.float64]
@@ -210,12 +212,15 @@ class _Seen:
 
 
 def _order(trial: FrozenTrial, direction: StudyDirection) -> tuple[float, float, float]:
-    """Complete trials come first, by value; then pruned trials, by the epoch that they reached and
-    then by value; then infeasible trials, by how far they are from feasible."""
+    """Complete trials come first, by value, and the penalised ones after the others; then pruned
+    trials, by the epoch that they reached and then by value; then infeasible trials, by how far
+    they are from feasible."""
     if (violation := sum(value for value in trial.constraints.values() if value > 0)) > 0:
         return 2.0, violation, 0.0
     sign = -1.0 if direction == StudyDirection.MAXIMIZE else 1.0
     if trial.state is TrialState.COMPLETE:
+        if PENALISED in trial.user_attrs:  # its value changes later, but it stays the worst
+            return 0.0, 1.0, 0.0
         return 0.0, 0.0, sign * cast(float, trial.value)
     if not trial.intermediate_values:
         return 1.0, 1.0, 0.0

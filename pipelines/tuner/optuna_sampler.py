@@ -16,6 +16,8 @@ from pipelines.record.trials import FinishedTrial, State
 from search_spaces import Config, Float, Int, SearchSpace, Value
 from search_spaces.domains import Domain
 
+PENALISED = "penalised"  # a user attribute of Optuna's trials: some values are not their own
+
 
 class OptunaSampler:
     """Asks ``sampler`` for each active parameter in turn (define by run), so an inactive one never
@@ -59,7 +61,7 @@ class OptunaSampler:
         self._penalised = {
             number: trial
             for number, (trial, learned) in enumerate(zip(known, told, strict=True))
-            if learned.state is State.COMPLETE and self._is_penalised(trial)
+            if learned.penalised
         }
 
     @property
@@ -90,9 +92,10 @@ class OptunaSampler:
         if learned.state is not State.FAIL:
             for name, violation in self._goals.violations(trial).items():
                 pending.set_constraint(name, violation)
-        self._study.tell(pending, values=learned.values, state=STATES[learned.state])
-        if learned.state is State.COMPLETE and self._is_penalised(trial):
+        if learned.penalised:
             self._penalised[pending.number] = trial
+            pending.set_user_attr(PENALISED, True)
+        self._study.tell(pending, values=learned.values, state=STATES[learned.state])
         self._keep_penalised_last()
 
     def _as_optuna(self, trial: FinishedTrial, learned: _Learned) -> FrozenTrial:
@@ -104,6 +107,7 @@ class OptunaSampler:
             distributions={name: distribution(self._space.domains[name]) for name in trial.config},
             intermediate_values=dict(learned.curve),
             constraints=self._goals.violations(trial),
+            user_attrs={PENALISED: True} if learned.penalised else {},
         )
 
     def _keep_penalised_last(self) -> None:
@@ -118,7 +122,8 @@ class OptunaSampler:
         if trial.state is State.FAIL or (trial.value is None and not trial.untrained):
             return _Learned(State.FAIL)
         if not self._knows_pruned:
-            return _Learned(State.COMPLETE, self._values(trial))
+            penalised = self._is_penalised(trial)
+            return _Learned(State.COMPLETE, self._values(trial), penalised=penalised)
         if trial.diverged:
             # TPE ranks pruned trials by the last step that they reached. A diverged trial must be
             # last, however late it diverged, so it is told at step 0.
@@ -172,6 +177,7 @@ class _Learned:
     state: State
     values: list[float] | None = None  # of each objective, if COMPLETE
     curve: Mapping[int, float] = field(default_factory=dict)
+    penalised: bool = False
 
 
 def _suggest(trial: optuna.Trial, name: str, domain: Domain) -> Value:

@@ -103,6 +103,27 @@ def test_as_the_sampler_of_single_parameters_it_suggests_what_optuna_does() -> N
     assert all(close(a, b) for a, b in zip(ours, theirs, strict=True))
 
 
+@pytest.mark.parametrize("known", [0, 2])
+def test_a_diverged_trial_stays_the_worst_when_others_turn_out_worse(known: int) -> None:
+    """A sampler that ignores pruned trials is told a value for it, and lower values later. The
+    first ``known`` trials are of another search."""
+    values = np.linspace(0.9, 0.1, 20)
+    trials = [
+        FinishedTrial(str(n), {"x": 0.5}, State.COMPLETE, {1: value}, value, 1)
+        for n, value in enumerate(values.tolist())
+    ]
+    trials[1] = FinishedTrial("1", {"x": 0.5}, State.PRUNED, {1: 0.0}, 0.0, 1, "divergence")
+    tpe, space = FastTPESampler(0), SearchSpace({"x": Float(0.0, 1.0)})
+    goals = Goals((Aim("value", "max"),))
+    study = OptunaSampler(space, goals, tpe, trials[:known], knows_pruned=False)
+    for trial in trials[known:]:
+        study.ask(trial.trial_id)
+        study.tell(trial)
+    study.ask("asked")
+    good, _ = tpe._seen.split(len(trials))
+    assert list(good) == [0, 2]
+
+
 def test_with_thinned_bad_trials_it_still_finds_the_good_region() -> None:
     """At (3, 0.7), which has a hundredth of the space."""
     space = SearchSpace({"option": Choice(tuple(range(12))), "x": Float(0.0, 1.0)})
