@@ -19,7 +19,6 @@ from pipelines.tuner.progress import Incumbent, Progress
 from search_spaces import SearchSpace
 
 _PLAIN_EVERY = 10.0  # seconds between progress lines if there is no terminal
-_NO_ROOM = 30.0  # seconds without a started trial, after which a line says so
 _SILENT = 300.0  # seconds without an epoch of any running trial, after which a line says so
 
 
@@ -33,12 +32,9 @@ class Display:
         space: SearchSpace | None = None,
         begun: Callable[[], None] = lambda: None,
         ending: Callable[[], None] = lambda: None,
-        *,
-        shared: bool = False,
     ) -> None:
         """``begun`` is called when the first trial has reported, ``ending`` shortly before the end
-        of the search. Idle parameters of ``space`` are not shown. A ``shared`` cluster has
-        other users."""
+        of the search. Idle parameters of ``space`` are not shown."""
         self._begun: Callable[[], None] | None = begun
         self._ending: Callable[[], None] | None = ending
         self._console = console
@@ -48,14 +44,10 @@ class Display:
         self._printed = time.monotonic()
         self._best_trial = ""
         self._said: set[str] = set()
-        self._shared = shared
-        self._no_room = threading.Timer(_NO_ROOM, self._say_no_room)
         self._silence = threading.Timer(_SILENT, self._say_silence)
-        self._no_room.daemon = self._silence.daemon = True
+        self._silence.daemon = True
 
     def __enter__(self) -> Display:
-        if self._shared:
-            self._no_room.start()
         if self._is_live:
             self._live.start()
             self._live.update(Text("waiting for the first epoch: processes start"))
@@ -69,7 +61,6 @@ class Display:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._no_room.cancel()
         self._silence.cancel()
         if self._is_live:
             self._live.stop()
@@ -81,7 +72,6 @@ class Display:
 
     def progress(self, progress: Progress) -> None:
         if progress.running and self._silence.ident is None:
-            self._no_room.cancel()
             self._silence.start()
         if not progress.seconds or (progress.best is None and not progress.finished):
             return
@@ -97,13 +87,6 @@ class Display:
         elif time.monotonic() - self._printed >= _PLAIN_EVERY:
             self._printed = time.monotonic()
             print_plain(self._console, progress_line(progress))
-
-    def _say_no_room(self) -> None:
-        print_plain(
-            self._console,
-            f"waiting   no trial has started in {_NO_ROOM:g} s: if other work uses the cluster, "
-            "trials wait until it ends; `ray status` shows what is in use",
-        )
 
     def _say_silence(self) -> None:
         """No trial is ended yet, because nobody knows how long an epoch takes."""

@@ -89,7 +89,6 @@ def launch(study: Study, connected: Callable[[], Cluster], console: Console) -> 
                 study.space,
                 lambda: watching.open(cluster),
                 _import_report,
-                shared=not cluster.started_here,
             ) as display:
                 result = run_study(study, cluster, display)
         finish(study, result)
@@ -193,7 +192,9 @@ def _ready(
     cluster = connected()
     renew()
     if study.spec.run.storage is None and has_several_nodes(cluster):
-        say(f"note      without --storage, all machines must share the folder {study.folder.parent}")
+        say(
+            f"note      without --storage, all machines must share the folder {study.folder.parent}"
+        )
     await_machines(cluster, study.spec.resources.trial, say)
     check_trial(cluster.node_types(), study.spec.resources)
     if measured:
@@ -233,8 +234,7 @@ def _repeat(
     asked = study.spec.budget.repeats
     if not asked or result.best is None or result.ended_by in EXIT_CODES:
         return [], ""
-    shared = not cluster.started_here
-    with Display(console, study.metric_name, study.space, shared=shared) as display:
+    with Display(console, study.metric_name, study.space) as display:
         return run_repeats(study, result, cluster, display)
 
 

@@ -184,6 +184,18 @@ def slot_counter(
     return count
 
 
+def why_none_runs(cluster: Cluster, trial: TrialResources) -> str:
+    """Why no trial has run for a while, and how to find out more; "" for unknown reasons."""
+    if not slots_in(cluster.nodes(), trial):
+        return "for a node that can hold a trial: there is none now; `ray status` shows the nodes"
+    if cluster.started_here:
+        return ""
+    return (
+        "no trial runs: if other work uses the cluster, trials wait until it ends; `ray status` "
+        "shows what is in use"
+    )
+
+
 def is_alive(address: str) -> bool:
     """Whether the machine at ``address`` is a live node of the connected cluster."""
     return any(node["Alive"] and node["NodeManagerAddress"] == address for node in ray.nodes())

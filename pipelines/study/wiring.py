@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ray import tune
 
-from pipelines.cluster.machines import Cluster, is_alive, slot_counter
+from pipelines.cluster.machines import Cluster, is_alive, slot_counter, why_none_runs
 from pipelines.cluster.places import place_in
 from pipelines.cluster.sharing import gpu_counter
 from pipelines.cluster.word import take_word
@@ -109,6 +109,7 @@ def make_tuner(
         place=partial(place_in, storage),
         kept=kept,
         words=partial(take_word, settings.data_key),
+        why_idle=partial(why_none_runs, cluster, each),
     )
     for trial in before.unfinished if before else ():
         if not callback.ends_at_once(trial.config, trial.attempt):

@@ -16,6 +16,7 @@ from pipelines.cluster.events import tell
 from pipelines.record.trials import FinishedTrial, State
 from pipelines.record.writing import Record
 from pipelines.tuner.attempts import Attempt, Cause, unpack
+from pipelines.tuner.idle import Idle
 from pipelines.tuner.kept import KeptStates
 from pipelines.tuner.ledger import TrialLedger
 from pipelines.tuner.live import LiveState
@@ -34,7 +35,7 @@ from pipelines.tuner.trial import (
 )
 from search_spaces import Config
 
-_LOOK_EVERY = 1.0  # seconds between two checks for hung trials
+_LOOK_EVERY = 1.0  # seconds between two checks for hung trials, and for trials that run at all
 
 
 class StudyCallback(Callback):
@@ -56,11 +57,12 @@ class StudyCallback(Callback):
         place: Callable[[str], str] = str,
         kept: KeptStates,
         words: Callable[[], str] = lambda: "",
+        why_idle: Callable[[], str] = lambda: "",
     ) -> None:
         """``alive`` says whether the machine at an address is still there. ``place`` gives the
         place of a checkpoint in the storage, as it is recorded. ``checkpoints`` are those of trials
         that ran under an earlier driver. ``words`` gives, once, what a trial that waits for its
-        storage has said; "" for nothing."""
+        storage has said; "" for nothing. ``why_idle`` says why no trial runs, or ""."""
         self._ledger = ledger
         self._record = record
         self._tell = tell
@@ -73,6 +75,7 @@ class StudyCallback(Callback):
         self._place = place
         self._kept = kept
         self._words = words
+        self._idle = Idle(why_idle)
         self._looked = time.monotonic()
         self._hung: set[str] = set()  # Ray's trials whose processes were killed
 
@@ -141,13 +144,15 @@ class StudyCallback(Callback):
 
     def on_step_begin(self, iteration: int, trials: list[Trial], **_: Any) -> None:
         """Kill the processes of hung trials: Ray then reports them as dead. Also show why a trial
-        waits while it saves."""
+        waits while it saves, and why no trial runs."""
         if time.monotonic() - self._looked < _LOOK_EVERY:
             return
         self._looked = time.monotonic()
         words = self._words()  # always taken: otherwise old words would be shown at the next save
         if words and self._ledger.saving:
             self._observer.waits_for(words)
+        if why := self._idle.look(runs=any(trial.status == Trial.RUNNING for trial in trials)):
+            self._observer.waits_for(why)
         for trial in trials:
             actor = trial.temporary_state.ray_actor
             trial_id = self._current.get(trial.trial_id)

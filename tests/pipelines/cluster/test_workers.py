@@ -15,7 +15,7 @@ from pipelines.cli import training
 from pipelines.cli.connection import Address
 from pipelines.cli.launch import show_plan
 from pipelines.cluster import workers
-from pipelines.cluster.machines import Cluster
+from pipelines.cluster.machines import Cluster, why_none_runs
 from pipelines.cluster.resources import Node, TrialResources
 from pipelines.cluster.workers import await_machines
 from tests.pipelines.running import spec_of, study_of
@@ -108,6 +108,14 @@ def test_nobody_waits_where_a_node_holds_a_trial_or_no_machine_is_to_come(launch
     cluster._there.append(WORKER)
     await_machines(cluster, TrialResources(1 if launched else 8), said.append)
     assert said == []
+
+
+def test_why_no_trial_runs() -> None:
+    cluster, trial = Joining(WORKER), TrialResources(1)
+    assert why_none_runs(cluster, trial).startswith("for a node that can hold a trial: ")
+    assert why_none_runs(cluster, trial).startswith("no trial runs: if other work uses the cluster")
+    cluster.started_here = True
+    assert why_none_runs(cluster, trial) == ""
 
 
 def test_trainings_of_evaluate_and_export_wait_too(

@@ -18,6 +18,7 @@ import ray
 from ray import tune
 from ray.air.execution._internal.actor_manager import RayActorManager
 from ray.exceptions import OutOfMemoryError, RayActorError, RayTaskError
+from ray.tune.experiment import Trial
 
 import pipelines.record.patience as waiting
 import pipelines.tuner.trial as training
@@ -139,6 +140,34 @@ def test_what_trials_wait_for_is_shown(tmp_path: Path, monkeypatch: pytest.Monke
     assert search.witness.waits == [waits]
 
 
+def test_that_no_trial_runs_is_shown_once_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = Failing(tmp_path, ValueError("no"), beside=True, why_idle=lambda: "for a node")
+    now = time.monotonic()
+    trial: Any = SimpleNamespace(
+        trial_id="b", temporary_state=SimpleNamespace(ray_actor=None), status=Trial.RUNNING
+    )
+
+    def shown_after(seconds: float) -> int:
+        monkeypatch.setattr(time, "monotonic", lambda: now + seconds)
+        search.callback.on_step_begin(0, [trial])
+        return len(search.witness.waits)
+
+    assert shown_after(100) == 0
+    trial.status = Trial.ERROR
+    assert shown_after(140) == 0  # however long ago it was seen to run
+    assert shown_after(169) == 0
+    assert shown_after(171) == 1
+    assert shown_after(250) == 1
+    trial.status = Trial.RUNNING
+    assert shown_after(252) == 1
+    trial.status = Trial.PENDING
+    assert shown_after(254) == 1
+    assert shown_after(285) == 2
+    assert search.witness.waits == ["for a node"] * 2
+
+
 def test_words_of_a_worker_reach_the_driver_once(cluster: Cluster) -> None:
     ray.get(ray.remote(num_cpus=0)(leave_word).remote("key of a test", "it waits"))
     assert [take_word("key of a test") for _ in range(2)] == ["it waits", ""]
@@ -167,6 +196,7 @@ class Failing:
         *,
         beside: bool,
         words: Callable[[], str] = lambda: "",
+        why_idle: Callable[[], str] = lambda: "",
     ) -> None:
         sampler = make_sampler("random", Problem(SPACE, "min", max_trials=9), worst=0.0)
         self.searcher = StudySearcher(SampledTrials(sampler, 9, seed=0), lambda: 4)
@@ -183,6 +213,7 @@ class Failing:
             live=None,  # type: ignore[arg-type]
             kept=KeptStates(str(folder)),
             words=words,
+            why_idle=why_idle,
         )
         for name in "ab" if beside else "a":
             self.searcher.suggest(name)
