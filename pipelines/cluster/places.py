@@ -21,6 +21,17 @@ def inside(storage: str, place: str) -> str:
     return f"{root.rstrip('/')}/{place}{mark}{query}"
 
 
+def why_unreachable(storage: str) -> str:
+    """Why nothing can be looked up in ``storage``; "" if it answers, also if it is not there. An
+    S3 storage without network or credentials takes seconds."""
+    try:
+        filesystem, root = FileSystem.from_uri(storage)
+        filesystem.get_file_info(root)
+    except (OSError, ValueError) as error:
+        return " ".join(str(error).split()) or repr(error)
+    return ""
+
+
 def find_in(storages: Sequence[str], place: str) -> str | None:
     """The folder ``place`` in the first storage that has it, as a path or a URI."""
     for storage in storages:

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pipelines.cluster.places import find_in
+from pipelines.cluster.places import find_in, why_unreachable
 from pipelines.record.events import Asked, Event, read_events
 from pipelines.record.journal import load_entries
 from pipelines.record.lines import torn
@@ -120,13 +120,17 @@ def resume(
 
 def resumed(run: Run, spec: StudySpec) -> Resumed:
     """How far ``run`` had come, to go on with the settings ``spec``."""
-    parts = {part: _before(run, spec, part) for part in ("search", "repeats")}
+    storages = _storages(run, spec)
+    asked = {storage: why_unreachable(storage) for storage in dict(storages)}  # each once
+    there = [(storage, name) for storage, name in storages if not asked[storage]]
+    parts = {part: _before(run, spec, part, there) for part in ("search", "repeats")}
     killed = [session for session in run.sessions[-1:] if session.ended is None]
     return Resumed(
         **parts,
         planned_trials=run.first_spec.budget.trials,
         changes=changed(run.spec_in_place, spec),
         killed_at=_last_heard(run, killed[0], parts[killed[0].part].events) if killed else None,
+        unreachable={storage: why for storage, why in asked.items() if why},
     )
 
 
@@ -164,7 +168,7 @@ def _check_enough(spec: StudySpec, before: Before) -> None:
         raise ValueError(f"`trials` {spec.budget.trials}: {asked} have begun already")
 
 
-def _before(run: Run, spec: StudySpec, part: str) -> Before:
+def _before(run: Run, spec: StudySpec, part: str, storages: Sequence[tuple[str, str]]) -> Before:
     files = run.files
     journal, path = (
         (files.journal, files.events) if part == "search" else (files.repeats, files.repeats_events)
@@ -182,7 +186,6 @@ def _before(run: Run, spec: StudySpec, part: str) -> Before:
     ended = ranked(
         [trial for trial in latest(entries) if trial.state is State.COMPLETE], METRICS[run.metric]
     )
-    storages = _storages(run, spec)
     kept = _kept(storages, ended[: 2 * spec.budget.keep]) if part == "search" else {}
     # A driver that was killed early may have noted the new `max_epochs`, but not yet which trials
     # it trains on. So the epochs that a trial itself was planned for count, not those of the run.
@@ -276,6 +279,8 @@ def _lines(run: Run, spec: StudySpec, resumed: Resumed) -> Iterator[str]:
     if on:
         parts.append(f"the best {len(on)} are trained on")
     yield f"resumed   {run.files.folder}: {', '.join(parts)}"
+    for storage, why in resumed.unreachable.items():
+        yield f"warning   checkpoints in {storage} are not used, it cannot be reached: {why}"
     if short := len(run.repeated) - len(resumed.repeats.trials):
         yield f"note      {short} repeats had fewer epochs and do not count: they are trained again"
     for path in run.files.appended:

@@ -39,6 +39,7 @@ class Resumed:
     planned_trials: int  # how many the algorithm planned for at first
     changes: Mapping[str, Mapping[str, Any]]  # of the settings, by group and field
     killed_at: float | None  # when its driver was last heard of, if the record has no end
+    unreachable: Mapping[str, str]  # storages of before that do not answer, and why
 
 
 @dataclass(frozen=True)

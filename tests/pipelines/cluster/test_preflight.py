@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -97,7 +98,8 @@ def test_storage_that_the_driver_cannot_write_is_named(cluster: Cluster) -> None
 def test_a_runs_folder_that_is_not_shared_is_named_as_such(
     instead: str, says: str, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    row = replace(SOUND, **probe.versions(), written="not there")
+    ours: Any = probe.versions()
+    row = replace(SOUND, **ours, written="not there")
     monkeypatch.setattr("pipelines.cluster.preflight.has_several_nodes", lambda cluster: True)
     monkeypatch.setattr("pipelines.cluster.preflight.look_at_nodes", lambda storage: [row])
     with pytest.raises(ValueError, match=says):

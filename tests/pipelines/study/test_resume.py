@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyarrow.fs import FileSystem
 
+from pipelines.cluster import places
 from pipelines.record.events import Asked, Ended, Reported, Saved, read_events
 from pipelines.record.files import RunFiles
 from pipelines.record.journal import Journal, load_journal
@@ -23,6 +25,7 @@ from pipelines.study.left import check_longer, nothing_left, searched
 from pipelines.study.repeats import run_repeats
 from pipelines.study.runs import open_run
 from pipelines.study.study import Study
+from pipelines.tuner import kept
 from pipelines.tuner.algorithms import ALGORITHMS
 from pipelines.tuner.kept import KeptStates
 from search_spaces import AtLeast, Choice, Float, Int, SearchSpace
@@ -425,6 +428,36 @@ def test_a_checkpoint_is_found_in_any_storage_of_before(
     assert resumed is not None
     (running,) = resumed.search.unfinished
     assert str(running.attempt.checkpoint).startswith(str(tmp_path / "b" / "run"))
+
+
+@pytest.mark.usefixtures("without_ray")
+def test_a_storage_that_cannot_be_reached_is_asked_once_and_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = study(tmp_path / "run", trials=3, storage=str(tmp_path / "a"))
+    assert search_until(asked, monkeypatch, 7)
+    asks: list[str] = []
+
+    class Unplugged:
+        @staticmethod
+        def from_uri(storage: str) -> Any:
+            asks.append(storage)
+            if storage == str(tmp_path / "a"):
+                raise OSError("no network")
+            return FileSystem.from_uri(storage)
+
+    monkeypatch.setattr(places, "FileSystem", Unplugged)
+    monkeypatch.setattr(kept, "FileSystem", Unplugged)
+    resumed = going_on(asked, storage=str(tmp_path / "b")).resumed
+    assert resumed is not None
+    assert resumed.unreachable == {str(tmp_path / "a"): "no network"}
+    assert asks.count(str(tmp_path / "a")) == 1
+    run = open_run(asked.folder)
+    lines = list(resuming._lines(run, run.spec, resumed))
+    says = (
+        f"warning   checkpoints in {tmp_path / 'a'} are not used, it cannot be reached: no network"
+    )
+    assert says in lines
 
 
 @pytest.mark.usefixtures("without_ray")
