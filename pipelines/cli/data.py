@@ -40,7 +40,7 @@ def _columns(data: TrialData) -> Iterator[str]:
     if fitted.target is None or not isinstance(inputs, TableInputs):
         yield f"inputs    {inputs}"
         return
-    rows = [(c.name, c.kind, f"{c.missing:.1%} missing", c.becomes) for c in inputs.columns]
+    rows = [(_named(c.name), c.kind, f"{c.missing:.1%} missing", c.becomes) for c in inputs.columns]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     for *cells, becomes in rows:
         aligned = "  ".join(f"{cell:{w}}" for cell, w in zip(cells, widths, strict=True))
@@ -62,6 +62,6 @@ def _target(data: TrialData) -> Iterator[str]:
     yield f"target    {name}{data.n_classes} classes: {told}{more}"
 
 
-def _named(label: str) -> str:
+def _named(name: str) -> str:
     """In quotes if it is empty or if blanks at its ends would be invisible."""
-    return label if label and label == label.strip() else repr(label)
+    return name if name and name == name.strip() else repr(name)

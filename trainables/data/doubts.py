@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from trainables.data.number_texts import (
     MARKS,
@@ -66,6 +69,32 @@ def told_of_texts(table: pa.Table, known: Collection[str] = ()) -> Iterator[str]
     if dates:
         odd = next(iter(dates.values()))
         yield f"{_listed(list(dates))}: read as text: {odd!r} is not a date such as 2013-01-31"
+
+
+def told_of_counters(table: pa.Table, known: Collection[str] = ()) -> Iterator[str]:
+    """Which columns may only count the rows of the file, except the columns in ``known``."""
+    import pyarrow as pa
+
+    for field in table.schema:
+        if field.name in known or not pa.types.is_integer(field.type):
+            continue
+        if _counts(table.column(field.name)):
+            name = shlex.quote(field.name)
+            yield f"{name}: rises by 1 from row to row: --drop {name} if it only counts the rows"
+
+
+def _counts(column: pa.ChunkedArray) -> bool:
+    """Whether each value is larger by 1 than the value before."""
+    if column.null_count:
+        return False
+    following = column[0].as_py()
+    if column[-1].as_py() - following != len(column) - 1:  # this rules out most columns quickly
+        return False
+    for values in (piece.to_numpy() for piece in column.chunks if len(piece)):
+        if values[0] != following or (np.diff(values) != 1).any():
+            return False
+        following = int(values[-1]) + 1
+    return True
 
 
 def _most(column: pa.ChunkedArray, is_like: Callable[[str], bool]) -> bool:

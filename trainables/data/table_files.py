@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 TABLE_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".csv.zip", ".tsv.zip", ".parquet")
 _BLOCK = 1 << 23  # bytes that are parsed at once
 LARGE = 1 << 26  # bytes of a file; Arrow must not keep the text of larger ones
-_MISSING = ("None", "<NA>")  # in addition to Arrow's: NA, NaN, null, ...
 
 
 @contextmanager
@@ -169,6 +168,13 @@ def _read_text(path: Path, texts: Collection[str], separator: str, decimal: str)
     return table
 
 
+def missing_values() -> list[str]:
+    """The texts that stand for a missing value in any column of a CSV file."""
+    from pyarrow import csv as arrow_csv
+
+    return [*arrow_csv.ConvertOptions().null_values, "None", "<NA>"]  # Arrow's are NA, null, ...
+
+
 def convert_options(
     decimal: str,
     kinds: Mapping[str, pa.DataType] | None = None,
@@ -182,7 +188,7 @@ def convert_options(
 
     return arrow_csv.ConvertOptions(
         strings_can_be_null=True,
-        null_values=[*arrow_csv.ConvertOptions().null_values, *_MISSING],
+        null_values=missing_values(),
         decimal_point=decimal,
         timestamp_parsers=[arrow_csv.ISO8601, *DATES],
         column_types=kinds,

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trainables.data.csv_form import Unusable, form_of, opened
 from trainables.data.number_texts import Decimal, numbers_of
-from trainables.data.table_files import check_names, convert_options, readable, table_suffix
+from trainables.data.table_files import (
+    check_names,
+    convert_options,
+    missing_values,
+    readable,
+    table_suffix,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,6 +49,26 @@ def stream_table(
             yield from _of_parquet(path)
         else:
             yield from _of_text(path, numbers, texts, dates)
+
+
+def missing_texts(path: Path, name: str) -> Counter[str]:
+    """How often each text that stands for a missing value occurs in a column of a CSV file."""
+    import pyarrow as pa
+    from pyarrow import compute, csv
+
+    separator, _ = form_of(path)
+    parse = csv.ParseOptions(delimiter=separator, newlines_in_values=True)
+    convert = csv.ConvertOptions(column_types={name: pa.string()}, include_columns=[name])
+    texts = pa.array([text for text in missing_values() if text])
+    counts: Counter[str] = Counter()
+    with (
+        opened(path) as file,
+        csv.open_csv(file, csv.ReadOptions(block_size=_BLOCK), parse, convert) as reader,
+    ):
+        for batch in reader:
+            column = batch.column(0)
+            counts.update(column.filter(compute.is_in(column, texts)).to_pylist())
+    return counts
 
 
 def _of_parquet(path: Path) -> Iterator[pa.Table]:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from trainables.data.doubts import told_of_converted, told_of_texts
-from trainables.data.number_texts import Converted, Decimal, with_numbers
+from trainables.data.doubts import told_of_converted, told_of_counters, told_of_texts
+from trainables.data.number_texts import Converted, Decimal, is_text, with_numbers
 from trainables.data.preprocessing import Preprocessing
 from trainables.data.reading import AS_IT_LOOKS, Reading
-from trainables.data.table_files import read_table
+from trainables.data.table_files import read_table, table_suffix
 from trainables.data.table_inputs import fit_table
+from trainables.data.table_streams import missing_texts
 from trainables.data.targets import ClassKind, class_kind, encode_target, is_known
+from trainables.data.values import FLOAT32_MAX
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -100,6 +102,7 @@ def read_file(path: Path, target: str, reading: Reading = AS_IT_LOOKS) -> Table:
     decimals: dict[str, Decimal] = {}
     if decimal is not None:
         table, converted, decimals = with_numbers(table, decimal, reading.category)
+    counters = list(told_of_counters(table, (target, *reading.drop, *reading.category)))
     known = is_known(target, table.column(target))
     n_known = int(known.sum())
     if n_known < MIN_ROWS:
@@ -107,9 +110,9 @@ def read_file(path: Path, target: str, reading: Reading = AS_IT_LOOKS) -> Table:
             f"'{path}' has {n_known} rows with a value in target {target!r}: "
             f"at least {MIN_ROWS} are needed"
         )
-    notes = []
+    notes: list[str] = []
     if n_known < len(table):
-        notes.append(f"{len(table) - n_known} of {len(table)} rows have no {target}: left out")
+        notes += _told_of_unknown(path, target, table.column(target), known)
         table = table.filter(known)
     y, task, names = encode_target(target, table.column(target), reading.task)
     if task == "regression" and not np.ptp(y) > 0:
@@ -119,6 +122,7 @@ def read_file(path: Path, target: str, reading: Reading = AS_IT_LOOKS) -> Table:
         raise ValueError(f"'{path}' has no value in any column besides the target {target!r}")
     notes += told_of_converted([c for c in converted if c.name not in reading.drop])
     notes += told_of_texts(table, (*reading.drop, *reading.category))
+    notes += counters
     return Table(
         features,
         y,
@@ -131,6 +135,27 @@ def read_file(path: Path, target: str, reading: Reading = AS_IT_LOOKS) -> Table:
         class_kind(table.column(target)) if names else None,
         notes=tuple(notes),
     )
+
+
+def _told_of_unknown(
+    path: Path, target: str, column: pa.ChunkedArray, known: np.ndarray
+) -> Iterator[str]:
+    """Why rows are left out: those that are not ``known``."""
+    from pyarrow import compute
+
+    of, missing = f"of {len(column)} rows have", int((~known).sum())
+    if is_text(column.type) and table_suffix(path) != ".parquet":
+        for text, count in missing_texts(path, target).items():
+            missing -= count
+            yield (
+                f"{count} {of} {text!r} as {target}, which counts as missing: left out; rename it "
+                "to keep it as a class"
+            )
+    elif endless := missing - compute.sum(compute.is_null(column, nan_is_null=True)).as_py():
+        missing -= endless
+        yield f"{endless} {of} a {target} that is infinite, or beyond {FLOAT32_MAX:.2g}: left out"
+    if missing:
+        yield f"{missing} {of} no {target}: left out"
 
 
 def _check_columns(path: Path, names: list[str], target: str, reading: Reading) -> None:

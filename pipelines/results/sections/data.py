@@ -30,7 +30,7 @@ def data(found: Findings) -> Section | None:
     n = wording.count(len(inputs.columns), "column")
     blocks.append(Words(f"{n}: {_kinds(inputs)}; {inputs.shape[0]} inputs in all."))
     if fitted.target:
-        rows = [[c.name, c.kind, f"{c.missing:.1%}", c.becomes] for c in inputs.columns]
+        rows = [[c.name or "''", c.kind, f"{c.missing:.1%}", c.becomes] for c in inputs.columns]
         blocks.append(Table(["column", "read as", "missing", "becomes"], rows))
     return Section("data", "The data", blocks)
 

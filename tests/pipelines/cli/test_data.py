@@ -103,6 +103,22 @@ def test_what_may_not_be_meant_is_said(capsys: pytest.CaptureFixture[str]) -> No
     assert "target    y: 2 classes: yes 50.0%, 'yes ' 50.0%" in shown
 
 
+def test_a_column_without_a_name_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    pd.read_csv(write_table()).to_csv("index.csv")
+    assert main(data.app, ["index.csv", "--target", "kind"]) == 0
+    shown = capsys.readouterr().out
+    (line,) = [line for line in shown.splitlines() if line.startswith("  '' ")]
+    assert line.split()[1] == "number"
+    assert "note      '': rises by 1 from row to row: --drop '' if it only counts the rows" in shown
+    fitted = load("index.csv", target="kind").preprocessing
+    assert fitted is not None
+    folder = write_run(Path("run"), preprocessing=[fitted.to_dict()])
+    section = data_section(Findings(open_run(folder)))
+    assert section is not None
+    (table,) = [block for block in section.blocks if isinstance(block, Table)]
+    assert table.rows[0][0] == "''"
+
+
 @pytest.mark.parametrize("source", ["digits", "wine", "diabetes"])
 def test_other_data_are_said_too(source: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(data.app, [source]) == 0

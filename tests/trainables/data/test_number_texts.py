@@ -10,10 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from trainables.data import table_files
+from trainables.data import table_files, table_streams
 from trainables.data.column_files import column_from_dict, column_to_dict
 from trainables.data.columns import Category, Number
 from trainables.data.datasets import TrialData, load
+from trainables.data.doubts import told_of_counters
 from trainables.data.number_texts import with_numbers
 from trainables.data.reading import AS_IT_LOOKS, Reading
 from trainables.data.table_inputs import TableInputs
@@ -115,7 +116,64 @@ def test_rows_without_a_target_are_said(tmp_path: Path) -> None:
     rows = [f"{i},{'' if i % 4 == 0 else i % 2}" for i in range(N)]
     (tmp_path / "t.csv").write_text("\n".join(["x,y", *rows]))
     data = load(str(tmp_path / "t.csv"), target="y")
-    assert data.notes == ("15 of 60 rows have no y: left out",)
+    assert "15 of 60 rows have no y: left out" in data.notes
+
+
+@pytest.mark.parametrize("rows_at_once", [1 << 21, 60])
+def test_a_class_whose_name_means_missing_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows_at_once: int
+) -> None:
+    monkeypatch.setattr(table_streams, "_BLOCK", rows_at_once)
+    classes = ["None", "Mild", "", "Severe", "None", '"NA"']
+    rows = [f"{i}.5,{classes[i % 6]}" for i in range(N)]
+    (tmp_path / "t.csv").write_text("\n".join(["x,y", *rows]))
+    assert load(str(tmp_path / "t.csv"), target="y").notes == (
+        "20 of 60 rows have 'None' as y, which counts as missing: left out; rename it to keep it "
+        "as a class",
+        "10 of 60 rows have 'NA' as y, which counts as missing: left out; rename it to keep it "
+        "as a class",
+        "10 of 60 rows have no y: left out",
+    )
+
+
+def test_an_infinite_target_is_said(tmp_path: Path) -> None:
+    ends = ["inf", "-inf", "", "1e39"]
+    rows = [f"{i}.5,{ends[i] if i < 4 else f'{i}.25'}" for i in range(N)]
+    (tmp_path / "t.csv").write_text("\n".join(["x,y", *rows]))
+    assert load(str(tmp_path / "t.csv"), target="y").notes == (
+        "3 of 60 rows have a y that is infinite, or beyond 3.4e+38: left out",
+        "1 of 60 rows have no y: left out",
+    )
+
+
+@pytest.mark.parametrize(("name", "typed"), [("", "''"), ("row nr", "'row nr'"), ("year", "year")])
+def test_a_column_that_counts_the_rows_is_said(tmp_path: Path, name: str, typed: str) -> None:
+    path = tmp_path / "t.csv"
+
+    def noted(first: int, step: int = 1, reading: Reading = AS_IT_LOOKS) -> tuple[str, ...]:
+        rows = [f"{first + step * i},{i % 7},c{i % 2}" for i in range(N)]
+        rows[5] = rows[5][:-2]  # a row that is left out counts too
+        path.write_text("\n".join([f"{name},x,y", *rows]))
+        return load(str(path), target="y", reading=reading).notes[1:]
+
+    told = f"{typed}: rises by 1 from row to row: --drop {typed} if it only counts the rows"
+    assert noted(0) == noted(1950) == (told,)
+    assert noted(0, 2) == noted(0, -1) == ()
+    assert noted(0, reading=Reading(drop=(name,))) == ()
+    assert noted(0, reading=Reading(category=(name,))) == ()
+
+
+def test_only_whole_numbers_in_the_order_of_the_rows_count_them() -> None:
+    def told(*pieces: list[float | None], kind: str = "int64") -> bool:
+        column = pa.chunked_array([pa.array(piece, kind) for piece in pieces])
+        return bool(list(told_of_counters(pa.table({"x": column}))))
+
+    assert told([3, 4], [], [5, 6])
+    assert not told([3, 4], [6, 5, 7])
+    assert not told([3, 4], [4, 6])
+    assert not told([3, None], [5, 6])
+    assert not told([0.5, 1.5], [2.5], kind="float64")
+    assert told([2**64 - 2], [2**64 - 1], kind="uint64")
 
 
 def test_texts_of_a_parquet_file_stay_what_they_are(tmp_path: Path) -> None:
