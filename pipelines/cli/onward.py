@@ -19,7 +19,8 @@ def to_go_on(folder: Path, cluster: Cluster | None, time_budget: float | None = 
     needed."""
     if cluster and cluster.launched:
         return _to_submit("run", resume=_from_home(folder), time_budget=time_budget)
-    return to_type("run", resume=shown(folder), time_budget=time_budget)
+    address = cluster.address if cluster else None
+    return to_type("run", resume=shown(folder), time_budget=time_budget, address=address)
 
 
 def next_lines(folder: Path, cluster: Cluster | None, *, has_winner: bool) -> Iterator[str]:
@@ -29,7 +30,8 @@ def next_lines(folder: Path, cluster: Cluster | None, *, has_winner: bool) -> It
         evaluate = _to_submit("evaluate", str(_from_home(folder)))
     else:
         yield f"next      {to_type('report', str(shown(folder)))}"
-        evaluate = to_type("evaluate", str(shown(folder)))
+        address = cluster.address if cluster else None
+        evaluate = to_type("evaluate", str(shown(folder)), address=address)
     if has_winner:
         yield f"then      {evaluate}"
 

@@ -120,6 +120,7 @@ def connect(
             marks = stack.enter_context(reaping())
             server = stack.enter_context(fork_server(modules, marks))
             cluster = _start(dashboard, server, job, marks, launched)
+        cluster.address = address
         try:
             yield cluster
         finally:

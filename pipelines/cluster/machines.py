@@ -8,20 +8,18 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import ray
-import yaml
 from ray._common.constants import HEAD_NODE_RESOURCE_NAME
 
 from pipelines.cluster.kuberay import workers_at_most
+from pipelines.cluster.launched import launched_with
 from pipelines.cluster.local_ray import LOCAL as LOCAL
 from pipelines.cluster.local_ray import LateDashboard
 from pipelines.cluster.resources import Node, TrialResources, slots_in, slots_on
 
 ON_PREMISES = "local"  # Ray's name of the provider for your own machines
-_AUTOSCALER_CONFIG = "~/ray_bootstrap_config.yaml"  # where `ray up` puts this file on the head
 
 
 @dataclass
@@ -31,6 +29,7 @@ class Cluster:
     dashboard: str  # its address; "" if there is none (yet)
     started_here: bool
     late_dashboard: LateDashboard | None = None
+    address: str | None = None  # as the user gave it
 
     def __getstate__(self) -> dict[str, Any]:
         """Ray copies this object with the resources of a trial; the late dashboard stays here."""
@@ -110,11 +109,7 @@ class Cluster:
 
     def _launched_with(self) -> dict[str, Any] | None:
         """The YAML file from which `ray up` made this cluster; None if something else made it."""
-        path = Path(_AUTOSCALER_CONFIG).expanduser()
-        if self.started_here or not path.is_file():
-            return None
-        config: dict[str, Any] = yaml.safe_load(path.read_text())
-        return config
+        return None if self.started_here else launched_with()
 
 
 def _node(described: Mapping[str, Any]) -> Node:

@@ -143,6 +143,22 @@ def test_of_a_cluster_one_types_what_is_next_on_the_computer_that_launched_it(
         ]
 
 
+@pytest.mark.parametrize("address", ["10.0.0.1:6379", "local"])
+def test_the_address_that_was_given_is_in_the_commands_that_train(
+    tmp_path: Path, address: str
+) -> None:
+    study = study_of(tmp_path / "run", None)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "best.pt").touch()
+    cluster = OneNode()
+    cluster.address = address
+    lines = list(summary_lines(study, StudyResult([SOUND], "val_loss", 3, "interrupt"), cluster))
+    told = {line.split()[0]: line for line in lines[-3:]}
+    for name in ("go", "then"):
+        assert told[name].endswith(f" --address {address}")
+    assert "--address" not in told["next"]  # a report needs no cluster
+
+
 def lines_of(folder: Path, result: StudyResult) -> list[str]:
     return list(summary_lines(study_of(folder / "run", None), result, OneNode()))
 

@@ -88,7 +88,8 @@ def test_a_signal_keeps_what_is_finished_and_says_how_to_go_on(
     assert process.returncode == EXIT_CODES[reason] == 128 + number
     assert errors == ""
     assert "stopped by " in rest
-    assert re.search(r"^go on     python .*run.py --resume runs/it$", rest, re.MULTILINE)
+    go_on = rf"^go on     python .*run.py --resume runs/it --address {join[1]}$"
+    assert re.search(go_on, rest, re.MULTILINE)
     run = open_run("runs/it")
     assert 0 < len(run.finished) < 1000
     assert len(Path("runs/it/trials.csv").read_text().splitlines()) == len(run.finished) + 1
@@ -235,7 +236,8 @@ def test_a_signal_to_all_processes_of_a_search_ends_it_in_good_order(
         rest, errors = process.communicate(timeout=60)
     assert process.returncode == 128 + number
     assert errors == ""
-    assert re.search(r"^go on     python .*run.py --resume runs/it$", rest, re.MULTILINE)
+    go_on = r"^go on     python .*run.py --resume runs/it --address local$"
+    assert re.search(go_on, rest, re.MULTILINE)
     finished = open_run("runs/it").finished
     assert finished
     assert len(Path("runs/it/trials.csv").read_text().splitlines()) == len(finished) + 1
@@ -284,7 +286,7 @@ def test_a_search_whose_ray_dies_says_so_at_once(elsewhere: Path, program: str, 
     assert process.returncode == FAILURE
     said, advice = errors.splitlines()
     assert said.startswith(f"error: Ray's {name} has died: ")
-    assert advice.endswith("--resume runs/it")
+    assert advice.endswith("--resume runs/it --address local")
     wait_for(lambda: not left_with("RANGEFINDER_TEST", str(elsewhere)))
 
 
@@ -317,7 +319,7 @@ def test_a_search_in_a_joined_cluster_whose_raylet_dies_says_so_at_once(elsewher
     assert process.returncode == FAILURE
     said, advice = errors.splitlines()
     assert said.startswith("error: Ray's raylet has died: ")
-    assert "--resume runs/it" in advice
+    assert advice.endswith(f"--resume runs/it --address {address}")
 
 
 @pytest.mark.slow

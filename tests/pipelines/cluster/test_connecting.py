@@ -18,6 +18,13 @@ def test_the_cluster_that_this_process_uses_stays_connected(cluster: Cluster) ->
     assert ray.is_initialized()
 
 
+def test_the_address_is_kept_as_it_was_given(cluster: Cluster) -> None:
+    given = ray.get_runtime_context().gcs_address
+    for address in (given, None):
+        with connecting(address) as connected:
+            assert connected().address == address
+
+
 def test_what_goes_wrong_is_raised_where_the_cluster_is_needed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
