@@ -10,6 +10,7 @@ from pathlib import Path
 import grpc
 import pytest
 import ray
+import yaml
 from ray._private import services
 from ray.core.generated.gcs_service_pb2_grpc import (
     NodeInfoGcsServiceServicer,
@@ -163,7 +164,7 @@ def launched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
     file = tmp_path / "ray_bootstrap_config.yaml"
     file.write_text(LAUNCHED)
-    monkeypatch.setattr(machines, "_AUTOSCALER_CONFIG", str(file))
+    monkeypatch.setattr(machines, "launched_with", lambda: yaml.safe_load(file.read_text()))
     monkeypatch.setattr(ray, "nodes", lambda: [node(1), node(2), node(3, alive=False)])
     return file
 
@@ -198,7 +199,7 @@ def test_no_more_machines_are_to_come_than_the_most_workers(launched: Path) -> N
 
 
 @pytest.fixture
-def on_kubernetes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[dict[str, object]]:
+def on_kubernetes(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
     """The nodes of a KubeRay cluster, as Ray lists them: a head without trials, and no worker."""
     nodes: list[dict[str, object]] = [
         {
@@ -207,7 +208,7 @@ def on_kubernetes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[dict[
             "Resources": {"node:__internal_head__": 1.0},
         }
     ]
-    monkeypatch.setattr(machines, "_AUTOSCALER_CONFIG", str(tmp_path / "none.yaml"))
+    monkeypatch.setattr(machines, "launched_with", lambda: None)
     monkeypatch.setattr(ray, "nodes", lambda: nodes)
     return nodes
 
