@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -28,3 +29,9 @@ def write_whole(path: Path, text: str) -> None:
     """Replace the content of ``path`` by ``text``. A reader sees either the old or the new one."""
     with naming(path), replacing(path) as part:
         part.write_text(text)
+
+
+def replace_file(source: Path, target: Path) -> None:
+    """Copy ``source`` to ``target``, whole or not at all."""
+    with replacing(target) as part:
+        shutil.copyfile(source, part)

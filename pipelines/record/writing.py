@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -19,7 +18,7 @@ from pipelines.record.lines import repair
 from pipelines.record.patience import naming, patient
 from pipelines.record.sessions import note_killed, read_sessions
 from pipelines.record.trials import FinishedTrial
-from pipelines.record.whole import replacing
+from pipelines.record.weights import keep_weights
 from search_spaces import SearchSpace
 
 
@@ -101,7 +100,7 @@ class Record:
             self.files.repeated_weights.mkdir(exist_ok=True)
         kept = self.files.weights_of(trial)
         with naming(kept):
-            replace_file(path, kept)
+            keep_weights(trial, path, kept)
 
 
 def start_run(
@@ -131,9 +130,3 @@ def mend(files: RunFiles, killed_at: float | None) -> None:
     sessions = read_sessions(files)
     if sessions and sessions[-1].ended is None and killed_at is not None:
         note_killed(files, killed_at)
-
-
-def replace_file(source: Path, target: Path) -> None:
-    """Copy ``source`` to ``target``, whole or not at all."""
-    with replacing(target) as part:
-        shutil.copyfile(source, part)

@@ -15,7 +15,7 @@ from pipelines.record.files import RunFiles
 from pipelines.record.front import pareto_front
 from pipelines.record.goals import Goals
 from pipelines.record.trials import FinishedTrial, State, ranked
-from pipelines.record.writing import replace_file
+from pipelines.record.weights import copy_weights
 from pipelines.study.result import StudyResult
 from pipelines.study.run_study import run_again
 from pipelines.study.runs import Run
@@ -149,7 +149,7 @@ def crown(
         write_winner(files, repeats[0].config)
         weights = files.repeated_weights / f"{repeats[0].trial_id}.pt"
         if weights.is_file():
-            replace_file(weights, files.weights)
+            copy_weights(weights, files.weights)
     return repeats
 
 

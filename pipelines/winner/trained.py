@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.record.trials import FinishedTrial, best_trial
+from pipelines.record.weights import are_of
 from pipelines.study.repeats import repeats_of
 from pipelines.study.runs import Run
 from pipelines.winner.candidates import Candidate, check_by_itself, winner
@@ -112,7 +113,11 @@ def _of_the_search(run: Run, trial: FinishedTrial) -> Training:
 def kept_of(run: Run, candidate: Candidate) -> tuple[Path, FinishedTrial] | None:
     """The file of the winner's weights, and the training that they come from. None if they are not
     kept as one network: for another trial, and after cross-validation. After repeats, they are
-    those of the winner's best repeat; None if a search that was resumed since has replaced them."""
+    those of the winner's best repeat. None too if the weights that lie there are not the
+    winner's.
+
+    Raises ``ValueError`` if it cannot be read whose they are.
+    """
     if run.spec.problem.folds or candidate.number != winner(run).number:
         return None
     trial_id = run.finished[candidate.number].trial_id
@@ -120,9 +125,10 @@ def kept_of(run: Run, candidate: Candidate) -> tuple[Path, FinishedTrial] | None
     if trial_id in [repeats.trial_id for repeats in repeats_of(run)]:
         again = [t for t in run.repeated if t.repeat_of == trial_id]
         trial = best_trial(again, METRICS[run.metric])
-    if trial is None or not run.files.weights_of(trial).is_file():
+    if trial is None:
         return None
-    return run.files.weights_of(trial), trial
+    weights = run.files.weights_of(trial)
+    return (weights, trial) if weights.is_file() and are_of(trial, weights) else None
 
 
 def check_again(run: Run, settings: Chosen, candidates: Sequence[Candidate]) -> None:

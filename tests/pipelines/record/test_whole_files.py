@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.record.whole import replacing
-from pipelines.record.writing import replace_file
+from pipelines.record.whole import replace_file, replacing
 
 
 def test_a_copy_that_is_cut_short_leaves_the_file_as_it_was(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+import signal
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,6 +22,8 @@ from pipelines.study.runs import open_run
 from pipelines.study.study import Study
 from pipelines.tuner.judge import Judge
 from pipelines.tuner.rebuilding import tell_again
+from pipelines.winner.candidates import winner
+from pipelines.winner.trained import kept_of
 from search_spaces import Config
 from tests.pipelines.running import Witness, study_of
 from tests.pipelines.study.without_ray import (
@@ -95,6 +98,8 @@ def test_one_that_diverges_keeps_what_it_had_reached(tmp_path: Path, keep: int) 
     best = before[0]
     assert [(t.trial_id, t.value) for t in after] == [(t.trial_id, t.value) for t in before]
     assert weights(asked) == of_the_best
+    run = open_run(asked.folder)
+    assert kept_of(run, winner(run)) is not None
     assert [t.trained_on_in_vain for t in after] == [True] * keep + [False] * (6 - keep)
     why = f"its longer training diverged in epoch {SHORT + 2}; that of {SHORT} epochs counts"
     assert (after[0].state, after[0].curve, after[0].error) == (State.COMPLETE, best.curve, why)
@@ -106,6 +111,31 @@ def test_one_that_diverges_keeps_what_it_had_reached(tmp_path: Path, keep: int) 
     longer = going_on(asked, max_epochs=2 * LONG).resumed
     assert longer is not None
     assert not longer.search.trained_on  # it would diverge again
+
+
+def test_weights_of_one_that_was_the_best_and_diverged_are_not_the_winners(tmp_path: Path) -> None:
+    """It was the best when its search was interrupted."""
+    began: list[float] = []
+
+    def trainable(config: Config, data: Any, *, max_epochs: int, **_: Any) -> Curve:
+        began.append(float(config["x"]))
+        best, resumed = len(set(began)) == 3, began.count(began[-1]) > 1
+
+        def loss(config: dict[str, Any], epoch: int) -> float:
+            if best and epoch == 2 and not resumed:
+                signal.raise_signal(signal.SIGINT)
+            return math.nan if best and epoch > 2 else (0.0 if best else config["x"])
+
+        return Curve(loss, config, max_epochs)
+
+    asked = study_of(tmp_path / "run", trainable, trials=4, max_epochs=SHORT)
+    assert search(asked).ended_by == "interrupt"
+    run = open_run(asked.folder)
+    assert kept_of(run, winner(run)) is not None
+    search(going_on(asked))
+    run = open_run(asked.folder)
+    assert len(run.result.diverged) == 1
+    assert kept_of(run, winner(run)) is None
 
 
 def test_a_search_that_is_killed_meanwhile_ends_like_one_that_is_not(

@@ -14,6 +14,7 @@ from pipelines import export, load_model
 from pipelines.cli.command import main
 from pipelines.record.files import RunFiles
 from pipelines.record.trials import FinishedTrial, State
+from pipelines.record.weights import copy_weights, keep_weights
 from pipelines.record.writing import Record
 from pipelines.study.runs import open_run
 from pipelines.winner.candidates import winner
@@ -69,6 +70,35 @@ def exported(files: RunFiles) -> tuple[int, set[float]]:
 
 def test_without_repeats_they_are_those_of_the_best_trial() -> None:
     assert exported(searched()) == (1, {1.0})
+
+
+def test_those_of_another_trial_or_another_epoch_are_not_taken() -> None:
+    files = searched()
+    best = trial("b", 0.9)
+    for whose, taken in (
+        (trial("a", 0.8), False),
+        (replace(best, best_epoch=2), False),
+        (best, True),
+    ):
+        save(Path("saved") / "weights.pt", 2.0)
+        keep_weights(whose, Path("saved") / "weights.pt", files.weights)
+        assert (exported(files) == (1, {2.0})) == taken
+
+
+def test_weights_of_a_repeat_are_not_taken_for_a_trials() -> None:
+    files = searched()
+    files.repeated_weights.mkdir()
+    of_a_repeat = files.repeated_weights / "b.pt"
+    keep_weights(trial("r1", 0.8, "b", 1), files.weights, of_a_repeat)
+    copy_weights(of_a_repeat, files.weights)
+    assert exported(files) != (1, {1.0})
+
+
+def test_a_note_that_cannot_be_read_is_named() -> None:
+    files = searched()
+    files.weights.with_suffix(".json").write_text("{")
+    with pytest.raises(ValueError, match=r"best\.json cannot be read"):
+        exported(files)
 
 
 def test_after_repeats_they_are_those_of_the_best_repeat_wherever_the_search_went_since() -> None:
