@@ -93,10 +93,11 @@ def run_again(
     before = study.resumed.repeats if study.resumed else None
     first = spec.search.seed + 1
     seeds = range(first, first + spec.budget.repeats)
-    done = {(asked.repeat_of, asked.seed) for asked in before.asked} if before else ()
+    done = {(asked.repeat_of, asked.seed) for asked in before.asked} if before else set()
+    wanted = {(trial.trial_id, seed) for trial in best for seed in seeds}
     rules = Rules(
         metric=study.metric_name,
-        trials=len(best) * len(seeds),
+        trials=len(done | wanted),  # with repeats of configs that were among the best before
         max_failures=spec.resources.max_failures,
         trial_timeout=spec.resources.trial_timeout,
         chance_loss=study.chance_loss,

@@ -169,6 +169,20 @@ def trial_of(name: str, value: float, **more: Any) -> FinishedTrial:
     return FinishedTrial(name, config, State.COMPLETE, {1: value}, value, 1, **more)
 
 
+def test_progress_counts_repeats_of_configs_that_are_no_longer_the_best(tmp_path: Path) -> None:
+    asked = study_of(tmp_path / "run", trainable, trials=6, max_epochs=2, repeats=2)
+    repeated(asked)
+    search(going_on(asked, trials=30))
+    again, witness = going_on(asked), Witness()
+    result = searched(again)
+    assert result is not None
+    run_repeats(again, result, OneNode(), witness)
+    n = len(open_run(asked.folder).repeated)
+    assert n > 5 * 2  # five are the best now, and others were before
+    assert {progress.total for progress in witness.shown} == {n}
+    assert witness.shown[-1].finished == n
+
+
 def test_one_that_was_running_begins_anew(asked: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     result = search(asked)
     with killed_before(monkeypatch, 3), pytest.raises(Killed):
