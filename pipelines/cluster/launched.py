@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -34,11 +35,8 @@ def launched_with() -> dict[str, Any] | None:
 def _has_autoscaler(session: str, file: str) -> bool:
     """Whether the autoscaler of Ray's ``session`` runs on this machine and was given a ``file`` of
     this name."""
+    given = re.compile(rf"/{session}/logs .*--autoscaling-config=.*{re.escape(file)}")
     return any(
-        any(word.endswith(f"/{session}/logs") for word in command)
-        and any(
-            word.startswith("--autoscaling-config=") and word.endswith(file) for word in command
-        )
+        given.search(" ".join(process.info["cmdline"] or ()))
         for process in psutil.process_iter(["cmdline"])
-        if (command := process.info["cmdline"])
     )
