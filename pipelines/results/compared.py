@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 
 from pipelines.record.trials import FinishedTrial
 from pipelines.tuner.schedulers import ends_cycle
@@ -16,8 +15,8 @@ def compared_at(
     """The epoch at which ``trial`` was compared, for each rung where it was: the rung itself or,
     with ``at_cycle_ends``, the first end of a cycle at or after the rung. A trial whose cycle goes
     on to the next rung is not compared at the first. The last rung is the end of the training."""
-    found = {}
-    for rung, following in pairwise([*rungs, math.inf]):
+    found: dict[int, int] = {}
+    for rung, following in zip(rungs, [*rungs[1:], math.inf], strict=True):
         for epoch in sorted(trial.curve):
             waits = at_cycle_ends and epoch < rungs[-1] and not ends_cycle(trial.config, epoch)
             if rung <= epoch < following and not waits:

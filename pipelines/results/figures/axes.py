@@ -21,6 +21,11 @@ _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#e69f00", "#56b4e9", "#cc79a7")
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 _FEW = 10  # on an axis with a smaller range Plotly would mark halves
 
+_MARGIN = 1.1  # a logarithmic axis goes beyond its values by this factor
+_LEAST_TICKS = 3
+_DIGITS = ((1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9))  # of ticks: coarse, else fine
+_DECADES = 2  # an axis with more of them is marked at powers of ten only
+
 FENCE = 1.5  # times the interquartile range: values beyond it are outliers (Tukey 1977)
 _PADDING = 0.05
 NUMBERS = {"exponentformat": "power", "minexponent": 4}
@@ -58,6 +63,28 @@ def line_style(place: int) -> dict[str, str]:
 def whole(least: float, most: float) -> dict[str, Any]:
     """The ticks of an axis of whole numbers."""
     return {"dtick": 1} if most - least < _FEW else {}
+
+
+def log_axis(least: float, most: float) -> dict[str, Any]:
+    """A logarithmic axis for values from ``least`` to ``most``. Plotly's own ticks would write 2
+    and 5 for 0.02, 0.05, 0.2 and 0.5."""
+    if most / least >= 10**_DECADES:
+        return {"type": "log", "dtick": 1}
+    return {"type": "log", **round_ticks(least, most)}
+
+
+def round_ticks(least: float, most: float) -> dict[str, Any]:
+    """Ticks at round numbers from about ``least`` to about ``most`` for a logarithmic axis, or at
+    ``least`` if there are none."""
+    low, high = least / _MARGIN, most * _MARGIN
+    tens = [10.0**n for n in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)]
+    ticks: list[float] = []
+    for digits in _DIGITS:
+        ticks = [ten * d for ten in tens for d in digits if low <= ten * d <= high]
+        if len(ticks) >= _LEAST_TICKS:
+            break
+    ticks = ticks or [least]
+    return {"tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
 
 
 def score_range(

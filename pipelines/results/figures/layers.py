@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,15 +12,12 @@ import plotly.graph_objects as go
 from pipelines.record.scores import shown_score
 from pipelines.record.trials import FinishedTrial
 from pipelines.results.fates import is_sound
-from pipelines.results.figures.axes import NUMBERS, clamp, figure, score_range, thin
+from pipelines.results.figures.axes import NUMBERS, clamp, figure, round_ticks, score_range, thin
 from search_spaces import Config
 from trainables.training.metrics import Metric
 
 MOST_POINTS = 1000
 _BEST = 20  # the best trials, which are always drawn
-_MARGIN = 1.1  # by which the axis goes beyond the widths
-_LEAST_TICKS = 3
-_DIGITS = ((1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9))  # of ticks: coarse, else fine
 _SPREAD = 0.25  # points with the same number of layers lie side by side
 
 
@@ -86,19 +82,5 @@ def layers_figure(data: Layers, score: str, metric: Metric) -> go.Figure:
         },
     )
     drawn.update_xaxes(dtick=1)
-    widths = width_ticks(min(data.width), max(data.width))
-    drawn.update_yaxes(type="log", tickvals=widths, ticktext=[f"{width:g}" for width in widths])
+    drawn.update_yaxes(type="log", **round_ticks(min(data.width), max(data.width)))
     return drawn
-
-
-def width_ticks(least: float, most: float) -> list[float]:
-    """Round numbers from about ``least`` to about ``most`` for a logarithmic axis, or ``least`` if
-    there are none. Plotly's own ticks would write 2 and 5 for 20, 50, 200 and 500."""
-    low, high = least / _MARGIN, most * _MARGIN
-    tens = [10.0**n for n in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)]
-    ticks: list[float] = []
-    for digits in _DIGITS:
-        ticks = [ten * d for ten in tens for d in digits if low <= ten * d <= high]
-        if len(ticks) >= _LEAST_TICKS:
-            break
-    return ticks or [least]

@@ -7,6 +7,7 @@ import math
 import plotly.graph_objects as go
 from plotly.colors import qualitative
 
+from pipelines.results.figures.axes import log_axis
 from trainables.smith.lr_range_rule import Bounds, Smoothed, smooth
 from trainables.smith.lr_range_test import RangeTest
 
@@ -27,7 +28,7 @@ def range_figure(test: RangeTest, bounds: Bounds) -> go.Figure:
         y=test.train_losses,
         name="training loss of each batch",
         mode="markers",
-        marker={"color": _TRAIN, "size": 4, "opacity": 0.4},
+        marker={"color": _TRAIN, "size": 4, "opacity": 0.7},
     )
     figure.add_scatter(
         x=curve.lrs,
@@ -55,7 +56,11 @@ def range_figure(test: RangeTest, bounds: Bounds) -> go.Figure:
     top = _HEADROOM * max(curve.losses[0], curve.losses.min())
     figure.update_layout(
         template="plotly_white",
-        xaxis={"title": "learning rate", "type": "log", "exponentformat": "power"},
+        xaxis={
+            "title": "learning rate",
+            "exponentformat": "power",
+            **log_axis(min(test.lrs), max(test.lrs)),
+        },
         yaxis={"title": "loss", "range": [0, top]},
         yaxis2={
             "title": _NAMES[test.quality_name],

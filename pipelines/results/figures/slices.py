@@ -14,7 +14,7 @@ from pipelines.record.trials import FinishedTrial
 from pipelines.results import wording
 from pipelines.results.advice import LEAST_TRIALS, threshold
 from pipelines.results.fates import BEST, COLOURS, SYMBOLS, Fate, fate, is_sound
-from pipelines.results.figures.axes import clamp, figure, in_order, position, thin, whole
+from pipelines.results.figures.axes import clamp, figure, in_order, log_axis, position, thin, whole
 from pipelines.results.figures.labels import label, labels
 from pipelines.study.zoom import EDGE
 from search_spaces import Choice, Int, Value
@@ -25,6 +25,7 @@ from trainables.training.metrics import Metric
 MOST_POINTS = 600  # of more trials, about this many are drawn
 _LEAST_POINTS = 20  # so many of the best trials and of each fate are drawn in any case
 _LONGEST_NAME, _LONGEST_OPTION = 36, 14  # letters that a small figure has room for
+_ANGLES = (0, -45, -90)  # of options: by default, a long last one goes beyond the edge and is lost
 _TOP = 0.25
 _LEAST_TOP = 5
 _WHOLE = 0.8  # of the range: a best range that is this wide says nothing
@@ -160,12 +161,12 @@ def _scale(drawn: go.Figure, domain: Domain) -> None:
         options = labels(in_order(domain), _LONGEST_OPTION)
         places = list(range(len(options)))
         drawn.update_xaxes(tickvals=places, ticktext=options, range=[-0.5, len(options) - 0.5])
+        drawn.update_xaxes(autotickangles=_ANGLES)
     elif domain.log:
         low, high = math.log10(domain.low), math.log10(domain.high)
         margin = 0.03 * (high - low) or 0.1
-        drawn.update_xaxes(type="log", range=[low - margin, high + margin])
-        if high - low >= 2:
-            drawn.update_xaxes(dtick=1)
+        drawn.update_xaxes(range=[low - margin, high + margin])
+        drawn.update_xaxes(**log_axis(domain.low, domain.high))
     else:
         margin = 0.03 * (domain.high - domain.low) or 0.1
         drawn.update_xaxes(range=[domain.low - margin, domain.high + margin])

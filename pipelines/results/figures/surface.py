@@ -10,7 +10,16 @@ import numpy as np
 import plotly.graph_objects as go
 
 from pipelines.record.scores import shown_score
-from pipelines.results.figures.axes import NUMBERS, clamp, figure, position, score_range, thin
+from pipelines.results.figures.axes import (
+    NUMBERS,
+    clamp,
+    figure,
+    log_axis,
+    position,
+    score_range,
+    thin,
+    whole,
+)
 from pipelines.results.figures.importance import Scored
 from pipelines.results.figures.labels import label
 from search_spaces import Choice, Float, Int, SearchSpace
@@ -131,7 +140,7 @@ def surface_figure(
         assert not isinstance(domain, Choice)
         bounds = [domain.low, domain.high]
         if domain.log:
-            update(type="log", range=np.log10(bounds).tolist())
+            update(range=np.log10(bounds).tolist(), **log_axis(*bounds))
         else:
-            update(range=bounds)
+            update(range=bounds, **(whole(*bounds) if isinstance(domain, Int) else {}))
     return drawn

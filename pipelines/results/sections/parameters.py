@@ -120,14 +120,17 @@ def _surface(found: Findings) -> list[Drawing]:
     data = surface_data(found.scored, found.space, names, found.metric)
     if data is None:
         return []
+    which = " and ".join(names)
+    if found.importance.outstanding:
+        which = f"{which}, the most important numeric parameters that every trial has"
     fitted = surface_figure(data, found.space, found.score, found.metric)
     unsure = surface_figure(data, found.space, found.score, found.metric, unsure=True)
     return [
         Drawing(
             "surface",
             fitted,
-            f"{found.score} at epoch {found.epoch} over the two most important numeric parameters: "
-            "a Gaussian process fitted to the trials, without the other parameters",
+            f"{found.score} at epoch {found.epoch} over {which}: a Gaussian process fitted to the "
+            "trials, without the other parameters",
         ),
         Drawing("surface-unsure", unsure, "How uncertain this fit is: one standard deviation"),
     ]

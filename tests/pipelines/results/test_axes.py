@@ -11,7 +11,9 @@ from pipelines.results.figures.axes import (
     figure,
     in_order,
     line_style,
+    log_axis,
     position,
+    round_ticks,
     score_range,
     thin,
     whole,
@@ -110,3 +112,26 @@ def test_numbers_are_in_order_whichever_is_tried_first(
     domain = Choice(options)
     assert in_order(domain) == shown
     assert [position(domain, option) for option in (shown[0], shown[-1])] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "ticks"),
+    [
+        (8, 512, [10, 20, 50, 100, 200, 500]),
+        (100, 300, [100, 150, 200, 300]),
+        (64, 96, [60, 70, 80, 90, 100]),
+        (0.02, 0.5, [0.02, 0.05, 0.1, 0.2, 0.5]),
+        (1, 1, [1]),
+        (12, 12, [12]),
+        (128, 128, [128]),
+    ],
+)
+def test_a_logarithmic_axis_is_marked_at_round_numbers(
+    least: float, most: float, ticks: list[float]
+) -> None:
+    assert round_ticks(least, most)["tickvals"] == pytest.approx(ticks)
+
+
+def test_a_long_logarithmic_axis_is_marked_at_powers_of_ten() -> None:
+    assert log_axis(1e-5, 1) == {"type": "log", "dtick": 1}
+    assert log_axis(0.02, 0.5)["ticktext"][0] == "0.02"

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from pipelines.results.findings import Findings
 from pipelines.results.page.render import page_json
 from pipelines.results.run_page import report_page
@@ -55,3 +57,15 @@ def test_all_slices_have_one_axis_and_one_key(tmp_path: Path) -> None:
     assert len({tuple(figure.layout.yaxis.range) for figure in slices}) == 1
     (key,) = (d.figure for d in drawings if d.id == "key")
     assert len(key.data) == 3
+
+
+def test_a_surface_is_of_important_parameters_only_if_some_stand_out(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for name, trials in (
+        ("some", searched(60, SPACE)),
+        ("none", [made([rng.random()], config=t.config) for t in searched(20, SPACE)]),
+    ):
+        run = open_run(write_run(tmp_path / name, trials, space=SPACE, trainable="m:f"))
+        (caption,) = (d.caption for d in parameters(Findings(run)).drawings if d.id == "surface")
+        which = ", the most important numeric parameters that every trial has: "
+        assert (which in caption) == (name == "some")

@@ -13,7 +13,7 @@ from pipelines.results.fates import Fate
 from pipelines.results.figures.curves import curves_data
 from pipelines.results.figures.importance import scored
 from pipelines.results.figures.layers import MOST_POINTS as MOST_LAYERS
-from pipelines.results.figures.layers import layers_data, layers_figure, width_ticks
+from pipelines.results.figures.layers import layers_data, layers_figure
 from pipelines.results.figures.parallel import parallel_data, parallel_figure
 from pipelines.results.figures.slices import (
     MOST_POINTS,
@@ -146,7 +146,15 @@ def test_options_are_in_their_order_and_no_markup() -> None:
     kind = SPACE.domains["kind"]
     figure = slice_figure(slice_of("kind", kind, trials), kind, "s", ACCURACY, BOUNDS)
     assert list(figure.layout.xaxis.ticktext) == ["&lt;x&gt;", "y"]
+    assert max(figure.layout.xaxis.autotickangles) == 0, "a last label would go beyond the edge"
     assert list(figure.data[0].x) == [1, 0]
+
+
+def test_a_short_logarithmic_axis_has_whole_numbers_at_its_ticks() -> None:
+    rate = Float(0.02, 0.5, log=True)
+    trials = [made([0.5], config={"rate": value}) for value in (0.03, 0.4)]
+    figure = slice_figure(slice_of("rate", rate, trials), rate, "s", ACCURACY, BOUNDS)
+    assert list(figure.layout.xaxis.ticktext) == ["0.02", "0.05", "0.1", "0.2", "0.5"]
 
 
 def test_long_options_that_differ_in_the_middle_are_different_columns() -> None:
@@ -235,6 +243,11 @@ def test_the_surface_is_high_where_the_trials_are_and_unsure_where_there_are_non
     assert data.error[-1, -1] > 2 * data.error[10, 10]
     figure = surface_figure(data, space, "val_accuracy", ACCURACY)
     assert figure.layout.yaxis.type == "log"
+    assert figure.layout.yaxis.dtick == 1
+    small = SearchSpace({"a": Int(1, 4), "b": Float(0.02, 0.5, log=True)})
+    figure = surface_figure(data, small, "val_accuracy", ACCURACY)
+    assert figure.layout.xaxis.dtick == 1
+    assert list(figure.layout.yaxis.ticktext) == ["0.02", "0.05", "0.1", "0.2", "0.5"]
     assert surface_data(scored(trials[:9], ACCURACY, 1), space, ("a", "b"), ACCURACY) is None
 
 
@@ -254,21 +267,6 @@ def test_layers_and_their_mean_width() -> None:
     assert len(drawn.data[0].x) == 2
     assert list(drawn.layout.yaxis.ticktext) == ["8", "9", "10", "15", "20", "30"]
     assert layers_data([made([0.5], config={"lr": 0.1})], ACCURACY) is None
-
-
-@pytest.mark.parametrize(
-    ("least", "most", "ticks"),
-    [
-        (8, 512, [10, 20, 50, 100, 200, 500]),
-        (100, 300, [100, 150, 200, 300]),
-        (64, 96, [60, 70, 80, 90, 100]),
-        (1, 1, [1]),
-        (12, 12, [12]),
-        (128, 128, [128]),
-    ],
-)
-def test_widths_are_marked_by_whole_numbers(least: int, most: int, ticks: list[int]) -> None:
-    assert width_ticks(least, most) == ticks
 
 
 @pytest.mark.parametrize(
