@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 
 class Words(NamedTuple):
-    """A paragraph; ``tone`` "note" is set small."""
+    """A paragraph; ``tone`` "note" is set small. Options of the command line are set as code."""
 
     text: str
     tone: Literal["", "note", "warning"] = ""
@@ -22,6 +22,13 @@ class Numbers(NamedTuple):
 
     entries: Sequence[tuple[str, str]]
     kind: str = "numbers"
+
+
+class Facts(NamedTuple):
+    """Many names, each with its value, set small."""
+
+    entries: Sequence[tuple[str, str]]
+    kind: str = "facts"
 
 
 class Link(NamedTuple):
@@ -46,7 +53,7 @@ class Code(NamedTuple):
     kind: str = "code"
 
 
-Block: TypeAlias = Words | Numbers | Table | Code
+Block: TypeAlias = Words | Numbers | Facts | Table | Code
 
 
 class Drawing(NamedTuple):

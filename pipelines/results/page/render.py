@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import secrets
 from collections.abc import Iterable, Sequence
 from functools import cache
+from html import escape
 from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -16,6 +18,7 @@ from plotly.utils import PlotlyJSONEncoder
 
 from pipelines.results.page.model import Drawing, Link, Page, Section
 
+_OPTION = re.compile(r"(?<!\S)--[a-z][a-z-]*(?: \d+)?")  # with its number, if it has one
 _SCRIPTS = ("values.js", "figures.js", "table.js", "page.js")
 
 
@@ -127,13 +130,20 @@ def _policy(scripts: list[str], nonce: str, live: str | None) -> str:
 
 @cache
 def _environment() -> Environment:
-    return Environment(
+    made = Environment(
         loader=PackageLoader("pipelines.results.page", "parts"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters["options_as_code"] = _options_as_code
+    return made
+
+
+def _options_as_code(text: str) -> str:
+    """``text`` as HTML."""
+    return _OPTION.sub(r"<code>\g<0></code>", escape(text))
 
 
 @cache

@@ -12,7 +12,7 @@ from pipelines.results.endings import goes_on
 from pipelines.results.fates import fates
 from pipelines.results.figures.timeline import timeline_data
 from pipelines.results.findings import Findings
-from pipelines.results.page.model import Block, Numbers, Section, Table, Words
+from pipelines.results.page.model import Block, Facts, Numbers, Section, Table, Words
 from pipelines.results.requirements import why_no_best
 from pipelines.results.sections.tested import test_numbers
 from trainables.training.metrics import METRICS
@@ -45,7 +45,7 @@ def _blocks(found: Findings) -> Iterator[Block]:
     else:
         yield Words(f"The best is trial {found.best_number}; its config:")
         entries = found.best.config.items()
-        yield Table(list(found.best.config), [[wording.value(entry) for _, entry in entries]])
+        yield Facts([(name, wording.value(entry)) for name, entry in entries])
         if others := _other_metrics(found):
             yield Words(f"At its best epoch it has {others}.")
         if found.changes_configs:

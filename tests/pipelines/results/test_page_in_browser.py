@@ -11,16 +11,19 @@ import pytest
 
 from pipelines.record.files import RunFiles
 from pipelines.record.live import write_live
+from pipelines.record.looks import Look, add_look
 from pipelines.record.trials import FinishedTrial
 from pipelines.results.page.render import page_json
 from pipelines.results.report import write_report
 from pipelines.results.run_page import report_page
 from pipelines.study.runs import open_run
-from search_spaces import Choice, Config, Float, SearchSpace
+from search_spaces import SPACES, Choice, Config, Float, SearchSpace
 from tests.pipelines.browser import CHROMIUM, Browser, browser
 from tests.pipelines.live.standing import standing
 from tests.pipelines.recorded import write_run
 from tests.pipelines.results.made import FAILED, made, searched
+from trainables.baselines import MODELS
+from trainables.training.metrics import metrics_of
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt install chromium")
 
@@ -297,6 +300,30 @@ def test_on_a_phone_parallel_coordinates_scroll(chromium: Browser, tmp_path: Pat
     assert chromium.evaluate("document.documentElement.scrollWidth") <= 390
     chromium.look(1280, 800)
     chromium.wait_for(f"{width} > 1000")
+
+
+def test_on_a_wide_screen_no_table_is_cut_and_no_option_is_broken(
+    chromium: Browser, tmp_path: Path
+) -> None:
+    config = SPACES["mlp"].sample(np.random.default_rng(0))
+    run = open_run(write_run(tmp_path / "it", [made([0.5, 0.6], config=config)], max_epochs=3))
+    scores = dict.fromkeys([n.replace("val_", "test_") for n in metrics_of("classification")], 0.5)
+    quick = dict.fromkeys(MODELS["classification"], scores)
+    values = {name: [0.5, 0.6] for name in scores}
+    many = {"confusion": [[1, 1], [1, 1]], "together": scores, "baselines": quick}
+    add_look(run.files.looks, Look(0.0, (0,), (config,), (2,), (1, 2), 9, 4, values, **many))  # type: ignore[arg-type]
+    write_report(open_run(run.files.folder))
+    chromium.look(1200, 800)
+    chromium.open(run.files.report.as_uri())
+    frames = "[...document.querySelectorAll('.text .scroll')]"
+    assert chromium.evaluate(f"{frames}.length") > 1
+    assert chromium.evaluate(f"{frames}.every(f => f.scrollWidth <= f.clientWidth)")
+    for width in range(320, 480, 40):
+        chromium.look(width, 800)
+        chromium.wait_for(f"innerWidth === {width}")
+        assert chromium.evaluate("document.documentElement.scrollWidth") <= width
+        options = "[...document.querySelectorAll('.text code')]"
+        assert chromium.evaluate(f"{options}.map(o => o.getClientRects().length)") == [1]
 
 
 def searched_anywhere(space: SearchSpace) -> list[FinishedTrial]:

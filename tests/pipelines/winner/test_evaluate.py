@@ -184,7 +184,7 @@ def test_a_seed_with_which_a_training_diverges_is_left_out_and_named(
     assert len(look.values["test_accuracy"]) == 2
     page = (folder / "report.html").read_text()
     assert told[1:] in page
-    assert "with --seeds 3" in page
+    assert r"with \u003ccode>--seeds 3\u003c/code>." in page
     assert main(export.app, [str(folder), "model", "--seeds", "3"]) == 0
     assert load_model("model").about["seeds"] == [1, 3]
     capsys.readouterr()
@@ -370,7 +370,7 @@ def test_the_page_shows_the_weights_of_an_ensemble_and_how_to_export_it() -> Non
     assert main(report.app, [str(folder)]) == 0
     page = (folder / "report.html").read_text()
     assert "An ensemble of trials 1 (75%) and 0 (25%) was trained again" in page
-    assert "--seeds 2 --ensemble 5" in page
+    assert r"\u003ccode>--seeds 2\u003c/code> \u003ccode>--ensemble 5\u003c/code>." in page
 
 
 @pytest.mark.parametrize(
