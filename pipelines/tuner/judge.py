@@ -34,7 +34,6 @@ class Judge:
         self._scheduler: Any = scheduler
         self._metric = metric
         self._trials: dict[str, _Trial] = {}
-        self._last: dict[str, dict[str, Any]] = {}
         self._decided: dict[str, dict[int, bool]] = {}
         for bracket in self._brackets:
             bracket.cutoff = partial(quantile, 1 - 1 / bracket.rf)
@@ -54,7 +53,7 @@ class Judge:
         on from a checkpoint reaches an epoch again, the earlier decision stands."""
         decided = self._decided.setdefault(trial_id, {})
         if epoch not in decided:
-            self._last[trial_id] = result = {TIME_ATTR: epoch, self._metric: value}
+            result = {TIME_ATTR: epoch, self._metric: value}
             decision = self._scheduler.on_trial_result(None, self._trials[trial_id], result)
             decided[epoch] = bool(decision == Decisions.STOP)
         return decided[epoch]
@@ -71,11 +70,10 @@ class Judge:
                 bracket.cutoff = cutoff
 
     def end(self, trial_id: str) -> None:
-        """A trial has ended without an error."""
-        trial, result = self._trials.pop(trial_id), self._last.pop(trial_id, None)
+        """A trial has ended without an error. The scheduler is not told: its ``on_trial_complete``
+        asks for the last result again, and the median rule would count that epoch twice."""
+        del self._trials[trial_id]
         self._decided.pop(trial_id, None)
-        if result is not None:  # None if it diverged at once: the scheduler has no result of it
-            self._scheduler.on_trial_complete(None, trial, result)
 
     def fail(self, trial_id: str) -> None:
         """An attempt ended with an error."""

@@ -174,8 +174,8 @@ def ends_cycle(config: Mapping[str, Any], epoch: int) -> bool:
 
 def median(rules: StoppingRules) -> TrialScheduler:
     """The median stopping rule (Golovin et al. 2017, section 3.2.2): a trial goes on only while its
-    best value is no worse than the median of the other trials' running means up to the same
-    epoch."""
+    best value is no worse than the median of the other trials' running means up to the same epoch.
+    The means begin at the grace period, and there must be three."""
     from ray.tune.schedulers import MedianStoppingRule
 
     return MedianStoppingRule(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -47,19 +47,18 @@ def judged(name: str) -> list[int]:
 
 
 def told_by_ray(name: str) -> list[int]:
+    """The same, if the scheduler is told each epoch once."""
     scheduler: Any = SCHEDULERS[name].make(RULES)
     ends = []
     for n, curve in enumerate(curves(60)):
         trial = StubTrial(str(n))
         scheduler.on_trial_add(None, trial)
-        result: dict[str, Any] = {}
         end = 27
         for epoch, value in enumerate(curve, 1):
             result = {"epoch": epoch, RULES.metric: value}
             if scheduler.on_trial_result(None, trial, result) == TrialScheduler.STOP:
                 end = epoch
                 break
-        scheduler.on_trial_complete(None, trial, result)
         ends.append(end)
     return ends
 
@@ -80,6 +79,40 @@ def test_nobody_is_stopped_between_two_decisions(name: str) -> None:
 def test_asha_decides_at_its_rungs_alone() -> None:
     decides = partial(SCHEDULERS["asha"].decides, RULES)
     assert [epoch for epoch in range(1, 27) if decides({}, epoch)] == [1, 3, 9]
+
+
+def test_the_median_rule_counts_the_last_epoch_of_a_trial_once() -> None:
+    """The running means at epoch 3 are 0.4, not 0.525 as with a second 0.9."""
+    judge = Judge(SCHEDULERS["median"].make(RULES), RULES.metric)
+    for name in ("a", "b", "c"):
+        judge.start(name, {})
+        assert not any(judge.stops(name, e, v) for e, v in enumerate((0.0, 0.3, 0.9), 1))
+        judge.end(name)
+    judge.start("above", {})
+    assert not any(judge.stops("above", epoch, 0.5) for epoch in (1, 2, 3))
+    judge.start("below", {})
+    assert [judge.stops("below", epoch, 0.35) for epoch in (1, 2, 3)] == [False, False, True]
+
+
+def test_the_median_rule_averages_from_the_grace_period_on() -> None:
+    """The running means at epoch 3 are 0.6, the mean of epochs 2 and 3. With epoch 1, they would be
+    0.4."""
+    judge = Judge(SCHEDULERS["median"].make(replace(RULES, grace_period=2)), RULES.metric)
+    for name in ("a", "b", "c"):
+        judge.start(name, {})
+        assert not any(judge.stops(name, e, v) for e, v in enumerate((0.0, 0.3, 0.9), 1))
+        judge.end(name)
+    judge.start("between", {})
+    assert [judge.stops("between", epoch, 0.5) for epoch in (1, 2, 3)] == [False, False, True]
+
+
+def test_a_trial_that_ends_within_a_cycle_is_not_entered_in_a_rung() -> None:
+    judge = Judge(SCHEDULERS["aligned_asha"].make(RULES), RULES.metric)
+    judge.start("diverges later", {"policy": "triangular", "step_size": 4})
+    assert not any(judge.stops("diverges later", epoch, 0.9) for epoch in (1, 2, 3))
+    judge.end("diverges later")
+    [rungs] = rungs_of(judge)
+    assert not any(recorded for _, recorded in rungs)
 
 
 def test_another_attempt_is_the_same_trial() -> None:
