@@ -75,7 +75,7 @@ def read_table(path: Path, texts: Collection[str] = ()) -> tuple[pa.Table, Decim
         else:
             separator, decimal = form_of(path)
             table = _read_text(path, texts, separator, decimal)
-    check_names(f"'{path}'", table.column_names)
+        check_names(f"'{path}'", table.column_names)
     return table, decimal
 
 
@@ -98,7 +98,9 @@ def readable(path: Path) -> Iterator[None]:
         if isinstance(error, ValueError) and str(error).startswith(f"'{path}' "):
             raise
         why = None
-        if re.search(r"Expected \d+ columns, got \d+", str(error)):
+        if isinstance(error, UnicodeDecodeError) or "invalid UTF8" in str(error):
+            why = "it is not UTF-8 text: save it as UTF-8"
+        elif re.search(r"Expected \d+ columns, got \d+", str(error)):
             why = line_of_other_length(path)
         raise ValueError(f"'{path}' cannot be parsed as {kind}: {why or _line(error)}") from error
 
@@ -163,7 +165,8 @@ def _read_text(path: Path, texts: Collection[str], separator: str, decimal: str)
     for field in table.schema:
         if pa.types.is_binary(field.type):
             raise Unusable(
-                f"'{path}' cannot be parsed as csv: column {field.name!r} is not UTF-8 text"
+                f"'{path}' cannot be parsed as csv: column {field.name!r} is not UTF-8 text: "
+                "save it as UTF-8"
             )
     return table
 

@@ -104,6 +104,17 @@ def test_two_columns_of_one_name_are_refused(capsys: pytest.CaptureFixture[str])
     assert "more than one column 'size'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("text", ["size,kind\n1,K\xf6ln\n", "K\xf6ln,size,kind\n1,1,a\n"])
+def test_a_file_in_latin_1_is_to_be_saved_otherwise(
+    capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    write_model(pd.DataFrame({"size": np.arange(N) / 7, "kind": ["a", "b"] * (N // 2)}))
+    Path("new.csv").write_text(text, encoding="latin-1")
+    assert main(predict.app, ["model", "new.csv"]) == 2
+    told = "'new.csv' cannot be parsed as csv: it is not UTF-8 text: save it as UTF-8"
+    assert told in capsys.readouterr().err
+
+
 def test_of_a_large_file_only_the_columns_of_the_model_matter(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

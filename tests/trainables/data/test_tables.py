@@ -312,6 +312,16 @@ UNUSABLE: dict[str, tuple[Callable[[Path], str], str, str]] = {
         "y",
         "parsed as csv: line 6 has 3 values, the header has 2: '1,2,3'",
     ),
+    "Latin-1": (
+        file("t.csv", "x,y\nK\xf6ln,2\n".encode("latin-1")),
+        "y",
+        "t.csv' cannot be parsed as csv: column 'x' is not UTF-8 text: save it as UTF-8",
+    ),
+    "Latin-1 in the header": (
+        file("t.csv", "K\xf6ln,y\n1,2\n".encode("latin-1")),
+        "y",
+        "t.csv' cannot be parsed as csv: it is not UTF-8 text: save it as UTF-8",
+    ),
     "UTF-16": (file("t.csv", "x,y\n1,2\n".encode("utf-16")), "y", "UTF-16: save it as UTF-8"),
     "not parquet": (file("t.parquet", b"x,y\n1,2\n"), "y", "cannot be parsed as parquet"),
     "no such column": (
