@@ -16,7 +16,8 @@ def compared_at(
     with ``at_cycle_ends``, the first end of a cycle at or after the rung. A trial whose cycle goes
     on to the next rung is not compared at the first. The last rung is the end of the training."""
     found: dict[int, int] = {}
-    for rung, following in zip(rungs, [*rungs[1:], math.inf], strict=True):
+    followings = [*rungs[1:], math.inf]  # longer than `rungs` if there are none
+    for rung, following in zip(rungs, followings, strict=False):
         for epoch in sorted(trial.curve):
             waits = at_cycle_ends and epoch < rungs[-1] and not ends_cycle(trial.config, epoch)
             if rung <= epoch < following and not waits:
