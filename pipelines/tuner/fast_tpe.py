@@ -27,6 +27,8 @@ from scipy.special import ndtr, ndtri
 from pipelines.tuner.optuna_sampler import PENALISED
 
 MAX_KERNELS = 2500  # at most, for bad trials: of more trials, this many are used
+# Cells below this share of the range: the difference of two probabilities is inexact, or even 0.
+_NARROW = 1e-12
 
 Array = NDArray[np.float64]
 Numbers = NDArray[np.intp]
@@ -378,9 +380,15 @@ class _Discrete(_Numeric):
         """The probability of a cell ``step`` wide around each value, of shape (candidates,
         kernels). Many trials have the same value, so equal kernels are computed once."""
         mu, sigma, inside, of_kernel = self._unique
-        half = (self.distribution.step or 0.0) / 2
-        left, right = (self._scaled(values + side)[:, np.newaxis] for side in (-half, half))
-        return (_mass(mu, sigma, left, right) / inside)[:, of_kernel]
+        step = self.distribution.step or 0.0
+        left, right = (self._scaled(values + s)[:, np.newaxis] for s in (-step / 2, step / 2))
+        cells = _mass(mu, sigma, left, right)
+        width = step / values if self.distribution.log else np.full_like(values, step)
+        if (narrow := width < _NARROW * (self.high - self.low)).any():
+            z = (self._scaled(values[narrow])[:, np.newaxis] - mu) / sigma
+            cells[narrow] = np.exp(-z * z / 2) / (sigma * np.sqrt(2 * np.pi))
+            cells[narrow] *= width[narrow, np.newaxis]
+        return (cells / inside)[:, of_kernel]
 
     @cached_property
     def _unique(self) -> tuple[Array, Array, Array, Numbers]:

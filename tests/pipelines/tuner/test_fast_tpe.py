@@ -103,6 +103,20 @@ def test_as_the_sampler_of_single_parameters_it_suggests_what_optuna_does() -> N
     assert all(close(a, b) for a, b in zip(ours, theirs, strict=True))
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize(("low", "log"), [(0, False), (10**7, True)])
+def test_it_treats_a_very_wide_range_of_integers_as_one_of_numbers(low: int, log: bool) -> None:
+    """The probability of one integer must not be a difference of two that are equal as floats."""
+    integers, numbers = (
+        [float(config["n"]) for config in first(40, asked(FastTPESampler(7), space))]
+        for space in (
+            SearchSpace({"n": Int(low, 2**62, log=log)}),
+            SearchSpace({"n": Float(low, 2**62, log=log)}),
+        )
+    )
+    assert integers == pytest.approx(numbers, rel=1e-5)
+
+
 @pytest.mark.parametrize("known", [0, 2])
 def test_a_diverged_trial_stays_the_worst_when_others_turn_out_worse(known: int) -> None:
     """A sampler that ignores pruned trials is told a value for it, and lower values later. The
