@@ -43,25 +43,25 @@ def fit_column(name: str, column: pa.ChunkedArray, *, as_category: bool = False)
     if missing == 1:
         return LeftOut(name, "it has no value", missing)
     if as_category or pa.types.is_boolean(kind) or is_text(kind):
-        fit = _fit_category
-    elif pa.types.is_temporal(kind) and not pa.types.is_duration(kind):
-        fit = _fit_date
-    else:
-        fit = _fit_number
-    return replace(fit(name, column), missing=missing)
+        return replace(_fit_category(name, column), missing=missing)
+    if pa.types.is_temporal(kind) and not pa.types.is_duration(kind):
+        return replace(_fit_date(name, column), missing=missing)
+    return _fit_number(name, column)
 
 
 def _fit_number(name: str, column: pa.ChunkedArray) -> Column:
     values = numbers(name, column)
-    seen = values[~np.isnan(values)]
+    unknown = np.isnan(values)
+    missing = float(unknown.mean())
+    seen = values[~unknown]
     if not len(seen):
-        return LeftOut(name, "it has no value")
+        return LeftOut(name, "it has no value", missing)
     if seen.min() == seen.max():
-        return LeftOut(name, f"it has only the value {seen[0]:g}")
+        return LeftOut(name, f"it has only the value {seen[0]:g}", missing)
     median = float(np.median(seen))
-    values[np.isnan(values)] = median
-    ends = float(seen.min()), float(seen.max())
-    return Number(name, median, float(values.mean()), float(values.std()) or 1.0, ends=ends)
+    values[unknown] = median
+    mean, std = float(values.mean()), float(values.std()) or 1.0
+    return Number(name, median, mean, std, missing, (float(seen.min()), float(seen.max())))
 
 
 def _fit_category(name: str, column: pa.ChunkedArray) -> Column:

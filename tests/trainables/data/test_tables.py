@@ -253,6 +253,15 @@ def test_nan_is_a_missing_value_as_null_is() -> None:
     assert fit_column("x", nothing, as_category=True) == LeftOut("x", "it has no value", 1.0)
 
 
+def test_an_infinite_number_counts_as_missing() -> None:
+    column = fit_column("x", pa.chunked_array([[1.0, 2.0, np.inf, None, np.nan, 1e39, 3.0, 3.0]]))
+    assert isinstance(column, Number)
+    assert column.missing == 0.5
+    left_out = fit_column("x", pa.chunked_array([[np.inf, None]]))
+    assert isinstance(left_out, LeftOut)
+    assert left_out.missing == 1
+
+
 def test_texts_that_a_file_has_as_views(tmp_path: Path) -> None:
     columns = {"colour": ["red", "blue", "red", None] * 10, "y": ["no", None, "yes", "no"] * 10}
     views = {name: pa.array(values, pa.string_view()) for name, values in columns.items()}
