@@ -290,6 +290,18 @@ def values(domain: Int | Choice) -> list[Value]:
     return list(range(domain.low, domain.high + 1))
 
 
+def can_hold(condition: Condition, parent: Int | Choice) -> bool:
+    """Whether some value of ``parent`` satisfies ``condition``."""
+    if isinstance(parent, Choice):
+        return any(condition.holds(value) for value in parent.options)
+    if isinstance(condition, AtLeast):
+        return condition.holds(parent.high)
+    return any(
+        not isinstance(option, str) and parent.low <= option <= parent.high and option % 1 == 0
+        for option in condition.options
+    )
+
+
 def domain_to_dict(domain: Domain) -> dict[str, Any]:
     """A domain and its condition as values that JSON can hold."""
     content: dict[str, Any] = {"kind": type(domain).__name__.lower()}

@@ -20,9 +20,9 @@ from search_spaces.domains import (
     Domain,
     Float,
     Value,
+    can_hold,
     domain_from_dict,
     domain_to_dict,
-    values,
 )
 
 DEFAULT_LEVELS = 3
@@ -268,17 +268,13 @@ def _check_condition(name: str, condition: Condition, earlier: Mapping[str, Doma
         raise ValueError(
             f"{name} depends on '{condition.parent}', which must be an Int or a Choice"
         )
-    if not any(condition.holds(value) for value in values(parent)):
+    if not can_hold(condition, parent):
         raise ValueError(f"{name} can never be active: no value satisfies {condition}")
 
 
 def _can_hold(condition: Condition, domains: Mapping[str, Domain]) -> bool:
     parent = domains.get(condition.parent)
-    return (
-        parent is not None
-        and not isinstance(parent, Float)
-        and any(condition.holds(value) for value in values(parent))
-    )
+    return parent is not None and not isinstance(parent, Float) and can_hold(condition, parent)
 
 
 def name_of(function: object) -> str:

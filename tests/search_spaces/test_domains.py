@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from search_spaces import AtLeast, Choice, Config, Float, Int, OneOf, SearchSpace, Value
-from search_spaces.domains import Domain
+from search_spaces.domains import Condition, Domain
 
 NESTED = SearchSpace(
     {
@@ -293,6 +293,10 @@ def test_walk_asks_for_the_active_parameters_in_order() -> None:
             {"kind": Choice(("a", "b")), "width": Int(1, 2, when=OneOf("kind", ("c", "d")))},
             r"width can never be active: no value satisfies kind in \{c, d\}",
         ),
+        (
+            {"n": Int(1, 9), "x": Int(1, 2, when=OneOf("n", (0, 2.5, 10, "3")))},
+            r"x can never be active: no value satisfies n in \{0, 2.5, 10, 3\}",
+        ),
     ],
 )
 def test_a_space_that_makes_no_sense_is_refused(
@@ -300,6 +304,15 @@ def test_a_space_that_makes_no_sense_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         SearchSpace(domains)
+
+
+@pytest.mark.parametrize(
+    "when", [AtLeast("n", 2**61), OneOf("n", (2**61,)), OneOf("n", (0, 3.0)), OneOf("n", (True,))]
+)
+def test_a_parent_may_have_more_values_than_the_memory_could_hold(when: Condition) -> None:
+    space = SearchSpace({"n": Int(1, 2**62), "x": Float(0.0, 1.0, when=when)})
+    assert "x" in space.replace({"n": Int(1, 2**62, log=True)}).domains
+    assert "x" not in space.replace({"n": Int(4, 2**60)}).domains
 
 
 def keys(configs: list[Config]) -> set[tuple[tuple[str, Value], ...]]:
