@@ -49,9 +49,10 @@ def narrow(
         if name not in narrowed.domains:
             needed = space.domains[name].when
             raise ValueError(f"{where}: {name} needs {needed}, which the other settings rule out")
-    # A number may be changed in the first configs. With another optimiser or policy, a config would
-    # be a different one.
-    numbers = {n: d.at(0.0) for n, d in changes.items() if d.single and type(d.at(0.0)) is not str}
+    # A number may be changed in the first configs. With another optimiser or policy, or with batch
+    # norm, a config would be a different one.
+    values = {name: domain.at(0.0) for name, domain in changes.items() if domain.single}
+    numbers = {name: value for name, value in values.items() if type(value) in (int, float)}
     return _with_values(space, narrowed, numbers)
 
 

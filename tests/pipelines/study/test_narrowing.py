@@ -66,6 +66,12 @@ def test_configs_to_try_first_that_no_longer_fit_are_left_out() -> None:
     assert list(constant) == [c for c in MLP.try_first if c["policy"] == "constant"]
 
 
+@pytest.mark.parametrize("value", [True, False])
+def test_configs_to_try_first_keep_their_own_truth_values(value: bool) -> None:
+    with_it = narrowed([f"batch_norm={str(value).lower()}"]).try_first
+    assert list(with_it) == [c for c in MLP.try_first if c["batch_norm"] is value]
+
+
 def test_configs_to_try_first_take_a_number_that_is_fixed() -> None:
     of_64 = narrowed(["batch_size=64"], []).try_first
     assert of_64 == tuple({**c, "batch_size": 64} for c in MLP.try_first)
