@@ -135,7 +135,12 @@ def _inputs(preprocessing: Preprocessing) -> str:
     if isinstance(inputs, TableInputs):
         _, _, kinds = str(inputs).partition(": ")  # without the number of columns
         return f"columns: {kinds}; {inputs.shape[0]} inputs in all"
-    return f"inputs: {inputs}"
+    if inputs.mode == "F":
+        return f"inputs: {inputs}"
+    return (
+        f"inputs: {inputs}, with values from 0 to {inputs.white:g}; image files are\n"
+        "  resized and scaled to this"
+    )
 
 
 def _has_categories(preprocessing: Preprocessing) -> bool:

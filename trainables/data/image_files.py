@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # As in torchvision's ImageFolder, whose import takes longer than reading a small folder.
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 DEEP_GREY_MODES = frozenset({"I", "F", "I;16", "I;16L", "I;16B", "I;16N"})
-_WHITE = 255  # of 8-bit grey
+WHITE = 255  # of 8-bit grey
 _DEEPER = 257  # times 255 is 65535, the white of 16-bit grey
 
 
@@ -93,7 +93,7 @@ def _converted(image: Image.Image, mode: str) -> Image.Image:
             "it has real numbers, but other images have whole numbers: save it with 8 or 16 bits"
         )
     levels = np.asarray(image.convert("F")) / _DEEPER
-    if not (levels.min() >= 0 and levels.max() <= _WHITE):
+    if not (levels.min() >= 0 and levels.max() <= WHITE):
         raise ValueError(
             "it has values outside of 0 to 65535, but other images have 8 bits: "
             "save it with 8 or 16 bits"

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from trainables.data.image_files import images_at, read_images
+from trainables.data.image_files import WHITE, images_at, read_images
 
 STATS_BATCH = 4096
 
@@ -28,6 +28,8 @@ class ImageInputs:
     """The mean of each channel in the pixels of the train images."""
     std: tuple[float, ...]
     """The standard deviation, likewise."""
+    white: float = WHITE
+    """The value of a white pixel in the train images; not used in mode F."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -40,22 +42,40 @@ class ImageInputs:
         which: np.ndarray | None = None,
     ) -> np.ndarray:
         """The inputs, float32 (n, channels, height, width), of image files, of all images below a
-        folder in the order of their names, or of pixels of that shape.
+        folder in the order of their names, or of pixels of that shape and from 0 to ``white``.
 
         If ``which`` is given, only those images are used.
 
         Raises:
             ValueError: a file cannot be read as an image, a folder has no images, pixels have
-                another shape, or ``images`` are something else.
+                another shape or another range, or ``images`` are something else.
         """
-        if not (isinstance(images, np.ndarray) and images.dtype.kind in "biuf"):
+        scale = 1.0
+        if isinstance(images, np.ndarray) and images.dtype.kind in "biuf":
+            self._check(images)
+        else:
             images = read_images(_paths(images), self.mode, (self.width, self.height))
-        if images.shape[1:] != self.shape:
-            raise ValueError(f"images must have the shape {self.shape}, not {images.shape[1:]}")
+            if self.mode != "F":
+                scale = self.white / WHITE
         out = (images if which is None else images[which]).astype(np.float32)
+        out *= scale
         out -= np.array(self.mean, np.float32).reshape(-1, 1, 1)
         out /= np.array(self.std, np.float32).reshape(-1, 1, 1)
         return out
+
+    def _check(self, pixels: np.ndarray) -> None:
+        """Raises ``ValueError`` for another shape or range than that of the train images."""
+        if pixels.shape[1:] != self.shape:
+            raise ValueError(f"images must have the shape {self.shape}, not {pixels.shape[1:]}")
+        if self.mode == "F":
+            return
+        low, high = pixels.min(initial=0), pixels.max(initial=0)
+        # Real numbers up to 1 could be very dark, but most programs mean that 1 is white.
+        to_one = pixels.dtype.kind in "bf" and 0 < high <= 1 < self.white
+        if to_one or not (low >= 0 and high <= self.white):
+            raise ValueError(
+                f"pixels must be between 0 and {self.white:g}, not between {low:g} and {high:g}"
+            )
 
     def __str__(self) -> str:
         """Such as ``28x28 pixels, 1 channel``."""
@@ -81,12 +101,13 @@ def _paths(images: Any) -> list[Path]:
     return paths
 
 
-def fit_images(x: np.ndarray, train: np.ndarray) -> ImageInputs:
-    """The inputs for images ``x`` (n, channels, height, width), fitted on the rows ``train``."""
+def fit_images(x: np.ndarray, train: np.ndarray, white: float = WHITE) -> ImageInputs:
+    """The inputs for images ``x`` (n, channels, height, width) with pixels from 0 to ``white``,
+    fitted on the rows ``train``."""
     mean, std = _channel_stats(x, train)
     _, channels, height, width = x.shape
     mode: Mode = "RGB" if channels == 3 else "L" if x.dtype == np.uint8 else "F"
-    return ImageInputs(mode, height, width, tuple(mean.tolist()), tuple(std.tolist()))
+    return ImageInputs(mode, height, width, tuple(mean.tolist()), tuple(std.tolist()), white)
 
 
 def _channel_stats(x: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -15,6 +15,7 @@ import numpy as np
 from trainables.data.image_files import (
     DEEP_GREY_MODES,
     IMAGE_SUFFIXES,
+    WHITE,
     header,
     one_line,
     read_images,
@@ -41,6 +42,8 @@ class Images:
     """The last n_official_test rows are the publisher's test split."""
     task: Literal["classification"] = "classification"
     notes: tuple[str, ...] = ()
+    white: int = WHITE
+    """The value of a white pixel if the images have 8 bits."""
 
     @cached_property
     def fingerprint(self) -> str:
@@ -52,7 +55,7 @@ class Images:
 
     def fit(self, train: np.ndarray) -> Preprocessing:
         """Fitted on the pixels of ``train``."""
-        return Preprocessing(fit_images(self.x, train), self.class_names)
+        return Preprocessing(fit_images(self.x, train, self.white), self.class_names)
 
     @property
     def samples(self) -> np.ndarray:
@@ -61,12 +64,13 @@ class Images:
 
 
 def read_digits() -> Images:
-    """scikit-learn's 1797 digits, (n, 1, 8, 8)."""
+    """scikit-learn's 1797 digits, (n, 1, 8, 8), with pixels from 0 to 16."""
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
     names = tuple(str(name) for name in bunch.target_names)
-    return Images(bunch.images[:, None].astype(np.uint8), bunch.target.astype(np.int64), names)
+    pixels, labels = bunch.images[:, None].astype(np.uint8), bunch.target.astype(np.int64)
+    return Images(pixels, labels, names, white=16)
 
 
 def read_folder(folder: Path) -> Images:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from trainables.data.column_files import column_from_dict, column_to_dict
+from trainables.data.image_files import WHITE
 from trainables.data.image_inputs import ImageInputs
 from trainables.data.table_inputs import TableInputs
 from trainables.data.targets import ClassKind, classes_of
@@ -58,6 +59,7 @@ class Preprocessing:
                 "width": inputs.width,
                 "mean": list(inputs.mean),
                 "std": list(inputs.std),
+                "white": inputs.white,
             }
         return {
             "format": FORMAT,
@@ -97,10 +99,13 @@ class Preprocessing:
 def _image_inputs(content: Mapping[str, Any]) -> ImageInputs:
     mode, height, width = content["mode"], content["height"], content["width"]
     mean, std = (tuple(map(float, content[key])) for key in ("mean", "std"))
+    white = float(content.get("white", WHITE))  # older models do not have it
     channels = {"L": 1, "F": 1, "RGB": 3}[mode]
     finite = all(map(math.isfinite, (*mean, *std)))
     if not (len(mean) == len(std) == channels and finite and all(value > 0 for value in std)):
         raise ValueError(f"{channels} channels have the scale {mean} +- {std}")
     if not all(type(side) is int and 0 < side < 2**16 for side in (height, width)):
         raise ValueError(f"images of {width}x{height} pixels")
-    return ImageInputs(mode, height, width, mean, std)
+    if not 0 < white <= WHITE:
+        raise ValueError(f"the value {white} of white")
+    return ImageInputs(mode, height, width, mean, std, white)

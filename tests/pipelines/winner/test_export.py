@@ -32,7 +32,7 @@ from search_spaces import SPACES, Float, SearchSpace
 from tests.pipelines.recorded import write_run
 from trainables.data import table_streams
 from trainables.data.datasets import TrialData, load
-from trainables.data.images import read_folder
+from trainables.data.images import read_digits, read_folder
 from trainables.data.splits import split_rows
 from trainables.data.tables import read_file
 from trainables.networks import NETWORKS
@@ -201,6 +201,21 @@ def test_a_folder_of_images() -> None:
     assert len(everything) == 40
     one = predicted("model", files[0])
     assert one["p_dark"].iloc[0] == pytest.approx(probabilities[0, 0], rel=1e-5)
+
+
+def test_files_of_digits_are_predicted_as_the_digits() -> None:
+    run = searched("digits", "cnn")
+    assert main(export.app, [str(run.folder), "model"]) == 0
+    pixels = read_digits().x[:40]
+    Path("photos").mkdir()
+    for place, image in enumerate(pixels):
+        levels = (image[0] * 255.0 / 16).round().astype(np.uint8)
+        Image.fromarray(levels).save(f"photos/{place:02}.png")
+    wanted = load_model("model").predict(pixels).filter(like="p_")
+    found = predicted("model", "photos").filter(like="p_")
+    np.testing.assert_allclose(found, wanted, atol=0.002)
+    card = " ".join(Path("model/README.md").read_text().split())
+    assert "8x8 pixels, 1 channel, with values from 0 to 16" in card
 
 
 MINE = """

@@ -184,6 +184,49 @@ def test_image_files_become_what_they_were_in_training(tmp_path: Path) -> None:
         fitted.transform(np.zeros((2, 1, 9, 12), np.uint8))
 
 
+def test_image_files_have_the_brightness_of_the_train_images(tmp_path: Path) -> None:
+    """The pixels of ``digits`` go from 0 to 16, those of a file from 0 to 255."""
+    fitted = through_json(load("digits"))
+    pixels = np.arange(2 * 64).reshape(2, 1, 8, 8) % 17
+    paths = [tmp_path / "0.png", tmp_path / "1.png"]
+    for image, path in zip(pixels, paths, strict=True):
+        Image.fromarray((image[0] * 255 / 16).round().astype(np.uint8)).save(path)
+    as_pixels = fitted.transform(pixels)
+    np.testing.assert_allclose(fitted.transform(paths), as_pixels, atol=0.01)
+    for dtype in (np.uint8, np.float64):
+        np.testing.assert_array_equal(fitted.transform(pixels.astype(dtype)), as_pixels)
+
+
+def test_a_model_of_before_ranges_reads_files_as_they_are(tmp_path: Path) -> None:
+    _, old = contents()[1]
+    del old["white"]
+    Image.new("L", (8, 8), 255).save(tmp_path / "white.png")
+    fitted = Preprocessing.from_dict(old)
+    assert (fitted.transform([tmp_path / "white.png"]) == (255 - 1) / 2).all()
+
+
+@pytest.mark.parametrize(
+    ("pixels", "told"),
+    [
+        (np.array([0.0, 1.0]), "0 and 1"),
+        (np.array([False, True]), "0 and 1"),
+        (np.array([-1.0, 9.0]), "-1 and 9"),
+        (np.array([0, 256]), "0 and 256"),
+        (np.array([0.0, np.nan]), "nan and nan"),
+    ],
+)
+def test_pixels_of_another_range_are_refused(pixels: np.ndarray, told: str) -> None:
+    fitted = Preprocessing.from_dict(contents()[1][1])
+    with pytest.raises(ValueError, match=f"^pixels must be between 0 and 255, not .* {told}$"):
+        fitted.transform(np.tile(pixels, 32).reshape(1, 1, 8, 8))
+
+
+@pytest.mark.parametrize("level", [0.0, 1, 1.5, 255])
+def test_dark_pixels_are_not_of_another_range(level: float) -> None:
+    fitted = Preprocessing.from_dict(contents()[1][1])
+    assert (fitted.transform(np.full((1, 1, 8, 8), level)) == (level - 1) / 2).all()
+
+
 @pytest.mark.parametrize("source", ["digits", "wine", "diabetes"])
 def test_every_source_has_one(source: str) -> None:
     data = load(source)
@@ -258,6 +301,7 @@ def contents() -> list[tuple[str, dict[str, Any]]]:
         "width": 8,
         "mean": [1.0],
         "std": [2.0],
+        "white": 255,
         "class_names": ["a"],
         "target": None,
         "target_mean": 0.0,
