@@ -73,7 +73,7 @@ def look_lines(run: Run) -> Iterator[str]:
     if look.baselines:
         told = [f"{model} {shown_score(found[name])}" for model, found in look.baselines.items()]
         yield f"baseline  {name} of {', '.join(told)}"
-    yield f"search    {run.metric} {promised(run, look)}: so it flatters"
+    yield f"search    {run.metric} {promised(run, look)}: so it may flatter"
     if number > 1:
         yield f"looks     {number} at this test set: a model chosen by its scores is tuned on it"
 

@@ -13,26 +13,31 @@ from pipelines.results.figures.axes import figure
 from pipelines.results.figures.labels import labels
 
 _LONGEST_NAME = 40  # of a class
+_ERRORS = ((0, "rgba(213,94,0,0)"), (1e-6, "rgba(213,94,0,0.25)"), (1, "rgba(213,94,0,0.85)"))
 _MOST_NUMBERS = 20  # classes: in a larger matrix, numbers would be too small to read
 
 
 def confusion_figure(look: Look, classes: Sequence[str]) -> go.Figure:
-    """A cell for each true class and predicted class: the share of the true class."""
+    """A cell for each true class and predicted class. Errors are coloured: the larger their share
+    of the true class, the stronger."""
     counts = np.array(look.confusion)
     shares = counts / counts.sum(1, keepdims=True).clip(min=1)
+    errors = np.where(np.eye(len(counts), dtype=bool), 0, shares)
     names = labels(classes, _LONGEST_NAME)
-    drawn = figure(
-        "predicted", "class", yaxis={"title": {"text": "class"}, "autorange": "reversed"}
-    )
+    yaxis = {"title": {"text": "true class"}, "autorange": "reversed", "showgrid": False}
+    drawn = figure("predicted class", "", xaxis={"showgrid": False}, yaxis=yaxis)
     drawn.add_heatmap(
         x=names,
         y=names,
-        z=shares.tolist(),
+        z=errors.tolist(),
         zmin=0,
         zmax=1,
         text=[[f"{count:.3g}" if count else "" for count in row] for row in counts],
-        colorscale="Blues",
-        hovertemplate="%{y} predicted as %{x}: %{text} samples, %{z:.1%}<extra></extra>",
+        hovertext=[[f"{share:.1%}" for share in row] for row in shares],
+        colorscale=_ERRORS,
+        xgap=1,
+        ygap=1,
+        hovertemplate="%{y} predicted as %{x}: %{text} samples, %{hovertext}<extra></extra>",
         texttemplate="%{text}" if len(classes) <= _MOST_NUMBERS else None,
         showscale=False,
     )

@@ -25,7 +25,8 @@ def _blocks(run: Run, live: Live) -> Iterator[Block]:
     if live.phase == "repeats":
         yield Words("The search is over. The best configs train again, with other seeds.")
     yield Numbers(list(_numbers(live, score)))
-    if live.best_config:
+    if live.best_config and (run.best is None or run.best.value != live.best):
+        # Of trials with equal scores, What came out names the best.
         yield Words(f"Config of the best: {wording.config(space.without_idle(live.best_config))}")
     running = running_trials(run) if live.phase == "search" else live.trials
     if not running:

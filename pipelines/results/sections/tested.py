@@ -22,7 +22,10 @@ def tested(found: Findings) -> Section | None:
     look, classes = looks[-1], found.run.data.classes
     if look.confusion:
         size = min(700, 200 + 26 * len(classes))
-        words = "How the samples of each class were classified: counts, mean over the seeds."
+        words = (
+            "How the samples of each class were classified: counts, mean over the seeds. Errors "
+            "are coloured, by their share of the true class."
+        )
         drawing = Drawing(
             "tested", confusion_figure(look, classes), words, size, wide=True, role=""
         )
@@ -75,7 +78,7 @@ def _blocks(found: Findings, look: Look) -> Iterator[Block]:
         ],
     )
     yield Words(
-        f"The search had {found.score} {promised(found.run, look)}: so it flatters.", "note"
+        f"The search had {found.score} {promised(found.run, look)}: so it may flatter.", "note"
     )
     if look.left_out:
         yield Words(f"{look.left_out[0].upper()}{look.left_out[1:]}.", "warning")

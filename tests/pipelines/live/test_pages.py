@@ -154,6 +154,14 @@ def test_the_table_says_as_of_when_it_is(tmp_path: Path) -> None:
     assert "The table is as of" not in found["trials"]
 
 
+def test_two_configs_are_not_both_called_the_best(tmp_path: Path) -> None:
+    """If a trial that has ended is as good, the rest of the page says which of them is the best."""
+    folder = write_run(tmp_path / "it", [TRIAL])
+    for value, told in ((0.6, False), (0.7, True)):
+        write(folder, running([value]), best=value, best_config={"lr": 0.25})
+        assert ("Config of the best" in news(Watched(folder))["sections"][0]["html"]) is told
+
+
 def test_a_trial_that_runs_has_one_number_in_order_of_start(tmp_path: Path) -> None:
     """In all parts of the page. A trial whose end is already recorded does not count as running."""
     folder = write_run(tmp_path / "it", [TRIAL])

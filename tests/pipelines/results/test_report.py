@@ -64,6 +64,19 @@ def test_classes_with_long_names_stay_apart() -> None:
     assert len(set(drawn.x)) == len(set(drawn.y)) == 2
 
 
+def test_errors_are_what_is_coloured_in_a_confusion_matrix() -> None:
+    look = Look(0.0, (0,), (), (1,), (1,), 72, 72, {}, confusion=[[35.0, 1.0], [0.0, 36.0]])
+    figure = confusion_figure(look, ["a", "b"])
+    (drawn,) = figure.data
+    (right, wrong), (none, all_right) = drawn.z
+    assert right == none == all_right == 0
+    assert wrong == 1 / 36
+    assert [colour.endswith(",0)") for _, colour in drawn.colorscale] == [True, False, False]
+    assert drawn.colorscale[1][0] < wrong, "a single error can be seen"
+    assert (drawn.text[0][1], drawn.hovertext[0][1]) == ("1", "2.8%")
+    assert figure.layout.yaxis.title.text == "true class"
+
+
 def test_a_bug_in_a_report_is_told_with_its_class(
     elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

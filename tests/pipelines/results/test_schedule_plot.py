@@ -183,7 +183,7 @@ def test_the_command_writes_the_picture_and_says_where(
     assert main(report.app, [str(run), "--plot-schedule"]) == 0
     assert capsys.readouterr().out == f"{listed}schedule  {run / 'schedule.html'}\n"
     page = (run / "schedule.html").read_text()
-    assert "Learning rate, momentum and val_accuracy over the same epochs" in page
+    assert "and val_accuracy over the same epochs" in page
     assert "width=device-width" in page
     assert "prefers-color-scheme: dark" in page
 

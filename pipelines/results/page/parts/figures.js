@@ -47,8 +47,10 @@ class Figures {
   draw(id) {
     const figure = this.drawn.get(id);
     if (!figure || !figure.place.isConnected) return;
-    const data = this.withChosen(figure);
     const layout = { ...figure.layout, ...this.colours(figure.layout), uirevision: "kept" };
+    // By itself Plotly writes into a cell that lets the paper through as if the paper were white.
+    const data = this.withChosen(figure).map((trace) =>
+      trace.type === "heatmap" ? { ...trace, textfont: { color: layout.font.color } } : trace);
     layout.height = figure.height;
     figure.width = figure.place.clientWidth;
     layout.width = figure.width || undefined;
