@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from pipelines.cli.text import format_seconds
 from pipelines.cli.watching import cluster_line
 from pipelines.cluster.machines import Cluster
+from pipelines.cluster.resources import Node, TrialResources
 from pipelines.record.scores import shown_score
 from pipelines.study.disk import checkpoint_bytes, disk_of, free_in
 from pipelines.study.estimate import Estimate
@@ -16,7 +17,7 @@ from pipelines.study.study import Study
 from pipelines.study.typed import shown
 from search_spaces import SearchSpace
 from trainables.baselines import guess
-from trainables.data.datasets import TrialData, describe
+from trainables.data.datasets import DATASETS, TrialData, describe
 from trainables.data.reading import Reading
 from trainables.device.byte_sizes import format_bytes
 from trainables.training.metrics import ACCURACY, FOR_LARGE_CLASSES
@@ -52,15 +53,7 @@ def plan_lines(study: Study, cluster: Cluster, at_once: int) -> Iterator[str]:
                 "suggests none"
             )
     yield from _goal_lines(study)
-    nodes = cluster.nodes()
-    gpus, trial = sum(node.gpus for node in nodes), spec.resources.trial
-    yield (
-        f"resources {trial.cpus:g} CPU and {trial.gpus:g} GPU a trial, "
-        f"{at_once} at once on {len(nodes)} node{'s' if len(nodes) > 1 else ''} "
-        f"of {sum(node.cpus for node in nodes):g} CPUs and {gpus:g} GPUs in all"
-    )
-    if gpus and not trial.gpus:
-        yield "          the GPUs would idle: --gpus-per-trial 1/4 runs four trials on each"
+    yield from _resource_lines(cluster, spec.resources.trial, at_once)
     if cluster.dashboard:
         yield cluster_line(cluster)
     disk = disk_of(study, min(at_once, study.trials))
@@ -77,6 +70,26 @@ def plan_lines(study: Study, cluster: Cluster, at_once: int) -> Iterator[str]:
     yield f"run       {shown(study.folder)}"
 
 
+def _resource_lines(cluster: Cluster, trial: TrialResources, at_once: int) -> Iterator[str]:
+    """What a trial takes of what there is, or will be once the cluster has grown."""
+    now, at_most = cluster.nodes(), cluster.nodes_at_most(trial)
+    grows = len(at_most) > len(now)
+    nodes = at_most if grows else now
+    yield (
+        f"resources {trial.cpus:g} CPU and {trial.gpus:g} GPU a trial, {at_once} at once on "
+        f"{'up to ' if grows else ''}{_in_all(nodes)}{f'; now {_in_all(now)}' if grows else ''}"
+    )
+    if any(node.gpus for node in nodes) and not trial.gpus:
+        yield "          the GPUs would idle: --gpus-per-trial 1/4 runs four trials on each"
+
+
+def _in_all(nodes: Sequence[Node]) -> str:
+    return (
+        f"{len(nodes)} node{'s' if len(nodes) > 1 else ''} of {sum(n.cpus for n in nodes):g} CPUs "
+        f"and {sum(n.gpus for n in nodes):g} GPUs in all"
+    )
+
+
 def data_lines(study: Study) -> Iterator[str]:
     """How the data were read, and what they may call for."""
     yield from study.notes
@@ -84,6 +97,7 @@ def data_lines(study: Study) -> Iterator[str]:
     yield from column_lines(study.data)
     yield from note_lines(study.data)
     yield from quantity_lines(study.data, study.spec.problem.reading)
+    yield from _image_lines(study)
     yield from _class_lines(study)
     yield from _few_samples_lines(study)
 
@@ -110,6 +124,17 @@ def _goal_lines(study: Study) -> Iterator[str]:
             )
     if goals.requirements:
         yield f"require   {', '.join(map(str, goals.requirements))}"
+
+
+def _image_lines(study: Study) -> Iterator[str]:
+    """A note if a network for tables gets the user's images."""
+    problem, network = study.spec.problem, study.network
+    for_tables = network is not None and not network.needs_images
+    if for_tables and study.data.is_image and problem.data not in DATASETS:
+        yield (
+            f"note      to {problem.model} an image is a row of pixels: --model cnn searches a "
+            "network for images"
+        )
 
 
 def _class_lines(study: Study) -> Iterator[str]:

@@ -81,6 +81,30 @@ def test_the_plan_says_first_that_machines_must_share_the_runs_unless_a_storage_
     assert capsys.readouterr().out.startswith(note) == (storage is None)
 
 
+class Growing(Joining):
+    """A head without trials, to which an autoscaler may add four workers."""
+
+    def nodes_at_most(self, trial: TrialResources | None = None) -> list[Node]:
+        return [HEAD, *[WORKER] * 4]
+
+
+def test_the_plan_counts_the_workers_that_may_come(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = study_of(tmp_path / "run", None)
+    show_plan(study, Growing, Console(width=200), None)
+    resources, hint = (
+        line
+        for line in capsys.readouterr().out.splitlines()
+        if "a trial, " in line or "GPUs would idle" in line
+    )
+    assert resources.endswith(
+        "16 at once on up to 5 nodes of 16 CPUs and 4 GPUs in all; "
+        "now 1 node of 0 CPUs and 0 GPUs in all"
+    )
+    assert "--gpus-per-trial 1/4" in hint
+
+
 @pytest.mark.parametrize("wanted", [TrialResources(1, 0.25), TrialResources(4, 1)])
 def test_what_fits_is_waited_for(wanted: TrialResources) -> None:
     said: list[str] = []
