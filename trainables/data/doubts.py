@@ -50,25 +50,34 @@ def told_of_converted(converted: Sequence[Converted]) -> Iterator[str]:
 
 def told_of_texts(table: pa.Table, known: Collection[str] = ()) -> Iterator[str]:
     """Which columns of texts look like numbers or dates, except the columns in ``known``."""
-    numbers: dict[str, str] = {}
-    dates: dict[str, str] = {}
+    # By kind, for each column a value: one that is not of the kind, or one that looks like it.
+    written: dict[str, dict[str, str]] = {"number": {}, "date": {}}
+    stored: dict[str, dict[str, str]] = {"number": {}, "date": {}}
     for field in table.schema:
         if field.name in known or not is_text(field.type):
             continue
         column = table.column(field.name)
-        for is_like, pattern, found in (
-            (_is_like_a_number, _NUMBER, numbers),
-            (_is_like_a_date, _DATE, dates),
+        for kind, is_like, pattern in (
+            ("number", _is_like_a_number, _NUMBER),
+            ("date", _is_like_a_date, _DATE),
         ):
-            if _most(column, is_like) and (odd := _odd(column, is_like, pattern)):
-                found[field.name] = odd
-                break
-    if numbers:
-        odd = next(iter(numbers.values()))
-        yield f"{_listed(list(numbers))}: read as text: {odd!r} is not a number such as -1234.5"
-    if dates:
-        odd = next(iter(dates.values()))
-        yield f"{_listed(list(dates))}: read as text: {odd!r} is not a date such as 2013-01-31"
+            if not _most(column, is_like):
+                continue
+            if odd := _odd(column, is_like, pattern):
+                written[kind][field.name] = odd
+            else:
+                stored[kind][field.name] = next(filter(is_like, sample_of(column)))
+            break
+    for kind, example in (("number", "-1234.5"), ("date", "2013-01-31")):
+        if names := list(written[kind]):
+            odd = written[kind][names[0]]
+            yield f"{_listed(names)}: read as text: {odd!r} is not a {kind} such as {example}"
+        if names := list(stored[kind]):
+            value = stored[kind][names[0]][:40]
+            yield (
+                f"{_listed(names)}: texts that look like {kind}s, such as {value!r}: store them as "
+                f"{kind}s if they are"
+            )
 
 
 def told_of_counters(table: pa.Table, known: Collection[str] = ()) -> Iterator[str]:

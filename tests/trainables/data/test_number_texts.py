@@ -183,6 +183,27 @@ def test_texts_of_a_parquet_file_stay_what_they_are(tmp_path: Path) -> None:
     assert isinstance(inputs_of(data).columns[0], Category)
 
 
+def test_numbers_and_dates_that_a_parquet_file_stores_as_texts_are_said(tmp_path: Path) -> None:
+    columns = {
+        "amount": ["?", *(f"{i}.413" for i in range(1, N))],
+        "rate": [f"{i % 5}" for i in range(N)],
+        "at": [f"2013-01-{10 + i % 20}" for i in range(N)],
+        "colour": ["red", "blue"] * (N // 2),
+        "y": ["yes", "no"] * (N // 2),
+    }
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+
+    def noted(reading: Reading = AS_IT_LOOKS) -> tuple[str, ...]:
+        return load(str(tmp_path / "t.parquet"), target="y", reading=reading).notes
+
+    assert noted() == (
+        "amount, rate: texts that look like numbers, such as '1.413': store them as numbers if "
+        "they are",
+        "at: texts that look like dates, such as '2013-01-10': store them as dates if they are",
+    )
+    assert noted(Reading(drop=("amount", "at"), category=("rate",))) == ()
+
+
 def test_a_large_file_has_the_same_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     values = ["1,5", "?", "2,25"]
     small = loaded(tmp_path, values)
@@ -252,3 +273,15 @@ def test_a_target_of_texts_that_are_numbers_is_said(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("\n".join(["x,y", *rows]))
     with pytest.raises(ValueError, match=r"target 'y' was read as texts such as '-\d+,\d+.68'"):
         load(str(tmp_path / "t.csv"), target="y")
+
+
+def test_a_target_of_numbers_that_are_stored_as_texts_is_said(tmp_path: Path) -> None:
+    columns = {"x": [i % 7 for i in range(N)], "y": [f"{i}.413" for i in range(N)]}
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    told = r"target 'y' was read as texts such as '\d+.413', .*: store them as numbers if they are"
+    with pytest.raises(ValueError, match=told):
+        load(str(tmp_path / "t.parquet"), target="y")
+    columns["y"] = [i + 0.413 for i in range(N)]
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    with pytest.raises(ValueError, match=r"class '\d+.413' has 1 sample: every class needs"):
+        load(str(tmp_path / "t.parquet"), target="y", reading=Reading(task="classification"))
