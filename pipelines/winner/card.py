@@ -73,6 +73,9 @@ def _worth(about: Mapping[str, Any], n: int) -> Iterator[str]:
     if test is None:
         yield from _untested(about, n)
     else:
+        if about["trained_on"] == "train" and not test["kept"]:
+            yield "The scores below are not of these weights, which were trained on the training"
+            yield "samples alone, and were not tested."
         more = ", and the result of all these networks together" if together else ""
         yield f"On a test set of {test['samples']} samples that was used for no choice"
         yield f"(look {test['look']} of {test['looks']} at it), {_of_what(test)}{more}:"

@@ -74,6 +74,25 @@ def test_one_look_with_one_seed_is_no_mean() -> None:
     assert "trained again on train and validation (142 samples) with one seed:" in told
 
 
+def test_the_test_scores_of_other_networks_say_so() -> None:
+    folder = searched(LOOK)
+    sentence = (
+        "The scores below are not of these weights, which were trained on the training samples"
+    )
+    assert sentence in card(folder)
+    for path in ("runs", "model"):
+        shutil.rmtree(path)
+    folder = searched(replace(LOOK, kept=True, seeds=(0,), values={"test_accuracy": (0.5,)}))
+    told = card(folder)
+    assert "with these very weights" in told
+    assert sentence not in told
+    shutil.rmtree("model")
+    add_look(folder / "evaluation.json", LOOK)
+    told = card(folder, again=True)
+    assert "0.6000 +- 0.1414" in told
+    assert sentence not in told
+
+
 def test_the_samples_are_those_of_the_weights() -> None:
     folder = searched(data_fraction=0.3)
     data = load("wine", fraction=0.3)
