@@ -13,7 +13,7 @@ from ray.tune import Callback
 from ray.tune.experiment import Trial
 
 from pipelines.cluster.events import tell
-from pipelines.record.trials import FinishedTrial, State
+from pipelines.record.trials import FinishedTrial
 from pipelines.record.writing import Record
 from pipelines.tuner.attempts import Attempt, Cause, unpack
 from pipelines.tuner.idle import Idle
@@ -124,7 +124,7 @@ class StudyCallback(Callback):
         if isinstance(outcome, Ended):
             self._record.write_error(trial_id, failure.traceback)
             self._conclude(outcome)
-            if outcome.trial.state is State.FAIL:  # otherwise the storage failed, not the trial
+            if not outcome.trial.cut_short:  # otherwise the storage failed, not the trial
                 self._observer.failed(outcome.trial)
         else:
             _, again = outcome

@@ -371,19 +371,22 @@ class TrialLedger:
         best = running.reached.best
         trial = self._as_trial(running, state, error)
         self._failed_here += state is State.FAIL
-        if state is State.FAIL or trial.diverged or trial.broken:
+        earlier = self._ends.get(trial.trial_id)
+        sound = not (state is State.FAIL or trial.diverged or trial.broken)
+        if earlier is not None and not sound:
+            trial = trained_in_vain(earlier, trial)
+        self._count(trial)
+        # A trial that is cut short may go on from the state with which it had ended before.
+        old = () if earlier is None or trial.cut_short else (earlier,)
+        if not sound:
             running.reached.fits = False
             self._leaders.forget(trial.trial_id, self._running.values())
-            earlier = self._ends.get(trial.trial_id)
-            trial = trial if earlier is None else trained_in_vain(earlier, trial)
-            self._count(trial)
-            return Ended(trial, drop_states=() if earlier is None else (earlier,))
-        self._count(trial)
+            return Ended(trial, drop_states=old)
         keep_weights = self._leaders.note_ended(trial)
         if state is State.PRUNED or not running.has_state:
-            return Ended(trial, keep_weights)
+            return Ended(trial, keep_weights, drop_states=old)
         keep_state = self._leaders.is_kept(best)
-        return Ended(trial, keep_weights, keep_state, self._leaders.keep(trial))
+        return Ended(trial, keep_weights, keep_state, (*old, *self._leaders.keep(trial)))
 
     def _count(self, trial: FinishedTrial) -> None:
         self._epochs += trial.epochs

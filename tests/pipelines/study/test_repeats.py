@@ -162,4 +162,4 @@ def test_the_winners_weights_are_those_of_its_best_repeat(cluster: Cluster, tmp_
     weights = torch.load(run.files.weights, weights_only=True)
     assert weights["weight"].item() == pytest.approx(winner.config["x"])
     assert weights["bias"].item() == 8  # the best of its seeds
-    assert len(list(run.files.repeated_weights.iterdir())) == 5
+    assert len(list(run.files.repeated_weights.glob("*.pt"))) == 5

@@ -160,6 +160,15 @@ def test_a_search_that_is_killed_meanwhile_ends_like_one_that_is_not(
         (tmp_path / "copy").rename(cut.folder)
 
 
+def test_only_the_last_state_of_a_trial_is_kept(tmp_path: Path) -> None:
+    asked = searched(tmp_path / "run", Training(), keep=2)
+    names = [trial.trial_id for trial in in_order(asked)[:2]]
+    for epochs in (LONG, 2 * LONG):
+        search(going_on(asked, max_epochs=epochs))
+        kept = {path.name for path in (asked.folder / "kept").iterdir()}
+        assert kept == {f"{name}-{epochs}" for name in names}
+
+
 def test_the_page_says_which_longer_trainings_do_not_count(tmp_path: Path) -> None:
     training = Training()
     asked = searched(tmp_path / "run", training, keep=2)

@@ -523,6 +523,14 @@ def test_a_trial_whose_longer_training_takes_too_long_keeps_what_it_had_reached(
     assert_is_back(ledger, ledger.end("a"), "broke seconds<30")
 
 
+def test_a_trial_whose_longer_training_is_cut_short_may_go_on_from_its_earlier_state() -> None:
+    ledger = trained_on()
+    ledger.request("interrupt")
+    (ended,) = ledger.cut_short()
+    assert (ended.trial.value, ended.drop_states) == (0.8, ())
+    assert [t.trial_id for t in trained_on().end("a").drop_states] == ["a"]
+
+
 def test_a_trial_that_goes_on_is_a_new_best_only_above_what_it_had_reached() -> None:
     metrics = {1: {"val_accuracy": 0.8}}
     running = Unfinished(Attempt("a"), {"lr": 0.1}, 50.0, 50.0, 30.0, metrics)
