@@ -26,6 +26,7 @@ from search_spaces import Choice, Config
 from search_spaces.space import name_of
 
 _COUNTED = 2000  # configs of a grid that are enumerated even if the budget is smaller
+_LAID_OUT = 100_000  # values of an Int, at most, for Optuna's GP: it makes an array of all of them
 
 
 def grid(problem: Problem) -> Sampler:
@@ -98,7 +99,8 @@ def optuna(problem: Problem) -> Sampler:
 def gp(problem: Problem) -> Sampler:
     """Gaussian process with expected improvement (Jones et al. 1998) over the parameters that are
     always active, which takes pending trials into account; TPE for the others. With several
-    objectives, it uses the expected improvement of the hypervolume."""
+    objectives, it uses the expected improvement of the hypervolume. An integer from more than
+    100,000 is a rounded real number to it."""
     import torch
     from optuna.samplers import GPSampler
 
@@ -112,7 +114,14 @@ def gp(problem: Problem) -> Sampler:
         independent_sampler=plain_tpe(seed) if problem.also else FastTPESampler(seed),
         warn_independent_sampling=False,
     )
-    return OptunaSampler(problem.space, problem.goals, sampler, problem.history, knows_pruned=False)
+    return OptunaSampler(
+        problem.space,
+        problem.goals,
+        sampler,
+        problem.history,
+        knows_pruned=False,
+        most_values=_LAID_OUT,
+    )
 
 
 def cmaes(problem: Problem) -> Sampler:

@@ -32,6 +32,8 @@ class OptunaSampler:
     objective. In the others it gets values just worse than those of every complete trial: a trial
     must not look quick because it was stopped. Optuna's constraints say how far a trial is from the
     requirements.
+
+    An Int with more than ``most_values`` values is asked for as a Float, and rounded.
     """
 
     def __init__(
@@ -42,8 +44,15 @@ class OptunaSampler:
         history: Iterable[FinishedTrial] = (),
         *,
         knows_pruned: bool = True,
+        most_values: float = math.inf,
     ) -> None:
         self._space = space
+        self._asked: dict[str, Domain] = {
+            name: Float(domain.low, domain.high, domain.log)
+            if isinstance(domain, Int) and domain.high - domain.low >= most_values
+            else domain
+            for name, domain in space.domains.items()
+        }
         self._goals = goals
         self._knows_pruned = knows_pruned and not goals.several
         directions = [DIRECTIONS[aim.mode] for aim in goals.aims]
@@ -81,7 +90,7 @@ class OptunaSampler:
         trial = self._study.ask()
         self._pending[trial_id] = trial
         with self._threads.limit(limits=1):  # small matrices: threads would wait for each other
-            return self._space.walk(lambda name, domain: _suggest(trial, name, domain))
+            return self._space.walk(lambda name, domain: self._choose(trial, name, domain))
 
     def tell(self, trial: FinishedTrial) -> None:
         pending = self._pending.pop(trial.trial_id)
@@ -98,13 +107,20 @@ class OptunaSampler:
         self._study.tell(pending, values=learned.values, state=STATES[learned.state])
         self._keep_penalised_last()
 
+    def _choose(self, trial: optuna.Trial, name: str, domain: Domain) -> Value:
+        value = _suggest(trial, name, self._asked[name])
+        if not isinstance(domain, Int):
+            return value
+        assert not isinstance(value, str)
+        return domain.clip(value)
+
     def _as_optuna(self, trial: FinishedTrial, learned: _Learned) -> FrozenTrial:
         """A trial of the history, as one of Optuna's."""
         return create_trial(
             state=STATES[learned.state],
             values=learned.values,
             params=dict(trial.config),
-            distributions={name: distribution(self._space.domains[name]) for name in trial.config},
+            distributions={name: distribution(self._asked[name]) for name in trial.config},
             intermediate_values=dict(learned.curve),
             constraints=self._goals.violations(trial),
             user_attrs={PENALISED: True} if learned.penalised else {},

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import optuna
 import pytest
+from optuna.distributions import FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from pipelines.record.goals import Aim, Goals
@@ -182,6 +183,27 @@ def test_a_space_of_one_config_may_be_searched(algo: str) -> None:
     trials = search(make(algo, ONE_CONFIG))
     assert configs(trials) == [only] * ASKS
     assert configs(search(make(algo, ONE_CONFIG, history=trials), 3)) == [only] * 3
+
+
+def test_gp_needs_no_memory_for_each_value_of_a_wide_range() -> None:
+    """It begins with ten random trials, and goes on from a history in the same way."""
+    space = SearchSpace({"n": Int(1, 2**62, log=True), "x": Float(0.0, 1.0)})
+    sampler = make("gp", space)
+    assert sampler.ask("given", {"n": 3, "x": 0.5}) == {"n": 3, "x": 0.5}
+    trials = search(sampler, 14)
+    more = search(make("gp", space, history=trials), 2)
+    for config in configs([*trials, *more]):
+        assert_contained(config, space)
+    assert len({config["n"] for config in configs(trials)}) > 10
+
+
+def test_gp_models_a_short_range_of_integers_exactly() -> None:
+    sampler = make("gp", SearchSpace({"n": Int(1, 9), "m": Int(1, 10**6)}))
+    assert isinstance(sampler, OptunaSampler)
+    search(sampler, 1)
+    short, wide = sampler.study.trials[0].distributions.values()
+    assert isinstance(short, IntDistribution)
+    assert isinstance(wide, FloatDistribution)
 
 
 def test_a_grid_ends() -> None:
