@@ -19,7 +19,7 @@ from PIL import Image
 
 from pipelines import report, run
 from pipelines.cli.command import main
-from pipelines.cli.plan import plan_lines
+from pipelines.cli.plan import data_lines, plan_lines
 from pipelines.cluster.machines import Cluster
 from pipelines.record.trials import State, best_trial
 from pipelines.study.narrowing import for_data
@@ -248,6 +248,13 @@ def test_a_folder_of_images(cluster: Cluster) -> None:
             Image.fromarray(pixels).save(Path("photos", label, f"{i}.png"))
     folder = search("--data", "photos", "--model", "cnn")
     assert len(open_run(folder).finished) == 4
+
+    def offered(**settings: object) -> bool:
+        return any("--model cnn" in line for line in data_lines(prepare(spec_of(**settings))))
+
+    assert offered(data="photos", model="mlp")
+    assert not offered(data="photos", model="cnn")
+    assert not offered(data="digits", model="mlp")
 
 
 def test_the_record_says_what_was_run(cluster: Cluster) -> None:
