@@ -23,6 +23,7 @@ from pipelines.cli.text import format_seconds, print_lines, print_plain
 from pipelines.cli.watching import Watching
 from pipelines.cluster.machines import Cluster, slot_counter
 from pipelines.cluster.preflight import has_several_nodes, preflight
+from pipelines.cluster.resources import slots_in
 from pipelines.cluster.sharing import gpu_counter, mps_by_node
 from pipelines.cluster.watch import end_ray, watched
 from pipelines.cluster.workers import await_machines
@@ -197,7 +198,9 @@ def _ready(
         )
     await_machines(cluster, study.spec.resources.trial, say)
     check_trial(cluster.node_types(), study.spec.resources)
-    if measured:
+    if measured and dry_run and not slots_in(cluster.nodes(), study.spec.resources.trial):
+        say("share     can be measured only once a worker runs: planned with a whole GPU a trial")
+    elif measured:
         if not dry_run:
             _preflight(study, cluster, console)
         from pipelines.study.auto_share import with_measured_share

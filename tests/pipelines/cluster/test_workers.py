@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from pipelines.cli import training
+from pipelines.cli import launch, training
 from pipelines.cli.connection import Address
 from pipelines.cli.launch import show_plan
 from pipelines.cluster import workers
 from pipelines.cluster.machines import Cluster, why_none_runs
 from pipelines.cluster.resources import Node, TrialResources
 from pipelines.cluster.workers import await_machines
+from pipelines.study.prepare import prepare
 from tests.pipelines.running import spec_of, study_of
 
 HEAD = Node("head", 0, 0)
@@ -103,6 +104,16 @@ def test_the_plan_counts_the_workers_that_may_come(
         "now 1 node of 0 CPUs and 0 GPUs in all"
     )
     assert "--gpus-per-trial 1/4" in hint
+
+
+def test_the_plan_of_shares_to_be_measured_does_not_need_a_worker(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = prepare(spec_of(gpus_per_trial="auto", runs_dir=tmp_path))
+    launch._ready(study, Growing, Console(width=200), dry_run=True)
+    told = capsys.readouterr().out
+    assert "share     can be measured only once a worker runs: planned with a whole GPU" in told
+    assert "1 CPU and 1 GPU a trial, 4 at once on up to 5 nodes" in told
 
 
 @pytest.mark.parametrize("wanted", [TrialResources(1, 0.25), TrialResources(4, 1)])
