@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # As in torchvision's ImageFolder, whose import takes longer than reading a small folder.
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
+MAC_FOLDER = "__MACOSX"  # macOS writes it into archives; its files are no images
 DEEP_GREY_MODES = frozenset({"I", "F", "I;16", "I;16L", "I;16B", "I;16N"})
 WHITE = 255  # of 8-bit grey
 _DEEPER = 257  # times 255 is 65535, the white of 16-bit grey
@@ -39,6 +40,12 @@ def read_images(paths: Sequence[Path], mode: str, size: tuple[int, int]) -> np.n
     return out
 
 
+def is_image(name: str) -> bool:
+    """Whether a file of that name in a folder is an image. macOS writes files such as ``._1.png``
+    beside images, which are none."""
+    return name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith(".")
+
+
 def images_at(source: Path) -> list[Path]:
     """``source`` itself if it is an image, or all images below the folder, in the order of names.
 
@@ -46,8 +53,11 @@ def images_at(source: Path) -> list[Path]:
     """
     if not source.exists():
         raise ValueError(f"'{source}' does not exist")
-    found = sorted(source.rglob("*")) if source.is_dir() else [source]
-    images = [path for path in found if path.suffix.lower() in IMAGE_SUFFIXES]
+    if source.is_dir():
+        found = (path for path in sorted(source.rglob("*")) if is_image(path.name))
+        images = [path for path in found if MAC_FOLDER not in path.relative_to(source).parts]
+    else:
+        images = [source] if source.suffix.lower() in IMAGE_SUFFIXES else []
     if not images:
         wrong = "has no images" if source.is_dir() else "is not an image"
         raise ValueError(f"'{source}' {wrong}: this model takes an image or a folder of images")
@@ -109,7 +119,8 @@ def _named(path: Path) -> Iterator[None]:
             warnings.simplefilter("ignore")
             yield
     except Exception as error:
-        raise ValueError(f"image '{path}' cannot be decoded: {one_line(error)}") from error
+        why = one_line(error).removesuffix(f" {str(path)!r}")
+        raise ValueError(f"image '{path}' cannot be decoded: {why}") from error
 
 
 def one_line(error: BaseException) -> str:

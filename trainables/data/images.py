@@ -15,8 +15,10 @@ import numpy as np
 from trainables.data.image_files import (
     DEEP_GREY_MODES,
     IMAGE_SUFFIXES,
+    MAC_FOLDER,
     WHITE,
     header,
+    is_image,
     one_line,
     read_images,
 )
@@ -89,7 +91,7 @@ def read_folder(folder: Path) -> Images:
         names = sorted(
             entry.name
             for entry in folder.iterdir()
-            if entry.is_dir() and not entry.name.startswith(".")
+            if entry.is_dir() and not entry.name.startswith(".") and entry.name != MAC_FOLDER
         )
         if not names:
             raise ValueError(
@@ -129,10 +131,10 @@ def _images_of(folder: Path, name: str) -> list[Path]:
         holders, here = above.pop(Path(place)), _identity(Path(place))
         if here in holders:
             raise ValueError(f"folder '{place}' is a link to a folder that contains it")
-        folders.sort()
+        folders[:] = sorted(inner for inner in folders if inner != MAC_FOLDER)
         above.update({Path(place, inner): {*holders, here} for inner in folders})
         for file in sorted(files):
-            if file.lower().endswith(IMAGE_SUFFIXES):
+            if is_image(file):
                 found.append(Path(place, file))
             else:
                 others += 1

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from trainables.data.datasets import describe, load, load_test
-from trainables.data.image_files import read_images
+from trainables.data.image_files import images_at, read_images
 from trainables.data.images import read_folder
 
 
@@ -95,7 +95,7 @@ UNUSABLE: dict[str, tuple[Callable[[Path], str], str | None, str]] = {
     "not an image": (
         pets(lambda pets: (pets / "cat" / "1.jpg").write_text("text")),
         None,
-        r"cat/1\.jpg' cannot be decoded",
+        r"cat/1\.jpg' cannot be decoded: cannot identify image file$",
     ),
     "truncated image": (
         pets(lambda pets: truncate(pets / "dog" / "2.png")),
@@ -119,6 +119,17 @@ def test_unusable_image_folder(
         with pytest.raises(ValueError, match=message) as caught:
             function(source, target=target)
         assert len(str(caught.value).splitlines()) == 1
+
+
+def test_what_macos_writes_beside_images_is_skipped(tmp_path: Path) -> None:
+    source = write_images(tmp_path / "pets", "L")
+    images, wanted = images_at(tmp_path / "pets"), read_folder(tmp_path / "pets").fingerprint
+    for name in ("cat/._0.png", "__MACOSX/cat/._0.png", "dog/__MACOSX/0.png"):
+        path = Path(source, name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"\0\5\x16\7Mac OS X")
+    assert read_folder(tmp_path / "pets").fingerprint == wanted
+    assert images_at(tmp_path / "pets") == images
 
 
 def one_grey(path: Path, level: float, dtype: type) -> Path:
