@@ -28,7 +28,9 @@ def print_data(source: str, target: str | None, seed: int, reading: Reading) -> 
     print_lines(console, note_lines(data))
     print_lines(console, quantity_lines(data, reading))
     options = {"drop": reading.drop, "category": reading.category, "task": reading.task}
-    next_command = to_type("run", data=source, target=target, seed=seed or None, **options)
+    model = "cnn" if data.is_image else None
+    start = {"data": source, "target": target, "model": model, "seed": seed or None}
+    next_command = to_type("run", **start, **options)
     print_lines(console, [f"next      {next_command}"])
 
 

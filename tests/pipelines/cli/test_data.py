@@ -126,6 +126,7 @@ def test_other_data_are_said_too(source: str, capsys: pytest.CaptureFixture[str]
     assert f"data      {source}: " in shown
     assert "target    " in shown
     assert "columns" not in shown
+    assert ("--model cnn" in shown.splitlines()[-1]) == (source == "digits")
 
 
 def test_a_search_says_it_in_a_line() -> None:
