@@ -117,7 +117,7 @@ def _run_missing(
     for number, (row, seed) in enumerate(missing, total - len(missing) + 1):
         started = time.monotonic()
         comparison.start(row, seed)
-        display = Display(Console(quiet=True), study.metric_name)
+        display = _CellDisplay(console, study.metric_name)
         result = run_study(_of_cell(study, spec, row, seed), cluster, display)
         if result.ended_by in EXIT_CODES:
             print_plain(console, f"interrupted at {row}-{seed}: type the same command to go on")
@@ -126,6 +126,17 @@ def _run_missing(
         comparison.finish(cell)
         print_plain(console, _cell_line(cell, number, total, study.metric_name))
     return ""
+
+
+class _CellDisplay(Display):
+    """Shows of a cell's search only what it waits for."""
+
+    def __init__(self, console: Console, metric: str) -> None:
+        super().__init__(Console(quiet=True), metric)
+        self._shown = console
+
+    def waits_for(self, what: str) -> None:
+        print_plain(self._shown, f"waiting   {what}")
 
 
 def _of_cell(study: Study, spec: ComparisonSpec, row: str, seed: int) -> Study:

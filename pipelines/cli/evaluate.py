@@ -39,31 +39,37 @@ def run_evaluation(
         check_again(run, settings, chosen)
     warn_if_unfinished(run, console)
     if as_kept:
-        look = _as_kept(run, chosen[0], console)
+        look = _as_kept(run, chosen[0], settings, console)
     else:
-        look = _trained_again(run, chosen, settings.n_seeds, where, console)
+        look = _trained_again(run, chosen, settings, where, console)
     print_lines(console, look_lines(open_run(folder)))
     print_plain(console, report_line(folder))
     seeds = None if look.kept else settings.n_seeds
     as_tested = {"trial": settings.trial, "ensemble": settings.ensemble, "seeds": seeds}
-    to_export = to_type("export", str(shown(folder)), "model", **as_tested)
+    address = None if look.kept else where.address  # where it trains again
+    to_export = to_type("export", str(shown(folder)), "model", **as_tested, address=address)
     print_plain(console, f"next      {to_export}")
     return look
 
 
 def _trained_again(
-    run: Run, chosen: list[Candidate], seeds: int, where: Address, console: Console
+    run: Run,
+    chosen: list[Candidate],
+    settings: EvaluationSettings,
+    where: Address,
+    console: Console,
 ) -> Look:
+    seeds = settings.n_seeds
     with for_training(run, where, console) as check:
         print_lines(console, _configs(run, chosen))
         check()
         taken = select_among(run, chosen, console)
         print_plain(console, _plan(taken, seeds))
         done = counted(console, len(taken) * seeds)
-        return evaluate(run, taken, seeds, done, among=len(chosen))
+        return evaluate(run, taken, seeds, done, among=len(chosen), again=settings.again)
 
 
-def _as_kept(run: Run, one: Candidate, console: Console) -> Look:
+def _as_kept(run: Run, one: Candidate, settings: EvaluationSettings, console: Console) -> Look:
     trained = trained_alone(run, one)
     print_lines(console, _configs(run, [one]))
     print_plain(
@@ -72,7 +78,7 @@ def _as_kept(run: Run, one: Candidate, console: Console) -> Look:
         f"({len(trained.data.x_train)} samples): this trial took over weights of another, so it "
         "cannot be trained again by itself",
     )
-    return evaluate_kept(run, trained)
+    return evaluate_kept(run, trained, again=settings.again)
 
 
 def _configs(run: Run, chosen: list[Candidate]) -> Iterator[str]:

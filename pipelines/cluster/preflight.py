@@ -154,7 +154,7 @@ def look_at_nodes(storage: str, patience: float = PATIENCE) -> list[Row]:
         made = probe.prepare(storage, token)
     except Exception as error:  # each file system's client raises its own exceptions
         reason = " ".join(str(error).split())
-        raise ValueError(f"`storage` {storage} cannot be written: {reason}") from None
+        raise ValueError(f"{storage} cannot be written: {reason}") from None
     cloudpickle.register_pickle_by_value(probe)
     try:
         looked = _on_each(

@@ -123,10 +123,13 @@ def start_run(
 
 
 def mend(files: RunFiles, killed_at: float | None) -> None:
-    """Prepare the files of a run that is resumed. Removes incomplete lines. If the previous driver
-    was killed, records when it gave its last sign of life."""
+    """Prepare the files of a run that is resumed. Removes incomplete lines and files. If the
+    previous driver was killed, records when it gave its last sign of life."""
     for path in files.appended:
         repair(path)
+    for folder in (files.folder, files.repeated_weights):
+        for part in folder.glob(".*.part"):  # of a file that was not written whole
+            part.unlink(missing_ok=True)
     sessions = read_sessions(files)
     if sessions and sessions[-1].ended is None and killed_at is not None:
         note_killed(files, killed_at)

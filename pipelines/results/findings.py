@@ -113,9 +113,11 @@ class Findings:
         """The epochs at which the scheduler compares trials, in words; "" if there are none."""
         if not self.rungs[:-1]:
             return ""
-        at = wording.listed([str(rung) for rung in self.rungs[:-1]])
-        first = "the first end of a cycle at or after " if self.at_cycle_ends else ""
-        return f"at {first}epoch {at}"
+        several = len(self.rungs) > 2
+        epochs = f"epoch{'s' * several} {wording.listed([str(rung) for rung in self.rungs[:-1]])}"
+        if not self.at_cycle_ends:
+            return f"at {epochs}"
+        return f"at the first end of a cycle at or after {'each of the ' * several}{epochs}"
 
     @property
     def changes_configs(self) -> bool:

@@ -280,7 +280,7 @@ def _lines(run: Run, spec: StudySpec, resumed: Resumed) -> Iterator[str]:
         parts.append(f"the best {len(on)} are trained on")
     yield f"resumed   {run.files.folder}: {', '.join(parts)}"
     for storage, why in resumed.unreachable.items():
-        yield f"warning   checkpoints in {storage} are not used, it cannot be reached: {why}"
+        yield f"warning   checkpoints in {storage} are not used because it cannot be reached: {why}"
     if short := len(run.repeated) - len(resumed.repeats.trials):
         yield f"note      {short} repeats had fewer epochs and do not count: they are trained again"
     for path in run.files.appended:

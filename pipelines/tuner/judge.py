@@ -68,6 +68,8 @@ class Judge:
         finally:
             for bracket, cutoff in zip(self._brackets, asked, strict=True):
                 bracket.cutoff = cutoff
+        # The median rule hears no more of a trial that it would have stopped.
+        getattr(self._scheduler, "_stopped_trials", set()).discard(self._trials[trial_id])
 
     def end(self, trial_id: str) -> None:
         """A trial has ended without an error. The scheduler is not told: its ``on_trial_complete``

@@ -44,14 +44,16 @@ def evaluate(
     n_seeds: int,
     done: Callable[[int], None] = lambda n: None,
     among: int = 1,
+    *,
+    again: bool = False,
 ) -> Look:
     """Train each of ``candidates`` on the connected cluster, with ``n_seeds`` seeds that the search
     has not used. Then read the test rows once, also for quick models that are fitted on the same
     samples. Several candidates are an ensemble, the weighted mean of their predictions; ``among``
     is the number of candidates that they were selected from. The look is recorded.
 
-    Raises ``ValueError`` if the data have changed, if a training fails, or if with every seed some
-    training diverges.
+    Raises ``ValueError`` as :func:`check_first_look` does, if the data have changed, if a training
+    fails, or if with every seed some training diverges.
     """
     data = all_but_test(run)
     repeated = train_again(run, data, candidates, unused_seeds(run, n_seeds), done)
@@ -62,18 +64,21 @@ def evaluate(
         list(repeated.networks.values()),
         repeated.unsound,
         among=among,
+        again=again,
         seeds=repeated.seeds,
         diverged=repeated.diverged,
     )
 
 
-def evaluate_kept(run: Run, trained: Trained) -> Look:
+def evaluate_kept(run: Run, trained: Trained, *, again: bool = False) -> Look:
     """Read the test rows once, with the weights that the search kept of its winner: see
     :func:`pipelines.winner.trained.trained_alone`. The look is recorded."""
     (candidate,) = trained.candidates
     seeds = (candidate.trial.seed,)
     networks = [[trained.model]]
-    return _looked(run, trained.data, trained.candidates, networks, seeds=seeds, kept=True)
+    return _looked(
+        run, trained.data, trained.candidates, networks, again=again, seeds=seeds, kept=True
+    )
 
 
 def _looked(
@@ -82,12 +87,14 @@ def _looked(
     taken: Sequence[Candidate],
     ensembles: Sequence[Sequence[nn.Module]],
     unsound: tuple[int, ...] = (),
+    *,
+    again: bool,
     **more: Any,
 ) -> Look:
     if own := run.spec.problem.trainable:
         _check_network(ensembles[0][0], data, own)
-    if not run.looks:  # another evaluation may have begun since then, too
-        check_first_look(open_run(run.files.folder), again=False)
+    # Another evaluation may have begun, and read the test set, since the first check.
+    check_first_look(open_run(run.files.folder), again=again)
     weights = [c.weight for c in taken]
     numbers = tuple(c.number for c in taken)
     look = Look(

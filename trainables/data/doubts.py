@@ -48,8 +48,11 @@ def told_of_converted(converted: Sequence[Converted]) -> Iterator[str]:
         yield (f"{_listed([n for n, _ in commas])}: the comma is a decimal mark, as in {value!r}")
 
 
-def told_of_texts(table: pa.Table, known: Collection[str] = ()) -> Iterator[str]:
-    """Which columns of texts look like numbers or dates, except the columns in ``known``."""
+def told_of_texts(
+    table: pa.Table, known: Collection[str] = (), *, typed: bool = False
+) -> Iterator[str]:
+    """Which columns of texts look like numbers or dates, except the columns in ``known``. ``typed``
+    says whether the file itself gives its columns types."""
     # By kind, for each column a value: one that is not of the kind, or one that looks like it.
     written: dict[str, dict[str, str]] = {"number": {}, "date": {}}
     stored: dict[str, dict[str, str]] = {"number": {}, "date": {}}
@@ -65,7 +68,7 @@ def told_of_texts(table: pa.Table, known: Collection[str] = ()) -> Iterator[str]
                 continue
             if odd := _odd(column, is_like, pattern):
                 written[kind][field.name] = odd
-            else:
+            elif typed:
                 stored[kind][field.name] = next(filter(is_like, sample_of(column)))
             break
     for kind, example in (("number", "-1234.5"), ("date", "2013-01-31")):

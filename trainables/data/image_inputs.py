@@ -70,9 +70,12 @@ class ImageInputs:
         if self.mode == "F":
             return
         low, high = pixels.min(initial=0), pixels.max(initial=0)
-        # Real numbers up to 1 could be very dark, but most programs mean that 1 is white.
-        to_one = pixels.dtype.kind in "bf" and 0 < high <= 1 < self.white
-        if to_one or not (low >= 0 and high <= self.white):
+        if pixels.dtype.kind in "bf" and 0 < high <= 1 < self.white:
+            raise ValueError(
+                f"no pixel is above {high:g}, but white is {self.white:g} here: multiply pixels "
+                f"from 0 to 1 by {self.white:g}"
+            )
+        if not (low >= 0 and high <= self.white):
             raise ValueError(
                 f"pixels must be between 0 and {self.white:g}, not between {low:g} and {high:g}"
             )

@@ -136,7 +136,7 @@ def _images_of(folder: Path, name: str) -> list[Path]:
         for file in sorted(files):
             if is_image(file):
                 found.append(Path(place, file))
-            else:
+            elif not file.startswith("."):
                 others += 1
         if others > MOST_OTHERS and others > len(found):
             raise ValueError(

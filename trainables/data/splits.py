@@ -53,11 +53,13 @@ def _check_classes(raw: Raw, source: str, rows: np.ndarray, parts: tuple[str, ..
     rarest = int(counts.argmin())
     if counts[rarest] < len(parts):
         if isinstance(raw, Table) and len(names) > len(rows) / 2 and raw.class_kind is None:
+            odd = next(filter(_is_no_number, names), None)
             numbers = "numbers must be written like -1234.5"
-            if not _is_no_number(names[rarest]):  # in a Parquet file
+            if odd is None:  # in a Parquet file
                 numbers = "store them as numbers if they are"
             raise ValueError(
-                f"{source!r}: target {raw.target!r} was read as texts such as {names[rarest]!r}, "
+                f"{source!r}: target {raw.target!r} was read as texts such as "
+                f"{odd or names[rarest]!r}, "
                 f"{len(names)} different ones in {len(rows)} rows: these are not classes: {numbers}"
             )
         samples = "sample" if counts[rarest] == 1 else "samples"

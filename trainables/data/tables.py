@@ -121,7 +121,8 @@ def read_file(path: Path, target: str, reading: Reading = AS_IT_LOOKS) -> Table:
     if all(column.null_count == len(column) for column in features.columns):
         raise ValueError(f"'{path}' has no value in any column besides the target {target!r}")
     notes += told_of_converted([c for c in converted if c.name not in reading.drop])
-    notes += told_of_texts(table, (*reading.drop, *reading.category))
+    typed = table_suffix(path) == ".parquet"
+    notes += told_of_texts(table, (*reading.drop, *reading.category), typed=typed)
     notes += counters
     return Table(
         features,

@@ -65,15 +65,15 @@ def whole(least: float, most: float) -> dict[str, Any]:
     return {"dtick": 1} if most - least < _FEW else {}
 
 
-def log_axis(least: float, most: float) -> dict[str, Any]:
-    """A logarithmic axis for values from ``least`` to ``most``. Plotly's own ticks would write 2
-    and 5 for 0.02, 0.05, 0.2 and 0.5."""
+def log_axis(least: float, most: float, *, integers: bool = False) -> dict[str, Any]:
+    """A logarithmic axis for values from ``least`` to ``most``, which may all be ``integers``.
+    Plotly's own ticks would write 2 and 5 for 0.02, 0.05, 0.2 and 0.5."""
     if most / least >= 10**_DECADES:
         return {"type": "log", "dtick": 1}
-    return {"type": "log", **round_ticks(least, most)}
+    return {"type": "log", **round_ticks(least, most, integers=integers)}
 
 
-def round_ticks(least: float, most: float) -> dict[str, Any]:
+def round_ticks(least: float, most: float, *, integers: bool = False) -> dict[str, Any]:
     """Ticks at round numbers from about ``least`` to about ``most`` for a logarithmic axis, or at
     ``least`` if there are none."""
     low, high = least / _MARGIN, most * _MARGIN
@@ -81,6 +81,7 @@ def round_ticks(least: float, most: float) -> dict[str, Any]:
     ticks: list[float] = []
     for digits in _DIGITS:
         ticks = [ten * d for ten in tens for d in digits if low <= ten * d <= high]
+        ticks = [tick for tick in ticks if not integers or tick.is_integer()]
         if len(ticks) >= _LEAST_TICKS:
             break
     ticks = ticks or [least]

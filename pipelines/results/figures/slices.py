@@ -166,7 +166,7 @@ def _scale(drawn: go.Figure, domain: Domain) -> None:
         low, high = math.log10(domain.low), math.log10(domain.high)
         margin = 0.03 * (high - low) or 0.1
         drawn.update_xaxes(range=[low - margin, high + margin])
-        drawn.update_xaxes(**log_axis(domain.low, domain.high))
+        drawn.update_xaxes(**log_axis(domain.low, domain.high, integers=isinstance(domain, Int)))
     else:
         margin = 0.03 * (domain.high - domain.low) or 0.1
         drawn.update_xaxes(range=[domain.low - margin, domain.high + margin])

@@ -140,7 +140,8 @@ def surface_figure(
         assert not isinstance(domain, Choice)
         bounds = [domain.low, domain.high]
         if domain.log:
-            update(range=np.log10(bounds).tolist(), **log_axis(*bounds))
+            axis = log_axis(*bounds, integers=isinstance(domain, Int))
+            update(range=np.log10(bounds).tolist(), **axis)
         else:
             update(range=bounds, **(whole(*bounds) if isinstance(domain, Int) else {}))
     return drawn

@@ -70,7 +70,7 @@ def rates_drawing(data: Rates, trial: FinishedTrial, score: str) -> Drawing:
     if trial.best_epoch is not None:
         parts.append("dotted: the best epoch")
     if data.trained < len(data.lr):
-        parts.append(f"it ended at epoch {trial.epochs}, what follows was only planned")
+        parts.append(f"it ended at epoch {trial.epochs}, and the rest was only planned")
     drawn = rates_figure(data, score, trial.best_epoch)
     return Drawing("rates", drawn, "; ".join(parts), 480, wide=True, role="")
 

@@ -36,7 +36,7 @@ def _blocks(found: Findings) -> Iterator[Block]:
     if result.trained_on_in_vain:
         n = wording.count(len(result.trained_on_in_vain), "longer training")
         errors = Counter(trial.error for trial in result.trained_on_in_vain)
-        yield Words(f"{n} went wrong, and what the trial had reached before counts:")
+        yield Words(f"{n} went wrong. What each trial had reached before counts:")
         yield Table(["trials", "what"], [[str(n), error] for error, n in errors.most_common(10)])
     lost = sum(trial.machines_lost for trial in found.trials)
     if lost:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.record.files import RunFiles
 from pipelines.record.whole import replace_file, replacing
+from pipelines.record.writing import mend
 
 
 def test_a_copy_that_is_cut_short_leaves_the_file_as_it_was(
@@ -45,3 +47,14 @@ def test_two_processes_may_write_one_file_at_once(
         assert page.read_text() == "theirs"
     assert page.read_text() == "ours"
     assert list(tmp_path.iterdir()) == [page]
+
+
+def test_what_a_killed_driver_had_half_written_is_removed(tmp_path: Path) -> None:
+    files = RunFiles(tmp_path)
+    files.repeated_weights.mkdir()
+    parts = [tmp_path / ".best.pt.12.part", files.repeated_weights / ".a.pt.12.part"]
+    for path in (*parts, files.weights):
+        path.touch()
+    mend(files, None)
+    assert not any(path.exists() for path in parts)
+    assert files.weights.exists()

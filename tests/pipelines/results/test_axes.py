@@ -135,3 +135,5 @@ def test_a_logarithmic_axis_is_marked_at_round_numbers(
 def test_a_long_logarithmic_axis_is_marked_at_powers_of_ten() -> None:
     assert log_axis(1e-5, 1) == {"type": "log", "dtick": 1}
     assert log_axis(0.02, 0.5)["ticktext"][0] == "0.02"
+    assert 1.5 in log_axis(1, 4)["tickvals"]
+    assert log_axis(1, 4, integers=True)["tickvals"] == [1, 2, 3, 4]

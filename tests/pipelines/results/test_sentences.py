@@ -85,11 +85,12 @@ def test_where_trials_wait_for_the_end_of_a_cycle_it_is_said(tmp_path: Path) -> 
     trials = [made([0.5] * 2, STOPPED, config), made([0.5] * 9, config=config)]
     stopping = {"max_epochs": 9, "grace_period": 1}
     found = sections(tmp_path / "run", *trials, scheduler="aligned_asha", **stopping)
-    assert "compared at the first end of a cycle at or after epoch 1 and 3." in found["curves"]
-    assert "compared at the first end of a cycle at or after epoch 1 and 3." in found["stopping"]
+    compared = "compared at the first end of a cycle at or after each of the epochs 1 and 3."
+    assert compared in found["curves"]
+    assert compared in found["stopping"]
     assert "Too few trials went on from rung 1 to rung 3" in found["stopping"]
     found = sections(tmp_path / "plain", *trials, scheduler="asha", **stopping)
-    assert "Dotted lines: trials are compared at epoch 1 and 3." in found["curves"]
+    assert "Dotted lines: trials are compared at epochs 1 and 3." in found["curves"]
     assert "Too few trials went on from epoch 1 to epoch 3" in found["stopping"]
 
 

@@ -455,7 +455,8 @@ def test_a_storage_that_cannot_be_reached_is_asked_once_and_named(
     run = open_run(asked.folder)
     lines = list(resuming._lines(run, run.spec, resumed))
     says = (
-        f"warning   checkpoints in {tmp_path / 'a'} are not used, it cannot be reached: no network"
+        f"warning   checkpoints in {tmp_path / 'a'} are not used because it cannot be reached: "
+        "no network"
     )
     assert says in lines
 

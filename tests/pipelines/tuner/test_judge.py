@@ -106,6 +106,21 @@ def test_the_median_rule_averages_from_the_grace_period_on() -> None:
     assert [judge.stops("between", epoch, 0.5) for epoch in (1, 2, 3)] == [False, False, True]
 
 
+def test_a_trial_may_have_gone_on_where_the_rule_would_stop_it_now() -> None:
+    """As in a record of an older version, which counted the last epoch of a trial twice."""
+    judge = Judge(SCHEDULERS["median"].make(RULES), RULES.metric)
+    for name in ("a", "b", "c"):
+        judge.start(name, {})
+        assert not any(judge.stops(name, epoch, 0.9) for epoch in (1, 2, 3))
+        judge.end(name)
+    judge.start("it", {})
+    for epoch in (1, 2, 3):
+        judge.hears("it", epoch, 0.1)
+    judge.end("it")
+    judge.start("below", {})
+    assert judge.stops("below", 1, 0.05)
+
+
 def test_a_trial_that_ends_within_a_cycle_is_not_entered_in_a_rung() -> None:
     judge = Judge(SCHEDULERS["aligned_asha"].make(RULES), RULES.metric)
     judge.start("diverges later", {"policy": "triangular", "step_size": 4})

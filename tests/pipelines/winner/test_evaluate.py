@@ -356,7 +356,7 @@ def test_the_page_shows_the_last_look_after_what_came_out() -> None:
     assert [s.id for s in page.sections][:3] == ["outcome", "tested", "progress"]
     (drawing,) = page.sections[1].drawings
     (heatmap,) = drawing.figure.data
-    assert np.array(heatmap.z).tolist() == [[0.5, 0.5], [1 / 3, 2 / 3]]
+    assert np.array(heatmap.z).tolist() == [[0, 0.5], [1 / 3, 0]]  # only errors are coloured
     assert np.array(heatmap.text).tolist() == [["1", "1"], ["0.5", "1"]]
 
 

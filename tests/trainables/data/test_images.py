@@ -121,10 +121,14 @@ def test_unusable_image_folder(
         assert len(str(caught.value).splitlines()) == 1
 
 
-def test_what_macos_writes_beside_images_is_skipped(tmp_path: Path) -> None:
+def test_what_macos_writes_beside_images_is_skipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trainables.data.images.MOST_OTHERS", 0)  # a large folder has many of them
     source = write_images(tmp_path / "pets", "L")
     images, wanted = images_at(tmp_path / "pets"), read_folder(tmp_path / "pets").fingerprint
-    for name in ("cat/._0.png", "__MACOSX/cat/._0.png", "dog/__MACOSX/0.png"):
+    names = ("cat/._0.png", "__MACOSX/cat/._0.png", "dog/__MACOSX/0.png")
+    for name in (*names, *(f"cat/._{n}.png" for n in range(100))):
         path = Path(source, name)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"\0\5\x16\7Mac OS X")

@@ -204,6 +204,12 @@ def test_numbers_and_dates_that_a_parquet_file_stores_as_texts_are_said(tmp_path
     assert noted(Reading(drop=("amount", "at"), category=("rate",))) == ()
 
 
+def test_a_csv_file_cannot_store_texts_as_dates(tmp_path: Path) -> None:
+    rows = [f"2013-01-{10 + i % 20} 5:30 PM,{i % 2}" for i in range(N)]
+    (tmp_path / "t.csv").write_text("\n".join(["at,y", *rows]))
+    assert load(str(tmp_path / "t.csv"), target="y").notes == ()
+
+
 def test_a_large_file_has_the_same_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     values = ["1,5", "?", "2,25"]
     small = loaded(tmp_path, values)
