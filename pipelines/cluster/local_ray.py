@@ -29,6 +29,7 @@ _PATIENCE, _BETWEEN = 5.0, 0.02  # seconds for the node to register, and between
 
 # Seconds for the dashboard to start. Nothing waits for it, and trials may leave it few cores.
 _PATIENCE_DASHBOARD = 600
+_PATIENCE_CLOSING = 5.0  # seconds for the start of a dashboard to notice that it was ended
 
 _LONGEST_FOLDER = 70  # bytes: a socket's path may have 107; Python's own part of it takes 33
 
@@ -108,7 +109,7 @@ class LateDashboard:
             self._closed.set()
             if self._process is not None and not self._free.is_set():
                 self._process.kill()
-        self._free.wait(_PATIENCE)
+        self._free.wait(_PATIENCE_CLOSING)
 
     def _run(
         self,
