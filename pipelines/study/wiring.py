@@ -32,7 +32,7 @@ from pipelines.tuner.schedulers import Scheduler
 from pipelines.tuner.searcher import StudySearcher
 from pipelines.tuner.sources import NotedTrials, Once, ScreenedTrials, Source
 from pipelines.tuner.stopper import StudyStopper
-from pipelines.tuner.trial import StudyTrial, TrialSettings
+from pipelines.tuner.trial import StudyTrial, TrialSettings, batch_seconds
 
 
 class Place(NamedTuple):
@@ -70,10 +70,10 @@ def make_tuner(
     """Ray's tuner for the trials of ``part``, which ``ledger`` follows and ``record`` keeps."""
     spec, scheduler, before = study.spec, part.scheduler, part.before
     storage, folder = part.place(study)
-    settings = _trial_settings(study, scheduler, storage)
     total = ledger.progress().total
     each = spec.resources.trial
     slots = slot_counter(cluster, each, spec.resources.max_concurrent)
+    settings = _trial_settings(study, scheduler, storage, slots())
     gpus = gpu_counter(cluster, each, slots, total)
     # If configs change during training, the whole population takes turns.
     screened = ScreenedTrials(
@@ -145,7 +145,7 @@ def make_tuner(
     )
 
 
-def _trial_settings(study: Study, scheduler: Scheduler, storage: str) -> TrialSettings:
+def _trial_settings(study: Study, scheduler: Scheduler, storage: str, slots: int) -> TrialSettings:
     spec = study.spec
     return TrialSettings(
         study.trial_trainable,
@@ -162,6 +162,7 @@ def _trial_settings(study: Study, scheduler: Scheduler, storage: str) -> TrialSe
         also=study.yielded,
         requirements=study.goals.requirements,
         folder=str(Path.cwd()),
+        batch_seconds=batch_seconds(slots),
     )
 
 

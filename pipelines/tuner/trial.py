@@ -50,7 +50,8 @@ HAS_WEIGHTS = "has_weights"
 HAS_STATE = "has_state"  # the training can go on from a checkpoint
 PRINTED = "printed"  # what the trainable has printed since the last result, if anything
 NOTICE = "notice"  # the trial's machine is about to be taken away
-BATCH_SECONDS = 0.5  # epochs are reported at least this often, even between decisions
+BATCH_SECONDS = 0.5  # epochs are reported at least this often, even between decisions,
+REPORTS_A_SECOND = 128  # but no more often than this by all trials together
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,12 @@ class Resumable(Protocol):
     def state_dict(self) -> dict[str, Any]: ...
 
     def load_state_dict(self, state: dict[str, Any]) -> None: ...
+
+
+def batch_seconds(slots: int) -> float:
+    """How long a trial may train before it reports, if nothing is decided earlier. One driver
+    handles all reports, so many trials at once report less often."""
+    return max(BATCH_SECONDS, slots / REPORTS_A_SECOND)
 
 
 def always(config: Config, epoch: int) -> bool:
@@ -95,13 +102,14 @@ class TrialSettings:
     requirements: tuple[Requirement, ...] = ()  # an epoch that breaks one is not the best
     label: str = ""  # of the search, on Ray's own pages
     folder: str = ""  # the working directory of trials, on a node that has it; "": Ray's
+    batch_seconds: float = BATCH_SECONDS  # after so long a trial reports its epochs
 
 
 class StudyTrial(tune.Trainable):
     """Trains one trial after another in one process. To Ray, all of them are one trial.
 
-    A step trains until the next epoch after which the scheduler decides, or for half a second, and
-    reports all epochs trained. After a trial has ended, :meth:`assign` gives the next one. If the
+    A step trains until the next epoch after which the scheduler decides, or for half a second (longer
+    if many trials run at once: :func:`batch_seconds`), and reports all epochs trained. After a trial has ended, :meth:`assign` gives the next one. If the
     scheduler pauses trials, each trial is one of Ray's, and :meth:`reset_config` gives the next.
     """
 
@@ -239,7 +247,7 @@ class StudyTrial(tune.Trainable):
                 return True
             if (
                 settings.decides(self._config, found.epoch)
-                or time.monotonic() - started >= BATCH_SECONDS
+                or time.monotonic() - started >= settings.batch_seconds
                 or self._reaches_target(found.value)
                 or notice.is_given()
             ):
