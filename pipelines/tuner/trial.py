@@ -108,8 +108,9 @@ class TrialSettings:
 class StudyTrial(tune.Trainable):
     """Trains one trial after another in one process. To Ray, all of them are one trial.
 
-    A step trains until the next epoch after which the scheduler decides, or for half a second (longer
-    if many trials run at once: :func:`batch_seconds`), and reports all epochs trained. After a trial has ended, :meth:`assign` gives the next one. If the
+    A step trains until the next epoch after which the scheduler decides, or for half a second
+    (longer if many trials run at once: :func:`batch_seconds`), and reports all epochs trained.
+    After a trial has ended, :meth:`assign` gives the next one. If the
     scheduler pauses trials, each trial is one of Ray's, and :meth:`reset_config` gives the next.
     """
 
