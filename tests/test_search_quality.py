@@ -9,23 +9,17 @@ import optuna
 import pytest
 from hyperopt import tpe
 
-from benchmarks.search_quality import (
-    FUNCTIONS,
-    HEADER,
+from benchmarks.peers.loops import (
     NATIVE,
     PENALTY,
-    Comparison,
     HyperOptLoop,
     OptunaLoop,
     OursLoop,
-    app,
-    compare,
     finite,
     optuna_tpe,
-    p_larger,
-    regret,
-    search,
 )
+from benchmarks.search_quality import HEADER, Comparison, app, compare, p_larger, regret, search
+from benchmarks.sets.functions import FUNCTIONS
 from pipelines.cli.command import main as run
 from pipelines.record.goals import Aim, Goals
 from pipelines.record.trials import FinishedTrial, State
