@@ -31,7 +31,7 @@ from trainables.data.datasets import TrialData
 from trainables.device import gpu
 from trainables.device.share import claim_device, set_threads
 from trainables.training.metrics import METRICS
-from trainables.training.yielded import check_epochs, metrics_and_model, number
+from trainables.training.yielded import check_epochs, has_diverged, metrics_and_model, number
 
 if TYPE_CHECKING:
     import torch
@@ -380,8 +380,7 @@ def report(metrics: Metrics, epoch: int, settings: TrialSettings) -> EpochReport
             )
     numbers = {name: number(name, value) for name, value in metrics.items()}
     finite = {k: v for k, v in numbers.items() if math.isfinite(v)}
-    unknown = any(name not in finite for name in (settings.metric, *settings.also))
-    diverged = said or unknown
+    diverged = has_diverged(metrics, (settings.metric, *settings.also))
     if diverged:
         worst = settings.worst
         finite[settings.metric] = METRICS[settings.metric].worst if worst is None else worst

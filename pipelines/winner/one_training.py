@@ -15,6 +15,7 @@ from search_spaces import Config
 from trainables.data.datasets import TrialData
 from trainables.device.share import claim_device, set_threads
 from trainables.networks import Network
+from trainables.training.yielded import has_diverged
 
 if TYPE_CHECKING:
     import torch
@@ -34,6 +35,7 @@ class Training:
     seed: int
     number: int = 0  # of the trial
     gpus: float = 0.0  # that Ray reserves for the training
+    needed: tuple[str, ...] = ()  # the metrics that must be finite, as in the search
 
 
 def train(
@@ -70,7 +72,7 @@ def train_here(
             device=device,
         )
         for metrics, model in islice(epochs, training.epochs):
-            if metrics.get("diverged", False):
+            if has_diverged(metrics, training.needed):
                 return None
             last = model
     if last is None:

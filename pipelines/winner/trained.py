@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,10 +79,10 @@ def trained_alone(run: Run, candidate: Candidate) -> Trained:
     After cross-validation there is a network for each fold, each with its own encoding: the config
     is trained again on train and validation together.
 
-    Raises ``ValueError`` if the data have changed, or if the trial has to be trained again and
-    cannot be, or diverges.
+    Raises ``ValueError`` if the data have changed, if the kept file is damaged or of another
+    network, or if the trial has to be trained again and cannot be, or diverges.
     """
-    kept = kept_of(run, candidate)
+    kept = _read_kept(run, candidate)
     if kept is None:
         check_by_itself(run, candidate.number, candidate.trial)
     trainable, spec = trainable_of(run), run.spec
@@ -98,16 +98,24 @@ def trained_alone(run: Run, candidate: Candidate) -> Trained:
         training = _of_the_search(run, candidate.trial)
         model = _sound(train_here(trainable, data, training, device))
     else:
-        weights, trial = kept
+        state, trial = kept
         candidate = replace(candidate, trial=trial)
-        model = _with_weights(weights, trainable, _of_the_search(run, trial), data)
+        model = _built(trainable, _of_the_search(run, trial), data)
+        try:
+            model.load_state_dict(state)
+        except (RuntimeError, TypeError) as error:
+            raise ValueError(
+                f"{run.files.weights_of(trial)} does not fit the network: {error}"
+            ) from None
+        model.eval()
     return Trained(model, data, _TRAIN, (candidate,))
 
 
 def _of_the_search(run: Run, trial: FinishedTrial) -> Training:
     """The training of ``trial`` as it was in the search, up to its best epoch."""
     epochs = trial.best_epoch or 1
-    return Training(trial.config, epochs, planned_at(run, trial, epochs), trial.seed)
+    planned, needed = planned_at(run, trial, epochs), run.goals.reported
+    return Training(trial.config, epochs, planned, trial.seed, needed=needed)
 
 
 def kept_of(run: Run, candidate: Candidate) -> tuple[Path, FinishedTrial] | None:
@@ -131,6 +139,29 @@ def kept_of(run: Run, candidate: Candidate) -> tuple[Path, FinishedTrial] | None
     return (weights, trial) if weights.is_file() and are_of(trial, weights) else None
 
 
+def _read_kept(run: Run, candidate: Candidate) -> tuple[Mapping[str, Any], FinishedTrial] | None:
+    """The content of the file that :func:`kept_of` finds, and the training that it comes from.
+
+    Raises ``ValueError`` if the file is damaged.
+    """
+    import torch
+
+    kept = kept_of(run, candidate)
+    if kept is None:
+        return None
+    weights, trial = kept
+    try:
+        state = torch.load(weights, weights_only=True)
+    except OSError:
+        raise
+    except Exception:  # torch raises a dozen types on a damaged file
+        damaged, number = f"{weights} is damaged", candidate.number
+        check_by_itself(run, number, candidate.trial, f"; {damaged}")
+        raise ValueError(f"{damaged}: remove it, and trial {number} is trained again") from None
+    # A search that goes on may have kept another trial since: it writes the note first.
+    return (state, trial) if are_of(trial, weights) else None
+
+
 def check_again(run: Run, settings: Chosen, candidates: Sequence[Candidate]) -> None:
     """Raises ``ValueError`` if one of ``candidates`` cannot be trained again by itself."""
     alone = settings.ensemble is None and kept_of(run, candidates[0]) is not None
@@ -145,16 +176,12 @@ def _sound(model: nn.Module | None) -> nn.Module:
     return model
 
 
-def _with_weights(weights: Path, trainable: Any, training: Training, data: TrialData) -> nn.Module:
+def _built(trainable: Any, training: Training, data: TrialData) -> nn.Module:
+    """The network of ``training``, with any weights."""
     import torch
 
     if isinstance(trainable, Network):
         _, model = trainable.build(training.config, data)
-    else:  # only the function knows its network: the first epoch yields it
-        once = replace(training, epochs=1)
-        model = _sound(train_here(trainable, data, once, torch.device("cpu")))
-    try:
-        model.load_state_dict(torch.load(weights, weights_only=True))
-    except RuntimeError as error:
-        raise ValueError(f"{weights} does not fit the network: {error}") from None
-    return model.eval()
+        return model
+    # Only the function knows its network: the first epoch yields it.
+    return _sound(train_here(trainable, data, replace(training, epochs=1), torch.device("cpu")))

@@ -120,6 +120,7 @@ def training_of(run: Run, candidate: Candidate, seed: int) -> Training:
         seed,
         candidate.number,
         _gpus(run, candidate.trial),
+        run.goals.reported,
     )
 
 

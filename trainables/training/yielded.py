@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 _WANTED = "the trainable must yield a dict of metrics and the model (or None) after each epoch"
@@ -36,6 +37,14 @@ def number(name: str, value: Any) -> float | int | bool:
         raise TypeError(
             f"the trainable must yield numbers, but its metric '{name}' is {_told(value)}"
         ) from None
+
+
+def has_diverged(metrics: Mapping[str, Any], needed: Iterable[str]) -> bool:
+    """Whether a training has diverged: it says so under "diverged", or a ``needed`` metric is not
+    finite."""
+    if metrics.get("diverged", False):
+        return True
+    return any(not math.isfinite(number(n, metrics[n])) for n in needed if n in metrics)
 
 
 def _told(value: object) -> str:

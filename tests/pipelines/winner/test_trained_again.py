@@ -41,6 +41,12 @@ def train(config, data, **more):
     x.mul_(0.5)
     yield {"val_loss": 0.1}, model
 """
+DIVERGES = """
+import torch
+
+def train(config, data, *, seed, **more):
+    yield {"val_loss": 0.1 if seed % 2 else float("nan")}, torch.nn.Linear(1, 1)
+"""
 RAISES = """
 def train(config, data, **more):
     yield {"val_loss": 0.1}, config["y"]
@@ -126,3 +132,11 @@ def test_a_function_of_the_users_has_data_of_its_own_and_its_seed(
     assert len({model.bias.item() for model in models}) == 1
     one, two, one_again = (model.weight.item() for model in models)
     assert one == one_again != two
+
+
+def test_a_metric_that_is_not_finite_leaves_a_seed_out(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = searched(monkeypatch, DIVERGES)
+    found = train_again(run, all_but_test(run), [winner(run)], seeds=(1, 2))
+    assert (found.seeds, found.diverged) == ((1,), (2,))
