@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from contextlib import suppress
+from pathlib import PurePosixPath
 
 from pyarrow.fs import FileSelector, FileSystem, FileType
 
@@ -17,8 +18,19 @@ def place_in(storage: str, path: str) -> str:
 def inside(storage: str, place: str) -> str:
     """The folder ``place`` of a storage, as a path or a URI. The query of a URI, after "?", such as
     the address of your own S3 server, stays at its end."""
-    root, mark, query = storage.partition("?") if "://" in storage else (storage, "", "")
-    return f"{root.rstrip('/')}/{place}{mark}{query}"
+    root, query = _without_query(storage)
+    return f"{root.rstrip('/')}/{place}{query}"
+
+
+def parent_name(place: str) -> str:
+    """The name of the folder that holds ``place``, which is a path or a URI."""
+    return PurePosixPath(_without_query(place)[0]).parent.name
+
+
+def _without_query(place: str) -> tuple[str, str]:
+    """A path or a URI without its query, and the query with its "?"; a path has none."""
+    root, mark, query = place.partition("?") if "://" in place else (place, "", "")
+    return root, mark + query
 
 
 def why_unreachable(storage: str) -> str:

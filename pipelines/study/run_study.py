@@ -6,12 +6,11 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from ray.tune.execution import class_cache
 
 from pipelines.cluster.machines import Cluster
-from pipelines.cluster.places import clear
+from pipelines.cluster.places import clear, parent_name
 from pipelines.cluster.room import room
 from pipelines.record.files import RunFiles
 from pipelines.record.live import remove_live
@@ -138,7 +137,7 @@ def _run(
         place = part.place(study)
         if before is not None:
             going_on = (trial.attempt.checkpoint or "" for trial in before.unfinished)
-            clear(place.storage, place.folder, [KEPT, *(Path(c).parent.name for c in going_on)])
+            clear(place.storage, place.folder, [KEPT, *map(parent_name, going_on)])
         try:
             with room():
                 tuner = make_tuner(study, cluster, observer, part, ledger, record)

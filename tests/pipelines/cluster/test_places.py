@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.cluster.places import find_in, inside, place_in
+from pipelines.cluster.places import find_in, inside, parent_name, place_in
 
 
 @pytest.mark.parametrize(
@@ -15,10 +15,15 @@ from pipelines.cluster.places import find_in, inside, place_in
             "s3://bucket/x?scheme=http&endpoint_override=10.0.0.1:9000",
             "s3://bucket/x/run/a?scheme=http&endpoint_override=10.0.0.1:9000",
         ),
+        (
+            "s3://bucket/x?endpoint_override=http://host:9000",
+            "s3://bucket/x/run/a?endpoint_override=http://host:9000",
+        ),
     ],
 )
 def test_a_place_in_a_storage(storage: str, expected: str) -> None:
     assert inside(storage, "run/a") == expected
+    assert parent_name(expected) == "run"
 
 
 def test_the_first_storage_that_has_it(tmp_path: Path) -> None:

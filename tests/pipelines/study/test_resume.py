@@ -431,6 +431,23 @@ def test_a_checkpoint_is_found_in_any_storage_of_before(
 
 
 @pytest.mark.usefixtures("without_ray")
+def test_a_checkpoint_is_not_deleted_where_the_address_of_its_storage_has_a_query(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As that of your own S3 server has."""
+    query = "?endpoint_override=http://host:9000"
+    asked = study(tmp_path / "run", trials=1, storage=f"file://{tmp_path}/a{query}")
+    assert search_until(asked, monkeypatch, 3)
+    assert search_until(going_on(asked), monkeypatch, 0)
+    resumed = going_on(asked).resumed
+    assert resumed is not None
+    (running,) = resumed.search.unfinished
+    place = str(running.attempt.checkpoint)
+    assert place.startswith(f"file://{tmp_path}/a/run/")
+    assert place.endswith(query)
+
+
+@pytest.mark.usefixtures("without_ray")
 def test_a_storage_that_cannot_be_reached_is_asked_once_and_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

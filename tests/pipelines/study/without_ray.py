@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pyarrow.fs import FileSystem
 from ray.tune import Checkpoint
 from ray.tune.result import SHOULD_CHECKPOINT
 
@@ -36,6 +37,11 @@ from pipelines.tuner.trial import (
     report,
 )
 from tests.pipelines.running import Witness
+
+
+def _local(place: str, name: str) -> Path:
+    """``name`` in a folder that is given by its path or its URI."""
+    return Path(FileSystem.from_uri(place)[1], name)
 
 
 class Killed(BaseException):
@@ -84,7 +90,7 @@ class Process:
             most = self.settings.max_epochs
             self.training = self.settings.trainable(config, None, max_epochs=most)
             if attempt.checkpoint is not None:
-                state = json.loads(Path(attempt.checkpoint, "state").read_text())
+                state = json.loads(_local(attempt.checkpoint, "state").read_text())
                 assert state["config"] == config
                 self.training.epoch = state["epoch"]
         epoch = self.training.epoch + 1
@@ -119,7 +125,7 @@ class Tuner:
         self._searcher = tune_config.search_alg
         (self._callback,) = run_config.callbacks
         self._over = run_config.stop.stop_all
-        self._storage = Path(run_config.storage_path, run_config.name)
+        self._storage = _local(run_config.storage_path, run_config.name)
 
     def fit(self) -> None:
         processes: list[Process] = []
