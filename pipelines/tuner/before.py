@@ -119,7 +119,7 @@ def unfinished(
 ) -> list[Unfinished]:
     """The trials that were asked for and have not ended, in the order in which they were asked for,
     and then the trials that are trained on. The places of their checkpoints are as in the record;
-    ``seconds`` is not filled in."""
+    ``seconds`` is not filled in. A trial whose end the journal has lost goes on from before it."""
     ended = {entry.trial_id: entry for entry in entries if not entry.cut_short}
     found: dict[str, Unfinished] = {}
     for event in events:
@@ -129,14 +129,15 @@ def unfinished(
             found[event.trial_id] = Unfinished(attempt, event.config, event.at, event.at)
         elif isinstance(event, Ended):
             found.pop(event.trial_id, None)
-        elif isinstance(event, TrainedOn):
-            entry = ended[event.trial_id]
+        elif isinstance(event, TrainedOn) and (entry := ended.get(event.trial_id)):
             found[event.trial_id] = to_train_on(entry, metric, event.checkpoint, event.at)
         elif trial is None:
             continue
         elif isinstance(event, Planned):
             found[event.trial_id] = replace(trial, planned=event.lengths)
         elif isinstance(event, Saved):
+            if min(event.metrics) > max(trial.metrics, default=0) + 1:
+                continue  # the epochs between were only in the journal
             reached = {epoch: m for epoch, m in trial.metrics.items() if epoch < min(event.metrics)}
             attempt = replace(trial.attempt, checkpoint=event.checkpoint)
             found[event.trial_id] = replace(

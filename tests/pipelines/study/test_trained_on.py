@@ -85,6 +85,25 @@ def x_of(trial: FinishedTrial) -> float:
     return float(trial.config["x"])
 
 
+def test_one_whose_end_the_journal_has_lost_has_no_gap_in_its_curve(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a power cut that the first line of the events of a longer training survived."""
+    asked, number = study_of(tmp_path / "run", Training(), trials=1, max_epochs=SHORT), 1
+    search(asked)
+    shutil.copytree(asked.folder, tmp_path / "copy")
+    while search_until(going_on(asked, max_epochs=LONG), monkeypatch, number):
+        journal = RunFiles(asked.folder).journal
+        journal.write_text(journal.read_text().splitlines(keepends=True)[0])
+        search(going_on(asked))
+        (trial,) = in_order(asked)
+        assert list(trial.curve) == list(range(1, LONG + 1)), number
+        shutil.rmtree(asked.folder)
+        shutil.copytree(tmp_path / "copy", asked.folder)
+        number += 1
+    assert number > 3
+
+
 @pytest.mark.parametrize("keep", [1, 3])
 def test_one_that_diverges_keeps_what_it_had_reached(tmp_path: Path, keep: int) -> None:
     training = Training()
