@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from pipelines.cli.text import format_config, format_seconds, print_plain
+from pipelines.cli.text import format_config, format_seconds, is_terminal, print_plain
 from pipelines.record.scores import shown_score
 from pipelines.record.trials import FinishedTrial
 from pipelines.tuner.attempts import Cause
@@ -67,8 +67,7 @@ class Display:
 
     @property
     def _is_live(self) -> bool:
-        # A notebook shows a live line only where ipywidgets is installed.
-        return self._console.is_terminal and not self._console.is_jupyter
+        return is_terminal(self._console) and not self._console.is_dumb_terminal
 
     def progress(self, progress: Progress) -> None:
         if progress.running and self._silence.ident is None:

@@ -27,11 +27,17 @@ class Terminal(Console):
         output_closed()
 
 
+def is_terminal(console: Console) -> bool:
+    """Whether ``console`` writes to a terminal, not to a file, a pipe or a notebook. With
+    FORCE_COLOR, Rich alone says so of any file."""
+    return console.is_terminal and console.file.isatty()
+
+
 def print_plain(console: Console, line: str) -> None:
     """Print one line without markup. On a terminal it is wrapped, and indented after the label; a
     file or a pipe gets it as it is."""
     line = visible(line)
-    if console.is_terminal:
+    if is_terminal(console):
         line = wrapped(line, console.width)
     console.print(Text(line), soft_wrap=True)
 

@@ -10,7 +10,7 @@ from urllib.request import ProxyHandler, build_opener
 
 from rich.console import Console
 
-from pipelines.cli.text import print_plain
+from pipelines.cli.text import is_terminal, print_plain
 from pipelines.cluster.machines import Cluster
 from pipelines.cluster.searches import note_runs
 from pipelines.cluster.token import ray_token
@@ -53,7 +53,7 @@ class Watching:
             print_plain(self._console, f"dashboard none: Ray's has not started; {pages}")
         elif not self._served:
             print_plain(self._console, dashboard_line(address))
-        elif self._console.is_terminal and not self._console.is_jupyter:
+        elif is_terminal(self._console):
             print_plain(self._console, f"dashboard {self._door.link(address)}")
         else:  # a file, which must not hold the key
             print_plain(self._console, dashboard_line(f"{address}{OPEN}"))

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from pipelines.cli import display
 from pipelines.cli.display import Display, progress_line
 from pipelines.cli.text import format_seconds, print_plain, wrapped
 from pipelines.tuner.progress import Incumbent, Progress
+from tests.pipelines.tty import Tty
 
 FULL = Progress(
     total=10_000,
@@ -39,7 +41,7 @@ def test_at_80_columns_a_usual_line_is_whole() -> None:
 
 
 def terminal(width: int = 80) -> tuple[Console, io.StringIO]:
-    shown = io.StringIO()
+    shown = Tty()
     return Console(file=shown, force_terminal=True, width=width, highlight=False), shown
 
 
@@ -56,12 +58,35 @@ def test_long_lines_are_wrapped_on_a_terminal_and_whole_in_a_pipe() -> None:
     assert pipe.getvalue() == f"{line}\n"
 
 
+@pytest.mark.parametrize(
+    ("file", "environ"),
+    [(io.StringIO(), {"FORCE_COLOR": "1"}), (Tty(), {"TERM": "dumb"})],
+    ids=["a log with FORCE_COLOR", "a dumb terminal"],
+)
+def test_only_a_terminal_that_moves_its_cursor_has_a_live_line(
+    file: io.StringIO, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(display, "_PLAIN_EVERY", 0.0)
+    console = Console(file=file, width=80, _environ=environ)
+    with Display(console, "val_accuracy") as shown:
+        shown.progress(Progress(total=40, running=2, best=0.5, seconds=1.0))
+    first, second = file.getvalue().splitlines()
+    assert first == "waiting   for the first epoch: processes start"
+    assert second.startswith("0/40 done  2 running")
+
+
+def test_with_force_color_the_lines_of_a_log_are_whole() -> None:
+    file, line = io.StringIO(), "config    " + "parameter=1 " * 20
+    print_plain(Console(file=file, width=80, _environ={"FORCE_COLOR": "1"}), line)
+    assert file.getvalue() == f"{line}\n"
+
+
 def test_a_word_that_is_too_long_is_not_cut() -> None:
     assert wrapped(f"run       {'x' * 100}", 80).split() == ["run", "x" * 100]
 
 
 def shown_by(display_of: Any, *, live: bool) -> str:
-    file = io.StringIO()
+    file = Tty() if live else io.StringIO()
     console = Console(file=file, force_terminal=live, width=80)
     with Display(console, "val_accuracy") as display:
         display_of(display)
@@ -96,7 +121,7 @@ def test_times(seconds: float, text: str) -> None:
     "text", ["\x1b[31mred", "\x1b]0;title\x07", "a\nb", "a\rb", "\x9b2J", "\u202eright", "\udc80"]
 )
 def test_nothing_that_is_printed_moves_or_colours_a_terminal(text: str, terminal: bool) -> None:
-    stream = io.StringIO()
+    stream = Tty() if terminal else io.StringIO()
     console = Console(file=stream, force_terminal=terminal, width=60, highlight=False)
     print_plain(console, f"data      {text}: 3 rows")
     (line,) = stream.getvalue().splitlines()

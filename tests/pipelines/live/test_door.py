@@ -36,6 +36,7 @@ from pipelines.study.runs import open_run
 from tests.pipelines.live.standing import CONFIG
 from tests.pipelines.recorded import write_run
 from tests.pipelines.results.made import made
+from tests.pipelines.tty import Tty
 
 TOKEN, KEY = "5ca1ab1e", "ba5eba11"
 ROOT = Path(__file__).parents[3]
@@ -258,8 +259,8 @@ class LateCluster:
 
 def watching(folder: Path, *, terminal: bool) -> tuple[LateCluster, list[str]]:
     """Such a cluster, opened for a search, and what the search prints."""
-    printed, cluster = StringIO(), LateCluster()
-    console = Console(file=printed, force_terminal=terminal, width=200)
+    printed, cluster = Tty() if terminal else StringIO(), LateCluster()
+    console = Console(file=printed, width=200)
     Watching(console, folder).open(cluster)  # type: ignore[arg-type]
     return cluster, printed.getvalue().splitlines()
 
@@ -282,6 +283,14 @@ def test_where_the_output_may_be_a_log_no_key_is_printed(tmp_path: Path, termina
     assert line.startswith(f"dashboard http://127.0.0.1:8265{OPEN}")
     assert ("#" in line) is terminal
     assert ("ray get-auth-token" in line) is not terminal
+
+
+def test_a_log_with_colours_gets_no_key_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    _, (line,) = watching(tmp_path, terminal=False)
+    assert "#" not in line
 
 
 # -- dashboard.py
