@@ -21,6 +21,7 @@ _GLANCING = threading.Lock()  # in this process, all look through the same lock
 _GLANCE = 1.0  # seconds to wait for the lock: a page that checks it holds it for an instant
 _MARGIN = 1.0  # seconds, added to twice the driver's interval
 _LONGEST = 10.0  # seconds to wait for a sign of a driver, at most
+_READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # NFS without a lock service, FUSE
 
 
@@ -36,9 +37,9 @@ def holding(files: RunFiles) -> Iterator[None]:
         lock.acquire(timeout=_GLANCE)
     except Timeout:
         raise ValueError(f"{files.folder} is in use by another process{_whose(files)}") from None
-    except PermissionError as error:
-        raise ValueError(f"{files.folder} cannot be written: {error.strerror}") from None
     except OSError as error:
+        if error.errno in _READ_ONLY:
+            raise ValueError(f"{files.folder} cannot be written: {error.strerror}") from None
         if error.errno not in _NO_LOCKS:
             raise
         _warn(files.lock, str(error.strerror))

@@ -95,15 +95,16 @@ def test_another_error_of_a_lock_is_none_of_ours(
         pass
 
 
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
 def test_a_folder_that_may_not_be_written_is_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     def refused(path: object, *_: object, **more: object) -> int:
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        raise OSError(number, os.strerror(number), path)
 
     monkeypatch.setattr(os, "open", refused)
     with (
-        pytest.raises(ValueError, match="cannot be written: Permission denied"),
+        pytest.raises(ValueError, match=f"cannot be written: {os.strerror(number)}"),
         holding(RunFiles(tmp_path)),
     ):
         pass
