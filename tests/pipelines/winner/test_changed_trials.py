@@ -133,3 +133,14 @@ def test_repeats_trained_its_config_by_itself() -> None:
     record.close()
     found = winner(open_run(files.folder))
     assert (found.number, found.trial.trial_id, found.trial.changes) == (0, "r2", {})
+
+
+def test_a_damaged_file_of_a_trial_that_cannot_be_trained_again_is_named(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    files = searched()
+    files.weights.write_bytes(b"")
+    assert main(export.app, [str(files.folder), "model"]) == 2
+    shown = capsys.readouterr().err
+    assert REFUSED in shown
+    assert "again by itself; runs/it/best.pt is damaged" in shown

@@ -14,9 +14,10 @@ from pipelines import export, load_model
 from pipelines.cli.command import main
 from pipelines.record.files import RunFiles
 from pipelines.record.trials import FinishedTrial, State
-from pipelines.record.weights import copy_weights, keep_weights
+from pipelines.record.weights import are_of, copy_weights, keep_weights
 from pipelines.record.writing import Record
 from pipelines.study.runs import open_run
+from pipelines.winner import trained
 from pipelines.winner.candidates import winner
 from pipelines.winner.trained import trained_alone
 from tests.pipelines.recorded import write_run
@@ -63,9 +64,9 @@ def searched(repeats_of: str = "") -> RunFiles:
 def exported(files: RunFiles) -> tuple[int, set[float]]:
     """The number of the trial, and the weights."""
     run = open_run(files.folder)
-    trained = trained_alone(run, winner(run))
-    found = {float(x) for tensor in trained.model.state_dict().values() for x in tensor.flatten()}
-    return trained.candidates[0].number, found
+    alone = trained_alone(run, winner(run))
+    found = {float(x) for tensor in alone.model.state_dict().values() for x in tensor.flatten()}
+    return alone.candidates[0].number, found
 
 
 def test_without_repeats_they_are_those_of_the_best_trial() -> None:
@@ -92,6 +93,45 @@ def test_weights_of_a_repeat_are_not_taken_for_a_trials() -> None:
     keep_weights(trial("r1", 0.8, "b", 1), files.weights, of_a_repeat)
     copy_weights(of_a_repeat, files.weights)
     assert exported(files) != (1, {1.0})
+
+
+def test_those_that_a_search_replaces_meanwhile_are_not_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    files = searched()
+
+    def then_replaced(whose: FinishedTrial, kept: Path) -> bool:
+        found = are_of(whose, kept)
+        save(Path("saved") / "weights.pt", 2.0)
+        keep_weights(trial("c", 0.95), Path("saved") / "weights.pt", files.weights)
+        return found
+
+    monkeypatch.setattr(trained, "are_of", then_replaced)
+    number, weights = exported(files)
+    assert number == 1
+    assert len(weights) > 100  # trained again
+
+
+@pytest.mark.parametrize("content", [b"", b"hello world" * 100, None])
+def test_a_damaged_file_is_named_and_without_it_the_trial_is_trained_again(
+    content: bytes | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = searched()
+    files.weights.write_bytes(files.weights.read_bytes()[:3000] if content is None else content)
+    assert main(export.app, [str(files.folder), "model"]) == 2
+    shown = capsys.readouterr().err
+    assert shown.count("\n") == 1
+    assert "runs/it/best.pt is damaged: remove it, and trial 1 is trained again" in shown
+    files.weights.unlink()
+    assert exported(files)[0] == 1
+
+
+def test_those_of_another_network_do_not_fit() -> None:
+    files = searched()
+    for state in ({"weight": torch.zeros(3)}, torch.zeros(3)):
+        torch.save(state, files.weights)
+        with pytest.raises(ValueError, match=r"runs/it/best\.pt does not fit the network: "):
+            exported(files)
 
 
 def test_a_note_that_cannot_be_read_is_named() -> None:
