@@ -76,7 +76,7 @@ class StudyCallback(Callback):
         self._kept = kept
         self._words = words
         self._idle = Idle(why_idle)
-        self._looked = time.monotonic()
+        self._looked = self._stepped = time.monotonic()
         self._hung: set[str] = set()  # Ray's trials whose processes were killed
 
     def __getstate__(self) -> dict[str, Any]:
@@ -145,14 +145,21 @@ class StudyCallback(Callback):
     def on_step_begin(self, iteration: int, trials: list[Trial], **_: Any) -> None:
         """Kill the processes of hung trials: Ray then reports them as dead. Also show why a trial
         waits while it saves, and why no trial runs."""
-        if time.monotonic() - self._looked < _LOOK_EVERY:
+        now = time.monotonic()
+        away, self._stepped = now - self._stepped, now
+        was_away = away > _LOOK_EVERY  # this process was stopped, or waited for a disk
+        if was_away:
+            self._ledger.was_away(away)
+        if now - self._looked < _LOOK_EVERY:
             return
-        self._looked = time.monotonic()
+        self._looked = now
         words = self._words()  # always taken: otherwise old words would be shown at the next save
         if words and self._ledger.saving:
             self._observer.waits_for(words)
         if why := self._idle.look(runs=any(trial.status == Trial.RUNNING for trial in trials)):
             self._observer.waits_for(why)
+        if was_away:  # what trials have reported meanwhile is heard first
+            return
         for trial in trials:
             actor = trial.temporary_state.ray_actor
             trial_id = self._current.get(trial.trial_id)

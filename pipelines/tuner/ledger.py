@@ -170,6 +170,12 @@ class TrialLedger:
         """A running trial has begun to train, or goes on after a pause."""
         self._running[trial_id].heard_at = self._clock()
 
+    def was_away(self, seconds: float) -> None:
+        """The caller was stopped, or waited for a disk, until now: it could hear no trial."""
+        now = self._clock()
+        for running in self._running.values():
+            running.heard_at = min(now, running.heard_at + seconds)
+
     def is_hung(self, trial_id: str) -> bool:
         """Whether a running trial has reported no epoch for too long: see ``Rules``. Without a
         limit in the rules, no trial counts as hung before the first epoch of the study."""

@@ -19,6 +19,7 @@ from pipelines.cluster.machines import Cluster
 from pipelines.record.files import RunFiles
 from pipelines.record.trials import State
 from pipelines.tuner.attempts import Cause
+from pipelines.tuner.progress import Incumbent
 from search_spaces import Int, SearchSpace
 from tests.pipelines.running import Witness, study
 from trainables.data.datasets import TrialData
@@ -155,6 +156,29 @@ def test_a_trial_that_hangs_is_ended(cluster: Cluster, folder: Path) -> None:
     assert failed == {True}
     assert {t.error for t in trials if t.state is State.FAIL} == {Cause.HUNG.value}
     assert any(t.state is State.COMPLETE for t in trials)
+
+
+def yields_slowly(config: dict[str, Any], data: TrialData, **_: Any) -> Iterator[Any]:
+    for _ in range(4):
+        time.sleep(0.5)
+        yield {"val_loss": config["x"]}, None
+
+
+class Sleeping(Witness):
+    """Stops the driver for a while, as Ctrl-Z does, or a disk that is full."""
+
+    def new_best(self, incumbent: Incumbent) -> None:
+        if not self.bests:
+            time.sleep(6)
+        super().new_best(incumbent)
+
+
+@pytest.mark.slow
+def test_no_trial_is_ended_because_its_driver_was_stopped(cluster: Cluster, folder: Path) -> None:
+    trials = study(
+        cluster, folder, yields_slowly, Sleeping(), trials=2, max_epochs=4, trial_timeout="3s"
+    ).trials
+    assert [(t.state, t.epochs) for t in trials] == [(State.COMPLETE, 4)] * 2
 
 
 def never_ends(config: dict[str, Any], data: TrialData, **_: Any) -> Iterator[Any]:

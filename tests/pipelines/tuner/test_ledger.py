@@ -315,6 +315,24 @@ def test_a_trial_hangs_after_the_time_that_is_given() -> None:
     assert told.fail("a", Cause.HUNG).trial.state is State.FAIL
 
 
+def test_no_trial_hangs_because_the_driver_was_away() -> None:
+    told = Told(trial_timeout=5.0)
+    told.start("a")
+    told.clock.now = 4.0
+    told.start("b")
+    told.clock.now = 13.0
+    told.ledger.was_away(9.0)
+    assert not told.ledger.is_hung("a")
+    told.clock.now = 15.0
+    assert told.ledger.is_hung("a")
+    assert not told.ledger.is_hung("b")
+    told.clock.now = 19.0
+    told.start("c")
+    told.ledger.was_away(4.0)  # it has started at the end of that time
+    told.clock.now = 25.0
+    assert told.ledger.is_hung("c")
+
+
 # -- the end of the study
 
 
