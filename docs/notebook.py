@@ -24,7 +24,8 @@ spec = StudySpec(
 
 # %% [markdown]
 # The search runs on this machine, or on the Ray cluster that this process is connected to. The stop
-# button ends the search, and keeps its results.
+# button ends the search and keeps its results. Then `search` raises `KeyboardInterrupt`, so that
+# "run all" does not go on to the test set; the message says how to go on with the search.
 
 # %%
 run = search(spec, dashboard=False)

@@ -17,11 +17,14 @@ from pipelines.record.lock import holding
 from pipelines.record.looks import Look
 from pipelines.study.ahead import IMPORTS, job_of
 from pipelines.study.fit import check_trial_here
+from pipelines.study.interrupts import EXIT_CODES
 from pipelines.study.left import nothing_left
 from pipelines.study.prepare import prepare
 from pipelines.study.resuming import resume as resumed_study
 from pipelines.study.runs import Run, open_run
 from pipelines.study.spec import StudySpec
+from pipelines.study.study import Study
+from pipelines.study.typed import in_python, shown
 from pipelines.tuner.trial import Trainable
 from pipelines.winner.exported import ExportedModel, load_model
 from pipelines.winner.settings import EvaluationSettings, ExportSettings
@@ -51,10 +54,11 @@ def search(
         quiet: Print nothing. A Ray that you have started yourself still shows what trials print,
             unless you started it with ``ray.init(log_to_driver=False)``.
 
-    Ctrl-C, or the notebook's stop button, ends the search and keeps what it has found.
-
     Raises:
         ValueError: if the search cannot run; nothing is written then.
+        KeyboardInterrupt: if Ctrl-C, the notebook's stop button, or a signal has ended the search,
+            so that the cells or lines after it do not run. What it has found is kept, and its
+            report is written: the message says how to go on.
     """
     check_address(address)
     console = Terminal(quiet=quiet)
@@ -76,8 +80,10 @@ def search(
             connecting(address, dashboard=dashboard, modules=IMPORTS, job=job_of(spec))
         )
         study = before or prepare(spec, trainable=trainable, space=space)
-        launch(study, connected, console)
+        result = launch(study, connected, console)
     print_plain(console, report_line(study.folder))
+    if result.ended_by in EXIT_CODES:
+        raise KeyboardInterrupt(_interrupted(study))
     return open_run(study.folder)
 
 
@@ -142,6 +148,15 @@ def export_model(
     console = Terminal(quiet=quiet)
     run_export(_folder(run), Path(folder), settings, Address(address=address), console)
     return load_model(Path(folder).expanduser())
+
+
+def _interrupted(study: Study) -> str:
+    """What an interrupted search has left."""
+    folder = shown(study.folder)
+    if study.scheduler.pauses:
+        return f"{folder} has the finished trials: open_run({str(folder)!r})"
+    onward = in_python(study.folder, study.spec.problem.trainable)
+    return f"{folder} has the finished trials: go on with {onward}"
 
 
 def _folder(run: Run | str | Path) -> Path:

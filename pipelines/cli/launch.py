@@ -147,7 +147,7 @@ def _saying_how_to_go_on(study: Study, cluster: Cluster) -> Iterator[None]:
 
 def _say_how_to_go_on(study: Study, cluster: Cluster) -> None:
     if RunFiles(study.folder).sessions.is_file() and not study.scheduler.pauses:
-        command = to_go_on(study.folder, cluster)
+        command = to_go_on(study, cluster)
         print(f"all finished trials are kept; go on with: {command}", file=sys.stderr)
 
 

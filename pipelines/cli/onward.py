@@ -9,22 +9,29 @@ from typing import Any
 
 from pipelines.cli.options import to_type
 from pipelines.cluster.machines import Cluster
-from pipelines.study.typed import option_words, shown
+from pipelines.study.references import is_importable
+from pipelines.study.study import Study
+from pipelines.study.typed import in_python, option_words, shown
 
 _CLUSTER = "CLUSTER.yaml"  # the file that `ray up` was given there
 
 
-def to_go_on(folder: Path, cluster: Cluster | None, time_budget: float | None = None) -> str:
-    """The command that goes on with the search in ``folder``; ``cluster`` is None if none was
-    needed."""
+def to_go_on(study: Study, cluster: Cluster | None, time_budget: float | None = None) -> str:
+    """The command that goes on with the search ``study``, or the call in Python if no command can
+    import its function; ``cluster`` is None if none was needed."""
+    folder, trainable = study.folder, study.spec.problem.trainable
+    if trainable and not is_importable(trainable):
+        return in_python(folder, trainable, time_budget)
     if cluster and cluster.launched:
         return _to_submit("run", resume=_from_home(folder), time_budget=time_budget)
     address = cluster.address if cluster else None
     return to_type("run", resume=shown(folder), time_budget=time_budget, address=address)
 
 
-def next_lines(folder: Path, cluster: Cluster | None, *, has_winner: bool) -> Iterator[str]:
-    """The commands that show the run in ``folder``, and that test its winner, if there is one."""
+def next_lines(study: Study, cluster: Cluster | None, *, has_winner: bool) -> Iterator[str]:
+    """The commands that show the run of ``study``, and that test its winner, if there is one that
+    a command can train again."""
+    folder, trainable = study.folder, study.spec.problem.trainable
     if cluster and cluster.launched:
         yield f"next      {_to_fetch(folder)}"
         evaluate = _to_submit("evaluate", str(_from_home(folder)))
@@ -32,7 +39,7 @@ def next_lines(folder: Path, cluster: Cluster | None, *, has_winner: bool) -> It
         yield f"next      {to_type('report', str(shown(folder)))}"
         address = cluster.address if cluster else None
         evaluate = to_type("evaluate", str(shown(folder)), address=address)
-    if has_winner:
+    if has_winner and is_importable(trainable or ""):
         yield f"then      {evaluate}"
 
 

@@ -154,7 +154,7 @@ def summary_lines(
     if result.ended_by not in ("", "target value") and not study.scheduler.pauses:
         budget = study.spec.budget.time_budget or 0.0
         more = 2 * budget if result.ended_by == TIME_BUDGET else None
-        yield f"go on     {to_go_on(study.folder, cluster, more)}"
+        yield f"go on     {to_go_on(study, cluster, more)}"
     elif result.ended_by not in ("", "target value"):
         learn = f": a new search learns from its trials with --seed-from {shown(study.folder)}"
         learn = learn if result.trials else ""
@@ -162,7 +162,7 @@ def summary_lines(
     # A user's own function may yield no model.
     has_model = study.network is not None or files.weights.is_file()
     has_winner = result.best is not None and has_model
-    yield from next_lines(study.folder, cluster, has_winner=has_winner)
+    yield from next_lines(study, cluster, has_winner=has_winner)
 
 
 def _failure_lines(result: StudyResult, files: RunFiles) -> Iterator[str]:

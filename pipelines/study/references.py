@@ -36,6 +36,12 @@ def import_object(reference: str) -> object:
         raise ValueError(f"'{reference}': module {module_name} has no '{name}'") from None
 
 
+def is_importable(reference: str) -> bool:
+    """Whether another process can import ``reference``: not what a notebook or a script defines, or
+    what lies inside a function."""
+    return not reference.startswith("__main__:") and "<" not in reference
+
+
 def import_trainable(reference: str) -> Trainable:
     """Raises ``ValueError`` if it is not a function, or if it has other parameters."""
     function = import_object(reference)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from pipelines.study.references import is_importable
+
 _DURATIONS = ("time_budget", "trial_timeout")  # in seconds, which are typed with their unit
 
 
@@ -34,6 +36,20 @@ def _text(value: object) -> str:
     if isinstance(value, tuple):
         return "..".join(map(_text, value))
     return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
+
+
+def in_python(folder: Path, trainable: str | None, time_budget: float | None = None) -> str:
+    """How a search in ``folder`` goes on from Python. Its function is given again if no other
+    process can import it."""
+    run = repr(str(shown(folder)))
+    given = [f"resume={run}"]
+    if time_budget is not None:
+        budget = f"{{'time_budget': {time_budget:g}}}"
+        given.insert(0, f"open_run({run}).spec.but(budget={budget})")
+    if trainable is not None and not is_importable(trainable):
+        name = trainable.rpartition(":")[2].rpartition(".")[2]
+        given.append(f"trainable={name if name.isidentifier() else '...'}")
+    return f"search({', '.join(given)})"
 
 
 def shown(path: Path) -> Path:

@@ -123,6 +123,23 @@ def test_a_function_that_yields_no_model_has_nothing_to_evaluate(tmp_path: Path)
     assert any("evaluate" in line for line in lines_of(tmp_path, result))
 
 
+@pytest.mark.parametrize("function", ["__main__:train", "made:by.<locals>.train"])
+@pytest.mark.parametrize("ended_by", ["interrupt", "time budget"])
+def test_a_function_that_no_command_can_import_goes_on_in_python(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, function: str, ended_by: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    study = study_of(tmp_path / "run", None, time_budget=60)
+    study = replace(study, spec=study.spec.but(problem={"trainable": function}))
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "best.pt").touch()
+    lines = list(summary_lines(study, StudyResult([SOUND], "val_loss", 3, ended_by), OneNode()))
+    spec = "open_run('run').spec.but(budget={'time_budget': 120}), "
+    longer = spec if ended_by == "time budget" else ""
+    assert f"go on     search({longer}resume='run', trainable=train)" in lines
+    assert not any("evaluate" in line for line in lines)
+
+
 def test_of_a_cluster_one_types_what_is_next_on_the_computer_that_launched_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

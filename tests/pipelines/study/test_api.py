@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -71,6 +72,30 @@ def test_an_own_function_and_space_need_no_file(cluster: Cluster, elsewhere: Pat
     printed = {path.stem: path.read_text() for path in run.files.printed.iterdir()}
     said = "epoch 1 of mine\n", "epoch 1 of mine\nepoch 2 of mine\n"
     assert printed == {trial.trial_id: said[trial.epochs - 1] for trial in run.finished}
+
+
+def test_an_interrupted_search_does_not_let_the_program_go_on(
+    cluster: Cluster, elsewhere: Path
+) -> None:
+    driver, sent = os.getpid(), elsewhere / "sent"
+
+    def interrupts(config: dict[str, Any], data: Any, **_: Any) -> Iterator[Any]:
+        if not sent.exists():
+            sent.touch()
+            os.kill(driver, signal.SIGINT)
+        yield {"val_loss": config["x"]}, None
+
+    settings = spec_of(data="wine", metric="val_loss", trials=30, max_concurrent=1, algo="random")
+    with pytest.raises(KeyboardInterrupt) as raised:
+        search(settings, trainable=interrupts, space=SPACE, quiet=True)
+    (folder,) = Path("runs").iterdir()
+    assert str(raised.value) == (
+        f"{folder} has the finished trials: "
+        f"go on with search(resume='{folder}', trainable=interrupts)"
+    )
+    run = open_run(folder)
+    assert [session.by for session in run.sessions] == ["interrupt"]
+    assert run.files.report.is_file()
 
 
 def test_a_run_goes_on_with_its_own_settings_changed_wherever_it_lies(
