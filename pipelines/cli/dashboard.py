@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+import socket
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 
 from aiohttp import web
@@ -24,20 +23,23 @@ def show_runs(runs: Path, port: int) -> int:
 
     Raises ``ValueError`` if ``runs`` is not a folder, or if the port cannot be used.
     """
-    root = runs.expanduser().absolute()
-    if not root.is_dir():
+    if not runs.expanduser().is_dir():
         raise ValueError(f"'{runs}' is not a folder: give the folder of runs")
+    root = runs.expanduser().resolve()  # addresses contain its name, which must not be ".."
     if RunFiles(root).journal.is_file():  # a single run: show all runs of its folder
         root = root.parent
-    door = Door.own()
-    app = make_app(lambda: [root], door, optuna=has_optuna_dashboard())
-    with suppress(KeyboardInterrupt):
-        asyncio.run(_serve(app, port, partial(_say, door)))
+    with _listening(port) as own, suppress(KeyboardInterrupt):
+        door = Door.own(own.getsockname()[1])
+        app = make_app(lambda: [root], door, optuna=has_optuna_dashboard())
+        asyncio.run(_serve(app, own, door))
     return 0
 
 
-def _say(door: Door, address: str) -> None:
-    print(f"dashboard {door.link(address)}", flush=True)
+def _listening(port: int) -> socket.socket:
+    try:
+        return socket.create_server((HOST, port))
+    except OSError as error:
+        raise ValueError(not_to_be_had(port, error)) from None
 
 
 def not_to_be_had(port: int, error: OSError) -> str:
@@ -45,14 +47,9 @@ def not_to_be_had(port: int, error: OSError) -> str:
     return f"`port={port}`: {os.strerror(error.errno or 0).lower()}; 0 takes a free one"
 
 
-async def _serve(app: web.Application, port: int, started: Callable[[str], None]) -> None:
+async def _serve(app: web.Application, own: socket.socket, door: Door) -> None:
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
-    try:
-        site = web.TCPSite(runner, HOST, port)
-        await site.start()
-    except OSError as error:
-        await runner.cleanup()
-        raise ValueError(not_to_be_had(port, error)) from None
-    started(f"http://{HOST}:{runner.addresses[0][1]}")
+    await web.SockSite(runner, own).start()
+    print(f"dashboard {door.link(f'http://{HOST}:{own.getsockname()[1]}')}", flush=True)
     await asyncio.Event().wait()

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pipelines.live.addresses import OPEN
 
 RAY_COOKIE = "ray-authentication-token"
-OWN_COOKIE = "rangefinder-token"
 KEY_HEADER = "X-Rangefinder-Key"
 _HEADERS = ("Authorization", "X-Ray-Authorization")  # in which Ray accepts it
 _MONTH = 30 * 24 * 3600  # as long as Ray's own cookie lasts
@@ -31,9 +30,9 @@ class Door:
     key: str = ""
 
     @classmethod
-    def own(cls) -> Door:
-        """The door of a server without Ray."""
-        return cls(secrets.token_urlsafe(32), OWN_COOKIE, secrets.token_urlsafe(16))
+    def own(cls, port: int) -> Door:
+        """The door of a server without Ray at ``port``."""
+        return cls(secrets.token_urlsafe(32), own_cookie(port), secrets.token_urlsafe(16))
 
     def admits(self, headers: Mapping[str, str], cookies: Mapping[str, str]) -> bool:
         """Whether a request with these headers and cookies has the token."""
@@ -54,6 +53,11 @@ class Door:
     def link(self, address: str) -> str:
         """The link that opens the server at ``address`` with one click."""
         return f"{address}{OPEN}#{self.key}"
+
+
+def own_cookie(port: int | str) -> str:
+    """The name of the cookie of a server at ``port``: all ports of a host share their cookies."""
+    return f"rangefinder-token-{port}"
 
 
 def _same(a: str, b: str) -> bool:

@@ -20,6 +20,8 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
+from pipelines.live.door import own_cookie
+
 HOST = "127.0.0.1"
 PAGE = "/dashboard/studies/0"  # a record holds one study
 _ENTER = "/enter"
@@ -84,7 +86,7 @@ def _behind(key: str, app: WSGIApp) -> WSGIApp:
     """``app``, but only for a browser that has sent ``key`` once."""
 
     def guarded(environ: dict[str, Any], respond: Callable[..., Any]) -> Iterable[bytes]:
-        cookie = f"rangefinder-optuna-{environ['SERVER_PORT']}"  # all ports share their cookies
+        cookie = own_cookie(environ["SERVER_PORT"])
         if environ["PATH_INFO"] == _ENTER:
             brought = parse_qs(environ["QUERY_STRING"]).get("key", [""])[0]
             if secrets.compare_digest(brought.encode(), key.encode()):

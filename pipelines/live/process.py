@@ -59,7 +59,7 @@ def _port(process: subprocess.Popen[str], roots: Sequence[Path], token: str, key
     limit = threading.Timer(_PATIENCE, process.kill)
     limit.start()
     try:
-        orders = {"roots": [str(root) for root in roots], "token": token, "key": key}
+        orders = {"roots": [str(root.resolve()) for root in roots], "token": token, "key": key}
         process.stdin.write(json.dumps(orders) + "\n")
         process.stdin.flush()
         line = process.stdout.readline()

@@ -26,7 +26,7 @@ from pipelines.cli.command import USAGE, main
 from pipelines.cli.watching import Watching
 from pipelines.live import process
 from pipelines.live.addresses import ENTER, OPEN, OPTUNA
-from pipelines.live.door import KEY_HEADER, OWN_COOKIE, RAY_COOKIE, Door
+from pipelines.live.door import KEY_HEADER, RAY_COOKIE, Door, own_cookie
 from pipelines.live.process import ServerError, serving
 from pipelines.record.files import RunFiles
 from pipelines.results.findings import Findings
@@ -90,7 +90,7 @@ def answers(address: str) -> bool:
         {"Authorization": "Bearer "},
         {"Cookie": f"{RAY_COOKIE}="},
         {"Cookie": f"{RAY_COOKIE}={KEY}"},
-        {"Cookie": f"{OWN_COOKIE}={TOKEN}"},
+        {"Cookie": f"{own_cookie(8270)}={TOKEN}"},
         {KEY_HEADER: KEY},
     ],
     ids=lambda headers: next(iter(headers), "nothing"),
@@ -322,6 +322,36 @@ def test_dashboard_shows_runs_without_ray_until_ctrl_c(tmp_path: Path) -> None:
         served.send_signal(signal.SIGINT)
         rest, errors = served.communicate(timeout=60)
     assert (served.returncode, rest, errors) == (0, "", "")
+
+
+def test_two_servers_on_a_host_let_the_same_browser_in(tmp_path: Path) -> None:
+    """A browser sends the cookies of all ports of a host to each of them."""
+    write_run(tmp_path / "runs" / "it", [made([0.5], config=CONFIG, trial_id="a")])
+    cookies: dict[str, str] = {}
+    with dashboard_of(tmp_path / "runs") as (_, one), dashboard_of(tmp_path / "runs") as (_, two):
+        addresses = []
+        for line in (one, two):
+            url, _, key = line.split()[1].partition("#")
+            addresses.append(url.removeprefix("http://").removesuffix(OPEN))
+            _, _, cookie = ask(addresses[-1], ENTER, **{KEY_HEADER: key})
+            name, _, value = cookie.partition(";")[0].partition("=")
+            cookies[name] = value
+        sent = "; ".join(f"{name}={value}" for name, value in cookies.items())
+        for address in addresses:
+            assert ask(address, RUN, Cookie=sent)[0] == 200
+
+
+def test_the_folder_above_has_its_own_name_in_addresses(tmp_path: Path) -> None:
+    write_run(tmp_path / "runs" / "it", [made([0.5], config=CONFIG, trial_id="a")])
+    above = tmp_path / "runs" / "it" / ".."
+    with dashboard_of(above) as (_, line):
+        url, _, key = line.split()[1].partition("#")
+        address = url.removeprefix("http://").removesuffix(OPEN)
+        _, _, cookie = ask(address, ENTER, **{KEY_HEADER: key})
+        assert RUN in ask(address, "/rangefinder", Cookie=cookie.partition(";")[0])[1]
+    with serving([above], token=TOKEN, key=KEY) as url:
+        shown = ask(url.removeprefix("http://"), "/rangefinder", Authorization=f"Bearer {TOKEN}")
+        assert RUN in shown[1]
 
 
 def test_a_port_in_use_and_a_folder_that_is_not_there_are_one_line(
