@@ -53,9 +53,9 @@ def is_comparison(folder: Path) -> bool:
 
 
 def folders_of_runs(path: Path) -> list[Path]:
-    """The folders in ``path`` that hold a run, or a comparison."""
+    """The folders in ``path`` that hold a run, or a comparison, and that may be looked into."""
     try:
-        return sorted(p for p in path.iterdir() if RunFiles(p).spec.is_file())
+        return sorted(p for p in path.iterdir() if stamp(RunFiles(p).spec))
     except OSError:
         return []
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 import shutil
 import time
@@ -226,6 +228,22 @@ def test_the_list_has_every_run_and_the_running_first(tmp_path: Path) -> None:
     )
     again = json.loads(pages.list_news(content["version"]))
     assert again["sections"] == [{"id": "runs-0"}]
+
+
+def test_a_folder_that_may_not_be_entered_does_not_empty_the_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_run(tmp_path / "it", [TRIAL])
+    (tmp_path / "locked").mkdir()
+    stat = Path.stat
+
+    def refused(path: Path, **options: bool) -> os.stat_result:
+        if path.parent.name == "locked":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return stat(path, **options)
+
+    monkeypatch.setattr(Path, "stat", refused)  # root may enter every folder
+    assert [row.path for row in Listing(tmp_path).rows()] == ["it"]
 
 
 @pytest.mark.parametrize(
