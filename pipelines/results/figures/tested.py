@@ -32,7 +32,7 @@ def confusion_figure(look: Look, classes: Sequence[str]) -> go.Figure:
         z=errors.tolist(),
         zmin=0,
         zmax=1,
-        text=[[f"{count:.3g}" if count else "" for count in row] for row in counts],
+        text=[[_samples(count) for count in row] for row in counts],
         hovertext=[[f"{share:.1%}" for share in row] for row in shares],
         colorscale=_ERRORS,
         xgap=1,
@@ -42,6 +42,13 @@ def confusion_figure(look: Look, classes: Sequence[str]) -> go.Figure:
         showscale=False,
     )
     return drawn.update_xaxes(type="category").update_yaxes(type="category")
+
+
+def _samples(count: float) -> str:
+    """Such as 12,345. A mean over seeds need not be whole, such as 12.3."""
+    if not count:
+        return ""
+    return f"{count:,.0f}" if count >= 100 else f"{count:.3g}"
 
 
 def residuals_figure(look: Look) -> go.Figure:

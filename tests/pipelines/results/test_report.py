@@ -77,6 +77,12 @@ def test_errors_are_what_is_coloured_in_a_confusion_matrix() -> None:
     assert figure.layout.yaxis.title.text == "true class"
 
 
+def test_large_counts_of_a_confusion_matrix_are_whole_numbers() -> None:
+    look = Look(0.0, (0,), (), (1,), (1,), 9, 9, {}, confusion=[[1028.0, 12345.5], [0.0, 12.25]])
+    (drawn,) = confusion_figure(look, ["a", "b"]).data
+    assert [list(row) for row in drawn.text] == [["1,028", "12,346"], ["", "12.2"]]
+
+
 def test_a_bug_in_a_report_is_told_with_its_class(
     elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
