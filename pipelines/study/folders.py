@@ -52,7 +52,8 @@ def new_output_folder(output: Path | None, parent: str, label: str) -> Path:
 def check_run_name(name: str) -> str:
     """Raises ``ValueError`` for a name that not every file system allows for a folder."""
     if not _NAME.fullmatch(name):
-        raise ValueError(f"'{name}': use letters, digits, '.', '_' and '-'")
+        rule = "use a-z, A-Z, 0-9, '.', '_' and '-', and begin with a letter or a digit"
+        raise ValueError(f"'{name}': {rule}")
     if len(name) > _LONGEST:
         raise ValueError(f"'{name}' has {len(name)} characters: use at most {_LONGEST}")
     return name

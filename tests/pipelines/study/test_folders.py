@@ -100,7 +100,8 @@ def test_a_run_lies_under_its_name_and_is_not_made_yet(tmp_path: Path) -> None:
     "name", ["", ".", "..", "../up", "a/b", ".hidden", "-x", "two words", "a\n"]
 )
 def test_a_name_that_is_no_folder_name_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(ValueError, match=r"use letters, digits, '.', '_' and '-'"):
+    rule = r"use a-z, A-Z, 0-9, '\.', '_' and '-', and begin with a letter or a digit$"
+    with pytest.raises(ValueError, match=rule):
         new_run_folder(tmp_path, name, "label")
 
 
