@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from pipelines.record.goals import Goals
 from pipelines.tuner.prior import Prior
@@ -128,24 +129,20 @@ def cmaes(problem: Problem) -> Sampler:
     """Covariance matrix adaptation (Hansen 2016) over the numbers that are always active; TPE for
     the other parameters. Given the trials of another search, it begins around the best tenth of
     those that did not diverge (Nomura et al. 2021)."""
-    from optuna.samplers import CmaEsSampler
-
+    from pipelines.tuner.cma_sampler import CmaSampler
     from pipelines.tuner.fast_tpe import FastTPESampler
     from pipelines.tuner.optuna_sampler import OptunaSampler
-    from pipelines.tuner.warm_cma import WarmCmaEsSampler
 
     seed, space = problem.sampler_seed, problem.space
-    tpe = FastTPESampler(seed)
-    blank = CmaEsSampler(seed=seed, independent_sampler=tpe, warn_independent_sampling=False)
+    numbers = [
+        name
+        for name, domain in space.domains.items()
+        if domain.when is None and not domain.single and not isinstance(domain, Choice)
+    ]
+    around = partial(CmaSampler, numbers, independent=FastTPESampler(seed), seed=seed)
     goals = Goals((problem.goals.first,))
-    sampler = OptunaSampler(space, goals, blank, problem.history, knows_pruned=False)
-    if before := sampler.sound:
-        numbers = [
-            name
-            for name, domain in space.domains.items()
-            if domain.when is None and not domain.single and not isinstance(domain, Choice)
-        ]
-        sampler.study.sampler = WarmCmaEsSampler(before, numbers, independent=tpe, seed=seed)
+    sampler = OptunaSampler(space, goals, around(), problem.history, knows_pruned=False)
+    sampler.study.sampler = around(source=sampler.sound)
     return sampler
 
 

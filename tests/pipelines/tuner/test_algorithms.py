@@ -206,6 +206,19 @@ def test_gp_models_a_short_range_of_integers_exactly() -> None:
     assert isinstance(wide, FloatDistribution)
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_cmaes_goes_on_whatever_is_active_in_its_first_generation(seed: int) -> None:
+    space = replace(SPACES["mlp"], try_first=())
+    sampler = ALGORITHMS["cmaes"](Problem(space, "max", seed, max_trials=30))
+    assert isinstance(sampler, OptunaSampler)
+    for number in range(30):
+        config = sampler.ask(str(number))
+        assert config is not None
+        sampler.tell(complete(str(number), config, -abs(math.log10(float(config["lr"])) + 2)))
+    _, *later = sampler.study.get_trials(deepcopy=False)  # of one trial no covariance is known
+    assert all("cma:generation" in trial.system_attrs for trial in later)
+
+
 def test_a_grid_ends() -> None:
     sampler = make("grid", ONE_CONFIG)
     assert sampler.ask("0") == {"x": 1.0, "n": 2, "option": "a"}

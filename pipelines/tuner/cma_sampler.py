@@ -1,4 +1,4 @@
-"""CMA-ES that begins around the best trials of another search."""
+"""CMA-ES for a conditional space, and for a start around the best trials of another search."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from optuna.trial import FrozenTrial, create_trial
 LEAST = 10  # solutions: the best tenth of them counts, so one at least
 
 
-class WarmCmaEsSampler(CmaEsSampler):
-    """CMA-ES whose first mean and covariance come from the best tenth of ``source`` (Nomura et al.
-    2021, arXiv 2012.06932); with fewer than ten trials, from the best one.
+class CmaSampler(CmaEsSampler):
+    """CMA-ES over the numeric parameters ``names``, which every trial has; ``independent`` draws
+    all others.
 
-    ``source`` holds complete trials, at least one. The sampler draws the numeric parameters
-    ``names``, which every trial has; ``independent`` draws all others.
+    With ``source``, complete trials, the first mean and covariance come from the best tenth of them
+    (Nomura et al. 2021, arXiv 2012.06932); with fewer than ten trials, from the best one.
     """
 
     def __init__(
         self,
-        source: Sequence[FrozenTrial],
         names: Collection[str],
         *,
         independent: BaseSampler,
         seed: int,
+        source: Sequence[FrozenTrial] = (),
     ) -> None:
         solutions = [_part(trial, names) for trial in source]
-        copies = -(-LEAST // len(solutions))
+        copies = -(-LEAST // max(1, len(solutions)))
         with warnings.catch_warnings():  # `source_trials` is experimental, since Optuna 2.6
             warnings.simplefilter("ignore", ExperimentalWarning)
             super().__init__(
-                source_trials=solutions * copies,
+                source_trials=solutions * copies or None,
                 independent_sampler=independent,
                 warn_independent_sampling=False,
                 seed=seed,
@@ -45,7 +45,8 @@ class WarmCmaEsSampler(CmaEsSampler):
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        """Only ``names``: another parameter may happen to be active in all trials so far."""
+        """Only ``names``. Another parameter may happen to be active in all trials so far. In the
+        first trial without it Optuna's own sampler would give up, for the rest of the search."""
         found = super().infer_relative_search_space(study, trial)
         return {name: found[name] for name in found if name in self._names}
 
