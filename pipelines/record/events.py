@@ -8,7 +8,10 @@ is tried again, and when it is in the journal. The numbers are those that the de
 
 from __future__ import annotations
 
+import json
+import re
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -85,6 +88,8 @@ class Ended:
     trial_id: str
 
 
+_ENDED = re.compile(rb'^\{"at":[^,]+,"ended":("[^"]*")\}$', re.MULTILINE)
+
 Event: TypeAlias = Asked | Reported | Saved | TriedAgain | TrainedOn | Planned | Ended
 
 
@@ -157,6 +162,13 @@ def read_events(path: Path) -> list[Event]:
             reason = f"{type(error).__name__}: {error}"
             raise ValueError(f"{path}, line {number} is not an event: {reason}") from None
     return events
+
+
+def count_ended(path: Path) -> Counter[str]:
+    """How often each trial has ended; empty if there is no file. A line that cannot be read does
+    not count: the journal can be read without it."""
+    found = _ENDED.findall(path.read_bytes()) if path.is_file() else []
+    return Counter(json.loads(name) for name in found)
 
 
 def _event(entry: Mapping[str, Any]) -> Event:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections import Counter
 from collections.abc import Generator, Mapping
 from contextlib import suppress
 from dataclasses import fields
@@ -30,7 +31,10 @@ from optuna.storages.journal._file import BaseJournalFileLock
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from pipelines.record.events import count_ended
+from pipelines.record.files import RunFiles
 from pipelines.record.goals import Goals
+from pipelines.record.lines import torn
 from pipelines.record.patience import patient
 from pipelines.record.trials import FinishedTrial, State, latest
 from search_spaces import Float, Int, SearchSpace
@@ -88,23 +92,41 @@ def load_journal(path: Path) -> list[FinishedTrial]:
     """The trials in the order in which they finished, each with its last entry: a trial that was
     cut short and resumed has two entries. An incomplete last line is ignored.
 
-    Raises ``ValueError`` if there is no such file.
+    Raises ``ValueError`` if there is no such file, or if it has lost trials: a driver that is
+    killed costs only the last line.
     """
     return latest(load_entries(path))
 
 
 def load_entries(path: Path) -> list[FinishedTrial]:
     """All entries of the file, in its order. Raises what :func:`load_journal` raises."""
-    if not path.is_file():
-        raise ValueError(f"no run in {path.parent}: it has no {path.name}")
+    events = _events_of(path)
+    ended = count_ended(events)  # read first: of each trial, the driver writes the event last
+    trials: list[FrozenTrial] = []
+    torn_off = 0  # trials whose line may be cut short
     try:
-        study = load_study(path)
-        trials = study.get_trials(deepcopy=False)
-    except KeyError:  # the driver was killed before the first line was complete
-        return []
+        if path.is_file():
+            trials, torn_off = load_study(path).get_trials(deepcopy=False), 1
+    except KeyError:  # the first line, which makes the study, is not there or not complete
+        if path.stat().st_size > torn(path):
+            raise ValueError(f"{path} has lost its first line: restore it") from None
     except Exception as error:  # Optuna may raise anything for a file that was changed
         raise ValueError(f"{path} cannot be read: {type(error).__name__}: {error}") from None
-    return [_finished(trial, path) for trial in trials if trial.state in _OURS]
+    entries = [_finished(trial, path) for trial in trials if trial.state in _OURS]
+    lost = (ended - Counter(t.trial_id for t in entries if not t.cut_short)).total()
+    if lost > torn_off:
+        raise ValueError(
+            f"{path} has {ended.total() - lost} of {ended.total()} ended trials: restore it, or "
+            f"delete {events.name} to do without the others"
+        )
+    if not path.is_file():
+        raise ValueError(f"no run in {path.parent}: it has no {path.name}")
+    return entries
+
+
+def _events_of(path: Path) -> Path:
+    files = RunFiles(path.parent)
+    return files.repeats_events if path == files.repeats else files.events
 
 
 class JournalReader:

@@ -173,7 +173,7 @@ def _before(run: Run, spec: StudySpec, part: str, storages: Sequence[tuple[str, 
     journal, path = (
         (files.journal, files.events) if part == "search" else (files.repeats, files.repeats_events)
     )
-    entries = load_entries(journal) if journal.is_file() else []
+    entries = load_entries(journal) if journal.is_file() or path.is_file() else []
     events = matched(read_events(path), entries)
     sessions = _sessions(run, part, events)
     was, now = run.spec.budget.max_epochs, spec.budget.max_epochs

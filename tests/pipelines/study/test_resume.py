@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pyarrow.fs import FileSystem
 
+from pipelines.cli.report import print_report
 from pipelines.cluster import places
 from pipelines.record.events import Asked, Ended, Reported, Saved, read_events
 from pipelines.record.files import RunFiles
@@ -298,6 +300,56 @@ def test_a_torn_line_costs_that_trial_at_most(
         shutil.rmtree(cut.folder)
 
 
+def first_line_only(path: Path) -> None:
+    path.write_bytes(path.read_bytes().splitlines(keepends=True)[0])
+
+
+def without_first_line(path: Path) -> None:
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[1:]))
+
+
+@pytest.mark.usefixtures("without_ray")
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (Path.unlink, "has 0 of 8 ended trials: restore it"),
+        (lambda path: os.truncate(path, 0), "has 0 of 8 ended trials: restore it"),
+        (first_line_only, "has 0 of 8 ended trials: restore it"),
+        (without_first_line, "has lost its first line: restore it"),
+    ],
+    ids=["deleted", "emptied", "without trials", "without its first line"],
+)
+def test_a_journal_that_has_lost_trials_is_refused_and_the_table_is_kept(
+    tmp_path: Path, damage: Callable[[Path], None], says: str
+) -> None:
+    whole = study(tmp_path / "whole", trials=8)
+    search(whole)
+    files = RunFiles(whole.folder)
+    print_report(files.folder, 1, None, plot_schedule=False)
+    table = files.table.read_bytes()
+    damage(files.journal)
+    with pytest.raises(ValueError, match=says):
+        going_on(whole)
+    with pytest.raises(ValueError, match=says):
+        print_report(files.folder, 1, None, plot_schedule=False)
+    assert files.table.read_bytes() == table
+
+
+@pytest.mark.usefixtures("without_ray")
+def test_the_trials_that_a_damaged_journal_still_has_go_on_without_its_events(
+    tmp_path: Path,
+) -> None:
+    whole = study(tmp_path / "whole", trials=8)
+    search(whole)
+    files = RunFiles(whole.folder)
+    files.journal.write_bytes(b"".join(files.journal.read_bytes().splitlines(True)[:4]))
+    with pytest.raises(ValueError, match=r"or delete events\.jsonl to do without the others"):
+        going_on(whole)
+    files.events.unlink()
+    search(going_on(whole))
+    assert len(recorded(whole)) == 8
+
+
 @pytest.mark.usefixtures("without_ray")
 def test_the_best_are_trained_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = study(tmp_path / "run", "optuna", trials=16)
@@ -493,11 +545,14 @@ def test_a_killed_driver_worked_until_it_last_said_how_its_search_stands(
     (session,) = open_run(asked.folder).sessions
     driver = Driver(session.host, session.process + process, "")
     at = session.begun + 3600
-    write(asked.folder, driver=driver, at=at, phase=phase)
+    write(asked.folder, driver=driver, at=at, phase=phase, seconds=1800.0)  # it slept for a while
     resumed = going_on(asked).resumed
     assert resumed is not None
-    assert (resumed.killed_at == at) == counts
-    assert (resumed.search.seconds > 3000) == counts
+    assert resumed.killed is not None
+    assert (resumed.killed.ended == at) == counts
+    assert (resumed.search.seconds == 1800.0) == counts
+    assert not search_until(going_on(asked), monkeypatch, 1000)
+    assert (open_run(asked.folder).sessions[0].worked == 1800.0) == counts
 
 
 @pytest.mark.usefixtures("without_ray")
