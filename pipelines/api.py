@@ -142,11 +142,14 @@ def export_model(
         quiet: Print nothing.
 
     Raises:
-        ValueError: if there is nothing to export; nothing is written then.
+        ValueError: if there is nothing to export; nothing is written then. If only ``model.onnx``
+            cannot be written, all else is.
     """
     settings = ExportSettings(trial=_text(trial), ensemble=ensemble, seeds=seeds, onnx=onnx)
     console = Terminal(quiet=quiet)
-    run_export(_folder(run), Path(folder), settings, Address(address=address), console)
+    where = Address(address=address)
+    if failed := run_export(_folder(run), Path(folder), settings, where, console):
+        raise ValueError(f"{failed}; load_model({str(folder)!r}) loads the model")
     return load_model(Path(folder).expanduser())
 
 

@@ -92,7 +92,7 @@ def _looked(
     **more: Any,
 ) -> Look:
     if own := run.spec.problem.trainable:
-        _check_network(ensembles[0][0], data, own)
+        check_network(ensembles[0][0], data, own)
     # Another evaluation may have begun, and read the test set, since the first check.
     check_first_look(open_run(run.files.folder), again=again)
     weights = [c.weight for c in taken]
@@ -113,7 +113,7 @@ def _looked(
     return look
 
 
-def _check_network(network: nn.Module, data: TrialData, name: str) -> None:
+def check_network(network: nn.Module, data: TrialData, name: str) -> None:
     """Raises ``ValueError`` if the network of a user's own function ``name`` does not take inputs
     as ``data`` has them, or if its outputs have another shape than a score needs."""
     from trainables.training.batches import outputs_of

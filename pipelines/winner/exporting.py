@@ -3,84 +3,63 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pipelines.study.circumstances import versions
-from pipelines.study.folders import check_writable
 from pipelines.study.runs import Run
 from pipelines.winner.card import model_card
+from pipelines.winner.evaluation import check_network
 from pipelines.winner.exported import ABOUT, FORMAT, MODEL, PREPROCESSING, ExportedModel
 from pipelines.winner.trained import Trained
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 WEIGHTS, CARD, ONNX = "weights.safetensors", "README.md", "model.onnx"
 TOLERANCE = 1e-5  # of the outputs of the exported program, relative to the largest
 _CHECKED = 300  # validation samples, in a batch of one and one of all others
 
 
-def check_export(folder: Path, *, onnx: bool) -> None:
-    """Raises ``ValueError`` if ``folder`` cannot be written, or packages for ``onnx`` are
-    missing."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ValueError(f"'{folder}' exists and is not empty: give a new or an empty folder")
-    check_writable(folder)
-    if onnx:
-        try:
-            import onnxscript  # noqa: F401
-        except ImportError:
-            raise ValueError(
-                "`onnx` needs the packages onnx and onnxscript: pip install 'rangefinder[onnx]'"
-            ) from None
+def check_onnx() -> None:
+    """Raises ``ValueError`` if packages for ONNX are missing."""
+    try:
+        import onnxscript  # noqa: F401
+    except ImportError:
+        raise ValueError(
+            "`onnx` needs the packages onnx and onnxscript: pip install 'rangefinder[onnx]'"
+        ) from None
 
 
-def export(run: Run, trained: Trained, folder: Path, *, onnx: bool = False) -> None:
-    """Write ``trained`` into ``folder``, completely or not at all.
+def export(run: Run, trained: Trained, folder: Path, name: str) -> None:
+    """Write ``trained`` into ``folder``, with a card for a model in a folder called ``name``.
 
-    Raises ``ValueError`` if torch cannot export the network.
+    Raises ``ValueError`` if it is a user's own network that does not fit the data, or if torch
+    cannot export it.
     """
     if trained.data.preprocessing is None:
         raise ValueError(f"'{trained.data.name}' was made by hand: its encoding is not known")
-    part = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    try:
-        about = _about(run, trained)
-        _write_model(trained, part, onnx=onnx)
-        _write_json(part / ABOUT, about)
-        _write_json(part / PREPROCESSING, trained.data.preprocessing.to_dict())
-        card = model_card(about, trained.data.preprocessing, folder.name, run.space.idle)
-        (part / CARD).write_text(card)
-        _check(part, trained)
-        if folder.exists():
-            folder.rmdir()
-        part.replace(folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+    if own := run.spec.problem.trainable:
+        check_network(trained.model, trained.data, own)
+    about = _about(run, trained)
+    _write_model(trained, folder)
+    _write_json(folder / ABOUT, about)
+    _write_json(folder / PREPROCESSING, trained.data.preprocessing.to_dict())
+    card = model_card(about, trained.data.preprocessing, name, run.space.idle)
+    (folder / CARD).write_text(card)
+    _check(folder, trained)
 
 
-def _write_model(trained: Trained, folder: Path, *, onnx: bool) -> None:
+def write_onnx(trained: Trained, folder: Path) -> str:
+    """Write the network as ONNX into ``folder``. Returns why that is not possible, else ""."""
     import torch
-    from safetensors.torch import save_file
 
-    # Two samples: from a batch of one, torch would export a program for single samples only.
-    example = torch.zeros(2, *trained.data.input_shape)
-    dynamic = ({0: torch.export.Dim.DYNAMIC},)
     try:
-        program = torch.export.export(trained.model, (example,), dynamic_shapes=dynamic)
-    except Exception as error:  # torch raises a dozen types for what it cannot export
-        raise ValueError(f"torch cannot export the network: {_line(error)}") from None
-    program._example_inputs = None  # torch would pickle these
-    torch.export.save(program, folder / MODEL)
-    state = {name: t.contiguous() for name, t in trained.model.state_dict().items()}
-    save_file(state, folder / WEIGHTS)
-    (folder / WEIGHTS).chmod((folder / MODEL).stat().st_mode)  # so that others may read it
-    if onnx:
         torch.onnx.export(
             trained.model,
-            (example,),
+            (_example(trained),),
             folder / ONNX,
             input_names=["inputs"],
             output_names=["outputs"],
@@ -88,6 +67,37 @@ def _write_model(trained: Trained, folder: Path, *, onnx: bool) -> None:
             external_data=False,
             verbose=False,
         )
+    except Exception as error:  # torch and onnxscript raise a dozen types
+        (folder / ONNX).unlink(missing_ok=True)
+        return _line(_first_cause(error))
+    return ""
+
+
+def _example(trained: Trained) -> Tensor:
+    """Inputs for two samples: from a batch of one, torch would export a program for single samples
+    only."""
+    import torch
+
+    return torch.zeros(2, *trained.data.input_shape)
+
+
+def _write_model(trained: Trained, folder: Path) -> None:
+    import torch
+    from safetensors.torch import save_file
+
+    dynamic = ({0: torch.export.Dim.DYNAMIC},)
+    try:
+        program = torch.export.export(trained.model, (_example(trained),), dynamic_shapes=dynamic)
+    except Exception as error:  # torch raises a dozen types for what it cannot export
+        raise ValueError(f"torch cannot export the network: {_line(error)}") from None
+    program._example_inputs = None  # torch would pickle these
+    torch.export.save(program, folder / MODEL)
+    state = {  # copies: a tensor may have several names, and the file format allows one
+        name: t.clone(memory_format=torch.contiguous_format)
+        for name, t in trained.model.state_dict().items()
+    }
+    save_file(state, folder / WEIGHTS)
+    (folder / WEIGHTS).chmod((folder / MODEL).stat().st_mode)  # so that others may read it
 
 
 def _check(folder: Path, trained: Trained) -> None:
@@ -178,6 +188,12 @@ def _tested(run: Run, trained: Trained) -> dict[str, Any] | None:
 
 def _write_json(path: Path, content: Any) -> None:
     path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
 
 
 def _line(error: BaseException) -> str:

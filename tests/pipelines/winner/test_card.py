@@ -57,7 +57,8 @@ def card(folder: Path, *, again: bool = False) -> str:
     data = all_but_test(run) if again else search_data(run)[0]
     model: nn.Module = NETWORKS["mlp"].build(CONFIG, data)[1].eval()
     on, seeds = ("train and validation", (1, 2)) if again else ("train", ())
-    export(run, Trained(model, data, on, (winner(run),), seeds), Path("model"))
+    Path("model").mkdir(exist_ok=True)
+    export(run, Trained(model, data, on, (winner(run),), seeds), Path("model"), "model")
     return " ".join(Path("model/README.md").read_text().split())
 
 

@@ -122,8 +122,8 @@ def test_a_users_network_that_does_not_fit_is_refused_before_the_test_set_is_rea
     network: nn.Module, words: str
 ) -> None:
     with pytest.raises(ValueError, match=f"the network that mine:train yields {words}"):
-        evaluation._check_network(network, load("wine"), "mine:train")
-    evaluation._check_network(nn.Linear(13, 3), load("wine"), "mine:train")
+        evaluation.check_network(network, load("wine"), "mine:train")
+    evaluation.check_network(nn.Linear(13, 3), load("wine"), "mine:train")
 
 
 def test_a_second_look_is_refused_unless_it_is_asked_for_and_counted(
