@@ -41,7 +41,7 @@ class Fed:
 
 
 def curve(config: Config, data: TrialData, max_epochs: int, ends: tuple[int, ...]) -> Curve:
-    network = replace(NETWORKS["cnn"], cycle_ends=ends)
+    network = replace(NETWORKS["cnn"], cycle_ends=lambda max_epochs: ends)
     epochs = network(config, data, max_epochs=max_epochs, seed=0, device=torch.device("cpu"))
     values = [float(metrics["val_accuracy"]) for metrics, _ in epochs]
     return values + [0.0] * (max_epochs - len(values))  # 0 after a training has diverged

@@ -33,7 +33,7 @@ from pipelines.study.study import Study
 from pipelines.study.tests_first import AfterTests, run_tests_first
 from pipelines.study.zoom import zoom, zoom_lines
 from pipelines.tuner.algorithms import ALGORITHMS
-from pipelines.tuner.schedulers import SCHEDULERS, check_scheduler
+from pipelines.tuner.schedulers import check_scheduler
 from pipelines.tuner.trial import Trainable
 from search_spaces import SPACES, Choice, Config, SearchSpace
 from search_spaces.space import name_of
@@ -249,10 +249,9 @@ def _check_same_search(run: Run, problem: ProblemSettings) -> None:
 def network_of(spec: StudySpec) -> Network:
     """The network in its precision. If the scheduler compares trials at ends of cycles, cycles end
     at its rungs."""
-    aligned = SCHEDULERS[spec.stopping.scheduler].aligns_cycles
     return replace(
         NETWORKS[spec.problem.model],
-        cycle_ends=spec.rungs if aligned else (),
+        cycle_ends=spec.cycle_ends,
         precision=spec.resources.precision,
     )
 

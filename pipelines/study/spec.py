@@ -7,6 +7,8 @@ name, with ``-`` for ``_``, so no two fields may have the same name.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -39,7 +41,7 @@ from pipelines.study.settings import (
     panel,
 )
 from pipelines.tuner.algorithms import ALGORITHMS
-from pipelines.tuner.schedulers import SCHEDULERS
+from pipelines.tuner.schedulers import SCHEDULERS, cycle_ends
 from search_spaces import SPACES
 from trainables.data.datasets import DATASETS
 from trainables.data.reading import Reading
@@ -266,6 +268,15 @@ class StudySpec(Settings):
         stopping = self.stopping
         return SCHEDULERS[stopping.scheduler].rungs(
             self.budget.max_epochs, stopping.grace_period, stopping.reduction_factor
+        )
+
+    @property
+    def cycle_ends(self) -> Callable[[int], tuple[int, ...]]:
+        """Where the cycles of a training of so many epochs end: see
+        :func:`pipelines.tuner.schedulers.cycle_ends`."""
+        stopping = self.stopping
+        return partial(
+            cycle_ends, stopping.scheduler, stopping.grace_period, stopping.reduction_factor
         )
 
     def but(self, **changes: dict[str, Any]) -> StudySpec:

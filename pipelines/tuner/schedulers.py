@@ -297,6 +297,17 @@ SCHEDULERS: dict[str, Scheduler] = {
 }
 
 
+def cycle_ends(
+    name: str, grace_period: int, reduction_factor: float, max_epochs: int
+) -> tuple[int, ...]:
+    """The epochs at which the cycles of a training of ``max_epochs`` end; empty if the scheduler
+    does not align cycles with its rungs."""
+    scheduler = SCHEDULERS[name]
+    if not scheduler.aligns_cycles:
+        return ()
+    return scheduler.rungs(max_epochs, grace_period, reduction_factor)
+
+
 def check_scheduler(name: str, algo: str, trainable: object, space: SearchSpace) -> None:
     """Raises ``ValueError`` for an algorithm, trainable or space that the scheduler cannot use."""
     scheduler = SCHEDULERS[name]

@@ -4,24 +4,12 @@ from __future__ import annotations
 
 from pipelines.record.trials import FinishedTrial
 from pipelines.study.runs import Run
-from pipelines.study.spec import StudySpec
-from pipelines.tuner.schedulers import SCHEDULERS
 
 
 def planned_at(run: Run, trial: FinishedTrial, epoch: int) -> int:
     """How many epochs ``trial``, a trial of the search or a repeat, planned at ``epoch``."""
     lengths = [length for begin, length in sorted(trial.planned.items()) if begin <= epoch]
     return lengths[-1] if lengths else _planned_at_first(run, trial)
-
-
-def cycle_ends(spec: StudySpec, max_epochs: int) -> tuple[int, ...]:
-    """The epochs at which the cycles of a training end that is planned for ``max_epochs``; empty if
-    the scheduler does not align cycles with its rungs."""
-    stopping = spec.stopping
-    scheduler = SCHEDULERS[stopping.scheduler]
-    if not scheduler.aligns_cycles:
-        return ()
-    return scheduler.rungs(max_epochs, stopping.grace_period, stopping.reduction_factor)
 
 
 def _planned_at_first(run: Run, trial: FinishedTrial) -> int:

@@ -42,8 +42,7 @@ class Network:
     """A kind of network and its hyperparameters. Calling it trains a network.
 
     ``module`` is called with a config, the shape of one sample and the number of outputs. If
-    ``sees_data``, it also gets the data, and may keep statistics of them in its buffers. For
-    ``cycle_ends`` see :func:`trainables.training.fit.fit`.
+    ``sees_data``, it also gets the data, and may keep statistics of them in its buffers.
     """
 
     config: type[TrainingConfig]
@@ -52,7 +51,9 @@ class Network:
     sees_data: bool = False
     without_use: Callable[[TrialData], Mapping[str, Any]] = lambda data: {}
     """The hyperparameters that have no effect on the given data, and the values they then take."""
-    cycle_ends: tuple[int, ...] = ()
+    cycle_ends: Callable[[int], tuple[int, ...]] = lambda max_epochs: ()
+    """The ends of the cycles of a training of so many epochs: see
+    :func:`trainables.training.fit.fit`."""
     precision: Precision = "auto"
     """How it computes on a GPU; on a CPU everything is float32."""
 
@@ -135,7 +136,7 @@ class Network:
                 max_epochs=max_epochs,
                 seed=seed,
                 device=device,
-                cycle_ends=self.cycle_ends,
+                cycle_ends=self.cycle_ends(max_epochs),
                 bf16=self.in_bf16(device),
             )
         )

@@ -12,7 +12,7 @@ from pipelines.results.figures.schedule import Plan
 from pipelines.results.findings import Findings
 from pipelines.results.page.model import Block, Drawing, Section, Words
 from pipelines.study.runs import Run
-from pipelines.winner.planned import cycle_ends, planned_at
+from pipelines.winner.planned import planned_at
 from trainables.smith.lr_range_rule import Bounds
 
 _TITLE = "The learning rate"
@@ -55,7 +55,7 @@ def rates_of(run: Run, trial: FinishedTrial, n_train: int) -> Rates | None:
     problem = run.spec.problem
     lengths = [length for length in sorted(trial.planned.items()) if length[0] <= trial.epochs]
     plans = [
-        Plan(begin, epochs, cycle_ends(run.spec, epochs))
+        Plan(begin, epochs, run.spec.cycle_ends(epochs))
         for begin, epochs in lengths or [(1, planned_at(run, trial, trial.epochs))]
     ]
     return rates_data(trial, None if problem.trainable else problem.model, n_train, plans)

@@ -132,6 +132,16 @@ def test_a_trial_is_replayed_with_the_length_that_it_had_planned(
     assert "replayed  8 epochs: all" in capsys.readouterr().out
 
 
+def test_cycles_end_at_the_rungs_of_the_length_that_was_planned(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    network = replace(NETWORKS["mlp"], cycle_ends=lambda max_epochs: (1, 3, max_epochs))
+    trial = trained("val_accuracy", 8, load("wine"), network, policy="one_cycle")
+    folder = recorded(trial, scheduler="aligned_asha", reduction_factor=3)
+    assert main(replay.app, [with_longer(folder, 30), "0"]) == 0
+    assert "replayed  8 epochs: all" in capsys.readouterr().out
+
+
 def test_a_length_that_changed_on_the_way_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     trial = trained("val_accuracy", 8, load("wine"), NETWORKS["mlp"])
     folder = with_longer(recorded(replace(trial, planned={1: 9, 4: 30})), 30)

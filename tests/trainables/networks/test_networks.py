@@ -81,7 +81,7 @@ def test_a_seed_decides_everything(digits: TrialData, model: str) -> None:
 
 def test_a_network_ends_its_cycles_where_it_is_told(digits: TrialData) -> None:
     values = {**MLP_VALUES, "policy": "one_cycle", "lr": 0.1}
-    chain = replace(NETWORKS["mlp"], cycle_ends=(1, 3, 9))
+    chain = replace(NETWORKS["mlp"], cycle_ends=lambda max_epochs: (1, 3, max_epochs))
 
     def rates(network: Network) -> list[float]:
         training = network(values, digits, max_epochs=9, seed=0, device=CPU)
