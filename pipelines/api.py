@@ -70,7 +70,7 @@ def search(
             if nothing_left(before):
                 if not has_end(open_run(resume)):
                     end(before, console)
-                    print_plain(console, report_line(before.folder))
+                    print_plain(console, report_line(before.folder, ends_search=True))
                 return open_run(resume)
             spec = before.spec
         spec = spec or StudySpec()
@@ -81,7 +81,7 @@ def search(
         )
         study = before or prepare(spec, trainable=trainable, space=space)
         result = launch(study, connected, console)
-    print_plain(console, report_line(study.folder))
+    print_plain(console, report_line(study.folder, ends_search=True))
     if result.ended_by in EXIT_CODES:
         raise KeyboardInterrupt(_interrupted(study))
     return open_run(study.folder)

@@ -7,6 +7,7 @@ import time
 from rich.console import Console
 
 from pipelines.cli.launch import exit_code
+from pipelines.cli.onward import to_go_on
 from pipelines.cli.report import report_line
 from pipelines.cli.summary import summary_lines
 from pipelines.cli.text import print_lines, print_plain
@@ -14,7 +15,7 @@ from pipelines.record.baselines import Baselines, with_late, write_baselines
 from pipelines.results.endings import unfinished
 from pipelines.study.baseline import BaselineProcess
 from pipelines.study.finish import finish
-from pipelines.study.left import searched
+from pipelines.study.left import longer_budget, searched
 from pipelines.study.repeats import crown
 from pipelines.study.result import StudyResult
 from pipelines.study.run_study import end_run
@@ -30,21 +31,28 @@ def run_end(study: Study, why: str, console: Console, *, dry_run: bool) -> int:
     """Say that nothing is left to train, and ``why``; then do what else is left. Returns the exit
     code."""
     said = f"complete  {shown(study.folder)}: {why}"
+    more = longer_budget(study)
     if dry_run or has_end(open_run(study.folder)):
         print_plain(console, f"{said}; ask for more trials, or for another bound")
+        if more is not None:
+            print_plain(console, f"go on     {to_go_on(study, None, more)}")
         return 0
     print_plain(console, f"{said}; what its driver had not written is written now")
     code = exit_code(end(study, console))
-    print_plain(console, report_line(study.folder))
+    if more is not None:
+        print_plain(console, f"go on     {to_go_on(study, None, more)}")
+    print_plain(console, report_line(study.folder, ends_search=True))
     return code
 
 
 def has_end(run: Run) -> bool:
-    """Whether a driver has done everything that comes after the last trial."""
+    """Whether a driver has done everything that comes after the last trial. The files alone do not
+    say so: those of a search that went on may be from before."""
+    if unfinished(run) or not run.sessions[-1].has_results:
+        return False
     files = run.files
     written = [files.table, files.report, *([files.winner] if run.best else [])]
-    is_whole = all(path.is_file() for path in written) and not files.live.exists()
-    return is_whole and not unfinished(run)
+    return all(path.is_file() for path in written) and not files.live.exists()
 
 
 def end(study: Study, console: Console) -> StudyResult:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from pipelines.cli.options import to_type
 from pipelines.cli.summary import baseline_lines, front_lines, repeats_lines, result_lines
 from pipelines.cli.text import Terminal, format_config, print_plain, wrapped
 from pipelines.cli.visible import visible
+from pipelines.record.files import RunFiles
 from pipelines.record.front import ranked_by
+from pipelines.record.lock import holding
 from pipelines.record.scores import shown_score
+from pipelines.record.sessions import note_results
 from pipelines.results.promised import promised
 from pipelines.study.finish import write_table
 from pipelines.study.interrupts import AT_THE_END, interruptible
@@ -95,14 +99,19 @@ def print_comparison(folders: Sequence[Path], output: Path | None) -> None:
     print_plain(console, f"report    {shown(path)}")
 
 
-def report_line(folder: Path) -> str:
+def report_line(folder: Path, *, ends_search: bool = False) -> str:
     """Write the page of a run that has ended. Returns a line that says where the page is, or why
-    there is none: a search is worth more than its page, so only a second interruption raises."""
+    there is none: a search is worth more than its page, so only a second interruption raises. With
+    ``ends_search`` the record notes that all results are written: the page is the last of them."""
     try:
         from pipelines.results.report import write_report
 
         with interruptible(lambda reason: None, AT_THE_END):
-            return f"report    {shown(write_report(open_run(folder)))}"
+            page, files = write_report(open_run(folder)), RunFiles(folder)
+            if ends_search:
+                with suppress(OSError, ValueError), holding(files):  # no driver began in between
+                    note_results(files)
+            return f"report    {shown(page)}"
     except Exception as error:
         name = "" if type(error) is ValueError else f"{type(error).__name__}: "
         return f"report    none: {name}{error}"

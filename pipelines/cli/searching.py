@@ -69,7 +69,7 @@ def _search(spec: StudySpec, where: Connection, options: RunOptions) -> int:
             show_plan(study, connected, console, options.node_price)
             return 0
         code = exit_code(launch(study, connected, console))
-    print_plain(console, report_line(study.folder))
+    print_plain(console, report_line(study.folder, ends_search=True))
     if options.plot_schedule and code == 0:
         from pipelines.results.schedule import write_schedule
 

@@ -1,7 +1,8 @@
 """When drivers worked on a run, and why they stopped. A search may have several sessions in turn.
 
 The first line of a session is written when it begins, the second when it ends. A session without an
-end still runs, or its driver was killed; in that case, the next driver writes the end.
+end still runs, or its driver was killed; in that case, the next driver writes the end. When the
+results of all sessions are written too, the end is written once more, and says so.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipelines.record.files import RunFiles
@@ -35,10 +36,21 @@ class Session:
     by: str | None = None
     """Why the session ended: "" if everything was done, KILLED, or a reason of a
     :class:`pipelines.study.result.StudyResult`; None if the record does not say."""
+    measured: float | None = None
+    """How many seconds the driver worked. None if an older version wrote the record."""
+    has_results: bool = False
+    """Whether the results were written after the session: the winner, the report and so on."""
 
     @property
     def seconds(self) -> float:
+        """From the beginning to the end, by a clock that may be set, and runs while the machine
+        sleeps."""
         return 0.0 if self.ended is None else max(0.0, self.ended - self.begun)
+
+    @property
+    def worked(self) -> float:
+        """The seconds that count for the time budget."""
+        return self.seconds if self.measured is None else self.measured
 
 
 def read_sessions(files: RunFiles) -> list[Session]:
@@ -53,8 +65,7 @@ def read_sessions(files: RunFiles) -> list[Session]:
                 sessions.append(_begun(entry))
             else:
                 last = sessions.pop()
-                end = {"ended": float(entry["ended"]), "by": str(entry["by"])}
-                sessions.append(Session(**{**vars(last), **end}))
+                sessions.append(replace(last, **_end(entry)))
         except (KeyError, TypeError, ValueError, IndexError) as error:
             reason = f"{type(error).__name__}: {error}"
             place = f"{files.sessions}, line {number}"
@@ -76,18 +87,28 @@ def working(
     """Record that this process works on the run and, at the end, why it stopped. The reason is
     FAILED unless the caller sets another one."""
     here = {"host": socket.gethostname(), "process": os.getpid()}
+    started = time.monotonic()
     _append(files, {"begun": _now(), "part": part, **here, "changes": changes})
     session = Working()
     try:
         yield session
     finally:
         with suppress(OSError):  # the disk may be full; a session without an end counts as killed
-            _append(files, {"ended": _now(), "by": session.by})
+            seconds = round(time.monotonic() - started, 3)
+            _append(files, {"ended": _now(), "by": session.by, "seconds": seconds})
 
 
-def note_killed(files: RunFiles, at: float) -> None:
-    """Record that the driver of the last session was killed; ``at`` is its last sign of life."""
-    _append(files, {"ended": at, "by": KILLED})
+def note_killed(files: RunFiles, session: Session) -> None:
+    """Record the end of the last session, whose driver was killed."""
+    _append(files, {"ended": session.ended, "by": KILLED, "seconds": session.worked})
+
+
+def note_results(files: RunFiles) -> None:
+    """Record that the results of all sessions are written."""
+    for last in read_sessions(files)[-1:]:
+        if last.ended is not None:
+            end = {"ended": last.ended, "by": last.by, "seconds": last.worked}
+            _append(files, {**end, "results": True})
 
 
 def _begun(entry: Mapping[str, Any]) -> Session:
@@ -98,6 +119,16 @@ def _begun(entry: Mapping[str, Any]) -> Session:
         process=int(entry["process"]),
         changes={str(group): dict(fields) for group, fields in entry["changes"].items()},
     )
+
+
+def _end(entry: Mapping[str, Any]) -> dict[str, Any]:
+    seconds = entry.get("seconds")
+    return {
+        "ended": float(entry["ended"]),
+        "by": str(entry["by"]),
+        "measured": None if seconds is None else float(seconds),
+        "has_results": bool(entry.get("results", False)),
+    }
 
 
 def _append(files: RunFiles, entry: Mapping[str, Any]) -> None:

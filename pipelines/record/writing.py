@@ -16,7 +16,7 @@ from pipelines.record.header import write_header
 from pipelines.record.journal import Journal
 from pipelines.record.lines import repair
 from pipelines.record.patience import naming, patient
-from pipelines.record.sessions import note_killed, read_sessions
+from pipelines.record.sessions import Session, note_killed, read_sessions
 from pipelines.record.trials import FinishedTrial
 from pipelines.record.weights import keep_weights
 from search_spaces import SearchSpace
@@ -122,14 +122,14 @@ def start_run(
     write_header(files, settings, prepared)
 
 
-def mend(files: RunFiles, killed_at: float | None) -> None:
+def mend(files: RunFiles, killed: Session | None) -> None:
     """Prepare the files of a run that is resumed. Removes incomplete lines and files. If the
-    previous driver was killed, records when it gave its last sign of life."""
+    previous driver was killed, records the end of its session, as ``killed`` has it."""
     for path in files.appended:
         repair(path)
     for folder in (files.folder, files.repeated_weights):
         for part in folder.glob(".*.part"):  # of a file that was not written whole
             part.unlink(missing_ok=True)
     sessions = read_sessions(files)
-    if sessions and sessions[-1].ended is None and killed_at is not None:
-        note_killed(files, killed_at)
+    if sessions and sessions[-1].ended is None and killed is not None:
+        note_killed(files, killed)

@@ -27,6 +27,17 @@ def nothing_left(study: Study) -> str:
     return _search_is_over(study)
 
 
+def longer_budget(study: Study) -> float | None:
+    """A time budget with which the search goes on, in seconds, if it has used up the present one;
+    else None."""
+    budget = study.spec.budget.time_budget
+    if budget is None or study.resumed is None or _search_is_over(study) != _used_up(budget):
+        return None
+    while budget <= study.resumed.search.seconds:
+        budget *= 2
+    return budget
+
+
 def check_longer(study: Study) -> None:
     """Raises ``ValueError`` if trials are to train for more epochs, but a limit of the search is
     reached already."""
@@ -45,10 +56,14 @@ def _search_is_over(study: Study) -> str:
     if target is not None and value is not None and study.metric.reaches(value, target):
         return f"its best, {value:.4g}, has reached the target, {target:g}"
     if budget.time_budget is not None and before.seconds >= budget.time_budget:
-        return f"its time budget, {budget.time_budget:g} s, is used up"
+        return _used_up(budget.time_budget)
     if before.unfinished or len(before.asked) < study.trials:
         return ""
     return f"all its {len(before.asked)} trials have ended"
+
+
+def _used_up(time_budget: float) -> str:
+    return f"its time budget, {time_budget:g} s, is used up"
 
 
 def _repeats_left(study: Study, trials: Sequence[FinishedTrial]) -> bool:

@@ -14,6 +14,7 @@ from pipelines.cluster.places import find_in, why_unreachable
 from pipelines.record.events import Asked, Event, read_events
 from pipelines.record.journal import load_entries
 from pipelines.record.lines import torn
+from pipelines.record.live import Live
 from pipelines.record.sessions import KILLED, Session
 from pipelines.record.trials import FinishedTrial, State, latest, ranked
 from pipelines.study.circumstances import versions
@@ -125,11 +126,12 @@ def resumed(run: Run, spec: StudySpec) -> Resumed:
     there = [(storage, name) for storage, name in storages if not asked[storage]]
     parts = {part: _before(run, spec, part, there) for part in ("search", "repeats")}
     killed = [session for session in run.sessions[-1:] if session.ended is None]
+    ends = [_sessions(run, session.part, parts[session.part].events)[-1] for session in killed]
     return Resumed(
         **parts,
         planned_trials=run.first_spec.budget.trials,
         changes=changed(run.spec_in_place, spec),
-        killed_at=_last_heard(run, killed[0], parts[killed[0].part].events) if killed else None,
+        killed=ends[0] if ends else None,
         unreachable={storage: why for storage, why in asked.items() if why},
     )
 
@@ -200,7 +202,7 @@ def _before(run: Run, spec: StudySpec, part: str, storages: Sequence[tuple[str, 
         events=events,
         entries=entries,
         unfinished=[t.longer(trained.get(t.attempt.trial_id, was), now) for t in located],
-        seconds=sum(session.seconds for session in sessions),
+        seconds=sum(session.worked for session in sessions),
         kept=kept,
         trained_on=list(trained),
     )
@@ -233,29 +235,40 @@ def _kept(storages: Sequence[tuple[str, str]], trials: Sequence[FinishedTrial]) 
 
 def _sessions(run: Run, part: str, events: Sequence[Event]) -> list[Session]:
     """The sessions of a part. One without an end counts as killed, at its last sign of life."""
-    return [
-        session
-        if session.ended is not None
-        else replace(session, ended=_last_heard(run, session, events), by=KILLED)
-        for session in run.sessions
-        if session.part == part
-    ]
+    found: list[Session] = []
+    for session in run.sessions:
+        if session.part != part:
+            continue
+        if session.ended is None:
+            worked = sum(before.worked for before in found)
+            session = _killed(session, _live(run, session), worked, events)
+        found.append(session)
+    return found
 
 
-def _last_heard(run: Run, session: Session, events: Sequence[Event]) -> float:
-    """When the driver last noted an event, or its progress, as an epoch may take hours."""
+def _killed(session: Session, live: Live | None, worked: float, events: Sequence[Event]) -> Session:
+    """``session`` with its end. Its driver last noted an event, or its progress ``live``, as an
+    epoch may take hours. Drivers before it had ``worked`` for so many seconds."""
     times = [session.begun, *(event.at for event in events[-1:])]
+    if live is None:
+        return replace(session, ended=max(times), by=KILLED)
+    measured = round(max(0.0, live.seconds - worked), 3)
+    return replace(session, ended=max(*times, live.at), by=KILLED, measured=measured)
+
+
+def _live(run: Run, session: Session) -> Live | None:
+    """The progress that the driver of ``session`` last noted."""
     here, live = (session.part, session.host, session.process), run.live
     if live is not None and here == (live.phase, live.driver.host, live.driver.pid):
-        times.append(live.at)
-    return max(times)
+        return live
+    return None
 
 
 def _located(trial: Unfinished, sessions: Sequence[Session], places: Sequence[str]) -> Unfinished:
     """``trial`` with the present place of its checkpoint, and how long it ran. Without a checkpoint
     it starts again."""
     ran = [s for s in sessions if s.ended is not None and s.ended > trial.since]
-    seconds = sum(s.begun + s.seconds - max(s.begun, trial.since) for s in ran)
+    seconds = sum(max(0.0, s.worked - max(0.0, trial.since - s.begun)) for s in ran)
     place = trial.attempt.checkpoint
     found = None if place is None else find_in(places, place)
     return replace(

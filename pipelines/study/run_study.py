@@ -117,7 +117,7 @@ def _run(
     search = part.name == "search"
     events = files.events if search else files.repeats_events
     if study.resumed is not None:
-        mend(files, study.resumed.killed_at)
+        mend(files, study.resumed.killed)
     changes = study.resumed.changes if study.resumed else {}
     with working(files, part.name, changes) as session:
         if study.resumed is not None and not study.resumed.repeats.asked:
@@ -158,7 +158,7 @@ def end_run(study: Study, last: str) -> None:
     in a new session of the part ``last``, and remove the files that the driver has left."""
     assert study.resumed is not None
     files, before, nothing = RunFiles(study.folder), study.resumed, RepeatedTrials((), ())
-    mend(files, before.killed_at)
+    mend(files, before.killed)
     with working(files, last, before.changes) as session:
         remove_live(files)
         for name, its in (("search", before.search), ("repeats", before.repeats)):

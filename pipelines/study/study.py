@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.record.goals import SIZE, Goals
+from pipelines.record.sessions import Session
 from pipelines.record.trials import FinishedTrial, best_trial
 from pipelines.study.circumstances import machine, versions
 from pipelines.study.spec import StudySpec
@@ -38,7 +39,7 @@ class Resumed:
     repeats: Before
     planned_trials: int  # how many the algorithm planned for at first
     changes: Mapping[str, Mapping[str, Any]]  # of the settings, by group and field
-    killed_at: float | None  # when its driver was last heard of, if the record has no end
+    killed: Session | None  # the last session, if its driver was killed and the record has no end
     unreachable: Mapping[str, str]  # storages of before that do not answer, and why
 
 

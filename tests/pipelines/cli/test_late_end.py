@@ -13,7 +13,7 @@ from benchmarks.sets.configs import LENET
 from pipelines import run, search
 from pipelines.cli.command import main
 from pipelines.record.files import RunFiles
-from pipelines.record.sessions import KILLED
+from pipelines.record.sessions import KILLED, working
 from pipelines.record.trials import FinishedTrial
 from pipelines.record.writing import Record
 from pipelines.results.endings import unfinished
@@ -59,6 +59,39 @@ def test_the_end_is_made_up_for(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(run.app, ["--resume", "it"]) == 0
     assert "ask for more trials" in capsys.readouterr().out
     assert len(open_run("it").sessions) == 2
+
+
+def test_results_from_before_a_search_went_on_are_not_its_end(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Its driver was interrupted after the last trial, and told how to go on."""
+    files = killed(made([0.5, 0.6], config=LENET))
+    assert main(run.app, ["--resume", "it"]) == 0
+    before = open_run("it")
+    with working(files, "search", {"budget": {"trials": 2}}) as session:
+        record = Record(files, files.journal, before.space, before.goals, before=before.finished)
+        record.append(made([0.7, 0.8], config=OTHER, trial_id="b"))
+        record.close()
+        session.by = ""
+    capsys.readouterr()
+    assert main(run.app, ["--resume", "it"]) == 0
+    assert "what its driver had not written is written now" in capsys.readouterr().out
+    assert yaml.safe_load(files.winner.read_text()) == [OTHER]
+    assert len(files.table.read_text().splitlines()) == 3
+    assert main(run.app, ["--resume", "it"]) == 0
+    assert "ask for more trials" in capsys.readouterr().out
+
+
+def test_where_the_time_budget_is_used_up_a_longer_one_is_named(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    killed(made([0.5, 0.6], config=LENET), trials=9, time_budget=10.0)  # it worked for 12 s
+    for _ in range(2):
+        assert main(run.app, ["--resume", "it"]) == 0
+        out = capsys.readouterr().out
+        assert "its time budget, 10 s, is used up" in out
+        (line,) = (line for line in out.splitlines() if line.startswith("go on "))
+        assert line.endswith("--resume it --time-budget 20s")
 
 
 def test_the_quick_models_are_fitted_unless_they_were(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,7 +30,14 @@ from pipelines.record.goals import Aim, Goals
 from pipelines.record.journal import Journal, JournalReader, load_journal
 from pipelines.record.lines import Lines, read_lines, repair, torn
 from pipelines.record.lock import holding, is_held
-from pipelines.record.sessions import FAILED, KILLED, note_killed, read_sessions, working
+from pipelines.record.sessions import (
+    FAILED,
+    KILLED,
+    note_killed,
+    note_results,
+    read_sessions,
+    working,
+)
 from search_spaces import Config, Float, SearchSpace
 from tests.pipelines.results.made import made
 
@@ -165,11 +174,34 @@ def test_sessions(tmp_path: Path) -> None:
     begun, _ = files.sessions.read_text().splitlines()[:2]
     with files.sessions.open("a") as file:
         file.write(f"{begun}\n")
-    note_killed(files, now.begun + 5)
+    note_killed(files, replace(now, ended=now.begun + 5, measured=3.0))
     sessions = read_sessions(files)
     assert [s.by for s in sessions] == ["interrupt", FAILED, KILLED]
     assert sessions[1].changes == {"budget": {"trials": 9}}
     assert sessions[2].seconds == pytest.approx(5)
+    assert sessions[2].worked == 3.0
+    note_results(files)
+    assert read_sessions(files) == [*sessions[:2], replace(sessions[2], has_results=True)]
+
+
+def test_a_session_worked_for_as_long_as_a_clock_says_that_nobody_sets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files, began = RunFiles(tmp_path), time.time()
+    with monkeypatch.context() as patch, working(files, "search", {}):
+        patch.setattr(time, "time", lambda: began + 3600)  # or a laptop that was closed
+    (session,) = read_sessions(files)
+    assert session.seconds > 3000
+    assert session.worked < 3000
+
+
+def test_a_session_of_an_older_version_worked_from_its_beginning_to_its_end(tmp_path: Path) -> None:
+    files = RunFiles(tmp_path)
+    begun = {"begun": 10.0, "part": "search", "host": "h", "process": 1, "changes": {}}
+    lines = (begun, {"ended": 14.0, "by": ""})
+    files.sessions.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    (session,) = read_sessions(files)
+    assert (session.worked, session.has_results) == (4.0, False)
 
 
 HOLD = """

@@ -159,7 +159,7 @@ def test_a_trial_that_hangs_is_ended(cluster: Cluster, folder: Path) -> None:
 
 
 def yields_slowly(config: dict[str, Any], data: TrialData, **_: Any) -> Iterator[Any]:
-    for _ in range(4):
+    for _epoch in range(4):
         time.sleep(0.5)
         yield {"val_loss": config["x"]}, None
 
