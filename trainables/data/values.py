@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FLOAT32_MAX = float(np.finfo(np.float32).max)
+_PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 # How a CSV file may spell truth values, in lower case, and their names in a category.
 _TRUTHS = {"1": "True", "true": "True", "0": "False", "false": "False"}
 
@@ -29,7 +30,8 @@ def numbers(name: str, column: pa.ChunkedArray) -> np.ndarray:
     from pyarrow import compute
 
     if pa.types.is_duration(column.type):
-        column = compute.divide(column.cast(pa.duration("us")).cast(pa.int64()), 1e6)
+        counts = column.cast(pa.int64()).cast(pa.float64(), safe=False)
+        column = compute.divide(counts, _PER_SECOND[column.type.unit])
     elif pa.types.is_temporal(column.type):
         moments = seconds(name, column)
         column = pa.chunked_array([np.where(np.isnat(moments), np.nan, moments.astype(float))])

@@ -245,6 +245,20 @@ def test_rows_without_a_date_to_predict_are_dropped(tmp_path: Path, suffix: str)
     assert 0 < data.target_std < last - first
 
 
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_a_duration_is_a_number_of_seconds_in_any_unit(tmp_path: Path, unit: str) -> None:
+    per_second = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[unit]
+    seconds = np.arange(1, 61) * 10**6  # up to two years
+    counts = seconds * per_second + (unit == "ns")
+    durations = pa.array(counts.astype(f"timedelta64[{unit}]"))
+    table = pa.table({"x": durations, "z": range(60), "y": durations})
+    pq.write_table(table, tmp_path / "t.parquet", version="2.6")
+    data = load(str(tmp_path / "t.parquet"), target="y")
+    assert data.task == "regression"
+    assert seconds[0] < data.target_mean < seconds[-1]
+    np.testing.assert_allclose(data.x_train[:, 0], data.x_train[:, 1], atol=1e-6)
+
+
 def test_nan_is_a_missing_value_as_null_is() -> None:
     values = pa.array([1.0, 2.0, 1.0, 2.0, np.nan, None])
     assert fit_column("x", pa.chunked_array([values])).missing == 2 / 6
