@@ -75,20 +75,28 @@ def all_but_test(run: Run) -> TrialData:
 
 
 def _load(run: Run, spec: StudySpec) -> tuple[TrialData, ...]:
-    """Raises ``ValueError`` if the data cannot be loaded; for a missing file or folder, the message
-    says where to look."""
+    """Raises ``ValueError`` if the data cannot be loaded; the message says where to look."""
     try:
         return load_problem(spec)
     except ValueError as error:
-        path = Path(spec.problem.data).expanduser()
-        if spec.problem.data in DATASETS or path.is_absolute() or path.exists():
-            raise
-        start = _start_of(run)
-        known = f", {start}" if (start / path).exists() else ""
-        raise ValueError(
-            f"{error}: the path is relative to the folder where the search was started{known}: run "
-            "the command there"
-        ) from None
+        raise ValueError(f"{error}{_where_to_look(run)}") from None
+
+
+def _where_to_look(run: Run) -> str:
+    """Which folder the data's path is relative to, for a message, if it is read from another."""
+    source = run.spec.problem.data
+    path, start = Path(source).expanduser(), _start_of(run)
+    if source in DATASETS or path.is_absolute():
+        return ""
+    there = start / path
+    if path.exists() and (not there.exists() or there.samefile(path)):
+        return ""
+    read = f"'{path.absolute()}' was read, but " if path.exists() else ""
+    known = f", {start}" if there.exists() else ""
+    return (
+        f": {read}the path is relative to the folder where the search was started{known}: run the "
+        "command there"
+    )
 
 
 def _start_of(run: Run) -> Path:
@@ -102,6 +110,7 @@ def _check_same(run: Run, data: TrialData) -> None:
     if data.fingerprint != run.data.fingerprint:
         raise ValueError(
             f"'{run.spec.problem.data}' has changed since {run.files.folder} searched on it"
+            f"{_where_to_look(run)}"
         )
 
 

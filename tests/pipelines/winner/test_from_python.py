@@ -72,6 +72,39 @@ def test_a_file_is_relative_to_where_the_search_was_started(
     assert told in shown.err
 
 
+@pytest.mark.parametrize(
+    ("content", "rule"),
+    [("x,kind\n" + "1,a\n2,b\n" * 20, "has changed since"), ("z\n1\n", "no column 'kind'")],
+)
+def test_another_file_of_that_name_is_told_by_its_whole_path(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, content: str, rule: str
+) -> None:
+    here = Path.cwd()
+    rows = pd.DataFrame({"x": [float(n) for n in range(40)], "kind": ["a", "b"] * 20})
+    rows.to_csv("mine.csv", index=False)
+    run = write_run(
+        Path("runs/it"),
+        [TRIAL],
+        data="mine.csv",
+        target="kind",
+        max_epochs=1,
+        fingerprint=load("mine.csv", target="kind").fingerprint,
+    )
+    Path("other").mkdir()
+    monkeypatch.chdir("other")
+    Path("mine.csv").write_text(content)
+    assert main(export.app, [f"../{run}", "model"]) == 2
+    shown = capsys.readouterr().err
+    assert shown.count("\n") == 1
+    assert rule in shown
+    assert f"'{here}/other/mine.csv' was read" in shown
+    assert f"the folder where the search was started, {here}: run the command there" in shown
+    monkeypatch.chdir(here)
+    Path("mine.csv").write_text(content)
+    assert main(export.app, [str(run), "model"]) == 2
+    assert "was started" not in capsys.readouterr().err
+
+
 def test_a_function_of_a_script_is_told_to_be_in_a_module(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
