@@ -27,7 +27,7 @@ def import_object(reference: str) -> object:
         sys.path.insert(0, str(Path.cwd()))
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:  # a user's module may raise anything, and the user should read it
+    except (Exception, SystemExit) as error:  # a user's module may raise anything: it is told
         reason = f"{type(error).__name__}: {error}"
         raise ValueError(f"'{reference}' cannot be imported: {reason}") from error
     try:

@@ -49,11 +49,13 @@ def test_what_cannot_be_imported_says_why(working_directory: Path) -> None:
     (working_directory / "users_empty.py").touch()
     (working_directory / "users_error.py").write_text("raise KeyError('where')\n")
     (working_directory / "users_typo.py").write_text("def f(:\n")
+    (working_directory / "users_exit.py").write_text("import sys; sys.exit('no GPU')\n")
     reasons = {
         "users_missing:f": "cannot be imported: ModuleNotFoundError: No module named 'users_miss",
         "users_empty:f": "module users_empty has no 'f'",
         "users_error:f": "'users_error:f' cannot be imported: KeyError: 'where'",
         "users_typo:f": "'users_typo:f' cannot be imported: SyntaxError",
+        "users_exit:f": "'users_exit:f' cannot be imported: SystemExit: no GPU",
     }
     for reference, reason in reasons.items():
         with pytest.raises(ValueError, match=reason):
