@@ -16,6 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+from typing import IO
 
 import trainables
 from pipelines.record.baselines import Baselines
@@ -50,7 +51,7 @@ class BaselineProcess:
         self._asked = threading.Event()
 
     def __enter__(self) -> BaselineProcess:
-        self._found = tempfile.TemporaryFile()
+        self._found, self._errors = tempfile.TemporaryFile(), tempfile.TemporaryFile()
         return self
 
     def start(self, show: Callable[[Baselines], None] = lambda found: None) -> None:
@@ -66,14 +67,18 @@ class BaselineProcess:
             os.close(descriptor)
             self._arrays = Path(name)
             write_arrays(self._data, self._arrays)
-            place = str(Path(trainables.__file__).parents[1])
+            places = [str(Path(trainables.__file__).parents[1]), os.environ.get("PYTHONPATH")]
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _PROGRAM, name, json.dumps(arguments_of(self._data))],
                 stdin=subprocess.PIPE,  # closes when this process dies
                 stdout=self._found,
-                stderr=subprocess.DEVNULL,
+                stderr=self._errors,
                 cwd=tempfile.gettempdir(),
-                env={**os.environ, "PYTHONPATH": place, "OMP_NUM_THREADS": "1"},
+                env={
+                    **os.environ,
+                    "PYTHONPATH": os.pathsep.join(filter(None, places)),
+                    "OMP_NUM_THREADS": "1",
+                },
                 start_new_session=True,  # Ctrl-C is for the search
             )
             self._watching = threading.Thread(target=self._watch, daemon=True)
@@ -114,9 +119,17 @@ class BaselineProcess:
         starts = self._starting is not None and self._starting.is_alive()
         return starts or (self._process is not None and self._process.poll() is None)
 
+    @property
+    def failure(self) -> str:
+        """Why the process has ended before all models were fitted; "" if it has not."""
+        code = None if self._process is None else self._process.poll()
+        if not code:
+            return ""
+        said = _written(self._errors).strip().splitlines()
+        return f"exit code {code}{''.join(f', {line}' for line in said[-1:])}"
+
     def _done(self) -> Baselines:
-        written = os.pread(self._found.fileno(), os.fstat(self._found.fileno()).st_size, 0)
-        lines = written.decode().splitlines(keepends=True)
+        lines = _written(self._found).splitlines(keepends=True)
         fitted = dict(json.loads(line) for line in lines if line.endswith("\n"))
         first, *_ = MODELS[self._data.task]  # needs no fit, and is thus never late
         return {first: guess(self._data)[1], **fitted}
@@ -138,3 +151,9 @@ class BaselineProcess:
         if self._arrays is not None:
             self._arrays.unlink(missing_ok=True)
         self._found.close()
+        self._errors.close()
+
+
+def _written(file: IO[bytes]) -> str:
+    """What another process has written to ``file`` so far."""
+    return os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0).decode(errors="replace")

@@ -69,6 +69,36 @@ def test_what_is_not_done_in_time_is_left(monkeypatch: pytest.MonkeyPatch) -> No
     assert not arrays.exists()
 
 
+def test_packages_are_found_where_the_search_finds_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "of_pythonpath.py").touch()
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    program = """
+import of_pythonpath, trainables
+print('["logistic regression", {"val_accuracy": 0.4}]', flush=True)
+"""
+    monkeypatch.setattr("pipelines.study.baseline._PROGRAM", program)
+    with BaselineProcess(load("wine")) as baseline:
+        baseline.start()
+        assert "logistic regression" in baseline.result(60)
+        assert baseline.failure == ""
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_a_search_says_that_their_process_has_failed(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.cli.launch.LEAST_PATIENCE", 100.0)
+    monkeypatch.setattr("pipelines.cli.launch.BaselineProcess", BaselineProcess)
+    monkeypatch.setattr("pipelines.study.baseline._PROGRAM", "import nowhere_to_be_found")
+    assert main(run.app, ["--data", "wine", "--trials", "1", "--max-epochs", "1"]) == 0
+    assert (
+        "warning   the quick models beside the search have failed: exit code 1, "
+        "ModuleNotFoundError: No module named 'nowhere_to_be_found'"
+    ) in capsys.readouterr().out
+
+
 def test_what_is_done_is_shown_while_the_rest_is_not(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
