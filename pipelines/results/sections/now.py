@@ -33,14 +33,17 @@ def _blocks(run: Run, live: Live) -> Iterator[Block]:
         yield Words("No trial is running.", "note")
         return
     rows = running[:MOST_ROWS]
-    shared = {*_shared(rows), *space.idle}
+    shared = _shared(running)
+    if told := {name: value for name, value in shared.items() if name not in space.idle}:
+        yield Words(f"All have: {wording.config(told)}")
+    left_out = {*shared, *space.idle}
     numbers = {t.trial_id: number for number, t in enumerate([*run.finished, *running])}
     yield Table(
         ["trial", "id", "epoch", score, "best", "running for", "config"],
         [
             [
                 str(numbers.get(trial.repeat_of or trial.trial_id, "")),
-                *_row(trial, run.spec.budget.max_epochs, shared),
+                *_row(trial, run.spec.budget.max_epochs, left_out),
             ]
             for trial in rows
         ],

@@ -74,6 +74,18 @@ def test_a_page_has_only_what_is_new(tmp_path: Path) -> None:
     assert last["trials"]["n"] == 1
 
 
+def test_what_all_running_trials_share_is_above_their_table(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "it", [TRIAL])
+    other = replace(running([0.8], "s"), config={**CONFIG, "lr": 0.25})
+    write(folder, running([0.7]), other)
+    (section,) = (s for s in news(Watched(folder))["sections"] if s["id"] == "now")
+    shared, _, rows = section["html"].partition("All have: ")[2].partition("<table")
+    assert f"batch_size={CONFIG['batch_size']}" in shared
+    assert "lr=" not in shared
+    assert "lr=0.25" in rows
+    assert "batch_size=" not in rows
+
+
 def test_finished_trials_come_to_every_part(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "it", searched(39))
     page = Watched(folder)
