@@ -10,6 +10,7 @@ from urllib.request import ProxyHandler, build_opener
 
 from rich.console import Console
 
+from pipelines.cli.options import to_type
 from pipelines.cli.text import is_terminal, print_plain
 from pipelines.cluster.machines import Cluster
 from pipelines.cluster.searches import note_runs
@@ -49,7 +50,7 @@ class Watching:
 
     def _opened(self, address: str) -> None:
         if not address:
-            pages = "`python pipelines/dashboard.py` shows the pages"
+            pages = f"`{to_type('dashboard')}` shows the pages"
             print_plain(self._console, f"dashboard none: Ray's has not started; {pages}")
         elif not self._served:
             print_plain(self._console, dashboard_line(address))

@@ -11,9 +11,10 @@ from pipelines.results.endings import goes_on, unfinished
 from pipelines.results.extras import has_optuna_dashboard
 from pipelines.results.findings import Findings
 from pipelines.results.page.model import Code, Section, Table, Words
+from pipelines.study.references import is_importable
 from pipelines.study.runs import Run
 from pipelines.study.spec import StudySpec
-from pipelines.study.typed import entries, option_words, shown
+from pipelines.study.typed import entries, in_python, option_words, shown
 from pipelines.study.zoom import LEAST_TOP
 from pipelines.tuner.algorithms import ALGORITHMS
 from pipelines.tuner.schedulers import SCHEDULERS
@@ -67,9 +68,9 @@ def _following(found: Findings, folder: str) -> Iterator[str]:
     n_sound = len(ranked(found.trials, found.metric))
     runs = goes_on(run) or (run.live is not None and not run.live.is_over)
     if unfinished(run) and not runs and not SCHEDULERS[spec.stopping.scheduler].pauses:
-        yield typed("run", "--resume", folder)
+        yield _resumed(run, folder)
     yield typed("report", folder)
-    if n_sound:
+    if n_sound and is_importable(spec.problem.trainable or ""):
         yield typed("evaluate", folder)
         yield typed("export", folder, "model")
     if n_sound >= LEAST_TOP:
@@ -86,7 +87,7 @@ def how_to_go_on(run: Run, *, paused: bool = False) -> str:
     folder, spec = str(shown(run.files.folder)), run.spec
     scheduler = spec.stopping.scheduler
     if not SCHEDULERS[scheduler].pauses:
-        return f"To go on: {typed('run', '--resume', folder)}"
+        return f"To go on: {_resumed(run, folder)}"
     lost = f"A search with {scheduler} cannot be resumed"
     lost += ": its paused trials are lost." if paused else "."
     if not run.finished or not _can_be_typed(spec):
@@ -95,10 +96,20 @@ def how_to_go_on(run: Run, *, paused: bool = False) -> str:
     return f"{lost} A new search can learn from the trials that have finished: {command}"
 
 
+def _resumed(run: Run, folder: str) -> str:
+    """The command that goes on with ``run``, or the call in Python if no command can import its
+    function."""
+    trainable = run.spec.problem.trainable
+    if trainable and not is_importable(trainable):
+        return in_python(run.files.folder, trainable)
+    return typed("run", "--resume", folder)
+
+
 def _can_be_typed(spec: StudySpec) -> bool:
     """Whether the command line can start this search. A space that was made in Python is not
-    recorded as a name to type."""
-    return spec.problem.trainable is None or spec.problem.space is not None
+    recorded as a name to type, and a function may be one that no command can import."""
+    own = spec.problem.trainable
+    return own is None or (is_importable(own) and spec.problem.space is not None)
 
 
 def _seeded(run: Run, folder: str) -> str:
@@ -120,8 +131,8 @@ def _searches(found: Findings, folder: str, n_sound: int) -> Iterator[str]:
 
 
 def typed(name: str, *words: str) -> str:
-    """A command as it is typed."""
-    return shlex.join(["python", f"pipelines/{name}.py", *words])
+    """A command as it is typed, in a form that works with and without a copy of the sources."""
+    return shlex.join(["python", "-m", f"pipelines.{name}", *words])
 
 
 def _options(run: Run, *, but: Collection[str] = ()) -> list[str]:

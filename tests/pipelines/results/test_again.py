@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from pipelines.cli.command import main
 from pipelines.record.files import RunFiles
 from pipelines.results.findings import Findings
 from pipelines.results.page.model import Code, Table
-from pipelines.results.sections.again import again, options, setting_values
+from pipelines.results.sections.again import again, options, setting_values, typed
 from pipelines.study.prepare import resolve
 from pipelines.study.runs import open_run
 from pipelines.study.spec import StudySpec
@@ -56,10 +58,10 @@ def test_settings_that_differ_in_the_last_digit_are_told_apart() -> None:
 
 
 def following(folder: Path) -> list[list[str]]:
-    """The commands under "Next", as words without ``python``."""
+    """The commands under "Next", as words without ``python -m``."""
     *_, code = again(Findings(open_run(folder))).blocks
     assert isinstance(code, Code)
-    return [shlex.split(line)[1:] for line in code.text.splitlines()]
+    return [shlex.split(line)[2:] for line in code.text.splitlines()]
 
 
 def test_what_comes_next_searches_the_same_data_for_the_same_metric(
@@ -73,7 +75,7 @@ def test_what_comes_next_searches_the_same_data_for_the_same_metric(
     }
     folder = write_run(elsewhere / "runs" / "it", searched(40, stopped=False), **asked)
     RunFiles(folder).winner.write_text("- {}\n")
-    searches = [words[1:] for words in following(folder) if words[0] == "pipelines/run.py"]
+    searches = [words[1:] for words in following(folder) if words[0] == "pipelines.run"]
     assert [words[-2] for words in searches[1:]] == ["--zoom-from", "--seed-from", "--start-with"]
     for words in searches:
         assert main(run.app, [*words, "--print-study"]) == 0
@@ -110,7 +112,8 @@ def test_the_seed_of_the_split_is_told_if_it_is_another(
         (1, {"algo": "grid"}, ("zoom", "--start-with"), ("evaluate", "export", "--seed-from")),
         (1, {"ended": "interrupt"}, (), ("--resume runs/it",)),
         (1, {"ended": None, "scheduler": "hyperband"}, ("--resume",), ("evaluate",)),
-        (5, {"trainable": "made:by_hand"}, ("run.py",), ("evaluate", "zoom")),
+        (5, {"trainable": "made:by_hand"}, ("pipelines.run",), ("evaluate", "zoom")),
+        (5, {"trainable": "__main__:f"}, ("pipelines.run", "evaluate"), ("zoom",)),
     ],
 )
 def test_what_would_be_refused_is_not_offered(
@@ -125,3 +128,18 @@ def test_what_would_be_refused_is_not_offered(
     text = "\n".join(map(" ".join, following(folder)))
     assert [word for word in absent if word in text] == []
     assert [word for word in there if word not in text] == []
+
+
+def test_the_page_says_how_a_function_that_no_command_can_import_goes_on(elsewhere: Path) -> None:
+    more: dict[str, Any] = {"trainable": "__main__:train", "ended": "interrupt"}
+    folder = write_run(elsewhere / "runs" / "it", [made([0.5], config={})], **more)
+    *_, code = again(Findings(open_run(folder))).blocks
+    assert isinstance(code, Code)
+    assert code.text.splitlines()[0] == "search(resume='runs/it', trainable=train)"
+
+
+def test_the_commands_of_the_page_run(elsewhere: Path) -> None:
+    command = typed("run", "--help").split()
+    assert command[0] == "python"
+    done = subprocess.run([sys.executable, *command[1:]], capture_output=True, check=False)
+    assert done.returncode == 0

@@ -38,7 +38,7 @@ def test_the_command_to_go_on_can_be_typed() -> None:
     told = killed(write_run(Path("my runs/it"), [TRIAL], ended=None))
     assert "1 of 40 trials have finished, 1 was running. To go on: " in told
     words = shlex.split(told.partition("To go on: ")[2])
-    assert words == ["python", "pipelines/run.py", "--resume", "my runs/it"]
+    assert words == ["python", "-m", "pipelines.run", "--resume", "my runs/it"]
 
 
 @pytest.mark.parametrize(("scheduler", "algo"), [("hyperband", "optuna"), ("pbt", "random")])
@@ -71,4 +71,4 @@ def test_repeats_are_not_counted_as_trials() -> None:
     told = killed(folder, phase="repeats", total=60, finished=2)
     assert told.startswith("The search of 6 trials was over. Its driver ended without a word at ")
     assert "2 of 60 repeats of the best configs have finished, 1 was running." in told
-    assert told.endswith("python pipelines/run.py --resume runs/it")
+    assert told.endswith("python -m pipelines.run --resume runs/it")
