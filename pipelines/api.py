@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
 
 from pipelines.cli.connection import Address
 from pipelines.cli.evaluate import run_evaluation
 from pipelines.cli.export import run_export
 from pipelines.cli.late_end import end, has_end
 from pipelines.cli.launch import launch
+from pipelines.cli.options import Options
 from pipelines.cli.report import report_line
 from pipelines.cli.text import Terminal, print_plain
 from pipelines.cluster.connect import LOCAL, check_address, connecting
@@ -27,7 +32,7 @@ from pipelines.study.study import Study
 from pipelines.study.typed import in_python, shown
 from pipelines.tuner.trial import Trainable
 from pipelines.winner.exported import ExportedModel, load_model
-from pipelines.winner.settings import EvaluationSettings, ExportSettings
+from pipelines.winner.settings import Chosen, EvaluationSettings, ExportSettings
 from search_spaces import SearchSpace
 
 
@@ -54,12 +59,18 @@ def search(
         quiet: Print nothing. A Ray that you have started yourself still shows what trials print,
             unless you started it with ``ray.init(log_to_driver=False)``.
 
+    If Ray itself dies (somebody kills it, or the machine runs out of memory), this process ends
+    with exit code 1, a notebook's kernel too: a call to a dead Ray would never return. What the
+    search has found is kept, and the last line on stderr says how to go on.
+
     Raises:
         ValueError: if the search cannot run; nothing is written then.
         KeyboardInterrupt: if Ctrl-C, the notebook's stop button, or a signal has ended the search,
             so that the cells or lines after it do not run. What it has found is kept, and its
             report is written: the message says how to go on.
     """
+    if spec is not None and not isinstance(spec, StudySpec):
+        raise TypeError(f"`spec` is a {type(spec).__name__}: give StudySpec(problem=..., ...)")
     check_address(address)
     console = Terminal(quiet=quiet)
     with ExitStack() as stack:
@@ -111,7 +122,8 @@ def evaluate_run(
     Raises:
         ValueError: if there is nothing to evaluate; nothing is trained then.
     """
-    settings = EvaluationSettings(trial=_text(trial), ensemble=ensemble, seeds=seeds, again=again)
+    given = {"trial": _text(trial), "ensemble": ensemble, "seeds": seeds, "again": again}
+    settings = _settings(EvaluationSettings, given)
     console = Terminal(quiet=quiet)
     return run_evaluation(_folder(run), settings, Address(address=address), console)
 
@@ -145,7 +157,8 @@ def export_model(
         ValueError: if there is nothing to export; nothing is written then. If only ``model.onnx``
             cannot be written, all else is.
     """
-    settings = ExportSettings(trial=_text(trial), ensemble=ensemble, seeds=seeds, onnx=onnx)
+    given = {"trial": _text(trial), "ensemble": ensemble, "seeds": seeds, "onnx": onnx}
+    settings = _settings(ExportSettings, given)
     console = Terminal(quiet=quiet)
     where = Address(address=address)
     if failed := run_export(_folder(run), Path(folder), settings, where, console):
@@ -160,6 +173,14 @@ def _interrupted(study: Study) -> str:
         return f"{folder} has the finished trials: open_run({str(folder)!r})"
     onward = in_python(study.folder, study.spec.problem.trainable)
     return f"{folder} has the finished trials: go on with {onward}"
+
+
+def _settings(kind: type[Chosen], given: Mapping[str, Any]) -> Any:
+    """Settings of this ``kind``. Raises ``ValueError``, in one line, for a wrong value."""
+    try:
+        return kind.model_validate(given)
+    except ValidationError as error:
+        raise ValueError(Options().explain(error)) from None
 
 
 def _folder(run: Run | str | Path) -> Path:

@@ -231,7 +231,8 @@ def _find_space(spec: StudySpec, zoomed: Run | None) -> SearchSpace:
         return recorded_space(zoomed)
     if problem.trainable:
         raise ValueError(
-            f"`trainable` {problem.trainable} needs its `space`, as package.module:SPACE"
+            f"`trainable` {problem.trainable} needs its `space`: package.module:SPACE, or in "
+            "Python also a SearchSpace"
         )
     return SPACES[problem.model]
 

@@ -62,7 +62,7 @@ def resume(
         ValueError: for a run that cannot go on, and for a setting that must not change.
     """
     run = open_run(folder)
-    spec = run.spec_in_place if spec is None else run.placed(spec)
+    spec = run.spec_in_place if spec is None else run.placed(_completed(run, spec, trainable))
     changes = changed(run.spec_in_place, spec)
     check_changes(run, changes)
     if SCHEDULERS[spec.stopping.scheduler].pauses:
@@ -146,15 +146,27 @@ def changed(before: StudySpec, now: StudySpec) -> dict[str, dict[str, Any]]:
     return found
 
 
+def _completed(run: Run, spec: StudySpec, trainable: Trainable | None) -> StudySpec:
+    """``spec`` with what a search adds to its settings, where ``spec`` leaves it out: the metric,
+    the run's name, and the name of a function that is given."""
+    problem: dict[str, Any] = {"metric": spec.problem.metric or run.metric}
+    if trainable is not None:
+        problem["trainable"] = spec.problem.trainable or run.spec.problem.trainable
+    return spec.but(problem=problem, run={"name": spec.run.name or run.spec.run.name})
+
+
 def check_changes(run: Run, changes: Mapping[str, Mapping[str, Any]]) -> None:
     """Raises ``ValueError`` for the first change that is not allowed when a run goes on."""
-    was = run.spec.model_dump(mode="json")
+    was, defaults = (s.model_dump(mode="json") for s in (run.spec, StudySpec()))
     for group, fields in changes.items():
         for name, value in fields.items():
             if name not in MAY_CHANGE.get(group, ()):
+                folder, hint = run.files.folder, ""
+                if value == defaults[group][name]:  # a setting that was left out, perhaps
+                    hint = f", the default: in Python, give open_run({str(folder)!r}).spec.but(...)"
                 raise ValueError(
-                    f"`resume` {run.files.folder} has {name} = {was[group][name]}, and cannot go "
-                    f"on with `{name}={value}`"
+                    f"`resume` {folder} has {name} = {was[group][name]}, and cannot go on with "
+                    f"`{name}={value}`{hint}"
                 )
     epochs = run.spec.budget.max_epochs
     if changes.get("budget", {}).get("max_epochs", epochs) < epochs:

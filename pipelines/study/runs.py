@@ -287,7 +287,7 @@ def open_run(folder: str | Path) -> Run:
 
     Raises ``ValueError`` if it is not a run, or if its record has another format.
     """
-    return Run(Path(folder))
+    return Run(Path(folder).expanduser())
 
 
 def recorded_space(run: Run) -> SearchSpace:

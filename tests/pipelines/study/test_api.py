@@ -106,11 +106,16 @@ def test_a_run_goes_on_with_its_own_settings_changed_wherever_it_lies(
     run = search(settings, **own)
     more = search(run.spec.but(budget={"trials": 3}), resume=run.files.folder, **own)
     assert len(more.finished) == 3
+    more = search(settings.but(budget={"trials": 3}), resume=run.files.folder, **own)
+    assert len(more.finished) == 3
     moved = run.files.folder.rename("moved")
     more = search(open_run(moved).spec.but(budget={"trials": 4}), resume=moved, **own)
     assert len(more.finished) == 4
     assert more.files.folder == moved.absolute()
-    with pytest.raises(ValueError, match="cannot go on with `name=other`"):
+    left_out = "cannot go on with `algo=optuna`, the default: .*'moved'.*spec.but"
+    with pytest.raises(ValueError, match=left_out):
+        search(spec_of(data="wine", name="moved"), resume="moved", **own)
+    with pytest.raises(ValueError, match=r"cannot go on with `name=other`$"):
         search(more.spec.but(run={"name": "other"}), resume=moved, **own)
 
 
@@ -138,6 +143,14 @@ def test_what_cannot_run_is_an_error_that_names_the_field_and_no_option(
         search(spec_of(**settings))
     assert "--" not in str(error.value)
     assert list(elsewhere.iterdir()) == []
+
+
+def test_a_function_without_its_space_is_told_how_to_give_it_in_python(
+    cluster: Cluster, elsewhere: Path
+) -> None:
+    told = "needs its `space`: package.module:SPACE, or in Python also a SearchSpace"
+    with pytest.raises(ValueError, match=told):
+        search(spec_of(data="wine", metric="val_loss"), trainable=squares)
 
 
 def test_a_wrong_type_names_the_field() -> None:

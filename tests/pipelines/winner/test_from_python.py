@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.sets.configs import LENET
-from pipelines import evaluate_run, export, export_model, open_run
+from pipelines import evaluate_run, export, export_model, open_run, search
 from pipelines.cli.command import main
 from pipelines.record.trials import FinishedTrial, State
 from search_spaces import Float, SearchSpace
@@ -34,6 +34,25 @@ def test_a_trial_is_a_number_or_its_text_and_a_run_may_be_its_folder() -> None:
     with pytest.raises(ValueError, match="`trial` 7: runs/it has the trials 0 to 0"):
         evaluate_run(folder, trial=7, quiet=True)
     assert export_model(folder, "model", trial=0).about["trials"][0]["trial"] == 0
+
+
+def test_a_folder_may_begin_with_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write_run(Path("runs/it"), [TRIAL])
+    monkeypatch.setenv("HOME", str(Path.cwd()))
+    assert open_run("~/runs/it").files.folder == folder.absolute()
+
+
+def test_a_wrong_argument_is_one_line() -> None:
+    folder = write_run(Path("runs/it"), [TRIAL])
+    few = "^seeds 0 is below 1, the smallest value allowed$"
+    with pytest.raises(ValueError, match=few):
+        evaluate_run(folder, seeds=0)
+    with pytest.raises(ValueError, match=few):
+        export_model(folder, "model", seeds=0)
+    with pytest.raises(ValueError, match=r"^`trial` 0 and `ensemble` 2: give one$"):
+        evaluate_run(folder, trial=0, ensemble=2)
+    with pytest.raises(TypeError, match=r"^`spec` is a dict: give StudySpec\(problem=..., ...\)$"):
+        search({"problem": {}})  # type: ignore[arg-type]
 
 
 def test_data_are_a_name_or_a_path_and_a_table_is_told_to_be_a_file() -> None:
