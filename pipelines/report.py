@@ -35,6 +35,9 @@ def report(
     from pipelines.cli.report import print_comparison, print_report
 
     if others:
+        for name in ("top", "plot_schedule"):
+            if name in show.model_fields_set:
+                raise ValueError(f"`{name}` is for one run, not for a comparison of several")
         print_comparison([run, *others], show.output)
     else:
         print_report(run, show.top, show.output, plot_schedule=show.plot_schedule)
