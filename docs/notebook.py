@@ -1,7 +1,8 @@
 # %% [markdown]
 # # Searching from a notebook
 #
-# Everything that the command line does can be done from Python. Open this file as a notebook
+# From Python you can search, resume, evaluate, export, predict and read runs. The other commands
+# (plans, comparisons, Smith's recipe, the pages) have no function. Open this file as a notebook
 # (VS Code, or Jupyter with jupytext), or run it: `python docs/notebook.py`.
 
 # %%
