@@ -1,7 +1,8 @@
-"""Ray's HyperBand with the rungs of the paper: the last rung of every bracket is max_epochs."""
+"""Ray's HyperBand with the brackets of Li et al. 2018 (arXiv 1603.06560, algorithm 1)."""
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any
 
@@ -10,15 +11,23 @@ from ray.tune.schedulers.hyperband import _Bracket as RaysBracket
 
 
 def rung(max_epochs: int, reduction_factor: float, halvings: int) -> int:
-    """The rung before the last ``halvings`` halvings: r_i = R eta^(i - s), rounded (Li et al. 2018,
-    arXiv 1603.06560, algorithm 1). 0 if that is below one epoch: there is no such bracket."""
+    """The rung before the last ``halvings`` halvings: r_i = R eta^(i - s), rounded. 0 if that
+    is below one epoch: there is no such bracket."""
     epochs = max_epochs / reduction_factor**halvings
     return round(epochs) if epochs >= 1 else 0
 
 
+def most_halvings(max_epochs: int, reduction_factor: float) -> int:
+    """s_max, that of the first bracket: the logarithm of R to the base eta, rounded down. A
+    logarithm may be inexact, so the rung decides."""
+    halvings = round(math.log(max_epochs) / math.log(reduction_factor))
+    return halvings if rung(max_epochs, reduction_factor, halvings) else halvings - 1
+
+
 class Bracket(RaysBracket):
-    """A bracket with exact rungs. Ray's own uses multiples of a first rung that is cut to an
-    integer: with 50 epochs, its finalists would train for 27, 45, 48 or 50."""
+    """A bracket with exact rungs and numbers of trials. Ray's own uses multiples of a first rung
+    that is cut to an integer: with 50 epochs, its finalists would train for 27, 45, 48 or 50. It
+    also rounds the number of trials that go on up, and counts trials that never came."""
 
     def filled(self) -> bool:
         """Whether the bracket has had all its trials. Ray counts the trials that are in it now.
@@ -26,10 +35,13 @@ class Bracket(RaysBracket):
         return bool(len(self._all_trials) >= self._n0)
 
     def successive_halving(self, metric: str, metric_op: float) -> tuple[list[Any], list[Any]]:
-        """The trials that go on to the next rung, and the others."""
-        good, bad = super().successive_halving(metric, metric_op)
+        """The trials that go on to the next rung, and the others. At least one goes on."""
+        self._halves -= 1
         self._r = self._cumul_r = rung(self._max_t_attr, self._eta, self._halves)
-        return good, bad
+        live = self._live_trials
+        self._n = max(1, math.floor(len(live) / self._eta))
+        ranked = sorted(live, key=lambda trial: metric_op * live[trial][metric])
+        return ranked[-self._n :], ranked[: -self._n]
 
 
 class WholeBrackets(HyperBandForBOHB):
@@ -37,6 +49,7 @@ class WholeBrackets(HyperBandForBOHB):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
+        self._s_max_1 = most_halvings(self._max_t_attr, self._eta) + 1  # Ray rounds to the nearest
         self._get_r0 = partial(rung, self._max_t_attr, self._eta)
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:

@@ -13,7 +13,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 
 from pipelines.tuner.schedulers import SCHEDULERS, StoppingRules
-from pipelines.tuner.whole_brackets import rung
+from pipelines.tuner.whole_brackets import most_halvings, rung
 
 BRACKETS = {
     9: [(1, 3, 9), (3, 9), (9,)],
@@ -61,6 +61,11 @@ class StubTune:
     def last(self) -> Any:
         return self.brackets[-1]
 
+    def reached(self, bracket: Any) -> tuple[int, ...]:
+        """How many trials of ``bracket`` trained up to each of its rungs."""
+        rungs = sorted(self.ends[bracket])
+        return tuple(sum(t.epoch >= epochs for t in bracket._all_trials) for epochs in rungs)
+
     def get_trials(self) -> list[StubTrial]:
         return self._trials
 
@@ -105,6 +110,29 @@ def test_the_finalists_of_every_bracket_train_to_the_end(max_epochs: int) -> Non
     for bracket in tune.brackets:
         best = max(bracket._all_trials, key=lambda trial: trial.value)
         assert best.epoch == max_epochs
+
+
+@pytest.mark.parametrize(
+    ("max_epochs", "numbers"),
+    [
+        (20, [(9, 3, 1), (5, 1), (3,)]),
+        (50, [(27, 9, 3, 1), (12, 4, 1), (6, 2), (4,)]),
+        (81, [(81, 27, 9, 3, 1), (34, 11, 3, 1), (15, 5, 1), (8, 2), (5,)]),
+    ],
+)
+def test_so_many_trials_reach_each_rung(max_epochs: int, numbers: list[tuple[int, ...]]) -> None:
+    tune = StubTune(max_epochs)
+    tune.run()
+    assert [tune.reached(bracket) for bracket in tune.brackets] == numbers
+
+
+def test_of_a_bracket_that_is_not_full_the_best_of_its_trials_go_on() -> None:
+    tune = StubTune(9)
+    for _ in range(7):
+        tune.add()
+    tune.train()
+    (bracket,) = tune.brackets
+    assert tune.reached(bracket) == (7, 2, 1)
 
 
 def test_so_many_times_as_long_is_the_next_rung() -> None:
@@ -152,3 +180,12 @@ def test_a_bracket_that_begins_with_one_epoch_is_one() -> None:
     """In floating point 729 * 3 ** -6 is less than 1, and Ray rounds it to 0."""
     assert rung(729, 3, 6) == 1
     assert rung(729, 3, 7) == 0
+
+
+@pytest.mark.parametrize(("factor", "most"), [(2, 12), (3, 8), (4, 6), (10, 4)])
+def test_the_first_bracket_is_the_one_that_begins_with_one_epoch(factor: int, most: int) -> None:
+    for halvings in range(most + 1):
+        length = factor**halvings
+        assert most_halvings(length, factor) == halvings
+        if length > factor:
+            assert most_halvings(length - 1, factor) == halvings - 1
