@@ -76,7 +76,8 @@ class StudyCallback(Callback):
         self._kept = kept
         self._words = words
         self._idle = Idle(why_idle)
-        self._looked = self._stepped = time.monotonic()
+        self._looked = self._heard = time.monotonic()
+        self._was_away = False  # since the last look
         self._hung: set[str] = set()  # Ray's trials whose processes were killed
 
     def __getstate__(self) -> dict[str, Any]:
@@ -145,14 +146,11 @@ class StudyCallback(Callback):
     def on_step_begin(self, iteration: int, trials: list[Trial], **_: Any) -> None:
         """Kill the processes of hung trials: Ray then reports them as dead. Also show why a trial
         waits while it saves, and why no trial runs."""
-        now = time.monotonic()
-        away, self._stepped = now - self._stepped, now
-        was_away = away > _LOOK_EVERY  # this process was stopped, or waited for a disk
-        if was_away:
-            self._ledger.was_away(away)
-        if now - self._looked < _LOOK_EVERY:
+        self._hear()
+        if self._heard - self._looked < _LOOK_EVERY:
             return
-        self._looked = now
+        self._looked = self._heard
+        was_away, self._was_away = self._was_away, False
         words = self._words()  # always taken: otherwise old words would be shown at the next save
         if words and self._ledger.saving:
             self._observer.waits_for(words)
@@ -167,6 +165,15 @@ class StudyCallback(Callback):
             if runs and actor is not None and self._ledger.is_hung(str(trial_id)):
                 self._hung.add(trial.trial_id)
                 ray.kill(actor)
+
+    def _hear(self) -> None:
+        """Tell the ledger if this process has heard no trial for a while, because it was stopped,
+        or waited for a disk."""
+        now = time.monotonic()
+        away, self._heard = now - self._heard, now
+        if away > _LOOK_EVERY:
+            self._was_away = True
+            self._ledger.was_away(away)
 
     def _failure(self, trial: Trial, trial_id: str) -> Failure:
         if trial.trial_id in self._hung:
@@ -201,6 +208,7 @@ class StudyCallback(Callback):
         self, trial_id: str, result: dict[str, Any], found: EpochReport, config: Config | None
     ) -> Decision:
         """What follows from an epoch."""
+        self._hear()
         report = Report(
             epoch=found.epoch,
             value=found.value,

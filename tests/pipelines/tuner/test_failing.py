@@ -168,6 +168,39 @@ def test_that_no_trial_runs_is_shown_once_each_time(
     assert search.witness.waits == ["for a node"] * 2
 
 
+def test_a_trial_is_heard_again_before_it_is_killed_where_the_driver_was_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = Failing(tmp_path, ValueError("no"), beside=True)
+    killed: list[str] = []
+    monkeypatch.setattr(ray, "kill", killed.append)
+    now, away = time.monotonic(), []
+    monkeypatch.setattr(search.ledger, "is_hung", lambda trial_id: True)
+    monkeypatch.setattr(search.ledger, "was_away", away.append)
+    trial: Any = SimpleNamespace(
+        trial_id="b",
+        config=pack({"x": 0.5}, Attempt("b")),
+        placement_group_factory=SimpleNamespace(required_resources={}),
+        temporary_state=SimpleNamespace(ray_actor="its process"),
+        status=Trial.RUNNING,
+    )
+    search.callback.on_trial_start(0, [], trial)
+    for seconds in (100.0, 100.9):
+        monkeypatch.setattr(time, "monotonic", lambda at=now + seconds: at)
+        search.callback.on_step_begin(0, [trial])
+        assert (killed, len(away)) == ([], 1)
+    monkeypatch.setattr(time, "monotonic", lambda: now + 101.8)
+    search.callback.on_step_begin(0, [trial])
+    assert killed == ["its process"]
+    monkeypatch.setattr(time, "monotonic", lambda: now + 200.0)
+    result: Any = {"has_weights": False, "has_state": False, "finished": False, "notice": False}
+    found = report({"val_loss": 0.5}, 1, TrialSettings(iter, "val_loss", 9, 1.0, "/runs", "key"))
+    search.callback._report("b", result, found, None)
+    assert away[1:] == [pytest.approx(98.2)]  # its last epoch did not take that long
+    search.callback.on_step_begin(0, [trial])
+    assert len(killed) == 1
+
+
 def test_words_of_a_worker_reach_the_driver_once(cluster: Cluster) -> None:
     ray.get(ray.remote(num_cpus=0)(leave_word).remote("key of a test", "it waits"))
     assert [take_word("key of a test") for _ in range(2)] == ["it waits", ""]
