@@ -173,8 +173,9 @@ def test_a_trial_is_heard_again_before_it_is_killed_where_the_driver_was_stopped
 ) -> None:
     search = Failing(tmp_path, ValueError("no"), beside=True)
     killed: list[str] = []
+    away: list[float] = []
     monkeypatch.setattr(ray, "kill", killed.append)
-    now, away = time.monotonic(), []
+    now = time.monotonic()
     monkeypatch.setattr(search.ledger, "is_hung", lambda trial_id: True)
     monkeypatch.setattr(search.ledger, "was_away", away.append)
     trial: Any = SimpleNamespace(
