@@ -80,7 +80,10 @@ def _baselines(study: Study, console: Console) -> Baselines:
     began = time.monotonic()
     with BaselineProcess(study.data) as baseline:
         baseline.start()
-        done = baseline.result(_PATIENCE)
-    found = with_late({**run.baselines, **done}, task, time.monotonic() - began)
+        found = {**run.baselines, **baseline.result(_PATIENCE)}
+        if baseline.failure:
+            print_plain(console, f"warning   {baseline.failure}")
+        else:
+            found = with_late(found, task, time.monotonic() - began)
     write_baselines(run.files.baselines, found)
     return found

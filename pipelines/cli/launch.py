@@ -104,8 +104,7 @@ def launch(study: Study, connected: Callable[[], Cluster], console: Console) -> 
             if baseline.started:
                 done, waited = _wait_for(baseline, patience, enough)
                 if baseline.failure:
-                    failed = "warning   the quick models beside the search have failed"
-                    print_plain(console, f"{failed}: {baseline.failure}")
+                    print_plain(console, f"warning   {baseline.failure}")
                 found = {**known, **done}
                 if baseline.works:
                     found = with_late(found, study.data.task, waited)

@@ -126,7 +126,8 @@ class BaselineProcess:
         if not code:
             return ""
         said = _written(self._errors).strip().splitlines()
-        return f"exit code {code}{''.join(f', {line}' for line in said[-1:])}"
+        why = ", ".join([f"exit code {code}", *said[-1:]])
+        return f"the quick models beside the search have failed: {why}"
 
     def _done(self) -> Baselines:
         lines = _written(self._found).splitlines(keepends=True)

@@ -114,6 +114,17 @@ def test_the_quick_models_are_fitted_unless_they_were(
     assert open_run("it").baselines == found
 
 
+def test_quick_models_that_fail_are_not_called_late(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.study.baseline._PROGRAM", "import nowhere_to_be_found")
+    killed(made([0.5, 0.6], config=LENET), baseline=True)
+    assert main(run.app, ["--resume", "it"]) == 0
+    out = capsys.readouterr().out
+    assert "warning   the quick models beside the search have failed: exit code 1, Module" in out
+    assert "left out" not in out
+
+
 def test_a_dry_run_writes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     files = killed(made([0.5, 0.6], config=LENET))
     assert main(run.app, ["--resume", "it", "--dry-run"]) == 0
