@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipelines.cli.options import to_type
 from pipelines.cli.summary import baseline_lines, front_lines, repeats_lines, result_lines
-from pipelines.cli.text import Terminal, format_config, print_plain, wrapped
+from pipelines.cli.text import Terminal, format_config, print_lines, print_plain, wrapped
 from pipelines.cli.visible import visible
 from pipelines.record.files import RunFiles
 from pipelines.record.front import ranked_by
@@ -34,27 +34,40 @@ def print_report(folder: Path, top: int, output: Path | None, *, plot_schedule: 
 
     Raises ``ValueError`` if ``folder`` is not a run, or if a file cannot be written.
     """
-    from pipelines.results.report import write_page, write_report
-    from pipelines.results.run_page import report_page
-
     run = open_run(folder)
+    written: list[str] = []
+    problem = None
+    try:  # first, because a reader such as `head` may close the output at any line
+        written.extend(_written(run, output, plot_schedule=plot_schedule))
+    except ValueError as error:
+        problem = error
     console = Terminal()
     for line in _lines(run, top):
         console.print(wrapped(visible(line), console.width), markup=False, soft_wrap=True)
+    print_lines(console, written)
+    if problem is not None:
+        raise problem
+
+
+def _written(run: Run, output: Path | None, *, plot_schedule: bool) -> Iterator[str]:
+    """Write the files, and say where they are."""
+    from pipelines.results.report import write_page, write_report
+    from pipelines.results.run_page import report_page
+
     if output is None:
         try:
             table = write_table(run.files, run.finished, run.goals)
         except ValueError as error:
             raise ValueError(f"{error}: `output=FILE` writes the page alone") from None
-        print_plain(console, f"table     {shown(table)}")
+        yield f"table     {shown(table)}"
         page = write_report(run)
     else:
         page = write_page(report_page(run), output.expanduser().absolute())
-    print_plain(console, f"report    {shown(page)}")
+    yield f"report    {shown(page)}"
     if plot_schedule:
         from pipelines.results.schedule import write_schedule
 
-        print_plain(console, f"schedule  {write_schedule(folder)}")
+        yield f"schedule  {write_schedule(run.files.folder)}"
 
 
 def look_lines(run: Run) -> Iterator[str]:
