@@ -122,6 +122,15 @@ def thin(items: Sequence[T], most: int) -> list[T]:
     return [items[place] for place in places]
 
 
+def compact(values: Sequence[float | None] | np.ndarray) -> np.ndarray:
+    """``values`` in single precision, which takes half the room; in double precision if one of them
+    is too large or too small for that."""
+    array = np.asarray(values, np.float64)
+    sizes, single = np.abs(array[np.isfinite(array) & (array != 0)]), np.finfo(np.float32)
+    fits = bool(np.all((sizes >= single.tiny) & (sizes <= single.max)))
+    return array.astype(np.float32) if fits else array
+
+
 def in_order(domain: Choice) -> list[Value]:
     """The options in their order on an axis: numbers from the smallest to the largest, others in
     the order of the domain."""

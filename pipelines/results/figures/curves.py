@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from pipelines.record.scores import shown_score
 from pipelines.record.trials import FinishedTrial
 from pipelines.results.fates import COLOURS, Fate, fate
-from pipelines.results.figures.axes import figure, line_style, score_range, thin, whole
+from pipelines.results.figures.axes import compact, figure, line_style, score_range, thin, whole
 from pipelines.results.figures.labels import config_label, label
 from search_spaces import Config
 from trainables.training.metrics import Metric
@@ -128,7 +128,7 @@ def _add_all(drawn: go.Figure, curves: Sequence[Curve], words: str, colour: str)
     single = any(len(curve.epochs) == 1 for curve in curves)
     drawn.add_scatter(
         x=np.array(x, np.float32),
-        y=np.array(y, np.float32),
+        y=compact(y),
         customdata=np.array(numbers, np.int32),
         hovertemplate=_HOVER + "<extra></extra>",
         mode="lines+markers" if single else "lines",

@@ -13,6 +13,7 @@ from pipelines.record.scores import shown_score
 from pipelines.results.figures.axes import (
     NUMBERS,
     clamp,
+    compact,
     figure,
     log_axis,
     position,
@@ -61,7 +62,7 @@ def surface_data(
 ) -> Surface | None:
     """A Gaussian process with noise (Rasmussen and Williams 2006, section 2.2) over two parameters
     on the scale of their domains, without the other parameters. None if there are too few trials,
-    or if all scores are equal."""
+    if all scores are equal, or if they are too small or too large to be squared."""
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import Matern, WhiteKernel
 
@@ -76,7 +77,10 @@ def surface_data(
     ]
     scores = [row.score for row in ordered]
     inside = np.array(clamp(scores, score_range(scores, metric.mode)))
-    centre, scale = inside.mean(), inside.std()
+    with np.errstate(all="ignore"):
+        centre, scale = inside.mean(), inside.std()
+    if not 0 < scale < np.inf:  # the scores, or their squares, are too small or too large
+        return None
     kernel = Matern([0.3, 0.3], (0.1, 10.0), nu=2.5) + WhiteKernel(0.1, (1e-4, 10.0))
     process = GaussianProcessRegressor(kernel, random_state=0)
     cells = np.linspace(0, 1, _CELLS)
@@ -118,7 +122,7 @@ def surface_figure(
     drawn.add_contour(
         x=np.array(data.x),
         y=np.array(data.y),
-        z=np.array(data.error if unsure else data.mean, np.float32),
+        z=compact(data.error if unsure else data.mean),
         colorscale="Cividis" if unsure else "Viridis",
         reversescale=not good_is_high,
         ncontours=14,

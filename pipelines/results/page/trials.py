@@ -15,11 +15,11 @@ from pipelines.record.goals import SECONDS, Goals, reached
 from pipelines.record.trials import FinishedTrial
 from pipelines.results import wording
 from pipelines.results.fates import Fate, fate, is_sound
-from pipelines.results.figures.axes import in_order, thin
+from pipelines.results.figures.axes import compact, in_order, thin
 from pipelines.results.stops import Stop
 from search_spaces import Choice, SearchSpace
 from search_spaces.domains import Domain
-from trainables.training.metrics import Metric
+from trainables.training.metrics import METRICS, Metric
 
 MOST_CURVES = 2000  # trials whose curves are kept: half are the best, half are spread over all
 MOST_TOLD = 50  # trials whose errors are shown, and as many whose output is shown
@@ -58,7 +58,7 @@ def trials_data(
 def _facts(trials: Sequence[FinishedTrial], name: str) -> list[dict[str, Any]]:
     return [
         _choices("state", [fate(trial).value for trial in trials], [kind.value for kind in Fate]),
-        _numbers(name, [trial.value if is_sound(trial) else None for trial in trials]),
+        _scores(name, [trial.value if is_sound(trial) else None for trial in trials]),
         _numbers("best_epoch", [trial.best_epoch for trial in trials]),
         _numbers("epochs", [trial.epochs for trial in trials]),
         _numbers("seconds", [trial.seconds for trial in trials]),
@@ -68,7 +68,7 @@ def _facts(trials: Sequence[FinishedTrial], name: str) -> list[dict[str, Any]]:
 def _goals(trials: Sequence[FinishedTrial], goals: Goals | None) -> list[dict[str, Any]]:
     """The other objectives and requirements, without those that have a column already."""
     names = [] if goals is None else [n for n in goals.names[1:] if n != SECONDS]
-    return [_numbers(name, [reached(trial, name) for trial in trials]) for name in names]
+    return [_scores(name, [reached(trial, name) for trial in trials]) for name in names]
 
 
 def _parameters(trials: Sequence[FinishedTrial], space: SearchSpace) -> list[dict[str, Any]]:
@@ -88,6 +88,10 @@ def _parameter(name: str, domain: Domain, trials: Sequence[FinishedTrial]) -> di
 
 def _numbers(name: str, values: Sequence[Any]) -> dict[str, Any]:
     return {"name": name, "values": _packed([np.nan if v is None else v for v in values], "f8")}
+
+
+def _scores(name: str, values: Sequence[Any]) -> dict[str, Any]:
+    return {**_numbers(name, values), "score": True}
 
 
 def _choices(name: str, values: Sequence[str | None], options: list[str]) -> dict[str, Any]:
@@ -137,11 +141,11 @@ def _curves(trials: Sequence[FinishedTrial], kept: set[int]) -> dict[str, Any]:
     names = dict.fromkeys(name for trial in some if trial for name in trial.curves)
     return {
         "lengths": _packed([len(trial.curve) if trial else 0 for trial in some], "i4"),
+        "scores": [name for name in names if name in METRICS],
         "epochs": _packed([e for t in some if t for e in sorted(t.curve)], "i4"),
         "curves": {
-            name: _packed(
-                [value for t in some if t for value in t.curves.get(name) or [None] * len(t.curve)],
-                "f4",
+            name: _array(
+                compact([v for t in some if t for v in t.curves.get(name) or [None] * len(t.curve)])
             )
             for name in names
             if name not in _WITHOUT
@@ -150,5 +154,9 @@ def _curves(trials: Sequence[FinishedTrial], kept: set[int]) -> dict[str, Any]:
 
 
 def _packed(values: Sequence[Any], dtype: str) -> dict[str, str]:
-    array = np.array(values, f"<{dtype}")
-    return {"dtype": dtype, "bdata": base64.b64encode(array.tobytes()).decode()}
+    return _array(np.array(values, f"<{dtype}"))
+
+
+def _array(array: np.ndarray) -> dict[str, str]:
+    bdata = base64.b64encode(array.tobytes()).decode()
+    return {"dtype": array.dtype.str.lstrip("<|"), "bdata": bdata}

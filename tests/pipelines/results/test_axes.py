@@ -8,6 +8,7 @@ import pytest
 
 from pipelines.results.figures.axes import (
     clamp,
+    compact,
     figure,
     in_order,
     line_style,
@@ -75,6 +76,15 @@ def test_thinning_keeps_both_ends() -> None:
     assert thin(range(5), 5) == [0, 1, 2, 3, 4]
     assert thin(range(101), 3) == [0, 50, 100]
     assert thin([], 3) == []
+
+
+@pytest.mark.parametrize("size", [1e-300, -1e39, 1e308])
+def test_what_single_precision_cannot_hold_keeps_its_value(size: float) -> None:
+    kept = compact([0.5, size, None, 0.0])
+    assert kept[1] == size
+    assert math.isnan(kept[2])
+    small = compact([0.5, 3e38, None, 0.0, math.inf])
+    assert (kept.itemsize, small.itemsize) == (8, 4)
 
 
 def test_a_position_is_in_the_scale_of_the_domain() -> None:

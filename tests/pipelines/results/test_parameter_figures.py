@@ -251,6 +251,14 @@ def test_the_surface_is_high_where_the_trials_are_and_unsure_where_there_are_non
     assert surface_data(scored(trials[:9], ACCURACY, 1), space, ("a", "b"), ACCURACY) is None
 
 
+@pytest.mark.parametrize("size", [1e-300, 1e308])
+def test_there_is_no_surface_of_scores_that_cannot_be_squared(size: float) -> None:
+    space = SearchSpace({"a": Float(0.0, 1.0), "b": Float(0.0, 1.0)})
+    places = np.random.default_rng(0).uniform(0, 1, (20, 2)).tolist()
+    trials = [made([size * (a + 0.1)], config={"a": a, "b": b}) for a, b in places]
+    assert surface_data(scored(trials, ACCURACY, 1), space, ("a", "b"), ACCURACY) is None
+
+
 def test_layers_and_their_mean_width() -> None:
     trials = [
         made([0.9], config={"n_layers": 2, "width_1": 4, "width_2": 16}),
