@@ -98,7 +98,8 @@ def front_lines(trials: Sequence[FinishedTrial], goals: Goals, space: SearchSpac
 
 def _other_metrics(metric: str, found: Mapping[str, float]) -> Iterator[str]:
     """The other metrics at the same epoch."""
-    others = [f"{name} {found[name]:.4g}" for name in METRICS if name in found and name != metric]
+    names = [name for name in METRICS if name in found and name != metric]
+    others = [f"{name} {shown_score(found[name])}" for name in names]
     if others:
         yield f"there     {'  '.join(others)}"
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pipelines.record.scores import shown_score
 from pipelines.record.trials import FinishedTrial
 from pipelines.results.compared import compared_at
 from pipelines.results.fates import Fate, fate
@@ -24,8 +25,10 @@ class Stop(NamedTuple):
     cut: float | None
 
     def __str__(self) -> str:
-        words = f"at epoch {self.epoch}: {self.value:.4g}"
-        return words if self.cut is None else f"{words}, the cut was about {self.cut:.4g}"
+        words = f"at epoch {self.epoch}: {shown_score(self.value)}"
+        if self.cut is None:
+            return words
+        return f"{words}, the cut was about {shown_score(self.cut, like=self.value)}"
 
 
 def stops_data(

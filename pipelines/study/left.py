@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pipelines.record.scores import shown_score
 from pipelines.record.trials import FinishedTrial
 from pipelines.study.repeats import to_repeat
 from pipelines.study.result import StudyResult
@@ -54,7 +55,7 @@ def _search_is_over(study: Study) -> str:
     best = StudyResult(before.trials, study.metric_name, budget.max_epochs).best
     target, value = budget.target_value, None if best is None else best.value
     if target is not None and value is not None and study.metric.reaches(value, target):
-        return f"its best, {value:.4g}, has reached the target, {target:g}"
+        return f"its best, {shown_score(value)}, has reached the target, {target:g}"
     if budget.time_budget is not None and before.seconds >= budget.time_budget:
         return _used_up(budget.time_budget)
     if before.unfinished or len(before.asked) < study.trials:

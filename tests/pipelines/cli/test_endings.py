@@ -55,6 +55,14 @@ def test_each_end_has_its_code_and_words(
     assert exit_code(without_best) == (code or FAILURE)
 
 
+def test_all_scores_of_the_best_trial_have_their_digits(tmp_path: Path) -> None:
+    best = made([0.5], config={"x": 0.5}, metrics={"val_r2": 0.5, "val_rmse": 12398.4})
+    study = study_of(tmp_path / "run", None)
+    lines = list(summary_lines(study, StudyResult([best], "val_r2", 1), OneNode()))
+    assert "best      val_r2 0.5000 at epoch 1" in lines
+    assert "there     val_rmse 12398" in lines
+
+
 @pytest.mark.parametrize("scheduler", ["hyperband", "pbt"])
 def test_a_search_that_cannot_be_resumed_says_what_can_be_done(
     tmp_path: Path, scheduler: str

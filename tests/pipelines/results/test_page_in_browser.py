@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from pipelines.record.files import RunFiles
 from pipelines.record.live import write_live
 from pipelines.record.looks import Look, add_look
+from pipelines.record.scores import shown_score
 from pipelines.record.trials import FinishedTrial
 from pipelines.results.page.render import page_json
 from pipelines.results.report import write_report
@@ -227,6 +229,61 @@ def test_the_table_sorts_options_that_are_numbers_as_numbers(
         shown.append(chromium.evaluate(SHOWN))
     assert shown[:2] == [[1, 4, 3, 2, 0], [0, 2, 3, 4, 1]]
     assert shown[2:] == [[2, 0, 1, 4, 3], [4, 1, 0, 2, 3]], "what has no value stands last"
+
+
+def test_an_option_is_found_however_its_number_is_written(
+    chromium: Browser, tmp_path: Path
+) -> None:
+    space = SearchSpace({"lr": Choice((0.01, 0.1)), "depth": Float(0.0, 9.0)})
+    configs: list[Config] = [{"lr": lr, "depth": 0.5} for lr in (0.01, 0.1, 0.01)]
+    trials = [made([0.5], config=config, trial_id=str(n)) for n, config in enumerate(configs)]
+    folder = write_run(tmp_path / "it", trials, space=space, trainable="m:f", trials=3)
+    write_report(open_run(folder))
+    chromium.open((folder / "report.html").as_uri())
+    for text in ("lr=0.01", "lr=1e-2", "lr = .010", "lr!=0.10", "lr<5e-2"):
+        assert filter_by(chromium, text) == [0, 2], text
+    assert filter_by(chromium, "depth=5e-1") == [0, 1, 2]
+    count = "document.querySelector('.controls .note').textContent"
+    for text in ("lr=0.02", "lr!=0.02"):
+        assert filter_by(chromium, text) == [0, 1, 2]
+        assert chromium.evaluate(count) == "3 of 3 trials; lr has no option 0.02"
+    filter_by(chromium, "state=stopped lr<x")
+    problems = "state has no option stopped; x is no number"
+    assert chromium.evaluate(count) == f"3 of 3 trials; {problems}"
+
+
+def test_a_score_has_the_same_digits_everywhere(chromium: Browser, tmp_path: Path) -> None:
+    curve = [12399.6, 12398.4]
+    trial = made(curve, config={"lr": 0.5, "a": 0.5}, mode="min", curves={"val_loss": curve})
+    settings: dict[str, Any] = {
+        "space": SPACE,
+        "trainable": "m:f",
+        "metric": "val_loss",
+        "max_epochs": 2,
+    }
+    folder = write_run(tmp_path / "it", [trial], **settings)
+    write_report(open_run(folder))
+    chromium.open((folder / "report.html").as_uri())
+    chromium.evaluate("choose(0)")
+    text = "[...document.querySelectorAll('{}')].map(node => node.textContent)"
+    assert "12398" in chromium.evaluate("document.querySelector('#outcome').textContent")
+    assert "12398" in chromium.evaluate(text.format(".trials tbody td"))
+    assert "val_loss 12398" in chromium.evaluate(text.format("#chosen summary"))[0]
+    assert chromium.evaluate(text.format("#chosen tbody td")) == ["1", "12400", "2", "12398"]
+    scores = [0.0, 1.0, 0.96944, 0.65625, 0.65635, -0.5, 1.5, 9.99996, 12.0625, 123.4567, 12398.5]
+    scores += [
+        12399.5,
+        99999.5,
+        123456.7,
+        333435923.2441,
+        0.00031,
+        9.99996e-4,
+        1.2345e-6,
+        -1.5e-300,
+    ]
+    assert chromium.evaluate(f"{scores}.map(score => words(score, true))") == [
+        shown_score(score) for score in scores
+    ]
 
 
 def test_an_error_is_shown_as_text(page: Browser) -> None:

@@ -93,7 +93,7 @@ def test_a_trial_is_stopped_below_the_cut_of_those_before_it() -> None:
     assert list(stops) == [3]
     assert (stops[3].epoch, stops[3].value) == (1, 0.45)
     assert stops[3].cut == pytest.approx(0.5)
-    assert str(stops[3]) == "at epoch 1: 0.45, the cut was about 0.5"
+    assert str(stops[3]) == "at epoch 1: 0.4500, the cut was about 0.5000"
 
 
 def test_for_a_loss_the_cut_lies_above() -> None:
@@ -106,7 +106,7 @@ def test_a_cut_that_cannot_be_right_is_not_told() -> None:
     before = made([0.1, 0.2], started=0.0, seconds=2.0)
     stopped = made([0.45], STOPPED, started=0.0, seconds=10.0)
     stops = stops_data([before, stopped], ACCURACY, (1, 2), 3)
-    assert str(stops[1]) == "at epoch 1: 0.45"
+    assert str(stops[1]) == "at epoch 1: 0.4500"
     assert stops_data([stopped], ACCURACY, (), 3)[0].cut is None
 
 

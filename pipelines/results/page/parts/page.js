@@ -101,7 +101,7 @@ function showChosen() {
   aside.hidden = row === null || !page.trials.n || page.untouched;
   if (aside.hidden) return;
   const { columns, content } = page.trials;
-  const facts = columns.map((column) => [column.name, words(valueOf(column, row))]).filter(([, value]) => value);
+  const facts = columns.map((column) => [column.name, wordsOf(column, row)]).filter(([, value]) => value);
   const { epochs, metrics } = page.trials.curve(row);
   const names = Object.keys(metrics);
   const open = aside.querySelector("details")?.open || false;
@@ -115,7 +115,7 @@ function showChosen() {
       epochs.length ? element("div", { class: "scroll" }, element("table", {},
         element("thead", {}, element("tr", {}, ...["epoch", ...names].map((name) => element("th", {}, name)))),
         element("tbody", {}, ...epochs.map((epoch, i) => element("tr", {}, element("td", {}, String(epoch)),
-          ...names.map((name) => element("td", {}, words(metrics[name][i])))))))) : null));
+          ...names.map((name) => element("td", {}, words(metrics[name][i], page.trials.scores.has(name))))))))) : null));
   details.open = open;
   const held = aside.contains(document.activeElement) ? document.activeElement.localName : null;
   aside.replaceChildren(details,

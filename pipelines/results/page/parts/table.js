@@ -16,8 +16,11 @@ function filterOf(columns, searchable, text) {
     rest = rest.slice(word.length).trimStart();
     if (!match) tests.push((row) => searchable(row).includes(word.toLowerCase()));
     else if (!column) problems.push(`no column ${match[1]}`);
-    else if (word && !column.options && Number.isNaN(Number(word))) problems.push(`${word} is no number`);
-    else if (word) tests.push(testOf(column, match[2], word.toLowerCase()));
+    else if (word) {
+      const problem = problemOf(column, match[2], word);
+      if (problem) problems.push(problem);
+      else tests.push(testOf(column, match[2], word));
+    }
   }
   return { passes: (row) => tests.every((test) => test(row)), problems };
 }
@@ -29,12 +32,23 @@ function optionIn(column, text) {
   return begins.sort((a, b) => b.length - a.length)[0];
 }
 
-function testOf(column, sign, wanted) {
-  const number = Number(wanted);
+// Why the word can be compared with no value of the column; "" if it can.
+function problemOf(column, sign, word) {
+  if (!column.options || !["=", "!="].includes(sign)) return Number.isNaN(Number(word)) ? `${word} is no number` : "";
+  return column.options.some((option) => isSame(option, word)) ? "" : `${column.name} has no option ${word}`;
+}
+
+// Also numbers that are written in two ways, such as 0.01 and 1e-2.
+function isSame(text, word) {
+  return text.toLowerCase() === word.toLowerCase() || (text.trim() !== "" && Number(text) === Number(word));
+}
+
+function testOf(column, sign, word) {
+  const number = Number(word);
   return (row) => {
     const value = valueOf(column, row);
     if (value === undefined || value === null || Number.isNaN(value)) return false;
-    const equal = value === number || words(value).toLowerCase() === wanted;
+    const equal = value === number || isSame(wordsOf(column, row), word);
     if (sign === "=") return equal;
     if (sign === "!=") return !equal;
     return { "<": value < number, "<=": value <= number, ">": value > number, ">=": value >= number }[sign];
@@ -98,7 +112,7 @@ class TrialTable {
   }
 
   searchable(row) {
-    const told = this.columns.filter((column) => column.options).map((column) => words(valueOf(column, row)));
+    const told = this.columns.filter((column) => column.options).map((column) => wordsOf(column, row));
     return [...told, this.trials.content.why[row]].join(" ").toLowerCase();
   }
 
@@ -123,7 +137,7 @@ class TrialTable {
     this.body.replaceChildren(...rows.slice(0, this.shown).map((row) => element("tr",
       { tabindex: 0, "data-row": row, "data-id": this.trials.content.ids[row], ...(row === this.row ? { "aria-selected": "true" } : {}),
         onclick: () => this.choose(row), onkeydown: (event) => { if (event.key === "Enter") this.choose(row); } },
-      ...this.columns.map((column) => element("td", {}, words(valueOf(column, row)))))));
+      ...this.columns.map((column) => element("td", {}, wordsOf(column, row))))));
     if (held !== null) this.focus(held);
     this.more.hidden = rows.length <= this.shown;
   }

@@ -12,11 +12,29 @@ function decoded(value) {
   return new KINDS[value.dtype](bytes.buffer);
 }
 
-function words(value) {
+function words(value, isScore) {
   if (typeof value !== "number") return value === null || value === undefined ? "" : String(value);
   if (Number.isNaN(value)) return "";
-  if (Number.isInteger(value)) return String(value);
-  return String(Number(value.toPrecision(4)));
+  if (Number.isInteger(value) && (!isScore || Math.abs(value) >= 10)) return String(value);
+  return isScore && Number.isFinite(value) ? scoreWords(value) : String(Number(value.toPrecision(4)));
+}
+
+// As shown_score in scores.py writes a score.
+function scoreWords(value) {
+  const size = Math.abs(value);
+  if (size === 0 || (size >= 1e-3 && size < 1e6)) {
+    return rounded(value, Math.max(0, 5 - rounded(size, 0).length));
+  }
+  const short = Number(value.toPrecision(4));
+  if (Math.abs(short) >= 1e-4 && size < 1) return String(short);
+  return short.toExponential().replace(/([+-])(\d)$/, (_, sign, digit) => `${sign}0${digit}`);
+}
+
+// Rounds a half to the even digit, as Python does; toFixed rounds it up.
+function rounded(value, digits) {
+  const exact = value.toFixed(100), end = exact.indexOf(".") + (digits ? digits + 1 : 0);
+  const isHalf = /^\.?50*$/.test(exact.slice(end));
+  return isHalf && /[02468]\.?$/.test(exact.slice(0, end)) ? exact.slice(0, end) : value.toFixed(digits);
 }
 
 function element(tag, attributes, ...children) {
@@ -37,6 +55,8 @@ function valueOf(column, row) {
   return value < 0 ? undefined : column.options[value];
 }
 
+function wordsOf(column, row) { return words(valueOf(column, row), column.score); }
+
 // The trials, column by column: what trials.py wrote.
 class Trials {
   constructor(content) {
@@ -54,6 +74,7 @@ class Trials {
       this.curves[name] = decoded(values);
     }
     this.epochs = decoded(content.epochs) || [];
+    this.scores = new Set(content.scores);
   }
 
   row(id) { return (this.content.ids || []).lastIndexOf(id); }
