@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import csv
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from functools import partial
 from typing import NoReturn
@@ -26,10 +25,12 @@ from pipelines.cluster.preflight import has_several_nodes, preflight
 from pipelines.cluster.resources import check_fit
 from pipelines.cluster.watch import end_ray, watched
 from pipelines.cluster.workers import await_machines
+from pipelines.record.patience import StorageError
 from pipelines.record.scores import shown_score
 from pipelines.results.algorithms_page import algorithms_page
 from pipelines.results.report import write_page
 from pipelines.study.ahead import IMPORTS
+from pipelines.study.begun_cell import run_cell
 from pipelines.study.comparison import (
     Cell,
     Comparison,
@@ -37,12 +38,13 @@ from pipelines.study.comparison import (
     compare_rows,
     curves,
 )
-from pipelines.study.comparison_spec import ComparisonSpec
+from pipelines.study.comparison_spec import ComparisonSpec, cell_folder
 from pipelines.study.folders import check_writable
 from pipelines.study.interrupts import EXIT_CODES, interruptible, renew
 from pipelines.study.prepare import check_algorithm, resolve
 from pipelines.study.result import StudyResult
 from pipelines.study.run_study import run_study
+from pipelines.study.runs import open_run
 from pipelines.study.study import Study
 from pipelines.study.typed import shown
 from pipelines.tuner.algorithms import ALGORITHMS
@@ -51,7 +53,8 @@ from trainables.training.metrics import METRICS
 
 
 def run_comparison(spec: ComparisonSpec, where: Connection) -> int:
-    """Run the missing cells, and print and save the results. Returns the exit code.
+    """Run the missing cells, and print and save the results. Returns the exit code, which is
+    FAILURE if a cell has no result.
 
     Raises ``ValueError``, before anything is written, if a cell cannot run, if the folder holds a
     comparison of something else, or if another process works in it.
@@ -89,12 +92,26 @@ def run_comparison(spec: ComparisonSpec, where: Connection) -> int:
         session = session or stack.enter_context(held())
         Watching(console, runs).open(cluster)
         print_lines(console, [*data_lines(study), *first_lines(study.space)])
-        with watched(_stop, started_here=cluster.started_here):
-            session.by = _run_missing(comparison, spec, study, cluster, console)
-        if session.by:
-            return EXIT_CODES[session.by]
-        print_lines(console, _conclude(comparison, spec, study.metric_name))
-    return 0
+        with _saying_how_to_go_on():
+            with watched(_stop, started_here=cluster.started_here):
+                session.by = _run_missing(comparison, spec, study, cluster, console)
+            if session.by:
+                return EXIT_CODES[session.by]
+            print_lines(console, _conclude(comparison, spec, study.metric_name))
+    without = [cell_folder(*cell) for cell in comparison.missing(spec.rows, spec.seeds)]
+    if without:
+        print(f"error: no result for {', '.join(without)}: see above", file=sys.stderr)
+    return FAILURE if without else 0
+
+
+@contextmanager
+def _saying_how_to_go_on() -> Iterator[None]:
+    """If an error or an interruption ends a comparison that has begun, say how to go on."""
+    try:
+        yield
+    except BaseException:
+        print("all finished trials are kept; type the same command to go on", file=sys.stderr)
+        raise
 
 
 def _stop(reason: str) -> NoReturn:
@@ -112,19 +129,30 @@ def _run_missing(
     console: Console,
 ) -> str:
     """Run the missing cells. Returns what interrupted them, a name in EXIT_CODES, or ""."""
+
+    def search(cell: Study) -> StudyResult:
+        return run_study(cell, cluster, _CellDisplay(console, study.metric_name))
+
     missing = list(comparison.missing(spec.rows, spec.seeds))
     total = len(spec.rows) * len(spec.seeds)
     for number, (row, seed) in enumerate(missing, total - len(missing) + 1):
-        started = time.monotonic()
-        comparison.start(row, seed)
-        display = _CellDisplay(console, study.metric_name)
-        result = run_study(_of_cell(study, spec, row, seed), cluster, display)
+        result = run_cell(_of_cell(study, spec, row, seed), search, partial(print_plain, console))
         if result.ended_by in EXIT_CODES:
             print_plain(console, f"interrupted at {row}-{seed}: type the same command to go on")
             return result.ended_by
-        cell = _finished(result, row, seed, time.monotonic() - started)
+        if result.ended_by == "storage":
+            raise StorageError(
+                f"{row} with seed {seed} has stopped: checkpoints could not be written"
+            )
+        which = f"{number}/{total}  {row:<10} seed {seed}"
+        if result.best is None or result.best.value is None:
+            print_plain(console, f"{which}  no result: {_why_none(result)}")
+            continue
+        run = open_run(comparison.folder / cell_folder(row, seed))
+        seconds = sum(session.seconds for session in run.sessions)
+        cell = Cell(row, seed, result.best.value, result.epochs, seconds)
         comparison.finish(cell)
-        print_plain(console, _cell_line(cell, number, total, study.metric_name))
+        print_plain(console, f"{which}  {_cell_line(cell, study.metric_name)}")
     return ""
 
 
@@ -164,28 +192,24 @@ def _check(study: Study, *, begun: bool) -> None:
         )
 
 
-def _finished(result: StudyResult, row: str, seed: int, seconds: float) -> Cell:
-    """Raises ``ValueError`` for a cell that did not finish."""
-    if result.ended_by == "storage":
-        raise ValueError(f"{row} with seed {seed} has stopped: checkpoints could not be written")
-    if result.best is None or result.best.value is None:
-        reason = f"{row} with seed {seed} has no sound trial"
-        if result.failed:
-            error, times = Counter(trial.error for trial in result.failed).most_common(1)[0]
-            reason += f": {times} of {len(result.trials)} failed with {error}"
-        raise ValueError(reason)
-    return Cell(row, seed, result.best.value, result.epochs, seconds)
+def _why_none(result: StudyResult) -> str:
+    """Why a search has no best trial."""
+    if not result.failed:
+        return "no trial is sound"
+    error, times = Counter(trial.error for trial in result.failed).most_common(1)[0]
+    return f"{times} of {len(result.trials)} trials failed with {error}"
 
 
-def _cell_line(cell: Cell, number: int, total: int, metric: str) -> str:
+def _cell_line(cell: Cell, metric: str) -> str:
     best, seconds = f"{metric} {shown_score(cell.best)}", format_seconds(cell.seconds)
-    which = f"{number}/{total}  {cell.algo:<10} seed {cell.seed}"
-    return f"{which}  best {best}  {cell.epochs} epochs  {seconds}"
+    return f"best {best}  {cell.epochs} epochs  {seconds}"
 
 
 def _conclude(comparison: Comparison, spec: ComparisonSpec, metric_name: str) -> Iterator[str]:
     metric = METRICS[metric_name]
     cells = [c for c in comparison.cells() if c.algo in spec.rows and c.seed in spec.seeds]
+    if not cells:
+        return
     table = compare_rows(cells, metric)
     path = comparison.folder / "table.csv"
     with path.open("w", newline="") as lines:

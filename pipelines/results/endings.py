@@ -6,11 +6,10 @@ import socket
 
 from pipelines.record.lock import is_held
 from pipelines.record.sessions import FAILED, KILLED
-from pipelines.record.trials import TIME_BUDGET
 from pipelines.study.interrupts import OUTPUT
+from pipelines.study.result import AS_ASKED
 from pipelines.study.runs import Run
 
-_AS_ASKED = ("", TIME_BUDGET, "target value")
 _ENDED_BY = {
     "interrupt": "It was interrupted",
     "SIGTERM": "It was ended by SIGTERM",
@@ -37,7 +36,7 @@ def unfinished(run: Run) -> str:
             "killed."
         )
     by = KILLED if last.by is None else last.by
-    if by not in _AS_ASKED:
+    if by not in AS_ASKED:
         return f"{part} is not complete: {_so_far(run)}. {_ENDED_BY.get(by, by)}."
     wanted = run.spec.budget.repeats and run.best is not None
     if wanted and not any(s.part == "repeats" and s.by == "" for s in run.sessions):

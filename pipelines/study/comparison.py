@@ -3,7 +3,8 @@ the results.
 
 A cell is one algorithm with one seed. Each cell is a run with its own record. A line in
 ``cells.csv`` says that a cell is finished, so a comparison that was cut short goes on where it
-stopped.
+stopped. A cell of which the line is missing is taken from its record: see
+:mod:`pipelines.study.begun_cell`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import csv
 import io
 import json
 import math
-import shutil
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -54,6 +54,9 @@ class Cell:
         return cell_folder(self.algo, self.seed)
 
 
+_COLUMNS = [field.name for field in fields(Cell)]
+
+
 class Comparison:
     """The folder of a comparison."""
 
@@ -82,12 +85,14 @@ class Comparison:
         """Write down what is compared, or check that it is the same as before. This process must
         hold the folder's lock.
 
-        Raises ``ValueError`` if the folder holds a comparison of something else.
+        Raises ``ValueError`` if the folder holds a search, or a comparison of something else.
         """
         if not self.begun:
             write_header(RunFiles(self.folder), settings, prepared)
             return
         before, were = read_header(self.folder)
+        if "search" in before:
+            raise ValueError(f"{self.folder} is a search, not a comparison: choose another `name`")
         now = json.loads(json.dumps([settings, prepared]))
         for old, new in ((before, now[0]), (were, now[1])):
             for key in new:
@@ -98,30 +103,38 @@ class Comparison:
                     )
 
     def cells(self) -> list[Cell]:
-        """The finished cells, without a line that a full disk cut short."""
+        """The finished cells, without a last line that a full disk cut short.
+
+        Raises ``ValueError`` for any other line that is not a cell.
+        """
         if not self.table.is_file():
             return []
-        text = self.table.read_text()
-        whole = text[: text.rfind("\n") + 1].splitlines()
-        return [cell for row in csv.reader(whole) if (cell := _read_cell(row))]
+        content = self.table.read_bytes()
+        lines = content[: content.rfind(b"\n") + 1].splitlines()
+        cells = []
+        for number, line in enumerate(lines, 1):
+            try:
+                (row,) = csv.reader([line.decode()])
+                if number > 1 or row != _COLUMNS:
+                    cells.append(_read_cell(row))
+            except (ValueError, csv.Error):
+                raise ValueError(
+                    f"{self.table}, line {number} is not a cell: restore the file, or delete it; "
+                    "finished cells are then taken from their own records"
+                ) from None
+        return cells
 
     def missing(self, rows: Sequence[str], seeds: Iterable[int]) -> Iterator[tuple[str, int]]:
         """The cells that are still to run: all rows with the first seed, then with the next."""
         done = {(cell.algo, cell.seed) for cell in self.cells()}
         return ((row, s) for s in seeds for row in rows if (row, s) not in done)
 
-    def start(self, algo: str, seed: int) -> Path:
-        """The folder for a cell. What an interrupted cell left there is removed."""
-        folder = self.folder / cell_folder(algo, seed)
-        shutil.rmtree(folder, ignore_errors=True)
-        return folder
-
     def finish(self, cell: Cell) -> None:
         """Note that a cell is finished. Raises ``OSError`` if it cannot be written; the earlier
         cells are kept then."""
         text = io.StringIO()
         writer = csv.writer(text)
-        writer.writerow(field.name for field in fields(Cell))
+        writer.writerow(_COLUMNS)
         writer.writerows(astuple(each) for each in [*self.cells(), cell])
         write_whole(self.table, text.getvalue())
 
@@ -131,13 +144,10 @@ class Comparison:
         return [open_run(folder) for folder in folders if RunFiles(folder).spec.is_file()]
 
 
-def _read_cell(row: Sequence[str]) -> Cell | None:
-    """None for the header, and for a line that was cut short."""
-    try:
-        algo, seed, best, epochs, seconds = row
-        return Cell(algo, int(seed), float(best), int(epochs), float(seconds))
-    except ValueError:
-        return None
+def _read_cell(row: Sequence[str]) -> Cell:
+    """Raises ``ValueError`` if ``row`` is not a cell."""
+    algo, seed, best, epochs, seconds = row
+    return Cell(algo, int(seed), float(best), int(epochs), float(seconds))
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 
 from pipelines.record.front import ranked_by
 from pipelines.record.goals import Aim
-from pipelines.record.trials import REQUIREMENT, FinishedTrial, State
+from pipelines.record.trials import REQUIREMENT, TIME_BUDGET, FinishedTrial, State
 from trainables.training.metrics import METRICS
+
+AS_ASKED = ("", TIME_BUDGET, "target value")
+"""The reasons for which a search ends that has done what it was asked for."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +38,8 @@ class StudyResult:
 
     @property
     def stopped(self) -> list[FinishedTrial]:
-        """The trials that the scheduler stopped."""
-        return [t for t in self.trials if t.stopped_by == "scheduler" and not t.infeasible]
+        """The trials that the scheduler stopped, infeasible or not."""
+        return [t for t in self.trials if t.stopped_by == "scheduler"]
 
     @property
     def diverged(self) -> list[FinishedTrial]:

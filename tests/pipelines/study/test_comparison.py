@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import errno
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -19,6 +20,8 @@ from pipelines import compare
 from pipelines.cli import comparison as running
 from pipelines.cli.command import main
 from pipelines.cluster.machines import Cluster
+from pipelines.record.files import RunFiles
+from pipelines.record.sessions import read_sessions
 from pipelines.record.trials import FinishedTrial, State
 from pipelines.results.algorithms_page import algorithms_page
 from pipelines.results.page.model import Page
@@ -33,7 +36,10 @@ from pipelines.study.comparison_spec import DOUBLE, ComparisonSpec
 from pipelines.study.interrupts import EXIT_CODES
 from pipelines.study.prepare import load_problem, load_test_rows
 from pipelines.study.result import StudyResult
+from pipelines.study.run_study import run_study
+from pipelines.study.study import Study
 from search_spaces import Config, Float, SearchSpace
+from tests.pipelines.recorded import write_run
 from tests.pipelines.running import study_of
 from trainables.training.metrics import METRICS
 
@@ -159,9 +165,8 @@ def test_finished_cells_are_not_missing(tmp_path: Path) -> None:
         ("a,0,0.9,10,1.0\r\n", [CELLS[0]]),
         ("algo,seed,best,epochs,seconds\r\na,0,0.9,10,1.0\r\nb,0,0.8", [CELLS[0]]),
         ("algo,seed,best,epochs,seconds\r\na,0,0.9,10,1.0\r\nb,0,0.8,20,2", [CELLS[0]]),
-        ("algo,seed,best,epochs,seconds\r\nb,0,0.9a,0,0.9,10,1.0\r\n", []),
     ],
-    ids=["empty", "half a header", "no header", "half a line", "half a number", "two in a line"],
+    ids=["empty", "half a header", "no header", "half a line", "half a number"],
 )
 def test_a_table_that_a_full_disk_cut_short_keeps_what_is_whole(
     tmp_path: Path, left: str, whole: list[Cell]
@@ -174,6 +179,22 @@ def test_a_table_that_a_full_disk_cut_short_keeps_what_is_whole(
     first, *rows = comparison.table.read_text().splitlines()
     assert first == "algo,seed,best,epochs,seconds"
     assert len(rows) == len(whole) + 1
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [b"b,0,0.9a,0,0.9,10,1.0\r\n", b"b,0,0.8,20\r\n", b"b,0,0.8,2\xff,2.0\r\n", b"\0\r\n"],
+    ids=["two in a line", "a field is missing", "no UTF-8", "NUL"],
+)
+def test_a_table_with_a_damaged_line_is_refused_and_stays(tmp_path: Path, damaged: bytes) -> None:
+    comparison = Comparison(tmp_path)
+    content = b"algo,seed,best,epochs,seconds\r\n" + damaged + b"a,0,0.9,10,1.0\r\n"
+    comparison.table.write_bytes(content)
+    says = f"^{comparison.table}, line 2 is not a cell: restore the file, or delete it"
+    for reads in (comparison.cells, lambda: comparison.finish(CELLS[1])):
+        with pytest.raises(ValueError, match=says):
+            reads()
+    assert comparison.table.read_bytes() == content
 
 
 def test_a_disk_that_is_full_costs_no_cell_but_the_last(
@@ -250,6 +271,12 @@ def test_a_comparison_goes_on_with_more_seeds_but_with_no_other_grid(tmp_path: P
         comparison.claim({"compared": {**grid, "levels": {}}}, {})
 
 
+def test_a_search_is_no_comparison(tmp_path: Path) -> None:
+    comparison = Comparison(write_run(tmp_path / "it"))
+    with pytest.raises(ValueError, match="it is a search, not a comparison: choose another"):
+        comparison.claim({"compared": {}}, {})
+
+
 SMALL = [
     *("--algos", "random", "--trials", "2", "--max-epochs", "1", "--seeds", "1"),
     "--no-portfolio",
@@ -320,19 +347,85 @@ def test_a_cell_whose_checkpoints_could_not_be_written_is_not_finished(
         return StudyResult([trial(0.5, 1)], "val_accuracy", 1, ended_by="storage")
 
     monkeypatch.setattr(running, "run_study", stopped)
-    assert main(compare.app, SMALL) == 2
-    error = capsys.readouterr().err
-    assert error == "error: random with seed 0 has stopped: checkpoints could not be written\n"
+    assert main(compare.app, SMALL) == 1
+    assert capsys.readouterr().err == (
+        "all finished trials are kept; type the same command to go on\n"
+        "error: random with seed 0 has stopped: checkpoints could not be written\n"
+    )
     assert not Comparison(Path("runs/compare")).cells()
 
 
 def test_a_cell_without_a_sound_trial_says_why_most_of_them_failed() -> None:
     failed = [replace(trial(None, 0), state=State.FAIL, error=e) for e in ("a", "b", "b")]
-    says = r"^random with seed 3 has no sound trial: 2 of 3 failed with b$"
-    with pytest.raises(ValueError, match=says):
-        running._finished(StudyResult(failed, "val_accuracy", 1), "random", 3, 1.0)
-    with pytest.raises(ValueError, match=r"has no sound trial$"):
-        running._finished(StudyResult([], "val_accuracy", 1), "random", 3, 1.0)
+    why = running._why_none(StudyResult(failed, "val_accuracy", 1))
+    assert why == "2 of 3 trials failed with b"
+    assert running._why_none(StudyResult([], "val_accuracy", 1)) == "no trial is sound"
+
+
+@pytest.mark.parametrize("without", [["random-0"], ["random-0", "random-x2-0"]])
+def test_a_cell_without_a_result_does_not_end_the_comparison(
+    cluster: Cluster,
+    elsewhere: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    without: list[str],
+) -> None:
+    def run(study: Study, *more: Any) -> StudyResult:
+        if study.spec.run.name not in without:
+            return run_study(study, *more)
+        failed = replace(trial(None, 0), state=State.FAIL, error="boom")
+        return StudyResult([failed], "val_accuracy", 1)
+
+    monkeypatch.setattr(running, "run_study", run)
+    for _ in range(2):
+        assert main(compare.app, SMALL) == 1
+        told, error = capsys.readouterr()
+        assert "random     seed 0  no result: 1 of 1 trials failed with boom" in told
+        assert error == f"error: no result for {', '.join(without)}: see above\n"
+    assert Path("runs/compare/table.csv").is_file() == (len(without) == 1)
+    (session, _) = read_sessions(RunFiles(Path("runs/compare")))
+    assert session.by == ""
+
+
+def test_an_interruption_between_two_cells_says_how_to_go_on(
+    cluster: Cluster,
+    elsewhere: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupted(*_: Any) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Comparison, "finish", interrupted)
+        assert main(compare.app, SMALL) == EXIT_CODES["interrupt"]
+    assert "all finished trials are kept; type the same command to go on" in capsys.readouterr().err
+
+
+def test_finished_cells_are_taken_from_their_records_if_the_table_is_gone(
+    cluster: Cluster,
+    elsewhere: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(compare.app, SMALL) == 0
+    table = Path("runs/compare/cells.csv")
+    before = table.read_bytes()
+    damaged = before.replace(b"random,0", b"random,x")
+    table.write_bytes(damaged)
+    capsys.readouterr()
+    assert main(compare.app, SMALL) == 2
+    error = capsys.readouterr().err
+    assert f"{table.absolute()}, line 2 is not a cell: restore the file, or delete it" in error
+    assert table.read_bytes() == damaged
+
+    def never(*_: Any) -> StudyResult:
+        raise AssertionError("nothing is left to train")
+
+    monkeypatch.setattr(running, "run_study", never)
+    table.unlink()
+    assert main(compare.app, SMALL) == 0
+    assert table.read_bytes() == before
 
 
 def test_machines_that_do_not_share_the_runs_are_found_before_anything_is_written(
