@@ -12,9 +12,10 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -42,12 +43,14 @@ def baselines(
     task: str,
     class_weights: Sequence[float],
     target_std: float,
+    share: float = 1.0,
 ) -> Iterator[tuple[str, dict[str, float]]]:
     """The name of each model and its metrics on ``x_val``, the fastest model first.
 
     The metrics have the names of METRICS. A model that would be slow on so many values is not
     trained: its metrics are empty. The arrays of ``data`` and the other arguments are those of a
-    :class:`trainables.data.datasets.TrialData`.
+    :class:`trainables.data.datasets.TrialData`. ``share`` is the part of all limits on the time
+    that is for this data: each fold gets a part.
     """
     x_train, x_val = (data[name].reshape(len(data[name]), -1) for name in ("x_train", "x_val"))
     y_train, y_val = data["y_train"], data["y_val"]
@@ -59,16 +62,32 @@ def baselines(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a linear model that has not converged is good enough
         for name, model, most in models:
-            if x_train.size > most:
+            if x_train.size > share * most:
                 yield name, {}
                 continue
-            _fit(model, x_train, y_train)
+            _fit(model, x_train, y_train, share * SECONDS)
             yield name, judge(model, x_val, y_val)
 
 
-def guess(data: TrialData) -> tuple[str, dict[str, float]]:
+def over_folds(
+    fitted: Sequence[Iterable[tuple[str, Mapping[str, float]]]],
+) -> Iterator[tuple[str, dict[str, float]]]:
+    """The name of each model and the means of its metrics over the folds. ``fitted`` has the models
+    of each fold. The metrics are empty if the model was left out on a fold."""
+    for of_folds in zip(*fitted, strict=True):
+        found = [metrics for _, metrics in of_folds]
+        names = found[0] if all(found) else ()
+        yield of_folds[0][0], {name: fmean(float(f[name]) for f in found) for name in names}
+
+
+def guess(folds: Sequence[TrialData]) -> tuple[str, dict[str, float]]:
     """The first model of :func:`baselines`, computed at once from the targets: the model in words,
-    and its metrics."""
+    and the means of its metrics over the folds."""
+    (found,) = over_folds([[_guess(data)] for data in folds])
+    return found
+
+
+def _guess(data: TrialData) -> tuple[str, dict[str, float]]:
     y = data.y_val
     if data.task == "regression":
         mean = data.y_train.mean(dtype=float)
@@ -126,7 +145,7 @@ def _regressors() -> _Models:
     yield "gradient boosting", HistGradientBoostingRegressor(**_BOOSTING), MOST_BOOSTED
 
 
-def _fit(model: Any, x: np.ndarray, y: np.ndarray) -> None:
+def _fit(model: Any, x: np.ndarray, y: np.ndarray, seconds: float) -> None:
     """Fits a model. Boosting grows in steps, to end in time or when more trees do not help."""
     started = time.process_time()
     model.fit(x, y)
@@ -134,7 +153,7 @@ def _fit(model: Any, x: np.ndarray, y: np.ndarray) -> None:
         return
     for trees in _TREES[1:]:
         # A step takes about as long as all before it: after two thirds of the time it is too long.
-        if model.n_iter_ < model.max_iter or time.process_time() - started >= SECONDS * 2 / 3:
+        if model.n_iter_ < model.max_iter or time.process_time() - started >= seconds * 2 / 3:
             return
         model.set_params(max_iter=trees)
         model.fit(x, y)
@@ -184,24 +203,27 @@ def arguments_of(data: TrialData) -> dict[str, Any]:
     }
 
 
-def write_arrays(data: TrialData, path: Path) -> None:
+def write_arrays(folds: Sequence[TrialData], path: Path) -> None:
     """Writes the arrays that :func:`main` reads."""
-    np.savez(path, **{name: getattr(data, name) for name in _ARRAYS})
+    named = {f"{name}_{n}": getattr(f, name) for n, f in enumerate(folds) for name in _ARRAYS}
+    np.savez(path, **named)
 
 
 def main(path: str, arguments: str, loaded: Callable[[], None] = lambda: None) -> None:
-    """Prints a line of JSON for each model as soon as it is fitted.
+    """Prints a line of JSON for each model as soon as it is fitted on all folds.
 
-    The arrays are those in the file ``path``. The file is removed once it is read, and then
-    ``loaded`` is called.
+    The arrays are those in the file ``path``, and ``arguments`` the list of :func:`arguments_of`
+    each fold. The file is removed once it is read, and then ``loaded`` is called.
     """
+    given = json.loads(arguments)
     with np.load(path) as arrays:
-        data = {name: arrays[name] for name in _ARRAYS}
+        folds = [{name: arrays[f"{name}_{n}"] for name in _ARRAYS} for n in range(len(given))]
     Path(path).unlink()
     loaded()
-    for name, metrics in baselines(data, **json.loads(arguments)):
-        found = {metric: float(value) for metric, value in metrics.items()}
-        print(json.dumps([name, found]), flush=True)
+    share = 1 / len(folds)
+    pairs = zip(folds, given, strict=True)
+    for found in over_folds([baselines(fold, **its, share=share) for fold, its in pairs]):
+        print(json.dumps(found), flush=True)
 
 
 def end_with_parent() -> None:

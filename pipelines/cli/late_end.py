@@ -78,7 +78,7 @@ def _baselines(study: Study, console: Console) -> Baselines:
         return run.baselines
     print_plain(console, f"waiting   at most {_PATIENCE:g}s for the quick models")
     began = time.monotonic()
-    with BaselineProcess(study.data) as baseline:
+    with BaselineProcess(study.folds) as baseline:
         baseline.start()
         found = {**run.baselines, **baseline.result(_PATIENCE)}
         if baseline.failure:

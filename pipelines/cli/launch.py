@@ -73,7 +73,7 @@ def launch(study: Study, connected: Callable[[], Cluster], console: Console) -> 
         leave(FAILURE)
 
     with (
-        BaselineProcess(study.data) as baseline,
+        BaselineProcess(study.folds) as baseline,
         interruptible(),
         _saying_how_to_go_on(study, cluster),
         watched(lost, started_here=cluster.started_here),

@@ -32,7 +32,7 @@ def plan_lines(study: Study, cluster: Cluster, at_once: int) -> Iterator[str]:
     spec = study.spec
     yield from data_lines(study)
     if spec.run.baseline:
-        model, found = guess(study.data)
+        model, found = guess(study.folds)
         if study.metric_name in found:
             score = shown_score(found[study.metric_name])
             yield f"baseline  always predicting {model} gives {study.metric_name} {score}"

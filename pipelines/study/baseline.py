@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -41,9 +41,9 @@ main(*sys.argv[1:], loaded=end_with_parent)
 class BaselineProcess:
     """A context manager that leaves no process and no file behind."""
 
-    def __init__(self, data: TrialData) -> None:
-        """If there are several folds, ``data`` is the first."""
-        self._data = data
+    def __init__(self, folds: Sequence[TrialData]) -> None:
+        """If there are several folds, each model has the means of its metrics over them."""
+        self._folds = folds
         self._process: subprocess.Popen[bytes] | None = None
         self._starting: threading.Thread | None = None
         self._arrays: Path | None = None
@@ -66,10 +66,11 @@ class BaselineProcess:
             descriptor, name = tempfile.mkstemp(prefix="rangefinder-", suffix=".npz")
             os.close(descriptor)
             self._arrays = Path(name)
-            write_arrays(self._data, self._arrays)
+            write_arrays(self._folds, self._arrays)
+            arguments = json.dumps([arguments_of(data) for data in self._folds])
             places = [str(Path(trainables.__file__).parents[1]), os.environ.get("PYTHONPATH")]
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _PROGRAM, name, json.dumps(arguments_of(self._data))],
+                [sys.executable, "-c", _PROGRAM, name, arguments],
                 stdin=subprocess.PIPE,  # closes when this process dies
                 stdout=self._found,
                 stderr=self._errors,
@@ -132,8 +133,8 @@ class BaselineProcess:
     def _done(self) -> Baselines:
         lines = _written(self._found).splitlines(keepends=True)
         fitted = dict(json.loads(line) for line in lines if line.endswith("\n"))
-        first, *_ = MODELS[self._data.task]  # needs no fit, and is thus never late
-        return {first: guess(self._data)[1], **fitted}
+        first, *_ = MODELS[self._folds[0].task]  # needs no fit, and is thus never late
+        return {first: guess(self._folds)[1], **fitted}
 
     def __exit__(
         self,

@@ -12,7 +12,15 @@ import pytest
 import torch
 
 from trainables import baselines as quick
-from trainables.baselines import MODELS, arguments_of, baselines, guess, main, write_arrays
+from trainables.baselines import (
+    MODELS,
+    arguments_of,
+    baselines,
+    guess,
+    main,
+    over_folds,
+    write_arrays,
+)
 from trainables.data.datasets import TrialData, load, with_balanced_classes
 from trainables.training.metrics import metrics_of
 from trainables.training.objective import objective_of
@@ -98,10 +106,20 @@ def test_the_program_prints_each_as_it_is_done(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = load("diabetes")
-    write_arrays(data, tmp_path / "data.npz")
-    main(str(tmp_path / "data.npz"), json.dumps(arguments_of(data)))
+    write_arrays([data], tmp_path / "data.npz")
+    main(str(tmp_path / "data.npz"), json.dumps([arguments_of(data)]))
     lines = capsys.readouterr().out.splitlines()
     assert dict(json.loads(line) for line in lines) == found(data)
+
+
+def test_all_folds_together_take_no_longer_than_one_data_set() -> None:
+    data = load("diabetes")
+    arrays = {name: getattr(data, name) for name in ("x_train", "y_train", "x_val", "y_val")}
+    share = data.x_train.size / quick.MOST_BOOSTED
+    scores = dict(baselines(arrays, **arguments_of(data), share=share * 0.99))
+    assert scores["gradient boosting"] == {}
+    assert scores["ridge regression"]
+    assert dict(over_folds([found(data).items(), scores.items()]))["gradient boosting"] == {}
 
 
 @pytest.mark.parametrize("balanced", [False, True])
@@ -114,7 +132,7 @@ def test_what_is_known_at_once_is_the_first_of_them(name: str, balanced: bool) -
     data = replace(data, x_val=data.x_val[: len(data.y_val)])
     arrays = {part: getattr(data, part) for part in ("x_train", "y_train", "x_val", "y_val")}
     _, measured = next(baselines(arrays, **arguments_of(data)))
-    words, at_once = guess(data)
+    words, at_once = guess([data])
     largest = np.bincount(data.y_train).argmax() if data.task == "classification" else None
     assert words == ("the mean" if largest is None else f"'{data.class_names[largest]}'")
     assert at_once == pytest.approx(measured, rel=1e-4)

@@ -95,7 +95,9 @@ def _scores(found: Findings, rows: Baselines) -> Iterator[Block]:
     names = [name for name in METRICS if any(name in metrics for metrics in rows.values())]
     if found.best is not None:
         rows = {"the best trial": found.best.metrics, **rows}
-    yield Words("Quick models of scikit-learn on the same training and validation samples:")
+    folds = found.spec.problem.folds
+    mean = f", mean over {folds} folds" if folds else ""
+    yield Words(f"Quick models of scikit-learn on the same training and validation samples{mean}:")
     told = [
         [model, *(shown_score(metrics[n]) if n in metrics else "" for n in names)]
         for model, metrics in rows.items()

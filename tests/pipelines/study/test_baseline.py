@@ -6,6 +6,7 @@ import os
 import time
 from pathlib import Path
 from queue import Queue
+from statistics import fmean
 
 import pytest
 
@@ -28,13 +29,13 @@ from pipelines.study.runs import open_run
 from tests.pipelines.recorded import write_run
 from tests.pipelines.results.made import searched
 from trainables.baselines import MODELS, arguments_of, baselines
-from trainables.data.datasets import load
+from trainables.data.datasets import load, load_folds
 
 FOUND = {"majority class": {"val_accuracy": 0.1}, "gradient boosting": {"val_accuracy": 0.97}}
 
 
 def test_the_models_are_fitted_and_the_process_gives_way_to_others() -> None:
-    with BaselineProcess(load("wine")) as baseline:
+    with BaselineProcess([load("wine")]) as baseline:
         baseline.start()
         found = baseline.result(60)
         process = baseline._process
@@ -44,6 +45,23 @@ def test_the_models_are_fitted_and_the_process_gives_way_to_others() -> None:
     assert process.returncode == 0
 
 
+def test_on_folds_each_score_is_the_mean_over_them() -> None:
+    folds = load_folds("wine", 3)
+    with BaselineProcess(folds) as baseline:
+        baseline.start()
+        found = baseline.result(60)
+    names = ("x_train", "y_train", "x_val", "y_val")
+    arrays = [{name: getattr(fold, name) for name in names} for fold in folds]
+    single = [
+        dict(baselines(each, **arguments_of(fold)))
+        for each, fold in zip(arrays, folds, strict=True)
+    ]
+    assert list(found) == list(MODELS["classification"])
+    for model, metrics in found.items():
+        for name, value in metrics.items():
+            assert value == pytest.approx(fmean(one[model][name] for one in single)), (model, name)
+
+
 def test_what_is_not_done_in_time_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "pipelines.study.baseline._PROGRAM",
@@ -51,7 +69,7 @@ def test_what_is_not_done_in_time_is_left(monkeypatch: pytest.MonkeyPatch) -> No
         """print('["logistic regression", {"val_accuracy": 0.4}]', flush=True)\n"""
         "print('[\"half', end='', flush=True); time.sleep(600)",
     )
-    with BaselineProcess(load("wine")) as baseline:
+    with BaselineProcess([load("wine")]) as baseline:
         baseline.start()
         started = time.monotonic()
         while len(baseline.result(0.1)) < 2 and time.monotonic() - started < 60:
@@ -79,7 +97,7 @@ import of_pythonpath, trainables
 print('["logistic regression", {"val_accuracy": 0.4}]', flush=True)
 """
     monkeypatch.setattr("pipelines.study.baseline._PROGRAM", program)
-    with BaselineProcess(load("wine")) as baseline:
+    with BaselineProcess([load("wine")]) as baseline:
         baseline.start()
         assert "logistic regression" in baseline.result(60)
         assert baseline.failure == ""
@@ -111,7 +129,7 @@ def test_what_is_done_is_shown_while_the_rest_is_not(
         "time.sleep(600)",
     )
     shown: Queue[Baselines] = Queue()
-    with BaselineProcess(load("wine")) as baseline:
+    with BaselineProcess([load("wine")]) as baseline:
         baseline.start(shown.put)
         first = shown.get(timeout=60)
         assert list(first) == ["majority class"]  # which is known at once
@@ -122,7 +140,7 @@ def test_what_is_done_is_shown_while_the_rest_is_not(
 
 
 def test_nothing_is_fitted_where_the_search_trained_nothing() -> None:
-    with BaselineProcess(load("wine")) as baseline:
+    with BaselineProcess([load("wine")]) as baseline:
         assert baseline.result(60) == {}
 
 
@@ -204,6 +222,19 @@ def test_the_page_has_them_beside_the_best_trial(tmp_path: Path) -> None:
     (folder / "baselines.json").write_text("[1]")
     with pytest.raises(ValueError, match="cannot be read"):
         _ = open_run(folder).baselines
+
+
+@pytest.mark.parametrize(
+    ("folds", "told"), [(None, "samples:"), (3, "samples, mean over 3 folds:")]
+)
+def test_the_page_says_that_they_are_means_over_folds(
+    tmp_path: Path, folds: int | None, told: str
+) -> None:
+    folder = write_run(tmp_path / "it", searched(20), max_epochs=3, folds=folds)
+    write_baselines(folder / "baselines.json", FOUND)
+    words = [getattr(b, "text", "") for b in report_page(open_run(folder)).sections[0].blocks]
+    (line,) = [text for text in words if text.startswith("Quick models")]
+    assert line.endswith(f"training and validation {told}")
 
 
 def test_the_page_says_which_were_left_out_where_none_has_a_score(tmp_path: Path) -> None:
