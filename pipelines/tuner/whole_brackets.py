@@ -58,6 +58,15 @@ class WholeBrackets(HyperBandForBOHB):
         bracket._all_trials.remove(trial)
         super().on_trial_error(tune_controller, trial)
 
+    def on_trial_remove(self, tune_controller: Any, trial: Any) -> None:
+        """A trial that ends early is not the last of its rung while its bracket waits for others.
+        Ray would let all others begin at a later rung."""
+        bracket, _ = self._trial_info[trial]
+        if bracket is self._state["bracket"] and not bracket.filled():
+            bracket.cleanup_trial(trial)
+        else:
+            super().on_trial_remove(tune_controller, trial)
+
     def _create_bracket(self, s: int) -> Bracket:
         return Bracket(
             time_attr=self._time_attr,

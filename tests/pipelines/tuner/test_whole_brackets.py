@@ -77,6 +77,10 @@ class StubTune:
         self.scheduler.on_trial_error(self, self._trials[-1])
         self._trials[-1].status = Trial.ERROR
 
+    def diverge(self) -> None:
+        self.scheduler.on_trial_complete(self, self._trials[-1], {})
+        self._trials[-1].status = Trial.TERMINATED
+
     def train(self) -> None:
         while trial := self.scheduler.choose_trial_to_run(self):
             self._train(trial)
@@ -133,6 +137,17 @@ def test_of_a_bracket_that_is_not_full_the_best_of_its_trials_go_on() -> None:
     tune.train()
     (bracket,) = tune.brackets
     assert tune.reached(bracket) == (7, 2, 1)
+
+
+def test_a_trial_that_ends_early_ends_no_rung_of_a_bracket_that_waits_for_others() -> None:
+    tune = StubTune(9)
+    tune.add()
+    tune.diverge()
+    for _ in range(8):
+        tune.add()
+    tune.train()
+    (bracket,) = tune.brackets
+    assert tune.reached(bracket) == (8, 2, 1)
 
 
 def test_so_many_times_as_long_is_the_next_rung() -> None:
