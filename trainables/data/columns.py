@@ -25,7 +25,10 @@ import numpy as np
 
 from trainables.data.number_texts import Decimal, is_text, numbers_of
 from trainables.data.values import (
+    FLOAT32_MAX,
+    FLOAT64_MAX,
     dictionary,
+    is_bytes,
     numbers,
     plain_text,
     seconds,
@@ -62,9 +65,15 @@ class Number:
 
     def encode(self, column: pa.ChunkedArray) -> np.ndarray:
         """(n, 1) float64. Raises ``ValueError`` for a value that is not a number."""
-        if is_text(column.type):
+        import pyarrow as pa
+
+        kind = column.type
+        if is_text(kind):
             column = numbers_of(self.name, column, self.decimal or ".")
-        values = numbers(self.name, column)
+        is_date = pa.types.is_temporal(kind) and not pa.types.is_duration(kind)
+        if is_date and column.null_count < len(column):
+            raise ValueError(f"column {self.name!r} has {shown_type(column)}, not numbers")
+        values = numbers(self.name, column, FLOAT32_MAX if self.ends is None else FLOAT64_MAX)
         values[np.isnan(values)] = self.median
         if self.ends is not None:  # beyond them a network may output anything; trees clip too
             np.clip(values, *self.ends, out=values)
@@ -107,7 +116,7 @@ class Category:
         """(n, width) float32. A value that does not occur in the train rows counts as one of the
         other values, or as the commonest value if there are no others.
 
-        Raises ``ValueError`` for lists and other nested values, and for durations.
+        Raises ``ValueError`` for lists and other nested values, for bytes and for durations.
         """
         codes, texts = self._coded(column)
         places = {value: place for place, value in enumerate(self.values)}
@@ -129,7 +138,9 @@ class Category:
         file may spell them differently."""
         import pyarrow as pa
 
-        if pa.types.is_nested(column.type) or pa.types.is_duration(column.type):
+        kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+        stored = kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind
+        if pa.types.is_nested(stored) or pa.types.is_duration(kind) or is_bytes(kind):
             raise ValueError(f"column {self.name!r} has {shown_type(column)}, not categories")
         codes, texts = dictionary(column)
         known = dict.fromkeys([*self.values, *(self.counts or ())])

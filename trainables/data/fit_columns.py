@@ -18,7 +18,7 @@ from trainables.data.columns import (
     share_of,
 )
 from trainables.data.number_texts import is_text
-from trainables.data.values import dictionary, numbers, seconds, shown_type
+from trainables.data.values import dictionary, is_bytes, numbers, seconds, shown_type
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,7 +37,7 @@ def fit_column(name: str, column: pa.ChunkedArray, *, as_category: bool = False)
     from pyarrow import compute
 
     kind = column.type
-    if pa.types.is_nested(kind) or _is_bytes(kind):
+    if pa.types.is_nested(kind) or is_bytes(kind):
         raise ValueError(f"column {name!r} has {shown_type(column)}: `drop` {name} leaves it out")
     missing = compute.mean(compute.is_null(column, nan_is_null=True)).as_py()
     if missing == 1:
@@ -101,13 +101,3 @@ def _fit_date(name: str, column: pa.ChunkedArray) -> Column:
     since = moments.astype(np.int64)
     ends = float(since.min()), float(since.max())
     return Date(name, float(since.mean()), float(since.std()), cycles, ends=ends)
-
-
-def _is_bytes(kind: pa.DataType) -> bool:
-    import pyarrow as pa
-
-    return bool(
-        pa.types.is_binary(kind)
-        or pa.types.is_large_binary(kind)
-        or pa.types.is_fixed_size_binary(kind)
-    )

@@ -15,16 +15,17 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FLOAT32_MAX = float(np.finfo(np.float32).max)
+FLOAT64_MAX = float(np.finfo(np.float64).max)
 _PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 # How a CSV file may spell truth values, in lower case, and their names in a category.
 _TRUTHS = {"1": "True", "true": "True", "0": "False", "false": "False"}
 
 
-def numbers(name: str, column: pa.ChunkedArray) -> np.ndarray:
+def numbers(name: str, column: pa.ChunkedArray, largest: float = FLOAT32_MAX) -> np.ndarray:
     """(n,) float64, in memory of its own.
 
-    Missing values, infinite values and values that float32 cannot hold become NaN. Raises
-    ``ValueError`` for values that are not numbers.
+    Missing values, infinite values and values beyond ``largest`` become NaN. Raises ``ValueError``
+    for values that are not numbers.
     """
     import pyarrow as pa
     from pyarrow import compute
@@ -40,7 +41,7 @@ def numbers(name: str, column: pa.ChunkedArray) -> np.ndarray:
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         raise ValueError(f"column {name!r} has {shown_type(column)}, not numbers") from None
     values = np.array(values)  # Arrow may return its own memory
-    values[~(np.abs(values) <= FLOAT32_MAX)] = np.nan
+    values[~(np.abs(values) <= largest)] = np.nan
     return values
 
 
@@ -123,6 +124,16 @@ def plain_text(text: str) -> str | None:
 
 def truth_value(text: str) -> str:
     return _TRUTHS.get(text.lower(), text)
+
+
+def is_bytes(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    return bool(
+        pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+        or pa.types.is_fixed_size_binary(kind)
+    )
 
 
 def shown_type(column: pa.ChunkedArray) -> str:
