@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from pipelines.record.whole import replacing
 from pipelines.study.folders import check_writable
 from pipelines.study.typed import shown
 from pipelines.winner.exported import load_model
@@ -17,7 +18,7 @@ def run_predict(folder: Path, source: Path, output: Path | None) -> None:
     """Write predictions to ``output``, else to stdout; messages go to stderr.
 
     Raises ``ValueError`` if there is no model, if the model cannot take ``source``, or if
-    ``output`` exists or is not a .csv file.
+    ``output`` exists or is not a .csv file. What was predicted before is kept in a file beside it.
     """
     if output is not None and output.suffix.lower() != ".csv":
         raise ValueError(f"`output` {output}: predictions are CSV, give a file that ends in .csv")
@@ -29,16 +30,25 @@ def run_predict(folder: Path, source: Path, output: Path | None) -> None:
         for _ in write_predictions(model, source, sys.stdout.buffer):
             pass
         return
+    _check_free(output)
+    check_writable(output)
+    n = 0
+    with replacing(output) as part:
+        try:
+            with part.open("wb") as out:
+                for n in write_predictions(model, source, out):
+                    if n >= _LEAST_SHOWN and sys.stderr.isatty():
+                        print(f"\rpredicted {n:,}", end="\r", file=sys.stderr)
+            _check_free(output)  # another command may have written it since
+        except ValueError as error:
+            if not n:
+                raise
+            kept = part.rename(output.with_stem(f"{output.stem}.first-{n}"))
+            where = shown(kept.absolute())
+            raise ValueError(f"{error}; the first {n:,} predictions are in {where}") from None
+    print(f"predicted {n:,} samples: {shown(output.absolute())}", file=sys.stderr)
+
+
+def _check_free(output: Path) -> None:
     if output.exists():
         raise ValueError(f"`output` {output} exists: give a file that does not")
-    check_writable(output)
-    part, n = output.with_name(f".{output.name}.part"), 0
-    try:
-        with part.open("wb") as out:
-            for n in write_predictions(model, source, out):
-                if n >= _LEAST_SHOWN and sys.stderr.isatty():
-                    print(f"\rpredicted {n:,}", end="\r", file=sys.stderr)
-        part.replace(output)
-    finally:
-        part.unlink(missing_ok=True)
-    print(f"predicted {n:,} samples: {shown(output.absolute())}", file=sys.stderr)

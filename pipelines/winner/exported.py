@@ -31,7 +31,7 @@ class ExportedModel:
     def __init__(self, folder: str | Path) -> None:
         import torch
 
-        folder = Path(folder)
+        folder = Path(folder).expanduser()
         self.about: Mapping[str, Any] = _read(folder / ABOUT)
         """Data, config, scores and versions."""
         if self.about.get("format") != FORMAT:

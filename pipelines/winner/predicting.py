@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -75,7 +76,8 @@ def batches(model: ExportedModel, source: Path) -> Iterator[tuple[list[Path], An
 
 
 def write_predictions(model: ExportedModel, source: Path, out: IO[bytes]) -> Iterator[int]:
-    """Write a row for each sample of ``source`` as CSV; yields how many there are so far.
+    """Write a row for each sample of ``source`` as CSV; yields how many there are so far. Bytes of
+    a file's name that are not UTF-8 are replaced.
 
     Raises ``ValueError`` if a column is missing, or has other content than in training.
     """
@@ -84,7 +86,8 @@ def write_predictions(model: ExportedModel, source: Path, out: IO[bytes]) -> Ite
 
     writer, done = None, 0
     for files, samples in batches(model, source):
-        columns: dict[str, Any] = {_FILE: [str(file) for file in files]} if files else {}
+        names = [os.fsencode(file).decode(errors="replace") for file in files]
+        columns: dict[str, Any] = {_FILE: names} if files else {}
         columns |= dict(model.predicted(samples, as_texts=True))
         table = pa.table(columns)
         writer = writer or csv.CSVWriter(out, table.schema)

@@ -54,8 +54,9 @@ def images_at(source: Path) -> list[Path]:
     if not source.exists():
         raise ValueError(f"'{source}' does not exist")
     if source.is_dir():
-        found = (path for path in sorted(source.rglob("*")) if is_image(path.name))
-        images = [path for path in found if MAC_FOLDER not in path.relative_to(source).parts]
+        named = (path for path in sorted(source.rglob("*")) if is_image(path.name))
+        found = (path for path in named if MAC_FOLDER not in path.relative_to(source).parts)
+        images = [path for path in found if path.is_file()]
     else:
         images = [source] if source.suffix.lower() in IMAGE_SUFFIXES else []
     if not images:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Sequence
+import os
+import shutil
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from PIL import Image
 
 from pipelines import load_model, predict
 from pipelines.cli.command import main
+from pipelines.winner import predicting
 from pipelines.winner.exported import ABOUT, MODEL, PREPROCESSING
 from trainables.data import table_streams
 from trainables.data.datasets import load
@@ -320,6 +323,47 @@ def test_dates_that_are_texts_are_read_as_in_a_csv_file(dates: list[str]) -> Non
     assert predicted("texts.parquet") == expected
 
 
+def test_dates_among_numbers_and_bytes_among_texts_are_refused() -> None:
+    write_model(pd.DataFrame({"x": np.arange(N) / 7, "c": ["red", "blue"] * (N // 2)}))
+    model = load_model("model")
+    good = pd.DataFrame({"x": [1.0, 2.0], "c": ["red", "blue"]})
+    intervals: Any = pd.cut([1, 2], 2)
+    cases: list[tuple[str, Any, str]] = [
+        ("x", pd.to_datetime(["2020-01-01", "2020-01-02"]), "timestamp.*, not numbers"),
+        ("x", [datetime.date(2020, 1, 1), None], "date32.*, not numbers"),
+        ("x", [datetime.time(5), None], "time64.*, not numbers"),
+        ("c", [b"red", b"blue"], "binary, not categories"),
+        ("c", intervals, "interval.*, not categories"),
+        ("c", intervals.astype("interval"), "interval.*, not categories"),
+    ]
+    for name, values, told in cases:
+        with pytest.raises(ValueError, match=f"column '{name}' has the type .*{told}"):
+            model.predict(good.assign(**{name: values}))
+    missing = model.predict(good.assign(x=None))
+    assert model.predict(good.assign(x=pd.Series([None, None], dtype="datetime64[s]"))).equals(
+        missing
+    )
+    later = model.predict(good.assign(x=pd.to_timedelta([1, 2], "s")))  # durations are numbers
+    assert later.equals(model.predict(good))
+
+
+@pytest.mark.parametrize("large", [4e38, 1e308, np.inf])
+def test_a_number_beyond_float32_counts_as_the_nearest_end_and_an_infinite_one_as_missing(
+    large: float,
+) -> None:
+    write_model(pd.DataFrame({"x": np.arange(N) / 7}))
+    model = load_model("model")
+    found = model.predict(pd.DataFrame({"x": [large, -large, 1e9, -1e9, np.nan]}))["p_no"].tolist()
+    same = [found[4]] * 2 if large == np.inf else found[2:4]
+    assert found[:2] == same
+
+
+def test_a_model_is_found_in_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    write_model(pd.DataFrame({"x": np.arange(N) / 7}))
+    monkeypatch.setenv("HOME", str(Path.cwd()))
+    assert load_model("~/model").class_names == ("no", "yes")
+
+
 def test_no_date_is_missing_and_a_number_is_none() -> None:
     write_model(pd.DataFrame({"at": pd.date_range("2020-01-01", periods=N, freq="13h")}))
     missing = of_rows(at=pd.to_datetime(pd.Series([None, None])))
@@ -394,7 +438,8 @@ def test_only_csv_is_written(capsys: pytest.CaptureFixture[str]) -> None:
     assert not Path("p.parquet").exists()
 
 
-def test_images_by_a_path_and_what_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+def write_model_of_images() -> None:
+    """Writes an untrained network for ``digits`` into ``model``."""
     fitted = load("digits").preprocessing
     assert fitted is not None
     network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10))
@@ -406,6 +451,61 @@ def test_images_by_a_path_and_what_is_none(capsys: pytest.CaptureFixture[str]) -
     torch.export.save(program, Path("model", MODEL))
     Path("model", ABOUT).write_text(json.dumps({"format": 1}))
     Path("model", PREPROCESSING).write_text(json.dumps(fitted.to_dict()))
+
+
+def test_a_folder_of_images_may_hold_other_things_and_names_of_other_encodings() -> None:
+    write_model_of_images()
+    Path("photos/folder.png").mkdir(parents=True)
+    Path("photos/gone.png").symlink_to("nowhere")
+    Image.new("L", (8, 8)).save("photos/a.png")
+    shutil.copy("photos/a.png", os.fsdecode(b"photos/b\xe4.png"))
+    assert main(predict.app, ["model", "photos", "--output", "out.csv"]) == 0
+    assert list(pd.read_csv("out.csv")["file"]) == [
+        "photos/a.png",
+        "photos/b\N{REPLACEMENT CHARACTER}.png",
+    ]
+
+
+def test_what_was_predicted_before_a_broken_image_is_kept(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(predicting, "_AT_ONCE", 2)
+    write_model_of_images()
+    Path("photos").mkdir()
+    for name in "abcd":
+        Image.new("L", (8, 8)).save(f"photos/{name}.png")
+    Path("photos/d.png").write_bytes(b"no")
+    assert main(predict.app, ["model", "photos", "--output", "out.csv"]) == 2
+    shown = capsys.readouterr().err
+    assert shown.count("\n") == 1
+    assert "'photos/d.png' cannot be decoded" in shown
+    assert "the first 2 predictions are in out.first-2.csv" in shown
+    assert not Path("out.csv").exists()
+    assert list(pd.read_csv("out.first-2.csv")["file"]) == ["photos/a.png", "photos/b.png"]
+    Path("photos/b.png").write_bytes(b"no")
+    assert main(predict.app, ["model", "photos", "--output", "none.csv"]) == 2
+    assert not list(Path().glob("*none*"))
+
+
+def test_a_file_that_came_meanwhile_is_not_replaced(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_model(pd.DataFrame({"x": np.arange(N) / 7}))
+    write = predicting.write_predictions
+
+    def meanwhile(*arguments: Any) -> Iterator[int]:
+        yield from write(*arguments)
+        Path("out.csv").write_text("theirs")
+
+    monkeypatch.setattr("pipelines.cli.predict.write_predictions", meanwhile)
+    assert main(predict.app, ["model", "train.csv", "--output", "out.csv"]) == 2
+    assert "out.csv exists" in capsys.readouterr().err
+    assert Path("out.csv").read_text() == "theirs"
+    assert len(pd.read_csv(f"out.first-{N}.csv")) == N
+
+
+def test_images_by_a_path_and_what_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    write_model_of_images()
     model = load_model("model")
     for place, name in enumerate(("b.png", "a.PNG", "inner/c.png")):
         path = Path("photos", name)
