@@ -80,7 +80,7 @@ def _baselines(study: Study, console: Console) -> Baselines:
     began = time.monotonic()
     with BaselineProcess(study.folds) as baseline:
         baseline.start()
-        found = {**run.baselines, **baseline.result(_PATIENCE)}
+        found: Baselines = {**run.baselines, **baseline.result(_PATIENCE)}
         if baseline.failure:
             print_plain(console, f"warning   {baseline.failure}")
         else:
