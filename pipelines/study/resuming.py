@@ -20,9 +20,9 @@ from pipelines.record.trials import FinishedTrial, State, latest, ranked
 from pipelines.study.circumstances import versions
 from pipelines.study.folders import resolve_storage
 from pipelines.study.left import check_longer
-from pipelines.study.narrowing import bound_parameters
+from pipelines.study.narrowing import bound_parameters, for_data, narrow
 from pipelines.study.prepare import load_problem, network_of
-from pipelines.study.references import import_trainable
+from pipelines.study.references import import_space, import_trainable
 from pipelines.study.runs import Run, open_run, recorded_space
 from pipelines.study.seeding import load_history
 from pipelines.study.spec import StudySpec
@@ -33,6 +33,8 @@ from pipelines.tuner.kept import KeptStates
 from pipelines.tuner.schedulers import SCHEDULERS
 from pipelines.tuner.trial import Trainable
 from search_spaces import SearchSpace
+from trainables.data.datasets import TrialData
+from trainables.networks import Network
 from trainables.training.metrics import METRICS
 
 MAY_CHANGE = {
@@ -81,10 +83,10 @@ def resume(
     if spec.problem.trainable and trainable is None:
         trainable = import_trainable(spec.problem.trainable)
     network = None if trainable is not None else network_of(spec)
+    notes = [] if space else _check_own_space(run, network, folds[0])
     space = replace(run.space, forbid=space.forbid) if space else recorded_space(run)
     if network is not None and spec.space.max_parameters:
         space = bound_parameters(space, network, folds[0], spec.space.max_parameters)
-    notes: list[str] = []
     history: tuple[FinishedTrial, ...] = ()
     if seed_from := spec.space.seed_from:
         try:
@@ -117,6 +119,29 @@ def resume(
     )
     check_longer(study)
     return study
+
+
+def _check_own_space(run: Run, network: Network | None, data: TrialData) -> list[str]:
+    """Raises ``ValueError`` if the user's own space is not the one that was searched. Returns a
+    line if it cannot be imported; none if the space that was searched came from elsewhere too."""
+    reference, settings = run.spec.problem.space, run.spec.space
+    if not reference or settings.zoom_from or settings.lr_range_test or settings.batch_size_test:
+        return []
+    try:
+        own = import_space(reference)
+    except ValueError as error:
+        return [f"note      the search goes on in the recorded space: {error}"]
+    own = narrow(
+        own if network is None else for_data(own, network, data), settings.fix, settings.range
+    )
+    was, now = run.space.domains, own.domains
+    for name in {**was, **now}:
+        if was.get(name) != now.get(name):
+            raise ValueError(
+                f"`resume` {run.files.folder} searched with {name} = {was.get(name)!r}, not "
+                f"{now.get(name)!r}, as {reference} has it now"
+            )
+    return []
 
 
 def resumed(run: Run, spec: StudySpec) -> Resumed:

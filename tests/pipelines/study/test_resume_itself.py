@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,10 +36,11 @@ def falls(config: dict[str, Any], data: Any, *, max_epochs: int, **_: Any) -> Cu
 SPACE = SearchSpace({"x": Float(0.0, 1.0)})
 
 
-def own(folder: Path) -> Study:
+def own(folder: Path, **more: Any) -> Study:
     """A study of the function above, with checkpoints in a storage that other studies share."""
     storage = str(folder.parent / "shared")
     settings: dict[str, Any] = {"algo": "optuna", "trials": 6, "max_epochs": 9, "storage": storage}
+    settings |= more
     place = {"name": folder.name, "runs_dir": folder.parent}
     spec = spec_of(data="wine", metric="val_loss", space=f"{__name__}:SPACE", **settings, **place)
     return prepare(spec, trainable=falls)
@@ -62,6 +64,23 @@ def test_a_search_with_a_storage_of_its_own_is_killed_and_goes_on(
     assert "1 were running, 1 of them with a checkpoint" in more.notes[0]
     search(more)
     assert decided(cut.folder) == decided(whole.folder)
+
+
+@pytest.mark.usefixtures("without_ray")
+def test_a_space_of_ones_own_that_has_changed_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study, here = own(tmp_path / "cut", range={"x": (0.0, 0.5)}), sys.modules[__name__]
+    assert search_until(study, monkeypatch, 9)
+    assert not any("recorded space" in note for note in resume(study.folder).notes)
+    wider = {"x": Float(0.0, 0.5, log=False), "y": Float(0.0, 1.0)}
+    monkeypatch.setattr(here, "SPACE", SearchSpace(wider))
+    says = rf"searched with y = None, not Float\(.*\), as {__name__}:SPACE has it now$"
+    with pytest.raises(ValueError, match=says):
+        resume(study.folder)
+    monkeypatch.delattr(here, "SPACE")
+    (note,) = [note for note in resume(study.folder).notes if note.startswith("note")]
+    assert note.startswith("note      the search goes on in the recorded space: ")
 
 
 def of_batch_32(config: Config) -> bool:
