@@ -114,20 +114,24 @@ def _repeats(found: Findings) -> Iterator[Block]:
     if not repeats:
         return
     sign = "plus" if found.metric.mode == "min" else "minus"
+    numbers = {trial.trial_id: str(number) for number, trial in enumerate(found.trials)}
+    names = [numbers.get(r.trial_id, r.trial_id) for r in repeats]
     yield Words(
-        "The best configs were trained again with other seeds. The winner is the first one: it has "
-        f"the best mean {sign} one standard error."
+        "The best configs were trained again with other seeds. Trial "
+        f"{names[0]} is the winner: it has the best mean {sign} one standard "
+        "error, and evaluate.py and export.py take it."
     )
     yield Table(
-        ["mean", "standard error", "seeds", "config"],
+        ["trial", "mean", "standard error", "seeds", "config"],
         [
             [
+                name,
                 shown_score(r.mean),
                 shown_score(r.error, like=r.mean),
                 f"{len(r.values)}",
                 wording.config(found.space.without_idle(r.config)),
             ]
-            for r in repeats
+            for name, r in zip(names, repeats, strict=True)
         ],
     )
 

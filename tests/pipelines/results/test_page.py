@@ -204,7 +204,7 @@ def test_repeats_are_told_with_their_spread(tmp_path: Path) -> None:
     record.close()
     table = section(report_page(open_run(folder)), "outcome").blocks[-1]
     assert isinstance(table, Table)
-    assert list(table.rows[0][:3]) == ["0.5000", "0.1000", "2"]
+    assert list(table.rows[0][:4]) == ["0", "0.5000", "0.1000", "2"]
 
 
 def test_the_trials_are_there_column_by_column(tmp_path: Path) -> None:

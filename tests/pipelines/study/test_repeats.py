@@ -18,6 +18,8 @@ from pipelines.cluster.machines import Cluster
 from pipelines.record.files import RunFiles
 from pipelines.record.trials import FinishedTrial, State
 from pipelines.record.writing import Record
+from pipelines.results.page.model import Table, Words
+from pipelines.results.run_page import report_page
 from pipelines.study.repeats import (
     Repeats,
     by_config,
@@ -117,6 +119,28 @@ def test_a_config_with_fewer_repeats_than_asked_for_is_left_out(
     assert "with 3 other seeds each" in told
     assert "0.4000 +- 0.0000" in told
     assert "0.5000 +- 0.0000" not in told
+
+
+def test_the_page_says_which_trial_is_the_winner(tmp_path: Path) -> None:
+    configs = {"a": {**LENET, "lr": 0.01}, "b": LENET}
+    trials = [
+        made([v], config=configs[name], trial_id=name) for name, v in (("a", 0.9), ("b", 0.8))
+    ]
+    it = open_run(write_run(tmp_path / "it", trials, repeats=2))
+    record = Record(it.files, it.files.repeats, it.space, it.goals)
+    for of, value in (("a", 0.4), ("b", 0.5)):
+        for seed in (1, 2):
+            again: Any = {"trial_id": f"{of}{seed}", "repeat_of": of, "seed": seed}
+            record.append(made([value], config=configs[of], **again))
+    record.close()
+    blocks = report_page(open_run(it.files.folder)).sections[0].blocks
+    (words,) = (b.text for b in blocks if isinstance(b, Words) and "other seeds" in b.text)
+    assert "Trial 1 is the winner" in words
+    assert "evaluate.py and export.py take it" in words
+    table = blocks[-1]
+    assert isinstance(table, Table)
+    assert table.head[0] == "trial"
+    assert [row[0] for row in table.rows] == ["1", "0"]
 
 
 def test_the_winner_is_a_config_to_start_with(tmp_path: Path) -> None:

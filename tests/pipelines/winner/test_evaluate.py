@@ -377,7 +377,7 @@ def test_the_page_shows_the_weights_of_an_ensemble_and_how_to_export_it() -> Non
     ("trials", "told"),
     [
         ((1,), "0.9000 on validation, the best of 3 trials and of their epochs"),
-        ((0, 2), "0.9000 on validation, the best of 3 trials and of their epochs"),
+        ((0, 2), "0.9000 on validation by trial 1, the best of 3 trials and of their epochs"),
         ((2,), "0.7000 on validation, the best epoch of trial 2"),
     ],
 )
