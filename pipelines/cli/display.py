@@ -120,6 +120,12 @@ class Display:
         print_plain(self._console, f"again     trial {trial_id} {where}{fewer}: {why}")
 
 
+class RepeatsDisplay(Display):
+    """Prints the progress of repeats, whose single values are no news: only their means count."""
+
+    def new_best(self, incumbent: Incumbent) -> None: ...
+
+
 def progress_line(progress: Progress, width: int | None = None) -> str:
     """The progress of a study. The least important counts are left out to fit into ``width``."""
     left = progress.seconds_left

@@ -14,7 +14,7 @@ from threading import Event, Thread
 from rich.console import Console
 
 from pipelines.cli.command import FAILURE, leave
-from pipelines.cli.display import Display
+from pipelines.cli.display import Display, RepeatsDisplay
 from pipelines.cli.onward import to_go_on
 from pipelines.cli.plan import checkpoint_line, estimate_lines, plan_lines, space_lines
 from pipelines.cli.share_lines import share_lines
@@ -41,7 +41,7 @@ from pipelines.study.finish import finish
 from pipelines.study.fit import check_trial
 from pipelines.study.interrupts import AT_THE_END, EXIT_CODES, interruptible, renew
 from pipelines.study.left import searched
-from pipelines.study.repeats import Repeats, run_repeats
+from pipelines.study.repeats import Repeats, run_repeats, to_repeat
 from pipelines.study.result import StudyResult
 from pipelines.study.run_study import run_study
 from pipelines.study.study import Study
@@ -239,7 +239,10 @@ def _repeat(
     asked = study.spec.budget.repeats
     if not asked or result.best is None or result.ended_by in EXIT_CODES:
         return [], ""
-    with Display(console, study.metric_name, study.space) as display:
+    n = len(to_repeat(result.trials, study.goals))
+    which = f"the {n} best configs train" if n > 1 else "the best config trains"
+    print_plain(console, f"repeats   {which} again, with {asked} other seeds{' each' * (n > 1)}")
+    with RepeatsDisplay(console, study.metric_name, study.space) as display:
         return run_repeats(study, result, cluster, display)
 
 

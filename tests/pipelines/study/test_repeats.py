@@ -12,7 +12,7 @@ import torch
 import yaml
 
 from benchmarks.sets.configs import LENET
-from pipelines import report
+from pipelines import report, run
 from pipelines.cli.command import main
 from pipelines.cluster.machines import Cluster
 from pipelines.record.files import RunFiles
@@ -141,6 +141,21 @@ def test_the_page_says_which_trial_is_the_winner(tmp_path: Path) -> None:
     assert isinstance(table, Table)
     assert table.head[0] == "trial"
     assert [row[0] for row in table.rows] == ["1", "0"]
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_that_repeats_begin_is_said_and_their_values_are_no_new_best(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--data", "wine", "--trials", "2", "--max-epochs", "1", "--scheduler", "none"]
+    assert main(run.app, [*options, "--repeats", "2", "--name", "it"]) == 0
+    told = capsys.readouterr().out
+    begin = "repeats   the 2 best configs train again, with 2 other seeds each\n"
+    search, found, repeats = told.partition(begin)
+    assert found
+    assert "new best" in search
+    assert "new best" not in repeats
+    assert len(open_run("runs/it").repeated) == 4
 
 
 def test_the_winner_is_a_config_to_start_with(tmp_path: Path) -> None:
