@@ -107,12 +107,13 @@ def _read(path: str, files: RunFiles) -> Row:
 
 def _row_of(run: Run, path: str, at: float) -> Row:
     problem, live = run.spec.problem, run.live
+    best = None if run.best is None else run.best.value
     what = f"{problem.name} with {run.spec.search.algo} on {problem.data}"
     if live is not None and not live.is_over:
         state = "silent" if live.is_late else "running"
         trials = f"{live.finished} of {live.total}"
         if live.phase == "repeats":
-            trials += " repeats"
+            return Row(path, live.at, state, what, f"{trials} repeats", _score(run, best))
         return Row(path, live.at, state, what, trials, _score(run, live.best))
     if live is not None:
         ended = "ended without a word"
@@ -120,9 +121,7 @@ def _row_of(run: Run, path: str, at: float) -> Row:
         ended = "not known"
     else:
         ended = "not complete" if unfinished(run) else "over"
-    best = run.best
-    value = None if best is None else best.value
-    return Row(path, at, ended, what, str(len(run.finished)), _score(run, value))
+    return Row(path, at, ended, what, str(len(run.finished)), _score(run, best))
 
 
 def _score(run: Run, value: float | None) -> str:

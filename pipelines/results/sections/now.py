@@ -22,15 +22,17 @@ def now(run: Run, live: Live) -> Section:
 
 def _blocks(run: Run, live: Live) -> Iterator[Block]:
     score, space = run.metric, run.space
-    if live.phase == "repeats":
+    searches = live.phase == "search"
+    if not searches:
         yield Words("The search is over. The best configs train again, with other seeds.")
     yield Numbers(list(_numbers(live, score)))
-    if live.best_config and (run.best is None or run.best.value != live.best):
+    if searches and live.best_config and (run.best is None or run.best.value != live.best):
         # Of trials with equal scores, What came out names the best.
         yield Words(f"Config of the best: {wording.config(space.without_idle(live.best_config))}")
-    running = running_trials(run) if live.phase == "search" else live.trials
+    running = running_trials(run) if searches else live.trials
     if not running:
-        yield Words("No trial is running.", "note")
+        if not live.running:  # they may have reported nothing yet
+            yield Words("No trial is running.", "note")
         return
     rows = running[:MOST_ROWS]
     shared = _shared(running)
@@ -54,7 +56,7 @@ def _blocks(run: Run, live: Live) -> Iterator[Block]:
 
 def _numbers(live: Live, score: str) -> Iterator[tuple[str, str]]:
     yield "trials", f"{live.finished} of {live.total}"
-    if live.best is not None:
+    if live.phase == "search" and live.best is not None:  # a single repeat is not compared
         yield f"best {score}", shown_score(live.best)
     yield "running", f"{live.running} in {wording.count(live.slots, 'slot')}"
     if live.paused:

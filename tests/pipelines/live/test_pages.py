@@ -176,6 +176,26 @@ def test_two_configs_are_not_both_called_the_best(tmp_path: Path) -> None:
         assert ("Config of the best" in news(Watched(folder))["sections"][0]["html"]) is told
 
 
+def test_what_repeats_reach_is_not_the_best_of_the_run(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "it", [TRIAL])
+    again = replace(running([0.7]), repeat_of=TRIAL.trial_id, seed=1)
+    write(folder, again, best=0.7, best_config={"lr": 0.25}, phase="repeats")
+    now = news(Watched(folder))["sections"][0]["html"]
+    assert "best val_accuracy" not in now
+    assert "Config of the best" not in now
+    (row,) = Listing(tmp_path).rows()
+    assert row.best == "val_accuracy 0.6000"
+
+
+@pytest.mark.parametrize(("n", "told"), [(0, True), (2, False)])
+def test_that_no_trial_runs_is_not_said_beside_a_number_of_running_ones(
+    tmp_path: Path, n: int, told: bool
+) -> None:
+    folder = write_run(tmp_path / "it", [TRIAL])
+    write(folder, running=n)
+    assert ("No trial is running." in news(Watched(folder))["sections"][0]["html"]) is told
+
+
 def test_a_trial_that_runs_has_one_number_in_order_of_start(tmp_path: Path) -> None:
     """In all parts of the page. A trial whose end is already recorded does not count as running."""
     folder = write_run(tmp_path / "it", [TRIAL])
