@@ -359,6 +359,34 @@ def test_on_a_phone_parallel_coordinates_scroll(chromium: Browser, tmp_path: Pat
     chromium.wait_for(f"{width} > 1000")
 
 
+def test_on_a_phone_a_long_name_is_broken(chromium: Browser, tmp_path: Path) -> None:
+    space = SearchSpace({"a" * 120: Float(0.0, 1.0), "b": Float(0.0, 1.0)})
+    folder = write_run(tmp_path / "it", searched_anywhere(space), space=space, trainable="m:f")
+    write_report(open_run(folder))
+    chromium.look(390, 800)
+    chromium.open((folder / "report.html").as_uri())
+    assert chromium.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_on_paper_the_whole_table_is_there_and_notes_are_smaller_than_the_text(
+    chromium: Browser, tmp_path: Path
+) -> None:
+    write_report(open_run(write_run(tmp_path / "it", searched(20))))
+    chromium.look(700, 1000, media="print")  # A4 without its margins
+    chromium.open((tmp_path / "it" / "report.html").as_uri())
+    heads = "[...document.querySelectorAll('.trials th')].map(head => head.innerText)"
+    names = chromium.evaluate(heads)
+    assert len(names) > 20
+    assert all(names)
+    frames = "[...document.querySelectorAll('.scroll')]"
+    assert chromium.evaluate(f"{frames}.every(f => f.scrollWidth <= f.clientWidth)")
+    size = "parseFloat(getComputedStyle(document.querySelector('{}')).fontSize)"
+    text = chromium.evaluate(size.format("main p:not(.note)"))
+    for small in ("main p.note", "figcaption", "dt"):
+        assert chromium.evaluate(size.format(small)) < text, small
+    chromium.look(1280, 800)
+
+
 def test_on_a_wide_screen_no_table_is_cut_and_no_option_is_broken(
     chromium: Browser, tmp_path: Path
 ) -> None:
