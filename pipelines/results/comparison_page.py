@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import get_args
 
@@ -11,6 +10,7 @@ from pipelines.results import wording
 from pipelines.results.endings import unfinished
 from pipelines.results.figures.best_so_far import Against, best_so_far_data
 from pipelines.results.figures.side_by_side import side_by_side_figure
+from pipelines.results.figures.timeline import timeline_data
 from pipelines.results.page.model import Block, Drawing, Link, Page, Section, Table, Words
 from pipelines.results.sections.again import setting_values
 from pipelines.results.working_time import in_working_time
@@ -80,9 +80,7 @@ def _outcome(
 
 def _cells(run: Run) -> list[str]:
     result, best = run.result, run.best
-    trials = in_working_time(run)
-    ends = [trial.started + trial.seconds for trial in trials]
-    seconds = max(ends) - min(trial.started for trial in trials) if ends else 0.0
+    seconds = 60 * timeline_data(in_working_time(run)).minutes
     counts = [str(len(result.trials)), str(result.epochs), str(result.epochs_saved)]
     if best is None:
         return ["none", "", *counts, wording.duration(seconds), ""]
@@ -105,16 +103,25 @@ def _progress(names: Sequence[str], runs: Sequence[Run]) -> Section:
 
 
 def _chance(runs: Sequence[Run]) -> str:
-    """How many searches there are of each kind. Searches of one kind differ only in their seed."""
-    kinds = Counter(
-        tuple(value for name, value in setting_values(run.spec).items() if name != "seed")
-        for run in runs
-    )
-    least, most = min(kinds.values()), max(kinds.values())
+    """How many searches there are of each kind. Searches of one kind differ at most in their
+    seed."""
+    kinds: dict[tuple[str, ...], list[str]] = {}  # with the seeds of the searches of each
+    for run in runs:
+        values = setting_values(run.spec)
+        seed = values.pop("seed")
+        kinds.setdefault(tuple(values.values()), []).append(seed)
+    counts = [len(seeds) for seeds in kinds.values()]
+    distinct = [len(set(seeds)) for seeds in kinds.values()]
+    least, most = min(counts), max(counts)
     if most == 1:
         return "There is one search of each kind: the difference may be chance."
     n = f"{most}" if least == most else f"{least} to {most}"
-    return f"{n} searches of each kind, with different seeds: differences within a kind are chance."
+    seeds = "some with the same seed"
+    if distinct == counts:
+        seeds = "with different seeds"
+    elif max(distinct) == 1:
+        seeds = "with the same seed"
+    return f"{n} searches of each kind, {seeds}: differences within a kind are chance."
 
 
 def _settings(names: Sequence[str], runs: Sequence[Run]) -> Section:

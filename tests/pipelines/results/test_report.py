@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from pipelines.record.goals import Aim, Goals
 from pipelines.record.lock import holding
 from pipelines.record.looks import Look
 from pipelines.record.sessions import working
+from pipelines.record.trials import REQUIREMENT, State
 from pipelines.record.writing import Record
 from pipelines.results.comparison_page import comparison_page
 from pipelines.results.endings import unfinished
@@ -232,20 +234,33 @@ def test_runs_are_compared_on_one_page(elsewhere: Path, capsys: pytest.CaptureFi
     [
         (((0,), (0,)), "There is one search of each kind"),
         (((0, 1), (0, 1)), "2 searches of each kind, with different seeds"),
-        (((0, 1), (0,)), "1 to 2 searches of each"),
+        (((0, 1), (0,)), "1 to 2 searches of each kind, with different seeds"),
+        (((0, 0), (3, 3)), "2 searches of each kind, with the same seed"),
+        (((0, 1, 1), (0,)), "1 to 3 searches of each kind, some with the same seed"),
     ],
 )
 def test_a_comparison_says_how_many_searches_of_each_there_are(
     tmp_path: Path, seeds: tuple[tuple[int, ...], ...], told: str
 ) -> None:
     runs = [
-        open_run(write_run(tmp_path / f"{algo}-{seed}", [TRIAL], algo=algo, seed=seed))
+        open_run(write_run(tmp_path / f"{algo}-{n}", [TRIAL], algo=algo, seed=seed))
         for algo, some in zip(("random", "optuna"), seeds, strict=True)
-        for seed in some
+        for n, seed in enumerate(some)
     ]
     block = comparison_page(runs).sections[1].blocks[0]
     assert isinstance(block, Words)
     assert block.text.startswith(told)
+
+
+def test_what_was_not_trained_took_no_time(tmp_path: Path) -> None:
+    """As on the page of the run itself."""
+    trained = made([0.5], config=LENET, started=1000.0, seconds=60.0)
+    large = made([], config=LENET, started=900.0, seconds=1.0, trial_id="large")
+    large = replace(large, state=State.PRUNED, stopped_by=REQUIREMENT, broken="n_parameters<9")
+    runs = [open_run(write_run(tmp_path / name, [large, trained])) for name in ("a", "b")]
+    (table,) = comparison_page(runs).sections[0].blocks
+    assert isinstance(table, Table)
+    assert [row[6] for row in table.rows] == ["1 min 00 s"] * 2
 
 
 def test_of_runs_on_different_data_it_is_said(elsewhere: Path) -> None:
