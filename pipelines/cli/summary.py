@@ -17,6 +17,7 @@ from pipelines.record.scores import shown_score
 from pipelines.record.trials import TIME_BUDGET, FinishedTrial
 from pipelines.results import wording
 from pipelines.results.advice import advice
+from pipelines.results.fates import fates
 from pipelines.results.requirements import why_no_best
 from pipelines.study.interrupts import OUTPUT
 from pipelines.study.repeats import Repeats
@@ -44,22 +45,13 @@ _ENDED_BY = {
 
 def result_lines(result: StudyResult, folds: int | None, space: SearchSpace) -> Iterator[str]:
     """How the trials ended, the best of them, and the advice that follows."""
-    counts = {
-        "trained to the end": len(result.complete),
-        "stopped early": len(result.stopped),
-        "diverged": len(result.diverged),
-        "failed": len(result.failed),
-        "cut short": len(result.cut_short),
-        "infeasible": len(result.infeasible),
-    }
-    fates = ", ".join(f"{count} {ending}" for ending, count in counts.items() if count)
+    ended = ", ".join(f"{count} {kind}" for kind, count in fates(result.trials).items())
     untrained = sum(trial.untrained for trial in result.trials)
-    fates += f" ({untrained} of them not trained)" if untrained else ""
-    yield f"trials    {len(result.trials)}: {fates}" if fates else "trials    none has finished"
-    yield (
-        f"epochs    {result.epochs} trained, "
-        f"{result.epochs_saved} saved, because bad and diverged trials are stopped early"
-    )
+    ended += f" ({untrained} of them not trained)" if untrained else ""
+    yield f"trials    {len(result.trials)}: {ended}" if ended else "trials    none has finished"
+    why = ", because bad and diverged trials are stopped early"
+    saved = f", {result.epochs_saved} saved{why}" if result.epochs_saved else ""
+    yield f"epochs    {result.epochs} trained{saved}"
     if result.best is not None:
         best = result.best
         spread = best.metrics.get(f"{result.metric}_std")

@@ -24,7 +24,7 @@ class Agreement(NamedTuple):
     rung: int
     next: int
     n: int
-    rank_correlation: float | None  # Spearman's; None for too few trials
+    rank_correlation: float | None  # Spearman's; None for too few trials or equal scores
 
 
 class Rungs(NamedTuple):
@@ -43,7 +43,7 @@ def rungs_data(
     end of a cycle counts for the last rung before. For ``at_cycle_ends`` see
     :func:`pipelines.results.compared.compared_at`."""
     sound = [trial for trial in trials if fate(trial) not in (Fate.DIVERGED, Fate.FAILED)]
-    stopped_in = [trial.epochs for trial in sound if fate(trial) is Fate.STOPPED]
+    stopped_in = [trial.epochs for trial in sound if trial.stopped_by == "scheduler"]
     stopped = [rungs[n - 1] for epoch in stopped_in if (n := bisect_right(rungs, epoch))]
     places = [compared_at(trial, rungs, at_cycle_ends=at_cycle_ends) for trial in sound]
     agreements = []

@@ -112,7 +112,7 @@ def _why(trial: FinishedTrial, stop: Stop | None) -> str:
         Fate.RUNNING: f"has been running for {wording.duration(trial.seconds)}",
     }[fate(trial)]
     clue = trial.clue if trial.clue not in ("", "fits") else ""
-    lost = f"{trial.machines_lost} machines lost" if trial.machines_lost else ""
+    lost = f"{wording.count(trial.machines_lost, 'machine')} lost" if trial.machines_lost else ""
     return "; ".join(part for part in (how, clue, lost) if part)
 
 

@@ -26,7 +26,7 @@ def front(found: Findings) -> Section | None:
         f"by {found.score}."
     )
     if not best:
-        none = Words(f"No trial is on the front of {told} yet.")
+        none = Words(f"No trial is on the front of {told}.")
         return Section("front", _TITLE, [none, Words(rule, "note")])
     numbers = {id(trial): number for number, trial in enumerate(trials)}
     rows = [

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from pipelines.record.trials import FinishedTrial
 from pipelines.results import wording
 from pipelines.results.advice import advice
 from pipelines.results.findings import Findings
 from pipelines.results.page.model import Block, Section, Table, Words
+
+MOST_ERRORS = 10
 
 
 def remarks(found: Findings) -> Section:
@@ -30,14 +33,12 @@ def _blocks(found: Findings) -> Iterator[Block]:
             f"{n} diverged, the earliest in epoch {min(epochs)}, the latest in epoch {max(epochs)}."
         )
     if result.failed:
-        errors = Counter(trial.error for trial in result.failed)
         yield Words(f"{wording.count(len(result.failed), 'trial')} failed:")
-        yield Table(["trials", "error"], [[str(n), error] for error, n in errors.most_common(10)])
+        yield from _errors(result.failed)
     if result.trained_on_in_vain:
         n = wording.count(len(result.trained_on_in_vain), "longer training")
-        errors = Counter(trial.error for trial in result.trained_on_in_vain)
         yield Words(f"{n} went wrong. What each trial had reached before counts:")
-        yield Table(["trials", "what"], [[str(n), error] for error, n in errors.most_common(10)])
+        yield from _errors(result.trained_on_in_vain)
     lost = sum(trial.machines_lost for trial in found.trials)
     if lost:
         yield Words(
@@ -49,3 +50,12 @@ def _blocks(found: Findings) -> Iterator[Block]:
         short = len(found.trials) - clues.total()
         left = f"; {short} are too short to tell" if short else ""
         yield Words(f"What the curves look like: {told}{left}.")
+
+
+def _errors(trials: Sequence[FinishedTrial]) -> Iterator[Block]:
+    """The most frequent errors, and how many others there are."""
+    errors = Counter(trial.error for trial in trials)
+    rows = [[str(n), error] for error, n in errors.most_common(MOST_ERRORS)]
+    yield Table(["trials", "error"], rows)
+    if others := len(errors) - len(rows):
+        yield Words(f"And {wording.count(others, 'other error')}, in trials.csv.", "note")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pipelines.record.trials import REQUIREMENT
 from pipelines.results import wording
-from pipelines.results.figures.rungs import rungs_figure
+from pipelines.results.figures.rungs import LEAST_PAIRS, rungs_figure
 from pipelines.results.findings import Findings
 from pipelines.results.page.model import Block, Drawing, Section, Words
 from pipelines.tuner.schedulers import SCHEDULERS
@@ -80,6 +80,12 @@ def agreement_lines(found: Findings) -> Iterator[str]:
     for agreement in [] if counts is None else counts.agreements:
         rho, n = agreement.rank_correlation, agreement.n
         where = f"from {place} {agreement.rung} to {place} {agreement.next}"
+        if rho is None and n >= LEAST_PAIRS:
+            yield (
+                f"The {n} trials that went on {where} have equal scores at one of them: their "
+                "order says nothing."
+            )
+            continue
         if rho is None:
             yield f"Too few trials went on {where} to judge the stopped ones: {n}."
             continue

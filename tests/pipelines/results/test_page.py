@@ -212,7 +212,7 @@ def test_the_trials_are_there_column_by_column(tmp_path: Path) -> None:
     trials = [
         made([0.5, 0.75], config={"kind": "b", "lr": 0.25, "one": 1}, trial_id="x"),
         made([0.9], DIVERGED, {"kind": "a", "lr": 0.5, "one": 1}, trial_id="y"),
-        made([], FAILED, {"kind": "a", "lr": 0.5, "one": 1}, trial_id="z"),
+        made([], FAILED, {"kind": "a", "lr": 0.5, "one": 1}, trial_id="z", machines_lost=1),
     ]
     page = page_of(tmp_path / "run", trials, space=space, trainable="mine:train")
     content = page.trials
@@ -227,7 +227,7 @@ def test_the_trials_are_there_column_by_column(tmp_path: Path) -> None:
     )
     assert unpacked(content["lengths"]) == [2, 1, 0]
     assert unpacked(content["curves"]["val_accuracy"]) == pytest.approx([0.5, 0.75, 0.9])
-    assert content["why"] == ["", "diverged in epoch 1", "RuntimeError: no"]
+    assert content["why"] == ["", "diverged in epoch 1", "RuntimeError: no; 1 machine lost"]
     assert content["told"] == {2: "RuntimeError: no"}
 
 

@@ -18,10 +18,11 @@ from pipelines.record.trials import REQUIREMENT, FinishedTrial
 from pipelines.record.writing import Record
 from pipelines.results.page.model import Code, Section, Words
 from pipelines.results.run_page import report_page
+from pipelines.results.wording import duration
 from pipelines.study.runs import open_run
 from search_spaces import SPACES
 from tests.pipelines.recorded import write_run
-from tests.pipelines.results.made import DIVERGED, FAILED, STOPPED, made
+from tests.pipelines.results.made import COMPLETE, DIVERGED, FAILED, STOPPED, made
 from trainables.data.datasets import load
 from trainables.smith.lr_range_rule import Bounds
 
@@ -78,6 +79,70 @@ def test_hyperband_compares_within_brackets(tmp_path: Path) -> None:
 )
 def test_why_epochs_were_saved(tmp_path: Path, trials: list[FinishedTrial], said: str) -> None:
     assert said in sections(tmp_path / "run", *trials)["stopping"]
+
+
+def test_what_early_stopping_saved_is_of_the_trials_that_it_stopped(tmp_path: Path) -> None:
+    """A requirement on the time of training, for example, is broken by stopped trials too."""
+    slow = [replace(made([0.5], STOPPED, LENET), broken="seconds<9")] * 3
+    trials = [*slow, made([0.5] * 3, config=LENET)]
+    folder = write_run(tmp_path / "run", trials, max_epochs=3, require=("seconds<9",))
+    found = told(folder)["stopping"]
+    assert "asha stopped 3 of 4 trials." in found
+    assert "6 were saved by early stopping." in found
+    counted, *_ = result_lines(open_run(folder).result, None, SPACES["mlp"])
+    assert counted == "trials    4: 1 trained to the end, 3 infeasible"
+
+
+def test_where_nothing_was_saved_the_terminal_gives_no_reason(tmp_path: Path) -> None:
+    for fate, said in (
+        (COMPLETE, "epochs    1 trained"),
+        (
+            STOPPED,
+            "epochs    1 trained, 2 saved, because bad and diverged trials are stopped early",
+        ),
+    ):
+        length = 3 if fate == STOPPED else 1
+        folder = write_run(tmp_path / fate, [made([0.5], fate, LENET)], max_epochs=length)
+        _, epochs, *_ = result_lines(open_run(folder).result, None, SPACES["mlp"])
+        assert epochs == said
+
+
+def test_an_order_of_equal_scores_says_nothing(tmp_path: Path) -> None:
+    trials = [made([0.5], STOPPED, LENET), *[made([0.5] * 3, config=LENET)] * 30]
+    found = sections(tmp_path / "run", *trials, scheduler="asha", max_epochs=3, grace_period=1)
+    assert (
+        "The 30 trials that went on from epoch 1 to epoch 3 have equal scores at one of them: "
+        "their order says nothing."
+    ) in found["stopping"]
+    assert "Too few" not in found["stopping"]
+
+
+def test_that_not_all_errors_are_listed_is_said(tmp_path: Path) -> None:
+    failed = [made([], FAILED, LENET, error=f"RuntimeError: {n}") for n in range(12)]
+    found = sections(tmp_path / "run", *failed)["remarks"]
+    assert "12 trials failed: And 2 other errors, in trials.csv." in found
+    assert "other" not in sections(tmp_path / "ten", *failed[:10])["remarks"]
+
+
+def test_an_empty_front_promises_nothing(tmp_path: Path) -> None:
+    trial = made([0.5], STOPPED, LENET, n_parameters=9)
+    found = sections(tmp_path / "run", trial, also=("n_parameters",))["front"]
+    assert "No trial is on the front of val_accuracy (max) and n_parameters (min)." in found
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0.04, "0.0 s"),
+        (9.94, "9.9 s"),
+        (9.96, "10 s"),
+        (59.4, "59 s"),
+        (59.7, "1 min 00 s"),
+        (3599.6, "1 h 00 min"),
+    ],
+)
+def test_a_duration_is_in_the_unit_of_its_rounded_value(seconds: float, said: str) -> None:
+    assert duration(seconds) == said
 
 
 def test_where_trials_wait_for_the_end_of_a_cycle_it_is_said(tmp_path: Path) -> None:

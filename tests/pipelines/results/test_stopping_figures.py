@@ -36,6 +36,12 @@ def test_how_many_reached_each_rung() -> None:
     assert list(ended.y) == [1, 1, 0]
 
 
+def test_a_stopped_trial_counts_at_its_rung_though_it_breaks_a_requirement() -> None:
+    slow = [made([0.1, 0.2], STOPPED, broken="seconds<9"), made([0.1] * 3, broken="seconds<9")]
+    data = rungs_data([*slow, made([0.3] * 3)], (1, 2, 3))
+    assert (data.reached, data.stopped) == ([3, 3, 2], [0, 1, 0])
+
+
 def test_whether_the_order_was_kept() -> None:
     kept = [made([n / 10, n / 10 + 0.3]) for n in range(5)]
     turned = [made([n / 10, 0.9 - n / 10]) for n in range(5)]
