@@ -143,7 +143,7 @@ def export_model(
 
     Args:
         run: What :func:`search` or ``open_run`` returned, or its folder.
-        folder: The folder to write, which must not exist yet.
+        folder: The folder to write: a new or an empty one.
         trial: The number of another trial, as in the report.
         ensemble: Select among this many of the best configs, and take their mean prediction.
         seeds: How often each config is trained again, on train and validation. By default the

@@ -18,7 +18,7 @@ from pipelines.winner.settings import ExportSettings
 
 def export(
     run: Annotated[RunFolder, Parameter(help="The run's folder.")],
-    folder: Annotated[Path, Parameter(help="Where to put the model; it must not exist yet.")],
+    folder: Annotated[Path, Parameter(help="Where to put the model; a new or an empty folder.")],
     /,
     *,
     settings: Annotated[ExportSettings, panel("Options", 1)] = ExportSettings(),

@@ -149,7 +149,7 @@ def _run_missing(
             print_plain(console, f"{which}  no result: {_why_none(result)}")
             continue
         run = open_run(comparison.folder / cell_folder(row, seed))
-        seconds = sum(session.seconds for session in run.sessions)
+        seconds = sum(session.worked for session in run.sessions)
         cell = Cell(row, seed, result.best.value, result.epochs, seconds)
         comparison.finish(cell)
         print_plain(console, f"{which}  {_cell_line(cell, study.metric_name)}")

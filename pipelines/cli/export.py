@@ -10,6 +10,7 @@ from pipelines.cli.connection import Address
 from pipelines.cli.options import to_type
 from pipelines.cli.text import Terminal, print_lines
 from pipelines.cli.training import counted, for_training, select_among, warn_if_unfinished
+from pipelines.study.interrupts import interruptible
 from pipelines.study.runs import Run, open_run
 from pipelines.study.typed import shown
 from pipelines.winner.candidates import Candidate, chosen_of
@@ -38,7 +39,7 @@ def run_export(
         check_onnx()
     if settings.n_seeds:
         check_again(run, settings, chosen)
-    with new_folder(folder) as part:
+    with interruptible(), new_folder(folder) as part:
         warn_if_unfinished(run, console)
         trained = _trained(run, chosen, settings, where, console)
         export(run, trained, part, folder.name)

@@ -37,7 +37,7 @@ def run_end(study: Study, why: str, console: Console, *, dry_run: bool) -> int:
         if more is not None:
             print_plain(console, f"go on     {to_go_on(study, None, more)}")
         return 0
-    print_plain(console, f"{said}; what its driver had not written is written now")
+    print_plain(console, f"{said}; its results are written now")
     code = exit_code(end(study, console))
     if more is not None:
         print_plain(console, f"go on     {to_go_on(study, None, more)}")

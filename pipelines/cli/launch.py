@@ -94,7 +94,7 @@ def launch(study: Study, connected: Callable[[], Cluster], console: Console) -> 
                 result = run_study(study, cluster, display)
         finish(study, result)
         repeats, ended_by = _repeat(study, cluster, result, console)
-        result = replace(result, ended_by=result.ended_by or ended_by)
+        result = replace(result, ended_by=ended_by or result.ended_by)
         patience = max(PATIENCE * (time.monotonic() - started), LEAST_PATIENCE)
         enough = Event()
         with interruptible(lambda reason: enough.set(), AT_THE_END):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import chain, count
 from pathlib import Path
 
 from pipelines.record.whole import replacing
@@ -43,12 +44,22 @@ def run_predict(folder: Path, source: Path, output: Path | None) -> None:
         except ValueError as error:
             if not n:
                 raise
-            kept = part.rename(output.with_stem(f"{output.stem}.first-{n}"))
+            kept = part.rename(_free(output.with_stem(f"{output.stem}.first-{n}")))
             where = shown(kept.absolute())
             raise ValueError(f"{error}; the first {n:,} predictions are in {where}") from None
     print(f"predicted {n:,} samples: {shown(output.absolute())}", file=sys.stderr)
 
 
 def _check_free(output: Path) -> None:
-    if output.exists():
+    if _is_taken(output):
         raise ValueError(f"`output` {output} exists: give a file that does not")
+
+
+def _free(path: Path) -> Path:
+    """``path``, or with a number if something of that name exists."""
+    names = chain([path], (path.with_stem(f"{path.stem}-{i}") for i in count(2)))
+    return next(name for name in names if not _is_taken(name))
+
+
+def _is_taken(path: Path) -> bool:
+    return path.exists() or path.is_symlink()

@@ -34,7 +34,7 @@ def _lines(about: Mapping[str, Any], preprocessing: Preprocessing, name: str) ->
     yield from (f"A {about['task']} model: {what} of the kind `{about['model']}`.", "")
     yield from ("## Use", "", "```python", "from pipelines import load_model", "")
     yield from (f'load_model("{name}").predict(rows)  # {_rows(preprocessing)}', "```", "")
-    yield from (f"    python pipelines/predict.py {name} {_file(preprocessing)}", "")
+    yield from (f"    python -m pipelines.predict {name} {_file(preprocessing)}", "")
     if preprocessing.class_names:
         classes = ", ".join(f"`{c}`" for c in preprocessing.class_names)
         yield f"It predicts one of {len(preprocessing.class_names)} classes ({classes}), and a"
@@ -106,7 +106,7 @@ def _untested(about: Mapping[str, Any], n: int) -> Iterator[str]:
     again = about["trained_on"] != "train"
     of = "of the search's own training, " if again else ""
     yield f"Not tested: the scores below are {of}on the validation set, which chose the model and"
-    yield "its epoch, so they are optimistic. `python pipelines/evaluate.py RUN` tests the model."
+    yield "its epoch, so they are optimistic. `python -m pipelines.evaluate RUN` tests the model."
     if again:
         yield "They are not of these weights, which were trained on that set too."
     if n > 1:

@@ -50,8 +50,10 @@ def new_folder(folder: Path) -> Iterator[Path]:
 def _check_free(folder: Path) -> None:
     if folder.is_symlink() and not folder.exists():
         raise ValueError(f"'{folder}' is a link to {folder.readlink()}, which does not exist")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ValueError(f"'{folder}' exists and is not empty: give a new or an empty folder")
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"'{folder}' is a file: give a new or an empty folder")
+    if folder.exists() and (name := next((path.name for path in folder.iterdir()), "")):
+        raise ValueError(f"'{folder}' is not empty, it has {name}: give a new or an empty folder")
 
 
 def _fill(folder: Path, part: Path) -> None:

@@ -45,9 +45,7 @@ def test_the_end_is_made_up_for(capsys: pytest.CaptureFixture[str]) -> None:
     files = killed(made([0.5, 0.6], config=LENET))
     assert main(run.app, ["--resume", "it"]) == 0
     out = capsys.readouterr().out.splitlines()
-    assert out[0] == (
-        "complete  it: all its 1 trials have ended; what its driver had not written is written now"
-    )
+    assert out[0] == ("complete  it: all its 1 trials have ended; its results are written now")
     assert "best      val_accuracy 0.6000 at epoch 2" in out
     assert out[-1] == "report    it/report.html"
     assert all(path.is_file() for path in (files.table, files.winner, files.report))
@@ -75,7 +73,7 @@ def test_results_from_before_a_search_went_on_are_not_its_end(
         session.by = ""
     capsys.readouterr()
     assert main(run.app, ["--resume", "it"]) == 0
-    assert "what its driver had not written is written now" in capsys.readouterr().out
+    assert "its results are written now" in capsys.readouterr().out
     assert yaml.safe_load(files.winner.read_text()) == [OTHER]
     assert len(files.table.read_text().splitlines()) == 3
     assert main(run.app, ["--resume", "it"]) == 0

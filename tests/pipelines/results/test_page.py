@@ -69,7 +69,7 @@ def test_what_the_page_says_of_the_whole_run(whole: Page) -> None:
     assert whole.state == "40 trials; the search is over."
     assert "Over all 40 trials: lr " in words(section(whole, "importance"))
     assert "asha stopped" in words(section(whole, "stopping"))
-    assert "run.py --max-epochs 3 Next:" in words(section(whole, "again"))
+    assert "pipelines.run --max-epochs 3 Next:" in words(section(whole, "again"))
 
 
 @pytest.mark.parametrize(

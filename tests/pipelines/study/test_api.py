@@ -55,7 +55,7 @@ def test_a_search_returns_its_run(
     assert model.class_names == load("wine").class_names
     with pytest.raises(ValueError, match="has looked at its test set once"):
         evaluate_run(run, quiet=True)
-    with pytest.raises(ValueError, match="exists and is not empty"):
+    with pytest.raises(ValueError, match="is not empty"):
         export_model(run, "model")
 
 

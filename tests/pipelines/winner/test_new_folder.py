@@ -49,8 +49,8 @@ def test_a_link_stays_and_its_folder_is_filled() -> None:
 @pytest.mark.parametrize(
     ("folder", "rule"),
     [
-        ("full", "exists and is not empty"),
-        ("full/file", "exists and is not empty"),
+        ("full", "is not empty, it has file: give a new or an empty folder"),
+        ("full/file", "is a file: give a new or an empty folder"),
         ("dangling", "is a link to gone, which does not exist"),
         ("x" * 253, "cannot be written: File name too long"),
         ("x" * 300, "cannot be written: File name too long"),

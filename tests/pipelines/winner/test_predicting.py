@@ -482,6 +482,8 @@ def test_what_was_predicted_before_a_broken_image_is_kept(
     assert "the first 2 predictions are in out.first-2.csv" in shown
     assert not Path("out.csv").exists()
     assert list(pd.read_csv("out.first-2.csv")["file"]) == ["photos/a.png", "photos/b.png"]
+    assert main(predict.app, ["model", "photos", "--output", "out.csv"]) == 2  # not over them
+    assert "the first 2 predictions are in out.first-2-2.csv" in capsys.readouterr().err
     Path("photos/b.png").write_bytes(b"no")
     assert main(predict.app, ["model", "photos", "--output", "none.csv"]) == 2
     assert not list(Path().glob("*none*"))
