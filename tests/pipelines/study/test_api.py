@@ -98,6 +98,30 @@ def test_an_interrupted_search_does_not_let_the_program_go_on(
     assert run.files.report.is_file()
 
 
+def test_an_interruption_of_the_repeats_is_not_hidden_by_what_ended_the_search(
+    cluster: Cluster, elsewhere: Path
+) -> None:
+    driver, trained = os.getpid(), elsewhere / "trained"
+
+    def interrupts_its_repeats(config: dict[str, Any], data: Any, **_: Any) -> Iterator[Any]:
+        if trained.exists():
+            os.kill(driver, signal.SIGINT)
+        trained.touch()
+        yield {"val_loss": config["x"]}, None
+
+    settings = spec_of(
+        data="wine",
+        metric="val_loss",
+        trials=30,
+        target_value=1e6,  # the first trial reaches it
+        repeats=3,
+        max_concurrent=1,
+        algo="random",
+    )
+    with pytest.raises(KeyboardInterrupt):
+        search(settings, trainable=interrupts_its_repeats, space=SPACE, quiet=True)
+
+
 def test_a_run_goes_on_with_its_own_settings_changed_wherever_it_lies(
     cluster: Cluster, elsewhere: Path
 ) -> None:
