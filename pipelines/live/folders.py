@@ -81,7 +81,9 @@ class Listing:
 
     def _row(self, path: str) -> Row:
         files = RunFiles(self.root / path)
-        stamps = tuple(map(stamp, (files.spec, files.journal, files.live, files.sessions)))
+        stamps = tuple(
+            map(stamp, (files.spec, files.journal, files.events, files.live, files.sessions))
+        )
         known = self._known.get(path)
         if known is None or known[0] != stamps or known[1].state in ("running", "silent"):
             known = stamps, _read(path, files)
@@ -107,13 +109,12 @@ def _read(path: str, files: RunFiles) -> Row:
 
 def _row_of(run: Run, path: str, at: float) -> Row:
     problem, live = run.spec.problem, run.live
-    best = None if run.best is None else run.best.value
     what = f"{problem.name} with {run.spec.search.algo} on {problem.data}"
     if live is not None and not live.is_over:
         state = "silent" if live.is_late else "running"
         trials = f"{live.finished} of {live.total}"
         if live.phase == "repeats":
-            return Row(path, live.at, state, what, f"{trials} repeats", _score(run, best))
+            return Row(path, live.at, state, what, f"{trials} repeats", _best(run))
         return Row(path, live.at, state, what, trials, _score(run, live.best))
     if live is not None:
         ended = "ended without a word"
@@ -121,7 +122,11 @@ def _row_of(run: Run, path: str, at: float) -> Row:
         ended = "not known"
     else:
         ended = "not complete" if unfinished(run) else "over"
-    return Row(path, at, ended, what, str(len(run.finished)), _score(run, best))
+    return Row(path, at, ended, what, str(len(run.finished)), _best(run))
+
+
+def _best(run: Run) -> str:
+    return _score(run, None if run.best is None else run.best.value)
 
 
 def _score(run: Run, value: float | None) -> str:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -164,11 +163,11 @@ def read_events(path: Path) -> list[Event]:
     return events
 
 
-def count_ended(path: Path) -> Counter[str]:
-    """How often each trial has ended; empty if there is no file. A line that cannot be read does
-    not count: the journal can be read without it."""
+def names_of_ended(path: Path) -> set[str]:
+    """The trials that have ended; empty if there is no file. A line that cannot be read does not
+    count: the journal can be read without it."""
     found = _ENDED.findall(path.read_bytes()) if path.is_file() else []
-    return Counter(json.loads(name) for name in found)
+    return {json.loads(name) for name in found}
 
 
 def _event(entry: Mapping[str, Any]) -> Event:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections import Counter
 from collections.abc import Generator, Mapping
 from contextlib import suppress
 from dataclasses import fields
@@ -31,7 +30,7 @@ from optuna.storages.journal._file import BaseJournalFileLock
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from pipelines.record.events import count_ended
+from pipelines.record.events import names_of_ended
 from pipelines.record.files import RunFiles
 from pipelines.record.goals import Goals
 from pipelines.record.lines import torn
@@ -101,22 +100,23 @@ def load_journal(path: Path) -> list[FinishedTrial]:
 def load_entries(path: Path) -> list[FinishedTrial]:
     """All entries of the file, in its order. Raises what :func:`load_journal` raises."""
     events = _events_of(path)
-    ended = count_ended(events)  # read first: of each trial, the driver writes the event last
+    ended = names_of_ended(events)  # read first: of each trial, the driver writes the event last
     trials: list[FrozenTrial] = []
     torn_off = 0  # trials whose line may be cut short
     try:
         if path.is_file():
+            started = path.stat().st_size > torn(path)  # before it is read: it may just be starting
             trials, torn_off = load_study(path).get_trials(deepcopy=False), 1
     except KeyError:  # the first line, which makes the study, is not there or not complete
-        if path.stat().st_size > torn(path):
+        if started:
             raise ValueError(f"{path} has lost its first line: restore it") from None
     except Exception as error:  # Optuna may raise anything for a file that was changed
         raise ValueError(f"{path} cannot be read: {type(error).__name__}: {error}") from None
     entries = [_finished(trial, path) for trial in trials if trial.state in _OURS]
-    lost = (ended - Counter(t.trial_id for t in entries if not t.cut_short)).total()
-    if lost > torn_off:
+    lost = ended - {trial.trial_id for trial in entries if not trial.cut_short}
+    if len(lost) > torn_off:
         raise ValueError(
-            f"{path} has {ended.total() - lost} of {ended.total()} ended trials: restore it, or "
+            f"{path} has {len(ended) - len(lost)} of {len(ended)} ended trials: restore it, or "
             f"delete {events.name} to do without the others"
         )
     if not path.is_file():

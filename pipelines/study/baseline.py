@@ -68,7 +68,9 @@ class BaselineProcess:
             self._arrays = Path(name)
             write_arrays(self._folds, self._arrays)
             arguments = json.dumps([arguments_of(data) for data in self._folds])
-            places = [str(Path(trainables.__file__).parents[1]), os.environ.get("PYTHONPATH")]
+            given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+            here = str(Path(trainables.__file__).parents[1])
+            places = [here, *(str(Path(place).absolute()) for place in given if place)]
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _PROGRAM, name, arguments],
                 stdin=subprocess.PIPE,  # closes when this process dies
@@ -77,7 +79,7 @@ class BaselineProcess:
                 cwd=tempfile.gettempdir(),
                 env={
                     **os.environ,
-                    "PYTHONPATH": os.pathsep.join(filter(None, places)),
+                    "PYTHONPATH": os.pathsep.join(places),
                     "OMP_NUM_THREADS": "1",
                 },
                 start_new_session=True,  # Ctrl-C is for the search

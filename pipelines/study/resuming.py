@@ -304,8 +304,9 @@ def _live(run: Run, session: Session) -> Live | None:
 def _located(trial: Unfinished, sessions: Sequence[Session], places: Sequence[str]) -> Unfinished:
     """``trial`` with the present place of its checkpoint, and how long it ran. Without a checkpoint
     it starts again."""
-    ran = [s for s in sessions if s.ended is not None and s.ended > trial.since]
-    seconds = sum(max(0.0, s.worked - max(0.0, trial.since - s.begun)) for s in ran)
+    ran = [(s, s.ended) for s in sessions if s.ended is not None and s.ended > trial.since]
+    # By the clock on the wall, but no longer than the driver worked: the machine may have slept.
+    seconds = sum(min(s.worked, ended - max(s.begun, trial.since)) for s, ended in ran)
     place = trial.attempt.checkpoint
     found = None if place is None else find_in(places, place)
     return replace(

@@ -205,8 +205,8 @@ class Run:
     def repeated(self) -> list[FinishedTrial]:
         """The trainings of the best configs with other seeds, if there were any. Those that began
         when trials had fewer epochs than now do not count."""
-        path = self.files.repeats
-        trials = self._checked(path) if path.is_file() else []
+        path, events = self.files.repeats, self.files.repeats_events
+        trials = self._checked(path) if path.is_file() or events.is_file() else []
         return [t for t in trials if self.max_epochs_at(t.started) == self.max_epochs_at()]
 
     def max_epochs_at(self, time: float = math.inf) -> int:

@@ -53,9 +53,11 @@ class WholeBrackets(HyperBandForBOHB):
         self._get_r0 = partial(rung, self._max_t_attr, self._eta)
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
-        """A failed attempt gives its place back: to Ray, the next attempt is another trial."""
+        """A failed attempt gives its place back: to Ray, the next attempt is another trial. It
+        joins the bracket that is being filled, so an older one does not wait for it."""
         bracket, _ = self._trial_info[trial]
-        bracket._all_trials.remove(trial)
+        if bracket is self._state["bracket"]:
+            bracket._all_trials.remove(trial)
         super().on_trial_error(tune_controller, trial)
 
     def on_trial_remove(self, tune_controller: Any, trial: Any) -> None:

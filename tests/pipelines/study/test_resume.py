@@ -336,6 +336,19 @@ def test_a_journal_that_has_lost_trials_is_refused_and_the_table_is_kept(
 
 
 @pytest.mark.usefixtures("without_ray")
+def test_trials_that_ended_twice_are_not_lost(tmp_path: Path) -> None:
+    """A torn line of the journal is trained again, and ends again."""
+    whole = study(tmp_path / "whole", trials=3)
+    search(whole)
+    files = RunFiles(whole.folder)
+    ends = [line for line in files.events.read_bytes().splitlines(True) if b'"ended"' in line]
+    assert len(ends) == 3
+    with files.events.open("ab") as events:
+        events.writelines(ends)
+    assert len(load_journal(files.journal)) == 3
+
+
+@pytest.mark.usefixtures("without_ray")
 def test_the_trials_that_a_damaged_journal_still_has_go_on_without_its_events(
     tmp_path: Path,
 ) -> None:

@@ -73,9 +73,9 @@ class StubTune:
         self.scheduler.on_trial_remove(self, trial)
         trial.status = Trial.TERMINATED
 
-    def fail(self) -> None:
-        self.scheduler.on_trial_error(self, self._trials[-1])
-        self._trials[-1].status = Trial.ERROR
+    def fail(self, number: int = -1) -> None:
+        self.scheduler.on_trial_error(self, self._trials[number])
+        self._trials[number].status = Trial.ERROR
 
     def diverge(self) -> None:
         self.scheduler.on_trial_complete(self, self._trials[-1], {})
@@ -180,6 +180,16 @@ def test_an_attempt_that_failed_gives_its_place_back() -> None:
     assert len(bracket._live_trials) == bracket._n0 == 9
     tune.add()
     assert len(tune.brackets) == 2
+
+
+def test_a_bracket_does_not_wait_for_an_attempt_that_joins_another() -> None:
+    tune = StubTune(9)
+    for _ in range(10):
+        tune.add()
+    tune.fail(3)  # the tenth trial has begun the next bracket
+    tune.get_trials()[-1].status = Trial.RUNNING
+    tune.train()
+    assert tune.reached(tune.brackets[0]) == (8, 2, 1)
 
 
 @pytest.mark.parametrize("factor", [2, 2.5, 3, 4])
