@@ -471,7 +471,7 @@ BAD = [
     ("--cpus-per-trial 0", "0", "above 0"),
     ("--max-concurrent 0", "0", "below 1"),
     ("--name taken", "taken", "exists"),
-    ("--name a/b", "a/b", "letters"),
+    ("--name a/b", "a/b", "begin with a letter or a digit"),
     (f"--name {'n' * 300}", "has 300 characters", "at most 128"),
     ("--storage=", "--storage ''", "not a path"),
     ("--runs-dir=", "--runs-dir ''", "not a path"),
