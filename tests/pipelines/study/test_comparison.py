@@ -402,6 +402,7 @@ def test_an_interruption_between_two_cells_says_how_to_go_on(
     assert "all finished trials are kept; type the same command to go on" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_finished_cells_are_taken_from_their_records_if_the_table_is_gone(
     cluster: Cluster,
     elsewhere: Path,

@@ -148,6 +148,7 @@ def test_that_repeats_begin_is_said_and_their_values_are_no_new_best(
     cluster: Cluster, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = ["--data", "wine", "--trials", "2", "--max-epochs", "1", "--scheduler", "none"]
+    options += ["--no-baseline", "--no-dashboard"]
     assert main(run.app, [*options, "--repeats", "2", "--name", "it"]) == 0
     told = capsys.readouterr().out
     begin = "repeats   the 2 best configs train again, with 2 other seeds each\n"
