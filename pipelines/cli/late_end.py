@@ -32,15 +32,14 @@ def run_end(study: Study, why: str, console: Console, *, dry_run: bool) -> int:
     code."""
     said = f"complete  {shown(study.folder)}: {why}"
     more = longer_budget(study)
+    onward = [] if more is None else [f"go on     {to_go_on(study, None, more)}"]
     if dry_run or has_end(open_run(study.folder)):
         print_plain(console, f"{said}; ask for more trials, or for another bound")
-        if more is not None:
-            print_plain(console, f"go on     {to_go_on(study, None, more)}")
+        print_lines(console, onward)
         return 0
     print_plain(console, f"{said}; its results are written now")
     code = exit_code(end(study, console))
-    if more is not None:
-        print_plain(console, f"go on     {to_go_on(study, None, more)}")
+    print_lines(console, onward)
     print_plain(console, report_line(study.folder, ends_search=True))
     return code
 

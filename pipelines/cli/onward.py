@@ -20,7 +20,7 @@ def to_go_on(study: Study, cluster: Cluster | None, time_budget: float | None = 
     """The command that goes on with the search ``study``, or the call in Python if no command can
     import its function; ``cluster`` is None if none was needed."""
     folder, trainable = study.folder, study.spec.problem.trainable
-    if trainable and not is_importable(trainable):
+    if not is_importable(trainable):
         return in_python(folder, trainable, time_budget)
     if cluster and cluster.launched:
         return _to_submit("run", resume=_from_home(folder), time_budget=time_budget)
@@ -39,7 +39,7 @@ def next_lines(study: Study, cluster: Cluster | None, *, has_winner: bool) -> It
         yield f"next      {to_type('report', str(shown(folder)))}"
         address = cluster.address if cluster else None
         evaluate = to_type("evaluate", str(shown(folder)), address=address)
-    if has_winner and is_importable(trainable or ""):
+    if has_winner and is_importable(trainable):
         yield f"then      {evaluate}"
 
 

@@ -138,7 +138,8 @@ class JournalReader:
         self._entries: list[FinishedTrial] = []
 
     def trials(self) -> list[FinishedTrial]:
-        """What :func:`load_journal` would return now; empty before the first line is complete."""
+        """What :func:`load_journal` would return now, but without noticing that trials are lost;
+        empty before the first line is complete."""
         if self._study is None and self._path.is_file():
             with suppress(KeyError):
                 self._study = load_study(self._path)

@@ -36,10 +36,10 @@ def import_object(reference: str) -> object:
         raise ValueError(f"'{reference}': module {module_name} has no '{name}'") from None
 
 
-def is_importable(reference: str) -> bool:
+def is_importable(reference: str | None) -> bool:
     """Whether another process can import ``reference``: not what a notebook or a script defines, or
-    what lies inside a function."""
-    return not reference.startswith("__main__:") and "<" not in reference
+    what lies inside a function. None stands for something of our own."""
+    return reference is None or not (reference.startswith("__main__:") or "<" in reference)
 
 
 def import_trainable(reference: str) -> Trainable:

@@ -46,7 +46,7 @@ def in_python(folder: Path, trainable: str | None, time_budget: float | None = N
     if time_budget is not None:
         budget = f"{{'time_budget': {time_budget:g}}}"
         given.insert(0, f"open_run({run}).spec.but(budget={budget})")
-    if trainable is not None and not is_importable(trainable):
+    if trainable and not is_importable(trainable):
         name = trainable.rpartition(":")[2].rpartition(".")[2]
         given.append(f"trainable={name if name.isidentifier() else '...'}")
     return f"search({', '.join(given)})"

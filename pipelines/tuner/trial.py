@@ -110,8 +110,8 @@ class StudyTrial(tune.Trainable):
 
     A step trains until the next epoch after which the scheduler decides, or for half a second
     (longer if many trials run at once: :func:`batch_seconds`), and reports all epochs trained.
-    After a trial has ended, :meth:`assign` gives the next one. If the
-    scheduler pauses trials, each trial is one of Ray's, and :meth:`reset_config` gives the next.
+    After a trial has ended, :meth:`assign` gives the next one. If the scheduler pauses trials, each
+    trial is one of Ray's, and :meth:`reset_config` gives the next.
     """
 
     def setup(self, config: Config, settings: TrialSettings, data: TrialData) -> None:

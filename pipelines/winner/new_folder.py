@@ -16,7 +16,7 @@ from pipelines.study.folders import check_writable
 @contextmanager
 def new_folder(folder: Path) -> Iterator[Path]:
     """Yields a new folder, whose files are in ``folder`` after the block. A block that fails leaves
-    nothing. If something else is in ``folder`` by then, the files stay where they are, and the
+    no file. If something else is in ``folder`` by then, the files stay where they are, and the
     error says where.
 
     Raises ``ValueError``, before the block too, if ``folder`` is neither new nor empty, or cannot

@@ -70,7 +70,7 @@ def _following(found: Findings, folder: str) -> Iterator[str]:
     if unfinished(run) and not runs and not SCHEDULERS[spec.stopping.scheduler].pauses:
         yield _resumed(run, folder)
     yield typed("report", folder)
-    if n_sound and is_importable(spec.problem.trainable or ""):
+    if n_sound and is_importable(spec.problem.trainable):
         yield typed("evaluate", folder)
         yield typed("export", folder, "model")
     if n_sound >= LEAST_TOP:
@@ -100,9 +100,9 @@ def _resumed(run: Run, folder: str) -> str:
     """The command that goes on with ``run``, or the call in Python if no command can import its
     function."""
     trainable = run.spec.problem.trainable
-    if trainable and not is_importable(trainable):
-        return in_python(run.files.folder, trainable)
-    return typed("run", "--resume", folder)
+    if is_importable(trainable):
+        return typed("run", "--resume", folder)
+    return in_python(run.files.folder, trainable)
 
 
 def _can_be_typed(spec: StudySpec) -> bool:

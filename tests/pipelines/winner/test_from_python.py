@@ -61,22 +61,26 @@ def test_data_are_a_name_or_a_path_and_a_table_is_told_to_be_a_file() -> None:
         spec_of(data=pd.DataFrame({"x": [1]}))
 
 
-@pytest.mark.parametrize("moved", [False, True])
-def test_a_file_is_relative_to_where_the_search_was_started(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, moved: bool
-) -> None:
-    here = Path.cwd()
+def write_run_on_a_file() -> Path:
+    """A run on ./mine.csv."""
     rows = pd.DataFrame({"x": [float(n) for n in range(40)], "kind": ["a", "b"] * 20})
     rows.to_csv("mine.csv", index=False)
-    fingerprint = load("mine.csv", target="kind").fingerprint
-    run = write_run(
+    return write_run(
         Path("runs/it"),
         [TRIAL],
         data="mine.csv",
         target="kind",
         max_epochs=1,
-        fingerprint=fingerprint,
+        fingerprint=load("mine.csv", target="kind").fingerprint,
     )
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_file_is_relative_to_where_the_search_was_started(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, moved: bool
+) -> None:
+    here = Path.cwd()
+    run = write_run_on_a_file()
     if moved:
         Path("else/where").mkdir(parents=True)
         run = Path(shutil.move(run, "else/where/it"))
@@ -99,16 +103,7 @@ def test_another_file_of_that_name_is_told_by_its_whole_path(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, content: str, rule: str
 ) -> None:
     here = Path.cwd()
-    rows = pd.DataFrame({"x": [float(n) for n in range(40)], "kind": ["a", "b"] * 20})
-    rows.to_csv("mine.csv", index=False)
-    run = write_run(
-        Path("runs/it"),
-        [TRIAL],
-        data="mine.csv",
-        target="kind",
-        max_epochs=1,
-        fingerprint=load("mine.csv", target="kind").fingerprint,
-    )
+    run = write_run_on_a_file()
     Path("other").mkdir()
     monkeypatch.chdir("other")
     Path("mine.csv").write_text(content)
