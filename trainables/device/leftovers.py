@@ -32,13 +32,14 @@ class Memory:
         pages = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         self._most = min(MOST_GROWTH, _PART * share * pages)
         self._before = _own_memory()
-        self._on_gpu = gpu.is_used()
+        self._libraries_loaded = False  # by a training on a GPU
 
     def growth(self) -> str:
         """How much it has grown, in words, if that is too much even after cleaning up; else ""."""
-        if gpu.is_used() and not self._on_gpu:
-            # The half gigabyte that CUDA's libraries take is never freed: it is not counted.
-            self._before, self._on_gpu = max(self._before, _own_memory()), True
+        if gpu.is_used() and not self._libraries_loaded:
+            # CUDA's libraries take half a gigabyte when a training first uses them, which is after
+            # CUDA itself has started. It is never freed, so it is not counted.
+            self._before, self._libraries_loaded = max(self._before, _own_memory()), True
         if _peak() <= self._before + self._most:  # the quick check
             return ""
         if (grown := _own_memory() - self._before) > self._most:

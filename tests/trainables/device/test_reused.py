@@ -177,11 +177,13 @@ assert memory.growth() == "", memory.growth()
     assert done.stderr == ""
 
 
-def test_memory_that_comes_with_cuda_is_no_growth_and_what_comes_after_it_is() -> None:
-    code = """
+@pytest.mark.parametrize("before", [True, False])  # with a share of a GPU, CUDA starts before
+def test_memory_that_comes_with_cuda_is_no_growth_and_what_comes_after_it_is(before: bool) -> None:
+    code = f"""
 import numpy as np
 from trainables.device import gpu, leftovers
 leftovers.MOST_GROWTH = 100 * 2**20
+gpu.is_used = lambda: {before}
 memory = leftovers.Memory(1.0)
 libraries = [np.ones(2**17) for _ in range(150)]
 gpu.is_used = lambda: True
