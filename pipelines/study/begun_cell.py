@@ -11,9 +11,10 @@ from collections.abc import Callable
 from pipelines.record.files import RunFiles
 from pipelines.record.journal import load_journal
 from pipelines.record.lock import holding
+from pipelines.study.changes import changed
 from pipelines.study.left import searched
 from pipelines.study.result import AS_ASKED, StudyResult
-from pipelines.study.resuming import changed, resume
+from pipelines.study.resuming import resume
 from pipelines.study.run_study import end_run
 from pipelines.study.runs import open_run
 from pipelines.study.study import Study

@@ -21,7 +21,7 @@ from pipelines.record.live import Driver
 from pipelines.record.sessions import KILLED
 from pipelines.record.trials import FinishedTrial, State, ranked
 from pipelines.record.writing import Record
-from pipelines.study import resuming
+from pipelines.study import recorded_state, resuming
 from pipelines.study.disk import disk_of
 from pipelines.study.left import check_longer, nothing_left, searched
 from pipelines.study.repeats import run_repeats
@@ -475,7 +475,7 @@ def test_each_storage_is_asked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         made.append((place[0], "".join(place[1:])))
         return KeptStates(*place)
 
-    monkeypatch.setattr(resuming, "KeptStates", states)
+    monkeypatch.setattr(recorded_state, "KeptStates", states)
     going_on(asked)
     assert made == [(storage, "run"), (str(asked.folder), "")]
 

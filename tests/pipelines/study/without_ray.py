@@ -21,8 +21,8 @@ from pipelines.cluster.machines import Cluster
 from pipelines.cluster.resources import Node
 from pipelines.record.events import Events
 from pipelines.record.files import RunFiles
+from pipelines.study.recorded_state import resumed
 from pipelines.study.result import StudyResult
-from pipelines.study.resuming import resumed
 from pipelines.study.run_study import run_study
 from pipelines.study.runs import open_run
 from pipelines.study.study import Study
