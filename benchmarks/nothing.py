@@ -8,7 +8,7 @@ from search_spaces import SearchSpace
 
 if TYPE_CHECKING:
     from pipelines.study.study import Study
-    from pipelines.tuner.trial import Trainable
+    from trainables.training.trainable import Trainable
 
 
 def study_of_nothing(

@@ -30,10 +30,10 @@ from pipelines.study.runs import Run, open_run
 from pipelines.study.spec import StudySpec
 from pipelines.study.study import Study
 from pipelines.study.typed import in_python, shown
-from pipelines.tuner.trial import Trainable
 from pipelines.winner.exported import ExportedModel, load_model
 from pipelines.winner.settings import Chosen, EvaluationSettings, ExportSettings
 from search_spaces import SearchSpace
+from trainables.training.trainable import Trainable
 
 
 def search(

@@ -34,7 +34,6 @@ from pipelines.study.tests_first import AfterTests, run_tests_first
 from pipelines.study.zoom import zoom, zoom_lines
 from pipelines.tuner.algorithms import ALGORITHMS
 from pipelines.tuner.schedulers import check_scheduler
-from pipelines.tuner.trial import Trainable
 from search_spaces import SPACES, Choice, Config, SearchSpace
 from search_spaces.space import name_of
 from trainables.data.datasets import (
@@ -47,6 +46,7 @@ from trainables.data.datasets import (
 )
 from trainables.networks import NETWORKS, Network
 from trainables.training.metrics import METRICS, metrics_of
+from trainables.training.trainable import Trainable
 
 _SAMPLES = 20
 

@@ -7,12 +7,10 @@ import inspect
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from search_spaces import SearchSpace
-
-if TYPE_CHECKING:
-    from pipelines.tuner.trial import Trainable
+from trainables.training.trainable import Trainable
 
 
 def import_object(reference: str) -> object:

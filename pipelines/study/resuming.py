@@ -25,10 +25,10 @@ from pipelines.study.spec import StudySpec
 from pipelines.study.study import Resumed, Study
 from pipelines.tuner.algorithms import ALGORITHMS
 from pipelines.tuner.schedulers import SCHEDULERS
-from pipelines.tuner.trial import Trainable
 from search_spaces import SearchSpace
 from trainables.data.datasets import TrialData
 from trainables.networks import Network
+from trainables.training.trainable import Trainable
 
 
 def resume(

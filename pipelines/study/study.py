@@ -18,7 +18,6 @@ from pipelines.tuner.before import Before
 from pipelines.tuner.samplers import Problem
 from pipelines.tuner.schedulers import SCHEDULERS, Scheduler, StoppingRules
 from pipelines.tuner.sent_code import sendable
-from pipelines.tuner.trial import Trainable
 from search_spaces import Config, SearchSpace
 from trainables.data.datasets import TrialData
 from trainables.networks import Network
@@ -26,6 +25,7 @@ from trainables.smith.lr_range_rule import Bounds
 from trainables.training.cross_validation import CrossValidated
 from trainables.training.metrics import Metric
 from trainables.training.objective import metric_of, objective_of
+from trainables.training.trainable import Trainable
 
 if TYPE_CHECKING:
     from trainables.smith.lr_range_test import RangeTest

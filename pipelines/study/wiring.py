@@ -32,7 +32,8 @@ from pipelines.tuner.schedulers import Scheduler
 from pipelines.tuner.searcher import StudySearcher
 from pipelines.tuner.sources import NotedTrials, Once, ScreenedTrials, Source
 from pipelines.tuner.stopper import StudyStopper
-from pipelines.tuner.trial import StudyTrial, TrialSettings, batch_seconds
+from pipelines.tuner.trial import StudyTrial
+from pipelines.tuner.trial_settings import TrialSettings, batch_seconds
 
 
 class Place(NamedTuple):

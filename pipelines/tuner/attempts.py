@@ -17,7 +17,7 @@ from search_spaces import Config
 if TYPE_CHECKING:
     from ray.tune import Checkpoint
 
-    from pipelines.tuner.trial import EpochReport
+    from pipelines.tuner.epoch_reports import EpochReport
 
 _COUNTS = ("machines_lost", "failures", "processes_lost", "out_of_memory")
 ATTEMPT = "__attempt__"  # the key of the attempt in a config that is sent to a trial

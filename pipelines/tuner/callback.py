@@ -16,6 +16,14 @@ from pipelines.cluster.events import tell
 from pipelines.record.trials import FinishedTrial
 from pipelines.record.writing import Record
 from pipelines.tuner.attempts import Attempt, Cause, unpack
+from pipelines.tuner.epoch_reports import (
+    FINISHED,
+    HAS_STATE,
+    HAS_WEIGHTS,
+    NOTICE,
+    PRINTED,
+    EpochReport,
+)
 from pipelines.tuner.idle import Idle
 from pipelines.tuner.kept import KeptStates
 from pipelines.tuner.ledger import TrialLedger
@@ -24,15 +32,7 @@ from pipelines.tuner.outcome import Failure, failure_of, gpus_of
 from pipelines.tuner.progress import Observer
 from pipelines.tuner.reports import Decision, Ended, Report
 from pipelines.tuner.searcher import StudySearcher
-from pipelines.tuner.trial import (
-    FINISHED,
-    HAS_STATE,
-    HAS_WEIGHTS,
-    NOTICE,
-    PRINTED,
-    WEIGHTS,
-    EpochReport,
-)
+from pipelines.tuner.trial import WEIGHTS
 from search_spaces import Config
 
 _LOOK_EVERY = 1.0  # seconds between two checks for hung trials, and for trials that run at all

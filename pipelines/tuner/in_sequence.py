@@ -10,8 +10,8 @@ from ray.tune.result import SHOULD_CHECKPOINT
 from pipelines.record.trials import REQUIREMENT
 from pipelines.tuner.attempts import Attempt, pack, unpack
 from pipelines.tuner.callback import StudyCallback
+from pipelines.tuner.epoch_reports import FINISHED, REPORTS
 from pipelines.tuner.judge import Judge
-from pipelines.tuner.trial import FINISHED, REPORTS
 from search_spaces import Config
 
 

@@ -10,7 +10,7 @@ from ray.tune.result import DONE, SHOULD_CHECKPOINT
 
 from pipelines.tuner.attempts import unpack
 from pipelines.tuner.callback import StudyCallback
-from pipelines.tuner.trial import FINISHED, REPORTS
+from pipelines.tuner.epoch_reports import FINISHED, REPORTS
 
 
 class OneByOne(StudyCallback):

@@ -13,7 +13,7 @@ from pipelines.tuner.attempts import AttemptError, Cause
 from pipelines.tuner.deaths import error_of
 
 if TYPE_CHECKING:
-    from pipelines.tuner.trial import EpochReport
+    from pipelines.tuner.epoch_reports import EpochReport
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _ADDRESS = re.compile(r"^\s*ip: (\S+)$", re.MULTILINE)  # in Ray's message about an actor's death

@@ -12,9 +12,9 @@ import ray
 from pipelines.tuner.attempts import AttemptError
 from pipelines.tuner.outcome import cause_of, cut, shortened
 from pipelines.tuner.printed import Printed
-from trainables.training import cross_validation, yielded
+from trainables.training import cross_validation, trainable
 
-_OURS = (str(Path(__file__).parents[1]), cross_validation.__file__, yielded.__file__)
+_OURS = (str(Path(__file__).parents[1]), cross_validation.__file__, trainable.__file__)
 _RAYS = str(Path(ray.__file__).parent)
 
 

@@ -24,7 +24,7 @@ from types import CodeType, ModuleType
 from typing import Any, ClassVar
 
 import trainables
-from pipelines.tuner.trial import Trainable
+from trainables.training.trainable import Trainable
 
 _INSTALLED = ("pipelines", "search_spaces", "trainables")  # on every node: see preflight
 _MAIN = ("__main__", "__mp_main__")  # every process has its own

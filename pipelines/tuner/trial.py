@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import logging
-import math
 import os
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Generator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any
 
 from ray import tune
 from ray.tune.result import DONE, RESULT_DUPLICATE
@@ -19,90 +17,38 @@ from ray.tune.result import DONE, RESULT_DUPLICATE
 from pipelines.cluster import notice
 from pipelines.cluster.sharing import assigned_gpus
 from pipelines.cluster.word import leave_word
-from pipelines.record.goals import Requirement, broken_of
+from pipelines.record.goals import broken_of
 from pipelines.record.patience import StorageError, naming, patient
 from pipelines.tuner.attempts import AttemptError, Cause, unpack
+from pipelines.tuner.epoch_reports import (
+    FINISHED,
+    HAS_STATE,
+    HAS_WEIGHTS,
+    NOTICE,
+    PRINTED,
+    REPORTS,
+    EpochReport,
+    epoch_line,
+    report,
+)
 from pipelines.tuner.own_data import OwnData
 from pipelines.tuner.printed import Printed
 from pipelines.tuner.raising import in_words
 from pipelines.tuner.spans import span
+from pipelines.tuner.trial_settings import TrialSettings
 from search_spaces import Config
 from trainables.data.datasets import TrialData
 from trainables.device import gpu
 from trainables.device.share import claim_device, set_threads
 from trainables.training.metrics import METRICS
-from trainables.training.yielded import check_epochs, has_diverged, metrics_and_model, number
+from trainables.training.trainable import Epochs, Resumable, check_epochs, metrics_and_model
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
-Metrics: TypeAlias = Mapping[str, float | int | bool]
-# trainable(config, data, max_epochs=, seed=, device=) yields each epoch's metrics and the model.
-# If the iterator is Resumable, its trial can be paused, and can go on after its machine was lost.
-Trainable: TypeAlias = "Callable[..., Iterator[tuple[Metrics, nn.Module | None]]]"
-
 WEIGHTS = "weights.pt"  # of the best epoch
 TRAINING = "training.pt"  # the state to go on from
-REPORTS = "reports"  # the epochs since the last result
-FINISHED = "finished"  # the trainable ended by itself; Ray's own "done" is also set by schedulers
-HAS_WEIGHTS = "has_weights"
-HAS_STATE = "has_state"  # the training can go on from a checkpoint
-PRINTED = "printed"  # what the trainable has printed since the last result, if anything
-NOTICE = "notice"  # the trial's machine is about to be taken away
-BATCH_SECONDS = 0.5  # epochs are reported at least this often, even between decisions,
-REPORTS_A_SECOND = 128  # but no more often than this by all trials together
-
-
-@dataclass(frozen=True)
-class EpochReport:
-    """What a trial reports about an epoch: finite numbers only."""
-
-    epoch: int
-    value: float  # the metric searched for
-    metrics: Mapping[str, float]  # all that the trainable reported
-    diverged: bool = False
-
-
-@runtime_checkable
-class Resumable(Protocol):
-    """A training whose state can be saved and loaded, as torch's modules and optimisers do."""
-
-    def state_dict(self) -> dict[str, Any]: ...
-
-    def load_state_dict(self, state: dict[str, Any]) -> None: ...
-
-
-def batch_seconds(slots: int) -> float:
-    """How long a trial may train before it reports, if nothing is decided earlier. One driver
-    handles all reports, so many trials at once report less often."""
-    return max(BATCH_SECONDS, slots / REPORTS_A_SECOND)
-
-
-def always(config: Config, epoch: int) -> bool:
-    """For a scheduler that decides after each epoch."""
-    return True
-
-
-@dataclass(frozen=True)
-class TrialSettings:
-    """What all trials of a study share, apart from the data."""
-
-    trainable: Trainable
-    metric: str
-    max_epochs: int
-    cpus: float
-    storage: str  # of checkpoints: an absolute path, or a URI
-    data_key: str  # unique to this search: see OwnData
-    must_resume: bool = False  # the scheduler pauses trials
-    decides: Callable[[Config, int], bool] = always  # whether the scheduler does, after an epoch
-    target_value: float | None = None
-    worst: float | None = None  # score of a diverged trial, if the metric has a unit
-    also: tuple[str, ...] = ()  # other metrics that the trainable must yield
-    requirements: tuple[Requirement, ...] = ()  # an epoch that breaks one is not the best
-    label: str = ""  # of the search, on Ray's own pages
-    folder: str = ""  # the working directory of trials, on a node that has it; "": Ray's
-    batch_seconds: float = BATCH_SECONDS  # after so long a trial reports its epochs
 
 
 class StudyTrial(tune.Trainable):
@@ -127,7 +73,7 @@ class StudyTrial(tune.Trainable):
         self._model: nn.Module | None = None
         self._assigned: Config | None = None
         self._best_weights: dict[str, torch.Tensor] = {}
-        self._epochs: Iterator[tuple[Metrics, nn.Module | None]] = iter(())
+        self._epochs: Epochs = iter(())
         self._trains = False
         self._failed: AttemptError | None = None
         self._printed = Printed()
@@ -255,7 +201,7 @@ class StudyTrial(tune.Trainable):
                 return False
         return True
 
-    def _heard(self) -> Iterator[tuple[Metrics, nn.Module | None]]:
+    def _heard(self) -> Epochs:
         """The trainable's epochs. What the trainable prints is captured."""
         while True:
             with self._printed.listening():
@@ -352,41 +298,3 @@ def _quieten_ray() -> None:
     """Otherwise Ray would report every checkpoint in the log of this process."""
     for name in ("ray.train", "ray.tune"):
         logging.getLogger(name).setLevel(logging.WARNING)
-
-
-def epoch_line(trial_id: str, found: EpochReport, max_epochs: int) -> str:
-    """A line for the log of the training process, which Ray's dashboard shows."""
-    numbers = " ".join(f"{name}={value:.6g}" for name, value in found.metrics.items())
-    end = " diverged" if found.diverged else ""
-    return f"trial {trial_id} epoch {found.epoch} of {max_epochs} {numbers}{end}"
-
-
-def report(metrics: Metrics, epoch: int, settings: TrialSettings) -> EpochReport:
-    """What the driver is told about an epoch.
-
-    The trial counts as diverged, with the metric's worst score, if a needed metric is not finite,
-    or if the trainable itself says so under "diverged". What the trainable says under "epoch" is
-    ignored: each yield is one epoch.
-
-    Raises ``ValueError`` if a needed metric is missing, ``TypeError`` if a metric is not a number.
-    """
-    said = bool(metrics.get("diverged", False))
-    for name in (settings.metric, *(() if said else settings.also)):
-        if name not in metrics:
-            option = "metric" if name == settings.metric else "also` or `require"
-            raise ValueError(
-                f"the trainable yields no '{name}', but `{option}` asks for it: "
-                f"it yields {', '.join(metrics) or 'nothing'}"
-            )
-    numbers = {name: number(name, value) for name, value in metrics.items()}
-    finite = {k: v for k, v in numbers.items() if math.isfinite(v)}
-    diverged = has_diverged(metrics, (settings.metric, *settings.also))
-    if diverged:
-        worst = settings.worst
-        finite[settings.metric] = METRICS[settings.metric].worst if worst is None else worst
-    return EpochReport(
-        epoch=epoch,
-        value=finite[settings.metric],
-        metrics={k: v for k, v in finite.items() if k not in ("epoch", "diverged")},
-        diverged=diverged,
-    )

@@ -15,13 +15,11 @@ from search_spaces import Config
 from trainables.data.datasets import TrialData
 from trainables.device.share import claim_device, set_threads
 from trainables.networks import Network
-from trainables.training.yielded import has_diverged
+from trainables.training.trainable import Trainable, has_diverged
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
-
-    from pipelines.tuner.trial import Trainable
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,16 @@ from itertools import islice
 from pipelines.record.trials import FinishedTrial
 from pipelines.study.circumstances import machine, versions
 from pipelines.study.runs import Run
+from pipelines.tuner.epoch_reports import report
 from pipelines.tuner.running import shortened
-from pipelines.tuner.trial import Metrics, Trainable, TrialSettings, report
+from pipelines.tuner.trial_settings import TrialSettings
 from pipelines.winner.candidates import check_by_itself
 from pipelines.winner.planned import planned_at
 from pipelines.winner.training import search_data, trainable_of
 from trainables.device.process_settings import seed_generators
 from trainables.device.share import pick_device, set_threads
 from trainables.training.cross_validation import CrossValidated
+from trainables.training.trainable import Metrics, Trainable
 
 _OF_THE_MOMENT = ("seconds",)  # metrics that no two trainings share
 

@@ -20,10 +20,10 @@ from pipelines.study.runs import Run
 from pipelines.study.spec import StudySpec
 from pipelines.tuner.outcome import explain
 from pipelines.tuner.sent_code import sendable
-from pipelines.tuner.trial import Trainable
 from pipelines.winner.candidates import Candidate
 from pipelines.winner.one_training import Training, train
 from trainables.data.datasets import DATASETS, TrialData
+from trainables.training.trainable import Trainable
 
 if TYPE_CHECKING:
     from torch import nn

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
-from trainables.training.yielded import check_epochs, metrics_and_model, number
+from trainables.training.trainable import (
+    Epochs,
+    Metrics,
+    Trainable,
+    check_epochs,
+    metrics_and_model,
+    number,
+)
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
-
-Metrics: TypeAlias = Mapping[str, float | int | bool]
-Epochs: TypeAlias = "Iterator[tuple[Metrics, nn.Module | None]]"
 
 
 @dataclass(frozen=True)
 class CrossValidated:
     """Makes a trainable for the folds of a data set from a trainable for a single data set."""
 
-    trainable: Callable[..., Epochs]
+    trainable: Trainable
 
     def __call__(
         self,

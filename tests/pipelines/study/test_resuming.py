@@ -20,7 +20,7 @@ from pipelines.record.files import RunFiles
 from pipelines.record.journal import load_journal
 from pipelines.record.trials import State
 from pipelines.tuner.attempts import Cause
-from pipelines.tuner.trial import BATCH_SECONDS
+from pipelines.tuner.trial_settings import BATCH_SECONDS
 from search_spaces import Float, SearchSpace
 from tests.pipelines.running import Witness, study
 from trainables.data.datasets import TrialData

@@ -27,15 +27,8 @@ from pipelines.study.run_study import run_study
 from pipelines.study.runs import open_run
 from pipelines.study.study import Study
 from pipelines.tuner.attempts import unpack
-from pipelines.tuner.trial import (
-    FINISHED,
-    HAS_STATE,
-    HAS_WEIGHTS,
-    NOTICE,
-    REPORTS,
-    WEIGHTS,
-    report,
-)
+from pipelines.tuner.epoch_reports import FINISHED, HAS_STATE, HAS_WEIGHTS, NOTICE, REPORTS, report
+from pipelines.tuner.trial import WEIGHTS
 from tests.pipelines.running import Witness
 
 

@@ -9,7 +9,8 @@ import torch
 
 from pipelines.tuner import trial as trial_module
 from pipelines.tuner.attempts import Attempt, pack
-from pipelines.tuner.trial import StudyTrial, TrialSettings, batch_seconds
+from pipelines.tuner.trial import StudyTrial
+from pipelines.tuner.trial_settings import TrialSettings, batch_seconds
 from tests.pipelines.running import data
 from tests.pipelines.tuner.test_failing import alone
 

@@ -34,6 +34,7 @@ from pipelines.tuner import deaths
 from pipelines.tuner.algorithms import make_sampler
 from pipelines.tuner.attempts import Attempt, AttemptError, Cause, pack
 from pipelines.tuner.callback import StudyCallback
+from pipelines.tuner.epoch_reports import report
 from pipelines.tuner.kept import KeptStates
 from pipelines.tuner.ledger import TrialLedger
 from pipelines.tuner.printed import Printed
@@ -42,7 +43,8 @@ from pipelines.tuner.reports import Report, Rules
 from pipelines.tuner.samplers import Problem
 from pipelines.tuner.searcher import StudySearcher
 from pipelines.tuner.sources import SampledTrials
-from pipelines.tuner.trial import StudyTrial, TrialSettings, report
+from pipelines.tuner.trial import StudyTrial
+from pipelines.tuner.trial_settings import TrialSettings
 from tests.pipelines.running import SPACE, Witness, data
 
 NO_MEMORY = "1 worker(s) were killed due to the node running low on memory."

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from pipelines.tuner.attempts import Attempt, pack
-from pipelines.tuner.trial import WEIGHTS, StudyTrial, TrialSettings
+from pipelines.tuner.trial import WEIGHTS, StudyTrial
+from pipelines.tuner.trial_settings import TrialSettings
 from tests.pipelines.running import data
 from tests.pipelines.tuner.test_failing import alone
 

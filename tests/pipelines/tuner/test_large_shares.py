@@ -13,6 +13,14 @@ from pipelines.record.goals import Aim, Goals
 from pipelines.record.writing import Record
 from pipelines.tuner.algorithms import make_sampler
 from pipelines.tuner.attempts import Attempt, pack, unpack
+from pipelines.tuner.epoch_reports import (
+    FINISHED,
+    HAS_STATE,
+    HAS_WEIGHTS,
+    NOTICE,
+    REPORTS,
+    EpochReport,
+)
 from pipelines.tuner.in_sequence import InSequence
 from pipelines.tuner.judge import Judge
 from pipelines.tuner.kept import KeptStates
@@ -23,14 +31,6 @@ from pipelines.tuner.samplers import Problem
 from pipelines.tuner.schedulers import SCHEDULERS, StoppingRules
 from pipelines.tuner.searcher import StudySearcher
 from pipelines.tuner.sources import SampledTrials
-from pipelines.tuner.trial import (
-    FINISHED,
-    HAS_STATE,
-    HAS_WEIGHTS,
-    NOTICE,
-    REPORTS,
-    EpochReport,
-)
 from tests.pipelines.running import SPACE, Witness
 
 LARGE = Attempt("large", gpus=0.5)

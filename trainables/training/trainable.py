@@ -1,13 +1,31 @@
-"""Checks of what a trainable returns and yields."""
+"""What a trainable is, and checks of what it returns and yields."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Metrics: TypeAlias = Mapping[str, float | int | bool]
+Epochs: TypeAlias = "Iterator[tuple[Metrics, nn.Module | None]]"
+# trainable(config, data, max_epochs=, seed=, device=) yields each epoch's metrics and the model.
+# If the iterator is Resumable, its trial can be paused, and can go on after its machine was lost.
+Trainable: TypeAlias = Callable[..., Epochs]
 
 _WANTED = "the trainable must yield a dict of metrics and the model (or None) after each epoch"
 _LONG = 60  # characters
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """A training whose state can be saved and loaded, as torch's modules and optimisers do."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
 
 
 def check_epochs(returned: Any) -> None:
