@@ -14,20 +14,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from pipelines.tuner.algorithms import ALGORITHMS
 from pipelines.tuner.attempts import unpack
-from search_spaces import Choice, Config, SearchSpace
+from pipelines.tuner.exploring import explorer
+from search_spaces import Config, SearchSpace
 from trainables.training.metrics import Mode
 from trainables.training.schedules import POLICIES
 
 if TYPE_CHECKING:
     from ray.tune.schedulers import TrialScheduler
 
-# The parameters that may change during a training. Any other would change the network, or the
-# number of steps in an epoch.
-CHANGEABLE = ("lr", "momentum", "weight_decay")
 TIME_ATTR = "epoch"  # not Ray's training_iteration, which restarts with each attempt
 
 
@@ -239,30 +235,6 @@ def pbt(rules: StoppingRules) -> TrialScheduler:
         custom_explore_fn=explorer(rules.space, rules.seed),
         log_config=False,
     )
-
-
-def explorer(space: SearchSpace, seed: int) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """A function that changes a config as Jaderberg et al. do (section 4.1): each changeable
-    parameter of the config is drawn anew with probability 1/4, and otherwise multiplied by 0.8 or
-    1.2. A choice is always drawn anew."""
-    if not any(name in space.domains for name in CHANGEABLE):
-        raise ValueError(f"`scheduler=pbt` changes {', '.join(CHANGEABLE)}: the space has none")
-    rng = np.random.default_rng(seed)
-
-    def explore(config: dict[str, Any]) -> dict[str, Any]:
-        changed = dict(config)
-        for name in CHANGEABLE:
-            domain = space.domains.get(name)
-            if name not in config or domain is None:
-                continue
-            if isinstance(domain, Choice) or rng.random() < 0.25:
-                changed[name] = domain.at(rng.random())
-            else:
-                value = config[name] * rng.choice((0.8, 1.2))
-                changed[name] = float(min(max(value, domain.low), domain.high))
-        return changed
-
-    return explore
 
 
 def _goes_on(rules: StoppingRules) -> str:

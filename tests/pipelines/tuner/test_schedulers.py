@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 
+from pipelines.tuner.exploring import explorer
 from pipelines.tuner.schedulers import (
     SCHEDULERS,
     StoppingRules,
     check_scheduler,
     ends_cycle,
-    explorer,
     rungs,
 )
 from search_spaces import SPACES, Choice, Float, Int, SearchSpace
