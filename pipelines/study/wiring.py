@@ -18,6 +18,7 @@ from pipelines.record.files import RunFiles
 from pipelines.record.writing import Record
 from pipelines.study.study import Study
 from pipelines.tuner.before import Before
+from pipelines.tuner.callback import StudyCallback
 from pipelines.tuner.gauges import Gauges
 from pipelines.tuner.in_sequence import InSequence
 from pipelines.tuner.judge import Judge
@@ -70,11 +71,12 @@ def make_tuner(
 ) -> tune.Tuner:
     """Ray's tuner for the trials of ``part``, which ``ledger`` follows and ``record`` keeps."""
     spec, scheduler, before = study.spec, part.scheduler, part.before
-    storage, folder = part.place(study)
+    place = part.place(study)
+    unfinished = before.unfinished if before else ()
     total = ledger.progress().total
     each = spec.resources.trial
     slots = slot_counter(cluster, each, spec.resources.max_concurrent)
-    settings = _trial_settings(study, scheduler, storage, slots())
+    settings = _trial_settings(study, scheduler, place.storage, slots())
     gpus = gpu_counter(cluster, each, slots, total)
     # If configs change during training, the whole population takes turns.
     screened = ScreenedTrials(
@@ -86,17 +88,12 @@ def make_tuner(
     gauges = Gauges(study.folder.name, study.metric_name)
     live = LiveState(record.files, ledger, searcher, part.name, also=gauges.show)
     live.step()
-    stopper = StudyStopper(ledger)
     rays = scheduler.make(study.stopping)
     judge = Judge(rays, study.metric_name)
-    checkpoints = {}
-    kept = KeptStates(storage, study.folder.name if spec.run.storage else "")
     if before is not None:
         tell_again(judge, before)
-        for trial in before.unfinished:
-            if trial.attempt.checkpoint is not None:
-                checkpoints[trial.attempt.trial_id] = trial.attempt.checkpoint_in(storage)
         _note_longer(record, before)
+    attempts = [trial.attempt for trial in unfinished]
     adapter = OneByOne if scheduler.pauses else partial(InSequence, judge=judge)
     callback = adapter(
         ledger,
@@ -106,22 +103,22 @@ def make_tuner(
         searcher=searcher,
         live=live,
         alive=is_alive,
-        checkpoints=checkpoints,
-        place=partial(place_in, storage),
-        kept=kept,
+        checkpoints={
+            attempt.trial_id: attempt.checkpoint_in(place.storage)
+            for attempt in attempts
+            if attempt.checkpoint is not None
+        },
+        place=partial(place_in, place.storage),
+        kept=KeptStates(place.storage, study.folder.name if spec.run.storage else ""),
         words=partial(take_word, settings.data_key),
         why_idle=partial(why_none_runs, cluster, each),
     )
-    for trial in before.unfinished if before else ():
+    for trial in unfinished:
         if not callback.ends_at_once(trial.config, trial.attempt):
             searcher.try_again(trial.config, trial.attempt)
     return tune.Tuner(
         tune.with_resources(
-            tune.with_parameters(
-                StudyTrial,
-                settings=settings,
-                data=study.trial_data,
-            ),
+            tune.with_parameters(StudyTrial, settings=settings, data=study.trial_data),
             partial(reserved, each.cpus, gpus),
         ),
         tune_config=tune.TuneConfig(
@@ -131,18 +128,24 @@ def make_tuner(
             reuse_actors=True,
             trial_dirname_creator=lambda trial: trial.trial_id,
         ),
-        run_config=tune.RunConfig(
-            name=folder,
-            storage_path=storage,
-            callbacks=[callback],
-            stop=stopper,
-            # The callback asks for a checkpoint when one is useful, not at the end of every trial.
-            # If configs change, an earlier checkpoint may still be needed.
-            checkpoint_config=tune.CheckpointConfig(
-                num_to_keep=4 if scheduler.changes_configs else 1, checkpoint_at_end=False
-            ),
-            verbose=0,
+        run_config=_run_config(place, scheduler, callback, StudyStopper(ledger)),
+    )
+
+
+def _run_config(
+    place: Place, scheduler: Scheduler, callback: StudyCallback, stopper: StudyStopper
+) -> tune.RunConfig:
+    return tune.RunConfig(
+        name=place.folder,
+        storage_path=place.storage,
+        callbacks=[callback],
+        stop=stopper,
+        # The callback asks for a checkpoint when one is useful, not at the end of every trial. If
+        # configs change, an earlier checkpoint may still be needed.
+        checkpoint_config=tune.CheckpointConfig(
+            num_to_keep=4 if scheduler.changes_configs else 1, checkpoint_at_end=False
         ),
+        verbose=0,
     )
 
 
