@@ -4,14 +4,15 @@ here first. If the answer here is 404, the dashboard answers the request itself.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from functools import cache
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from pipelines.live import metrics_tab
 from pipelines.live.addresses import (
@@ -47,7 +48,6 @@ _REFUSED = (
     'content="light dark"><title>Rangefinder</title><p style="font: 16px system-ui; '
     'overflow-wrap: anywhere">{why} <a href="{address}">{address}</a>'
 )
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def make_app(
@@ -56,91 +56,107 @@ def make_app(
     """Serves the runs in ``roots``, which is called for each request. Everything except the page at
     the door needs the token. ``optuna`` says that the browser is on this machine and
     optuna-dashboard is installed: then the page of a run links to it."""
+    answers = _Answers(roots, door, optuna)
+    app = web.Application(middlewares=[_guard(door), _told])
+    tab = (
+        (GRAFANA_HEALTH, _grafana),
+        (PROMETHEUS_HEALTH, _prometheus),
+        (METRICS + "/d/{rest:.*}", answers.list_page),
+        (METRICS + "/d-solo/{rest:.*}", _small),
+    )
+    for path, handler in (
+        *(tab if metrics_tab.is_ours() else ()),
+        (OPEN, answers.open_),
+        (ENTER, answers.enter),
+        (ALIVE, _alive),
+        (HOME, answers.list_page),
+        (f"{HOME}/", answers.list_page),
+        (HOME + "/plotly-{version}.js", _plotly),
+        (NEWS, answers.list_news),
+        (RUN + "/{path:.+}", answers.run_page),
+        (NEWS + "/{path:.+}", answers.run_news),
+        *([(OPTUNA + "/{path:.+}", answers.optuna_page)] if optuna else []),
+    ):
+        app.router.add_get(path, handler)
+    return app
 
-    @cache
-    def pages() -> Pages:
-        from pipelines.live.pages import Pages  # takes seconds; Ray's dashboard should not wait
 
-        return Pages(roots, optuna=optuna)
-
+def _guard(door: Door) -> Middleware:
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path in (OPEN, ENTER) or door.admits(request.headers, request.cookies):
             return await handler(request)
         return _refused(request, 401, "The token is missing: open", OPEN)
 
-    async def open_(request: web.Request) -> web.Response:
-        return _html(_door_page(door.cookie == RAY_COOKIE))
+    return guard
 
-    async def enter(request: web.Request) -> web.Response:
-        if not door.opens_with(request.headers.get(KEY_HEADER, "")):
+
+class _Answers:
+    """The answers about the runs in ``roots``, and those at the door."""
+
+    def __init__(self, roots: Callable[[], Sequence[Path]], door: Door, optuna: bool) -> None:
+        self._roots, self._door, self._optuna = roots, door, optuna
+
+    @cached_property
+    def _pages(self) -> Pages:
+        from pipelines.live.pages import Pages  # takes seconds; Ray's dashboard should not wait
+
+        return Pages(self._roots, optuna=self._optuna)
+
+    async def open_(self, request: web.Request) -> web.Response:
+        return _html(_door_page(self._door.cookie == RAY_COOKIE))
+
+    async def enter(self, request: web.Request) -> web.Response:
+        if not self._door.opens_with(request.headers.get(KEY_HEADER, "")):
             return web.Response(status=403, text="That key is no longer valid")
-        headers = {"Set-Cookie": door.set_cookie(), "Cache-Control": "no-store"}
+        headers = {"Set-Cookie": self._door.set_cookie(), "Cache-Control": "no-store"}
         return web.Response(text="open", headers=headers)
 
-    async def alive(request: web.Request) -> web.Response:
-        return web.Response(text="rangefinder")
+    async def list_page(self, request: web.Request) -> web.Response:
+        return _html(await asyncio.to_thread(lambda: self._pages.list_page()))
 
-    async def list_page(request: web.Request) -> web.Response:
-        return _html(await asyncio.to_thread(lambda: pages().list_page()))
+    async def list_news(self, request: web.Request) -> web.Response:
+        return _json(await asyncio.to_thread(lambda: self._pages.list_news(_seen(request))))
 
-    async def list_news(request: web.Request) -> web.Response:
-        return _json(await asyncio.to_thread(lambda: pages().list_news(_seen(request))))
-
-    async def run_page(request: web.Request) -> web.Response:
+    async def run_page(self, request: web.Request) -> web.Response:
         path = _path(request)
-        return _html(await asyncio.to_thread(lambda: pages().run_page(path)))
+        return _html(await asyncio.to_thread(lambda: self._pages.run_page(path)))
 
-    async def run_news(request: web.Request) -> web.Response:
+    async def run_news(self, request: web.Request) -> web.Response:
         path = _path(request)
-        return _json(await asyncio.to_thread(lambda: pages().run_news(path, _seen(request))))
+        return _json(await asyncio.to_thread(lambda: self._pages.run_news(path, _seen(request))))
 
-    async def plotly(request: web.Request) -> web.Response:
-        from pipelines.live import plotly_file
-
-        if request.path != plotly_file.ADDRESS:
-            raise Gone("the server has another version of Plotly now: reload the page")
-        zipped = "gzip" in request.headers.get("Accept-Encoding", "")
-        body = await asyncio.to_thread(plotly_file.packed if zipped else plotly_file.plain)
-        headers = {**plotly_file.HEADERS, **({"Content-Encoding": "gzip"} if zipped else {})}
-        return web.Response(body=body, content_type="text/javascript", headers=headers)
-
-    async def optuna_page(request: web.Request) -> web.Response:
+    async def optuna_page(self, request: web.Request) -> web.Response:
         path = _path(request)
-        address = await asyncio.to_thread(lambda: pages().optuna_address(path))
+        address = await asyncio.to_thread(lambda: self._pages.optuna_address(path))
         return _html(_ONWARD.format(address=escape(address)))
 
-    async def grafana(request: web.Request) -> web.Response:
-        return web.json_response(metrics_tab.grafana_health())
 
-    async def prometheus(request: web.Request) -> web.Response:
-        return web.json_response(metrics_tab.prometheus_health())
+async def _alive(request: web.Request) -> web.Response:
+    return web.Response(text="rangefinder")
 
-    async def small(request: web.Request) -> web.Response:
-        return _html(metrics_tab.SMALL)
 
-    app = web.Application(middlewares=[guard, _told])
-    tab = (
-        (GRAFANA_HEALTH, grafana),
-        (PROMETHEUS_HEALTH, prometheus),
-        (METRICS + "/d/{rest:.*}", list_page),
-        (METRICS + "/d-solo/{rest:.*}", small),
-    )
-    for path, handler in (
-        *(tab if metrics_tab.is_ours() else ()),
-        (OPEN, open_),
-        (ENTER, enter),
-        (ALIVE, alive),
-        (HOME, list_page),
-        (f"{HOME}/", list_page),
-        (HOME + "/plotly-{version}.js", plotly),
-        (NEWS, list_news),
-        (RUN + "/{path:.+}", run_page),
-        (NEWS + "/{path:.+}", run_news),
-        *([(OPTUNA + "/{path:.+}", optuna_page)] if optuna else []),
-    ):
-        app.router.add_get(path, handler)
-    return app
+async def _plotly(request: web.Request) -> web.Response:
+    from pipelines.live import plotly_file
+
+    if request.path != plotly_file.ADDRESS:
+        raise Gone("the server has another version of Plotly now: reload the page")
+    zipped = "gzip" in request.headers.get("Accept-Encoding", "")
+    body = await asyncio.to_thread(plotly_file.packed if zipped else plotly_file.plain)
+    headers = {**plotly_file.HEADERS, **({"Content-Encoding": "gzip"} if zipped else {})}
+    return web.Response(body=body, content_type="text/javascript", headers=headers)
+
+
+async def _grafana(request: web.Request) -> web.Response:
+    return web.json_response(metrics_tab.grafana_health())
+
+
+async def _prometheus(request: web.Request) -> web.Response:
+    return web.json_response(metrics_tab.prometheus_health())
+
+
+async def _small(request: web.Request) -> web.Response:
+    return _html(metrics_tab.SMALL)
 
 
 @web.middleware
