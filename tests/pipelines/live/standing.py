@@ -1,4 +1,4 @@
-"""The live state of a search, made by hand."""
+"""What the driver of a search writes, made by hand."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ from typing import Any
 
 from benchmarks.sets.configs import LENET
 from pipelines.record.files import RunFiles
+from pipelines.record.goals import Aim, Goals
+from pipelines.record.journal import _frozen, load_study
 from pipelines.record.live import Driver, Live, write_live
 from pipelines.record.trials import FinishedTrial, State
+from search_spaces import SPACES
 from tests.pipelines.results.made import made
 
 CONFIG = LENET
+TRIAL = made([0.5, 0.6], config=CONFIG, trial_id="a", started=1e9, seconds=2.0)
 
 
 def running(values: list[float], trial_id: str = "r", **more: Any) -> FinishedTrial:
@@ -57,3 +61,9 @@ def write(folder: Path, *trials: FinishedTrial, **more: Any) -> Live:
     live = standing(*trials, **more)
     write_live(RunFiles(folder), live)
     return live
+
+
+def append(folder: Path, trial: FinishedTrial) -> None:
+    """Appends a trial as the driver does, from another process."""
+    goals = Goals((Aim("value", "max"),))
+    load_study(RunFiles(folder).journal).add_trial(_frozen(trial, SPACES["mlp"], goals))
