@@ -11,22 +11,20 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import ray
 
-from pipelines.cli.command import FAILURE, USAGE
+from pipelines.cli.command import USAGE
 from pipelines.cluster.machines import Cluster
 from pipelines.study.interrupts import EXIT_CODES
 from pipelines.study.runs import open_run
+from tests.pipelines.cli.processes import ENDLESS, ROOT, RUN, left_with, until, wait_for
 from tests.pipelines.recorded import write_run
 
-ROOT = Path(__file__).parents[3]
 LISTEN = "0A"  # a state in /proc/net/tcp
 LOOPBACK = ("0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F")
-RUN = [sys.executable, str(ROOT / "pipelines" / "run.py")]
 
 
 @pytest.fixture
@@ -54,18 +52,6 @@ def test_the_example_of_a_users_own_trainable(elsewhere: Path, join: list[str]) 
         assert done.returncode == 0, done.stderr
     (look,) = open_run("runs/it").looks
     assert look.together["test_accuracy"] > 0.9
-
-
-def until(process: subprocess.Popen[str], start: str) -> str:
-    """Reads its output up to a line that begins with this text; returns the line."""
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.startswith(start):
-            return line
-    raise AssertionError(f"no line begins with {start}")
-
-
-ENDLESS = ["--trials", "1000", "--scheduler", "none", "--max-epochs", "3"]
 
 
 @pytest.mark.parametrize(
@@ -264,119 +250,6 @@ def test_a_search_that_is_killed_leaves_no_process(elsewhere: Path) -> None:
         assert not list(Path(temporary).glob("rangefinder-*"))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("program", "name"), [("gcs_server", "control store"), ("raylet", "raylet")]
-)
-def test_a_search_whose_ray_dies_says_so_at_once(elsewhere: Path, program: str, name: str) -> None:
-    options = ["--trials", "1000", "--scheduler", "none", "--max-epochs", "3", "--name", "it"]
-    with subprocess.Popen(
-        [*RUN, *options, "--address", "local", "--no-dashboard"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "RANGEFINDER_TEST": str(elsewhere)},
-    ) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if line.startswith("new best"):
-                break
-        end(program, elsewhere)
-        _, errors = process.communicate(timeout=30)  # Ray itself would take a minute
-    assert process.returncode == FAILURE
-    said, advice = errors.splitlines()
-    assert said.startswith(f"error: Ray's {name} has died: ")
-    assert advice.endswith("--resume runs/it --address local")
-    wait_for(lambda: not left_with("RANGEFINDER_TEST", str(elsewhere)))
-
-
-@pytest.mark.slow
-def test_a_search_in_a_joined_cluster_whose_raylet_dies_says_so_at_once(elsewhere: Path) -> None:
-    start = "import ray; print('at', ray.init('local').address_info['gcs_address']); input()"
-    marked = {**os.environ, "RANGEFINDER_TEST": str(elsewhere)}
-    options = ["--trials", "1000", "--scheduler", "none", "--max-epochs", "3", "--name", "it"]
-    with subprocess.Popen(
-        [sys.executable, "-uc", start],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env=marked,
-    ) as ray_of_another:
-        address = until(ray_of_another, "at").split()[-1]
-        with subprocess.Popen(
-            [*RUN, *options, "--address", address],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=marked,
-        ) as process:
-            until(process, "new best")
-            end("raylet", elsewhere)
-            _, errors = process.communicate(timeout=30)
-        for pid in left_with("RANGEFINDER_TEST", str(elsewhere)):
-            os.kill(pid, signal.SIGKILL)
-    assert process.returncode == FAILURE
-    said, advice = errors.splitlines()
-    assert said.startswith("error: Ray's raylet has died: ")
-    assert advice.endswith(f"--resume runs/it --address {address}")
-
-
-@pytest.mark.slow
-def test_a_comparison_whose_ray_dies_says_so_and_goes_on_later(elsewhere: Path) -> None:
-    # Long enough for Ray to die in the middle of the second cell.
-    command = [sys.executable, str(ROOT / "pipelines" / "compare.py"), "--algos", "random"]
-    command += [
-        "--seeds",
-        "1",
-        "--trials",
-        "40",
-        "--max-epochs",
-        "3",
-        "--name",
-        "both",
-        "--no-portfolio",
-    ]
-    command += ["--address", "local", "--no-dashboard"]
-    with subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "RANGEFINDER_TEST": str(elsewhere)},
-    ) as process:
-        until(process, "1/2")
-        second = Path("runs/both/random-x2-0/events.jsonl")
-        wait_for(lambda: second.is_file() and "reported" in second.read_text())
-        end("raylet", elsewhere)
-        _, errors = process.communicate(timeout=30)
-    assert process.returncode == FAILURE
-    (said,) = errors.splitlines()
-    assert said.startswith("error: Ray's raylet has died: ")
-    assert said.endswith("; type the same command to go on")
-    wait_for(lambda: not left_with("RANGEFINDER_TEST", str(elsewhere)))
-    again = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert again.returncode == 0, again.stderr
-    assert re.findall(r"^\d/2", again.stdout, re.MULTILINE) == ["2/2"]
-
-
-def end(program: str, elsewhere: Path) -> None:
-    """Kill the process of Ray that runs ``program``."""
-    processes = left_with("RANGEFINDER_TEST", str(elsewhere))
-    (pid,) = [p for p in processes if Path(f"/proc/{p}/comm").read_text().strip() == program]
-    os.kill(pid, signal.SIGKILL)
-
-
-def left_with(name: str, value: str) -> list[int]:
-    """The processes that have this variable in their environment."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if f"{name}={value}".encode() in (folder / "environ").read_bytes().split(b"\0"):
-                found.append(int(folder.name))
-    return found
-
-
 def listeners(processes: list[int]) -> list[str]:
     """The addresses at which the processes accept TCP connections, as the kernel writes them."""
     sockets = set()
@@ -393,13 +266,6 @@ def listeners(processes: list[int]) -> list[str]:
 
 def open_in_kernel(name: str) -> list[str]:
     return Path(f"/proc/net/{name}").read_text().splitlines()[1:]
-
-
-def wait_for(holds: Callable[[], bool], seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.1)
 
 
 def test_a_report_into_a_pipe_that_closes_says_nothing(elsewhere: Path) -> None:
