@@ -3,65 +3,14 @@ runs."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from pipelines.record.goals import Aim, Requirement
-from pipelines.record.trials import REQUIREMENT, FinishedTrial, State
+from pipelines.record.goals import Aim
+from pipelines.record.trials import State
 from pipelines.tuner.attempts import Attempt, Cause
-from pipelines.tuner.before import Before, Unfinished
-from pipelines.tuner.ledger import (
-    FAILURES_IN_A_ROW,
-    LAST_SAVE,
-    SAVE_EVERY,
-    SAVE_EVERY_LEAVING,
-    TrialLedger,
-)
-from pipelines.tuner.reports import Decision, Ended, Report, Rules
-from trainables.training.metrics import METRICS
-
-WORST = METRICS["val_accuracy"].worst
-
-
-class Clock:
-    """A clock that a test moves."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-class Told:
-    """A ledger that is told about trials, in as few words as possible."""
-
-    def __init__(self, **rules: Any) -> None:
-        self.clock = Clock()
-        self.ledger = TrialLedger(
-            Rules(**{"metric": "val_accuracy", "trials": 9, **rules}), self.clock
-        )
-
-    def start(self, trial: str, repeat_of: str = "", gpus: float = 0.0) -> None:
-        self.ledger.start(Attempt(trial, repeat_of=repeat_of), {"lr": 0.1}, gpus)
-
-    def report(self, trial: str, epoch: int, value: float, **more: Any) -> Decision:
-        report = Report(epoch, value, {"val_accuracy": value, **more.pop("metrics", {})}, **more)
-        return self.ledger.report(trial, report)
-
-    def best(self, trial: str, epoch: int, value: float, **more: Any) -> float | None:
-        new = self.report(trial, epoch, value, **more).new_best
-        return None if new is None else new.value
-
-    def diverge(self, trial: str, epoch: int) -> Decision:
-        return self.report(trial, epoch, WORST, diverged=True, last=True)
-
-    def fail(self, trial: str, cause: Cause = Cause.ERROR, checkpoint: str | None = None) -> Any:
-        return self.ledger.fail(trial, cause, checkpoint, "RuntimeError: no luck")
-
-    def end(self, trial: str) -> FinishedTrial:
-        return self.ledger.end(trial).trial
+from pipelines.tuner.ledger import SAVE_EVERY, SAVE_EVERY_LEAVING
+from pipelines.tuner.reports import Decision, Ended, Report
+from tests.pipelines.tuner.told import WORST, Told
 
 
 def test_a_trial_from_start_to_end() -> None:
@@ -336,90 +285,6 @@ def test_no_trial_hangs_because_the_driver_was_away() -> None:
 # -- the end of the study
 
 
-def test_a_target_value_ends_the_study() -> None:
-    told = Told(target_value=0.8)
-    told.start("a")
-    told.report("a", 1, 0.79)
-    assert not told.ledger.is_over()
-    told.report("a", 2, 0.8)
-    assert told.ledger.is_over()
-    assert told.ledger.reason == "target value"
-
-
-def test_a_diverged_trial_reaches_no_target() -> None:
-    told = Told(metric="val_loss", target_value=METRICS["val_loss"].worst)
-    told.start("a")
-    told.report("a", 1, METRICS["val_loss"].worst, diverged=True)
-    assert not told.ledger.is_over()
-
-
-def test_a_time_budget_ends_the_study() -> None:
-    told = Told(time_budget=60.0)
-    told.clock.now = 60.0
-    assert not told.ledger.is_over()
-    told.clock.now = 60.1
-    assert told.ledger.is_over()
-    assert told.ledger.reason == "time budget"
-
-
-def test_the_study_waits_for_a_checkpoint_under_way() -> None:
-    told = Told()
-    told.start("a")
-    told.report("a", 1, 0.5, has_weights=True)
-    told.ledger.request("interrupt")
-    assert not told.ledger.is_over()
-    told.ledger.saved("a")
-    assert told.ledger.is_over()
-
-
-def test_a_checkpoint_that_failed_is_not_waited_for() -> None:
-    told = Told()
-    told.start("a")
-    told.report("a", 1, 0.5, has_weights=True)
-    told.fail("a")
-    told.ledger.request("interrupt")
-    assert told.ledger.is_over()
-
-
-def test_trainables_that_only_fail_end_the_study() -> None:
-    told = Told()
-    for n in range(FAILURES_IN_A_ROW):
-        assert not told.ledger.is_over()
-        told.start(str(n))
-        told.fail(str(n))
-    assert told.ledger.is_over()
-    assert told.ledger.reason == "failures"
-
-
-def test_a_trial_that_ended_before_keeps_failures_from_ending_it() -> None:
-    told = Told()
-    told.start("sound")
-    told.end("sound")
-    for n in range(2 * FAILURES_IN_A_ROW):
-        told.start(str(n))
-        told.fail(str(n))
-    assert not told.ledger.is_over()
-
-
-def test_the_first_reason_stands() -> None:
-    told = Told()
-    told.ledger.request("interrupt")
-    told.ledger.request("time budget")
-    assert told.ledger.reason == "interrupt"
-
-
-def test_trials_cut_short_keep_what_they_have_reached() -> None:
-    told = Told()
-    told.start("a", gpus=0.5)
-    told.report("a", 1, 0.5)
-    told.start("never reported")
-    told.ledger.request("interrupt")
-    (ended,) = told.ledger.cut_short()
-    assert (ended.trial.stopped_by, ended.trial.value) == ("interrupt", 0.5)
-    assert (ended.trial.gpus, ended.keep_weights) == (0.5, True)
-    assert told.ledger.running == ()
-
-
 def test_progress_counts_ends_by_kind() -> None:
     told = Told()
     for trial in "abcd":
@@ -453,128 +318,6 @@ def test_without_both_losses_there_is_no_clue() -> None:
     assert told.end("a").clue == ""
 
 
-def test_a_study_that_goes_on_counts_what_was_before() -> None:
-    ended = [
-        FinishedTrial("a", {"lr": 0.1}, State.COMPLETE, {1: 0.7}, 0.7, 1),
-        FinishedTrial("b", {"lr": 0.2}, State.PRUNED, {1: 0.2}, 0.2, 1, "scheduler"),
-        FinishedTrial("c", {"lr": 0.3}, State.PRUNED, {1: 0.6}, 0.6, 1, "interrupt"),
-    ]
-    metrics = {1: {"val_accuracy": 0.6}}
-    running = Unfinished(Attempt("c"), {"lr": 0.3}, 50.0, 50.0, 30.0, metrics, resumed=1)
-    clock = Clock()
-    before = Before(entries=ended, unfinished=[running], seconds=100.0)
-    rules = Rules(metric="val_accuracy", trials=3, time_budget=120.0)
-    ledger = TrialLedger(rules, clock, before)
-    progress = ledger.progress()
-    assert (progress.finished, progress.stopped, progress.best) == (2, 1, 0.7)
-    assert (progress.seconds, progress.running) == (100.0, 0)
-    ledger.start(Attempt("c"), {"lr": 0.3})
-    assert not ledger.report("c", Report(2, 0.65, {"val_accuracy": 0.65}, has_weights=True)).save
-    decision = ledger.report("c", Report(3, 0.8, {"val_accuracy": 0.8}, has_weights=True))
-    assert decision.save
-    assert decision.new_best is not None
-    ledger.saved("c")
-    clock.now = 15.0
-    trial = ledger.end("c").trial
-    assert (trial.curve, trial.resumed) == ({1: 0.6, 2: 0.65, 3: 0.8}, 1)
-    assert (trial.started, trial.seconds) == (50.0, 45.0)
-    assert not ledger.is_over()
-    clock.now = 21.0
-    assert ledger.is_over()
-    assert ledger.reason == "time budget"
-
-
-def trained_on(**more: Any) -> TrialLedger:
-    """A ledger of a study that goes on with a trial which had ended with 0.7."""
-    earlier = FinishedTrial("a", {"lr": 0.1}, State.COMPLETE, {1: 0.7}, 0.7, 1, seconds=10.0)
-    other = FinishedTrial("b", {"lr": 0.2}, State.COMPLETE, {1: 0.6}, 0.6, 1)
-    longer = Unfinished(
-        Attempt("a", checkpoint="there"),
-        {"lr": 0.1},
-        50.0,
-        60.0,
-        earlier.seconds,
-        {1: {"val_accuracy": 0.7}},
-        planned={1: 1, 2: 5},
-    )
-    before = Before(entries=[other, earlier], unfinished=[longer])
-    ledger = TrialLedger(Rules(metric="val_accuracy", trials=2, **more), Clock(), before)
-    assert ledger.progress().best == 0.7
-    ledger.start(Attempt("a", checkpoint="there"), {"lr": 0.1})
-    decision = ledger.report("a", Report(2, 0.8, {"val_accuracy": 0.8}, has_weights=True))
-    assert decision.new_best is not None
-    assert ledger.progress().best == 0.8
-    return ledger
-
-
-def assert_is_back(ledger: TrialLedger, ended: Ended, why: str) -> None:
-    """What the trial had reached before counts again."""
-    trial = ended.trial
-    assert (trial.value, trial.curve, trial.seconds) == (0.7, {1: 0.7}, 10.0)
-    assert (trial.state, trial.stopped_by, trial.broken) == (State.COMPLETE, "", "")
-    assert trial.error == f"its longer training {why}; that of 1 epoch counts"
-    assert trial.planned == {1: 1, 2: 5}
-    assert not ended.keep_weights
-    assert [t.trial_id for t in ended.drop_states] == ["a"]
-    progress = ledger.progress()
-    assert (progress.best, progress.finished, progress.failed) == (0.7, 2, 0)
-
-
-def test_a_trial_whose_longer_training_fails_keeps_what_it_had_reached() -> None:
-    ledger = trained_on()
-    ended = ledger.fail("a", Cause.ERROR, None, "RuntimeError: no luck")
-    assert isinstance(ended, Ended)
-    assert_is_back(ledger, ended, "failed (RuntimeError: no luck)")
-
-
-def test_a_trial_whose_longer_training_diverges_keeps_what_it_had_reached() -> None:
-    ledger = trained_on()
-    ledger.report("a", Report(3, WORST, {"val_accuracy": WORST}, diverged=True, last=True))
-    assert_is_back(ledger, ledger.end("a"), "diverged in epoch 3")
-
-
-def test_a_trial_whose_longer_training_takes_too_long_keeps_what_it_had_reached() -> None:
-    ledger = trained_on(requirements=(Requirement("seconds", "<", 30.0),))
-    ledger._clock.now = 25.0  # type: ignore[attr-defined]
-    assert ledger.report("a", Report(3, 0.9, {"val_accuracy": 0.9})).hopeless
-    ledger.stopped("a", REQUIREMENT)
-    assert_is_back(ledger, ledger.end("a"), "broke seconds<30")
-
-
-def test_a_trial_whose_longer_training_is_cut_short_may_go_on_from_its_earlier_state() -> None:
-    ledger = trained_on()
-    ledger.request("interrupt")
-    (ended,) = ledger.cut_short()
-    assert (ended.trial.value, ended.drop_states) == (0.8, ())
-    assert [t.trial_id for t in trained_on().end("a").drop_states] == ["a"]
-
-
-def test_a_trial_that_goes_on_is_a_new_best_only_above_what_it_had_reached() -> None:
-    metrics = {1: {"val_accuracy": 0.8}}
-    running = Unfinished(Attempt("a"), {"lr": 0.1}, 50.0, 50.0, 30.0, metrics)
-    rules = Rules(metric="val_accuracy", trials=2)
-    ledger = TrialLedger(rules, Clock(), Before(unfinished=[running]))
-    ledger.start(Attempt("a"), {"lr": 0.1})
-    assert ledger.progress().best == 0.8
-    for epoch, value, new in ((2, 0.5, None), (3, 0.6, None), (4, 0.9, 0.9)):
-        decision = ledger.report("a", Report(epoch, value, {"val_accuracy": value}))
-        assert (decision.new_best and decision.new_best.value) == new
-
-
-def test_a_study_that_is_to_end_waits_for_a_last_save_of_each_trial() -> None:
-    told = Told(saves_last=True)
-    told.start("a")
-    told.start("b")
-    told.ledger.request("interrupt")
-    assert not told.ledger.is_over()
-    assert told.report("a", 1, 0.5).save
-    told.ledger.saved("a")
-    assert not told.report("a", 2, 0.4).save  # once is enough
-    assert not told.ledger.is_over()
-    told.clock.now = LAST_SAVE + 0.1  # the epoch of the other takes too long
-    assert told.ledger.is_over()
-
-
 def test_the_state_of_the_best_is_kept_to_train_on() -> None:
     told = Told(keep=2)
     kept, dropped = [], []
@@ -588,67 +331,6 @@ def test_the_state_of_the_best_is_kept_to_train_on() -> None:
         dropped.append([trial.trial_id for trial in ended.drop_states])
     assert kept == [True, True, True, False]
     assert dropped == [[], [], ["a"], ["d"]]
-
-
-def test_an_epoch_that_breaks_a_requirement_is_not_the_best() -> None:
-    told = Told(requirements=(Requirement("val_loss", "<", 1.0),))
-    told.start("a")
-    assert told.best("a", 1, 0.9, metrics={"val_loss": 2.0}) is None
-    assert told.ledger.progress().best is None
-    assert told.best("a", 2, 0.5, metrics={"val_loss": 0.5}) == 0.5
-    assert told.best("a", 3, 0.95, metrics={"val_loss": 1.0}) is None
-    trial = told.end("a")
-    assert (trial.value, trial.best_epoch, trial.broken) == (0.5, 2, "")
-    told.start("b")
-    told.report("b", 1, 0.99, metrics={"val_loss": 3.0}, has_weights=True)
-    ended = told.ledger.end("b")
-    assert (ended.trial.value, ended.trial.broken) == (0.99, "val_loss<1")
-    assert not ended.keep_weights
-    assert told.ledger.progress().best == 0.5
-    assert told.ledger.progress().infeasible == 1
-
-
-def test_a_target_that_is_reached_by_breaking_a_requirement_is_not() -> None:
-    told = Told(requirements=(Requirement("val_loss", "<", 1.0),), target_value=0.9)
-    told.start("a")
-    told.report("a", 1, 0.95, metrics={"val_loss": 2.0})
-    assert not told.ledger.is_over()
-    told.report("a", 2, 0.91, metrics={"val_loss": 0.2})
-    assert told.ledger.is_over()
-
-
-def test_a_trial_that_takes_too_long_is_no_longer_the_best() -> None:
-    told = Told(requirements=(Requirement("seconds", "<", 10.0),))
-    told.start("a")
-    told.start("b")
-    told.clock.now = 5.0
-    assert told.best("a", 1, 0.9) == 0.9
-    assert told.best("b", 1, 0.8) is None
-    told.clock.now = 12.0
-    told.end("b")  # it was too slow as well
-    told.report("a", 2, 0.95)
-    assert told.ledger.progress().best is None
-    assert told.end("a").broken == "seconds<10"
-
-
-def test_a_trial_that_takes_too_long_is_hopeless_and_one_that_may_take_longer_is_not() -> None:
-    told = Told(requirements=(Requirement("seconds", "<=", 10.0),))
-    told.start("a")
-    assert not told.report("a", 1, 0.9).hopeless
-    told.clock.now = 10.5
-    assert told.report("a", 2, 0.9).hopeless
-    told.ledger.stopped("a", REQUIREMENT)
-    trial = told.end("a")
-    assert (trial.state, trial.stopped_by, trial.broken) == (
-        State.PRUNED,
-        "requirement",
-        "seconds<=10",
-    )
-    assert not trial.untrained
-    assert not trial.cut_short
-    longer = Told(requirements=(Requirement("seconds", ">", 10.0),))
-    longer.start("a")
-    assert not longer.report("a", 1, 0.9).hopeless
 
 
 def test_of_equal_scores_the_better_in_the_further_objectives_is_kept() -> None:
@@ -667,16 +349,3 @@ def test_of_equal_scores_the_better_in_the_further_objectives_is_kept() -> None:
     assert told.ledger.incumbent.trial_id == "b"
     told.ledger.start(Attempt("d"), {"lr": 0.3})
     assert not told.report("d", 1, 0.4, has_weights=True).save
-
-
-def test_a_network_that_is_too_large_is_counted_and_not_trained() -> None:
-    told = Told(requirements=(Requirement("n_parameters", "<", 100.0),), size=lambda config: 100)
-    ended = told.ledger.not_trained(Attempt("a"), {"lr": 0.1})
-    assert ended is not None
-    assert (ended.trial.state, ended.trial.stopped_by) == (State.PRUNED, REQUIREMENT)
-    assert (ended.trial.n_parameters, ended.trial.broken) == (100, "n_parameters<100")
-    assert not ended.trial.cut_short
-    progress = told.ledger.progress()
-    assert (progress.finished, progress.infeasible, progress.best) == (1, 1, None)
-    small = Told(requirements=(Requirement("n_parameters", "<", 101.0),), size=lambda config: 100)
-    assert small.ledger.not_trained(Attempt("a"), {"lr": 0.1}) is None
