@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -101,12 +101,8 @@ def resolve(
         check_names(goals, data)
     notes: list[str] = []
     if zoomed is not None:
-        _check_same_search(zoomed, spec.problem)
-        space, changes = zoom(
-            replace(zoomed.space, forbid=space.forbid), zoomed.finished, METRICS[metric]
-        )
-        notes += [f"zoom      from {spec.space.zoom_from}", *zoom_lines(changes)]
-        notes += other_data(zoomed, data.fingerprint, spec.split_seed)
+        space, lines = _zoom_in(zoomed, spec, space, data)
+        notes += lines
     network = None if trainable is not None else network_of(spec)
     space = _as_set(spec, space, network, data)
     check_algorithm(spec, space)
@@ -116,18 +112,8 @@ def resolve(
     if network is not None and (spec.space.batch_size_test or spec.space.lr_range_test):
         tested = run_tests_first(spec, space, network, data, start_with)
         notes += tested.notes
-    history: tuple[FinishedTrial, ...] = ()
-    if spec.space.seed_from:
-        size = None if network is None else partial(network.size, data=data)
-        history, lines = load_history(
-            spec.space.seed_from,
-            tested.space,
-            goals,
-            data.fingerprint,
-            size,
-            split_seed=spec.split_seed,
-        )
-        notes += lines
+    history, lines = history_of(spec, tested.space, network, data)
+    notes += lines
     if len(folds) > 1:
         notes.append(f"folds     {len(folds)}: each sample of train and validation validates once")
     trained = trainable if network is None else network
@@ -143,6 +129,40 @@ def resolve(
         lr_bounds=tested.lr_bounds,
         lr_tests=tested.lr_tests,
         notes=tuple(notes),
+    )
+
+
+def _zoom_in(
+    run: Run, spec: StudySpec, space: SearchSpace, data: TrialData
+) -> tuple[SearchSpace, list[str]]:
+    """The space of ``run`` around its best trials, and lines that say so. ``space`` has the
+    function that forbids configs."""
+    _check_same_search(run, spec.problem)
+    metric = METRICS[spec.problem.goals.first.name]
+    zoomed, changes = zoom(replace(run.space, forbid=space.forbid), run.finished, metric)
+    lines = [f"zoom      from {spec.space.zoom_from}", *zoom_lines(changes)]
+    return zoomed, [*lines, *other_data(run, data.fingerprint, spec.split_seed)]
+
+
+def history_of(
+    spec: StudySpec,
+    space: SearchSpace,
+    network: Network | None,
+    data: TrialData,
+    only: Sequence[str] | None = None,
+) -> tuple[tuple[FinishedTrial, ...], list[str]]:
+    """The trials of ``seed_from``, if it is given, and lines that say so. ``only`` and the errors
+    are those of :func:`pipelines.study.seeding.load_history`."""
+    if spec.space.seed_from is None:
+        return (), []
+    return load_history(
+        spec.space.seed_from,
+        space,
+        spec.problem.goals,
+        data.fingerprint,
+        None if network is None else partial(network.size, data=data),
+        only,
+        split_seed=spec.split_seed,
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +15,10 @@ from pipelines.study.circumstances import versions
 from pipelines.study.folders import resolve_storage
 from pipelines.study.left import check_longer
 from pipelines.study.narrowing import bound_parameters, for_data, narrow
-from pipelines.study.prepare import load_problem, network_of
+from pipelines.study.prepare import history_of, load_problem, network_of
 from pipelines.study.recorded_state import resumed
 from pipelines.study.references import import_space, import_trainable
 from pipelines.study.runs import Run, open_run, recorded_space
-from pipelines.study.seeding import load_history
 from pipelines.study.spec import StudySpec
 from pipelines.study.study import Resumed, Study
 from pipelines.tuner.algorithms import ALGORITHMS
@@ -68,7 +66,11 @@ def resume(
     space = replace(run.space, forbid=space.forbid) if space else recorded_space(run)
     if network is not None and spec.space.max_parameters:
         space = bound_parameters(space, network, folds[0], spec.space.max_parameters)
-    history, warnings = _history_of(run, spec, space, network, folds[0])
+    history: tuple[FinishedTrial, ...] = ()
+    try:
+        history, _ = history_of(spec, space, network, folds[0], run.learnt_from)
+    except ValueError as error:
+        notes.append(f"warning   the algorithm goes on without `seed_from`: {error}")
     before = resumed(run, spec)
     if spec.budget.trials < (begun := len(before.search.asked)):
         raise ValueError(f"`trials` {spec.budget.trials}: {begun} have begun already")
@@ -81,7 +83,7 @@ def resume(
         folds=folds,
         history=history,
         start_with=run.start_with,
-        notes=(*notes, *warnings, *_lines(run, spec, before)),
+        notes=(*notes, *_lines(run, spec, before)),
         resumed=before,
     )
     check_longer(study)
@@ -121,28 +123,6 @@ def _check_own_space(run: Run, network: Network | None, data: TrialData) -> list
                 f"{now.get(name)!r}, as {reference} has it now"
             )
     return []
-
-
-def _history_of(
-    run: Run, spec: StudySpec, space: SearchSpace, network: Network | None, data: TrialData
-) -> tuple[tuple[FinishedTrial, ...], list[str]]:
-    """The trials of ``seed_from`` that the algorithm of ``run`` has learnt from, or a warning if
-    that run cannot be read any more."""
-    if spec.space.seed_from is None:
-        return (), []
-    try:
-        history, _ = load_history(
-            spec.space.seed_from,
-            space,
-            spec.problem.goals,
-            run.data.fingerprint,
-            None if network is None else partial(network.size, data=data),
-            run.learnt_from,
-            split_seed=spec.split_seed,
-        )
-    except ValueError as error:
-        return (), [f"warning   the algorithm goes on without `seed_from`: {error}"]
-    return history, []
 
 
 def _completed(run: Run, spec: StudySpec, trainable: Trainable | None) -> StudySpec:
