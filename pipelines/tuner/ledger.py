@@ -12,20 +12,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from pipelines.record.goals import SECONDS, SIZE, Requirement, broken_of, told
-from pipelines.record.trials import REQUIREMENT, TIME_BUDGET, FinishedTrial, State
+from pipelines.record.trials import REQUIREMENT, FinishedTrial, State
 from pipelines.tuner.attempts import Attempt, Cause
 from pipelines.tuner.before import Before, Unfinished, trained_in_vain
+from pipelines.tuner.ending import Ending
 from pipelines.tuner.leaders import Leaders
 from pipelines.tuner.progress import Incumbent, Progress
 from pipelines.tuner.reports import Decision, Ended, Report, Rules
 from pipelines.tuner.running import Running
 from search_spaces import Config
-from trainables.training.metrics import METRICS
 
 SAVE_EVERY = 60.0  # seconds of training that are lost at most with a machine
 SAVE_EVERY_LEAVING = 1.0  # the same on a machine that is about to be taken away
-LAST_SAVE = 5.0  # seconds that a study waits for the last saves before it ends
-FAILURES_IN_A_ROW = 3  # if the first trials all fail, the trainable is broken, not a config
 SILENT = 300.0  # seconds without an epoch before a trial may count as hung
 SILENT_TIMES = 20  # times the longest epoch of any trial of the study
 
@@ -45,22 +43,18 @@ class TrialLedger:
         before: Before | None = None,
     ) -> None:
         """``before`` is the earlier state of a study that is resumed."""
-        self.reason = ""  # why the study ends before all its trials have; "" otherwise
         self._rules = rules
-        self._metric = METRICS[rules.metric]
         self._clock = clock
         self._started = clock()
         self._running: dict[str, Running] = {}
         self._saving: set[str] = set()
         self._longest = 0.0  # seconds that a trial has needed for an epoch, its start included
-        self._saved_last: set[str] = set()  # trials saved since the end was requested
-        self._requested = 0.0  # when the end was requested
+        self._ending = Ending(rules, clock)
         self._leaders = Leaders(rules)
         self._epochs = 0  # trained by trials that have ended
         self._counts = Progress(total=rules.trials, time_budget=rules.time_budget)
         self._waiting: dict[str, Unfinished] = {}  # ran under an earlier driver, not restarted yet
         self._ends: dict[str, FinishedTrial] = {}  # under earlier drivers, by trial
-        self._ended_before = self._failed_here = 0
         if before is not None:
             self._resume(before)
 
@@ -73,7 +67,6 @@ class TrialLedger:
             self._count(trial)
             if trial.trial_id in before.kept:
                 self._leaders.keep(trial)
-        self._ended_before = self._counts.finished
         self._waiting = {trial.attempt.trial_id: trial for trial in before.unfinished}
 
     @property
@@ -86,23 +79,19 @@ class TrialLedger:
         """The names of the trials that have started and not ended."""
         return tuple(self._running)
 
-    def is_over(self) -> bool:
-        """Whether the study must stop its trials now (see ``reason``); not while one is saved."""
-        budget = self._rules.time_budget
-        if budget and self._clock() - self._started > budget:
-            self.request(TIME_BUDGET)
-        return bool(self.reason) and not self._saving and self._has_saved_last()
+    @property
+    def reason(self) -> str:
+        """Why the study ends before all its trials have; "" if it does not."""
+        return self._ending.reason
 
     def request(self, reason: str) -> None:
         """Request the end of the study; the first reason stands."""
-        if not self.reason:
-            self.reason, self._requested = reason, self._clock()
+        self._ending.request(reason)
 
-    def _has_saved_last(self) -> bool:
-        """Whether no last save is awaited. A slow trial is not: it has an older checkpoint."""
-        waiting = self._running.keys() - self._saved_last
-        late = self._clock() - self._requested > LAST_SAVE
-        return not self._rules.saves_last or not waiting or late
+    def is_over(self) -> bool:
+        """Whether the study must stop its trials now (see ``reason``); not while one is saved."""
+        seconds = self._clock() - self._started
+        return self._ending.has_come(seconds, self._running) and not self._saving
 
     @property
     def incumbent(self) -> Incumbent | None:
@@ -220,7 +209,7 @@ class TrialLedger:
             self._saving.add(trial_id)
         if not fits:
             return Decision(save, hopeless=hopeless)
-        self._note_target(report.value)
+        self._ending.note_value(report.value)
         return Decision(save, incumbent if self._leaders.note(incumbent) else None)
 
     def not_trained(self, attempt: Attempt, config: Config) -> Ended | None:
@@ -242,6 +231,7 @@ class TrialLedger:
             broken=told(broken),
         )
         self._count(trial)
+        self._ending.note_end(failed=False)
         self._waiting.pop(attempt.trial_id, None)
         return Ended(trial)
 
@@ -267,8 +257,7 @@ class TrialLedger:
     def saved(self, trial_id: str) -> None:
         """A checkpoint of what the trial has reached is written."""
         self._saving.discard(trial_id)
-        if self.reason:
-            self._saved_last.add(trial_id)
+        self._ending.note_saved(trial_id)
         running = self._running.get(trial_id)
         if running is not None:
             running.saved, running.saved_at = running.reached.copy(), self._clock()
@@ -310,11 +299,7 @@ class TrialLedger:
             running.attempt = again
             return running.config, again
         del self._running[trial_id]
-        ended = self._finish(running, State.FAIL, error)
-        here = self._counts.finished - self._ended_before
-        if here == FAILURES_IN_A_ROW == self._failed_here:
-            self.request("failures")
-        return ended
+        return self._finish(running, State.FAIL, error)
 
     def cut_short(self) -> list[Ended]:
         """The study is over: running trials end with what they have reached."""
@@ -352,15 +337,10 @@ class TrialLedger:
         self._leaders.forget(running.attempt.trial_id, self._running.values())
 
     def _is_due(self, running: Running, report: Report) -> bool:
-        if self.reason and self._rules.saves_last:
-            return running.attempt.trial_id not in self._saved_last and not report.last
+        if self._ending.needs_saves:
+            return not self._ending.has_saved(running.attempt.trial_id) and not report.last
         most = SAVE_EVERY_LEAVING if report.leaving else SAVE_EVERY
         return self._clock() - running.saved_at > most and not report.last
-
-    def _note_target(self, value: float) -> None:
-        target = self._rules.target_value
-        if target is not None and self._metric.reaches(value, target):
-            self.request("target value")
 
     def _as_trial(self, running: Running, state: State, error: str = "") -> FinishedTrial:
         best = running.reached.best
@@ -376,7 +356,7 @@ class TrialLedger:
     def _finish(self, running: Running, state: State, error: str = "") -> Ended:
         best = running.reached.best
         trial = self._as_trial(running, state, error)
-        self._failed_here += state is State.FAIL
+        self._ending.note_end(failed=state is State.FAIL)
         earlier = self._ends.get(trial.trial_id)
         sound = not (state is State.FAIL or trial.diverged or trial.broken)
         if earlier is not None and not sound:

@@ -23,7 +23,7 @@ from pipelines.study.finish import finish
 from pipelines.study.interrupts import Interrupted, interruptible, output_closed
 from pipelines.study.repeats import run_repeats
 from pipelines.study.runs import Run, open_run
-from pipelines.tuner import ledger
+from pipelines.tuner import ending
 from tests.pipelines.recorded import write_run
 from tests.pipelines.results.made import made
 from tests.pipelines.running import Witness, study_of
@@ -103,7 +103,7 @@ def test_running_trials_are_saved_and_go_on(
 def test_an_epoch_that_takes_long_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ledger, "LAST_SAVE", -1.0)
+    monkeypatch.setattr(ending, "LAST_SAVE", -1.0)
     monkeypatch.setattr(Tuner, "slots", 2)
     result = search(study_of(tmp_path / "run", signals(4), trials=2, max_epochs=9))
     assert result.ended_by == "interrupt"

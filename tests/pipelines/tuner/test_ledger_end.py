@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.tuner.ledger import FAILURES_IN_A_ROW, LAST_SAVE
+from pipelines.tuner.ending import FAILURES_IN_A_ROW, LAST_SAVE
 from tests.pipelines.tuner.told import Told
 from trainables.training.metrics import METRICS
 
