@@ -33,10 +33,6 @@ class StudyResult:
         return next(iter(ranked_by(self.trials, METRICS[self.metric], self.also)), None)
 
     @property
-    def complete(self) -> list[FinishedTrial]:
-        return [t for t in self.trials if t.state is State.COMPLETE and not t.infeasible]
-
-    @property
     def stopped(self) -> list[FinishedTrial]:
         """The trials that the scheduler stopped, infeasible or not."""
         return [t for t in self.trials if t.stopped_by == "scheduler"]
@@ -53,11 +49,6 @@ class StudyResult:
     def trained_on_in_vain(self) -> list[FinishedTrial]:
         """The trials whose longer training does not count."""
         return [t for t in self.trials if t.trained_on_in_vain]
-
-    @property
-    def cut_short(self) -> list[FinishedTrial]:
-        """The trials that were running when the study ended."""
-        return [t for t in self.trials if t.cut_short and not t.infeasible]
 
     @property
     def infeasible(self) -> list[FinishedTrial]:

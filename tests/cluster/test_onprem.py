@@ -77,7 +77,7 @@ spec = StudySpec(
 study = Study(spec, SearchSpace({"x": Float(0.0, 1.0)}), trainable, (data,))
 with connect("auto") as cluster:
     result = run_study(study, cluster, Silent())
-assert len(result.complete) == 12, result
+assert [trial.state.name for trial in result.trials] == ["COMPLETE"] * 12, result
 print("nodes", *{trial.node for trial in result.trials})
 """
 

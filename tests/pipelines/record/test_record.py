@@ -234,7 +234,6 @@ def test_a_run_without_trials_has_an_empty_table(tmp_path: Path) -> None:
     run = open_run(write_run(tmp_path / "run"))
     assert len(run.trials) == len(run.curves) == 0
     assert run.best is None
-    assert run.result.cut_short == []
 
 
 def test_a_folder_that_exists_is_not_overwritten(folder: Path) -> None:
