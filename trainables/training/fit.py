@@ -16,7 +16,7 @@ from trainables.training.config import TrainingConfig
 from trainables.training.guard import DivergenceGuard
 from trainables.training.inputs import inputs_on
 from trainables.training.objective import Scores, objective_of, worst_by_chance
-from trainables.training.optimizers import make_optimizer, set_rates, step
+from trainables.training.optimizers import load_state, make_optimizer, set_rates, step
 from trainables.training.passes import make_passes
 from trainables.training.schedules import make_schedule
 
@@ -182,7 +182,7 @@ class Training(Iterator[EpochMetrics]):
         """
         self.model.load_state_dict(state["model"])
         decays = [group["weight_decay"] for group in self._optimizer.param_groups]
-        self._optimizer.load_state_dict(state["optimizer"])
+        load_state(self._optimizer, state["optimizer"])
         for group, decay in zip(self._optimizer.param_groups, decays, strict=True):
             group["weight_decay"] = decay
         self._epoch = state["epoch"]

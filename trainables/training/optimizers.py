@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch import nn
@@ -85,6 +85,22 @@ def step(optimizer: Optimizer) -> None:
 
     with torch.no_grad():
         inspect.unwrap(type(optimizer).step)(optimizer)
+
+
+def load_state(optimizer: Optimizer, state: dict[str, Any]) -> None:
+    """Loads ``state``, which may come from a training on another kind of device.
+
+    A fused optimiser goes through a parameter and its state in the order in which they lie in
+    memory. So the state gets the memory format of the parameter: on a GPU a CNN may have had its
+    channels last.
+    """
+    import torch
+
+    optimizer.load_state_dict(state)
+    for parameter, values in optimizer.state.items():
+        for name, value in values.items():
+            if value.shape == parameter.shape:  # not the number of steps
+                values[name] = torch.empty_like(parameter).copy_(value)
 
 
 def zero_grad(optimizer: Optimizer) -> None:

@@ -1,5 +1,6 @@
 """The training loop: that it learns, is repeatable and can be resumed, and how it diverges."""
 
+import copy
 import io
 import math
 import warnings
@@ -16,6 +17,8 @@ from torch import nn
 import trainables.training.fit as fitting
 from trainables.data.datasets import TrialData, load
 from trainables.device.share import pick_device
+from trainables.networks.cnn import CNN
+from trainables.networks.cnn_config import CNNConfig
 from trainables.networks.mlp import MLP
 from trainables.networks.mlp_config import MLPConfig
 from trainables.training.batches import batch_bounds, to_tensor
@@ -24,7 +27,7 @@ from trainables.training.fit import EpochMetrics, Training, fit
 from trainables.training.guard import DivergenceGuard
 from trainables.training.metrics import DIVERGED_LOSS
 from trainables.training.objective import objective_of, worst_by_chance
-from trainables.training.optimizers import make_optimizer, set_rates
+from trainables.training.optimizers import OPTIMIZERS, make_optimizer, set_rates
 
 CPU = torch.device("cpu")
 
@@ -436,3 +439,30 @@ def test_a_resumed_training_keeps_its_own_weight_decay(digits: TrialData) -> Non
     taker.load_state_dict(donor.state_dict())
     decays = {g["weight_decay"] for g in taker.state_dict()["optimizer"]["param_groups"]}
     assert decays == {0.5}
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("began_on_a_gpu", [True, False])
+def test_a_cnn_goes_on_from_the_state_of_another_kind_of_device(
+    digits: TrialData, optimizer: str, began_on_a_gpu: bool
+) -> None:
+    """On a GPU its channels are last, and an optimiser's own state with them."""
+    config = CNNConfig(n_blocks=2, channels=4, batch_size=256, lr=0.01, optimizer=optimizer)
+
+    def start(on_a_gpu: bool) -> Training:
+        torch.manual_seed(0)
+        model = CNN(config, digits.input_shape, digits.n_classes)
+        return fit(model, config, digits, max_epochs=3, seed=0, device=CPU, bf16=on_a_gpu)
+
+    first = start(began_on_a_gpu)
+    next(first)
+    state = first.state_dict()
+    second, same = start(not began_on_a_gpu), start(not began_on_a_gpu)
+    next(same)  # its own state lies in memory as its parameters do
+    own = same.state_dict()["optimizer"]["state"]
+    for number, values in copy.deepcopy(state["optimizer"]["state"]).items():
+        for name, value in values.items():
+            own[number][name].copy_(value)
+    same.model.load_state_dict(state["model"])
+    second.load_state_dict(copy.deepcopy(state))
+    assert scores(next(second)) == scores(next(same))
