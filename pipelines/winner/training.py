@@ -204,7 +204,9 @@ def train_all(
     Raises ``ValueError`` if a training fails, which ends all; the message is one line.
     """
     cpus = run.spec.resources.trial.cpus
-    task = ray.remote(num_cpus=cpus)(train)
+    # A process that has used a GPU keeps this GPU, and memory of it: each training gets a new one.
+    on_gpus = any(training.gpus for training in trainings)
+    task = ray.remote(num_cpus=cpus, max_calls=1 if on_gpus else 0)(train)
     with room():
         given = ray.put((sendable(trainable_of(run)), data, secrets.token_hex(8)))
     waiting = {task.options(num_gpus=t.gpus).remote(given, t, cpus): t for t in trainings}

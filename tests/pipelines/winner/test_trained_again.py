@@ -31,6 +31,15 @@ def train(config, data, **more):
     torch.nn.init.constant_(model.weight, share)
     yield {"val_loss": 0.1}, model
 """
+PROCESS = """
+import os
+import torch
+
+def train(config, data, **more):
+    model = torch.nn.Linear(1, 1)
+    torch.nn.init.constant_(model.weight, os.getpid())
+    yield {"val_loss": 0.1}, model
+"""
 CHANGES = """
 import torch
 
@@ -94,6 +103,15 @@ def test_ray_reserves_it(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> N
     run = searched(monkeypatch, SHARE, 0.5, gpus_per_trial=0.25)
     found: Any = train_again(run, all_but_test(run), [winner(run)], seeds=(1,))
     assert found.networks[1][0].weight.item() == 0.5
+
+
+def test_on_gpus_every_training_has_a_process_of_its_own(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = searched(monkeypatch, PROCESS, gpus_per_trial=1)
+    found: Any = train_again(run, all_but_test(run), [winner(run)], seeds=(1, 2))
+    one, two = (network.weight.item() for (network,) in found.networks.values())
+    assert one != two
 
 
 @pytest.mark.parametrize(
