@@ -19,7 +19,8 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _ADDRESS = re.compile(r"^\s*ip: (\S+)$", re.MULTILINE)  # in Ray's message about an actor's death
 _NO_MEMORY = "due to the node running low on memory"  # in Ray's message about a killed process
 _USED = re.compile(r"was (\S+) used / (\S+) limit")  # of the machine's memory
-_OUT_OF_MEMORY = ("out of memory", "status_alloc_failed")  # in CUDA's and its libraries' messages
+# In messages of CUDA and its libraries, of which cuDNN 9 says it in its own way.
+_OUT_OF_MEMORY = ("out of memory", "status_alloc_failed", "device_allocation_failed")
 MOST_ERROR = 300  # characters of one line
 MOST_TRACEBACK = 20_000  # characters
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 # Messages of CUDA's allocator and libraries, and of the CPU's allocator if the machine refuses.
 _OUT_OF_MEMORY = (
-    *("out of memory", "status_alloc_failed"),
+    *("out of memory", "status_alloc_failed", "device_allocation_failed"),
     *("can't allocate memory", "not enough memory"),
 )
 

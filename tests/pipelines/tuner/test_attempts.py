@@ -97,10 +97,12 @@ def test_causes_are_told_apart() -> None:
 
     memory = RayTaskError("step", "trace", RuntimeError("CUDA out of memory. Tried to"))
     library = RayTaskError("step", "trace", RuntimeError("CUBLAS_STATUS_ALLOC_FAILED when calling"))
+    cudnn = RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED")
     held = RayTaskError("reset", "trace", AttemptError(Cause.MEMORY_HELD))
     other = RayTaskError("step", "trace", RuntimeError("no luck"))
     assert cause_of(memory, "10.0.0.1") is Cause.OUT_OF_MEMORY
     assert cause_of(library, "10.0.0.1") is Cause.OUT_OF_MEMORY
+    assert cause_of(RayTaskError("step", "trace", cudnn), "10.0.0.1") is Cause.OUT_OF_MEMORY
     assert cause_of(held, "10.0.0.1") is Cause.MEMORY_HELD
     assert cause_of(other, "10.0.0.1") is Cause.ERROR
     assert cause_of(other, "10.0.0.2") is Cause.ERROR  # raised after it had moved

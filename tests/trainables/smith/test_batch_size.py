@@ -203,10 +203,11 @@ def failing(error: Callable[[], Exception], above: int) -> tuple[Network, list[w
         lambda: torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
         lambda: RuntimeError("CUDA error: out of memory"),
         lambda: RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`"),
+        lambda: RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"),
         lambda: RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate"),
         MemoryError,
     ],
-    ids=["cuda", "runtime", "cublas", "cpu", "python"],
+    ids=["cuda", "runtime", "cublas", "cudnn", "cpu", "python"],
 )
 def test_running_out_of_memory_ends_the_test_and_leaves_nothing(
     digits: TrialData, error: Callable[[], Exception]
