@@ -84,6 +84,13 @@ def test_the_head_shows_searches_inside_rays_dashboard(spec: dict[str, Any]) -> 
     )
 
 
+def test_kuberay_knows_the_autoscaler_that_ray_uses(spec: dict[str, Any]) -> None:
+    """Only then it gives pods the restart policy without which idle ones stay."""
+    assert spec["autoscalerOptions"]["version"] == "v2"
+    for group in (spec["headGroupSpec"], *spec["workerGroupSpecs"]):
+        assert "restartPolicy" not in group["template"]["spec"]
+
+
 def test_all_pods_run_one_image_and_ask_for_the_token(spec: dict[str, Any]) -> None:
     pods = [spec["headGroupSpec"], *spec["workerGroupSpecs"]]
     assert len({pod["template"]["spec"]["containers"][0]["image"] for pod in pods}) == 1
