@@ -16,6 +16,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 from types import FrameType
 
 from pipelines.cluster import notice
@@ -47,7 +48,7 @@ def look() -> str:
         answer = _ask("GET", "meta-data/spot/instance-action", {"X-aws-ec2-metadata-token": token})
         action = json.loads(answer)
         return f"{action['action']} at {action['time']}"
-    except (OSError, ValueError, KeyError, TypeError):  # 404 until there is a notice
+    except (OSError, HTTPException, ValueError, KeyError, TypeError):  # 404 if there is no notice
         return ""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -110,3 +111,19 @@ def test_what_is_no_notice_is_none(metadata: HTTPServer, answer: str) -> None:
 def test_a_machine_without_metadata_gets_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spot_notice, "METADATA", "http://127.0.0.1:1/latest")
     assert spot_notice.look() == ""
+
+
+def test_an_answer_that_is_not_http_is_no_notice(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        monkeypatch.setattr(spot_notice, "METADATA", f"http://127.0.0.1:{port}/latest")
+
+        def answer() -> None:
+            client, _ = server.accept()
+            with client:
+                client.sendall(b"nothing that HTTP knows\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        assert spot_notice.look() == ""
+        thread.join()
