@@ -46,6 +46,7 @@ class Row:
     project: str = ""
     gpus_declared: float = 0
     gpus_seen: int = 0  # by torch; -1 if torch cannot be imported
+    cuda_works: bool = True  # if not, trials train on CPUs
     disk_free: int = 0  # bytes
     disk_total: int = 0
     memory: float = 0  # bytes in Ray's object store
@@ -130,6 +131,12 @@ def preflight(
     rows = look_at_nodes(storage)
     for line in table(rows):
         say(line)
+    for row in rows:
+        if uses_gpus and row.gpus_seen > 0 and not row.cuda_works:
+            say(
+                f"warning   CUDA does not work on {row.node} ({row.address}): its trials train on "
+                "CPUs; is the driver too old for torch?"
+            )
     for address in cluster.machines_to_come():
         say(f"          {address} has not joined yet: the search starts without it")
     failures = [
@@ -218,8 +225,7 @@ def _row(node: dict[str, Any], answer: Any, read: Any) -> Row:
     for failure in (answer, read):
         if isinstance(failure, Exception):
             return Row(**row, error=str(failure).strip().splitlines()[-1])
-    gpus = answer.pop("gpus")
-    return Row(**row, **answer, gpus_seen=gpus, read=read)
+    return Row(**row, **answer, read=read)
 
 
 def table(rows: Sequence[Row]) -> Iterator[str]:

@@ -18,7 +18,8 @@ from typing import Any
 
 PROJECT = "rangefinder"
 _PACKAGES = ("search_spaces", "trainables", "pipelines")
-_COUNT_GPUS = "import torch; print(torch.cuda.device_count())"
+# NVML counts GPUs even where CUDA does not work, because the driver is too old for torch's CUDA.
+_COUNT_GPUS = "from torch import cuda; print(cuda.device_count(), int(cuda.is_available()))"
 _TORCH_PATIENCE = 120  # seconds to import torch: from a cold disk it takes half a minute
 
 
@@ -26,9 +27,11 @@ def look(gpus: float, storage: str, token: str, name: str) -> dict[str, Any]:
     """The versions, GPUs and free disk of this node, and whether it can write to the folder
     ``token`` that the driver has made in ``storage``."""
     disk = shutil.disk_usage(tempfile.gettempdir())  # here Ray puts what its memory cannot hold
+    seen, works = _count_gpus() if gpus else (0, True)
     return {
         **versions(),
-        "gpus": _count_gpus() if gpus else 0,
+        "gpus_seen": seen,
+        "cuda_works": works,
         "disk_free": disk.free,
         "disk_total": disk.total,
         "written": write(storage, token, name),
@@ -120,13 +123,15 @@ def _fingerprint() -> str:
     return digest.hexdigest()[:8]
 
 
-def _count_gpus() -> int:
-    """The GPUs that torch counts in a process from which Ray hides none; -1 if that fails."""
+def _count_gpus() -> tuple[int, bool]:
+    """The GPUs that torch counts in a process from which Ray hides none, and whether CUDA works
+    there; -1 GPUs if that process fails."""
     command = ["env", "-u", "CUDA_VISIBLE_DEVICES", sys.executable, "-c", _COUNT_GPUS]
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=_TORCH_PATIENCE, check=True
         )
     except (OSError, subprocess.SubprocessError):
-        return -1
-    return int(done.stdout)
+        return -1, False
+    gpus, works = map(int, done.stdout.split())
+    return gpus, bool(works)

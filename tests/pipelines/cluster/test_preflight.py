@@ -106,6 +106,30 @@ def test_a_runs_folder_that_is_not_shared_is_named_as_such(
         preflight(cluster, "/runs", TrialResources(1), instead=instead, say=lambda line: None)
 
 
+def test_a_node_on_which_cuda_does_not_work_is_named(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours: Any = probe.versions()
+    rows = [replace(SOUND, **ours), replace(SOUND, **ours, node="w2", cuda_works=False)]
+    monkeypatch.setattr("pipelines.cluster.preflight.has_several_nodes", lambda cluster: True)
+    monkeypatch.setattr("pipelines.cluster.preflight.look_at_nodes", lambda storage: rows)
+    for gpus, named in ((0.0, 0), (0.5, 1)):
+        said: list[str] = []
+        assert preflight(cluster, "/shared", TrialResources(1, gpus), say=said.append) == rows
+        assert sum("CUDA does not work on w2 (10.0.0.1)" in line for line in said) == named
+
+
+def test_gpus_are_counted_that_cuda_cannot_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with a driver that is too old for torch."""
+    (tmp_path / "torch.py").write_text(
+        "class cuda:\n    device_count = lambda: 2\n    is_available = lambda: False\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert probe._count_gpus() == (2, False)
+
+
 def test_one_node_alone_needs_no_preflight(cluster: Cluster, tmp_path: Path) -> None:
     said: list[str] = []
     assert preflight(cluster, str(tmp_path), TrialResources(1), say=said.append) == []
