@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from trainables.data.moments import moment_of
 from trainables.data.number_texts import (
     MARKS,
     MISSING,
@@ -25,15 +26,19 @@ if TYPE_CHECKING:
 MOST = 0.9  # of a column's values: so many show what the column was meant to be
 _LISTED = 5  # columns that a note names
 _NUMBER = NUMBERS["."]
-_DATE = r"\d{4}[-/]\d\d[-/]\d\d([ T].*)?|\d\d\.\d\d\.\d{4}([ T].*)?"  # texts that are read as dates
-_SIGNS = re.compile(r"[\s$€£%]")
+# Texts that are read as dates, or as times of day.
+_DATE = r"\d{4}[-/]\d\d[-/]\d\d([ T].*)?|\d\d\.\d\d\.\d{4}([ T].*)?|\d\d:\d\d.*"
+_SIGNS = re.compile(r"[\s$€£%\u2212]")  # the last one is a minus sign
 _LIKE_A_NUMBER = re.compile(
     rf"[+-]?\d{{1,3}}([,.']\d{{3}})*([.,]\d+)?|[+-]?\d+([.,]\d+)?|{_NUMBER}"
 )
 _LIKE_A_DATE = re.compile(
     r"(\d{4}([-/.])\d{1,2}\2\d{1,2}|\d{1,2}([-/.])\d{1,2}\3(\d{4}|\d{2})"
     r"|\d{1,2}[- ][A-Za-z]{3,9}\.?[- ,]+(\d{4}|\d{2})|[A-Za-z]{3,9}\.? \d{1,2},? \d{4})([ T,].*)?"
+    r"|(19|20)\d\d-(0[1-9]|1[0-2])|\d{1,2}:\d\d(:\d\d)?( ?[AaPp][Mm])?"
 )
+# Names of columns that tell rows apart. pandas and R write such columns without being asked.
+_NAMES_OF_ROWS = re.compile(r"(.*[\W_])?id|.*(Id|ID)|(Unnamed: \d+)?|index|rownames")
 
 
 def told_of_converted(converted: Sequence[Converted]) -> Iterator[str]:
@@ -66,12 +71,15 @@ def told_of_texts(
         ):
             if not _most(column, is_like):
                 continue
-            if odd := _odd(column, is_like, pattern):
+            odd = _odd(column, is_like, pattern)
+            if kind == "date" and not odd:
+                odd = next(filter(_is_no_moment, sample_of(column)), "")[:40]
+            if odd:
                 written[kind][field.name] = odd
             elif typed:
                 stored[kind][field.name] = next(filter(is_like, sample_of(column)))
             break
-    for kind, example in (("number", "-1234.5"), ("date", "2013-01-31")):
+    for kind, example in (("number", "-1234.5"), ("date", "2013-01-31 or 05:30")):
         if names := list(written[kind]):
             odd = written[kind][names[0]]
             yield f"{_listed(names)}: read as text: {odd!r} is not a {kind} such as {example}"
@@ -84,15 +92,17 @@ def told_of_texts(
 
 
 def told_of_counters(table: pa.Table, known: Collection[str] = ()) -> Iterator[str]:
-    """Which columns may only count the rows of the file, except the columns in ``known``."""
+    """Which columns may only count or name the rows, except the columns in ``known``."""
     import pyarrow as pa
 
     for field in table.schema:
         if field.name in known or not pa.types.is_integer(field.type):
             continue
-        if _counts(table.column(field.name)):
-            name = shlex.quote(field.name)
+        name, column = shlex.quote(field.name), table.column(field.name)
+        if _counts(column):
             yield f"{name}: rises by 1 from row to row: --drop {name} if it only counts the rows"
+        elif _names_rows(field.name, column):
+            yield f"{name}: different in every row: --drop {name} if it only names the rows"
 
 
 def _counts(column: pa.ChunkedArray) -> bool:
@@ -109,10 +119,23 @@ def _counts(column: pa.ChunkedArray) -> bool:
     return True
 
 
+def _names_rows(name: str, column: pa.ChunkedArray) -> bool:
+    """Whether the column has the name of an id or an index, and each row has another value."""
+    from pyarrow import compute
+
+    if column.null_count or not _NAMES_OF_ROWS.fullmatch(name):
+        return False
+    return bool(compute.count_distinct(column).as_py() == len(column))
+
+
 def _most(column: pa.ChunkedArray, is_like: Callable[[str], bool]) -> bool:
-    """Whether ``is_like`` holds for most values of the column."""
+    """Whether ``is_like`` holds for most values of the column, or for more than half of them if all
+    others are the same text, such as n.a."""
     values = [value for value in sample_of(column) if value not in MARKS]
-    return bool(values) and sum(map(is_like, values)) >= MOST * len(values)
+    others = [value for value in values if not is_like(value)]
+    if len(set(others)) == 1:
+        return 2 * len(others) < len(values)
+    return bool(values) and len(values) - len(others) >= MOST * len(values)
 
 
 def _odd(column: pa.ChunkedArray, is_like: Callable[[str], bool], pattern: str) -> str:
@@ -128,6 +151,14 @@ def _is_like_a_number(value: str) -> bool:
 
 def _is_like_a_date(value: str) -> bool:
     return _LIKE_A_DATE.fullmatch(value) is not None
+
+
+def _is_no_moment(value: str) -> bool:
+    try:
+        moment_of(value)
+    except ValueError:
+        return True
+    return False
 
 
 def _listed(names: Sequence[str]) -> str:

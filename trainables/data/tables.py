@@ -110,6 +110,9 @@ def read_file(path: Path, target: str, reading: Reading = AS_IT_LOOKS) -> Table:
             f"'{path}' has {n_known} rows with a value in target {target!r}: "
             f"at least {MIN_ROWS} are needed"
         )
+    typed = table_suffix(path) == ".parquet"
+    # Before rows are left out: a row of totals without a target may make a column one of texts.
+    texts = list(told_of_texts(table, (*reading.drop, *reading.category), typed=typed))
     notes: list[str] = []
     if n_known < len(table):
         notes += _told_of_unknown(path, target, table.column(target), known)
@@ -121,8 +124,7 @@ def read_file(path: Path, target: str, reading: Reading = AS_IT_LOOKS) -> Table:
     if all(column.null_count == len(column) for column in features.columns):
         raise ValueError(f"'{path}' has no value in any column besides the target {target!r}")
     notes += told_of_converted([c for c in converted if c.name not in reading.drop])
-    typed = table_suffix(path) == ".parquet"
-    notes += told_of_texts(table, (*reading.drop, *reading.category), typed=typed)
+    notes += texts
     notes += counters
     return Table(
         features,

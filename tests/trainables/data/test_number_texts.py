@@ -158,7 +158,8 @@ def test_a_column_that_counts_the_rows_is_said(tmp_path: Path, name: str, typed:
 
     told = f"{typed}: rises by 1 from row to row: --drop {typed} if it only counts the rows"
     assert noted(0) == noted(1950) == (told,)
-    assert noted(0, 2) == noted(0, -1) == ()
+    other = f"{typed}: different in every row: --drop {typed} if it only names the rows"
+    assert noted(0, 2) == noted(0, -1) == ((other,) if name == "" else ())
     assert noted(0, reading=Reading(drop=(name,))) == ()
     assert noted(0, reading=Reading(category=(name,))) == ()
 
@@ -174,6 +175,19 @@ def test_only_whole_numbers_in_the_order_of_the_rows_count_them() -> None:
     assert not told([3, None], [5, 6])
     assert not told([0.5, 1.5], [2.5], kind="float64")
     assert told([2**64 - 2], [2**64 - 1], kind="uint64")
+
+
+@pytest.mark.parametrize("name", ["", "Unnamed: 0", "id", "user_id", "PassengerId", "PID", "index"])
+def test_a_column_that_names_the_rows_is_said(name: str) -> None:
+    """Such as an index of shuffled rows, which gives the answer away if they were sorted before."""
+
+    def noted(name: str, values: list[int | None]) -> list[str]:
+        return list(told_of_counters(pa.table({name: pa.array(values, "int64")})))
+
+    (note,) = noted(name, [7, 3, 900])
+    assert "different in every row: --drop " in note
+    assert noted(name, [7, 3, 7]) == noted(name, [7, 3, None]) == []
+    assert noted("paid", [7, 3, 900]) == noted("humid", [7, 3, 900]) == []
 
 
 def test_texts_of_a_parquet_file_stay_what_they_are(tmp_path: Path) -> None:
@@ -207,7 +221,42 @@ def test_numbers_and_dates_that_a_parquet_file_stores_as_texts_are_said(tmp_path
 def test_a_csv_file_cannot_store_texts_as_dates(tmp_path: Path) -> None:
     rows = [f"2013-01-{10 + i % 20} 5:30 PM,{i % 2}" for i in range(N)]
     (tmp_path / "t.csv").write_text("\n".join(["at,y", *rows]))
-    assert load(str(tmp_path / "t.csv"), target="y").notes == ()
+    (note,) = load(str(tmp_path / "t.csv"), target="y").notes
+    assert "store" not in note
+    assert note.startswith(
+        "at: read as text: '2013-01-10 5:30 PM' is not a date such as 2013-01-31"
+    )
+
+
+def test_a_row_without_a_target_may_be_what_makes_a_column_text(tmp_path: Path) -> None:
+    rows = [f"{i % 9}.5,{i % 2}" for i in range(N)]
+    (tmp_path / "t.csv").write_text("\n".join(["x,y", *rows, "Total,"]))
+    assert load(str(tmp_path / "t.csv"), target="y").notes == (
+        "1 of 61 rows have no y: left out",
+        "x: read as text: 'Total' is not a number such as -1234.5",
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "odd"),
+    [
+        (["1.5", "2.5", "n.a."], "'n.a.' is not a number"),
+        (["1.5", "\u22122.5", "0.5"], "'\u22122.5' is not a number"),
+        (["2013-01-31", "2013-02-28", "never"], "'never' is not a date"),
+        (["2013-01-31", "2013-02-28", "-"], "'-' is not a date"),
+        (["12:30", "5:30", "17:45"], "'5:30' is not a date such as 2013-01-31 or 05:30"),
+        (["5:30 PM", "6:30 am", "7:45 AM"], "'5:30 PM' is not a date"),
+        (["2013-01", "2013-02", "2013-12"], "'2013-01' is not a date"),
+        (["1.5", "n.a.", "unknown"], None),
+        (["1234-56", "1234-57", "1234-58"], None),
+    ],
+)
+def test_what_makes_a_column_text_is_said(
+    tmp_path: Path, values: list[str], odd: str | None
+) -> None:
+    notes = loaded(tmp_path, values).notes
+    assert len(notes) == (odd is not None)
+    assert odd is None or odd in notes[0]
 
 
 def test_a_large_file_has_the_same_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
