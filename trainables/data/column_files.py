@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from trainables.data.columns import CYCLES, Category, Column, Date, LeftOut, Number
+from trainables.data.moments import zone_of
 from trainables.data.number_texts import NUMBERS
 
 _KINDS: dict[str, type[Any]] = {k.kind: k for k in (Number, Category, Date, LeftOut)}
@@ -47,6 +48,8 @@ def _is_sound(field: str, value: object) -> bool:
         return value is None or (
             isinstance(value, tuple) and len(value) == 2 and all(map(_is_finite, value))
         )
+    if field == "zone":
+        return value is None or (isinstance(value, str) and _is_zone(value))
     if field == "std":
         return _is_finite(value) and value > 0  # type: ignore[operator]
     if field in ("other", "of_numbers", "apart"):
@@ -64,6 +67,14 @@ def _is_sound(field: str, value: object) -> bool:
     if field == "cycles":
         return isinstance(value, tuple) and all(cycle in CYCLES for cycle in value)
     return isinstance(value, str)
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        zone_of(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_finite(value: object) -> bool:

@@ -178,6 +178,7 @@ class Date:
     cycles: tuple[str, ...]  # names in CYCLES
     missing: float = 0.0  # share of the train rows
     ends: tuple[float, float] | None = None  # of the train rows, in the unit of the mean
+    zone: str | None = None  # of the train rows; times with any zone are converted to it
 
     @property
     def becomes(self) -> str:
@@ -191,7 +192,7 @@ class Date:
 
     def encode(self, column: pa.ChunkedArray) -> np.ndarray:
         """(n, width) float64. Raises ``ValueError`` for a value that is not a date."""
-        moments = seconds(self.name, column)
+        moments = seconds(self.name, column, self.zone)
         missing = np.isnat(moments)
         moments = np.where(missing, np.datetime64(0, "s"), moments)
         out = np.empty((len(moments), self.width))

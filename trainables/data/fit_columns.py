@@ -93,6 +93,9 @@ def _fit_category(name: str, column: pa.ChunkedArray) -> Column:
 
 
 def _fit_date(name: str, column: pa.ChunkedArray) -> Column:
+    import pyarrow as pa
+
+    zone = column.type.tz if pa.types.is_timestamp(column.type) else None
     moments = seconds(name, column)
     moments = moments[~np.isnat(moments)]
     if not len(moments) or moments.min() == moments.max():
@@ -100,4 +103,4 @@ def _fit_date(name: str, column: pa.ChunkedArray) -> Column:
     cycles = tuple(cycle for cycle in CYCLES if np.ptp(share_of(moments, cycle)) > 0)
     since = moments.astype(np.int64)
     ends = float(since.min()), float(since.max())
-    return Date(name, float(since.mean()), float(since.std()), cycles, ends=ends)
+    return Date(name, float(since.mean()), float(since.std()), cycles, ends=ends, zone=zone)

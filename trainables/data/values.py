@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trainables.data.moments import moment_of
+from trainables.data.moments import moment_of, zone_of
 from trainables.data.number_texts import NUMBERS, is_text
 
 if TYPE_CHECKING:
@@ -45,11 +45,12 @@ def numbers(name: str, column: pa.ChunkedArray, largest: float = FLOAT32_MAX) ->
     return values
 
 
-def seconds(name: str, column: pa.ChunkedArray) -> np.ndarray:
+def seconds(name: str, column: pa.ChunkedArray, zone: str | None = None) -> np.ndarray:
     """(n,) datetime64[s], NaT if missing.
 
-    A time of day becomes a time on 1970-01-01. A time with a time zone becomes the local time
-    there. Texts are read as dates in a CSV file are.
+    A time of day becomes a time on 1970-01-01. A time with a time zone becomes the local time in
+    ``zone``; if that is None, in its own zone. Texts are read as dates in a CSV file are, so their
+    own zone is UTC.
     """
     import pyarrow as pa
     from pyarrow import compute
@@ -57,7 +58,7 @@ def seconds(name: str, column: pa.ChunkedArray) -> np.ndarray:
     if column.null_count == len(column):  # any type will do: pandas has NaN
         return np.full(len(column), "NaT", "datetime64[s]")
     if is_text(column.type):
-        return _seconds_of_texts(name, column)
+        return _seconds_of_texts(name, column, zone)
     try:
         if pa.types.is_integer(column.type):  # Arrow would read it as seconds
             raise pa.ArrowInvalid
@@ -65,20 +66,23 @@ def seconds(name: str, column: pa.ChunkedArray) -> np.ndarray:
             column = column.cast(pa.time64("us"), safe=False).cast(pa.int64())
             column = compute.divide(column, 1_000_000).cast(pa.timestamp("s"))
         if pa.types.is_timestamp(column.type) and column.type.tz is not None:
+            if zone is not None:
+                column = column.cast(pa.timestamp(column.type.unit, zone))
             column = compute.local_timestamp(column)
         return np.asarray(column.cast(pa.timestamp("s"), safe=False).to_numpy(), "datetime64[s]")
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         raise ValueError(f"column {name!r} has {shown_type(column)}, not dates") from None
 
 
-def _seconds_of_texts(name: str, column: pa.ChunkedArray) -> np.ndarray:
+def _seconds_of_texts(name: str, column: pa.ChunkedArray, zone: str | None) -> np.ndarray:
     codes, texts = dictionary(column)
+    local = zone_of(zone or "UTC")
     moments = np.full(len(texts), "NaT", "datetime64[s]")
     for place, text in enumerate(texts):
         if text is None or not text.strip():
             continue
         try:
-            moments[place] = moment_of(text)
+            moments[place] = moment_of(text, local)
         except ValueError:
             raise ValueError(
                 f"column {name!r} has {text[:40]!r}, which is not a date such as 2013-01-31, "

@@ -112,6 +112,26 @@ def test_truth_values_may_be_spelt_otherwise_than_in_training(
     np.testing.assert_array_equal(inputs.transform(pa.table({"a": new})), wanted)
 
 
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "+05:30", "UTC"])
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_moment_is_the_same_in_any_file_and_any_time_zone(
+    tmp_path: Path, zone: str, suffix: str
+) -> None:
+    at = pd.date_range("2020-03-01", periods=N, freq="31h", tz=zone)  # with the start of summer
+    frame = pd.DataFrame({"at": at, "y": ["no", "yes"] * (N // 2)})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    frame.to_parquet(tmp_path / "t.parquet")
+    fitted = through_json(load(str(tmp_path / f"t{suffix}"), target="y"))
+    wanted = fitted.transform(tmp_path / f"t{suffix}")
+    elsewhere = frame.assign(at=frame["at"].dt.tz_convert("America/New_York"))
+    texts = frame.assign(at=frame["at"].astype(str))
+    for rows in (tmp_path / "t.csv", tmp_path / "t.parquet", frame, elsewhere, texts):
+        np.testing.assert_array_equal(fitted.transform(rows), wanted)
+    if suffix == ".parquet":  # a time without a zone is one in the zone of the train rows
+        naive = frame.assign(at=frame["at"].dt.tz_localize(None))
+        np.testing.assert_array_equal(fitted.transform(naive), wanted)
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_codes_of_a_file_are_what_they_were_in_training(tmp_path: Path, suffix: str) -> None:
     """Even if a file has only texts that look like numbers, with or without leading zeros."""
@@ -290,6 +310,7 @@ def contents() -> list[tuple[str, dict[str, Any]]]:
                 "cycles": ["day"],
                 "missing": 0.0,
                 "ends": [0.0, 86400.0],
+                "zone": "Europe/Berlin",
             },
             {"kind": "left out", "name": "d", "why": "it has no value", "missing": 1.0},
         ],
