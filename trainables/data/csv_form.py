@@ -49,6 +49,40 @@ def _only_member(path: Path, archive: zipfile.ZipFile) -> str:
 
 def form_of(path: Path) -> tuple[str, Decimal]:
     """The separator of a CSV file, and its decimal mark."""
+    lines = _first_lines(path)
+    separator = _separator(lines)
+    if separator == ",":
+        return separator, "."
+    fields = {field for row in _rows(lines, separator) for field in row}
+    has_commas = any(re.fullmatch(r"[+-]?\d+,\d+", field) for field in fields)
+    has_points = any(re.fullmatch(r"[+-]?\d+\.\d+", field) for field in fields)
+    return separator, "," if has_commas and not has_points else "."
+
+
+def doubtful_points(path: Path) -> dict[str, str]:
+    """The columns of a CSV file whose points may separate thousands: the first value of each.
+
+    In the first lines, exactly three digits follow each point. Where commas separate the fields, a
+    point is a decimal point.
+    """
+    lines = _first_lines(path)
+    separator = _separator(lines)
+    if separator == ",":
+        return {}
+    names, *rows = _rows(lines, separator)
+    found: dict[str, str] = {}
+    for name, *values in zip(names, *(row for row in rows if len(row) == len(names)), strict=True):
+        pointed = [value for value in values if "." in value]
+        if pointed and all(re.fullmatch(r"[+-]?[1-9]\d{0,2}\.\d{3}", value) for value in pointed):
+            found[name] = pointed[0]
+    return found
+
+
+def _rows(lines: Sequence[str], separator: str) -> Iterator[list[str]]:
+    return (row for row in csv.reader(io.StringIO("\n".join(lines)), delimiter=separator) if row)
+
+
+def _first_lines(path: Path) -> list[str]:
     with opened(path) as file:
         sample = file.read(_SAMPLE)
     if not sample.strip():
@@ -58,15 +92,7 @@ def form_of(path: Path) -> tuple[str, Decimal]:
     lines = sample.decode(errors="replace").lstrip("\ufeff").splitlines()
     if len(sample) == _SAMPLE and len(lines) > 1:
         del lines[-1]  # the sample may end within this line
-    separator = _separator(lines)
-    if separator == ",":
-        return separator, "."
-    fields = {
-        f for row in csv.reader(io.StringIO("\n".join(lines)), delimiter=separator) for f in row
-    }
-    has_commas = any(re.fullmatch(r"[+-]?\d+,\d+", field) for field in fields)
-    has_points = any(re.fullmatch(r"[+-]?\d+\.\d+", field) for field in fields)
-    return separator, "," if has_commas and not has_points else "."
+    return lines
 
 
 def _separator(lines: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -89,6 +89,21 @@ def told_of_texts(
                 f"{_listed(names)}: texts that look like {kind}s, such as {value!r}: store them as "
                 f"{kind}s if they are"
             )
+
+
+def told_of_points(
+    table: pa.Table, doubtful: Mapping[str, str], known: Collection[str] = ()
+) -> Iterator[str]:
+    """Which columns of numbers, except those in ``known``, may have thousands separators that were
+    read as decimal points: ``doubtful`` has a value of each."""
+    import pyarrow as pa
+
+    floats = [field.name for field in table.schema if pa.types.is_floating(field.type)]
+    if names := [name for name in floats if name in doubtful and name not in known]:
+        yield (
+            f"{_listed(names)}: the point is a decimal point, as in {doubtful[names[0]]!r}: leave "
+            "it out of the file if it separates thousands"
+        )
 
 
 def told_of_counters(table: pa.Table, known: Collection[str] = ()) -> Iterator[str]:

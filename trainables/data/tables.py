@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from trainables.data.doubts import told_of_converted, told_of_counters, told_of_texts
+from trainables.data.csv_form import doubtful_points
+from trainables.data.doubts import (
+    told_of_converted,
+    told_of_counters,
+    told_of_points,
+    told_of_texts,
+)
 from trainables.data.number_texts import Converted, Decimal, is_text, with_numbers
 from trainables.data.preprocessing import Preprocessing
 from trainables.data.reading import AS_IT_LOOKS, Reading
@@ -112,7 +118,10 @@ def read_file(path: Path, target: str, reading: Reading = AS_IT_LOOKS) -> Table:
         )
     typed = table_suffix(path) == ".parquet"
     # Before rows are left out: a row of totals without a target may make a column one of texts.
-    texts = list(told_of_texts(table, (*reading.drop, *reading.category), typed=typed))
+    settled = (*reading.drop, *reading.category)
+    texts = list(told_of_texts(table, settled, typed=typed))
+    if decimal == ".":
+        texts += told_of_points(table, doubtful_points(path), settled)
     notes: list[str] = []
     if n_known < len(table):
         notes += _told_of_unknown(path, target, table.column(target), known)

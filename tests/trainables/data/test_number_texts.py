@@ -228,6 +228,27 @@ def test_a_csv_file_cannot_store_texts_as_dates(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("values", "separator", "told"),
+    [
+        (["10.278", "1.050", "950"], ";", "as in '10.278': leave it out of the file if it"),
+        (["10.278", "-1.050", ""], "\t", "as in '10.278'"),
+        (["10.278", "1.05", "950"], ";", None),
+        (["0.278", "1.050", "950"], ";", None),
+        (["10.278", "1.050", "950"], ",", None),
+        (["10", "9", "950"], ";", None),
+    ],
+)
+def test_points_that_may_separate_thousands_are_said(
+    tmp_path: Path, values: list[str], separator: str, told: str | None
+) -> None:
+    notes = loaded(tmp_path, values, separator).notes
+    assert len(notes) == (told is not None)
+    assert told is None or told in notes[0]
+    known = Reading(category=("x",))
+    assert loaded(tmp_path, values, separator, known).notes == ()
+
+
 def test_a_row_without_a_target_may_be_what_makes_a_column_text(tmp_path: Path) -> None:
     rows = [f"{i % 9}.5,{i % 2}" for i in range(N)]
     (tmp_path / "t.csv").write_text("\n".join(["x,y", *rows, "Total,"]))
