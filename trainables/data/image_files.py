@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # As in torchvision's ImageFolder, whose import takes longer than reading a small folder.
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
+UNREAD_SUFFIXES = (".gif", ".jfif", ".heic", ".heif", ".avif", ".jp2")  # of other images
 MAC_FOLDER = "__MACOSX"  # macOS writes it into archives; its files are no images
 DEEP_GREY_MODES = frozenset({"I", "F", "I;16", "I;16L", "I;16B", "I;16N"})
 WHITE = 255  # of 8-bit grey

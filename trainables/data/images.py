@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,7 @@ from trainables.data.image_files import (
     DEEP_GREY_MODES,
     IMAGE_SUFFIXES,
     MAC_FOLDER,
+    UNREAD_SUFFIXES,
     WHITE,
     header,
     is_image,
@@ -99,12 +101,26 @@ def read_folder(folder: Path) -> Images:
                 "an image data set is a folder with one sub-folder of images per class"
             )
         _check_no_parts(folder, names)
-        of_class = [_images_of(folder, name) for name in names]
+        unread: list[Path] = []
+        of_class = [_images_of(folder, name, unread) for name in names]
+        outside = sum(is_image(entry.name) for entry in folder.iterdir() if entry.is_file())
     except OSError as error:
         raise ValueError(f"folder '{folder}' cannot be read: {one_line(error)}") from error
     labels = np.repeat(np.arange(len(names)), [len(paths) for paths in of_class])
     paths = [path for paths in of_class for path in paths]
-    return Images(_decode(paths), labels.astype(np.int64), tuple(names))
+    notes = tuple(_told_of_others(folder, unread, outside))
+    return Images(_decode(paths), labels.astype(np.int64), tuple(names), notes=notes)
+
+
+def _told_of_others(folder: Path, unread: list[Path], outside: int) -> Iterator[str]:
+    """Which images are left out: the files ``unread``, and those ``outside`` of all classes."""
+    if unread:
+        first, n = unread[0].relative_to(folder), len(unread)
+        what = f"{n} images such as '{first}' are" if n > 1 else f"'{first}' is"
+        yield f"{what} left out: save {'them' if n > 1 else 'it'} as jpg or png"
+    if outside:
+        many, they = ("images are", "they are") if outside > 1 else ("image is", "it is")
+        yield f"{outside} {many} left out: {they} in no folder of a class"
 
 
 def _check_no_parts(folder: Path, names: list[str]) -> None:
@@ -122,8 +138,9 @@ def _check_no_parts(folder: Path, names: list[str]) -> None:
                 )
 
 
-def _images_of(folder: Path, name: str) -> list[Path]:
-    """The image files of a class, at any depth, in the order of their names."""
+def _images_of(folder: Path, name: str, unread: list[Path]) -> list[Path]:
+    """The image files of a class, at any depth, in the order of their names. Images of kinds that
+    are not read are appended to ``unread``."""
     found: list[Path] = []
     others = 0
     above = {folder / name: {_identity(folder)}}  # for each folder, the folders that contain it
@@ -138,13 +155,16 @@ def _images_of(folder: Path, name: str) -> list[Path]:
                 found.append(Path(place, file))
             elif not file.startswith("."):
                 others += 1
+                if file.lower().endswith(UNREAD_SUFFIXES):
+                    unread.append(Path(place, file))
         if others > MOST_OTHERS and others > len(found):
             raise ValueError(
                 f"folder '{folder}': class folder '{name}' has {others:,} files that are not "
                 "images: is it a class of images?"
             )
     if not found:
-        raise ValueError(f"folder '{folder}': class folder '{name}' has no images")
+        kinds = ", ".join(IMAGE_SUFFIXES)
+        raise ValueError(f"folder '{folder}': class folder '{name}' has no images ({kinds})")
     return found
 
 

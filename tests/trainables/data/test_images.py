@@ -84,7 +84,7 @@ UNUSABLE: dict[str, tuple[Callable[[Path], str], str | None, str]] = {
     "folder without images": (
         pets(lambda pets: remove(pets, "*/*")),
         None,
-        "class folder 'cat' has no images",
+        r"class folder 'cat' has no images \(\.jpg, ",
     ),
     "empty class": (pets(lambda pets: (pets / "eel").mkdir()), None, "class folder 'eel' has no"),
     "few images": (
@@ -134,6 +134,20 @@ def test_what_macos_writes_beside_images_is_skipped(
         path.write_bytes(b"\0\5\x16\7Mac OS X")
     assert read_folder(tmp_path / "pets").fingerprint == wanted
     assert images_at(tmp_path / "pets") == images
+
+
+def test_images_that_are_left_out_are_said(tmp_path: Path) -> None:
+    pets = Path(write_images(tmp_path / "pets"))
+    (pets / "cat" / "notes.txt").write_text("not an image")
+    (pets / ".hidden.png").write_text("")
+    assert load(str(pets)).notes == ()
+    for name in ("0.png", "dog/5.HEIC", "cat/old/1.gif"):
+        (pets / name).parent.mkdir(exist_ok=True)
+        (pets / name).write_text("never read")
+    assert load(str(pets)).notes == (
+        "2 images such as 'cat/old/1.gif' are left out: save them as jpg or png",
+        "1 image is left out: it is in no folder of a class",
+    )
 
 
 def one_grey(path: Path, level: float, dtype: type) -> Path:
