@@ -80,10 +80,12 @@ def launch(study: Study, connected: Callable[[], Cluster], console: Console) -> 
     ):
         started = time.monotonic()
         result = searched(study)
+        # A driver that was killed may have fitted some of them. Those that an ended search did not
+        # wait for stay as they are.
+        before = found if result else known
+        if study.spec.run.baseline and len(before) < len(MODELS[study.data.task]):
+            baseline.start(partial(write_baselines, files.baselines))
         if result is None:
-            # A search that was killed may have fitted some of them.
-            if study.spec.run.baseline and len(known) < len(MODELS[study.data.task]):
-                baseline.start(partial(write_baselines, files.baselines))
             with Display(
                 console,
                 study.metric_name,

@@ -89,8 +89,9 @@ class BaselineProcess:
 
     def _watch(self) -> None:
         assert self._process is not None
-        shown = 0
-        while not self._asked.wait(_LOOK_EVERY) and self._process.poll() is None:
+        shown, works = 0, True
+        while works and not self._asked.wait(_LOOK_EVERY):
+            works = self._process.poll() is None  # first: what it printed last is shown too
             found = self._done()
             if len(found) > shown:
                 shown = len(found)

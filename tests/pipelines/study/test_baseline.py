@@ -10,6 +10,7 @@ from statistics import fmean
 
 import pytest
 
+from benchmarks.sets.configs import LENET
 from pipelines import report, run
 from pipelines.cli.command import main
 from pipelines.cli.summary import baseline_lines
@@ -27,7 +28,7 @@ from pipelines.study.baseline import _PROGRAM, BaselineProcess
 from pipelines.study.result import StudyResult
 from pipelines.study.runs import open_run
 from tests.pipelines.recorded import write_run
-from tests.pipelines.results.made import searched
+from tests.pipelines.results.made import made, searched
 from trainables.baselines import MODELS, arguments_of, baselines
 from trainables.data.datasets import load, load_folds
 
@@ -137,6 +138,42 @@ def test_what_is_done_is_shown_while_the_rest_is_not(
         assert 0.3 < first["majority class"]["val_accuracy"] < 0.5
         assert list(shown.get(timeout=60)) == ["majority class", "logistic regression"]
     assert shown.empty()
+
+
+def test_what_is_done_last_is_shown_although_the_process_has_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The scores must be on disk while the best configs are repeated: a driver may be killed."""
+    monkeypatch.setattr(
+        "pipelines.study.baseline._PROGRAM",
+        """print('["logistic regression", {"val_accuracy": 0.4}]', flush=True)""",
+    )
+    shown: Queue[Baselines] = Queue()
+    with BaselineProcess([load("wine")]) as baseline:
+        baseline.start(shown.put)
+        while "logistic regression" not in shown.get(timeout=10):
+            pass
+
+
+class NotesItsStart(BaselineProcess):
+    """Fits nothing."""
+
+    starts = 0
+
+    def start(self, show: object = None) -> None:
+        type(self).starts += 1
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_those_that_a_killed_driver_lacked_are_fitted_while_configs_are_repeated(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fingerprint = load("digits").fingerprint
+    trials = [made([0.5], config=LENET)]
+    write_run(Path("runs/it"), trials, trials=1, max_epochs=1, fingerprint=fingerprint)
+    monkeypatch.setattr("pipelines.cli.launch.BaselineProcess", NotesItsStart)
+    assert main(run.app, ["--resume", "runs/it", "--repeats", "2"]) == 0
+    assert NotesItsStart.starts == 1
 
 
 def test_nothing_is_fitted_where_the_search_trained_nothing() -> None:
