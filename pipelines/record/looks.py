@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pipelines.record.baselines import Baselines
 from pipelines.record.checks import check, fields_of
+from pipelines.record.files import RunFiles
 from pipelines.record.header import read_json
+from pipelines.record.patience import patient
 from pipelines.record.scores import shown_score
 from pipelines.record.trials import FinishedTrial
 from pipelines.record.whole import write_whole
@@ -160,8 +164,23 @@ def _frozen(value: Any) -> Any:
     return {k: _frozen(v) for k, v in value.items()} if isinstance(value, dict) else value
 
 
+@contextmanager
+def looking(files: RunFiles) -> Iterator[None]:
+    """One evaluation of a run at a time: waits until no other process is inside the block, unless
+    the file system has no locks."""
+    with ExitStack() as stack:
+        with suppress(OSError):
+            # This file stays as it is. NFS locks only what is open for writing.
+            file = stack.enter_context(files.spec.open("r+b"))
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@patient
 def add_look(path: Path, look: Look) -> int:
-    """Add a look to those in ``path``, whole or not at all. Returns the new number of looks."""
+    """Add a look to those in ``path``, whole or not at all. Returns the new number of looks.
+
+    Raises ``StorageError`` if that fails for a minute."""
     looks = [*read_looks(path), look]
     write_whole(path, json.dumps({"looks": [asdict(look) for look in looks]}, indent=1) + "\n")
     return len(looks)

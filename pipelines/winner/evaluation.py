@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.record.looks import Look, add_look
+from pipelines.record.looks import Look, add_look, looking
 from pipelines.study.folders import check_writable
 from pipelines.study.prepare import load_test_rows
 from pipelines.study.runs import Run, open_run
@@ -93,23 +93,23 @@ def _looked(
 ) -> Look:
     if own := run.spec.problem.trainable:
         check_network(ensembles[0][0], data, own)
-    # Another evaluation may have begun, and read the test set, since the first check.
-    check_first_look(open_run(run.files.folder), again=again)
-    weights = [c.weight for c in taken]
-    numbers = tuple(c.number for c in taken)
-    look = Look(
-        when=round(time.time(), 3),
-        trials=numbers,
-        trial_ids=tuple(run.finished[n].trial_id for n in (*numbers, *unsound)),
-        configs=tuple(dict(c.trial.config) for c in taken),
-        epochs=tuple(c.epochs for c in taken),
-        weights=tuple(weights),
-        unsound=unsound,
-        trained_on=len(data.x_train),
-        **more,
-        **_judged(data, load_test_rows(run.spec), ensembles, weights),
-    )
-    add_look(run.files.looks, look)
+    numbers, weights = tuple(c.number for c in taken), [c.weight for c in taken]
+    with looking(run.files):
+        # Another evaluation may have begun, and read the test set, since the first check.
+        check_first_look(open_run(run.files.folder), again=again)
+        look = Look(
+            when=round(time.time(), 3),
+            trials=numbers,
+            trial_ids=tuple(run.finished[n].trial_id for n in (*numbers, *unsound)),
+            configs=tuple(dict(c.trial.config) for c in taken),
+            epochs=tuple(c.epochs for c in taken),
+            weights=tuple(weights),
+            unsound=unsound,
+            trained_on=len(data.x_train),
+            **more,
+            **_judged(data, load_test_rows(run.spec), ensembles, weights),
+        )
+        add_look(run.files.looks, look)
     return look
 
 

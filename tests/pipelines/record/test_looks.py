@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
+import threading
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipelines.record.looks import Look, add_look, read_looks
+from pipelines.record.looks import Look, add_look, looking, read_looks
 from pipelines.record.trials import FinishedTrial, State
 from pipelines.study.runs import open_run
 from tests.pipelines.recorded import write_run
@@ -62,6 +65,49 @@ def test_a_look_at_a_trial_that_the_run_has_not_is_told_with_its_file(tmp_path: 
     add_look(run.files.looks, LOOK)
     with pytest.raises(ValueError, match=r"evaluation\.json: the run has no trial 2"):
         _ = run.looks
+
+
+def test_an_evaluation_waits_for_another_one(tmp_path: Path) -> None:
+    files = open_run(write_run(tmp_path / "run")).files
+    seen: list[int] = []
+
+    def look() -> None:
+        with looking(files):
+            seen.append(len(read_looks(files.looks)))
+
+    with looking(files):
+        other = threading.Thread(target=look)
+        other.start()
+        other.join(0.2)
+        assert not seen
+        add_look(files.looks, LOOK)
+    other.join(10)
+    assert seen == [1]
+
+
+def test_without_locks_an_evaluation_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with looking(open_run(write_run(tmp_path / "run")).files):
+        pass
+
+
+def test_a_look_waits_for_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test rows have been read by then."""
+    path, fails = tmp_path / "evaluation.json", [True, False]
+
+    def write(where: Path, text: str) -> None:
+        if fails.pop(0):
+            raise OSError(errno.ENOSPC, "No space left on device", str(where))
+        where.write_text(text)
+
+    monkeypatch.setattr("pipelines.record.looks.write_whole", write)
+    add_look(path, LOOK)
+    assert read_looks(path) == [LOOK]
 
 
 def test_identifiers_are_kept(tmp_path: Path) -> None:

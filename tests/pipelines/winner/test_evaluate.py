@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import re
 from dataclasses import replace
@@ -62,13 +63,15 @@ def test_the_winner_is_trained_on_all_but_the_test_set_which_is_read_once(
     cluster: Cluster, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads: list[TestData] = []
+    folder = searched()
 
     def read(*arguments: object) -> TestData:
+        with (folder / "spec.json").open("r+b") as file, pytest.raises(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # as another evaluation would
         reads.append(load_test("wine"))
         return reads[-1]
 
     monkeypatch.setattr(evaluation, "load_test_rows", read)
-    folder = searched()
     assert main(evaluate.app, [str(folder), "--seeds", "3"]) == 0
     shown = capsys.readouterr().out
     assert "trial 1   val_accuracy 0.9000, 2 of 3 epochs" in shown
