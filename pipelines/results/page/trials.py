@@ -48,11 +48,25 @@ def trials_data(
         "metric": name,
         "best": best[0] if best else None,
         "ids": [trial.trial_id for trial in trials],
-        "columns": [*_facts(trials, name), *_goals(trials, goals), *_parameters(trials, space)],
+        "columns": _columns(trials, space, name, goals),
         "why": [_why(trial, stops.get(row)) for row, trial in enumerate(trials)],
         "told": _told(trials, best, files),
         **_curves(trials, {*best[: MOST_CURVES // 2], *thin(range(len(trials)), MOST_CURVES // 2)}),
     }
+
+
+def _columns(
+    trials: Sequence[FinishedTrial], space: SearchSpace, name: str, goals: Goals | None
+) -> list[dict[str, Any]]:
+    """Each column has its own name, by which the filter finds it: a parameter whose name is taken
+    is called as in ``trials.csv``, such as ``param.epochs``."""
+    others = [*_facts(trials, name), *_goals(trials, goals)]
+    taken = {"trial", *(column["name"].lower() for column in others)}
+    parameters = _parameters(trials, space)
+    for column in parameters:
+        if column["name"].lower() in taken:
+            column["name"] = f"param.{column['name']}"
+    return [*others, *parameters]
 
 
 def _facts(trials: Sequence[FinishedTrial], name: str) -> list[dict[str, Any]]:

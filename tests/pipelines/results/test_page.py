@@ -19,7 +19,7 @@ from pipelines.results.page.model import Code, Page, Section, Table, Words
 from pipelines.results.page.render import Head, page_json, render, render_json
 from pipelines.results.run_page import report_page
 from pipelines.study.runs import open_run
-from search_spaces import SPACES, Choice, Float, SearchSpace
+from search_spaces import SPACES, Choice, Float, Int, SearchSpace
 from tests.pipelines.recorded import write_run
 from tests.pipelines.results.made import DIVERGED, FAILED, STOPPED, made, searched, went_on
 
@@ -229,6 +229,18 @@ def test_the_trials_are_there_column_by_column(tmp_path: Path) -> None:
     assert unpacked(content["curves"]["val_accuracy"]) == pytest.approx([0.5, 0.75, 0.9])
     assert content["why"] == ["", "diverged in epoch 1", "RuntimeError: no; 1 machine lost"]
     assert content["told"] == {2: "RuntimeError: no"}
+
+
+def test_a_parameter_with_the_name_of_another_column_has_its_own(tmp_path: Path) -> None:
+    """The filter finds a column by its name, in upper or lower case."""
+    space = SearchSpace({"epochs": Int(1, 9), "Seconds": Int(1, 9), "lr": Float(0.0, 1.0)})
+    trials = [made([0.5, 0.75], config={"epochs": 7, "Seconds": 8, "lr": 0.25}, trial_id="x")]
+    content = page_of(tmp_path / "run", trials, space=space, trainable="mine:train").trials
+    columns = {column["name"]: column for column in content["columns"]}
+    assert len({name.lower() for name in columns}) == len(content["columns"])
+    assert unpacked(columns["epochs"]["values"]) == [2]
+    assert unpacked(columns["param.epochs"]["values"]) == [7]
+    assert unpacked(columns["param.Seconds"]["values"]) == [8]
 
 
 def unpacked(packed: dict[str, str]) -> list[Any]:
