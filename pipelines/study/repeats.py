@@ -16,6 +16,7 @@ from pipelines.record.front import pareto_front
 from pipelines.record.goals import Goals
 from pipelines.record.trials import FinishedTrial, State, ranked
 from pipelines.record.weights import copy_weights
+from pipelines.record.whole import write_whole
 from pipelines.study.result import StudyResult
 from pipelines.study.run_study import run_again
 from pipelines.study.runs import Run
@@ -159,5 +160,5 @@ def repeats_of(run: Run) -> list[Repeats]:
 
 
 def write_winner(files: RunFiles, config: Config) -> None:
-    """Write the config as a list, for --start-with."""
-    files.winner.write_text(yaml.safe_dump([config], sort_keys=False))
+    """Write the config as a list, for --start-with, whole or not at all."""
+    write_whole(files.winner, yaml.safe_dump([config], sort_keys=False))

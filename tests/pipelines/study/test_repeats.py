@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -164,6 +166,22 @@ def test_the_winner_is_a_config_to_start_with(tmp_path: Path) -> None:
     write_winner(files, {"x": 0.25})
     assert yaml.safe_load(files.winner.read_text()) == [{"x": 0.25}]
     assert load_configs(files.winner, SPACE) == ({"x": 0.25},)
+
+
+def test_a_full_disk_leaves_the_winner_of_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = RunFiles(tmp_path)
+    write_winner(files, {"x": 0.25})
+
+    def half(path: Path, text: str) -> None:
+        path.write_bytes(text[: len(text) // 2].encode())
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_text", half)
+    with pytest.raises(OSError, match=r"winner\.yaml"):
+        write_winner(files, {"x": 0.5})
+    assert yaml.safe_load(files.winner.read_text()) == [{"x": 0.25}]
 
 
 def depends_on_its_seed(
