@@ -35,6 +35,7 @@ from pipelines.record.baselines import (
     write_baselines,
 )
 from pipelines.record.files import RunFiles
+from pipelines.record.sessions import read_sessions
 from pipelines.study.baseline import LEAST_PATIENCE, PATIENCE, BaselineProcess
 from pipelines.study.estimate import estimate
 from pipelines.study.finish import finish
@@ -150,7 +151,10 @@ def _saying_how_to_go_on(study: Study, cluster: Cluster) -> Iterator[None]:
 
 
 def _say_how_to_go_on(study: Study, cluster: Cluster) -> None:
-    if RunFiles(study.folder).sessions.is_file() and not study.scheduler.pauses:
+    sessions = read_sessions(RunFiles(study.folder))
+    # A search that was started in the same second may have taken the same name.
+    ours = study.resumed is not None or any(session.is_ours for session in sessions)
+    if sessions and ours and not study.scheduler.pauses:
         command = to_go_on(study, cluster)
         print(f"all finished trials are kept; go on with: {command}", file=sys.stderr)
 

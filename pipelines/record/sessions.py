@@ -48,6 +48,11 @@ class Session:
         return 0.0 if self.ended is None else max(0.0, self.ended - self.begun)
 
     @property
+    def is_ours(self) -> bool:
+        """Whether it is, or was, a session of this process."""
+        return (self.host, self.process) == (socket.gethostname(), os.getpid())
+
+    @property
     def worked(self) -> float:
         """The seconds that count for the time budget."""
         return self.seconds if self.measured is None else self.measured

@@ -116,7 +116,9 @@ def start_run(
     try:
         files.folder.mkdir(parents=True)
     except FileExistsError:
-        raise ValueError(f"a run exists in {files.folder}: each run needs its own folder") from None
+        raise ValueError(
+            f"a run exists in {files.folder}: each run needs its own folder; give it a `name`"
+        ) from None
     if preprocessing:
         files.preprocessing.write_text(json.dumps(list(preprocessing), allow_nan=False) + "\n")
     write_header(files, settings, prepared)

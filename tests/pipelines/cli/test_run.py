@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -28,6 +29,7 @@ from pipelines.tuner.algorithms import ALGORITHMS
 from pipelines.tuner.ledger import TrialLedger
 from pipelines.tuner.reports import Rules
 from search_spaces import SPACES, Float
+from tests.pipelines.recorded import write_run
 from tests.pipelines.running import spec_of
 from trainables.data.datasets import TrialData, load, load_folds
 from trainables.networks import NETWORKS
@@ -52,6 +54,19 @@ def finished(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Path
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("finished"))
         return search().absolute()
+
+
+def test_a_search_whose_name_another_one_took_meanwhile_says_nothing_of_going_on(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both were started in the same second, without a name."""
+    other = write_run(Path("runs/it").absolute())
+    sessions = other / "sessions.jsonl"
+    sessions.write_text(sessions.read_text().replace(f'"process":{os.getpid()}', '"process":1'))
+    monkeypatch.setattr("pipelines.study.prepare.new_run_folder", lambda *_: other)
+    assert main(run.app, ["--trials", "1"]) == 2
+    (error,) = capsys.readouterr().err.splitlines()
+    assert error.endswith("each run needs its own folder; give it a --name")
 
 
 @pytest.fixture
