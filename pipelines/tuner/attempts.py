@@ -36,6 +36,7 @@ class Cause(Enum):
     SPOILED = "the previous trial left the process changed, so the process ends"
     LEAVING = "its machine is about to be taken away"
     STORAGE = "its checkpoint cannot be written"
+    DAMAGED = "its checkpoint is damaged"
     HUNG = "it reported no epoch for too long, so its process was ended"
     ERROR = "it raised an error"
 
@@ -109,9 +110,12 @@ class Attempt:
         starting: the state that the previous trial left in the process, or a machine that is about
         to be taken away. A trial that ran out of GPU memory gets one more attempt with twice its
         share of the GPU, unless it had the whole GPU. A trial whose machine ran out of memory runs
-        again with fewer trials beside it, until it has been tried alone.
+        again with fewer trials beside it, until it has been tried alone. A trial whose checkpoint
+        is damaged starts anew.
         """
         again = replace(self, checkpoint=checkpoint)
+        if cause is Cause.DAMAGED:
+            return replace(again, checkpoint=None)
         if cause is Cause.LOST and self.machines_lost < _MOST_MACHINES:
             return replace(again, machines_lost=self.machines_lost + 1)
         if cause in (Cause.MEMORY_HELD, Cause.SPOILED, Cause.LEAVING):

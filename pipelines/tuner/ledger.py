@@ -19,7 +19,7 @@ from pipelines.tuner.ending import Ending
 from pipelines.tuner.leaders import Leaders
 from pipelines.tuner.progress import Incumbent, Progress
 from pipelines.tuner.reports import Decision, Ended, Report, Rules
-from pipelines.tuner.running import Running
+from pipelines.tuner.running import Reached, Running
 from search_spaces import Config
 
 SAVE_EVERY = 60.0  # seconds of training that are lost at most with a machine
@@ -287,6 +287,12 @@ class TrialLedger:
             running.stopped_by = "storage"
             del self._running[trial_id]
             return self._finish(running, State.PRUNED, error)
+        if cause is Cause.DAMAGED:
+            if trial_id in self._ends:  # it is trained on: what it had reached before counts
+                cause = Cause.ERROR
+            else:
+                running.saved, running.planned = Reached(), {}
+                self._leaders.forget(trial_id, self._running.values())
         again = running.attempt.after(
             cause,
             self._rules.max_failures,

@@ -274,20 +274,28 @@ class StudyTrial(tune.Trainable):
             torch.save(state, folder / TRAINING)
 
     def load_checkpoint(self, checkpoint_dir: str) -> None:
-        """Go on from a checkpoint. A trainable that cannot starts again, with the same seed."""
+        """Go on from a checkpoint. A trainable that cannot starts again, with the same seed.
+
+        Raises ``AttemptError`` if a file is damaged, for example by a power cut."""
         import torch
 
         folder = Path(checkpoint_dir)
         if not isinstance(self._epochs, Resumable):
             return
-        # On the CPU: the states of generators must be there; the rest is copied to its device.
-        state = torch.load(folder / TRAINING, weights_only=True, map_location="cpu")
+        try:
+            # On the CPU: the states of generators must be there; the rest is copied to its device.
+            state = torch.load(folder / TRAINING, weights_only=True, map_location="cpu")
+            weights = torch.load(folder / WEIGHTS, weights_only=True)
+        except Exception as error:  # torch raises a dozen types on a damaged file
+            if self._settings.must_resume:  # the scheduler has paused the trial: it cannot begin
+                raise
+            raise AttemptError(Cause.DAMAGED, traceback=str(error)) from None
         self._epochs.load_state_dict(state["training"])
         self._epoch = state["epoch"]
         if state["config"] == self._config:  # else it is another trial's checkpoint
             self._best = state["best"]
             self._best_fits = state.get("best_fits", True)
-            self._best_weights = torch.load(folder / WEIGHTS, weights_only=True)
+            self._best_weights = weights
 
     def cleanup(self) -> None:
         self._release()

@@ -62,6 +62,10 @@ def test_what_keeps_a_trial_from_starting_counts_for_nothing(cause: Cause) -> No
     assert FIRST.after(cause, 0, "c", 0.25) == Attempt("a", checkpoint="c")
 
 
+def test_a_trial_whose_checkpoint_is_damaged_starts_anew_without_it() -> None:
+    assert FIRST.after(Cause.DAMAGED, 0, "c") == Attempt("a")
+
+
 def test_a_process_that_dies_does_not_count_as_a_failure_until_it_always_does() -> None:
     attempt: Attempt | None = FIRST
     for n in range(1, 4):

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import torch
 
-from pipelines.tuner.attempts import Attempt, pack
-from pipelines.tuner.trial import WEIGHTS, StudyTrial
+from pipelines.tuner.attempts import Attempt, AttemptError, Cause, pack
+from pipelines.tuner.trial import TRAINING, WEIGHTS, StudyTrial
 from pipelines.tuner.trial_settings import TrialSettings
 from tests.pipelines.running import data
 from tests.pipelines.tuner.test_failing import alone
@@ -69,6 +69,26 @@ def test_the_best_weights_from_before_are_still_the_best(tmp_path: Path) -> None
     (*_, last) = resumed.step()["reports"]
     assert last.epoch == LAST
     assert kept_weight(resumed, tmp_path / "second") == BEST
+
+
+@pytest.mark.usefixtures("alone")
+@pytest.mark.parametrize("file", [WEIGHTS, TRAINING])
+@pytest.mark.parametrize("left", [None, 0, 700])
+def test_a_checkpoint_that_a_power_cut_has_damaged_is_said(
+    tmp_path: Path, file: str, left: int | None
+) -> None:
+    interrupted = started(Attempt("a"))
+    interrupted.step()
+    kept_weight(interrupted, tmp_path / "first")
+    damaged = tmp_path / "first" / file
+    if left is None:
+        damaged.unlink()
+    else:
+        damaged.write_bytes(damaged.read_bytes()[:left])
+    resumed = started(Attempt("a", checkpoint=str(tmp_path / "first")))
+    with pytest.raises(AttemptError) as raised:
+        resumed.step()
+    assert raised.value.cause is Cause.DAMAGED
 
 
 @pytest.mark.usefixtures("alone")

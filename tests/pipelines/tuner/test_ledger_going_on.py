@@ -44,6 +44,23 @@ def test_a_study_that_goes_on_counts_what_was_before() -> None:
     assert ledger.reason == "time budget"
 
 
+def test_a_trial_whose_checkpoint_is_damaged_starts_anew() -> None:
+    metrics = {1: {"val_accuracy": 0.6}, 2: {"val_accuracy": 0.5}}
+    attempt = Attempt("a", checkpoint="at/2")
+    running = Unfinished(attempt, {"lr": 0.1}, 50.0, 50.0, 30.0, metrics, planned={1: 2, 3: 5})
+    rules = Rules(metric="val_accuracy", trials=1)
+    ledger = TrialLedger(rules, Clock(), Before(unfinished=[running]))
+    ledger.start(attempt, {"lr": 0.1})
+    assert ledger.fail("a", Cause.DAMAGED, "at/2", "damaged") == ({"lr": 0.1}, Attempt("a"))
+    assert ledger.epochs_of("a") == 0
+    ledger.start(Attempt("a"), {"lr": 0.1})
+    decision = ledger.report("a", Report(1, 0.6, {"val_accuracy": 0.6}, has_weights=True))
+    assert decision.save  # the weights of before are gone
+    assert ledger.since_saved("a") == {1: {"val_accuracy": 0.6}}
+    trial = ledger.end("a").trial
+    assert (trial.curve, trial.best_epoch, trial.failures, trial.planned) == ({1: 0.6}, 1, 0, {})
+
+
 def trained_on(**more: Any) -> TrialLedger:
     """A ledger of a study that goes on with a trial which had ended with 0.7."""
     earlier = FinishedTrial("a", {"lr": 0.1}, State.COMPLETE, {1: 0.7}, 0.7, 1, seconds=10.0)
@@ -85,6 +102,13 @@ def test_a_trial_whose_longer_training_fails_keeps_what_it_had_reached() -> None
     ended = ledger.fail("a", Cause.ERROR, None, "RuntimeError: no luck")
     assert isinstance(ended, Ended)
     assert_is_back(ledger, ended, "failed (RuntimeError: no luck)")
+
+
+def test_a_trial_whose_kept_state_is_damaged_keeps_what_it_had_reached() -> None:
+    ledger = trained_on()
+    ended = ledger.fail("a", Cause.DAMAGED, "there", "its checkpoint is damaged")
+    assert isinstance(ended, Ended)
+    assert_is_back(ledger, ended, "failed (its checkpoint is damaged)")
 
 
 def test_a_trial_whose_longer_training_diverges_keeps_what_it_had_reached() -> None:
