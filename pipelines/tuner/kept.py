@@ -7,6 +7,7 @@ from contextlib import suppress
 from pyarrow.fs import FileSystem, FileType, copy_files
 from ray.tune import Checkpoint
 
+from pipelines.record.patience import patient
 from pipelines.record.trials import FinishedTrial
 
 KEPT = "kept"  # the folder
@@ -20,9 +21,10 @@ class KeptStates:
         self._storage = storage.rstrip("/")
         self._prefix = f"{run}/{KEPT}" if run else KEPT
 
+    @patient
     def keep(self, trial: FinishedTrial, checkpoint: Checkpoint) -> None:
         """Copy ``checkpoint``, under a name that no other state of the trial has. The copy is
-        complete when this returns."""
+        complete when this returns. Raises ``StorageError`` if that fails for a minute."""
         filesystem, path = self._place(trial)
         filesystem.create_dir(path, recursive=True)
         copy_files(

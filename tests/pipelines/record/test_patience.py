@@ -8,8 +8,10 @@ import os
 import resource
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+from ray.tune import Checkpoint
 
 import pipelines.record.patience as waiting
 from pipelines.cli.command import FAILURE, command, main
@@ -20,6 +22,7 @@ from pipelines.record.lines import Lines, read_lines
 from pipelines.record.patience import StorageError, in_words, naming, patient, storage_reason
 from pipelines.record.trials import FinishedTrial, State
 from pipelines.record.writing import Record
+from pipelines.tuner import kept
 from search_spaces import Float, SearchSpace
 
 SPACE = SearchSpace({"x": Float(0.0, 1.0)})
@@ -153,3 +156,20 @@ def test_half_a_line_of_what_happens_is_taken_away(tmp_path: Path) -> None:
     lines.append({"n": 2})
     lines.close()
     assert read_lines(tmp_path / "events") == [{"n": 1}, {"n": 2}]
+
+
+def test_a_state_to_train_on_is_kept_once_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "training.pt").write_text("state")
+    disk, copy_files = Disk(full=2), kept.copy_files
+
+    def copy(*places: str, **filesystems: Any) -> None:
+        disk.write()
+        copy_files(*places, **filesystems)
+
+    monkeypatch.setattr(kept, "copy_files", copy)
+    trial = FinishedTrial("a", {"x": 0.5}, State.COMPLETE, {1: 0.7}, 0.7, 1)
+    kept.KeptStates(str(tmp_path)).keep(trial, Checkpoint(str(tmp_path / "state")))
+    assert (tmp_path / "kept" / "a-1" / "training.pt").read_text() == "state"
