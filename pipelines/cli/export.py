@@ -10,6 +10,7 @@ from pipelines.cli.connection import Address
 from pipelines.cli.options import to_type
 from pipelines.cli.text import Terminal, print_lines
 from pipelines.cli.training import counted, for_training, select_among, warn_if_unfinished
+from pipelines.record.patience import naming
 from pipelines.study.interrupts import interruptible
 from pipelines.study.runs import Run, open_run
 from pipelines.study.typed import shown
@@ -42,7 +43,8 @@ def run_export(
     with interruptible(), new_folder(folder) as part:
         warn_if_unfinished(run, console)
         trained = _trained(run, chosen, settings, where, console)
-        export(run, trained, part, folder.name)
+        with naming(folder):
+            export(run, trained, part, folder.name)
         no_onnx = write_onnx(trained, part) if settings.onnx else ""
     files = ", ".join(sorted(path.name for path in folder.iterdir()))
     size = sum(path.stat().st_size for path in folder.iterdir())

@@ -15,6 +15,7 @@ from pipelines.recipe.saving import machine, save_test
 from pipelines.recipe.settings import LimitSettings, ShortRunSettings
 from pipelines.recipe.steps import Recipe, run_recipe
 from pipelines.recipe.subject import Subject, SubjectSettings, find_subject
+from pipelines.record.whole import write_whole
 from pipelines.results.figures.batch_size import batch_size_figure
 from pipelines.results.figures.lr_range import range_figure
 from pipelines.results.figures.short_runs import short_runs_figure
@@ -73,7 +74,7 @@ def _save(
         "weight_decay.html": short_runs_figure(recipe.decay),
     }
     save_test(folder, RECORD, subject, data, found, figures)
-    (folder / CONFIG).write_text(yaml.safe_dump([recipe.config], sort_keys=False))
+    write_whole(folder / CONFIG, yaml.safe_dump([recipe.config], sort_keys=False))
 
 
 def _closing_lines(

@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 import torch
 
 from pipelines.recipe.subject import Subject
+from pipelines.record.whole import write_whole
 from pipelines.results.figures import save
 from trainables.data.datasets import TrialData
 
@@ -28,7 +29,7 @@ def save_test(
     their own files."""
     content = {**asdict(subject), "data_fingerprint": data.fingerprint, **found}
     folder.mkdir(parents=True)
-    (folder / record).write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+    write_whole(folder / record, json.dumps(content, indent=2, allow_nan=False) + "\n")
     for name, figure in figures.items():
         save(figure, folder / name)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,7 +84,7 @@ def _example(trained: Trained) -> Tensor:
 
 def _write_model(trained: Trained, folder: Path) -> None:
     import torch
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     dynamic = ({0: torch.export.Dim.DYNAMIC},)
     try:
@@ -91,13 +92,14 @@ def _write_model(trained: Trained, folder: Path) -> None:
     except Exception as error:  # torch raises a dozen types for what it cannot export
         raise ValueError(f"torch cannot export the network: {_line(error)}") from None
     program._example_inputs = None  # torch would pickle these
-    torch.export.save(program, folder / MODEL)
+    file = io.BytesIO()  # written by Python: if the disk is full, torch does not say so
+    torch.export.save(program, file)
+    (folder / MODEL).write_bytes(file.getvalue())
     state = {  # copies: a tensor may have several names, and the file format allows one
         name: t.clone(memory_format=torch.contiguous_format)
         for name, t in trained.model.state_dict().items()
     }
-    save_file(state, folder / WEIGHTS)
-    (folder / WEIGHTS).chmod((folder / MODEL).stat().st_mode)  # so that others may read it
+    (folder / WEIGHTS).write_bytes(save(state))
 
 
 def _check(folder: Path, trained: Trained) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyarrow.fs import copy_files
 from ray.tune import Checkpoint
 
 import pipelines.record.patience as waiting
@@ -163,7 +164,7 @@ def test_a_state_to_train_on_is_kept_once_there_is_room(
 ) -> None:
     (tmp_path / "state").mkdir()
     (tmp_path / "state" / "training.pt").write_text("state")
-    disk, copy_files = Disk(full=2), kept.copy_files
+    disk = Disk(full=2)
 
     def copy(*places: str, **filesystems: Any) -> None:
         disk.write()

@@ -24,10 +24,12 @@ from safetensors.torch import load_file
 
 from benchmarks.sets.configs import LENET
 from pipelines import export, load_model, predict
-from pipelines.cli.command import main
+from pipelines.cli.command import FAILURE, main
 from pipelines.record.looks import Look, add_look
 from pipelines.record.trials import FinishedTrial, State
 from pipelines.winner import exporting
+from pipelines.winner.exported import MODEL
+from pipelines.winner.trained import Trained
 from search_spaces import SPACES
 from tests.pipelines.recorded import write_run
 from tests.pipelines.winner.table_to_predict import predicted, table
@@ -106,6 +108,24 @@ def searched(
         raw = read_folder(path) if target is None else read_file(path, target)
         rows = split_rows(raw, source, 0).val
     return Searched(folder, data, outputs.numpy(), rows)
+
+
+@pytest.mark.parametrize("file", [MODEL, exporting.WEIGHTS, exporting.CARD])
+def test_a_full_disk_is_one_line_and_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], file: str
+) -> None:
+    searched("wine")
+    write = exporting._write_model
+
+    def full(trained: Trained, folder: Path) -> None:
+        (folder / file).symlink_to("/dev/full")
+        write(trained, folder)
+
+    monkeypatch.setattr(exporting, "_write_model", full)
+    assert main(export.app, ["runs/it", "model"]) == FAILURE
+    (error,) = capsys.readouterr().err.splitlines()
+    assert error == f"error: {Path('model').absolute()}: No space left on device"
+    assert [path.name for path in Path().iterdir()] == ["runs"]
 
 
 EMBEDDED = {"cat_embedding": True, "num_embedding_size": 4}
