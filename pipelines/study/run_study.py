@@ -19,7 +19,7 @@ from pipelines.record.patience import StorageError, storage_reason
 from pipelines.record.sessions import working
 from pipelines.record.trials import FinishedTrial
 from pipelines.record.writing import Record, mend, start_run
-from pipelines.study.interrupts import interruptible
+from pipelines.study.interrupts import Interrupted, interruptible
 from pipelines.study.result import StudyResult
 from pipelines.study.study import Study
 from pipelines.study.wiring import Part, make_tuner
@@ -143,6 +143,9 @@ def _run(
                 tuner = make_tuner(study, cluster, observer, part, ledger, record)
             with interruptible(ledger.request), _naming_the_disk():
                 tuner.fit()
+        except Interrupted as error:
+            session.by = error.reason
+            raise
         finally:
             record.close()
             remove_live(files)

@@ -18,6 +18,7 @@ from pipelines.record.baselines import Baselines
 from pipelines.record.events import Reported, read_events
 from pipelines.record.files import RunFiles
 from pipelines.record.journal import load_entries, load_journal
+from pipelines.results.endings import unfinished
 from pipelines.results.report import write_report
 from pipelines.study.finish import finish
 from pipelines.study.interrupts import Interrupted, interruptible, output_closed
@@ -108,6 +109,23 @@ def test_an_epoch_that_takes_long_is_not_waited_for(
     result = search(study_of(tmp_path / "run", signals(4), trials=2, max_epochs=9))
     assert result.ended_by == "interrupt"
     assert [trial.epochs for trial in result.trials] == [4, 3]  # the second was in mid-epoch
+
+
+@pytest.mark.usefixtures("without_ray")
+def test_a_search_that_is_stopped_at_once_did_not_end_with_an_error(tmp_path: Path) -> None:
+    def twice(config: Any, data: Any, *, max_epochs: int, **_: Any) -> Iterator[Any]:
+        def comes(epoch: int) -> None:
+            for _ in range(2):
+                os.kill(os.getpid(), signal.SIGINT)
+
+        return Signalling(config, max_epochs, comes)
+
+    asked = study_of(tmp_path / "run", twice, trials=2, max_epochs=9)
+    with pytest.raises(Interrupted):
+        search(asked)
+    run = open_run(asked.folder)
+    assert [session.by for session in run.sessions] == ["interrupt"]
+    assert unfinished(run).endswith("It was interrupted.")
 
 
 @pytest.mark.usefixtures("without_ray")
