@@ -1,203 +1,161 @@
-"""Trials that are paused, moved, changed or killed: no epoch is trained again."""
+"""``resume()``: the study of a run on disk, ready to be continued."""
 
 from __future__ import annotations
 
-import os
-import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+import shutil
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
-import pipelines.study.wiring as wiring
-import pipelines.tuner.ledger as following
-from pipelines.cluster import notice
-from pipelines.cluster.machines import Cluster
-from pipelines.record.files import RunFiles
-from pipelines.record.journal import load_journal
-from pipelines.record.trials import State
-from pipelines.tuner.attempts import Cause
-from pipelines.tuner.trial_settings import BATCH_SECONDS
-from search_spaces import Float, SearchSpace
-from tests.pipelines.running import Witness, study
-from trainables.data.datasets import TrialData
+from benchmarks.sets.configs import LENET
+from pipelines.study.narrowing import bound_parameters
+from pipelines.study.prepare import prepare
+from pipelines.study.resuming import resume
+from pipelines.study.runs import open_run
+from pipelines.study.study import Study
+from search_spaces import SPACES, Config, Float, SearchSpace
+from tests.pipelines.recorded import write_run
+from tests.pipelines.results.made import made, searched
+from tests.pipelines.running import spec_of
+from tests.pipelines.study.without_ray import Curve, search, search_until, without_ray
+from trainables.data.datasets import load
+from trainables.networks import NETWORKS
 
-RATES = SearchSpace({"lr": Float(0.1, 1.0)})
+__all__ = ["without_ray"]
 
-
-class Counting(Iterator[Any]):
-    """Counts the epochs of a trial in a weight of its model, in whatever process it trains."""
-
-    def __init__(self, config: dict[str, Any], ends_at: Callable[[int], None]) -> None:
-        self.config = config
-        self.model = torch.nn.Linear(1, 1)
-        torch.nn.init.zeros_(self.model.weight)
-        self.steps_here = 0
-        self.ends_at = ends_at
-
-    def __next__(self) -> Any:
-        self.steps_here += 1
-        with torch.no_grad():
-            self.model.weight += 1
-        epochs = int(self.model.weight.item())
-        self.ends_at(epochs)
-        loss = (self.config.get("lr") or self.config["x"]) / epochs
-        metrics = {"val_loss": loss, "epochs": epochs, "here": self.steps_here}
-        return {**metrics, "process": os.getpid()}, self.model
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"model": self.model.state_dict()}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.model.load_state_dict(state["model"])
+SMALL: Config = {**LENET, "width_1": 16, "width_2": 16}
 
 
-def counts(config: dict[str, Any], data: TrialData, **_: Any) -> Iterator[Any]:
-    return Counting(config, lambda epoch: None)
+def falls(config: dict[str, Any], data: Any, *, max_epochs: int, **_: Any) -> Curve:
+    return Curve(lambda config, epoch: config["x"] + 1 / epoch, config, max_epochs)
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "run"
+SPACE = SearchSpace({"x": Float(0.0, 1.0)})
 
 
-def test_hyperband_pauses_trials_and_they_go_on(cluster: Cluster, folder: Path) -> None:
-    summary = study(cluster, folder, counts, scheduler="hyperband", trials=14, max_epochs=9)
-    assert len(load_journal(RunFiles(folder).journal)) == 14
-    assert {t.state for t in summary.trials} == {State.COMPLETE, State.PRUNED}
-    for trial in summary.trials:
-        assert list(trial.curve) == list(range(1, trial.epochs + 1))
-        assert trial.metrics["epochs"] == trial.best_epoch  # none was trained twice
-    paused = [t for t in summary.trials if t.metrics["here"] < t.metrics["epochs"]]
-    assert paused
-    assert summary.best is not None
-    assert summary.best.value == min(t.value or 9.0 for t in summary.trials)
-    weights = torch.load(folder / "best.pt", weights_only=True)
-    assert weights["weight"].item() == summary.best.best_epoch
+def own(folder: Path, **more: Any) -> Study:
+    """A study of the function above, with checkpoints in a storage that other studies share."""
+    storage = str(folder.parent / "shared")
+    settings: dict[str, Any] = {"algo": "optuna", "trials": 6, "max_epochs": 9, "storage": storage}
+    settings |= more
+    place = {"name": folder.name, "runs_dir": folder.parent}
+    spec = spec_of(data="wine", metric="val_loss", space=f"{__name__}:SPACE", **settings, **place)
+    return prepare(spec, trainable=falls)
 
 
-def test_a_population_takes_over_what_is_better(cluster: Cluster, folder: Path) -> None:
-    summary = study(cluster, folder, counts, space=RATES, scheduler="pbt", trials=8, max_epochs=10)
-    trials = load_journal(RunFiles(folder).journal)
-    assert len(trials) == 8
-    changed = [t for t in trials if t.changes]
-    assert changed
-    for trial in changed:
-        assert trial.config == list(trial.changes.values())[-1]
-        assert RATES.contains(trial.config)
-        assert trial.epochs == 10
-    assert summary.best is not None
-    weights = torch.load(folder / "best.pt", weights_only=True)
-    assert weights["weight"].item() == summary.best.best_epoch
+def decided(folder: Path) -> list[Any]:
+    return [(t.config, dict(t.curve), t.stopped_by) for t in open_run(folder).finished]
 
 
-def dies_once(marker: Path) -> Callable[..., Iterator[Any]]:
-    """A trainable whose process dies in the fourth epoch of one trial, after it reported three."""
-
-    def die(epoch: int) -> None:
-        time.sleep(BATCH_SECONDS)
-        if epoch == 4:
-            with suppress(FileExistsError):
-                os.open(marker, os.O_CREAT | os.O_EXCL)  # only one of several processes succeeds
-                os._exit(1)
-
-    def trainable(config: dict[str, Any], data: TrialData, **_: Any) -> Iterator[Any]:
-        return Counting(config, die)
-
-    return trainable
-
-
-@pytest.fixture
-def saves_always(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(following, "SAVE_EVERY", 0.0)
-
-
-@pytest.mark.usefixtures("saves_always")
-def test_a_trial_whose_process_died_goes_on_from_its_checkpoint(
-    cluster: Cluster, folder: Path, tmp_path: Path
+@pytest.mark.usefixtures("without_ray")
+def test_a_search_with_a_storage_of_its_own_is_killed_and_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    witness = Witness()
-    trainable = dies_once(tmp_path / "died")
-    trials = study(cluster, folder, trainable, witness, trials=3, max_epochs=6).trials
-    assert witness.again == [(Cause.DIED, 3)]
-    read = load_journal(RunFiles(folder).journal)
-    assert sorted((t.processes_lost, t.failures) for t in read) == [(0, 0), (0, 0), (1, 0)]
-    assert {(t.state, t.epochs, t.metrics["epochs"]) for t in trials} == {(State.COMPLETE, 6, 6)}
-    died = next(t for t in trials if t.processes_lost)
-    assert died.metrics["here"] == 3  # epochs 4 to 6
-    assert len(trials) == 3
+    whole, cut = (own(tmp_path / name) for name in ("whole", "cut"))
+    search(whole)
+    assert search_until(cut, monkeypatch, 9)
+    more = resume(cut.folder)
+    assert more.resumed is not None
+    (running,) = more.resumed.search.unfinished
+    assert str(running.attempt.checkpoint).startswith(str(tmp_path / "shared" / "cut"))
+    assert "1 were running, 1 of them with a checkpoint" in more.notes[0]
+    search(more)
+    assert decided(cut.folder) == decided(whole.folder)
 
 
-@pytest.fixture
-def no_notice() -> Iterator[None]:
-    """Whatever is given is taken back."""
-    yield
-    notice.take_back()
-
-
-@pytest.mark.usefixtures("no_notice")
-def test_a_trial_saves_at_once_where_its_machine_is_about_to_go(
-    cluster: Cluster, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.usefixtures("without_ray")
+def test_a_space_of_ones_own_that_has_changed_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(following, "SAVE_EVERY_LEAVING", 0.0)
-    died = tmp_path / "died"
-
-    def ends_at(epoch: int) -> None:
-        if epoch == 3 and not died.exists():
-            notice.give("test")
-        if epoch == 4 and not died.exists():
-            died.touch()
-            os._exit(1)
-
-    def trainable(config: dict[str, Any], data: TrialData, **_: Any) -> Iterator[Any]:
-        return Counting(config, ends_at)
-
-    witness = Witness()
-    study(cluster, folder, trainable, witness, trials=1, max_epochs=6)
-    assert witness.again == [(Cause.DIED, 3)]
+    study, here = own(tmp_path / "cut", range={"x": (0.0, 0.5)}), sys.modules[__name__]
+    assert search_until(study, monkeypatch, 9)
+    assert not any("recorded space" in note for note in resume(study.folder).notes)
+    wider = {"x": Float(0.0, 0.5, log=False), "y": Float(0.0, 1.0)}
+    monkeypatch.setattr(here, "SPACE", SearchSpace(wider))
+    says = rf"searched with y = None, not Float\(.*\), as {__name__}:SPACE has it now$"
+    with pytest.raises(ValueError, match=says):
+        resume(study.folder)
+    monkeypatch.delattr(here, "SPACE")
+    (note,) = [note for note in resume(study.folder).notes if note.startswith("note")]
+    assert note.startswith("note      the search goes on in the recorded space: ")
 
 
-@pytest.mark.usefixtures("no_notice")
-def test_no_process_on_a_machine_that_is_about_to_go_gets_another_trial(
-    cluster: Cluster, folder: Path
+def of_batch_32(config: Config) -> bool:
+    return config["batch_size"] == 32
+
+
+def test_what_forbids_configs_does_so_again(tmp_path: Path) -> None:
+    digits, space = load("digits"), replace(SPACES["mlp"], forbid=of_batch_32)
+    bounded = bound_parameters(space, NETWORKS["mlp"], digits, 5000)
+    settings: dict[str, Any] = {"max_parameters": 5000, "fingerprint": digits.fingerprint}
+    run = write_run(tmp_path / "it", [made([0.5], config=SMALL)], space=bounded, **settings)
+    for given in (None, space):
+        forbid = resume(run, space=given).space.forbid
+        assert forbid is not None
+        configs = [SMALL, LENET, {**SMALL, "batch_size": 32}]
+        assert [forbid(config) for config in configs] == [False, True, True]
+
+
+def test_the_run_that_it_learns_from_is_read_again_where_it_is_there(tmp_path: Path) -> None:
+    theirs = write_run(tmp_path / "before", searched(5))
+    settings: dict[str, Any] = {"seed_from": theirs, "fingerprint": load("digits").fingerprint}
+    run = write_run(tmp_path / "it", [made([0.5], config=SMALL)], **settings)
+    assert [t.config for t in resume(run).history] == [t.config for t in open_run(theirs).finished]
+    shutil.rmtree(theirs)
+    study = resume(run)
+    assert study.history == ()
+    assert study.notes[0].startswith("warning   the algorithm goes on without `seed_from`: ")
+
+
+def learning(folder: Path, algo: str, seed_from: Path) -> Study:
+    """A study that learns from another."""
+    settings: dict[str, Any] = {"algo": algo, "trials": 6, "max_epochs": 2, "seed_from": seed_from}
+    place = {"name": folder.name, "runs_dir": folder.parent, "scheduler": "none"}
+    spec = spec_of(data="wine", metric="val_loss", space=f"{__name__}:SPACE", **settings, **place)
+    return prepare(spec, trainable=falls)
+
+
+@pytest.mark.usefixtures("without_ray")
+@pytest.mark.parametrize("algo", ["optuna", "grid"])
+def test_a_run_that_it_learnt_from_may_have_grown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], algo: str
 ) -> None:
-    notice.give("test")
-    witness = Witness()
-    trials = study(
-        cluster, folder, counts, witness, trials=2, max_epochs=2, max_concurrent=1
-    ).trials
-    assert witness.again == [(Cause.LEAVING, 0)]
-    assert [(t.state, t.epochs, t.failures) for t in trials] == [(State.COMPLETE, 2, 0)] * 2
-    assert len({t.metrics["process"] for t in trials}) == 2
+    trials = [made([1.0], config={"x": n / 4}, trial_id=str(n)) for n in range(3)]
+    settings: dict[str, Any] = {"metric": "val_loss", "data": "wine", "model": "mlp"}
+    theirs = write_run(tmp_path / "theirs", trials, space=SPACE, **settings)
+    whole, cut = (learning(tmp_path / name, algo, theirs) for name in ("whole", "cut"))
+    search(whole)
+    assert search_until(cut, monkeypatch, 3)
+    more = [made([0.5], config={"x": 0.75 + n / 4}, trial_id=f"later-{n}") for n in range(2)]
+    shutil.rmtree(theirs)
+    write_run(theirs, [*trials, *more], space=SPACE, **settings)
+    study = resume(cut.folder)
+    assert [trial.trial_id for trial in study.history] == ["0", "1", "2"]
+    assert study.size == whole.size
+    search(study)
+    assert decided(cut.folder) == decided(whole.folder)
+    assert capsys.readouterr().err == ""
 
 
-@pytest.mark.slow
-@pytest.mark.usefixtures("saves_always")
-def test_a_lost_machine_is_not_counted_as_a_failure(
-    cluster: Cluster, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.usefixtures("without_ray")
+def test_an_algorithm_that_is_not_what_it_was_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(wiring, "is_alive", lambda node: False)
-    witness = Witness()
-    trials = study(
-        cluster, folder, dies_once(tmp_path / "died"), witness, trials=3, max_epochs=6
-    ).trials
-    assert witness.again == [(Cause.LOST, 3)]
-    assert sorted((t.machines_lost, t.failures) for t in trials) == [(0, 0), (0, 0), (1, 0)]
-    assert {t.state for t in trials} == {State.COMPLETE}
+    trials = [made([1.0], config={"x": n / 12}, trial_id=str(n)) for n in range(12)]
+    settings: dict[str, Any] = {"metric": "val_loss", "data": "wine", "model": "mlp"}
+    theirs = write_run(tmp_path / "theirs", trials, space=SPACE, **settings)
+    cut = learning(tmp_path / "cut", "optuna", theirs)
+    assert search_until(cut, monkeypatch, 12)
+    shutil.rmtree(theirs)
+    search(resume(cut.folder))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("warning   optuna does not suggest the same trials again: ")
 
 
-def always_dies(config: dict[str, Any], data: TrialData, **_: Any) -> Iterator[Any]:
-    os._exit(3)
-    yield
-
-
-@pytest.mark.slow
-def test_a_trial_whose_process_always_dies_fails(cluster: Cluster, folder: Path) -> None:
-    witness = Witness()
-    (trial,) = study(cluster, folder, always_dies, witness, trials=1, max_failures=9).trials
-    assert trial.state is State.FAIL
-    assert trial.error == Cause.DIED.value
-    assert witness.again == [(Cause.DIED, 0)] * 3
+def test_an_older_run_does_not_say_what_it_learnt_from(tmp_path: Path) -> None:
+    theirs = write_run(tmp_path / "before", searched(5))
+    run = write_run(tmp_path / "it", [made([0.5], config=SMALL)], seed_from=theirs)
+    assert open_run(run).learnt_from is None
