@@ -18,11 +18,11 @@ from pipelines.record.files import RunFiles
 from pipelines.record.journal import JournalReader
 from pipelines.record.live import Live, read_live
 from pipelines.record.sessions import read_sessions
-from pipelines.record.trials import FinishedTrial
 from pipelines.results.findings import Findings
 from pipelines.results.page.model import Link, Section
 from pipelines.results.page.render import as_json, joined, render_json, section_json
 from pipelines.results.run_page import QUICK, SECTIONS, now_sections, page_head, table_of
+from pipelines.results.sections.outcome import outcome
 from pipelines.study.runs import Run, open_run
 
 REST = 20.0  # times as long as a part took to make
@@ -34,21 +34,24 @@ _TABLE = "table"
 class Watched:
     """The page of the run in ``folder``.
 
-    Raises ``ValueError`` if it is not a run, or if its record cannot be read.
+    Raises ``ValueError`` if it is not a run, if its record cannot be read, or if the record has
+    lost trials.
     """
 
     def __init__(self, folder: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._files = RunFiles(folder)
         self._run: Run = open_run(folder)
+        if self._files.journal.is_file() or self._files.events.is_file():
+            _ = self._run.finished  # raises what a JournalReader does not notice
         self._journal = JournalReader(self._files.journal)
+        self._journal_size = 0
         self._spec = stamp(self._files.spec), begun(self._files)
         self._version = time.time_ns() // 1000  # greater than any version of an earlier server
         self._texts: dict[str, tuple[int, str, str]] = {}  # by part: version, id, JSON
-        self._tiers = [
-            _Tier([make for make in SECTIONS if make in QUICK]),
-            _Tier([make for make in SECTIONS if make not in QUICK]),
-        ]
+        self._outcome = _Tier([outcome])  # beside the current numbers, old ones would be wrong
+        self._quick = _Tier([make for make in SECTIONS if make in QUICK and make is not outcome])
+        self._slow = _Tier([make for make in SECTIONS if make not in QUICK])
         self._lock = threading.Lock()  # several requests may ask for a page at once
 
     @property
@@ -58,8 +61,10 @@ class Watched:
 
     @property
     def is_same(self) -> bool:
-        """Whether the folder still holds the run that this page shows, with the same settings."""
-        return (stamp(self._files.spec), begun(self._files)) == self._spec
+        """Whether the folder still holds the run that this page shows, with the same settings and
+        all the trials that have been read."""
+        same = (stamp(self._files.spec), begun(self._files)) == self._spec
+        return same and _size(self._files.journal) >= self._journal_size
 
     def page(self, news: str, links: Iterable[Link] = ()) -> str:
         """The page as HTML; its news are at the address ``news``."""
@@ -90,19 +95,22 @@ class Watched:
     def _refresh(self) -> None:
         live = self._live()
         gone = live is None or live.is_over
-        finished = self._journal.trials()
-        self._run = self._run.with_news(finished, live)
-        record = self._record_stamp(finished)
+        record, self._journal_size = self._record_stamp(), _size(self._files.journal)
+        self._run = self._run.with_news(self._journal.trials(), live)
         self._put_section("now", next(iter(now_sections(self._run)), None))
-        keys = ((record, stamp(self._files.live), gone), (record,))
-        for tier, key in zip(self._tiers, keys, strict=True):
+        news = stamp(self._files.live)
+        for tier, key in (
+            (self._outcome, (record, gone)),
+            (self._quick, (record, gone, news)),
+            (self._slow, (record, gone)),
+        ):
             started = self._clock()
             if tier.key == key or (started < tier.rests_until and not gone):
                 continue
             found = Findings(self._run)
             for make in tier.makes:
                 self._put_section(make.__name__, make(found))
-            if tier is self._tiers[0]:
+            if tier is self._quick:
                 self._put(_TABLE, "", as_json(table_of(found)))
             tier.key = key
             now = self._clock()
@@ -111,10 +119,10 @@ class Watched:
     def _live(self) -> Live | None:
         return read_live(self._files)
 
-    def _record_stamp(self, finished: list[FinishedTrial]) -> tuple[int, *tuple[Stamp, ...]]:
+    def _record_stamp(self) -> tuple[Stamp, ...]:
         of = self._files
-        files = of.repeats, of.winner, of.looks, of.sessions, of.baselines
-        return len(finished), *map(stamp, files)
+        files = of.journal, of.repeats, of.winner, of.looks, of.sessions, of.baselines
+        return tuple(map(stamp, files))
 
     def _put_section(self, name: str, section: Section | None) -> None:
         if section is None:
@@ -126,6 +134,11 @@ class Watched:
         if name not in self._texts or self._texts[name][2] != text:
             self._version += 1
             self._texts[name] = self._version, id, text
+
+
+def _size(path: Path) -> int:
+    found = stamp(path)
+    return 0 if found is None else found[1]
 
 
 def begun(files: RunFiles) -> int:

@@ -37,13 +37,14 @@ def _blocks(found: Findings) -> Iterator[Block]:
     ends = [f"{n} {kind.value}" for kind, n in fates(found.trials).items()]
     if ends:
         yield Words(f"Of {wording.count(len(found.trials), 'trial')}: {', '.join(ends)}.")
-    runs = found.live is not None and not found.live.is_over
+    runs = _runs(found)
     if found.best is None and (runs or goes_on(found.run)):
         yield Words("No trial has a value to compare yet.")
     elif found.best is None:
         yield Words(f"No trial {why_no_best(found.trials)}: there is no best.", "warning")
     else:
-        yield Words(f"The best is trial {found.best_number}; its config:")
+        among = " of the trials that have ended" if runs else ""
+        yield Words(f"The best{among} is trial {found.best_number}; its config:")
         entries = found.best.config.items()
         yield Facts([(name, wording.value(entry)) for name, entry in entries])
         if others := _other_metrics(found):
@@ -56,6 +57,11 @@ def _blocks(found: Findings) -> Iterator[Block]:
         yield Words(where)
 
 
+def _runs(found: Findings) -> bool:
+    """Whether the search runs: then "Now" has the best of all trials."""
+    return found.live is not None and not found.live.is_over and found.live.phase == "search"
+
+
 def _numbers(found: Findings) -> Iterator[tuple[str, str]]:
     result, best = found.run.result, found.best
     if found.run.looks:
@@ -63,7 +69,8 @@ def _numbers(found: Findings) -> Iterator[tuple[str, str]]:
     if best is not None and best.value is not None:
         spread = best.metrics.get(f"{found.score}_std")
         over = "" if spread is None else f" ± {shown_score(spread, like=best.value)} over folds"
-        yield f"best {found.score}", f"{shown_score(best.value)}{over}"
+        among = ", ended trials" if _runs(found) else ""  # a running one may be better
+        yield f"best {found.score}{among}", f"{shown_score(best.value)}{over}"
         yield "at epoch", f"{best.best_epoch} of {best.epochs}"
     yield "trials", f"{len(found.trials)}"
     yield "epochs trained", f"{result.epochs}"

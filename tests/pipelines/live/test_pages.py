@@ -161,6 +161,21 @@ def test_two_configs_are_not_both_called_the_best(tmp_path: Path) -> None:
         assert ("Config of the best" in news(Watched(folder))["sections"][0]["html"]) is told
 
 
+def test_the_best_of_the_ended_trials_is_not_called_the_best_of_all(tmp_path: Path) -> None:
+    """A running trial may be better: its value is under "Now"."""
+    folder = write_run(tmp_path / "it", [TRIAL])
+    write(folder, running([0.7]), best=0.7)
+    page = Watched(folder)
+    found = {section["id"]: section.get("html", "") for section in news(page)["sections"]}
+    assert "<dt>best val_accuracy</dt><dd>0.7000</dd>" in found["now"]
+    assert "<dt>best val_accuracy, ended trials</dt><dd>0.6000</dd>" in found["outcome"]
+    assert "The best of the trials that have ended is trial 0" in found["outcome"]
+    RunFiles(folder).live.unlink()
+    found = {section["id"]: section.get("html", "") for section in news(page)["sections"]}
+    assert "<dt>best val_accuracy</dt><dd>0.6000</dd>" in found["outcome"]
+    assert "The best is trial 0" in found["outcome"]
+
+
 def test_what_repeats_reach_is_not_the_best_of_the_run(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "it", [TRIAL])
     again = replace(running([0.7]), repeat_of=TRIAL.trial_id, seed=1)
@@ -293,3 +308,51 @@ def test_a_run_that_was_made_anew_is_read_anew(tmp_path: Path) -> None:
     shutil.rmtree(folder)
     write_run(folder, [TRIAL, TRIAL, TRIAL])
     assert json.loads(pages.run_news(f"{tmp_path.name}/it", 0))["trials"]["n"] == 3
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_a_record_that_has_lost_trials_is_not_shown_as_if_it_were_whole(
+    tmp_path: Path, is_open: bool
+) -> None:
+    trials = searched(4)
+    folder = write_run(tmp_path / "it", trials)
+    events = [f'{{"at":1.0,"ended":"{trial.trial_id}"}}\n' for trial in trials]
+    RunFiles(folder).events.write_text("".join(events))
+    journal, address = RunFiles(folder).journal, f"{tmp_path.name}/it"
+    pages, whole = Pages(lambda: [tmp_path]), journal.read_bytes()
+    if is_open:
+        assert json.loads(pages.run_news(address, 0))["trials"]["n"] == 4
+    for left, told in (
+        (b"".join(whole.splitlines(keepends=True)[:-2]), "has 2 of 4 ended trials"),
+        (b"", "has 0 of 4 ended trials"),
+    ):
+        journal.write_bytes(left)
+        with pytest.raises(Gone, match=told):
+            pages.run_news(address, 0)
+    journal.write_bytes(whole)
+    assert json.loads(pages.run_news(address, 0))["trials"]["n"] == 4
+
+
+def test_what_came_out_is_as_new_as_the_numbers_of_the_search(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The table and the figures rest after they took long. It does not, and counts what it says
+    under "Now"."""
+    folder, seconds = write_run(tmp_path / "it", [TRIAL]), [0.0]
+
+    def slow_table(found: Findings) -> dict[str, Any]:
+        seconds[0] += 1.0
+        return {"n": len(found.shown)}
+
+    monkeypatch.setattr(watched, "table_of", slow_table)
+    write(folder, running([0.7]))
+    page = Watched(folder, clock=lambda: seconds[0])
+    last_is_better = replace(TRIAL, trial_id="c", value=0.8)  # it was resumed: another entry
+    for n, trial in ((1, None), (2, replace(TRIAL, trial_id="c")), (2, last_is_better)):
+        if trial is not None:
+            append(folder, trial)
+        found = news(page)
+        (outcome,) = (s["html"] for s in found["sections"] if s["id"] == "outcome")
+        assert f"<dt>trials</dt><dd>{n}</dd>" in outcome
+        assert found["trials"]["n"] == 2  # it rests
+    assert "0.8000" in outcome
