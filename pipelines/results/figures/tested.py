@@ -12,7 +12,9 @@ from pipelines.results.fates import BEST
 from pipelines.results.figures.axes import figure
 from pipelines.results.figures.labels import labels
 
-_LONGEST_NAME = 40  # of a class
+_LONGEST_NAME = 24  # letters of a class
+_LETTER = 6.5  # pixels
+_CELL, _SMALL_CELL = 26, 10  # pixels; a small one has no number
 _ERRORS = ((0, "rgba(213,94,0,0)"), (1e-6, "rgba(213,94,0,0.25)"), (1, "rgba(213,94,0,0.85)"))
 _MOST_NUMBERS = 20  # classes: in a larger matrix, numbers would be too small to read
 
@@ -33,15 +35,37 @@ def confusion_figure(look: Look, classes: Sequence[str]) -> go.Figure:
         zmin=0,
         zmax=1,
         text=[[_samples(count) for count in row] for row in counts],
-        hovertext=[[f"{share:.1%}" for share in row] for row in shares],
+        hovertext=_hovers(counts, shares, classes),
         colorscale=_ERRORS,
         xgap=1,
         ygap=1,
-        hovertemplate="%{y} predicted as %{x}: %{text} samples, %{hovertext}<extra></extra>",
+        hovertemplate="%{hovertext}<extra></extra>",
         texttemplate="%{text}" if len(classes) <= _MOST_NUMBERS else None,
         showscale=False,
     )
     return drawn.update_xaxes(type="category").update_yaxes(type="category")
+
+
+def _hovers(counts: np.ndarray, shares: np.ndarray, classes: Sequence[str]) -> list[list[str]]:
+    """The classes of a cell with their whole names, and its samples."""
+    names = labels(classes, 100)
+    return [
+        [
+            f"{true} predicted as {name}: {_samples(count)} samples, {share:.1%}"
+            if count
+            else "no sample"
+            for name, count, share in zip(names, of_class, shares_of_class, strict=True)
+        ]
+        for true, of_class, shares_of_class in zip(names, counts, shares, strict=True)
+    ]
+
+
+def confusion_size(classes: Sequence[str]) -> tuple[int, int]:
+    """The least width and the height in pixels at which the names leave room for the cells."""
+    n, names = len(classes), labels(classes, _LONGEST_NAME)
+    name = round(_LETTER * max(map(len, names)))
+    cell = _CELL if n <= _MOST_NUMBERS else _SMALL_CELL
+    return 80 + name + cell * n, min(700, 200 + _CELL * n) + name
 
 
 def _samples(count: float) -> str:

@@ -35,14 +35,14 @@ class Bar(NamedTuple):
 
 class Timeline(NamedTuple):
     """``places`` names each place by its node; ``busy`` is the share of the time of all places in
-    which a trial held them. ``gaps`` are the points at which a search was resumed, each with the
-    time before it in which no driver worked on the search; that time is left out."""
+    which a trial held them. ``gaps`` are the points at which a search was resumed, in minutes; the
+    time before them in which no driver worked on the search is left out."""
 
     bars: list[Bar]
     places: list[str]
     minutes: float
     busy: float
-    gaps: list[tuple[float, str]] = []  # noqa: RUF012  # of a tuple
+    gaps: Sequence[float] = ()
 
 
 def timeline_data(trials: Sequence[FinishedTrial], gaps: Sequence[Gap] = ()) -> Timeline:
@@ -78,7 +78,7 @@ def timeline_data(trials: Sequence[FinishedTrial], gaps: Sequence[Gap] = ()) -> 
     bars.sort(key=lambda bar: bar.start)
     minutes = max((bar.end for bar in bars), default=0.0)
     taken = sum(bar.end - bar.start for bar in bars)
-    marks = [((gap.at - zero) / 60, duration(gap.seconds)) for gap in gaps]
+    marks = [(gap.at - zero) / 60 for gap in gaps]
     busy = taken / (minutes * len(places)) if minutes else 0.0
     return Timeline(bars, [node for node, _ in places], minutes, busy, marks)
 
@@ -116,10 +116,9 @@ def timeline_figure(data: Timeline) -> go.Figure:
             marker={"color": COLOURS[kind], "line": {"width": 0.5, "color": "white"}},
             name=kind.value,
         )
-    for minute, length in data.gaps:
-        drawn.add_vline(
-            scale * minute, line={"dash": "dot", "width": 1}, annotation_text=f"{length} gap"
-        )
+    for minute in data.gaps:
+        drawn.add_vline(scale * minute, line={"color": "#8c8c8c", "dash": "dot", "width": 1})
     names = [f"{label(node)} · {i + 1}" for i, node in enumerate(data.places)]
-    drawn.update_yaxes(tickvals=list(range(len(names))), ticktext=names, autorange="reversed")
-    return drawn.update_layout(margin={"l": 110})
+    return drawn.update_yaxes(
+        tickvals=list(range(len(names))), ticktext=names, autorange="reversed"
+    )

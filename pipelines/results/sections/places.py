@@ -35,14 +35,15 @@ def places(found: Findings) -> Section:
             for gap in pauses
         )
         blocks.append(
-            Words(f"The search went on {_times(len(pauses))}: {told}. That time is left out.")
+            Words(f"At {_lines(len(pauses))} the search went on: {told}. That time is left out.")
         )
     if len(nodes) > 1 and not found.pauses:
         told = ", ".join(f"{node}: {wording.count(n, 'place')}" for node, n in nodes.items())
         blocks.append(Words(told, "note"))
     if len(data.bars) > MOST_BARS:
         blocks.append(Words(f"The {MOST_BARS} longest of {len(data.bars)} trials.", "note"))
-    height = 120 + 26 * min(len(data.places), 40)
+    n_fates = len({bar.fate for bar in data.bars})  # on a phone, two of them fill a line
+    height = 130 + 10 * n_fates + 26 * min(len(data.places), 40)
     drawing = Drawing("timeline", timeline_figure(data), height=height, wide=True)
     return Section("places", "Timeline", blocks, [drawing])
 
@@ -56,5 +57,5 @@ def _busy(data: Timeline, n_nodes: int) -> str:
     )
 
 
-def _times(n: int) -> str:
-    return "once" if n == 1 else f"{n} times"
+def _lines(n: int) -> str:
+    return "the dotted line" if n == 1 else f"the {n} dotted lines, from left to right,"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pipelines.record.looks import Look
 from pipelines.record.scores import shown_score
 from pipelines.results import wording
-from pipelines.results.figures.tested import confusion_figure, residuals_figure
+from pipelines.results.figures.tested import confusion_figure, confusion_size, residuals_figure
 from pipelines.results.findings import Findings
 from pipelines.results.page.model import Block, Drawing, Section, Table, Words
 from pipelines.results.promised import promised
@@ -21,13 +21,19 @@ def tested(found: Findings) -> Section | None:
         return None
     look, classes = looks[-1], found.run.data.classes
     if look.confusion:
-        size = min(700, 200 + 26 * len(classes))
+        width, height = confusion_size(classes)
         words = (
             "How the samples of each class were classified: counts, mean over the seeds. Errors "
             "are coloured, by their share of the true class."
         )
         drawing = Drawing(
-            "tested", confusion_figure(look, classes), words, size, wide=True, role=""
+            "tested",
+            confusion_figure(look, classes),
+            words,
+            height,
+            wide=True,
+            least_width=width,
+            role="",
         )
     else:
         words = "Prediction minus target: mean over the seeds."

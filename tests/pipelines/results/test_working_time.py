@@ -44,13 +44,15 @@ def test_a_clock_that_stands_still_in_the_gap(tmp_path: Path) -> None:
     assert [(gap.at - BEGUN, gap.seconds, gap.by) for gap in gaps(run)] == [(10, HOURS, "killed")]
     data = timeline_data(in_working_time(run), gaps(run))
     assert data.places == ["n"]  # the second goes on in the place where it was
-    assert (data.minutes, data.gaps) == (13 / 60, [(9 / 60, "2 h 00 min")])
+    assert (data.minutes, data.gaps) == (13 / 60, [9 / 60])
     assert len(timeline_figure(data).layout.shapes) == 1
 
 
 def test_it_is_said(tmp_path: Path) -> None:
     told = str(places(Findings(resumed(tmp_path / "run"))).blocks[1])
-    assert "The search went on once: 2 h 00 min after its driver ended (killed)" in told
+    assert (
+        "At the dotted line the search went on: 2 h 00 min after its driver ended (killed)" in told
+    )
 
 
 def test_a_search_in_one_piece_is_as_it_was(tmp_path: Path) -> None:
