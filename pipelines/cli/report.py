@@ -15,6 +15,7 @@ from pipelines.record.front import ranked_by
 from pipelines.record.lock import holding
 from pipelines.record.scores import shown_score
 from pipelines.record.sessions import note_results
+from pipelines.results.fates import fate
 from pipelines.results.promised import promised
 from pipelines.study.finish import write_table
 from pipelines.study.interrupts import AT_THE_END, interruptible
@@ -143,10 +144,9 @@ def _lines(run: Run, top: int) -> Iterator[str]:
     if best:
         yield f"top {len(best):<6}{run.metric}, its epoch, how the trial ended, its config"
     for n, trial in enumerate(best, 1):
-        ended = trial.stopped_by or trial.state.value.lower()
         at = f"epoch {trial.best_epoch} of {trial.epochs}"
         config = format_config(trial.config, run.space)
-        yield f"{n:>7}   {shown_score(trial.value)}  {at}, {ended}: {config}"
+        yield f"{n:>7}   {shown_score(trial.value)}  {at}, {fate(trial)}: {config}"
     if repeats := repeats_of(run):
         yield f"repeats   {run.metric} with {budget.repeats} other seeds each"
         yield from repeats_lines(repeats, run.space)

@@ -49,7 +49,7 @@ def result_lines(result: StudyResult, folds: int | None, space: SearchSpace) -> 
     untrained = sum(trial.untrained for trial in result.trials)
     ended += f" ({untrained} of them not trained)" if untrained else ""
     yield f"trials    {len(result.trials)}: {ended}" if ended else "trials    none has finished"
-    why = ", because bad and diverged trials are stopped early"
+    why = wording.saved_by(result.trials)
     saved = f", {result.epochs_saved} saved{why}" if result.epochs_saved else ""
     yield f"epochs    {result.epochs} trained{saved}"
     if result.best is not None:
@@ -79,7 +79,7 @@ def front_lines(trials: Sequence[FinishedTrial], goals: Goals, space: SearchSpac
     n = f"{len(front)} trials" if len(front) > 1 else "1 trial"
     names = ", ".join(f"{aim.name} ({aim.mode})" for aim in goals.aims)
     yield f"front     {n} that no other beats in all of {names}"
-    rows = [[wording.objective(v) for v in goals.values(trial)] for trial in front]
+    rows = wording.objectives(goals, front, trials)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for trial, row in list(zip(front, rows, strict=True))[:MOST_OF_FRONT]:
         values = "  ".join(f"{text:>{w}}" for text, w in zip(row, widths, strict=True))

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from pipelines.record.goals import Goals, reached
 from pipelines.record.scores import shown_score
+from pipelines.record.trials import REQUIREMENT, FinishedTrial
+from trainables.training.metrics import METRICS
+
+_SAVED_BY = {
+    "scheduler": "by early stopping",
+    "divergence": "because trials diverged",
+    REQUIREMENT: "because trials broke a requirement",
+}
 
 
 def duration(seconds: float) -> str:
@@ -35,18 +44,41 @@ def score(number: float | None) -> str:
     return "no value" if number is None else shown_score(number)
 
 
-def objective(number: float | None) -> str:
-    """A whole number from 10 on with commas between thousands, any other number as a score."""
-    if number is None:
-        return ""
-    if float(number).is_integer() and abs(number) >= 10:
-        return f"{number:,.0f}"
-    return shown_score(number)
+def counts(name: str, values: Iterable[float | None]) -> bool:
+    """Whether the objective ``name``, which has these values in all trials, counts something: it is
+    no metric, and all its values are whole."""
+    return name not in METRICS and all(v is None or float(v).is_integer() for v in values)
+
+
+def objectives(
+    goals: Goals, some: Iterable[FinishedTrial], trials: Sequence[FinishedTrial]
+) -> list[list[str]]:
+    """The objectives of ``some`` of the ``trials``, a row for each."""
+    are_counts = [counts(aim.name, (reached(t, aim.name) for t in trials)) for aim in goals.aims]
+    return [
+        [
+            "" if value is None else objective(value, is_count=is_count)
+            for value, is_count in zip(goals.values(trial), are_counts, strict=True)
+        ]
+        for trial in some
+    ]
+
+
+def objective(number: float, *, is_count: bool) -> str:
+    """A count with commas between thousands, or a score."""
+    return f"{number:,.0f}" if is_count else shown_score(number)
 
 
 def config(values: Mapping[str, object]) -> str:
     """For example ``lr=0.1 n_layers=2``."""
     return " ".join(f"{name}={value(entry)}" for name, entry in values.items())
+
+
+def saved_by(trials: Iterable[FinishedTrial]) -> str:
+    """Why epochs were saved, as the end of a sentence."""
+    causes = {trial.stopped_by for trial in trials if not trial.untrained}
+    whys = [words for cause, words in _SAVED_BY.items() if cause in causes]
+    return f" {listed(whys)}" if whys else ""
 
 
 def count(n: int, thing: str) -> str:

@@ -12,6 +12,7 @@ from pipelines.record.front import pareto_front
 from pipelines.record.goals import Aim, Goals, reached
 from pipelines.record.scores import shown_score
 from pipelines.record.trials import FinishedTrial
+from pipelines.results import wording
 from pipelines.results.fates import BEST, COLOURS, SYMBOLS, Fate, fate
 from pipelines.results.figures.axes import clamp, figure, score_range, thin
 from pipelines.results.figures.labels import label
@@ -89,11 +90,15 @@ def _add(
     colour: str,
     symbol: str,
 ) -> None:
+    is_count = wording.counts(data.aims[0].name, data.x)
     drawn.add_scatter(
         x=np.array([data.x[row] for row in rows]),
         y=np.array(clamp([data.y[row] for row in rows], bounds)),
         customdata=np.array([data.number[row] for row in rows]),
-        text=[f"{data.x[row]:.6g}, {shown_score(data.y[row])}" for row in rows],
+        text=[
+            f"{wording.objective(data.x[row], is_count=is_count)}, {shown_score(data.y[row])}"
+            for row in rows
+        ],
         hovertemplate="trial %{customdata}: %{text}<extra></extra>",
         mode="markers",
         marker={"color": colour, "symbol": symbol, "size": 7},

@@ -46,16 +46,19 @@ def joined(head: Head, sections: Iterable[str], trials: str = "", **more: Any) -
 
 def section_json(section: Section) -> str:
     """One section with its figures; arrays are in Plotly's format."""
-    html = _environment().get_template("blocks.html.j2").render(blocks=section.blocks)
     return as_json(
         {
             "id": section.id,
             "title": section.title,
-            "html": html,
+            "html": _html(section),
             "figures": [_drawing(drawing) for drawing in section.drawings],
             "table": section.shows_trials,
         }
     )
+
+
+def _html(section: Section) -> str:
+    return _environment().get_template("blocks.html.j2").render(blocks=section.blocks)
 
 
 def as_json(content: object) -> str:
@@ -65,7 +68,9 @@ def as_json(content: object) -> str:
 
 def render(page: Page) -> str:
     """The whole page, as an HTML file that loads nothing else."""
-    return render_json(Head(page.title, page.subtitle, page.state), page_json(page))
+    head = Head(page.title, page.subtitle, page.state)
+    words = "".join(f"<h2>{escape(s.title)}</h2>\n{_html(s)}" for s in page.sections)
+    return render_json(head, page_json(page), words=words)
 
 
 def render_json(
@@ -75,10 +80,12 @@ def render_json(
     live: str | None = None,
     links: Sequence[Link] = (),
     plotly: str | None = None,
+    words: str = "",
 ) -> str:
     """The whole page from the JSON that :func:`joined` made. ``live`` is the address that the
     browser asks for news again and again. ``plotly`` is the address of Plotly's code: None puts the
-    code into the page, and "" is for a page without figures.
+    code into the page, and "" is for a page without figures. ``words`` are the sections as HTML,
+    for a browser that runs no scripts.
 
     No name that a user has given can become code: words are escaped, data is passed as JSON, and
     the browser may run only the scripts below.
@@ -91,6 +98,7 @@ def render_json(
         .render(
             **head._asdict(),
             links=links,
+            words=words,
             policy=_policy(scripts, nonce, live),
             style=_source("page.css"),
             plotly=plotly or "",

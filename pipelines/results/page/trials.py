@@ -75,7 +75,7 @@ def _facts(trials: Sequence[FinishedTrial], name: str) -> list[dict[str, Any]]:
         _scores(name, [trial.value if is_sound(trial) else None for trial in trials]),
         _numbers("best_epoch", [trial.best_epoch for trial in trials]),
         _numbers("epochs", [trial.epochs for trial in trials]),
-        _numbers("seconds", [trial.seconds for trial in trials]),
+        _scores(SECONDS, [trial.seconds for trial in trials]),
     ]
 
 
@@ -105,7 +105,7 @@ def _numbers(name: str, values: Sequence[Any]) -> dict[str, Any]:
 
 
 def _scores(name: str, values: Sequence[Any]) -> dict[str, Any]:
-    return {**_numbers(name, values), "score": True}
+    return {**_numbers(name, values), "is": "count" if wording.counts(name, values) else "score"}
 
 
 def _choices(name: str, values: Sequence[str | None], options: list[str]) -> dict[str, Any]:

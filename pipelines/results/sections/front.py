@@ -30,12 +30,12 @@ def front(found: Findings) -> Section | None:
         return Section("front", _TITLE, [none, Words(rule, "note")])
     numbers = {id(trial): number for number, trial in enumerate(trials)}
     rows = [
-        [
-            str(numbers[id(trial)]),
-            *(wording.objective(value) for value in goals.values(trial)),
-            wording.config(trial.config),
-        ]
-        for trial in best[:MOST_ROWS]
+        [str(numbers[id(trial)]), *values, wording.config(trial.config)]
+        for trial, values in zip(
+            best[:MOST_ROWS],
+            wording.objectives(goals, best[:MOST_ROWS], found.shown),
+            strict=True,
+        )
     ]
     blocks: list[Block] = [
         Words(f"{wording.count(len(best), 'trial')} that no other beats in all of {told}:"),

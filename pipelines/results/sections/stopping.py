@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipelines.record.trials import REQUIREMENT
 from pipelines.results import wording
 from pipelines.results.figures.rungs import LEAST_PAIRS, rungs_figure
 from pipelines.results.findings import Findings
@@ -17,11 +16,6 @@ _NO_RUNGS = (
     "no figure of the rungs."
 )
 _NOT_FIXED = "{} does not compare trials at fixed epochs."
-_SAVED_BY = {
-    "scheduler": "by early stopping",
-    "divergence": "because trials diverged",
-    REQUIREMENT: "because trials broke a requirement",
-}
 _OUTLOOKS = (  # the least rank correlation, what it says, and what follows
     (0.7, "kept their order", "the stopped ones would hardly have caught up"),
     (0.4, "kept part of their order", "some of the stopped ones might have caught up"),
@@ -48,7 +42,7 @@ def stopping(found: Findings) -> Section:
         Words(
             f"{name} stopped {len(result.stopped)} of {len(found.trials)} trials. Of "
             f"{possible} possible epochs, {result.epochs} were trained; {result.epochs_saved} "
-            f"were saved{_saved_by(found)}."
+            f"were saved{wording.saved_by(found.trials)}."
         )
     ]
     counts = found.rung_counts
@@ -64,13 +58,6 @@ def stopping(found: Findings) -> Section:
         return Section("stopping", _TITLE, blocks)
     drawings = [Drawing("rungs", rungs_figure(counts), "Trials that reached each rung", role="")]
     return Section("stopping", _TITLE, blocks, drawings)
-
-
-def _saved_by(found: Findings) -> str:
-    """Why epochs were saved, as the end of a sentence."""
-    causes = {trial.stopped_by for trial in found.trials if not trial.untrained}
-    whys = [words for cause, words in _SAVED_BY.items() if cause in causes]
-    return f" {wording.listed(whys)}" if whys else ""
 
 
 def agreement_lines(found: Findings) -> Iterator[str]:

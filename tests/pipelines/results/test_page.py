@@ -313,6 +313,14 @@ def test_the_browser_runs_our_scripts_alone_and_asks_nobody(whole: Page) -> None
     assert not re.search(r'(?:src|href)="?https?:', outside.split("<script>")[0])
 
 
+def test_the_words_can_be_read_without_scripts(whole: Page) -> None:
+    """As in the preview of a mail. The figures and the table of all trials cannot."""
+    text = render(whole).partition("<noscript>")[2].partition("</noscript>")[0]
+    assert [f"<h2>{section.title}</h2>" in text for section in whole.sections] == [True] * 11
+    assert "<dt>best val_accuracy</dt>" in text
+    assert "<script" not in text
+
+
 def test_a_live_page_asks_for_its_news_where_it_is_told_to(whole: Page) -> None:
     text = render_json(Head("a", "b", "c"), page_json(whole), live="data.json", plotly="p.js")
     assert '<script src="p.js" nonce="' in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.sets.configs import LENET
 from pipelines.record.files import RunFiles
 from pipelines.record.live import write_live
 from pipelines.record.looks import Look, add_look
@@ -23,7 +25,7 @@ from search_spaces import SPACES, Choice, Config, Float, SearchSpace
 from tests.pipelines.browser import CHROMIUM, Browser, browser
 from tests.pipelines.live.standing import standing
 from tests.pipelines.recorded import write_run
-from tests.pipelines.results.made import FAILED, made, searched
+from tests.pipelines.results.made import CUT_SHORT, FAILED, made, searched
 from trainables.baselines import MODELS
 from trainables.training.metrics import metrics_of
 
@@ -98,6 +100,9 @@ def test_everything_is_drawn_without_an_error_and_without_a_request(page: Browse
     assert page.messages == []
     assert [r for r in page.requests if not r.startswith(("file:", "data:", "blob:"))] == []
     assert page.evaluate("window.broken") is None
+    names = "[...document.querySelectorAll('.plot')].map(plot => plot.getAttribute('aria-label'))"
+    assert "Best so far: val_accuracy against epochs" in page.evaluate(names)
+    assert all(page.evaluate(names))
 
 
 def test_a_click_chooses_a_trial_everywhere(page: Browser) -> None:
@@ -281,9 +286,45 @@ def test_a_score_has_the_same_digits_everywhere(chromium: Browser, tmp_path: Pat
         1.2345e-6,
         -1.5e-300,
     ]
-    assert chromium.evaluate(f"{scores}.map(score => words(score, true))") == [
+    assert chromium.evaluate(f"{scores}.map(score => words(score, 'score'))") == [
         shown_score(score) for score in scores
     ]
+
+
+def test_scores_have_decimals_and_counts_have_none(chromium: Browser, tmp_path: Path) -> None:
+    """In a column that has both kinds of scores, and in the table and the front alike."""
+    rows = ((54.0, 12345, 12.0), (53.875, 1234567, 0.6543), (60.0, 999, 100.25))
+    trials = [
+        made(
+            [score],
+            config={"lr": 0.5, "a": 0.5},
+            mode="min",
+            trial_id=str(size),
+            n_parameters=size,
+            seconds=seconds,
+            started=1e9,
+            metrics={"val_rmse": score},
+            curves={"val_rmse": [score]},
+        )
+        for score, size, seconds in rows
+    ]
+    settings: dict[str, Any] = {
+        "space": SPACE,
+        "trainable": "m:f",
+        "metric": "val_rmse",
+        "also": ["n_parameters", "seconds"],
+    }
+    folder = write_run(tmp_path / "it", trials, **settings)
+    write_report(open_run(folder))
+    chromium.open((folder / "report.html").as_uri())
+    cells = "[...document.querySelectorAll('{} tbody td')].map(cell => cell.textContent)"
+    front, table = (chromium.evaluate(cells.format(place)) for place in ("#front", ".trials"))
+    for told in (front, table):
+        assert {"54.000", "53.875", "60.000"} <= set(told)
+        assert {"12,345", "1,234,567", "999"} <= set(told)
+        assert {"12.000", "0.6543", "100.25"} <= set(told)
+    chromium.evaluate("choose(0)")
+    assert chromium.evaluate(cells.format("#chosen")) == ["1", "54.000"]
 
 
 def test_an_error_is_shown_as_text(page: Browser) -> None:
@@ -357,6 +398,30 @@ def test_on_a_phone_parallel_coordinates_scroll(chromium: Browser, tmp_path: Pat
     assert chromium.evaluate("document.documentElement.scrollWidth") <= 390
     chromium.look(1280, 800)
     chromium.wait_for(f"{width} > 1000")
+
+
+def test_on_a_phone_names_and_legends_leave_room_for_what_is_drawn(
+    chromium: Browser, tmp_path: Path
+) -> None:
+    cut, failed = (
+        made([0.5], fate, LENET, started=1e9, seconds=9.0) for fate in (CUT_SHORT, FAILED)
+    )
+    folder = write_run(tmp_path / "it", [*searched(40), cut, failed])
+    files, n = RunFiles(folder), 12
+    spec = json.loads(files.spec.read_text())
+    names = [f"class number {number} with a name as long as a sentence" for number in range(n)]
+    spec["prepared"]["data"]["classes"] = names
+    files.spec.write_text(json.dumps(spec))
+    config, scores = searched(1)[0].config, {"test_accuracy": (0.5,)}
+    look = Look(1.0, (0,), (config,), (2,), (1,), 9, 9, scores, np.eye(n).tolist())
+    add_look(files.looks, look)
+    write_report(open_run(folder))
+    chromium.look(390, 800)
+    chromium.open((folder / "report.html").as_uri())
+    matrix, timeline = (f"{PLOT.format(name)}._fullLayout" for name in ("tested", "timeline"))
+    for axis in ("xaxis", "yaxis"):
+        assert chromium.evaluate(f"{matrix}.{axis}._length") >= 20 * n
+    assert chromium.evaluate(f"{timeline}.legend._height <= {timeline}._size.t")
 
 
 def test_on_a_phone_a_long_name_is_broken(chromium: Browser, tmp_path: Path) -> None:

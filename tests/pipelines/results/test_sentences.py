@@ -93,15 +93,13 @@ def test_what_early_stopping_saved_is_of_the_trials_that_it_stopped(tmp_path: Pa
     assert counted == "trials    4: 1 trained to the end, 3 infeasible"
 
 
-def test_where_nothing_was_saved_the_terminal_gives_no_reason(tmp_path: Path) -> None:
+def test_the_terminal_says_why_epochs_were_saved(tmp_path: Path) -> None:
     for fate, said in (
         (COMPLETE, "epochs    1 trained"),
-        (
-            STOPPED,
-            "epochs    1 trained, 2 saved, because bad and diverged trials are stopped early",
-        ),
+        (STOPPED, "epochs    1 trained, 2 saved by early stopping"),
+        (DIVERGED, "epochs    1 trained, 2 saved because trials diverged"),
     ):
-        length = 3 if fate == STOPPED else 1
+        length = 1 if fate == COMPLETE else 3
         folder = write_run(tmp_path / fate, [made([0.5], fate, LENET)], max_epochs=length)
         _, epochs, *_ = result_lines(open_run(folder).result, None, SPACES["mlp"])
         assert epochs == said

@@ -64,15 +64,22 @@ function fill(node, section) {
   for (const drawing of section.figures) {
     let frame = document.getElementById(`figure-${drawing.id}`);
     if (!frame) {
-      const size = `height: ${drawing.height}px; min-width: ${drawing.least_width}px`;
       frame = element("figure", { id: `figure-${drawing.id}`, class: drawing.wide ? "wide" : "" },
-        element("div", { class: "plot", style: size }), element("figcaption"));
+        element("div", { class: "plot", role: "img" }), element("figcaption"));
       place.append(frame);
     }
+    Object.assign(frame.firstChild.style, { height: `${drawing.height}px`, minWidth: `${drawing.least_width}px` });
+    frame.firstChild.setAttribute("aria-label", nameOf(drawing, section.title));
     frame.lastChild.textContent = drawing.caption;
     figures.put(frame.firstChild, drawing);
   }
   if (section.table && table.node.parentNode !== node) node.append(table.node);
+}
+
+// What a screen reader says of a figure, which it cannot read.
+function nameOf({ layout }, title) {
+  const [x, y] = ["xaxis", "yaxis"].map((axis) => layout[axis]?.title?.text);
+  return [title, [y, x].filter(Boolean).join(" against ")].filter(Boolean).join(": ");
 }
 
 // The HTML is made by the page's own templates, which escape every word. The focused link and the
@@ -115,7 +122,7 @@ function showChosen() {
       epochs.length ? element("div", { class: "scroll" }, element("table", {},
         element("thead", {}, element("tr", {}, ...["epoch", ...names].map((name) => element("th", {}, name)))),
         element("tbody", {}, ...epochs.map((epoch, i) => element("tr", {}, element("td", {}, String(epoch)),
-          ...names.map((name) => element("td", {}, words(metrics[name][i], page.trials.scores.has(name))))))))) : null));
+          ...names.map((name) => element("td", {}, words(metrics[name][i], page.trials.scores.has(name) ? "score" : "")))))))) : null));
   details.open = open;
   const held = aside.contains(document.activeElement) ? document.activeElement.localName : null;
   aside.replaceChildren(details,

@@ -12,11 +12,13 @@ function decoded(value) {
   return new KINDS[value.dtype](bytes.buffer);
 }
 
-function words(value, isScore) {
+// A number as text. `is` says what it is: a "score", a "count", or something else.
+function words(value, is) {
   if (typeof value !== "number") return value === null || value === undefined ? "" : String(value);
   if (Number.isNaN(value)) return "";
-  if (Number.isInteger(value) && (!isScore || Math.abs(value) >= 10)) return String(value);
-  return isScore && Number.isFinite(value) ? scoreWords(value) : String(Number(value.toPrecision(4)));
+  if (is === "count") return value.toLocaleString("en-US");
+  if (is === "score" && Number.isFinite(value)) return scoreWords(value);
+  return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(4)));
 }
 
 // As shown_score in scores.py writes a score.
@@ -55,7 +57,7 @@ function valueOf(column, row) {
   return value < 0 ? undefined : column.options[value];
 }
 
-function wordsOf(column, row) { return words(valueOf(column, row), column.score); }
+function wordsOf(column, row) { return words(valueOf(column, row), column.is); }
 
 // The trials, column by column: what trials.py wrote.
 class Trials {
