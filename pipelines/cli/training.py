@@ -14,6 +14,7 @@ from pipelines.cluster.workers import await_machines
 from pipelines.record.scores import shown_score
 from pipelines.results.endings import unfinished
 from pipelines.study.fit import check_trial, check_trial_here
+from pipelines.study.interrupts import interruptible, renew
 from pipelines.study.runs import Run
 from pipelines.winner.candidates import Candidate
 from pipelines.winner.selection import selected
@@ -32,10 +33,14 @@ def for_training(run: Run, where: Address, console: Console) -> Iterator[Callabl
     check_address(where.address)
     if where.address == LOCAL:
         check_trial_here(resources)
-    with connecting(where.address, dashboard=False, modules=_OF_A_TRAINING) as connected:
+    with (
+        interruptible(),
+        connecting(where.address, dashboard=False, modules=_OF_A_TRAINING) as connected,
+    ):
 
         def check() -> None:
             cluster = connected()
+            renew()
             await_machines(cluster, resources.trial, lambda line: print_plain(console, line))
             check_trial(cluster.node_types(), resources)
 

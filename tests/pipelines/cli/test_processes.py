@@ -139,6 +139,29 @@ def test_a_second_signal_stops_at_once(elsewhere: Path, join: list[str]) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("command", [["evaluate", "runs/it"], ["export", "runs/it", "model"]])
+def test_a_signal_ends_a_final_training_with_one_word(
+    elsewhere: Path, join: list[str], command: list[str]
+) -> None:
+    options = ["--trials", "1", "--max-epochs", "1", "--no-portfolio"]
+    subprocess.run([*RUN, *options, *join], capture_output=True, check=True)
+    name, *rest = command
+    program = [sys.executable, str(ROOT / "pipelines" / f"{name}.py"), *rest]
+    with subprocess.Popen(
+        [*program, "--seeds", "500", *join[:2]],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        until(process, "trained   1 of 500")
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == EXIT_CODES["SIGTERM"]
+    assert errors == "interrupted\n"
+    assert sorted(path.name for path in Path().iterdir()) == ["runs"]
+
+
+@pytest.mark.slow
 def test_a_closed_output_ends_a_search_in_good_order(elsewhere: Path, join: list[str]) -> None:
     with subprocess.Popen(
         [*RUN, *ENDLESS, *join], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
