@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import logging
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipelines.record.files import RunFiles
 from trainables.data.preprocessing import Preprocessing
 from trainables.training.batches import outputs_of
 
@@ -127,7 +129,11 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text())
     except OSError as error:
-        raise ValueError(f"no model in {path.parent}: {path.name}: {error.strerror}") from None
+        reason = f"{path.name}: {error.strerror}"
+        if RunFiles(path.parent).spec.is_file():
+            command = shlex.join(["python", "-m", "pipelines.export", str(path.parent), "model"])
+            reason = f"it is a run, whose model `{command}` writes"
+        raise ValueError(f"no model in {path.parent}: {reason}") from None
     except ValueError as error:
         raise ValueError(f"{path} cannot be read: {error}") from None
     if not isinstance(content, dict):

@@ -16,9 +16,10 @@ import pytest
 import torch
 
 from pipelines import load_model, predict
-from pipelines.cli.command import main
+from pipelines.cli.command import USAGE, main
 from pipelines.winner import predicting
 from pipelines.winner.exported import ABOUT, MODEL, PREPROCESSING
+from tests.pipelines.recorded import write_run
 from trainables.data import table_streams
 from trainables.data.datasets import load
 from trainables.data.reading import AS_IT_LOOKS, Reading
@@ -50,6 +51,14 @@ def write_model(
     torch.export.save(program, Path("model", MODEL))
     Path("model", ABOUT).write_text(json.dumps({"format": 1}))
     Path("model", PREPROCESSING).write_text(json.dumps(data.preprocessing.to_dict()))
+
+
+def test_a_run_is_no_model_and_can_be_exported(capsys: pytest.CaptureFixture[str]) -> None:
+    write_run(Path("runs", "cnn"))
+    assert main(predict.app, ["runs/cnn", "photos"]) == USAGE
+    command = "python -m pipelines.export runs/cnn model"
+    told = f"error: no model in runs/cnn: it is a run, whose model `{command}` writes\n"
+    assert capsys.readouterr().err == told
 
 
 def predicted(file: str) -> list[float]:
