@@ -15,7 +15,7 @@ from pipelines.record.baselines import Baselines, with_late, write_baselines
 from pipelines.results.endings import unfinished
 from pipelines.study.baseline import BaselineProcess
 from pipelines.study.finish import finish
-from pipelines.study.left import longer_budget, searched
+from pipelines.study.left import budget_to_go_on, searched
 from pipelines.study.repeats import crown
 from pipelines.study.result import StudyResult
 from pipelines.study.run_study import end_run
@@ -31,7 +31,7 @@ def run_end(study: Study, why: str, console: Console, *, dry_run: bool) -> int:
     """Say that nothing is left to train, and ``why``; then do what else is left. Returns the exit
     code."""
     said = f"complete  {shown(study.folder)}: {why}"
-    more = longer_budget(study)
+    more = budget_to_go_on(study)
     onward = [] if more is None else [f"go on     {to_go_on(study, None, more)}"]
     if dry_run or has_end(open_run(study.folder)):
         print_plain(console, f"{said}; ask for more trials, or for another bound")

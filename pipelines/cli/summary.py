@@ -14,12 +14,14 @@ from pipelines.record.files import RunFiles
 from pipelines.record.front import pareto_front
 from pipelines.record.goals import Goals
 from pipelines.record.scores import shown_score
+from pipelines.record.sessions import read_sessions
 from pipelines.record.trials import TIME_BUDGET, FinishedTrial
 from pipelines.results import wording
 from pipelines.results.advice import advice
 from pipelines.results.fates import fates
 from pipelines.results.requirements import why_no_best
 from pipelines.study.interrupts import OUTPUT
+from pipelines.study.left import longer_budget
 from pipelines.study.repeats import Repeats
 from pipelines.study.result import StudyResult
 from pipelines.study.study import Study
@@ -145,8 +147,10 @@ def summary_lines(
     if cluster and cluster.dashboard and not cluster.started_here:
         yield cluster_line(cluster)
     if result.ended_by not in ("", "target value") and not study.scheduler.pauses:
-        budget = study.spec.budget.time_budget or 0.0
-        more = 2 * budget if result.ended_by == TIME_BUDGET else None
+        budget, more = study.spec.budget.time_budget, None
+        if budget is not None and result.ended_by == TIME_BUDGET:
+            searching = sum(s.worked for s in read_sessions(files) if s.part == "search")
+            more = longer_budget(budget, searching)
         yield f"go on     {to_go_on(study, cluster, more)}"
     elif result.ended_by not in ("", "target value"):
         learn = f": a new search learns from its trials with --seed-from {shown(study.folder)}"

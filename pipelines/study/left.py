@@ -28,15 +28,21 @@ def nothing_left(study: Study) -> str:
     return _search_is_over(study)
 
 
-def longer_budget(study: Study) -> float | None:
-    """A time budget with which the search goes on, in seconds, if it has used up the present one;
-    else None."""
+def longer_budget(budget: float, worked: float) -> float:
+    """A time budget with which a search goes on that has used up ``budget`` and has ``worked`` for
+    so many seconds."""
+    longer = 2 * budget
+    while longer <= worked:
+        longer *= 2
+    return longer
+
+
+def budget_to_go_on(study: Study) -> float | None:
+    """The :func:`longer_budget` of a study that has used up its own; else None."""
     budget = study.spec.budget.time_budget
     if budget is None or study.resumed is None or _search_is_over(study) != _used_up(budget):
         return None
-    while budget <= study.resumed.search.seconds:
-        budget *= 2
-    return budget
+    return longer_budget(budget, study.resumed.search.seconds)
 
 
 def check_longer(study: Study) -> None:
