@@ -154,7 +154,7 @@ def _lines(run: Run, top: int) -> Iterator[str]:
 
 def _findings(run: Run) -> Iterator[str]:
     """The findings of the page that a terminal can show."""
-    from pipelines.results.endings import goes_on, unfinished
+    from pipelines.results.endings import address_of, goes_on, unfinished
     from pipelines.results.findings import Findings
     from pipelines.results.sections.importance import sentence
     from pipelines.results.sections.parameters import edge_lines
@@ -163,7 +163,8 @@ def _findings(run: Run) -> Iterator[str]:
     if missing := unfinished(run):
         yield f"state     {missing}"
         if not goes_on(run) and not SCHEDULERS[run.spec.stopping.scheduler].pauses:
-            yield f"go on     {to_type('run', resume=shown(run.files.folder))}"
+            folder, address = shown(run.files.folder), address_of(run)
+            yield f"go on     {to_type('run', resume=folder, address=address)}"
     found = Findings(run)
     if found.importance is not None:
         yield f"mattered  {sentence(found.importance)}"

@@ -30,6 +30,8 @@ class Session:
     part: str  # "search", or "repeats"
     host: str
     process: int
+    address: str | None = None
+    """The Ray cluster that it joined, as the user gave it; None if none was given."""
     changes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Settings that differ from the session before, by group and field."""
     ended: float | None = None
@@ -87,11 +89,14 @@ class Working:
 
 @contextmanager
 def working(
-    files: RunFiles, part: str, changes: Mapping[str, Mapping[str, Any]]
+    files: RunFiles,
+    part: str,
+    changes: Mapping[str, Mapping[str, Any]],
+    address: str | None = None,
 ) -> Iterator[Working]:
-    """Record that this process works on the run and, at the end, why it stopped. The reason is
-    FAILED unless the caller sets another one."""
-    here = {"host": socket.gethostname(), "process": os.getpid()}
+    """Record that this process works on the run, with the Ray cluster at ``address``, and, at the
+    end, why it stopped. The reason is FAILED unless the caller sets another one."""
+    here = {"host": socket.gethostname(), "process": os.getpid(), "address": address}
     started = time.monotonic()
     _append(files, {"begun": _now(), "part": part, **here, "changes": changes})
     session = Working()
@@ -122,6 +127,7 @@ def _begun(entry: Mapping[str, Any]) -> Session:
         part=str(entry["part"]),
         host=str(entry["host"]),
         process=int(entry["process"]),
+        address=entry.get("address"),
         changes={str(group): dict(fields) for group, fields in entry["changes"].items()},
     )
 

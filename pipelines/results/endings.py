@@ -44,6 +44,13 @@ def unfinished(run: Run) -> str:
     return ""
 
 
+def address_of(run: Run) -> str | None:
+    """The address of the Ray cluster to give to a command that goes on with ``run`` here; None if
+    its last driver was given none, or worked on another machine."""
+    here = [s.address for s in run.sessions[-1:] if s.host == socket.gethostname()]
+    return here[0] if here else None
+
+
 def goes_on(run: Run) -> bool:
     """Whether a driver works on ``run`` now."""
     return bool(run.sessions) and run.sessions[-1].ended is None and is_held(run.files)

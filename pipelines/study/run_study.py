@@ -119,7 +119,8 @@ def _run(
     if study.resumed is not None:
         mend(files, study.resumed.killed)
     changes = study.resumed.changes if study.resumed else {}
-    with working(files, part.name, changes) as session:
+    address = None if cluster.launched else cluster.address  # a launched one is left by `fetch`
+    with working(files, part.name, changes, address) as session:
         if study.resumed is not None and not study.resumed.repeats.asked:
             _forget_repeats(files)
         elif "repeats" in changes.get("budget", {}):

@@ -24,12 +24,14 @@ def write_run(
     fingerprint: str = "none",
     preprocessing: Sequence[Mapping[str, Any]] = (),
     ended: str | None = "",
+    address: str | None = None,
     **settings: Any,
 ) -> Path:
     """Writes a run into ``folder`` and returns ``folder``.
 
     ``settings`` are named after their fields. The default space is that of the model. ``ended`` is
-    the reason why the search ended, or None if its driver was killed.
+    the reason why the search ended, or None if its driver was killed. ``address`` is that of the
+    cluster that it used.
     """
     spec = spec_of(**{"metric": "val_accuracy", "name": folder.name, **settings})
     space = SPACES[spec.problem.model] if space is None else space
@@ -53,7 +55,7 @@ def write_run(
         names.add(trial.trial_id)
         record.append(replace(trial, trial_id=f"{trial.trial_id}-{n}") if again else trial)
     record.close()
-    with working(files, "search", {}) as session:
+    with working(files, "search", {}, address) as session:
         session.by = ended or ""
     if ended is None:
         begun, _ = files.sessions.read_text().splitlines()

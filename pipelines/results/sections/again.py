@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from typing import cast
 
 from pipelines.record.trials import ranked
-from pipelines.results.endings import goes_on, unfinished
+from pipelines.results.endings import address_of, goes_on, unfinished
 from pipelines.results.extras import has_optuna_dashboard
 from pipelines.results.findings import Findings
 from pipelines.results.page.model import Code, Section, Table, Words
@@ -71,7 +71,7 @@ def _following(found: Findings, folder: str) -> Iterator[str]:
         yield _resumed(run, folder)
     yield typed("report", folder)
     if n_sound and is_importable(spec.problem.trainable):
-        yield typed("evaluate", folder)
+        yield typed("evaluate", folder, *_address(run))
         yield typed("export", folder, "model")
     if n_sound >= LEAST_TOP:
         yield typed("zoom", folder)
@@ -101,8 +101,13 @@ def _resumed(run: Run, folder: str) -> str:
     function."""
     trainable = run.spec.problem.trainable
     if is_importable(trainable):
-        return typed("run", "--resume", folder)
+        return typed("run", "--resume", folder, *_address(run))
     return in_python(run.files.folder, trainable)
+
+
+def _address(run: Run) -> Iterator[str]:
+    """The option with which a command trains on the Ray cluster of ``run``."""
+    return option_words({"address": address_of(run)})
 
 
 def _can_be_typed(spec: StudySpec) -> bool:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,13 +14,16 @@ from pipelines.cli import comparison
 from pipelines.cli.command import FAILURE
 from pipelines.cli.launch import exit_code
 from pipelines.cli.summary import summary_lines
+from pipelines.record.files import RunFiles
 from pipelines.record.patience import StorageError
+from pipelines.record.sessions import read_sessions
 from pipelines.study.repeats import Repeats
 from pipelines.study.result import StudyResult
+from pipelines.study.run_study import run_study
 from pipelines.study.typed import shown
 from tests.pipelines.results.made import FAILED, made
-from tests.pipelines.running import study_of
-from tests.pipelines.study.without_ray import OneNode, Tuner, search, without_ray
+from tests.pipelines.running import Witness, study_of
+from tests.pipelines.study.without_ray import Curve, OneNode, Tuner, search, without_ray
 
 __all__ = ["without_ray"]
 
@@ -53,6 +58,36 @@ def test_each_end_has_its_code_and_words(
         assert "--time-budget 1209600s" in "\n".join(summary_lines(week, result, OneNode()))
     without_best = StudyResult([BROKEN], "val_loss", 3, ended_by)
     assert exit_code(without_best) == (code or FAILURE)
+
+
+def test_with_the_longer_time_budget_the_search_goes_on(tmp_path: Path) -> None:
+    """An epoch may take longer than twice the budget, and a trial ends after one."""
+    study = study_of(tmp_path / "run", None, time_budget=5.0)
+    begun = {"begun": 0, "part": "search", "host": "here", "process": 1, "changes": {}}
+    ended = {"ended": 12, "by": "time budget", "seconds": 12}
+    (tmp_path / "run").mkdir()
+    sessions = RunFiles(study.folder).sessions
+    sessions.write_text("".join(f"{json.dumps(line)}\n" for line in (begun, ended)))
+    told = summary_lines(study, StudyResult([SOUND], "val_loss", 3, "time budget"), OneNode())
+    (line,) = (line for line in told if line.startswith("go on "))
+    assert line.endswith("--time-budget 20s")
+
+
+@pytest.mark.parametrize(("launched", "noted"), [(False, "10.0.0.1:6379"), (True, None)])
+@pytest.mark.usefixtures("without_ray")
+def test_the_record_has_the_address_that_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, launched: bool, noted: str | None
+) -> None:
+    monkeypatch.setattr(OneNode, "launched", launched)
+
+    def trainable(config: Any, data: Any, *, max_epochs: int, **_: Any) -> Curve:
+        return Curve(lambda config, epoch: float(config["x"]), config, max_epochs)
+
+    study, cluster = study_of(tmp_path / "run", trainable, trials=1), OneNode()
+    cluster.address = "10.0.0.1:6379"
+    run_study(study, cluster, Witness())
+    (session,) = read_sessions(RunFiles(study.folder))
+    assert session.address == noted
 
 
 def test_all_scores_of_the_best_trial_have_their_digits(tmp_path: Path) -> None:

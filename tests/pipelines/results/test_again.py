@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from pipelines import run
+from benchmarks.sets.configs import LENET
+from pipelines import report, run
 from pipelines.cli.command import main
 from pipelines.record.files import RunFiles
 from pipelines.results.findings import Findings
@@ -136,6 +137,23 @@ def test_the_page_says_how_a_function_that_no_command_can_import_goes_on(elsewhe
     *_, code = again(Findings(open_run(folder))).blocks
     assert isinstance(code, Code)
     assert code.text.splitlines()[0] == "search(resume='runs/it', trainable=train)"
+
+
+@pytest.mark.parametrize("host", ["here", "elsewhere"])
+def test_the_address_is_in_the_commands_that_train_on_the_machine_of_the_driver(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], host: str
+) -> None:
+    more: dict[str, Any] = {"address": "10.0.0.1:6379", "ended": "interrupt"}
+    folder = write_run(elsewhere / "runs" / "it", [made([0.5], config=LENET)], **more)
+    if host == "elsewhere":  # a copy of the run, where that cluster may not be in reach
+        monkeypatch.setattr("socket.gethostname", lambda: host)
+    assert main(report.app, [str(folder)]) == 0
+    (line,) = (x for x in capsys.readouterr().out.splitlines() if x.startswith("go on "))
+    told = {name: words for name, *words in reversed(following(folder))}  # the first of each name
+    for words in (line.split(), told["pipelines.run"], told["pipelines.evaluate"]):
+        assert (words[-2:] == ["--address", "10.0.0.1:6379"]) == (host == "here")
+    for name in ("pipelines.report", "pipelines.export"):
+        assert "--address" not in told[name]  # they need no cluster
 
 
 def test_the_commands_of_the_page_run(elsewhere: Path) -> None:
