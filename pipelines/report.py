@@ -18,8 +18,8 @@ class ReportSettings(Settings):
     top: Count = 10
     """How many trials to print."""
     output: File | None = None
-    """Where to write the page; by default report.html in the run's folder, or comparison.html in
-    the working directory for several runs."""
+    """Where to write the page; by default report.html in the run, or for several runs
+    comparison.html in the working directory."""
     plot_schedule: bool = False
     """Write schedule.html: the learning rate and momentum of the best trial."""
 

@@ -109,4 +109,6 @@ def _message(error: Exception, options: Options) -> str:
 
 def _default_shown(value: object) -> str | None:
     """The default as the help shows it; None if it is none, off or empty."""
+    if isinstance(value, tuple):
+        return " ".join(map(str, value)) or None
     return str(value) if value or (value == 0 and value is not False) else None

@@ -19,6 +19,7 @@ from pipelines.study.spec import (
     StoppingSettings,
     StudySpec,
 )
+from pipelines.tuner.algorithms import ALGORITHMS
 
 # Random search with twice the budget: an algorithm that does not beat it is not worth using
 # (Li et al. 2018, Hyperband, section 4).
@@ -29,7 +30,13 @@ class ComparedSettings(Settings):
     """What is compared."""
 
     algos: Annotated[
-        tuple[Algo, ...], Parameter(consume_multiple=True, allow_leading_hyphen=False)
+        tuple[Algo, ...],
+        Parameter(
+            metavar="NAME",
+            choices=list(ALGORITHMS),
+            consume_multiple=True,
+            allow_leading_hyphen=False,
+        ),
     ] = ("random", "optuna")
     """The algorithms to compare: one or several names."""
     seeds: Count = 5
@@ -64,6 +71,8 @@ class ComparisonSpec(Settings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> ComparisonSpec:
+        if not self.compared.algos:
+            raise ValueError("`algos` names no algorithm: give one or several")
         if self.budget.repeats:
             raise ValueError(f"`repeats` {self.budget.repeats} is for a single search: use `seeds`")
         if self.problem.also:

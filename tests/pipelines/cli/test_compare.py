@@ -235,6 +235,7 @@ def test_machines_that_do_not_share_the_runs_are_found_before_anything_is_writte
     ("options", "part"),
     [
         ("--algos tpe", "'tpe' is none of"),
+        ("--algos --seeds 5", "--algos names no algorithm"),
         ("--algos random --seeds 0", "0 is below 1"),
         ("--algos grid --trials 5", "the grid has 36 configs"),
         ("--algos random --name a/b", "'a/b'"),
