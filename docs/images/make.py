@@ -42,7 +42,7 @@ def draw_terminal(printed: str, path: Path) -> None:
     best = [i for i, line in enumerate(lines) if line.startswith("new best")]
     kept = [*lines[: best[1] + 1], "...", *lines[best[-1] :]]
     console = Console(record=True, width=COLUMNS, file=io.StringIO())
-    console.print(Text("$ make search", style="bold"))
+    console.print(Text("$ python pipelines/run.py --algo optuna --name first", style="bold"))
     for line in kept:
         name, rest = line[:NAMES], line[NAMES:]
         shown = Text.assemble((name, "bold green" if name.strip() == "best" else "cyan"), rest)
