@@ -43,7 +43,8 @@ def zoom(
     quantile: float = QUANTILE,
     limits: Limits = LIMITS,
 ) -> tuple[SearchSpace, list[Change]]:
-    """The space around the best ``quantile`` of the trials, and a row for each of its parameters.
+    """The space around the best ``quantile`` of the trials, and a row for each of its parameters
+    that is not idle.
 
     Diverged and failed trials, and those that the space does not contain, do not count. No range is
     widened beyond ``limits``, and a parameter that is not in them is not widened at all.
@@ -78,6 +79,7 @@ def zoom(
         if name in zoomed.domains
         else Change(name, old, None, "never active in the new space: left out")
         for name, old in space.domains.items()
+        if name not in space.idle
     ]
 
 

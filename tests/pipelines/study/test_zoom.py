@@ -248,6 +248,16 @@ def test_a_parameter_with_one_value_keeps_it() -> None:
     )
 
 
+def test_a_parameter_that_the_data_leave_no_choice_for_is_kept_but_not_listed() -> None:
+    space = SearchSpace(
+        {"x": Float(0.0, 1.0), "kind": Choice(("none",))}, if_missing={"kind": "none"}
+    )
+    configs: list[Config] = [{"x": x / 10, "kind": "none"} for x in range(5)]
+    new, changes = zoom(space, from_best_to_worst(*configs), ACCURACY)
+    assert list(new.domains) == ["x", "kind"]
+    assert [change.name for change in changes] == ["x"]
+
+
 def test_diverged_and_failed_trials_never_count() -> None:
     space = SearchSpace({"x": Float(0.0, 1.0), "kind": Choice(("a", "b"))})
     near: Config = {"x": 0.5, "kind": "a"}
