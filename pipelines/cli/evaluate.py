@@ -90,4 +90,5 @@ def _configs(run: Run, chosen: list[Candidate]) -> Iterator[str]:
 
 def _plan(taken: list[Candidate], seeds: int) -> str:
     together = ", an ensemble of them" if len(taken) > 1 else ""
-    return f"training  on train + validation with {seeds} other seeds{together}"
+    other = f"{seeds} other seed{'s' * (seeds > 1)}"
+    return f"training  on train + validation with {other}{together}"
