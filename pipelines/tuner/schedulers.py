@@ -8,6 +8,7 @@ that dictionary.
 from __future__ import annotations
 
 import inspect
+import itertools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -128,11 +129,10 @@ def at_highest_rung(bracket: Any, trial: Any, epoch: int, reward: float) -> str:
 def rungs(max_epochs: int, grace_period: int, reduction_factor: float) -> tuple[int, ...]:
     """The epochs at which ASHA compares trials, and the last epoch, in increasing order."""
     factor = _factor(max_epochs, reduction_factor)
-    epochs, rung = {max_epochs: None}, float(grace_period)
-    while math.ceil(rung) < max_epochs:
-        epochs[math.ceil(rung)] = None
-        rung *= factor
-    return tuple(sorted(epochs))
+    # The same powers as Ray's: a product of many factors is rounded otherwise.
+    milestones = (math.ceil(grace_period * factor**k) for k in itertools.count())
+    below = itertools.takewhile(lambda epoch: epoch < max_epochs, milestones)
+    return tuple(sorted({*below, max_epochs}))
 
 
 def _factor(max_epochs: int, reduction_factor: float) -> float:

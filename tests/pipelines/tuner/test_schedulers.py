@@ -257,7 +257,7 @@ def test_a_choice_is_drawn_anew() -> None:
 
 
 def test_rungs_are_those_that_ray_has() -> None:
-    for grace, factor, last in ((1, 3, 30), (2, 2, 9), (4, 4, 4), (1, 2.5, 20)):
+    for grace, factor, last in ((1, 3, 30), (2, 2, 9), (4, 4, 4), (1, 2.5, 20), (25, 1.6, 100)):
         rules = StoppingRules("val_accuracy", "max", last, grace, factor)
         scheduler: Any = SCHEDULERS["asha"].make(rules)
         theirs = {math.ceil(m) for m, _ in scheduler._brackets[0]._rungs if m < last}
