@@ -1,7 +1,9 @@
 """The schedulers get numbers: which trials go on and which stop. No trial runs."""
 
 import math
+from collections import defaultdict
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -225,6 +227,24 @@ def test_an_inactive_parameter_stays_absent() -> None:
     for config in (space.sample(rng) for _ in range(50)):
         assert set(explore(config)) == set(config)
         assert space.contains(explore(config))
+
+
+def test_the_seed_draws_whom_a_bad_trial_goes_on_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    def models(seed: int) -> list[str]:
+        population: Any = SCHEDULERS["pbt"].make(
+            StoppingRules("val_accuracy", "max", 27, space=CHANGING, seed=seed)
+        )
+        bad, good = StubTrial("bad"), [StubTrial(f"good {n}") for n in range(5)]
+        population._trial_state = defaultdict(lambda: SimpleNamespace(last_checkpoint="there"))
+        found: list[str] = []
+        monkeypatch.setattr(population, "_exploit", lambda _, trial, to: found.append(to.trial_id))
+        for _ in range(20):
+            population._checkpoint_or_exploit(bad, None, good, [bad])
+        return found
+
+    assert models(seed=0) == models(seed=0)
+    assert models(seed=0) != models(seed=1)
+    assert set(models(seed=0)) == {f"good {n}" for n in range(5)}
 
 
 def test_a_population_needs_something_to_change() -> None:
