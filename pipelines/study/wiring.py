@@ -17,7 +17,7 @@ from pipelines.cluster.word import take_word
 from pipelines.record.files import RunFiles
 from pipelines.record.writing import Record
 from pipelines.study.study import Study
-from pipelines.tuner.before import Before
+from pipelines.tuner.before import Before, Unfinished
 from pipelines.tuner.callback import StudyCallback
 from pipelines.tuner.gauges import Gauges
 from pipelines.tuner.in_sequence import InSequence
@@ -114,7 +114,10 @@ def make_tuner(
         why_idle=partial(why_none_runs, cluster, each),
     )
     for trial in unfinished:
-        if not callback.ends_at_once(trial.config, trial.attempt):
+        if before and _was_stopped(judge, trial, before, spec.budget.max_epochs):
+            judge.end(trial.attempt.trial_id)
+            callback.end_stopped(trial)
+        elif not callback.ends_at_once(trial.config, trial.attempt):
             searcher.try_again(trial.config, trial.attempt)
     return tune.Tuner(
         tune.with_resources(
@@ -168,6 +171,14 @@ def _trial_settings(study: Study, scheduler: Scheduler, storage: str, slots: int
         folder=str(Path.cwd()),
         batch_seconds=batch_seconds(slots),
     )
+
+
+def _was_stopped(judge: Judge, trial: Unfinished, before: Before, max_epochs: int) -> bool:
+    """Whether the scheduler stopped ``trial`` after the epoch of its last checkpoint: its driver
+    was killed before it noted the end. A trial that had ended before is trained on anyway."""
+    trial_id, saved = trial.attempt.trial_id, max(trial.metrics, default=0)
+    goes_on = trial_id in before.ends or saved >= max_epochs
+    return not goes_on and judge.has_stopped(trial_id, saved)
 
 
 def _note_longer(record: Record, before: Before) -> None:

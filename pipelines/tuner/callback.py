@@ -16,6 +16,7 @@ from pipelines.cluster.events import tell
 from pipelines.record.trials import FinishedTrial
 from pipelines.record.writing import Record
 from pipelines.tuner.attempts import Attempt, Cause, unpack
+from pipelines.tuner.before import Unfinished
 from pipelines.tuner.epoch_reports import (
     FINISHED,
     HAS_STATE,
@@ -142,6 +143,12 @@ class StudyCallback(Callback):
         if ended is not None:
             self._conclude(ended)
         return ended is not None
+
+    def end_stopped(self, trial: Unfinished) -> None:
+        """End a trial that was stopped and saved when its driver was killed."""
+        self._ledger.start(trial.attempt, trial.config)
+        self._ledger.stopped(trial.attempt.trial_id)
+        self._conclude(self._ledger.end(trial.attempt.trial_id))
 
     def on_step_begin(self, iteration: int, trials: list[Trial], **_: Any) -> None:
         """Kill the processes of hung trials: Ray then reports them as dead. Also show why a trial

@@ -58,6 +58,10 @@ class Judge:
             decided[epoch] = bool(decision == Decisions.STOP)
         return decided[epoch]
 
+    def has_stopped(self, trial_id: str, epoch: int) -> bool:
+        """Whether :meth:`stops` has said that a running trial ends after ``epoch``."""
+        return self._decided.get(trial_id, {}).get(epoch, False)
+
     def hears(self, trial_id: str, epoch: int, value: float) -> None:
         """Report an epoch of a trial that has ended since: the scheduler decides nothing."""
         asked = [bracket.cutoff for bracket in self._brackets]

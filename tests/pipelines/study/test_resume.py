@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,9 +23,10 @@ from pipelines.study.runs import open_run
 from pipelines.study.study import Study
 from pipelines.tuner.algorithms import ALGORITHMS
 from tests.pipelines.live.standing import write
-from tests.pipelines.running import Witness
-from tests.pipelines.study.small_search import decisions, lines_of, recorded, study
+from tests.pipelines.running import Witness, study_of
+from tests.pipelines.study.small_search import SPACE, decisions, lines_of, recorded, study
 from tests.pipelines.study.without_ray import (
+    Curve,
     Killed,
     OneNode,
     Tuner,
@@ -80,6 +83,33 @@ def test_a_driver_killed_anywhere_changes_nothing(
     assert any(t.stopped_by for t in recorded(whole)) == (scheduler != "none")
     every = 1 if scheduler == "asha" else 4
     is_the_same_when_killed(whole, cut, range(0, lines_of(whole), every), monkeypatch)
+
+
+def one_brilliant(config: dict[str, Any], data: Any, *, max_epochs: int, **_: Any) -> Curve:
+    """The first trial is better than all others, and then diverges. So the next one is saved in the
+    epoch in which it is stopped: no trial has ended soundly."""
+
+    def loss(config: dict[str, Any], epoch: int) -> float:
+        first = config["lr"] == 0.01
+        return (math.nan if epoch > 1 else 0.1) if first else float(config["lr"] + 1 / epoch)
+
+    return Curve(loss, config, max_epochs)
+
+
+def test_a_driver_killed_between_the_last_save_and_the_end_of_a_stopped_trial_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, cut = (
+        study_of(tmp_path / name, one_brilliant, space=SPACE, scheduler="asha", max_epochs=9)
+        for name in ("whole", "cut")
+    )
+    search(whole)
+    second = recorded(whole)[1]
+    assert (second.stopped_by, second.epochs) == ("scheduler", 1)
+    assert search_until(cut, monkeypatch, 1, (Journal, "append"))
+    assert isinstance(read_events(RunFiles(cut.folder).events)[-1], Saved)
+    search(going_on(cut))
+    assert decisions(recorded(cut)) == decisions(recorded(whole))
 
 
 @pytest.mark.parametrize(
