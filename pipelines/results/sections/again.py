@@ -70,7 +70,9 @@ def _following(found: Findings, folder: str) -> Iterator[str]:
     if unfinished(run) and not runs and not SCHEDULERS[spec.stopping.scheduler].pauses:
         yield _resumed(run, folder)
     yield typed("report", folder)
-    if n_sound and is_importable(spec.problem.trainable):
+    own = spec.problem.trainable
+    has_model = own is None or run.files.weights.is_file()  # a user's own function may yield none
+    if n_sound and has_model and is_importable(own):
         yield typed("evaluate", folder, *_address(run))
         yield typed("export", folder, "model")
     if n_sound >= LEAST_TOP:

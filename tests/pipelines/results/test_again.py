@@ -126,9 +126,15 @@ def test_what_would_be_refused_is_not_offered(
 ) -> None:
     trials = [*[made([0.5], config={})] * n_sound, *[made([0.1], DIVERGED, {})] * 3]
     folder = write_run(elsewhere / "runs" / "it", trials, **settings)
+    RunFiles(folder).weights.touch()
     text = "\n".join(map(" ".join, following(folder)))
     assert [word for word in absent if word in text] == []
     assert [word for word in there if word not in text] == []
+
+
+def test_where_no_trial_yielded_a_model_none_is_tested(elsewhere: Path) -> None:
+    folder = write_run(elsewhere / "it", [made([0.5], config={})], trainable="made:by_hand")
+    assert [words[0] for words in following(folder)] == ["pipelines.report"]
 
 
 def test_the_page_says_how_a_function_that_no_command_can_import_goes_on(elsewhere: Path) -> None:
