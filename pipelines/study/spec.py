@@ -141,7 +141,7 @@ class SearchSettings(Settings):
     """What chooses the next config."""
     levels: Levels = Field(default_factory=dict)
     """How many values of a parameter a grid takes; may be repeated."""
-    seed: NotNegative = 0
+    seed: Annotated[NotNegative, Field(le=10**18)] = 0  # torch takes 64 bits
     """The seed of the search and the training; also of the split, unless --split-seed is given."""
 
 

@@ -45,6 +45,13 @@ def test_a_duration_of_nothing_is_refused() -> None:
         read_seconds("0m")
 
 
+def test_a_seed_that_torch_cannot_take_is_refused() -> None:
+    """A seed beyond 32 bits needs a split_seed of its own."""
+    assert spec_of(seed=10**18, split_seed=0).search.seed == 10**18
+    with pytest.raises(ValueError, match="less than or equal to 1000000000000000000"):
+        spec_of(seed=2**63, split_seed=0)
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
