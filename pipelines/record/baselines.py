@@ -53,11 +53,14 @@ def write_baselines(path: Path, found: Baselines) -> None:
 
 
 def read_baselines(path: Path) -> Baselines:
-    """Raises ``ValueError`` for a file that holds no baselines."""
+    """Raises ``ValueError``, which says what to do, for a file that holds no baselines."""
     try:
-        content = read_json(path)
         return {
-            str(name): {k: float(v) for k, v in found.items()} for name, found in content.items()
+            str(name): {k: float(v) for k, v in found.items()}
+            for name, found in read_json(path).items()
         }
-    except (OSError, ValueError, AttributeError, TypeError, OverflowError) as error:
-        raise ValueError(f"{path} cannot be read: {error}") from None
+    except (ValueError, AttributeError, TypeError, OverflowError):
+        raise ValueError(
+            f"{path} cannot be read: delete it, and a search that goes on fits the quick models "
+            "again"
+        ) from None

@@ -132,8 +132,9 @@ def read_looks(path: Path) -> list[Look]:
     """
     if not path.is_file():
         return []
+    content = read_json(path)
     try:
-        return [_read(look) for look in read_json(path)["looks"]]
+        return [_read(look) for look in content["looks"]]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{path} cannot be read: {error}") from None
 

@@ -256,9 +256,11 @@ def test_the_page_has_them_beside_the_best_trial(tmp_path: Path) -> None:
     outcome = report_page(open_run(folder)).sections[0]
     (table,) = [b for b in outcome.blocks if getattr(b, "head", [""])[0] == "model"]
     assert [row[0] for row in table.rows] == ["the best trial", *FOUND]  # type: ignore[union-attr]
-    (folder / "baselines.json").write_text("[1]")
-    with pytest.raises(ValueError, match="cannot be read"):
-        _ = open_run(folder).baselines
+    for damaged in ("[1]", '{"ridge": {"val_'):
+        (folder / "baselines.json").write_text(damaged)
+        with pytest.raises(ValueError, match=r"baselines\.json cannot be read: delete it") as error:
+            _ = open_run(folder).baselines
+        assert str(error.value).count("cannot be read") == 1
 
 
 @pytest.mark.parametrize(
