@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".csv.zip", ".tsv.zip", ".parquet")
 _BLOCK = 1 << 23  # bytes that are parsed at once
-LARGE = 1 << 26  # bytes of a file; Arrow must not keep the text of larger ones
+LARGE = 1 << 26  # bytes; Arrow must not keep the text of larger files, nor as much unused memory
 
 
 @contextmanager

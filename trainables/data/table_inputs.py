@@ -14,6 +14,7 @@ from trainables.data.columns import Category, Column, Date, LeftOut, Number
 from trainables.data.fit_columns import fit_column
 from trainables.data.number_texts import Decimal, is_text, numbers_of
 from trainables.data.table_files import (
+    LARGE,
     check_names,
     give_back,
     read_table,
@@ -77,13 +78,14 @@ class TableInputs:
         """
         numbers = [c.name for c in self.columns if isinstance(c, Number)]
         table = as_table(rows, self.texts, numbers)
-        missing = [name for name in self.needed if name not in table.column_names]
+        names = dict.fromkeys(table.column_names)  # Arrow makes a new list each time
+        missing = [name for name in self.needed if name not in names]
         if missing:
             has = ", ".join(map(repr, table.column_names[:10]))
             raise ValueError(f"there is no column {missing[0]!r}: the rows have {has}")
         n = len(table) if which is None else len(which)
         out = np.empty((n, *self.shape), np.float32)
-        end = 0
+        end = freed = 0
         for column in self.columns:
             if not column.width:
                 continue
@@ -95,8 +97,11 @@ class TableInputs:
                 encoded = column.encode(values.slice(first, _PIECE))
                 np.clip(encoded, -FLOAT32_MAX, FLOAT32_MAX, out=encoded)
                 out[first : first + _PIECE, start:end] = encoded
+            freed += values.nbytes + 4 * n * column.width
             del values
-            give_back()
+            if freed >= LARGE:  # giving back takes milliseconds, too much for each of many columns
+                give_back()
+                freed = 0
         return out
 
     def __str__(self) -> str:
