@@ -110,9 +110,13 @@ def _read_parquet(path: Path) -> pa.Table:
 
     with path.open("rb") as file:  # the folders of a path may look like partitions
         table = pq.ParquetFile(file).read()
-    # pandas keeps a frame's index as a column.
+    return without_views(without_index(table))
+
+
+def without_index(table: pa.Table) -> pa.Table:
+    """The same table without the index of a frame, which pandas writes as columns."""
     own = [name for name in table.column_names if re.fullmatch(r"__index_level_\d+__", name)]
-    return without_views(table.drop_columns(own))
+    return table.drop_columns(own)
 
 
 def without_views(table: pa.Table) -> pa.Table:

@@ -16,6 +16,7 @@ from trainables.data.table_files import (
     missing_values,
     readable,
     table_suffix,
+    without_index,
 )
 
 if TYPE_CHECKING:
@@ -76,7 +77,8 @@ def _of_parquet(path: Path) -> Iterator[pa.Table]:
 
     with path.open("rb") as file:
         parquet = pq.ParquetFile(file)
-        yield from _tables(parquet.iter_batches(batch_size=_ROWS), parquet.schema_arrow)
+        for table in _tables(parquet.iter_batches(batch_size=_ROWS), parquet.schema_arrow):
+            yield without_index(table)
 
 
 def _of_text(

@@ -35,11 +35,12 @@ def encode_target(
     numbers are in numerical order.
 
     Raises:
-        ValueError: ``task`` asks for a quantity, but the target holds texts.
+        ValueError: ``task`` asks for a quantity, but the target holds texts or truth values.
     """
     if _has_names(column):
         if task == "regression":
-            raise ValueError(f"`task` regression: target {name!r} has texts, not numbers")
+            kind = "texts" if is_text(column.type) else "truth values"
+            raise ValueError(f"`task` regression: target {name!r} has {kind}, not numbers")
         codes, texts = dictionary(column)
         labels, y = np.unique(np.array(texts[:-1], dtype=str), return_inverse=True)
         return y[codes].astype(np.int64), "classification", tuple(map(str, labels))

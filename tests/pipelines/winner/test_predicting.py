@@ -153,6 +153,14 @@ def test_dates_may_be_more_exact_further_down(
     assert predicted("new.csv") == of_rows(at=moments)
 
 
+def test_the_index_that_pandas_writes_is_no_column(capsys: pytest.CaptureFixture[str]) -> None:
+    frame = pd.DataFrame({"size": np.arange(N) / 7})
+    write_model(frame)
+    frame.iloc[[3, 1, 2]].to_parquet("new.parquet")  # whose index is no range: pandas writes it
+    assert predicted("new.parquet") == of_rows(size=[3 / 7, 1 / 7, 2 / 7])
+    assert "ignored" not in capsys.readouterr().err
+
+
 def test_texts_of_a_file_that_arrow_reads_as_views() -> None:
     write_model(pd.DataFrame({"colour": ["red", "blue", "red", None] * (N // 4)}))
     colours = ["red", None, "blue", "violet"]

@@ -381,6 +381,15 @@ def test_unusable_table(
         assert len(str(caught.value).splitlines()) == 1
 
 
+@pytest.mark.parametrize(("y", "kind"), [(["no", "yes"], "texts"), ([True, False], "truth values")])
+def test_classes_are_no_quantity(tmp_path: Path, y: list[object], kind: str) -> None:
+    source = write_csv(tmp_path / "t.csv", x=range(20), y=y * 10)
+    with pytest.raises(
+        ValueError, match=f"^`task` regression: target 'y' has {kind}, not numbers$"
+    ):
+        load(source, target="y", reading=Reading(task="regression"))
+
+
 @pytest.mark.parametrize(
     ("header", "row", "names"),
     [
