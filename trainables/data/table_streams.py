@@ -101,7 +101,7 @@ def _of_text(
     try:
         with opened(path) as file, csv.open_csv(file, read, parse, convert) as reader:
             for table in _tables(reader, reader.schema):
-                yield _with_numbers(path, table, numbers, decimal)
+                yield _with_numbers(path, table, {*numbers}, decimal)
     except pa.ArrowInvalid as error:
         raise _named(error, path, schema.names) from error
 
@@ -110,13 +110,14 @@ def _with_numbers(
     path: Path, table: pa.Table, names: Collection[str], decimal: Decimal
 ) -> pa.Table:
     """The table with the columns ``names`` converted from texts to numbers."""
+    import pyarrow as pa
+
+    columns = dict(zip(table.column_names, table.columns, strict=True))
     try:
-        for place, name in enumerate(table.column_names):
-            if name in names:
-                table = table.set_column(place, name, numbers_of(name, table[name], decimal))
+        columns |= {n: numbers_of(n, columns[n], decimal) for n in columns if n in names}
     except ValueError as error:
         raise Unusable(f"'{path}': {error}") from None
-    return table
+    return pa.table(columns)
 
 
 def _kind_of_dates(first: pa.DataType) -> pa.DataType:
