@@ -59,23 +59,15 @@ def form_of(path: Path) -> tuple[str, Decimal]:
     return separator, "," if has_commas and not has_points else "."
 
 
-def doubtful_points(path: Path) -> dict[str, str]:
-    """The columns of a CSV file whose points may separate thousands: the first value of each.
-
-    In the first lines, exactly three digits follow each point. Where commas separate the fields, a
-    point is a decimal point.
-    """
+def first_values(path: Path) -> dict[str, list[str]]:
+    """The values of each column of a CSV file in its first lines, as they are written."""
     lines = _first_lines(path)
-    separator = _separator(lines)
-    if separator == ",":
+    try:
+        names, *rows = _rows(lines, _separator(lines))
+    except csv.Error:
         return {}
-    names, *rows = _rows(lines, separator)
-    found: dict[str, str] = {}
-    for name, *values in zip(names, *(row for row in rows if len(row) == len(names)), strict=True):
-        pointed = [value for value in values if "." in value]
-        if pointed and all(re.fullmatch(r"[+-]?[1-9]\d{0,2}\.\d{3}", value) for value in pointed):
-            found[name] = pointed[0]
-    return found
+    columns = zip(names, *(row for row in rows if len(row) == len(names)), strict=True)
+    return {name: values for name, *values in columns}
 
 
 def _rows(lines: Sequence[str], separator: str) -> Iterator[list[str]]:

@@ -37,6 +37,8 @@ _LIKE_A_DATE = re.compile(
     r"|\d{1,2}[- ][A-Za-z]{3,9}\.?[- ,]+(\d{4}|\d{2})|[A-Za-z]{3,9}\.? \d{1,2},? \d{4})([ T,].*)?"
     r"|(19|20)\d\d-(0[1-9]|1[0-2])|\d{1,2}:\d\d(:\d\d)?( ?[AaPp][Mm])?"
 )
+_MAY_BE_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}\.\d{3}")
+_HAS_LEADING_ZERO = re.compile(r"0\d\d+")  # of more digits than a day or a month has
 # Names of columns that tell rows apart. pandas and R write such columns without being asked.
 _NAMES_OF_ROWS = re.compile(r"(.*[\W_])?id|.*(Id|ID)|(Unnamed: \d+)?|index|rownames")
 
@@ -92,18 +94,41 @@ def told_of_texts(
 
 
 def told_of_points(
-    table: pa.Table, doubtful: Mapping[str, str], known: Collection[str] = ()
+    table: pa.Table, written: Mapping[str, Sequence[str]], known: Collection[str] = ()
 ) -> Iterator[str]:
     """Which columns of numbers, except those in ``known``, may have thousands separators that were
-    read as decimal points: ``doubtful`` has a value of each."""
+    read as decimal points: exactly three digits follow each point in the values ``written``."""
     import pyarrow as pa
 
-    floats = [field.name for field in table.schema if pa.types.is_floating(field.type)]
-    if names := [name for name in floats if name in doubtful and name not in known]:
+    doubtful: dict[str, str] = {}
+    for field in table.schema:
+        if field.name in known or not pa.types.is_floating(field.type):
+            continue
+        pointed = [value for value in written.get(field.name, ()) if "." in value]
+        if pointed and all(map(_MAY_BE_THOUSANDS.fullmatch, pointed)):
+            doubtful[field.name] = pointed[0]
+    if names := list(doubtful):
         yield (
             f"{_listed(names)}: the point is a decimal point, as in {doubtful[names[0]]!r}: leave "
             "it out of the file if it separates thousands"
         )
+
+
+def told_of_codes(
+    table: pa.Table, written: Mapping[str, Sequence[str]], known: Collection[str] = ()
+) -> Iterator[str]:
+    """Which columns of numbers, except those in ``known``, are ``written`` as codes of equal length
+    with leading zeros, such as postcodes."""
+    import pyarrow as pa
+
+    for field in table.schema:
+        if field.name in known or not pa.types.is_integer(field.type):
+            continue
+        values = [value for value in written.get(field.name, ()) if value]
+        padded = next(filter(_HAS_LEADING_ZERO.fullmatch, values), None)
+        if padded is not None and len(set(map(len, values))) == 1:
+            name = shlex.quote(field.name)
+            yield f"{name}: numbers such as {padded}: --category {name} if they are codes"
 
 
 def told_of_counters(table: pa.Table, known: Collection[str] = ()) -> Iterator[str]:

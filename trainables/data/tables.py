@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from trainables.data.csv_form import doubtful_points
+from trainables.data.csv_form import first_values, form_of
 from trainables.data.doubts import (
+    told_of_codes,
     told_of_converted,
     told_of_counters,
     told_of_points,
@@ -108,7 +109,8 @@ def read_file(path: Path, target: str, reading: Reading = AS_IT_LOOKS) -> Table:
     decimals: dict[str, Decimal] = {}
     if decimal is not None:
         table, converted, decimals = with_numbers(table, decimal, reading.category)
-    counters = list(told_of_counters(table, (target, *reading.drop, *reading.category)))
+    # Before rows are left out: a row of totals without a target may make a column one of texts.
+    doubts = list(_told_of_doubts(path, table, target, reading, decimal))
     known = is_known(target, table.column(target))
     n_known = int(known.sum())
     if n_known < MIN_ROWS:
@@ -116,12 +118,6 @@ def read_file(path: Path, target: str, reading: Reading = AS_IT_LOOKS) -> Table:
             f"'{path}' has {n_known} rows with a value in target {target!r}: "
             f"at least {MIN_ROWS} are needed"
         )
-    typed = table_suffix(path) == ".parquet"
-    # Before rows are left out: a row of totals without a target may make a column one of texts.
-    settled = (*reading.drop, *reading.category)
-    texts = list(told_of_texts(table, settled, typed=typed))
-    if decimal == ".":
-        texts += told_of_points(table, doubtful_points(path), settled)
     notes: list[str] = []
     if n_known < len(table):
         notes += _told_of_unknown(path, target, table.column(target), known)
@@ -133,8 +129,7 @@ def read_file(path: Path, target: str, reading: Reading = AS_IT_LOOKS) -> Table:
     if all(column.null_count == len(column) for column in features.columns):
         raise ValueError(f"'{path}' has no value in any column besides the target {target!r}")
     notes += told_of_converted([c for c in converted if c.name not in reading.drop])
-    notes += texts
-    notes += counters
+    notes += doubts
     return Table(
         features,
         y,
@@ -147,6 +142,21 @@ def read_file(path: Path, target: str, reading: Reading = AS_IT_LOOKS) -> Table:
         class_kind(table.column(target)) if names else None,
         notes=tuple(notes),
     )
+
+
+def _told_of_doubts(
+    path: Path, table: pa.Table, target: str, reading: Reading, decimal: Decimal | None
+) -> Iterator[str]:
+    """Which columns may have been meant as something else. ``decimal`` is the decimal mark of a CSV
+    file."""
+    settled = (*reading.drop, *reading.category)
+    yield from told_of_texts(table, settled, typed=decimal is None)
+    if decimal is not None:
+        written = first_values(path)
+        yield from told_of_codes(table, written, (target, *settled))
+        if decimal == "." and form_of(path)[0] != ",":  # where a comma may be a decimal mark
+            yield from told_of_points(table, written, settled)
+    yield from told_of_counters(table, (target, *settled))
 
 
 def _told_of_unknown(

@@ -249,6 +249,25 @@ def test_points_that_may_separate_thousands_are_said(
     assert loaded(tmp_path, values, separator, known).notes == ()
 
 
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (["00501", "10115", ""], True),
+        (["0530", "1745"], True),
+        (["01", "12"], False),
+        (["501", "10115"], False),
+        (["000", "1", "20"], False),
+        (["0.501", "1.011"], False),
+    ],
+)
+def test_numbers_that_are_written_as_codes_are_said(
+    tmp_path: Path, values: list[str], told: bool
+) -> None:
+    note = f"x: numbers such as {values[0]}: --category x if they are codes"
+    assert loaded(tmp_path, values).notes == ((note,) if told else ())
+    assert loaded(tmp_path, values, reading=Reading(category=("x",))).notes == ()
+
+
 def test_a_row_without_a_target_may_be_what_makes_a_column_text(tmp_path: Path) -> None:
     rows = [f"{i % 9}.5,{i % 2}" for i in range(N)]
     (tmp_path / "t.csv").write_text("\n".join(["x,y", *rows, "Total,"]))
