@@ -49,15 +49,15 @@ def confusion_figure(look: Look, classes: Sequence[str]) -> go.Figure:
 def _hovers(counts: np.ndarray, shares: np.ndarray, classes: Sequence[str]) -> list[list[str]]:
     """The classes of a cell with their whole names, and its samples."""
     names = labels(classes, 100)
-    return [
-        [
-            f"{true} predicted as {name}: {_samples(count)} samples, {share:.1%}"
-            if count
-            else "no sample"
-            for name, count, share in zip(names, of_class, shares_of_class, strict=True)
-        ]
-        for true, of_class, shares_of_class in zip(names, counts, shares, strict=True)
-    ]
+
+    def hover(row: int, column: int) -> str:
+        if not counts[row, column]:
+            return "no sample"
+        samples, share = _samples(counts[row, column]), shares[row, column]
+        return f"{names[row]} predicted as {names[column]}: {samples} samples, {share:.1%}"
+
+    n = len(names)
+    return [[hover(row, column) for column in range(n)] for row in range(n)]
 
 
 def confusion_size(classes: Sequence[str]) -> tuple[int, int]:
