@@ -132,7 +132,7 @@ def _read(path: Path) -> dict[str, Any]:
         reason = f"{path.name}: {error.strerror}"
         if RunFiles(path.parent).spec.is_file():
             command = shlex.join(["python", "-m", "pipelines.export", str(path.parent), "model"])
-            reason = f"it is a run, whose model `{command}` writes"
+            reason = f"it is a run; `{command}` exports its model"
         raise ValueError(f"no model in {path.parent}: {reason}") from None
     except ValueError as error:
         raise ValueError(f"{path} cannot be read: {error}") from None

@@ -58,7 +58,7 @@ def test_a_run_is_no_model_and_can_be_exported(capsys: pytest.CaptureFixture[str
     write_run(Path("runs", "cnn"))
     assert main(predict.app, ["runs/cnn", "photos"]) == USAGE
     command = "python -m pipelines.export runs/cnn model"
-    told = f"error: no model in runs/cnn: it is a run, whose model `{command}` writes\n"
+    told = f"error: no model in runs/cnn: it is a run; `{command}` exports its model\n"
     assert capsys.readouterr().err == told
 
 
