@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 
-from pipelines.record.trials import FinishedTrial
 from pipelines.study.folders import check_no_run_in, new_run_folder, resolve_storage
 from pipelines.study.narrowing import (
     allowed_configs,
@@ -27,7 +25,7 @@ from pipelines.study.objectives import (
 )
 from pipelines.study.references import check_trainable, import_space, import_trainable
 from pipelines.study.runs import Run, open_run, recorded_space
-from pipelines.study.seeding import load_configs, load_history, other_data
+from pipelines.study.seeding import history_of, load_configs, other_data
 from pipelines.study.spec import ProblemSettings, StudySpec
 from pipelines.study.study import Study
 from pipelines.study.tests_first import AfterTests, run_tests_first
@@ -142,28 +140,6 @@ def _zoom_in(
     zoomed, changes = zoom(replace(run.space, forbid=space.forbid), run.finished, metric)
     lines = [f"zoom      from {spec.space.zoom_from}", *zoom_lines(changes)]
     return zoomed, [*lines, *other_data(run, data.fingerprint, spec.split_seed)]
-
-
-def history_of(
-    spec: StudySpec,
-    space: SearchSpace,
-    network: Network | None,
-    data: TrialData,
-    only: Sequence[str] | None = None,
-) -> tuple[tuple[FinishedTrial, ...], list[str]]:
-    """The trials of ``seed_from``, if it is given, and lines that say so. ``only`` and the errors
-    are those of :func:`pipelines.study.seeding.load_history`."""
-    if spec.space.seed_from is None:
-        return (), []
-    return load_history(
-        spec.space.seed_from,
-        space,
-        spec.problem.goals,
-        data.fingerprint,
-        None if network is None else partial(network.size, data=data),
-        only,
-        split_seed=spec.split_seed,
-    )
 
 
 def _as_set(

@@ -15,10 +15,11 @@ from pipelines.study.circumstances import versions
 from pipelines.study.folders import resolve_storage
 from pipelines.study.left import check_longer
 from pipelines.study.narrowing import bound_parameters, for_data, narrow
-from pipelines.study.prepare import history_of, load_problem, network_of
+from pipelines.study.prepare import load_problem, network_of
 from pipelines.study.recorded_state import resumed
 from pipelines.study.references import import_space, import_trainable
 from pipelines.study.runs import Run, open_run, recorded_space
+from pipelines.study.seeding import history_of
 from pipelines.study.spec import StudySpec
 from pipelines.study.study import Resumed, Study
 from pipelines.tuner.algorithms import ALGORITHMS

@@ -4,13 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from pipelines.record.goals import SIZE, Goals
 from pipelines.record.trials import FinishedTrial
 from pipelines.study.runs import Run, open_run
+from pipelines.study.spec import StudySpec
 from pipelines.study.yaml_file import read_yaml
 from search_spaces import Config, SearchSpace
+from trainables.data.datasets import TrialData
+from trainables.networks import Network
+
+
+def history_of(
+    spec: StudySpec,
+    space: SearchSpace,
+    network: Network | None,
+    data: TrialData,
+    only: Sequence[str] | None = None,
+) -> tuple[tuple[FinishedTrial, ...], list[str]]:
+    """The trials of ``seed_from``, if it is given, and lines that say so. ``only`` and the errors
+    are those of :func:`load_history`."""
+    if spec.space.seed_from is None:
+        return (), []
+    return load_history(
+        spec.space.seed_from,
+        space,
+        spec.problem.goals,
+        data.fingerprint,
+        None if network is None else partial(network.size, data=data),
+        only,
+        split_seed=spec.split_seed,
+    )
 
 
 def load_history(
