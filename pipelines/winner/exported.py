@@ -129,13 +129,21 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text())
     except OSError as error:
-        reason = f"{path.name}: {error.strerror}"
-        if RunFiles(path.parent).spec.is_file():
-            command = shlex.join(["python", "-m", "pipelines.export", str(path.parent), "model"])
-            reason = f"it is a run; `{command}` exports its model"
-        raise ValueError(f"no model in {path.parent}: {reason}") from None
+        raise ValueError(f"no model in {path.parent}: {_why_none(path, error)}") from None
     except ValueError as error:
         raise ValueError(f"{path} cannot be read: {error}") from None
     if not isinstance(content, dict):
         raise ValueError(f"{path} is not a mapping")
     return content
+
+
+def _why_none(path: Path, error: OSError) -> str:
+    """Why ``path`` in an exported folder cannot be read, and what to do."""
+    folder = path.parent
+    if RunFiles(folder).spec.is_file():
+        command = shlex.join(["python", "-m", "pipelines.export", str(folder), "model"])
+        return f"it is a run; `{command}` exports its model"
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        reason = f"it has no {path.name}" if folder.is_dir() else "there is no such folder"
+        return f"{reason}; give the folder that export.py has written"
+    return f"{path.name}: {error.strerror}"

@@ -62,6 +62,17 @@ def test_a_run_is_no_model_and_can_be_exported(capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().err == told
 
 
+@pytest.mark.parametrize(
+    ("folder", "reason"), [("none", "there is no such folder"), (".", "it has no model.json")]
+)
+def test_a_folder_without_a_model_is_said_in_plain_words(
+    folder: str, reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(predict.app, [folder, "mine.csv"]) == USAGE
+    told = f"error: no model in {folder}: {reason}; give the folder that export.py has written\n"
+    assert capsys.readouterr().err == told
+
+
 def predicted(file: str) -> list[float]:
     """The command's output for each row: the probability that ``y`` is "no"."""
     assert main(predict.app, ["model", file, "--output", "out.csv"]) == 0
