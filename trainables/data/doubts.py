@@ -48,11 +48,11 @@ def told_of_converted(converted: Sequence[Converted]) -> Iterator[str]:
     marked = [(column.name, column.mark) for column in converted if column.mark is not None]
     if marked:
         mark = repr(marked[0][1]) if marked[0][1] else "a blank"
-        yield f"{_listed([n for n, _ in marked])}: {mark} among numbers counts as missing"
+        yield f"{listed([n for n, _ in marked])}: {mark} among numbers counts as missing"
     commas = [(column.name, column.comma) for column in converted if column.comma is not None]
     if commas:
         value = commas[0][1]
-        yield (f"{_listed([n for n, _ in commas])}: the comma is a decimal mark, as in {value!r}")
+        yield (f"{listed([n for n, _ in commas])}: the comma is a decimal mark, as in {value!r}")
 
 
 def told_of_texts(
@@ -84,11 +84,11 @@ def told_of_texts(
     for kind, example in (("number", "-1234.5"), ("date", "2013-01-31 or 05:30")):
         if names := list(written[kind]):
             odd = written[kind][names[0]]
-            yield f"{_listed(names)}: read as text: {odd!r} is not a {kind} such as {example}"
+            yield f"{listed(names)}: read as text: {odd!r} is not a {kind} such as {example}"
         if names := list(stored[kind]):
             value = stored[kind][names[0]][:40]
             yield (
-                f"{_listed(names)}: texts that look like {kind}s, such as {value!r}: store them as "
+                f"{listed(names)}: texts that look like {kind}s, such as {value!r}: store them as "
                 f"{kind}s if they are"
             )
 
@@ -109,7 +109,7 @@ def told_of_points(
             doubtful[field.name] = pointed[0]
     if names := list(doubtful):
         yield (
-            f"{_listed(names)}: the point is a decimal point, as in {doubtful[names[0]]!r}: leave "
+            f"{listed(names)}: the point is a decimal point, as in {doubtful[names[0]]!r}: leave "
             "it out of the file if it separates thousands"
         )
 
@@ -201,6 +201,7 @@ def _is_no_moment(value: str) -> bool:
     return False
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """The first few names."""
     more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
     return ", ".join(names[:_LISTED]) + more

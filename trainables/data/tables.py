@@ -18,6 +18,7 @@ from trainables.data.doubts import (
     told_of_points,
     told_of_texts,
 )
+from trainables.data.leakage import told_of_leaks
 from trainables.data.number_texts import Converted, Decimal, is_text, with_numbers
 from trainables.data.preprocessing import Preprocessing
 from trainables.data.reading import AS_IT_LOOKS, Reading
@@ -130,6 +131,7 @@ def read_file(path: Path, target: str, reading: Reading = AS_IT_LOOKS) -> Table:
         raise ValueError(f"'{path}' has no value in any column besides the target {target!r}")
     notes += told_of_converted([c for c in converted if c.name not in reading.drop])
     notes += doubts
+    notes += told_of_leaks(features, target, y, task)
     return Table(
         features,
         y,

@@ -27,7 +27,8 @@ def loaded(
 ) -> TrialData:
     """A file with a column ``x`` that repeats ``values``, and a column with decimal points."""
     rows = [f'"{values[i % len(values)]}"{separator}{i}.5' for i in range(N)]
-    lines = [f"x{separator}p{separator}y", *(f"{r}{separator}c{i % 2}" for i, r in enumerate(rows))]
+    rows = [f"{row}{separator}c{i % 13 % 2}" for i, row in enumerate(rows)]
+    lines = [f"x{separator}p{separator}y", *rows]
     (folder / "t.csv").write_text("\n".join(lines) + "\n")
     return load(str(folder / "t.csv"), target="y", reading=reading)
 
@@ -138,7 +139,7 @@ def test_a_class_whose_name_means_missing_is_said(
 
 def test_an_infinite_target_is_said(tmp_path: Path) -> None:
     ends = ["inf", "-inf", "", "1e39"]
-    rows = [f"{i}.5,{ends[i] if i < 4 else f'{i}.25'}" for i in range(N)]
+    rows = [f"{i % 9}.5,{ends[i] if i < 4 else f'{i}.25'}" for i in range(N)]
     (tmp_path / "t.csv").write_text("\n".join(["x,y", *rows]))
     assert load(str(tmp_path / "t.csv"), target="y").notes == (
         "3 of 60 rows have a y that is infinite, or beyond 3.4e+38: left out",
@@ -203,7 +204,7 @@ def test_numbers_and_dates_that_a_parquet_file_stores_as_texts_are_said(tmp_path
         "rate": [f"{i % 5}" for i in range(N)],
         "at": [f"2013-01-{10 + i % 20}" for i in range(N)],
         "colour": ["red", "blue"] * (N // 2),
-        "y": ["yes", "no"] * (N // 2),
+        "y": ["yes", "no", "no"] * (N // 3),
     }
     pq.write_table(pa.table(columns), tmp_path / "t.parquet")
 
@@ -219,7 +220,7 @@ def test_numbers_and_dates_that_a_parquet_file_stores_as_texts_are_said(tmp_path
 
 
 def test_a_csv_file_cannot_store_texts_as_dates(tmp_path: Path) -> None:
-    rows = [f"2013-01-{10 + i % 20} 5:30 PM,{i % 2}" for i in range(N)]
+    rows = [f"2013-01-{10 + i % 20} 5:30 PM,{i % 3}" for i in range(N)]
     (tmp_path / "t.csv").write_text("\n".join(["at,y", *rows]))
     (note,) = load(str(tmp_path / "t.csv"), target="y").notes
     assert "store" not in note
