@@ -4,6 +4,7 @@ docs/cluster.md promise. No AWS and no hosts: those are in test_aws.py, test_onp
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -187,3 +188,19 @@ def test_on_aws_what_pythons_of_the_image_may_lack_is_installed() -> None:
     for module, package in (("ensurepip", "python3-venv"), ("python3-config", "python3-dev")):
         assert module in command.partition("||")[0]
         assert package in command.partition("||")[2]
+
+
+def test_a_node_waits_until_its_own_updates_let_go_of_the_lock_of_apt(tmp_path: Path) -> None:
+    (command,) = (c for c in load("cluster.yaml")["setup_commands"] if "apt-get" in c)
+    stand_ins = {
+        "which": "exit 1",
+        "sleep": "exit 0",
+        "sudo": f'echo "$*" >> {tmp_path}/log; test $(wc -l < {tmp_path}/log) -gt 3',
+    }
+    for name, line in stand_ins.items():
+        (tmp_path / name).write_text(f"#!/bin/bash\n{line}\n")
+        (tmp_path / name).chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    subprocess.run(["bash", "-c", command], env={"PATH": path}, check=True)
+    update, install = "apt-get update -q", "apt-get install -qy python3-venv python3-dev"
+    assert (tmp_path / "log").read_text().splitlines() == [*[update] * 4, install]
