@@ -50,7 +50,7 @@ def knock(address: str, setting: str = "`address`") -> None:
     if not (colon and port.isdigit()):
         raise ClusterError(f"{setting} '{address}' is not auto, local or HOST:PORT")
     try:
-        socket.create_connection((host, int(port)), timeout=PATIENCE).close()
+        socket.create_connection((host.strip("[]"), int(port)), timeout=PATIENCE).close()
     except (OSError, OverflowError) as error:
         raise ClusterError(f"no Ray cluster at {setting} {address}: {error}") from None
     use_token()

@@ -20,6 +20,7 @@ from pipelines.cluster.local_ray import LateDashboard
 from pipelines.cluster.resources import Node, TrialResources, slots_in, slots_on
 
 ON_PREMISES = "local"  # Ray's name of the provider for your own machines
+_ANSWERS_WITHIN = 2.0  # seconds
 
 
 @dataclass
@@ -192,5 +193,19 @@ def why_none_runs(cluster: Cluster, trial: TrialResources) -> str:
 
 
 def is_alive(address: str) -> bool:
-    """Whether the machine at ``address`` is a live node of the connected cluster."""
-    return any(node["Alive"] and node["NodeManagerAddress"] == address for node in ray.nodes())
+    """Whether the machine at ``address`` is a live node of the connected cluster. Ray notices only
+    after some seconds that a machine has crashed, so the machine itself is asked too."""
+    return any(
+        node["Alive"] and node["NodeManagerAddress"] == address and _answers(node)
+        for node in ray.nodes()
+    )
+
+
+def _answers(node: Mapping[str, Any]) -> bool:
+    """Whether the raylet of a node takes connections."""
+    place = (node["NodeManagerAddress"], node["NodeManagerPort"])
+    try:
+        socket.create_connection(place, timeout=_ANSWERS_WITHIN).close()
+    except OSError:
+        return False
+    return True

@@ -50,7 +50,7 @@ def explain(error: BaseException, told: str, node: str, alive: Callable[[str], b
     """What ``error`` means; ``told`` is Ray's text about it. ``node`` is the address of the machine
     that the attempt last reported from, and ``alive`` says whether the machine at an address is
     still there."""
-    from ray.exceptions import RayActorError, RayTaskError
+    from ray.exceptions import ActorUnavailableError, RayActorError, RayTaskError
 
     raised = error.cause if isinstance(error, RayTaskError) else error
     if isinstance(raised, AttemptError):
@@ -63,7 +63,9 @@ def explain(error: BaseException, told: str, node: str, alive: Callable[[str], b
     if isinstance(error, RayActorError):
         named = _ADDRESS.search(str(error))  # also for an attempt that has not reported yet
         node = named[1] if named else node
-        if error.preempted or (node and not alive(node)):
+        # Ray is told within a second if only the process has died.
+        silent = isinstance(error, ActorUnavailableError) and not node
+        if error.preempted or silent or (node and not alive(node)):
             return Failure(Cause.LOST, Cause.LOST.value, str(error))
         if not error.actor_init_failed:
             return Failure(Cause.DIED, Cause.DIED.value, cut(str(error)))

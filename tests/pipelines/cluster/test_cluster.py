@@ -23,7 +23,7 @@ from pipelines.cluster import address, machines
 from pipelines.cluster import connect as cluster
 from pipelines.cluster.address import ClusterError, TokenError, knock
 from pipelines.cluster.kuberay import WORKERS
-from pipelines.cluster.machines import Cluster, slot_counter
+from pipelines.cluster.machines import Cluster, is_alive, slot_counter
 from pipelines.cluster.resources import TrialResources, check_fit
 
 
@@ -107,6 +107,19 @@ def test_a_note_of_a_ray_that_was_killed_is_passed_over_if_the_variable_is_empty
 def test_a_port_where_nothing_listens_refuses() -> None:
     with pytest.raises(ClusterError, match=r"no Ray cluster at `address` 127.0.0.1:1:"):
         knock("127.0.0.1:1")
+
+
+def test_an_ipv6_address_is_given_in_brackets(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, int]] = []
+
+    def refuse(place: tuple[str, int], timeout: float) -> socket.socket:
+        asked.append(place)
+        raise ConnectionRefusedError("refused")
+
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    with pytest.raises(ClusterError, match=r"no Ray cluster at `address` \[::1\]:6379: refused"):
+        knock("[::1]:6379")
+    assert asked == [("::1", 6379)]
 
 
 def test_what_is_not_ray_is_given_up(silent: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,3 +267,17 @@ def test_workers_that_cannot_be_read_are_one_line(
     with pytest.raises(ClusterError, match=r"^RANGEFINDER_WORKERS is .*, not a list") as raised:
         Cluster("", started_here=False).may_grow()
     assert "\n" not in str(raised.value)
+
+
+def test_a_machine_that_has_crashed_is_not_alive_although_ray_has_not_noticed_yet(
+    silent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host, _, port = silent.partition(":")
+    node = {"Alive": True, "NodeManagerAddress": host, "NodeManagerPort": int(port)}
+    monkeypatch.setattr(ray, "nodes", lambda: [node])
+    assert is_alive(host)
+    assert not is_alive("10.0.0.1")
+    with socket.socket() as free:
+        free.bind((host, 0))
+        node["NodeManagerPort"] = free.getsockname()[1]
+    assert not is_alive(host)

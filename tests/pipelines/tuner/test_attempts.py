@@ -97,7 +97,7 @@ def cause_of(error: Exception, node: str) -> Cause:
 
 
 def test_causes_are_told_apart() -> None:
-    from ray.exceptions import RayActorError, RayTaskError
+    from ray.exceptions import ActorUnavailableError, RayActorError, RayTaskError
 
     memory = RayTaskError("step", "trace", RuntimeError("CUDA out of memory. Tried to"))
     library = RayTaskError("step", "trace", RuntimeError("CUBLAS_STATUS_ALLOC_FAILED when calling"))
@@ -116,6 +116,9 @@ def test_causes_are_told_apart() -> None:
     named = RayActorError(error_msg="The actor died unexpectedly.\n\tip: 10.0.0.2\nIts node died.")
     assert cause_of(named, "10.0.0.1") is Cause.LOST
     assert cause_of(RayActorError(preempted=True), "10.0.0.1") is Cause.LOST
+    silent = ActorUnavailableError("RpcError: RPC error: Socket closed rpc_code: 14", None)
+    assert cause_of(silent, "10.0.0.1") is Cause.DIED
+    assert cause_of(silent, "") is Cause.LOST  # it died in its first epoch
 
 
 def test_ray_says_in_its_own_way_that_memory_ran_out() -> None:
