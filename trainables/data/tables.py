@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 MIN_ROWS = 10
 MAX_LISTED_COLUMNS = 10
+OUTLIER = 0.9  # share of a quantity's variance
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,8 @@ def read_file(path: Path, target: str, reading: Reading = AS_IT_LOOKS) -> Table:
     y, task, names = encode_target(target, table.column(target), reading.task)
     if task == "regression" and not np.ptp(y) > 0:
         raise ValueError(f"'{path}': target {target!r} has only the value {y[0]}: nothing to learn")
+    if task == "regression":
+        notes += _told_of_outlier(target, y)
     features = table.drop_columns([target, *reading.drop])
     if all(column.null_count == len(column) for column in features.columns):
         raise ValueError(f"'{path}' has no value in any column besides the target {target!r}")
@@ -180,6 +183,17 @@ def _told_of_unknown(
         yield f"{endless} {of} a {target} that is infinite, or beyond {FLOAT32_MAX:.2g}: left out"
     if missing:
         yield f"{missing} {of} no {target}: left out"
+
+
+def _told_of_outlier(target: str, y: np.ndarray) -> Iterator[str]:
+    """Which value of a quantity makes up most of its variance, so that it decides all scores."""
+    squares = ((y - np.median(y)) / np.ptp(y)) ** 2
+    share = squares.max() / squares.sum()
+    if share >= OUTLIER:
+        yield (
+            f"{target}: the value {y[squares.argmax()]:g} alone makes up {share:.0%} of the "
+            "variance: leave its row out if it is a mistake"
+        )
 
 
 def _check_columns(path: Path, names: list[str], target: str, reading: Reading) -> None:

@@ -18,9 +18,11 @@ CLASSES = np.arange(N) % 3
 QUANTITY = rng.gamma(2, size=N)
 
 
-def notes(folder: Path, y: object, drop: tuple[str, ...] = (), **columns: object) -> list[str]:
+def notes(
+    folder: Path, y: np.ndarray, columns: dict[str, object], drop: tuple[str, ...] = ()
+) -> list[str]:
     """The notes about a table with a column ``noise``, ``columns`` and the target ``y``."""
-    frame = pd.DataFrame({"noise": rng.normal(size=len(np.asarray(y))), **columns, "y": y})
+    frame = pd.DataFrame({"noise": rng.normal(size=len(y)), **columns, "y": y})
     frame.to_csv(folder / "t.csv", index=False)
     return list(load(str(folder / "t.csv"), target="y", reading=Reading(drop=drop)).notes)
 
@@ -38,8 +40,8 @@ def notes(folder: Path, y: object, drop: tuple[str, ...] = (), **columns: object
 )
 def test_a_column_that_tells_the_class_is_said(tmp_path: Path, column: object) -> None:
     told = ["'the sum': alone tells y: --drop 'the sum' if it is only known afterwards"]
-    assert notes(tmp_path, CLASSES, **{"the sum": column}) == told
-    assert notes(tmp_path, CLASSES, ("the sum",), **{"the sum": column}) == []
+    assert notes(tmp_path, CLASSES, {"the sum": column}) == told
+    assert notes(tmp_path, CLASSES, {"the sum": column}, ("the sum",)) == []
 
 
 @pytest.mark.parametrize("column", [np.log(QUANTITY), 3 - 2 * QUANTITY.round(3)])
@@ -47,12 +49,12 @@ def test_a_column_that_rises_or_falls_with_a_quantity_is_said(
     tmp_path: Path, column: np.ndarray
 ) -> None:
     told = ["x: alone tells y: --drop x if it is only known afterwards"]
-    assert notes(tmp_path, QUANTITY, x=column) == told
+    assert notes(tmp_path, QUANTITY, {"x": column}) == told
 
 
 def test_several_columns_are_said_in_a_line(tmp_path: Path) -> None:
     told = ["a, b: each alone tells y: --drop those that are only known afterwards"]
-    assert notes(tmp_path, CLASSES, a=CLASSES, b=-CLASSES) == told
+    assert notes(tmp_path, CLASSES, {"a": CLASSES, "b": -CLASSES}) == told
 
 
 @pytest.mark.parametrize(
@@ -66,12 +68,12 @@ def test_several_columns_are_said_in_a_line(tmp_path: Path) -> None:
     ids=["a class", "most rows", "names", "numbers"],
 )
 def test_a_column_that_tells_less_is_not(tmp_path: Path, column: object) -> None:
-    assert notes(tmp_path, CLASSES, x=column) == []
-    assert notes(tmp_path, QUANTITY, x=column) == []
+    assert notes(tmp_path, CLASSES, {"x": column}) == []
+    assert notes(tmp_path, QUANTITY, {"x": column}) == []
 
 
 def test_a_rare_class_is_not_told_by_chance(tmp_path: Path) -> None:
     n = 3 * _ROWS  # so that a sample is looked at
     rare = np.arange(n) < 30
-    assert notes(tmp_path, rare, x=rng.integers(0, 9, n)) == []
-    assert len(notes(tmp_path, rare, x=rare + rng.random(n))) == 1
+    assert notes(tmp_path, rare, {"x": rng.integers(0, 9, n)}) == []
+    assert len(notes(tmp_path, rare, {"x": rare + rng.random(n)})) == 1

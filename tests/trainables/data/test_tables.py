@@ -232,6 +232,16 @@ def test_a_large_file_is_read_as_a_small_one_is(
     assert large.cast(small.schema).equals(small)  # texts may be in a dictionary
 
 
+@pytest.mark.parametrize(("largest", "told"), [(1e9, True), (9.0, False)])
+def test_a_value_of_the_target_that_decides_all_scores_is_said(
+    tmp_path: Path, largest: float, told: bool
+) -> None:
+    y = [largest, *np.random.default_rng(0).normal(size=59)]
+    pd.DataFrame({"x": [*range(30)] * 2, "y": y}).to_csv(tmp_path / "t.csv", index=False)
+    note = "y: the value 1e+09 alone makes up 100% of the variance: leave its row out if it is a "
+    assert load(str(tmp_path / "t.csv"), target="y").notes == ((f"{note}mistake",) if told else ())
+
+
 def test_rows_without_a_target_are_dropped(tmp_path: Path) -> None:
     y = [np.nan, np.inf, *([1.0, 2.0] * 10)]
     source = write_csv(tmp_path / "t.csv", x=range(22), y=y)
