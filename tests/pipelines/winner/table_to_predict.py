@@ -32,6 +32,6 @@ def table(rows: int = 300) -> pd.DataFrame:
 def predicted(*arguments: object) -> pd.DataFrame:
     """The predictions that the command writes."""
     assert main(predict.app, [*map(str, arguments), "--output", "out.csv"]) == 0
-    found = pd.read_csv("out.csv", dtype={"prediction": object}, float_precision="round_trip")
+    found = pd.read_csv("out.csv", dtype={"prediction": object})
     Path("out.csv").unlink()
     return found
