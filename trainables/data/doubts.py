@@ -14,6 +14,7 @@ from trainables.data.number_texts import (
     MARKS,
     MISSING,
     NUMBERS,
+    SAMPLE,
     Converted,
     is_text,
     other_than,
@@ -131,6 +132,26 @@ def told_of_codes(
             yield f"{name}: numbers such as {padded}: --category {name} if they are codes"
 
 
+def told_of_days(table: pa.Table, known: Collection[str] = ()) -> Iterator[str]:
+    """Which columns of whole numbers, except those in ``known``, are probably days such as
+    20130131."""
+    import pyarrow as pa
+
+    days: dict[str, int] = {}
+    for field in table.schema:
+        if field.name in known or not pa.types.is_integer(field.type):
+            continue
+        column = table.column(field.name).drop_null()
+        values = [column[i].as_py() for i in range(0, len(column), -(-len(column) // SAMPLE) or 1)]
+        if values and all(map(_is_day, values)):
+            days[field.name] = values[0]
+    if names := list(days):
+        yield (
+            f"{listed(names)}: numbers such as {days[names[0]]}: write them as dates such as "
+            "2013-01-31 if they are"
+        )
+
+
 def told_of_counters(table: pa.Table, known: Collection[str] = ()) -> Iterator[str]:
     """Which columns may only count or name the rows, except the columns in ``known``."""
     import pyarrow as pa
@@ -191,6 +212,12 @@ def _is_like_a_number(value: str) -> bool:
 
 def _is_like_a_date(value: str) -> bool:
     return _LIKE_A_DATE.fullmatch(value) is not None
+
+
+def _is_day(value: int) -> bool:
+    if not 1900_01_01 <= value <= 2099_12_31:
+        return False
+    return not _is_no_moment(f"{value // 10_000}-{value // 100 % 100:02}-{value % 100:02}")
 
 
 def _is_no_moment(value: str) -> bool:

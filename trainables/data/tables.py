@@ -15,6 +15,7 @@ from trainables.data.doubts import (
     told_of_codes,
     told_of_converted,
     told_of_counters,
+    told_of_days,
     told_of_points,
     told_of_texts,
 )
@@ -161,6 +162,7 @@ def _told_of_doubts(
         yield from told_of_codes(table, written, (target, *settled))
         if decimal == "." and form_of(path)[0] != ",":  # where a comma may be a decimal mark
             yield from told_of_points(table, written, settled)
+    yield from told_of_days(table, settled)
     yield from told_of_counters(table, (target, *settled))
 
 

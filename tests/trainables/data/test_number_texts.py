@@ -269,6 +269,21 @@ def test_numbers_that_are_written_as_codes_are_said(
     assert loaded(tmp_path, values, reading=Reading(category=("x",))).notes == ()
 
 
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (["20130131", "20131231", "", "20120229"], True),
+        (["20130131", "20130229"], False),  # no day of that year
+        (["2013", "2014"], False),
+        (["20130131.5", "20131231"], False),
+    ],
+)
+def test_numbers_that_are_days_are_said(tmp_path: Path, values: list[str], told: bool) -> None:
+    note = "x: numbers such as 20130131: write them as dates such as 2013-01-31 if they are"
+    assert loaded(tmp_path, values).notes == ((note,) if told else ())
+    assert loaded(tmp_path, values, reading=Reading(drop=("x",))).notes == ()
+
+
 def test_a_row_without_a_target_may_be_what_makes_a_column_text(tmp_path: Path) -> None:
     rows = [f"{i % 9}.5,{i % 2}" for i in range(N)]
     (tmp_path / "t.csv").write_text("\n".join(["x,y", *rows, "Total,"]))
