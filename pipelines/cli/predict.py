@@ -10,7 +10,7 @@ from pipelines.record.whole import replacing
 from pipelines.study.folders import check_writable
 from pipelines.study.typed import shown
 from pipelines.winner.exported import load_model
-from pipelines.winner.predicting import check_source, note_columns, write_predictions
+from pipelines.winner.predicting import check_source, note_columns, note_values, write_predictions
 
 _LEAST_SHOWN = 1_000_000  # samples; from this many on, progress is shown
 
@@ -25,7 +25,7 @@ def run_predict(folder: Path, source: Path, output: Path | None) -> None:
         raise ValueError(f"`output` {output}: predictions are CSV, give a file that ends in .csv")
     model = load_model(folder)
     check_source(model, source)
-    for line in note_columns(model, source):
+    for line in chain(note_columns(model, source), note_values(model, source)):
         print(line, file=sys.stderr)
     if output is None:
         for _ in write_predictions(model, source, sys.stdout.buffer):

@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from trainables.data.columns import Category, Date, Number
 from trainables.data.image_files import images_at
-from trainables.data.table_files import table_suffix
+from trainables.data.table_files import table_suffix, without_views
 from trainables.data.table_inputs import TableInputs
 from trainables.data.table_streams import stream_table
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _AT_ONCE = 512  # images
 _FILE = "file"
 _LISTED = 5  # columns
+_MOST = 0.9  # of the rows
 
 
 def check_source(model: ExportedModel, source: Path) -> None:
@@ -48,6 +49,29 @@ def note_columns(model: ExportedModel, source: Path) -> Iterator[str]:
     known = {*(column.name for column in inputs.columns), model.preprocessing.target}
     if unused := [name for name in names if name not in known]:
         yield f"ignored   {listed(unused)}: the model has not been trained with it"
+
+
+def note_values(model: ExportedModel, source: Path) -> Iterator[str]:
+    """Says which columns of a table have no value in the first rows, or hardly one that the model
+    knows.
+
+    Raises ``ValueError`` as :func:`batches` does.
+    """
+    inputs = model.preprocessing.inputs
+    if not isinstance(inputs, TableInputs):
+        return
+    table = without_views(next(batches(model, source))[1])
+    used = [(column, table.column(column.name)) for column in inputs.columns if column.width]
+    empty = [c.name for c, rows in used if rows.null_count == len(rows) and c.missing < _MOST]
+    if empty and len(table):
+        yield f"note      {listed(empty)}: no value in the first rows"
+    for column, rows in used:
+        new = column.new_values(rows) if isinstance(column, Category) else []
+        if len(new) > _MOST * (len(rows) - rows.null_count):
+            yield (
+                f"note      {column.name!r}: nearly all values in the first rows are new to the "
+                f"model, such as {new[0][:40]!r}"
+            )
 
 
 def listed(names: Sequence[str]) -> str:

@@ -133,6 +133,13 @@ class Category:
             out[:, -1] = ((often - self.mean) / self.std)[codes]
         return out
 
+    def new_values(self, column: pa.ChunkedArray) -> list[str]:
+        """The rows' values that did not occur in the train rows, or only once."""
+        codes, texts = self._coded(column)
+        known = {*self.values, *(self.counts or ()), None}
+        is_new = np.array([text not in known for text in texts])
+        return [str(texts[code]) for code in codes[is_new[codes]]]
+
     def _coded(self, column: pa.ChunkedArray) -> tuple[np.ndarray, list[str | None]]:
         """The result of :func:`dictionary`, with values spelt as in the train rows, because another
         file may spell them differently."""

@@ -109,6 +109,28 @@ def test_values_of_a_category_are_known_in_a_file_that_has_some_of_them(
     assert list(load_model("model").predict("new.csv")["p_no"]) == expected
 
 
+@pytest.mark.parametrize(
+    ("column", "values", "told"),
+    [
+        ("a b", ["Red", "Blue"], "nearly all values in the first rows are new to the model, such "),
+        ("a b", ["red", "Blue"], None),
+        ("a b", ["red", ""], None),
+        ("n", ["", "nan"], "no value in the first rows"),
+        ("n", ["7", ""], None),
+        ("n", ["900", "800"], None),
+    ],
+)
+def test_values_that_tell_a_model_nothing_are_said(
+    column: str, values: list[str], told: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_model(pd.DataFrame({"a b": ["red", "blue", "red"] * 20, "n": [*range(N)]}))
+    new = pd.DataFrame({"a b": ["red"] * 2, "n": ["1", "2"]}).assign(**{column: values})
+    new.to_csv("new.csv", index=False)
+    predicted("new.csv")
+    first = capsys.readouterr().err.splitlines()[0]
+    assert first.startswith(f"note      {column!r}: {told}" if told else "predicted 2 samples")
+
+
 def test_numbers_that_are_names_keep_all_their_digits() -> None:
     names = [2**60 + 1, 2**60 + 2, 2**60 + 3]
     write_model(pd.DataFrame({"id": names * (N // 3)}), Reading(category=("id",)))
