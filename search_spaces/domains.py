@@ -283,13 +283,6 @@ def _number(text: str) -> float | None:
 Domain: TypeAlias = Float | Int | Choice
 
 
-def values(domain: Int | Choice) -> list[Value]:
-    """Every value of a finite domain."""
-    if isinstance(domain, Choice):
-        return list(domain.options)
-    return list(range(domain.low, domain.high + 1))
-
-
 def can_hold(condition: Condition, parent: Int | Choice) -> bool:
     """Whether some value of ``parent`` satisfies ``condition``."""
     if isinstance(parent, Choice):

@@ -1,14 +1,16 @@
 """HyperOpt's TPE behind ask and tell, over a nested space.
 
-A condition becomes a branch of an ``hp.choice`` over the parent's values. A parameter that is
-active in several branches is one node that they share: TPE then has one posterior for it, and
-HyperOpt does not see two parameters with the same name.
+A condition on a Choice becomes a branch of its ``hp.choice``. A parameter that is active in several
+branches is one node that they share: TPE then has one posterior for it, and HyperOpt does not see
+two parameters with the same name. A condition on an Int is no branch: an Int keeps its order and
+its density, and may have any number of values. What depends on it is always drawn, and dropped
+where it is not active.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import hyperopt
@@ -17,8 +19,8 @@ from hyperopt import hp, tpe
 from hyperopt.base import JOB_STATE_DONE, JOB_STATE_RUNNING, miscs_update_idxs_vals
 
 from pipelines.record.trials import FinishedTrial, State
-from search_spaces import Choice, Config, Float, Int, SearchSpace, Value
-from search_spaces.domains import Domain, values
+from search_spaces import Choice, Config, Int, SearchSpace, Value
+from search_spaces.domains import Domain
 from trainables.training.metrics import Mode
 
 
@@ -40,8 +42,7 @@ class HyperOptSampler:
         self._space = space
         self._sign = 1.0 if mode == "min" else -1.0
         self._rng = np.random.default_rng(seed)
-        self._parents = {d.when.parent for d in space.domains.values() if d.when is not None}
-        self._domain = hyperopt.base.Domain(lambda _: None, _nested(space, self._parents))
+        self._domain = hyperopt.base.Domain(lambda _: None, _nested(space))
         self._trials = hyperopt.Trials()
         self._pending: dict[str, dict[str, Any]] = {}
         self._worst_sound = -math.inf  # loss
@@ -54,10 +55,13 @@ class HyperOptSampler:
 
     def ask(self, trial_id: str, given: Config | None = None) -> Config | None:
         document = self._suggest() if given is None else self._document(given)
+        drawn, idxs = document["misc"]["vals"], document["misc"]["idxs"]
+        config = self._space.walk(lambda name, domain: _decode(domain, drawn.get(name, ())))
+        for name in drawn.keys() - config.keys():
+            drawn[name], idxs[name] = [], []
         self._insert(document)
         self._pending[trial_id] = self._trials._dynamic_trials[-1]
-        drawn = document["misc"]["vals"]
-        return self._space.walk(lambda name, domain: self._decode(name, domain, drawn))
+        return config
 
     def tell(self, trial: FinishedTrial) -> None:
         self._finish(self._pending.pop(trial.trial_id), trial)
@@ -93,7 +97,7 @@ class HyperOptSampler:
         """HyperOpt's document of a given config, as if HyperOpt had drawn it."""
         (tid,) = self._trials.new_trial_ids(1)
         encoded = {
-            name: self._encode(name, value)
+            name: _encode(self._space.domains[name], value)
             for name, value in config.items()
             if not self._space.domains[name].single
         }
@@ -107,50 +111,52 @@ class HyperOptSampler:
         (document,) = self._trials.new_trial_docs([tid], [None], [{"status": "new"}], [misc])
         return dict(document)
 
-    def _is_branch(self, name: str, domain: Domain) -> bool:
-        return isinstance(domain, Choice) or name in self._parents
 
-    def _decode(self, name: str, domain: Domain, drawn: dict[str, list[Any]]) -> Value:
-        """HyperOpt's index or float as a value of the domain, in a plain Python type."""
-        if domain.single:
-            return domain.levels(1)[0]
-        (raw,) = drawn[name]
-        if not isinstance(domain, Float) and self._is_branch(name, domain):
-            return values(domain)[int(raw)]
-        assert not isinstance(domain, Choice)
-        return domain.clip(float(raw))
-
-    def _encode(self, name: str, value: Value) -> float:
-        domain = self._space.domains[name]
-        if not isinstance(domain, Float) and self._is_branch(name, domain):
-            return values(domain).index(value)
-        assert not isinstance(value, str)
-        return value
+def _decode(domain: Domain, drawn: Sequence[float]) -> Value:
+    """HyperOpt's index or float as a value of the domain, in a plain Python type."""
+    if domain.single:
+        return domain.levels(1)[0]
+    (raw,) = drawn
+    return domain.options[int(raw)] if isinstance(domain, Choice) else domain.clip(float(raw))
 
 
-def _nested(space: SearchSpace, parents: set[str]) -> dict[str, Any]:
+def _encode(domain: Domain, value: Value) -> float:
+    if isinstance(domain, Choice):
+        return domain.options.index(value)
+    assert not isinstance(value, str)
+    return value
+
+
+def _nested(space: SearchSpace) -> dict[str, Any]:
     """The space as nested ``hp.choice`` dictionaries; a domain of one value becomes that value."""
     nodes: dict[str, Any] = {}
+    children: dict[str, list[str]] = {name: [] for name in space.domains}
+    for name, domain in space.domains.items():
+        if domain.when is not None:
+            children[domain.when.parent].append(name)
 
-    def children(parent: str, value: Value) -> dict[str, Any]:
-        return {
-            name: node(name)
-            for name, domain in space.domains.items()
-            if domain.when is not None and domain.when.parent == parent and domain.when.holds(value)
-        }
-
-    def node(name: str) -> Any:
-        if name not in nodes:
-            nodes[name] = make(name, space.domains[name])
-        return nodes[name]
+    def beside(names: Iterable[str]) -> dict[str, Any]:
+        """Parameters of one dictionary, and those that depend on an Int among them."""
+        found: dict[str, Any] = {}
+        for name in names:
+            if name not in nodes:
+                nodes[name] = make(name, space.domains[name])
+            found[name] = nodes[name]
+            if isinstance(space.domains[name], Int):
+                found |= beside(children[name])
+        return found
 
     def make(name: str, domain: Domain) -> Any:
-        if name not in parents or isinstance(domain, Float):
+        if not (isinstance(domain, Choice) and children[name]):
             return domain.levels(1)[0] if domain.single else _leaf(name, domain)
-        branches = [children(name, value) for value in values(domain)]
+        branches = [beside(active(name, option)) for option in domain.options]
         return branches[0] if domain.single else hp.choice(name, branches)
 
-    return {name: node(name) for name, domain in space.domains.items() if domain.when is None}
+    def active(parent: str, value: Value) -> list[str]:
+        conditions = ((name, space.domains[name].when) for name in children[parent])
+        return [name for name, when in conditions if when is not None and when.holds(value)]
+
+    return beside(name for name, domain in space.domains.items() if domain.when is None)
 
 
 def _leaf(name: str, domain: Domain) -> Any:

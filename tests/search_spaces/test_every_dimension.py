@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from search_spaces import SPACES, Choice, Config, Int
-from search_spaces.domains import Value, values
+from search_spaces.domains import Value
 from trainables.data.datasets import TrialData, load
 from trainables.networks import NETWORKS
 
@@ -47,7 +47,10 @@ def configs(model: str, name: str, optimizer: str) -> list[Config]:
     while needed is not None:
         parent = space.domains[needed.parent]
         assert isinstance(parent, Int | Choice)
-        chosen[needed.parent] = next(v for v in values(parent) if needed.holds(v))
+        values = (
+            parent.options if isinstance(parent, Choice) else range(parent.low, parent.high + 1)
+        )
+        chosen[needed.parent] = next(v for v in values if needed.holds(v))
         needed = parent.when
     domain = space.domains[name]
     tried = domain.options if isinstance(domain, Choice) else (domain.at(0.1), domain.at(0.9))
