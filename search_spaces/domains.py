@@ -101,8 +101,12 @@ def _check_bounds(low: object, high: object, log: object, *, whole: bool) -> Non
         raise ValueError(f"bounds must be below 2**63 in size, not {low} and {high}")
     if low > high:
         raise ValueError(f"low must not be above high: {low} > {high}")
+    if low < high and float(low) == float(high):
+        raise ValueError(f"bounds must differ as floating-point numbers, not {low} and {high}")
     if log and low <= 0:
         raise ValueError(f"a log domain needs low > 0, not {low}")
+    if log and math.isinf(high / low):
+        raise ValueError(f"low is too small for a log domain up to {high}: {low}")
 
 
 def _share(value: float, low: float, high: float, log: bool) -> float:

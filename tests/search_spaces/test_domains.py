@@ -54,6 +54,11 @@ NASTY = SearchSpace(
         (lambda: Int(True, 3), "bounds must be whole numbers, not True and 3"),
         (lambda: Float("0", 1), "bounds must be numbers, not '0' and 1"),  # type: ignore[arg-type]
         (lambda: Float(0, 1e30), r"bounds must be below 2\*\*63 in size, not 0 and 1e\+30"),
+        (
+            lambda: Int(2**62, 2**62 + 9),
+            "bounds must differ as floating-point numbers",
+        ),
+        (lambda: Float(1e-300, 1e10, log=True), "low is too small for a log domain up to 1"),
         (lambda: Float(1e-3, 1, log=1), "log must be True or False, not 1"),  # type: ignore[arg-type]
         (lambda: Choice(([1],)), r"an option must be a bool, int, float or str, not \[1\]"),  # type: ignore[arg-type]
     ],
