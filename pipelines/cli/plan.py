@@ -13,8 +13,11 @@ from pipelines.cluster.resources import Node, TrialResources
 from pipelines.record.scores import shown_score
 from pipelines.study.disk import checkpoint_bytes, disk_of, free_in
 from pipelines.study.estimate import Estimate
+from pipelines.study.spec import StoppingSettings, StudySpec
 from pipelines.study.study import Study
 from pipelines.study.typed import shown
+from pipelines.tuner.algorithms import ALGORITHMS
+from pipelines.tuner.schedulers import SCHEDULERS
 from search_spaces import SearchSpace
 from trainables.baselines import guess
 from trainables.data.datasets import DATASETS, TrialData, describe
@@ -52,6 +55,7 @@ def plan_lines(study: Study, cluster: Cluster, at_once: int) -> Iterator[str]:
                 f"note      all {study.trials} trials are configs to try first: {algo} itself "
                 "suggests none"
             )
+    yield from _unused_lines(study.spec)
     yield from _goal_lines(study)
     yield from _resource_lines(cluster, spec.resources.trial, at_once)
     if cluster.dashboard:
@@ -124,6 +128,17 @@ def _goal_lines(study: Study) -> Iterator[str]:
             )
     if goals.requirements:
         yield f"require   {', '.join(map(str, goals.requirements))}"
+
+
+def _unused_lines(spec: StudySpec) -> Iterator[str]:
+    """Notes of options that have no effect on this search."""
+    stopping, default = spec.stopping, StoppingSettings()
+    for name in SCHEDULERS[stopping.scheduler].ignores:
+        if getattr(stopping, name) != getattr(default, name):
+            option = name.replace("_", "-")
+            yield f"note      --{option} has no effect with --scheduler {stopping.scheduler}"
+    if spec.search.levels and not ALGORITHMS[spec.search.algo].size:
+        yield f"note      --levels has no effect with --algo {spec.search.algo}"
 
 
 def _image_lines(study: Study) -> Iterator[str]:

@@ -72,7 +72,8 @@ class Scheduler:
 
     ``rungs`` gives the epochs at which the scheduler compares trials, from the longest training,
     the grace period and the reduction factor. ``decides`` says whether the scheduler decides after
-    an epoch of a trial with this config. Between two such epochs, a trial need not ask.
+    an epoch of a trial with this config. Between two such epochs, a trial need not ask. ``ignores``
+    names the rules that have no effect on it.
     """
 
     make: Callable[[StoppingRules], TrialScheduler]
@@ -82,6 +83,7 @@ class Scheduler:
     aligns_cycles: bool = False  # a one-cycle policy ends a cycle at each rung
     pauses: bool = False  # its trials must be able to go on from a checkpoint
     changes_configs: bool = False  # during a training; all trials train in turns
+    ignores: tuple[str, ...] = ()
 
 
 def asha(rules: StoppingRules) -> TrialScheduler:
@@ -265,17 +267,30 @@ SCHEDULERS: dict[str, Scheduler] = {
         at_cycle_ends,
         aligns_cycles=True,
     ),
-    "median": Scheduler(median, lambda rules: f"median stopping from epoch {rules.grace_period}"),
+    "median": Scheduler(
+        median,
+        lambda rules: f"median stopping from epoch {rules.grace_period}",
+        ignores=("reduction_factor",),
+    ),
     "hyperband": Scheduler(
-        hyperband, lambda rules: f"hyperband pausing at rungs, {_goes_on(rules)}", pauses=True
+        hyperband,
+        lambda rules: f"hyperband pausing at rungs, {_goes_on(rules)}",
+        pauses=True,
+        ignores=("grace_period",),
     ),
     "pbt": Scheduler(
         pbt,
         lambda rules: f"pbt changing the worst quarter from epoch {rules.grace_period}",
         pauses=True,
         changes_configs=True,
+        ignores=("reduction_factor",),
     ),
-    "none": Scheduler(none, lambda rules: "no early stopping", decides=never),
+    "none": Scheduler(
+        none,
+        lambda rules: "no early stopping",
+        decides=never,
+        ignores=("grace_period", "reduction_factor"),
+    ),
 }
 
 

@@ -225,6 +225,22 @@ def test_where_no_trial_is_the_algorithms_own_the_plan_says_so(cluster: Cluster)
     assert "suggests none" not in plan(trials=9) + plan(trials=8, portfolio=False)
 
 
+def test_the_plan_says_which_options_have_no_effect(cluster: Cluster) -> None:
+    def notes(**settings: object) -> list[str]:
+        study = prepare(spec_of(data="breast_cancer", **settings))
+        lines = plan_lines(study, cluster, 2)
+        return [line for line in lines if "has no effect" in line]
+
+    rules = {"grace_period": 2, "reduction_factor": 2}
+    assert not notes(scheduler="none")
+    assert not notes(scheduler="asha", algo="grid", trials=36, levels={"lr": 6}, **rules)
+    assert notes(scheduler="median", algo="random", levels={"lr": 6}, **rules) == [
+        "note      --reduction-factor has no effect with --scheduler median",
+        "note      --levels has no effect with --algo random",
+    ]
+    assert len(notes(scheduler="none", **rules)) == 2
+
+
 def test_where_the_disk_has_no_room_for_the_record_the_plan_says_so(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
