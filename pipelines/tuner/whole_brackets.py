@@ -35,11 +35,13 @@ class Bracket(RaysBracket):
         return bool(len(self._all_trials) >= self._n0)
 
     def successive_halving(self, metric: str, metric_op: float) -> tuple[list[Any], list[Any]]:
-        """The trials that go on to the next rung, and the others. At least one goes on."""
+        """The trials that go on to the next rung, and the others: 1 in reduction_factor of those
+        that began goes on, at least one. A trial that diverged counts as one of the others."""
         self._halves -= 1
         self._r = self._cumul_r = rung(self._max_t_attr, self._eta, self._halves)
         live = self._live_trials
-        self._n = max(1, math.floor(len(live) / self._eta))
+        began = min(self._n, len(self._all_trials))
+        self._n = max(1, math.floor(began / self._eta))
         ranked = sorted(live, key=lambda trial: metric_op * live[trial][metric])
         return ranked[-self._n :], ranked[: -self._n]
 
@@ -58,6 +60,8 @@ class WholeBrackets(HyperBandForBOHB):
         bracket, _ = self._trial_info[trial]
         if bracket is self._state["bracket"]:
             bracket._all_trials.remove(trial)
+        else:
+            bracket._n -= 1
         super().on_trial_error(tune_controller, trial)
 
     def on_trial_remove(self, tune_controller: Any, trial: Any) -> None:

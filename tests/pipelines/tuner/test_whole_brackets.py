@@ -147,7 +147,19 @@ def test_a_trial_that_ends_early_ends_no_rung_of_a_bracket_that_waits_for_others
         tune.add()
     tune.train()
     (bracket,) = tune.brackets
-    assert tune.reached(bracket) == (8, 2, 1)
+    assert tune.reached(bracket) == (8, 3, 1)
+
+
+def test_a_trial_that_diverged_is_among_those_that_do_not_go_on() -> None:
+    """Li et al. 2018, algorithm 1: of the n_i trials that began, the best n_i / eta go on."""
+    tune = StubTune(9)
+    for number in range(9):
+        tune.add()
+        if number < 4:
+            tune.diverge()
+    tune.train()
+    (bracket,) = tune.brackets
+    assert tune.reached(bracket) == (5, 3, 1)
 
 
 def test_so_many_times_as_long_is_the_next_rung() -> None:
