@@ -71,6 +71,10 @@ def search(
     """
     if spec is not None and not isinstance(spec, StudySpec):
         raise TypeError(f"`spec` is a {type(spec).__name__}: give StudySpec(problem=..., ...)")
+    if space is not None and not isinstance(space, SearchSpace):
+        raise TypeError(f"`space` is a {type(space).__name__}: give SearchSpace({{...}})")
+    if trainable is not None and not callable(trainable):
+        raise TypeError(f"`trainable` is a {type(trainable).__name__}: give the function itself")
     check_address(address)
     console = Terminal(quiet=quiet)
     with ExitStack() as stack:

@@ -17,11 +17,16 @@ def _is_finite(value: Value) -> bool:
     return not isinstance(value, float) or math.isfinite(value)
 
 
+def _plain(value: Any) -> Any:
+    """``value`` as a Python number if it is a NumPy number; otherwise unchanged."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
 def _options(given: Iterable[Value], what: str) -> tuple[Value, ...]:
     """``given`` as a tuple. Raises ``ValueError`` if these cannot be options."""
-    if isinstance(given, str):  # a forgotten comma: its letters would be the options
+    if isinstance(given, str) or not isinstance(given, Iterable):  # a forgotten comma
         raise ValueError(f"options must be a list, not {given!r}: write ({given!r},)")
-    options = tuple(given)
+    options = tuple(_plain(option) for option in given)
     if not options:
         raise ValueError(f"a {what} needs at least one option")
     for option in options:
@@ -78,11 +83,6 @@ class OneOf:
 
 
 Condition: TypeAlias = AtLeast | OneOf
-
-
-def _plain(bound: Any) -> Any:
-    """``bound`` as a Python number if it is a NumPy number; otherwise unchanged."""
-    return bound.item() if isinstance(bound, np.generic) else bound
 
 
 def _check_bounds(low: object, high: object, log: object, *, whole: bool) -> None:

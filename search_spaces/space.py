@@ -261,6 +261,8 @@ class SearchSpace:
 
 
 def _check_condition(name: str, condition: Condition, earlier: Mapping[str, Domain]) -> None:
+    if not isinstance(condition, Condition):
+        raise ValueError(f"{name} needs an AtLeast or a OneOf as `when`, not {condition!r}")
     parent = earlier.get(condition.parent)
     if parent is None:
         raise ValueError(f"{name} depends on '{condition.parent}', which must stand before it")

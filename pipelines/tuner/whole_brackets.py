@@ -29,6 +29,8 @@ class Bracket(RaysBracket):
     that is cut to an integer: with 50 epochs, its finalists would train for 27, 45, 48 or 50. It
     also rounds the number of trials that go on up, and counts trials that never came."""
 
+    _n: int  # trials that began the present rung
+
     def filled(self) -> bool:
         """Whether the bracket has had all its trials. Ray counts the trials that are in it now.
         Trials leave the last bracket when they end, so it would take all trials still to come."""

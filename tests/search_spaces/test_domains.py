@@ -72,6 +72,7 @@ def test_a_bad_domain_is_refused(make: Callable[[], Domain], message: str) -> No
     ("make", "message"),
     [
         (lambda: OneOf("o", "sgd"), r"options must be a list, not 'sgd': write \('sgd',\)"),  # type: ignore[arg-type]
+        (lambda: OneOf("o", True), r"options must be a list, not True: write \(True,\)"),  # type: ignore[arg-type]
         (lambda: OneOf("o", ()), "a condition needs at least one option"),
         (lambda: OneOf("o", (["a"],)), r"an option must be a bool, int, float or str, not \['a'\]"),  # type: ignore[arg-type]
         (lambda: OneOf("o", (1, True)), "a condition must not repeat an option"),
@@ -84,6 +85,12 @@ def test_a_bad_domain_is_refused(make: Callable[[], Domain], message: str) -> No
 def test_a_bad_condition_is_refused(make: Callable[[], object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_options_may_be_numbers_of_numpy() -> None:
+    options = Choice((*np.array([16, 32]), np.float64(0.5), *np.array([True]))).options
+    assert options == (16, 32, 0.5, True)
+    assert [type(option) for option in options] == [int, int, float, bool]
 
 
 def test_bounds_may_be_numbers_of_numpy() -> None:
@@ -287,6 +294,10 @@ def test_walk_asks_for_the_active_parameters_in_order() -> None:
         (
             {"lr": Float(0.0, 1.0), "width": Int(1, 2, when=AtLeast("lr", 1))},
             "width depends on 'lr', which must be an Int or a Choice",
+        ),
+        (
+            {"on": Choice((False, True)), "lr": Float(0.0, 1.0, when="on")},  # type: ignore[arg-type]
+            "lr needs an AtLeast or a OneOf as `when`, not 'on'",
         ),
         ({1: Int(1, 2)}, "the name of a parameter must be a string, not 1"),
         ({"x": (0, 1)}, r"x must be a Float, an Int or a Choice, not \(0, 1\)"),

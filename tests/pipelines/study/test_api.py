@@ -177,6 +177,13 @@ def test_a_function_without_its_space_is_told_how_to_give_it_in_python(
         search(spec_of(data="wine", metric="val_loss"), trainable=squares)
 
 
+def test_what_is_no_space_and_no_function_is_refused_as_such() -> None:
+    with pytest.raises(TypeError, match=r"`space` is a dict: give SearchSpace\(\{...\}\)"):
+        search(trainable=squares, space={"x": Float(0.0, 1.0)})  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="`trainable` is a str: give the function itself"):
+        search(trainable="mine:train", space=SPACE)  # type: ignore[arg-type]
+
+
 def test_a_wrong_type_names_the_field() -> None:
     """Before, this was `TypeError: must be real number, not str`."""
     with pytest.raises(ValueError, match=r"budget\.trials"):
