@@ -131,14 +131,20 @@ def _goal_lines(study: Study) -> Iterator[str]:
 
 
 def _unused_lines(spec: StudySpec) -> Iterator[str]:
-    """Notes of options that have no effect on this search."""
+    """Notes of options that have no effect on this search, or not all of it."""
     stopping, default = spec.stopping, StoppingSettings()
-    for name in SCHEDULERS[stopping.scheduler].ignores:
+    scheduler = SCHEDULERS[stopping.scheduler]
+    for name in scheduler.ignores:
         if getattr(stopping, name) != getattr(default, name):
             option = name.replace("_", "-")
             yield f"note      --{option} has no effect with --scheduler {stopping.scheduler}"
     if spec.search.levels and not ALGORITHMS[spec.search.algo].size:
         yield f"note      --levels has no effect with --algo {spec.search.algo}"
+    if scheduler.pauses and spec.resources.max_concurrent:
+        yield (
+            f"note      --scheduler {stopping.scheduler} resumes paused trials whenever there is "
+            "room: more than --max-concurrent may run at once"
+        )
 
 
 def _image_lines(study: Study) -> Iterator[str]:

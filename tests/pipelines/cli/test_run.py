@@ -241,6 +241,15 @@ def test_the_plan_says_which_options_have_no_effect(cluster: Cluster) -> None:
     assert len(notes(scheduler="none", **rules)) == 2
 
 
+def test_the_plan_says_where_more_trials_may_run_than_asked(cluster: Cluster) -> None:
+    def plan(scheduler: str) -> str:
+        study = prepare(spec_of(scheduler=scheduler, algo="random", max_concurrent=1))
+        return "\n".join(plan_lines(study, cluster, 1))
+
+    assert "more than --max-concurrent may run at once" in plan("pbt")
+    assert "--max-concurrent" not in plan("asha")
+
+
 def test_where_the_disk_has_no_room_for_the_record_the_plan_says_so(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
