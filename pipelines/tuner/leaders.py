@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pipelines.record.front import ranked_by
-from pipelines.record.trials import FinishedTrial, State, ranked
+from pipelines.record.trials import FinishedTrial, State, loss_of, ranked
 from pipelines.tuner.progress import Incumbent
-from pipelines.tuner.reports import Rules
+from pipelines.tuner.reports import Report, Rules
 from pipelines.tuner.running import Reached, Running
 from trainables.training.metrics import METRICS
 
@@ -30,13 +30,14 @@ class Leaders:
         """Whether an epoch is the best of its trial. One that breaks no requirement comes first."""
         return fits > reached.fits or (fits == reached.fits and self.is_better(value, reached.best))
 
-    def may_be_best(self, value: float, group: str) -> bool:
+    def may_be_best(self, report: Report, group: str) -> bool:
         """Whether an epoch would be the best of its group if its trial ended with it."""
         than = self._best_ended.get(group)
         if than is None or than.value is None:
             return True
-        level = bool(self._rules.also) and value == than.value
-        return level or self._metric.better(value, than.value)
+        if report.value == than.value:
+            return bool(self._rules.also) or loss_of(report.metrics) < loss_of(than.metrics)
+        return self._metric.better(report.value, than.value)
 
     def is_kept(self, best: Incumbent | None) -> bool:
         """Whether a trial that has trained to its end is among those that may be trained on."""

@@ -201,7 +201,7 @@ class TrialLedger:
         if self._leaders.is_ahead(report.value, reached, fits=fits):
             reached.best, reached.fits = incumbent, fits
             group = running.attempt.repeat_of
-            save |= fits and report.has_weights and self._leaders.may_be_best(report.value, group)
+            save |= fits and report.has_weights and self._leaders.may_be_best(report, group)
         running.has_state = report.has_state
         is_kept = reached.fits and self._leaders.is_kept(reached.best)
         save |= report.last and report.has_state and is_kept

@@ -349,3 +349,14 @@ def test_of_equal_scores_the_better_in_the_further_objectives_is_kept() -> None:
     assert told.ledger.incumbent.trial_id == "b"
     told.ledger.start(Attempt("d"), {"lr": 0.3})
     assert not told.report("d", 1, 0.4, has_weights=True).save
+
+
+def test_of_equal_scores_the_one_with_the_lower_validation_loss_is_kept() -> None:
+    told = Told()
+    kept, saved = [], []
+    for name, loss in (("a", 0.5), ("b", 0.3), ("c", 0.4)):
+        told.start(name)
+        saved.append(told.report(name, 1, 0.9, metrics={"val_loss": loss}, has_weights=True).save)
+        told.ledger.saved(name)
+        kept.append(told.ledger.end(name).keep_weights)
+    assert saved == kept == [True, True, False]
