@@ -26,10 +26,12 @@ from trainables.data.image_files import (
 )
 from trainables.data.image_inputs import fit_images
 from trainables.data.preprocessing import Preprocessing
+from trainables.data.table_files import memory
 
 MIN_SIDE = 8
 PARTS = ("train", "training", "val", "valid", "validation", "test", "testing")
 GREY_MODES = frozenset({"1", "L", "LA", "La"})
+BYTES = 4  # of a pixel's channel as an input
 MOST_OTHERS = 10_000  # files of a class that are not images; more mean a wrong folder
 
 
@@ -86,8 +88,8 @@ def read_folder(folder: Path) -> Images:
 
     Raises:
         ValueError: there are no sub-folders, the sub-folders are parts of a data set and not
-            classes, a class has no images, an image is corrupt or smaller than MIN_SIDE pixels, or
-            a folder contains itself or cannot be read.
+            classes, a class has no images, an image is corrupt or smaller than MIN_SIDE pixels, the
+            inputs would not fit into memory, or a folder contains itself or cannot be read.
     """
     try:
         names = sorted(
@@ -109,7 +111,7 @@ def read_folder(folder: Path) -> Images:
     labels = np.repeat(np.arange(len(names)), [len(paths) for paths in of_class])
     paths = [path for paths in of_class for path in paths]
     notes = tuple(_told_of_others(folder, unread, outside))
-    return Images(_decode(paths), labels.astype(np.int64), tuple(names), notes=notes)
+    return Images(_decode(folder, paths), labels.astype(np.int64), tuple(names), notes=notes)
 
 
 def _told_of_others(folder: Path, unread: list[Path], outside: int) -> Iterator[str]:
@@ -174,7 +176,7 @@ def _identity(folder: Path) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def _decode(paths: list[Path]) -> np.ndarray:
+def _decode(folder: Path, paths: list[Path]) -> np.ndarray:
     """Decode each file once into one (n, channels, height, width) array."""
     # Headers first: they give size and mode without decoding every image.
     headers = [_header(path) for path in paths]
@@ -189,6 +191,13 @@ def _decode(paths: list[Path]) -> np.ndarray:
     mode = "RGB"
     if modes <= GREY_MODES | DEEP_GREY_MODES:
         mode = "F" if modes & DEEP_GREY_MODES else "L"
+    needed = len(paths) * (3 if mode == "RGB" else 1) * width * height * BYTES
+    if needed > (most := memory()):
+        raise ValueError(
+            f"folder '{folder}': {len(paths):,} images of {width}x{height} pixels become inputs of "
+            f"{needed / 1e9:.3g} GB, more than the memory of this machine, {most / 1e9:.3g} GB: "
+            "make them smaller"
+        )
     return read_images(paths, mode, (width, height))
 
 

@@ -121,6 +121,19 @@ def test_unusable_image_folder(
         assert len(str(caught.value).splitlines()) == 1
 
 
+def test_images_that_do_not_fit_into_memory_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write_images(tmp_path / "pets", "RGB")
+    n, _, height, width = read_folder(Path(source)).x.shape
+    needed = n * height * width * 12
+    monkeypatch.setattr("trainables.data.images.memory", lambda: needed)
+    load(source)
+    monkeypatch.setattr("trainables.data.images.memory", lambda: needed - 1)
+    with pytest.raises(ValueError, match=f"{n} images of {width}x{height} pixels .*make them smal"):
+        load(source)
+
+
 def test_what_macos_writes_beside_images_is_skipped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
