@@ -64,17 +64,16 @@ def _tells_class(column: pa.ChunkedArray, y: np.ndarray) -> bool:
 
 
 def _tells_quantity(column: pa.ChunkedArray, y: np.ndarray) -> bool:
-    from scipy.stats import rankdata
-
     values = _numbers(column)
     if values is None:
         return False
     known = np.isfinite(values)
     values, y = values[known], y[known]
-    if 2 * len(y) < len(known) or not (np.ptp(values) and np.ptp(y)):
+    if 2 * len(y) < len(known):
         return False
-    ranks = np.corrcoef(rankdata(values), rankdata(y))
-    return bool(abs(ranks[0, 1]) >= _RANK_CORRELATION)
+    x, y = (np.unique(v, return_inverse=True)[1].astype(float) for v in (values, y))
+    x, y = x - x.mean(), y - y.mean()
+    return bool(abs(x @ y) >= _RANK_CORRELATION * np.sqrt((x @ x) * (y @ y)) > 0)
 
 
 def _numbers(column: pa.ChunkedArray) -> np.ndarray | None:
