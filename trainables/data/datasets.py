@@ -21,7 +21,7 @@ from trainables.data.published import read_published
 from trainables.data.reading import AS_IT_LOOKS, Reading
 from trainables.data.splits import Raw, Split, fold_rows, split_rows, subset
 from trainables.data.table_files import lean, table_suffix
-from trainables.data.tables import read_embedded, read_file
+from trainables.data.tables import columns_of, read_embedded, read_file
 from trainables.task import Task
 
 DATASETS: dict[str, Callable[[], Raw]] = {
@@ -241,7 +241,10 @@ def _read(source: str, target: str | None, reading: Reading) -> tuple[str, Raw]:
         if not path.exists():
             raise ValueError(f"file {source!r} does not exist")
         if target is None:
-            raise ValueError(f"file {source!r} needs a target: name the column to predict")
+            raise ValueError(
+                f"file {source!r} needs a target: name the column to predict, one of "
+                f"{columns_of(path)}"
+            )
         return path.name[: -len(suffix)], read_file(path, target, reading)
     if target is not None:
         raise ValueError(

@@ -25,7 +25,7 @@ from trainables.data.preprocessing import Preprocessing
 from trainables.data.reading import AS_IT_LOOKS, Reading
 from trainables.data.table_files import read_table, table_suffix
 from trainables.data.table_inputs import fit_table
-from trainables.data.table_streams import missing_texts
+from trainables.data.table_streams import missing_texts, stream_table
 from trainables.data.targets import ClassKind, class_kind, encode_target, is_known
 from trainables.data.values import FLOAT32_MAX
 
@@ -201,14 +201,23 @@ def _told_of_outlier(target: str, y: np.ndarray) -> Iterator[str]:
 def _check_columns(path: Path, names: list[str], target: str, reading: Reading) -> None:
     for name in (target, *reading.drop, *reading.category):
         if name not in names:
-            listed = ", ".join(repr(name) for name in names[:MAX_LISTED_COLUMNS])
-            more = len(names) - MAX_LISTED_COLUMNS
-            listed += f" and {more} more" if more > 0 else ""
-            raise ValueError(f"'{path}' has no column {name!r}: it has {listed}")
+            raise ValueError(f"'{path}' has no column {name!r}: it has {_listed(names)}")
     if target in reading.drop:
         raise ValueError(f"`drop` {target}: that is the target")
     if not set(names) - {target, *reading.drop}:
         raise ValueError(f"'{path}' has no feature columns besides the target {target!r}")
+
+
+def columns_of(path: Path) -> str:
+    """The names of the first columns of a file, to be shown. Raises ``ValueError`` as
+    :func:`read_file` does."""
+    return _listed(next(stream_table(path)).column_names)
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - MAX_LISTED_COLUMNS
+    shown = ", ".join(map(repr, names[:MAX_LISTED_COLUMNS]))
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def _fingerprint(path: Path, target: str, reading: Reading, numbers: Sequence[str]) -> str:

@@ -138,7 +138,7 @@ UNUSABLE: dict[str, tuple[Callable[[Path], str], str | None, str]] = {
         "y",
         r"unsupported extension '\.xlsx': give a \.csv or",
     ),
-    "no target": (table(x=TEN, y=[0, 1] * 5), None, r"t\.csv' needs a target"),
+    "no target": (table(x=TEN, y=[0, 1] * 5), None, r"t\.csv' needs a target: .*one of 'x', 'y'$"),
     "target for a name": (lambda _: "wine", "y", "target 'y' given for 'wine', which has its own"),
     "one class": (table(x=TEN, y=["a"] * 10), "y", "has only the class 'a'.* at least 2"),
     "class of one": (
