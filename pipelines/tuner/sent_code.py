@@ -18,7 +18,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any, ClassVar
@@ -56,8 +56,8 @@ class SentFunction:
         return self._function(*arguments, **named)
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        names = (self._function.__module__, self._function.__qualname__)
-        place = names if self._sources else ("", "")
+        found = self._function  # has these names if its module has sources
+        place = (found.__module__, found.__qualname__) if self._sources else ("", "")
         return _receive, (*place, self._sources, self._value, str(Path.cwd()))
 
 
@@ -184,7 +184,8 @@ def _by_value(function: Trainable) -> tuple[bytes | None, str]:
     """The function as bytes; or None, and the reason: an object that it uses cannot be pickled."""
     from ray import cloudpickle
 
-    name = getattr(function, "__module__", "")
+    whose = function.func if isinstance(function, partial) else function
+    name = getattr(whose, "__module__", "")
     module = sys.modules.get(name)
     try:
         if module is not None and name != "__main__":

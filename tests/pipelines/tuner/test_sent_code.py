@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,18 @@ TEXT = Path("only_here.txt").read_text()
 
 def train():
     return TEXT
+"""
+CALLED = """
+def train(size):
+    return size
+
+
+class Train:
+    def __init__(self, size):
+        self.size = size
+
+    def __call__(self):
+        return train(self.size)
 """
 
 
@@ -96,6 +109,17 @@ def test_a_module_with_locks_files_and_settings_is_run_again(modules: Path) -> N
 def test_a_module_that_cannot_be_run_elsewhere_goes_by_value(modules: Path) -> None:
     module = importlib.import_module(f"read_{modules.name}")
     assert call_elsewhere(sendable(module.train), modules) == "here"
+
+
+def test_a_partial_and_an_object_that_is_called_go_by_value(modules: Path) -> None:
+    helper = modules / f"called_{modules.name}.py"
+    helper.write_text(CALLED)
+    module = importlib.import_module(helper.stem)
+    both = sendable(partial(module.train, size=5)), sendable(module.Train(6))
+    sent = [cloudpickle.dumps(function) for function in both]
+    del sys.modules[helper.stem]
+    helper.unlink()
+    assert [pickle.loads(function)() for function in sent] == [5, 6]
 
 
 def test_an_edited_module_is_run_anew(modules: Path) -> None:
