@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.metadata import version
 from typing import NoReturn
 
@@ -37,7 +38,10 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 for _name, _help in COMMANDS.items():
-    app.command(f"pipelines.{_name}:app", name=_name.replace("_", "-"), help=_help)
+    _typed = _name.replace("_", "-")
+    # In the list of commands. The help of a command itself says more.
+    _listed = None if sys.argv[1:2] == [_typed] else _help
+    app.command(f"pipelines.{_name}:app", name=_typed, help=_listed)
 
 
 def main() -> NoReturn:

@@ -52,6 +52,10 @@ def test_the_installed_script_runs() -> None:
     script = Path(sys.executable).with_name("rangefinder")
     done = subprocess.run([script, "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == version("rangefinder")
+    shown = subprocess.check_output([script, "--help"], text=True)
+    assert COMMANDS["batch_size"] in shown
+    of_one = subprocess.check_output([script, "batch-size", "--help"], text=True)
+    assert "Double the batch until memory or samples run out" in of_one
 
 
 @pytest.mark.parametrize("name", COMMANDS)
