@@ -42,5 +42,15 @@ def outputs_of(network: nn.Module, inputs: np.ndarray) -> Tensor:
     import torch
 
     with torch.no_grad():
-        batches = torch.split(torch.from_numpy(inputs), EVALUATION_BATCH)
-        return torch.cat([network(batch) for batch in batches])
+        first, *others = torch.split(torch.from_numpy(inputs), EVALUATION_BATCH)
+        found: Tensor = network(first)
+        if not others:
+            return found
+        # One tensor for all: if each batch left a small one between its freed activations, the next
+        # batch could not use their memory again, and a million rows would take 2 GB more.
+        outputs = found.new_empty((len(inputs), *found.shape[1:]))
+        place, *places = torch.split(outputs, EVALUATION_BATCH)
+        place.copy_(found)
+        for batch, place in zip(others, places, strict=True):
+            place.copy_(network(batch))
+        return outputs
