@@ -35,6 +35,9 @@ def _lines(about: Mapping[str, Any], preprocessing: Preprocessing, name: str) ->
     yield from ("## Use", "", "```python", "from pipelines import load_model", "")
     yield from (f'load_model("{name}").predict(rows)  # {_rows(preprocessing)}', "```", "")
     yield from (f"    python -m pipelines.predict {name} {_file(preprocessing)}", "")
+    pillow = "" if isinstance(preprocessing.inputs, TableInputs) else ", pillow"
+    yield f"`load_model` needs Rangefinder, torch, numpy, pandas{pillow} and pyarrow, and no Ray."
+    yield ""
     if preprocessing.class_names:
         classes = ", ".join(f"`{c}`" for c in preprocessing.class_names)
         yield f"It predicts one of {len(preprocessing.class_names)} classes ({classes}), and a"

@@ -259,7 +259,8 @@ def test_a_model_is_used_without_anything_that_searches() -> None:
     assert main(export.app, [str(run.folder), "model"]) == 0
     code = (
         "import sys, pandas\n"
-        "for name in ('ray', 'optuna', 'hyperopt', 'plotly', 'sklearn'): sys.modules[name] = None\n"
+        "absent = 'ray optuna hyperopt plotly sklearn torchvision scipy pydantic cyclopts PIL'\n"
+        "for name in absent.split(): sys.modules[name] = None\n"
         "from pipelines import load_model\n"
         "print(len(load_model('model').predict(pandas.read_csv('mine.csv'))))"
     )
