@@ -31,7 +31,7 @@ def save_test(
     folder.mkdir(parents=True)
     write_whole(folder / record, json.dumps(content, indent=2, allow_nan=False) + "\n")
     for name, figure in figures.items():
-        save(figure, folder / name)
+        save(figure, folder / name, subtitle=f"{subject.model} on {data.name}")
 
 
 def machine(device: torch.device) -> dict[str, Any]:

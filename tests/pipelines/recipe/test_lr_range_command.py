@@ -96,6 +96,7 @@ def test_digits(model: str, capsys: pytest.CaptureFixture[str]) -> None:
     folder = Path(lines["figure"]).parent
     assert folder.parent == Path("lr_range")
     assert {file.name for file in folder.iterdir()} == {"lr_range.html", "lr_range.json"}
+    assert f"{model} on digits" in (folder / "lr_range.html").read_text()
     bounds = content["bounds"]
     assert 0.01 < bounds["max_lr"] < 0.5
     assert bounds["base_lr"] == pytest.approx(bounds["max_lr"] / 10)
