@@ -286,6 +286,15 @@ class StudySpec(Settings):
         """
         return StudySpec.model_validate(merged(self.model_dump(), changes))
 
+    @model_validator(mode="before")
+    @classmethod
+    def _are_in_groups(cls, given: Any) -> Any:
+        for name in given if isinstance(given, dict) else ():
+            for group, field in cls.model_fields.items():
+                if name not in cls.model_fields and name in type(field.default).model_fields:
+                    raise ValueError(f"`{name}` is in {group}: give {group}={{'{name}': ...}}")
+        return given
+
     @model_validator(mode="after")
     def _fits_together(self) -> StudySpec:
         for rule in (_epochs, _tests, _own_function):
