@@ -13,7 +13,8 @@ from pipelines import StudySpec, evaluate_run, export_model, open_run, search
 # %% [markdown]
 # The settings are those of `python pipelines/run.py --help`, in groups. A setting that is left out
 # has its default; a wrong value raises an error that names the field. `read_study("my.yaml")`
-# reads the settings from a study file instead.
+# reads the settings from a study file instead. For a table of your own, save it, for example with
+# `frame.to_parquet("mine.parquet")`, and give `problem={"data": "mine.parquet", "target": "late"}`.
 
 # %%
 spec = StudySpec(

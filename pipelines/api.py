@@ -39,7 +39,7 @@ from trainables.training.trainable import Trainable
 def search(
     spec: StudySpec | None = None,
     *,
-    resume: str | Path | None = None,
+    resume: Run | str | Path | None = None,
     trainable: Trainable | None = None,
     space: SearchSpace | None = None,
     address: str | None = None,
@@ -50,7 +50,7 @@ def search(
 
     Args:
         spec: The settings; those that are not given have the defaults of the command line.
-        resume: The folder of a run to go on with. Without ``spec`` it is finished as planned; a
+        resume: A run to go on with, or its folder. Without ``spec`` it is finished as planned; a
             ``spec`` such as ``open_run(folder).spec.but(budget={"trials": 80})`` extends it.
         trainable: Your own function, instead of ``spec.problem.trainable``; it needs ``space``.
         space: Your own search space, instead of ``spec.problem.space``.
@@ -80,13 +80,14 @@ def search(
     with ExitStack() as stack:
         before = None
         if resume is not None:
-            stack.enter_context(holding(open_run(resume).files))
-            before = resumed_study(Path(resume), spec, trainable=trainable, space=space)
+            folder = _folder(resume)
+            stack.enter_context(holding(open_run(folder).files))
+            before = resumed_study(folder, spec, trainable=trainable, space=space)
             if nothing_left(before):
-                if not has_end(open_run(resume)):
+                if not has_end(open_run(folder)):
                     end(before, console)
                     print_plain(console, report_line(before.folder, ends_search=True))
-                return open_run(resume)
+                return open_run(folder)
             spec = before.spec
         spec = spec or StudySpec()
         if address == LOCAL:
@@ -109,6 +110,7 @@ def evaluate_run(
     ensemble: int | None = None,
     seeds: int | None = None,
     again: bool = False,
+    trainable: Trainable | None = None,
     address: str | None = None,
     quiet: bool = False,
 ) -> Look:
@@ -120,6 +122,8 @@ def evaluate_run(
         ensemble: Select among this many of the best configs, and take their mean prediction.
         seeds: How often each config is trained; five times by default.
         again: Look at the test set once more.
+        trainable: Your own function, if the search was given it in Python and this process cannot
+            find it: a notebook's or a script's, or one that another function made.
         address: As for :func:`search`.
         quiet: Print nothing.
 
@@ -129,7 +133,7 @@ def evaluate_run(
     given = {"trial": _text(trial), "ensemble": ensemble, "seeds": seeds, "again": again}
     settings = _settings(EvaluationSettings, given)
     console = Terminal(quiet=quiet)
-    return run_evaluation(_folder(run), settings, Address(address=address), console)
+    return run_evaluation(_folder(run), settings, Address(address=address), console, trainable)
 
 
 def export_model(
@@ -140,6 +144,7 @@ def export_model(
     ensemble: int | None = None,
     seeds: int | None = None,
     onnx: bool = False,
+    trainable: Trainable | None = None,
     address: str | None = None,
     quiet: bool = True,
 ) -> ExportedModel:
@@ -154,6 +159,8 @@ def export_model(
             weights that the search kept are exported, or each config of an ensemble is trained
             once.
         onnx: Write ``model.onnx`` too.
+        trainable: Your own function, if the search was given it in Python and this process cannot
+            find it: a notebook's or a script's, or one that another function made.
         address: As for :func:`search`, if something is trained again.
         quiet: Print nothing.
 
@@ -165,7 +172,7 @@ def export_model(
     settings = _settings(ExportSettings, given)
     console = Terminal(quiet=quiet)
     where = Address(address=address)
-    if failed := run_export(_folder(run), Path(folder), settings, where, console):
+    if failed := run_export(_folder(run), Path(folder), settings, where, console, trainable):
         raise ValueError(f"{failed}; load_model({str(folder)!r}) loads the model")
     return load_model(Path(folder).expanduser())
 

@@ -14,18 +14,26 @@ from pipelines.cli.text import Terminal, format_config, print_lines, print_plain
 from pipelines.cli.training import counted, for_training, select_among, warn_if_unfinished
 from pipelines.record.looks import Look
 from pipelines.record.scores import shown_score
+from pipelines.study.references import is_importable
 from pipelines.study.runs import Run, open_run
 from pipelines.study.typed import shown
 from pipelines.winner.candidates import Candidate, chosen_of
 from pipelines.winner.evaluation import check_first_look, evaluate, evaluate_kept
 from pipelines.winner.settings import EvaluationSettings
 from pipelines.winner.trained import check_again, kept_of, trained_alone
+from pipelines.winner.training import give_trainable
+from trainables.training.trainable import Trainable
 
 
 def run_evaluation(
-    folder: Path, settings: EvaluationSettings, where: Address, console: Console | None = None
+    folder: Path,
+    settings: EvaluationSettings,
+    where: Address,
+    console: Console | None = None,
+    trainable: Trainable | None = None,
 ) -> Look:
-    """Print the scores on the test set, and return them.
+    """Print the scores on the test set, and return them. ``trainable`` is the user's own function,
+    if it cannot be imported.
 
     Raises ``ValueError``, before anything is trained, if there is nothing to evaluate.
     """
@@ -33,6 +41,7 @@ def run_evaluation(
     run = open_run(folder)
     check_first_look(run, again=settings.again)
     chosen = chosen_of(run, settings)
+    give_trainable(run, trainable)
     again = settings.seeds or settings.ensemble or not chosen[0].trial.changes
     as_kept = not again and kept_of(run, chosen[0])
     if not as_kept:
@@ -44,6 +53,8 @@ def run_evaluation(
         look = _trained_again(run, chosen, settings, where, console)
     print_lines(console, look_lines(open_run(folder)))
     print_plain(console, report_line(folder))
+    if not is_importable(run.spec.problem.trainable):
+        return look
     seeds = None if look.kept else settings.n_seeds
     as_tested = {"trial": settings.trial, "ensemble": settings.ensemble, "seeds": seeds}
     address = None if look.kept else where.address  # where it trains again

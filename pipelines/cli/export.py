@@ -19,6 +19,8 @@ from pipelines.winner.exporting import check_onnx, export, write_onnx
 from pipelines.winner.new_folder import new_folder
 from pipelines.winner.settings import ExportSettings
 from pipelines.winner.trained import Trained, check_again, trained_alone, trained_together
+from pipelines.winner.training import give_trainable
+from trainables.training.trainable import Trainable
 
 
 def run_export(
@@ -27,8 +29,10 @@ def run_export(
     settings: ExportSettings,
     where: Address,
     console: Console | None = None,
+    trainable: Trainable | None = None,
 ) -> str:
-    """Returns what could not be written, and why; "" if all is written.
+    """Returns what could not be written, and why; "" if all is written. ``trainable`` is the user's
+    own function, if it cannot be imported.
 
     Raises ``ValueError``, before anything is written, if there is nothing to export.
     """
@@ -36,6 +40,7 @@ def run_export(
     run = open_run(run_folder)
     folder = folder.expanduser().absolute()
     chosen = chosen_of(run, settings)
+    give_trainable(run, trainable)
     if settings.onnx:
         check_onnx()
     if settings.n_seeds:

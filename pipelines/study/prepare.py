@@ -23,7 +23,12 @@ from pipelines.study.objectives import (
     check_reachable,
     check_seconds,
 )
-from pipelines.study.references import check_trainable, import_space, import_trainable
+from pipelines.study.references import (
+    check_trainable,
+    import_space,
+    import_trainable,
+    reference_of,
+)
 from pipelines.study.runs import Run, open_run, recorded_space
 from pipelines.study.seeding import history_of, load_configs, other_data
 from pipelines.study.spec import ProblemSettings, StudySpec
@@ -33,7 +38,6 @@ from pipelines.study.zoom import zoom, zoom_lines
 from pipelines.tuner.algorithms import ALGORITHMS
 from pipelines.tuner.schedulers import check_scheduler
 from search_spaces import SPACES, Choice, Config, SearchSpace
-from search_spaces.space import name_of
 from trainables.data.datasets import (
     TestData,
     TrialData,
@@ -81,8 +85,8 @@ def resolve(
         ValueError: if something does not exist or does not fit together.
     """
     if trainable is not None:
-        check_trainable(trainable, name_of(trainable))
-        spec = spec.but(problem={"trainable": name_of(trainable)})
+        check_trainable(trainable, reference_of(trainable))
+        spec = spec.but(problem={"trainable": reference_of(trainable)})
     elif spec.problem.trainable:
         trainable = import_trainable(spec.problem.trainable)
     zoomed = None if spec.space.zoom_from is None else open_run(spec.space.zoom_from)

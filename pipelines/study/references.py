@@ -6,10 +6,12 @@ import importlib
 import inspect
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from search_spaces import SearchSpace
+from search_spaces.space import name_of
 from trainables.training.trainable import Trainable
 
 
@@ -34,6 +36,16 @@ def import_object(reference: str) -> object:
         raise ValueError(f"'{reference}': module {module_name} has no '{name}'") from None
 
 
+def reference_of(trainable: Trainable) -> str:
+    """The name of the user's own function in the record. For a ``functools.partial`` it is that of
+    the function inside, for an object that of its class, with a mark: nothing can import it."""
+    if isinstance(trainable, partial):
+        return f"{reference_of(trainable.func)}.<partial>"
+    if not hasattr(trainable, "__qualname__"):
+        return f"{name_of(type(trainable))}.<object>"
+    return name_of(trainable)
+
+
 def is_importable(reference: str | None) -> bool:
     """Whether another process can import ``reference``: not what a notebook or a script defines, or
     what lies inside a function. None stands for something of our own."""
@@ -42,7 +54,15 @@ def is_importable(reference: str | None) -> bool:
 
 def import_trainable(reference: str) -> Trainable:
     """Raises ``ValueError`` if it is not a function, or if it has other parameters."""
-    function = import_object(reference)
+    try:
+        function = import_object(reference)
+    except ValueError as error:
+        if is_importable(reference):
+            raise
+        raise ValueError(
+            f"{error}: the search was given it in Python; there search, evaluate_run and "
+            "export_model take it as trainable="
+        ) from None
     if not callable(function):
         raise ValueError(f"`trainable` {reference} is a {type(function).__name__}, not a function")
     check_trainable(function, reference)

@@ -28,6 +28,7 @@ from pipelines.study.settings import merged
 from pipelines.study.spec import StudySpec
 from search_spaces import Config, SearchSpace
 from trainables.data.preprocessing import Preprocessing
+from trainables.training.trainable import Trainable
 
 if TYPE_CHECKING:
     import optuna
@@ -55,6 +56,8 @@ class Run:
 
     def __init__(self, folder: Path) -> None:
         self.files = RunFiles(folder)
+        self.trainable: Trainable | None = None
+        """The user's own function, if it is given in Python instead of imported."""
         settings, self._prepared = read_header(folder)
         self._check()
         self.sessions = read_sessions(self.files)

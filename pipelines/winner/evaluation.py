@@ -32,8 +32,8 @@ def check_first_look(run: Run, *, again: bool) -> None:
     if run.looks and not again:
         times = "once" if len(run.looks) == 1 else f"{len(run.looks)} times"
         raise ValueError(
-            f"{run.files.folder} has looked at its test set {times}: a choice that is based on "
-            "another look is tuned on the test set; `again` looks all the same, and counts the look"
+            f"{run.files.folder} has looked at its test set {times}: if you choose by what another "
+            "look shows, you tune on the test set; `again` looks once more, and counts the look"
         )
     check_writable(run.files.folder)
 

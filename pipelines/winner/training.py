@@ -15,7 +15,7 @@ from ray.exceptions import RayError
 from pipelines.cluster.room import room
 from pipelines.record.trials import FinishedTrial
 from pipelines.study.prepare import load_problem, network_of
-from pipelines.study.references import import_trainable
+from pipelines.study.references import check_trainable, import_trainable, reference_of
 from pipelines.study.runs import Run
 from pipelines.study.spec import StudySpec
 from pipelines.tuner.outcome import explain
@@ -37,15 +37,22 @@ def trainable_of(run: Run) -> Trainable:
     problem = run.spec.problem
     if not problem.trainable:
         return network_of(run.spec)
-    try:
-        return import_trainable(problem.trainable)
-    except ValueError as error:
-        if not problem.trainable.startswith("__main__:"):
-            raise
-        raise ValueError(
-            f"{error}: the search had it from a script or a notebook; put it into a file of its "
-            "own, and search with `trainable` FILE:NAME"
-        ) from None
+    return run.trainable or import_trainable(problem.trainable)
+
+
+def give_trainable(run: Run, trainable: Trainable | None) -> None:
+    """Let ``run`` be trained with the user's own function ``trainable``, if it is given.
+
+    Raises ``ValueError`` if the function of ``run`` cannot be found, or if ``trainable`` has other
+    parameters, or is given for a run of a model.
+    """
+    if trainable is not None:
+        if not run.spec.problem.trainable:
+            searched = f"{run.files.folder} searched `model={run.spec.problem.model}`"
+            raise ValueError(f"{searched}: it takes no trainable=")
+        check_trainable(trainable, reference_of(trainable))
+    run.trainable = trainable
+    trainable_of(run)
 
 
 def search_data(run: Run) -> tuple[TrialData, ...]:

@@ -7,10 +7,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from torch import nn
 
 import pipelines
 from pipelines import StudySpec, evaluate_run, export_model, open_run, search
@@ -72,6 +74,24 @@ def test_an_own_function_and_space_need_no_file(cluster: Cluster, elsewhere: Pat
     printed = {path.stem: path.read_text() for path in run.files.printed.iterdir()}
     said = "epoch 1 of mine\n", "epoch 1 of mine\nepoch 2 of mine\n"
     assert printed == {trial.trial_id: said[trial.epochs - 1] for trial in run.finished}
+
+
+def test_a_function_that_another_one_made_is_given_again(cluster: Cluster, elsewhere: Path) -> None:
+    def training(config: dict[str, Any], data: Any, n: int, **_: Any) -> Iterator[Any]:
+        for epoch in range(1, n + 1):
+            yield {"val_loss": config["x"] / epoch}, nn.Linear(data.x_train.shape[1], 3)
+
+    own = partial(training, n=2)
+    settings = spec_of(data="wine", metric="val_loss", trials=1, max_epochs=2, algo="random")
+    run = search(settings, trainable=own, space=SPACE, quiet=True)
+    name = f"{__name__}:{training.__qualname__}.<partial>"
+    assert run.spec.problem.trainable == name
+    more = run.spec.but(budget={"trials": 2})
+    run = search(more, resume=run, trainable=own, quiet=True)
+    assert len(run.finished) == 2
+    look = evaluate_run(run, seeds=1, trainable=own, quiet=True)
+    assert look.samples == len(load_test("wine").x)
+    assert export_model(run, "model", trainable=own).about["model"] == name
 
 
 def test_an_interrupted_search_does_not_let_the_program_go_on(
@@ -188,6 +208,15 @@ def test_a_wrong_type_names_the_field() -> None:
     """Before, this was `TypeError: must be real number, not str`."""
     with pytest.raises(ValueError, match=r"budget\.trials"):
         StudySpec.model_validate({"budget": {"trials": "wine"}})
+
+
+def test_a_setting_outside_its_group_is_told_its_group() -> None:
+    with pytest.raises(ValueError, match=r"`trials` is in budget: give budget={'trials': ...}"):
+        StudySpec(trials=4)  # type: ignore[call-arg]
+    with pytest.raises(ValueError, match=r"`metric` is in problem: give problem={'metric': ...}"):
+        StudySpec().but(metric="val_auc")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"trails\n  Extra inputs are not permitted"):
+        StudySpec(trails=4)  # type: ignore[call-arg]
 
 
 def test_the_package_says_what_it_gives() -> None:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
+import torch
 
 from benchmarks.sets.configs import LENET
-from pipelines import evaluate_run, export, export_model, open_run, search
+from pipelines import evaluate, evaluate_run, export, export_model, open_run, search
 from pipelines.cli.command import main
 from pipelines.record.trials import FinishedTrial, State
-from search_spaces import Float, SearchSpace
+from search_spaces import Config, Float, SearchSpace
 from tests.pipelines.recorded import write_run
 from tests.pipelines.running import spec_of
-from trainables.data.datasets import load
+from trainables.data.datasets import TrialData, load
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
 
@@ -53,6 +56,8 @@ def test_a_wrong_argument_is_one_line() -> None:
         evaluate_run(folder, trial=0, ensemble=2)
     with pytest.raises(TypeError, match=r"^`spec` is a dict: give StudySpec\(problem=..., ...\)$"):
         search({"problem": {}})  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"^`space` is a dict: give SearchSpace\({...}\)$"):
+        search(trainable=print, space={"x": Float(0.0, 1.0)})  # type: ignore[arg-type]
 
 
 def test_data_are_a_name_or_a_path_and_a_table_is_told_to_be_a_file() -> None:
@@ -119,21 +124,46 @@ def test_another_file_of_that_name_is_told_by_its_whole_path(
     assert "was started" not in capsys.readouterr().err
 
 
-def test_a_function_of_a_script_is_told_to_be_in_a_module(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    folder = write_run(
+def write_run_of_a_function(trainable: str) -> Path:
+    return write_run(
         Path("runs/own"),
         [FinishedTrial("a", {"lr": 0.1}, State.COMPLETE, {1: 0.5}, 0.5, 1)],
         space=SearchSpace({"lr": Float(0.01, 1.0)}),
         data="wine",
         metric="val_loss",
-        trainable="__main__:train_of_a_script",
+        trainable=trainable,
         fingerprint=load("wine").fingerprint,
         max_epochs=1,
     )
-    assert main(export.app, [str(folder), "model"]) == 2
-    shown = capsys.readouterr().err
-    assert "'__main__:train_of_a_script'" in shown
-    assert "put it into a file of its own" in shown
-    assert shown.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", [evaluate, export])
+@pytest.mark.parametrize("function", ["__main__:of_a_script", f"{__name__}:made.<locals>.train"])
+def test_a_function_of_a_script_is_told_to_be_given_in_python(
+    capsys: pytest.CaptureFixture[str], command: Any, function: str
+) -> None:
+    """Before, an evaluation said so only after it had started Ray."""
+    folder = write_run_of_a_function(function)
+    arguments = [str(folder), "model"] if command is export else [str(folder)]
+    assert main(command.app, arguments) == 2
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err.count("\n")) == ("", 1)
+    assert f"'{function}'" in shown.err
+    assert "in Python; there search, evaluate_run and export_model take it as trai" in shown.err
+
+
+def test_what_no_process_can_import_is_given_again() -> None:
+    folder = write_run_of_a_function(f"{__name__}:made.<locals>.train")
+
+    def train(config: Config, data: TrialData, **_: object) -> Iterator[Any]:
+        yield {"val_loss": 0.5}, torch.nn.Linear(data.x_train.shape[1], data.n_classes)
+
+    with pytest.raises(ValueError, match=r"made.<locals>.train.*take it as trainable="):
+        export_model(folder, "model")
+    with pytest.raises(ValueError, match=r"`trainable` builtins:len is called with \(config, data"):
+        export_model(folder, "model", trainable=len)  # type: ignore[arg-type]
+    model = export_model(folder, "model", trainable=train)
+    assert model.class_names == load("wine").class_names
+    other = write_run(Path("runs/it"), [TRIAL], data="wine", max_epochs=1)
+    with pytest.raises(ValueError, match=r"runs/it searched `model=mlp`: it takes no trainable=$"):
+        evaluate_run(other, trainable=train)
