@@ -114,6 +114,7 @@ def test_a_table_of_numbers_has_no_sentence_on_categories() -> None:
     assert "- columns: 13 numbers; 13 inputs in all" in told
     assert "category" not in told
     assert "Its probabilities were not calibrated." in told
+    assert "needs Rangefinder, torch, numpy, pandas and pyarrow, and no Ray" in told
 
 
 def test_a_table_with_categories_has_one() -> None:

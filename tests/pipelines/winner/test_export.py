@@ -211,6 +211,7 @@ def test_files_of_digits_are_predicted_as_the_digits() -> None:
     np.testing.assert_allclose(found, wanted, atol=0.002)
     card = " ".join(Path("model/README.md").read_text().split())
     assert "8x8 pixels, 1 channel, with values from 0 to 16" in card
+    assert "pandas, pillow and pyarrow" in card
 
 
 def test_the_folder_holds_nothing_pickled_and_says_what_it_is() -> None:
