@@ -62,10 +62,13 @@ def _check_classes(raw: Raw, source: str, rows: np.ndarray, parts: tuple[str, ..
                 f"{odd or names[rarest]!r}, "
                 f"{len(names)} different ones in {len(rows)} rows: these are not classes: {numbers}"
             )
+        are_numbers = isinstance(raw, Table) and raw.class_kind == "number"
+        hint = "; `task` regression reads the numbers as a quantity" if are_numbers else ""
         samples = "sample" if counts[rarest] == 1 else "samples"
         raise ValueError(
             f"{source!r}: class {names[rarest]!r} has {counts[rarest]} {samples}: every class "
             f"needs at least {len(parts)}, one each for {', '.join(parts[:-1])} and {parts[-1]}"
+            + hint
         )
 
 

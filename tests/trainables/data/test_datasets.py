@@ -146,7 +146,12 @@ UNUSABLE: dict[str, tuple[Callable[[Path], str], str | None, str]] = {
         "y",
         r"class 'b\\nc' has 1 sample: every class needs at least 3, one each for train, valid",
     ),
-    "class of two": (table(x=TEN, y=[1] * 8 + [5] * 2), "y", "class '5' has 2 samples"),
+    "class of texts": (table(x=TEN, y=["a"] * 8 + ["b"] * 2), "y", r"class 'b' .* and test$"),
+    "class of two": (
+        table(x=TEN, y=[1] * 8 + [5] * 2),
+        "y",
+        "class '5' has 2 samples.*; `task` regress",
+    ),
 }
 
 
