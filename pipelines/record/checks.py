@@ -25,6 +25,7 @@ class _Data(BaseModel):
     validation: _Count
     input_shape: list[_Count]
     classes: list[str]
+    notes: list[str] = []
 
 
 class _Space(BaseModel):

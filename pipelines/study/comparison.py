@@ -35,7 +35,7 @@ from trainables.training.metrics import Metric
 # be added. Another machine only changes the seconds. The run of `seed_from` may have more trials.
 _MAY_DIFFER = (
     *("compared.algos", "compared.seeds", "place"),
-    *("algorithm", "learnt_from", "versions", "machine"),
+    *("algorithm", "data.notes", "learnt_from", "versions", "machine"),
 )
 
 

@@ -46,6 +46,7 @@ class RecordedData:
     validation: int
     input_shape: tuple[int, ...]
     classes: tuple[str, ...]
+    notes: tuple[str, ...] = ()  # what a user should know about how they were read
 
 
 class Run:
@@ -119,8 +120,9 @@ class Run:
     def data(self) -> RecordedData:
         """The data that the search used."""
         content: dict[str, Any] = dict(self._prepared["data"])
-        shape, classes = content.pop("input_shape"), content.pop("classes")
-        return RecordedData(**content, input_shape=tuple(shape), classes=tuple(classes))
+        for name in ("input_shape", "classes", "notes"):
+            content[name] = tuple(content.get(name, ()))  # an older version wrote no notes
+        return RecordedData(**content)
 
     @cached_property
     def preprocessing(self) -> tuple[Preprocessing, ...]:

@@ -214,6 +214,7 @@ class Study:
                 "validation": len(data.x_val),
                 "input_shape": list(data.input_shape),
                 "classes": list(data.class_names),
+                "notes": list(data.notes),
             },
             **({"start_with": list(map(dict, self.start_with))} if self.start_with else {}),
             **({"learnt_from": learnt_from} if self.spec.space.seed_from else {}),

@@ -24,11 +24,13 @@ def data(found: Findings) -> Section | None:
             f"{len(content.classes)} classes" + (f", by {fitted.target}." if fitted.target else ".")
         )
     ]
+    notes = [Words(f"{note}.") for note in content.notes]
     if not isinstance(inputs, TableInputs):
-        blocks.append(Words(f"A sample has {inputs}."))
+        blocks += [Words(f"A sample has {inputs}."), *notes]
         return Section("data", "The data", blocks)
     n = wording.count(len(inputs.columns), "column")
     blocks.append(Words(f"{n}: {_kinds(inputs)}; {inputs.shape[0]} inputs in all."))
+    blocks += notes
     if fitted.target:
         rows = [[c.name or "''", c.kind, f"{c.missing:.1%}", c.becomes] for c in inputs.columns]
         blocks.append(Table(["column", "read as", "missing", "becomes"], rows))

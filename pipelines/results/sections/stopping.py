@@ -37,11 +37,13 @@ def stopping(found: Findings) -> Section:
         return Section("stopping", _TITLE, [Words(text)])
     if not found.trials:
         return Section("stopping", _TITLE, [Words("No trial has finished.")])
-    possible = found.spec.budget.max_epochs * len(found.trials)
+    trained = [trial for trial in found.trials if not trial.untrained]
+    possible = found.spec.budget.max_epochs * len(trained)
+    of = "" if len(trained) == len(found.trials) else f" of the {len(trained)} that were trained"
     blocks: list[Block] = [
         Words(
             f"{name} stopped {len(result.stopped)} of {len(found.trials)} trials. Of "
-            f"{possible} possible epochs, {result.epochs} were trained; {result.epochs_saved} "
+            f"{possible} possible epochs{of}, {result.epochs} were trained; {result.epochs_saved} "
             f"were saved{wording.saved_by(found.trials)}."
         )
     ]

@@ -19,10 +19,12 @@ from pipelines.record.writing import Record
 from pipelines.results.page.model import Code, Section, Words
 from pipelines.results.run_page import report_page
 from pipelines.results.wording import duration
+from pipelines.study.prepare import prepare
 from pipelines.study.runs import open_run
 from search_spaces import SPACES
 from tests.pipelines.recorded import write_run
 from tests.pipelines.results.made import COMPLETE, DIVERGED, FAILED, STOPPED, made
+from tests.pipelines.running import spec_of
 from trainables.data.datasets import load
 from trainables.smith.lr_range_rule import Bounds
 
@@ -206,6 +208,34 @@ def test_how_many_numbers_a_built_in_table_has(tmp_path: Path) -> None:
     trial = made([0.5], config=LENET)
     found = sections(tmp_path / "run", trial, preprocessing=[fitted.to_dict()])["data"]
     assert found.endswith("13 columns: 13 numbers; 13 inputs in all.")
+
+
+def test_what_was_noted_of_the_columns_is_on_the_page(tmp_path: Path) -> None:
+    table = tmp_path / "it.csv"
+    rows = "".join(f"{37 * n % 1000:05d},{n % 2},c{n // 2 % 2}\n" for n in range(60))
+    table.write_text(f"postcode,x,y\n{rows}")
+    study = prepare(spec_of(data=table, target="y"))
+    folder = write_run(tmp_path / "run", preprocessing=study.preprocessing)
+    settings, prepared = read_header(folder)
+    data = study.prepared()["data"]
+    write_header(RunFiles(folder), settings, {**prepared, "data": data})
+    note = "postcode: numbers such as 00000: --category postcode if they are codes."
+    assert told(folder)["data"].endswith(f"; 2 inputs in all. {note}")
+
+
+def test_trials_that_were_not_trained_had_no_epochs_to_save(tmp_path: Path) -> None:
+    trials = [
+        made([0.5] * 3, config=LENET),
+        made([0.4], STOPPED, LENET),
+        replace(made([], STOPPED, LENET), stopped_by=REQUIREMENT, broken="n_parameters<9"),
+    ]
+    found = sections(tmp_path / "run", *trials, max_epochs=3, require=("n_parameters<9",))
+    assert (
+        "asha stopped 1 of 3 trials. Of 6 possible epochs of the 2 that were trained, 4 were "
+        "trained; 2 were saved by early stopping."
+    ) in found["stopping"]
+    found = sections(tmp_path / "all", *trials[:2], max_epochs=3)
+    assert "Of 6 possible epochs, 4 were trained; 2 were saved" in found["stopping"]
 
 
 def test_the_default_metric_is_no_option_to_type(tmp_path: Path) -> None:
