@@ -58,14 +58,16 @@ def best_so_far_figure(
     data: BestSoFar, name: str, metric: Metric, against: Against = "trials"
 ) -> go.Figure:
     """A line of the best so far, and a point for each trial, by fate. A trial without a value lies
-    on the bad edge."""
+    on the bad edge. Of very many trials, each improvement and some of the others are drawn."""
     values = [value for value in data.value if value is not None]
     low, high = score_range(values, metric.mode)
     bad = low if metric.mode == "max" else high
     axis, per_unit = places_axis(against, [data])
     places = [place / per_unit for place in data._asdict()[against]]
     drawn = figure("", label(name), xaxis=axis, yaxis={"range": [low, high]})
-    rows = thin(range(len(places)), MOST_POINTS)
+    steps = [row for row in range(len(places)) if data.best[row] is not None]
+    changes = [r for i, r in enumerate(steps) if i == 0 or data.best[r] != data.best[steps[i - 1]]]
+    rows = sorted({*thin(range(len(places)), MOST_POINTS), *changes})
     for kind in Fate:
         of_kind = [row for row in rows if data.fate[row] is kind]
         if not of_kind:
@@ -82,8 +84,6 @@ def best_so_far_figure(
             cliponaxis=False,
             name=kind.value,
         )
-    steps = [row for row in range(len(places)) if data.best[row] is not None]
-    changes = [r for i, r in enumerate(steps) if i == 0 or data.best[r] != data.best[steps[i - 1]]]
     ends = sorted({*changes, *steps[-1:]})
     drawn.add_scatter(
         x=[places[row] for row in ends],

@@ -116,7 +116,7 @@ def curves_figure(data: Curves, name: str, metric: Metric, rungs: Sequence[int] 
         )
     for rung in rungs[:-1]:
         line = {"color": "rgba(128,128,128,0.6)", "dash": "dot", "width": 1}
-        drawn.add_vline(x=rung, line=line, layer="below")
+        drawn.add_vline(x=rung, line=line, layer="above")  # a grid line would hide it
     return drawn
 
 

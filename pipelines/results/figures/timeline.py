@@ -17,6 +17,7 @@ from pipelines.results.wording import duration, time_unit
 from pipelines.results.working_time import Gap
 
 MOST_BARS = 2000
+_MOST_EDGES = 300  # bars with white edges, which tell neighbours apart
 _SLACK = 1e-3  # seconds
 _THICK = 0.85  # of the distance between two places
 Held: TypeAlias = list[tuple[float, float]]
@@ -95,6 +96,7 @@ def timeline_figure(data: Timeline) -> go.Figure:
     bars = sorted(data.bars, key=lambda bar: bar.start - bar.end)[:MOST_BARS]
     unit, seconds = time_unit(60 * data.minutes)
     scale = 60 / seconds
+    edge = 0.5 if len(bars) <= _MOST_EDGES else 0.0  # else the edges would cover thin bars
     drawn = figure(unit, "", xaxis={"rangemode": "tozero"}, barmode="overlay")
     for kind in Fate:
         rows = [bar for bar in bars if bar.fate is kind]
@@ -113,7 +115,7 @@ def timeline_figure(data: Timeline) -> go.Figure:
             ],
             textposition="none",
             hovertemplate="trial %{customdata}: %{text}<extra></extra>",
-            marker={"color": COLOURS[kind], "line": {"width": 0.5, "color": "white"}},
+            marker={"color": COLOURS[kind], "line": {"width": edge, "color": "white"}},
             name=kind.value,
         )
     for minute in data.gaps:

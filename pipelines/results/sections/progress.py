@@ -47,7 +47,11 @@ def progress(found: Findings) -> Section:
     words = "A trial without a value, or with one outside the figure, lies on the edge."
     blocks.append(Words(words, "note"))
     if len(found.trials) > MOST_POINTS:
-        blocks.append(Words(f"{MOST_POINTS} of {len(found.trials)} trials are shown.", "note"))
+        words = (
+            f"Of {len(found.trials)} trials, the figures show about {MOST_POINTS}, with every "
+            "improvement."
+        )
+        blocks.append(Words(words, "note"))
     drawings = [
         Drawing(f"best-{against}", best_so_far_figure(data, found.score, found.metric, against))
         for against in get_args(Against)

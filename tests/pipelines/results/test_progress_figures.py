@@ -12,6 +12,7 @@ from benchmarks.sets.configs import LENET
 from pipelines.record.trials import ranked
 from pipelines.results.fates import Fate
 from pipelines.results.figures.best_so_far import (
+    MOST_POINTS,
     Against,
     best_so_far_data,
     best_so_far_figure,
@@ -62,6 +63,15 @@ def test_what_has_no_value_lies_on_the_bad_edge() -> None:
     assert list(diverged.y) == [low]
     assert list(diverged.customdata) == [1]
     assert high < 0.8, "the 0.99 of a diverged trial stretches no axis"
+
+
+def test_of_very_many_trials_every_improvement_is_a_point() -> None:
+    """Else the line would rise at places where no trial is to be seen."""
+    trials = [made([0.5 + 0.3 * (n == 100)]) for n in range(MOST_POINTS * 2)]
+    figure = best_so_far_figure(best_so_far_data(trials, ACCURACY), "val_accuracy", ACCURACY)
+    (points, line) = figure.data
+    assert set(line.x[:2]) <= set(points.x)
+    assert len(points.x) < MOST_POINTS * 1.1
 
 
 @pytest.mark.parametrize(
@@ -134,7 +144,10 @@ def test_the_others_are_one_line_with_gaps() -> None:
     (grey,) = (trace for trace in figure.data if trace.name.startswith("stopped early"))
     np.testing.assert_array_equal(grey.x, [1, math.nan, 1, 2, math.nan])
     np.testing.assert_array_equal(grey.customdata, [6, 6, 5, 5, 5])
-    assert [shape.x0 for shape in figure.layout.shapes] == [1, 3]
+    assert [(shape.x0, shape.layer) for shape in figure.layout.shapes] == [
+        (1, "above"),  # a grid line would hide it
+        (3, "above"),
+    ]
 
 
 def test_runs_side_by_side_begin_with_their_first_value_and_step_at_each_best() -> None:

@@ -160,6 +160,13 @@ def test_a_timeline_is_in_the_unit_of_its_length(seconds: float, unit: str, end:
     assert list(figure.data[0].x) == pytest.approx([end])
 
 
+def test_the_edges_of_very_many_bars_cover_no_bar() -> None:
+    for n, width in ((30, 0.5), (3000, 0.0)):
+        trials = [made([0.1], started=1000.0 + k, seconds=1.0, node="a") for k in range(n)]
+        (bars,) = timeline_figure(timeline_data(trials)).data
+        assert bars.marker.line.width == width
+
+
 def test_what_was_not_trained_had_no_place() -> None:
     trials = [
         made([0.1], started=1000.0, seconds=60.0, node="a"),
