@@ -17,6 +17,8 @@ from pipelines.record.live import write_live
 from pipelines.record.looks import Look, add_look
 from pipelines.record.scores import shown_score
 from pipelines.record.trials import FinishedTrial
+from pipelines.results import wording
+from pipelines.results.page.model import Code, Section
 from pipelines.results.page.render import page_json
 from pipelines.results.report import write_report
 from pipelines.results.run_page import report_page
@@ -75,6 +77,10 @@ def page(chromium: Browser, folder: Path) -> Browser:
     return chromium
 
 
+def section_of(folder: Path, id: str) -> Section:
+    return next(s for s in report_page(open_run(folder)).sections if s.id == id)
+
+
 def traces_of_chosen(page: Browser, figure: str, number: int) -> int:
     return int(
         page.evaluate(f"{PLOT.format(figure)}.data.filter(t => t.name === 'trial {number}').length")
@@ -120,6 +126,18 @@ def test_a_click_chooses_a_trial_everywhere(page: Browser) -> None:
     assert told.startswith(f"Trial {other} ({TRIALS[other].trial_id}) state ")
 
 
+def test_a_figure_that_fails_keeps_no_other_from_being_drawn(page: Browser) -> None:
+    page.evaluate(
+        "(() => { const react = Plotly.react; window.drawn = [];"
+        " Plotly.react = (place, ...more) => {"
+        "  if (place.closest('#figure-curves')) throw new Error('no'); window.drawn.push(place);"
+        "  return react(place, ...more); }; figures.redraw(); })()"
+    )
+    page.wait_for("!figures.waiting.length", seconds=10)
+    assert page.evaluate("window.drawn.length") == page.evaluate("figures.drawn.size - 1")
+    page.messages.clear()
+
+
 def press(page: Browser, key: str) -> None:
     for kind in ("keyDown", "keyUp"):
         page.call(
@@ -159,6 +177,10 @@ def test_the_keyboard_stays_where_it_is(page: Browser) -> None:
     page.evaluate("document.querySelector('tr[data-row=\"7\"]').focus()")
     page.evaluate("update(JSON.parse(document.getElementById('page-data').textContent))")
     assert page.evaluate("document.activeElement.dataset.row") == "7"
+    place = page.evaluate("scrollY")
+    press(page, " ")
+    assert page.evaluate(SELECTED) == [7]
+    assert page.evaluate("scrollY") == place
     page.evaluate("CONFIG.displayModeBar = 'hover'; figures.redraw(); figures.drawAll()")
     assert page.evaluate("document.querySelectorAll('.modebar-btn').length") > 20
     assert (
@@ -289,6 +311,43 @@ def test_a_score_has_the_same_digits_everywhere(chromium: Browser, tmp_path: Pat
     assert chromium.evaluate(f"{scores}.map(score => words(score, 'score'))") == [
         shown_score(score) for score in scores
     ]
+    numbers = [0.5, 0.123456, -0.00012344, 9.99996e-5, 1.6034e-6, 9999.4, 9999.6, 123456.7, 2e-300]
+    assert chromium.evaluate(f"{numbers}.map(number => words(number))") == [
+        wording.value(number) for number in numbers
+    ]
+
+
+def test_commands_are_copied_as_they_are_typed(chromium: Browser, folder: Path) -> None:
+    """Although on a narrow page their further lines are indented, and begin with whole words."""
+    chromium.look(390, 844)
+    chromium.open((folder / "report.html").as_uri())
+    commands = [c for c in section_of(folder, "again").blocks if isinstance(c, Code)]
+    for n, command in enumerate(commands):
+        pre = f"document.querySelectorAll('#again pre')[{n}]"
+        selected = chromium.evaluate(
+            f"getSelection().selectAllChildren({pre}); getSelection().toString()"
+        )
+        assert selected.strip() == command.text
+        lefts = f"[...{pre}.querySelectorAll('span span')].map(word => word.offsetLeft)"
+        at_the_edge = f"{lefts}.filter(left => left === Math.min(...{lefts})).length"
+        assert chromium.evaluate(at_the_edge) == len(command.text.splitlines())
+
+
+def test_a_long_legend_leaves_room_for_the_curves_on_a_phone(
+    chromium: Browser, tmp_path: Path
+) -> None:
+    metrics = ["accuracy", "balanced_accuracy", "f1", "auc", "average_precision"]
+    curves = {f"{part}_{name}": [0.4, 0.5] for part in ("train", "val") for name in metrics}
+    trial = made([0.4, 0.5], config={"lr": 0.5, "a": 0.5}, curves=curves)
+    settings: dict[str, Any] = {"space": SPACE, "trainable": "m:f", "max_epochs": 2}
+    folder = write_run(tmp_path / "it", [trial], **settings)
+    write_report(open_run(folder))
+    chromium.look(390, 844)
+    chromium.open((folder / "report.html").as_uri())
+    plot = PLOT.format("chosen")
+    assert chromium.evaluate(f"{plot}._fullLayout._size.h") > 100
+    chromium.evaluate("update(JSON.parse(document.getElementById('page-data').textContent))")
+    assert chromium.evaluate(f"{plot}.offsetHeight === {plot}._fullLayout.height")
 
 
 def test_scores_have_decimals_and_counts_have_none(chromium: Browser, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 // Each figure in its place, in the colours of the page, with the chosen trial on it.
 
 const CHOSEN = "#e6007e";
+const NARROW = 375, LEGEND_LINE = 19, FEW_ENTRIES = 4; // pixels, pixels, and entries that fit
 const CONFIG = {
   displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d"],
   displayModeBar: matchMedia("(hover: hover)").matches ? "hover" : false,
@@ -37,9 +38,19 @@ class Figures {
   // Draw one figure at a time, so that the page can be used meanwhile.
   next() {
     const id = this.waiting.shift();
-    if (id !== undefined) this.draw(id);
-    if (this.waiting.length) setTimeout(() => this.next());
-    else document.body.dataset.drawn = "yes";
+    try {
+      if (id !== undefined) this.draw(id);
+    } finally { // a figure that fails keeps no other from being drawn
+      if (this.waiting.length) setTimeout(() => this.next());
+      else document.body.dataset.drawn = "yes";
+    }
+  }
+
+  // What a legend with a line for each entry takes from a narrow figure, beyond a few entries.
+  legendOf({ width, layout }, data) {
+    if (width >= NARROW || !layout.showlegend) return 0;
+    const entries = data.filter((trace) => trace.name && trace.showlegend !== false).length;
+    return LEGEND_LINE * Math.max(0, entries - FEW_ENTRIES);
   }
 
   drawAll() { while (this.waiting.length) this.draw(this.waiting.shift()); }
@@ -51,8 +62,9 @@ class Figures {
     // By itself Plotly writes into a cell that lets the paper through as if the paper were white.
     const data = this.withChosen(figure).map((trace) =>
       trace.type === "heatmap" ? { ...trace, textfont: { color: layout.font.color } } : trace);
-    layout.height = figure.height;
     figure.width = figure.place.clientWidth;
+    layout.height = figure.height + this.legendOf(figure, data);
+    figure.place.style.height = `${layout.height}px`;
     layout.width = figure.width || undefined;
     if (figure.role === "chosen" && this.row !== undefined && this.row !== null) {
       const { epochs } = this.trials.curve(this.row);

@@ -66,9 +66,10 @@ function fill(node, section) {
     if (!frame) {
       frame = element("figure", { id: `figure-${drawing.id}`, class: drawing.wide ? "wide" : "" },
         element("div", { class: "plot", role: "img" }), element("figcaption"));
+      frame.firstChild.style.height = `${drawing.height}px`; // until it is drawn
       place.append(frame);
     }
-    Object.assign(frame.firstChild.style, { height: `${drawing.height}px`, minWidth: `${drawing.least_width}px` });
+    frame.firstChild.style.minWidth = `${drawing.least_width}px`;
     frame.firstChild.setAttribute("aria-label", nameOf(drawing, section.title));
     frame.lastChild.textContent = drawing.caption;
     figures.put(frame.firstChild, drawing);

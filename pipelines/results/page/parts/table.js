@@ -136,10 +136,18 @@ class TrialTable {
     const held = this.body.contains(document.activeElement) ? document.activeElement.dataset.id : null;
     this.body.replaceChildren(...rows.slice(0, this.shown).map((row) => element("tr",
       { tabindex: 0, "data-row": row, "data-id": this.trials.content.ids[row], ...(row === this.row ? { "aria-selected": "true" } : {}),
-        onclick: () => this.choose(row), onkeydown: (event) => { if (event.key === "Enter") this.choose(row); } },
+        onclick: () => this.choose(row), onkeydown: (event) => this.press(event, row) },
       ...this.columns.map((column) => element("td", {}, wordsOf(column, row))))));
     if (held !== null) this.focus(held);
     this.more.hidden = rows.length <= this.shown;
+    this.node.dataset.shown = this.more.hidden ? "" : `The first ${this.shown} of ${rows.length} trials`;
+  }
+
+  // A row answers the keys of a button; by itself the space bar would scroll the page.
+  press(event, row) {
+    if (event.key !== "Enter" && event.key !== " ") return;
+    event.preventDefault();
+    this.choose(row);
   }
 
   focus(id) {

@@ -18,7 +18,14 @@ function words(value, is) {
   if (Number.isNaN(value)) return "";
   if (is === "count") return value.toLocaleString("en-US");
   if (is === "score" && Number.isFinite(value)) return scoreWords(value);
-  return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(4)));
+  return Number.isInteger(value) || !Number.isFinite(value) ? String(value) : shortWords(value, 1e4);
+}
+
+// Four significant digits, as `.4g` writes them in Python; with an exponent from `most` on.
+function shortWords(value, most) {
+  const short = Number(value.toPrecision(4)), size = Math.abs(short);
+  if (size >= 1e-4 && size < most) return String(short);
+  return short.toExponential().replace(/([+-])(\d)$/, (_, sign, digit) => `${sign}0${digit}`);
 }
 
 // As shown_score in scores.py writes a score.
@@ -27,9 +34,7 @@ function scoreWords(value) {
   if (size === 0 || (size >= 1e-3 && size < 1e6)) {
     return rounded(value, Math.max(0, 5 - rounded(size, 0).length));
   }
-  const short = Number(value.toPrecision(4));
-  if (Math.abs(short) >= 1e-4 && size < 1) return String(short);
-  return short.toExponential().replace(/([+-])(\d)$/, (_, sign, digit) => `${sign}0${digit}`);
+  return shortWords(value, 1);
 }
 
 // Rounds a half to the even digit, as Python does; toFixed rounds it up.
