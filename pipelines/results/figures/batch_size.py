@@ -47,6 +47,7 @@ def batch_size_figure(test: BatchSizeTest) -> go.Figure:
         yaxis2={
             "title": "memory, MB",
             "rangemode": "tozero",
+            "tickmode": "auto",  # else Plotly sets as many as on the other axis, at odd numbers
             "overlaying": "y",
             "side": "right",
             "showgrid": False,

@@ -61,6 +61,7 @@ def test_the_figure_has_both_curves_and_the_knee() -> None:
     assert list(throughput.y) == [100.4, 190, 200]
     assert list(memory.y) == [0.001, 2.5, 5000]
     assert list(figure.layout.xaxis.ticktext) == ["8", "16", "32"]
+    assert figure.layout.yaxis2.tickmode == "auto", "else the memory has ticks such as 2.41"
     [mark] = figure.layout.shapes
     assert mark.x0 == mark.x1 == 1  # the second of the three
 
@@ -84,7 +85,9 @@ def test_a_test_prints_its_table_and_writes_what_it_found(
     assert f"largest   {sizes[-1]}: " in lines["largest"]
     assert str(folder / "batch_size.html") in lines["figure"]
     assert f"pipelines.run --model {model} --data {data} --fix batch_size=" in lines["next"]
-    assert "samples per second" in (folder / "batch_size.html").read_text()
+    page = (folder / "batch_size.html").read_text()
+    assert "samples per second" in page
+    assert f'<p id="subtitle">{model} on {data}</p>' in page
 
 
 def test_a_config_of_ones_own_decides_what_is_trained(

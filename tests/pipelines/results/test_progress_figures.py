@@ -67,7 +67,7 @@ def test_what_has_no_value_lies_on_the_bad_edge() -> None:
 
 def test_of_very_many_trials_every_improvement_is_a_point() -> None:
     """Else the line would rise at places where no trial is to be seen."""
-    trials = [made([0.5 + 0.3 * (n == 100)]) for n in range(MOST_POINTS * 2)]
+    trials = [made([0.5 + 0.3 * (n == 101)]) for n in range(MOST_POINTS * 2)]
     figure = best_so_far_figure(best_so_far_data(trials, ACCURACY), "val_accuracy", ACCURACY)
     (points, line) = figure.data
     assert set(line.x[:2]) <= set(points.x)
