@@ -18,6 +18,7 @@ from pipelines.record.files import RunFiles
 from pipelines.record.journal import JournalReader
 from pipelines.record.live import Live, read_live
 from pipelines.record.sessions import read_sessions
+from pipelines.record.trials import FinishedTrial
 from pipelines.results.findings import Findings
 from pipelines.results.page.model import Link, Section
 from pipelines.results.page.render import as_json, joined, render_json, section_json
@@ -42,6 +43,7 @@ class Watched:
         self._clock = clock
         self._files = RunFiles(folder)
         self._run: Run = open_run(folder)
+        self._opened_size = _size(self._files.journal)
         if self._files.journal.is_file() or self._files.events.is_file():
             _ = self._run.finished  # raises what a JournalReader does not notice
         self._journal = JournalReader(self._files.journal)
@@ -96,7 +98,7 @@ class Watched:
         live = self._live()
         gone = live is None or live.is_over
         record, self._journal_size = self._record_stamp(), _size(self._files.journal)
-        self._run = self._run.with_news(self._journal.trials(), live)
+        self._run = self._run.with_news(self._finished(), live)
         self._put_section("now", next(iter(now_sections(self._run)), None))
         news = stamp(self._files.live)
         for tier, key in (
@@ -115,6 +117,13 @@ class Watched:
             tier.key = key
             now = self._clock()
             tier.rests_until = now + REST * (now - started)
+
+    def _finished(self) -> list[FinishedTrial]:
+        """The finished trials. A long journal takes a second to read: it is read once more only
+        after it has grown."""
+        if self._journal_size == self._opened_size > 0:
+            return self._run.finished
+        return self._journal.trials()
 
     def _live(self) -> Live | None:
         return read_live(self._files)

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 
 from pipelines.live import watched
@@ -21,6 +22,7 @@ from pipelines.live.pages import Pages
 from pipelines.live.watched import Watched
 from pipelines.record.baselines import write_baselines
 from pipelines.record.files import RunFiles
+from pipelines.record.journal import load_study
 from pipelines.record.live import Driver
 from pipelines.results.findings import Findings
 from tests.pipelines.live.standing import CONFIG, TRIAL, append, running, write
@@ -79,6 +81,27 @@ def test_finished_trials_come_to_every_part(tmp_path: Path) -> None:
     second = news(page, first["version"])
     assert {"outcome", "progress", "curves", "importance"} <= set(with_news(second))
     assert second["trials"]["n"] == 40
+
+
+def test_a_journal_that_does_not_grow_is_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_run(tmp_path / "it", searched(3))
+    reads = []
+
+    def counted(path: Path) -> optuna.Study:
+        reads.append(path)
+        return load_study(path)
+
+    monkeypatch.setattr("pipelines.record.journal.load_study", counted)
+    page = Watched(folder)
+    for _ in range(3):
+        assert news(page)["trials"]["n"] == 3
+    assert len(reads) == 1
+    for number in (4, 5):
+        append(folder, searched(number)[-1])
+        assert news(page)["trials"]["n"] == number
+    assert len(reads) == 2
 
 
 def test_quick_models_that_come_last_come_to_the_page(tmp_path: Path) -> None:
