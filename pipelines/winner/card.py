@@ -10,6 +10,8 @@ from trainables.data.columns import Category
 from trainables.data.preprocessing import Preprocessing
 from trainables.data.table_inputs import TableInputs
 
+MOST_CLASSES = 20  # to list
+
 
 def model_card(
     about: Mapping[str, Any],
@@ -39,8 +41,11 @@ def _lines(about: Mapping[str, Any], preprocessing: Preprocessing, name: str) ->
     yield f"`load_model` needs Rangefinder, torch, numpy, pandas{pillow} and pyarrow, and no Ray."
     yield ""
     if preprocessing.class_names:
-        classes = ", ".join(f"`{c}`" for c in preprocessing.class_names)
-        yield f"It predicts one of {len(preprocessing.class_names)} classes ({classes}), and a"
+        names = preprocessing.class_names
+        classes = ", ".join(f"`{name}`" for name in names[:MOST_CLASSES])
+        if len(names) > MOST_CLASSES:
+            classes += f" and {len(names) - MOST_CLASSES} more, in `preprocessing.json`"
+        yield f"It predicts one of {len(names)} classes ({classes}), and a"
         yield from ("probability for each of them.", "")
     else:
         of = f"`{preprocessing.target}`" if preprocessing.target else "the target"

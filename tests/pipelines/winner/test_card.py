@@ -117,6 +117,17 @@ def test_a_table_of_numbers_has_no_sentence_on_categories() -> None:
     assert "needs Rangefinder, torch, numpy, pandas and pyarrow, and no Ray" in told
 
 
+def test_of_many_classes_the_first_are_listed() -> None:
+    fitted = load("wine").preprocessing
+    assert fitted is not None
+    card(searched())
+    about = json.loads(Path("model/model.json").read_text())
+    many = replace(fitted, class_names=tuple(f"c{n}" for n in range(100)))
+    told = " ".join(model_card(about, many, "model").split())
+    assert "one of 100 classes (`c0`, `c1`, " in told
+    assert "`c19` and 80 more, in `preprocessing.json`), and a probability" in told
+
+
 def test_a_table_with_categories_has_one() -> None:
     fitted = load("wine").preprocessing
     assert fitted is not None
