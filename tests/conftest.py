@@ -45,7 +45,7 @@ def cluster() -> Iterator[Cluster]:
     os.environ.update(SETTINGS)
     ray.init("local", num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False)
     with connect() as joined, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pipelines.cli.launch.BaselineProcess", NoBaseline)
+        patch.setattr("pipelines.cli.quick_models.BaselineProcess", NoBaseline)
         yield joined
     ray.shutdown()
 

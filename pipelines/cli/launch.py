@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from importlib import import_module
 from threading import Event, Thread
 
@@ -17,9 +16,10 @@ from pipelines.cli.command import FAILURE, leave
 from pipelines.cli.display import Display, RepeatsDisplay
 from pipelines.cli.onward import to_go_on
 from pipelines.cli.plan import checkpoint_line, estimate_lines, plan_lines, space_lines
+from pipelines.cli.quick_models import QuickModels
 from pipelines.cli.share_lines import share_lines
 from pipelines.cli.summary import summary_lines
-from pipelines.cli.text import format_seconds, print_lines, print_plain
+from pipelines.cli.text import print_lines, print_plain
 from pipelines.cli.watching import Watching
 from pipelines.cluster.machines import Cluster, slot_counter
 from pipelines.cluster.preflight import has_several_nodes, preflight
@@ -27,16 +27,8 @@ from pipelines.cluster.resources import slots_in
 from pipelines.cluster.sharing import gpu_counter, mps_by_node
 from pipelines.cluster.watch import end_ray, watched
 from pipelines.cluster.workers import await_machines
-from pipelines.record.baselines import (
-    Baselines,
-    read_baselines,
-    with_late,
-    without_late,
-    write_baselines,
-)
 from pipelines.record.files import RunFiles
 from pipelines.record.sessions import read_sessions
-from pipelines.study.baseline import LEAST_PATIENCE, PATIENCE, BaselineProcess
 from pipelines.study.estimate import estimate
 from pipelines.study.finish import finish
 from pipelines.study.fit import check_trial
@@ -47,10 +39,6 @@ from pipelines.study.result import StudyResult
 from pipelines.study.run_study import run_study
 from pipelines.study.study import Study
 from pipelines.tuner.algorithms import ALGORITHMS
-from trainables.baselines import MODELS
-
-_SHORT = 2.0  # seconds; a shorter wait is not announced
-_LOOK_EVERY = 0.1  # seconds between two looks at the quick models
 
 
 def launch(study: Study, connected: Callable[[], Cluster], console: Console) -> StudyResult:
@@ -62,9 +50,6 @@ def launch(study: Study, connected: Callable[[], Cluster], console: Console) -> 
         study, cluster = _ready(study, connected, console)
 
     watching = Watching(console, study.folder.parent)
-    files = RunFiles(study.folder)
-    found = read_baselines(files.baselines) if files.baselines.is_file() else {}
-    known = without_late(found)
 
     def lost(reason: str) -> None:
         """Ray does not answer any more: a thread of this process that calls it never returns."""
@@ -74,18 +59,14 @@ def launch(study: Study, connected: Callable[[], Cluster], console: Console) -> 
         leave(FAILURE)
 
     with (
-        BaselineProcess(study.folds) as baseline,
+        QuickModels(study, console) as quick_models,
         interruptible(),
         _saying_how_to_go_on(study, cluster),
         watched(lost, started_here=cluster.started_here),
     ):
         started = time.monotonic()
         result = searched(study)
-        # A driver that was killed may have fitted some of them. Those that an ended search did not
-        # wait for stay as they are.
-        before = found if result else known
-        if study.spec.run.baseline and len(before) < len(MODELS[study.data.task]):
-            baseline.start(partial(write_baselines, files.baselines))
+        quick_models.start(search_is_over=result is not None)
         if result is None:
             with Display(
                 console,
@@ -98,33 +79,11 @@ def launch(study: Study, connected: Callable[[], Cluster], console: Console) -> 
         finish(study, result)
         repeats, ended_by = _repeat(study, cluster, result, console)
         result = replace(result, ended_by=ended_by or result.ended_by)
-        patience = max(PATIENCE * (time.monotonic() - started), LEAST_PATIENCE)
         enough = Event()
         with interruptible(lambda reason: enough.set(), AT_THE_END):
-            if baseline.works and patience > _SHORT:
-                most, what = format_seconds(patience), "the quick models beside the search"
-                print_plain(console, f"waiting   at most {most} for {what}")
-            if baseline.started:
-                done, waited = _wait_for(baseline, patience, enough)
-                if baseline.failure:
-                    print_plain(console, f"warning   {baseline.failure}")
-                found = {**known, **done}
-                if baseline.works:
-                    found = with_late(found, study.data.task, waited)
-                if found:
-                    write_baselines(files.baselines, found)
+            found = quick_models.result(time.monotonic() - started, enough)
             print_lines(console, summary_lines(study, result, cluster, repeats, found))
     return result
-
-
-def _wait_for(baseline: BaselineProcess, patience: float, enough: Event) -> tuple[Baselines, float]:
-    """The models that are done after ``patience`` seconds, or when ``enough`` is set; and how many
-    seconds it waited."""
-    began = time.monotonic()
-    found = baseline.result(min(_LOOK_EVERY, patience))
-    while baseline.works and not enough.is_set() and time.monotonic() - began < patience:
-        found = baseline.result(_LOOK_EVERY)
-    return found, time.monotonic() - began
 
 
 def _import_report() -> None:

@@ -108,8 +108,8 @@ print('["logistic regression", {"val_accuracy": 0.4}]', flush=True)
 def test_a_search_says_that_their_process_has_failed(
     cluster: Cluster, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipelines.cli.launch.LEAST_PATIENCE", 100.0)
-    monkeypatch.setattr("pipelines.cli.launch.BaselineProcess", BaselineProcess)
+    monkeypatch.setattr("pipelines.cli.quick_models.LEAST_PATIENCE", 100.0)
+    monkeypatch.setattr("pipelines.cli.quick_models.BaselineProcess", BaselineProcess)
     monkeypatch.setattr("pipelines.study.baseline._PROGRAM", "import nowhere_to_be_found")
     assert main(run.app, ["--data", "wine", "--trials", "1", "--max-epochs", "1"]) == 0
     assert (
@@ -171,7 +171,7 @@ def test_those_that_a_killed_driver_lacked_are_fitted_while_configs_are_repeated
     fingerprint = load("digits").fingerprint
     trials = [made([0.5], config=LENET)]
     write_run(Path("runs/it"), trials, trials=1, max_epochs=1, fingerprint=fingerprint)
-    monkeypatch.setattr("pipelines.cli.launch.BaselineProcess", NotesItsStart)
+    monkeypatch.setattr("pipelines.cli.quick_models.BaselineProcess", NotesItsStart)
     assert main(run.app, ["--resume", "runs/it", "--repeats", "2"]) == 0
     assert NotesItsStart.starts == 1
 
@@ -186,8 +186,8 @@ def test_nothing_is_fitted_where_the_search_trained_nothing() -> None:
 def test_a_search_shows_them_beside_its_score(
     cluster: Cluster, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipelines.cli.launch.PATIENCE", 100.0)
-    monkeypatch.setattr("pipelines.cli.launch.BaselineProcess", BaselineProcess)
+    monkeypatch.setattr("pipelines.cli.quick_models.PATIENCE", 100.0)
+    monkeypatch.setattr("pipelines.cli.quick_models.BaselineProcess", BaselineProcess)
     options = ["--data", "wine", "--trials", "2", "--max-epochs", "2", "--name"]
     assert main(run.app, [*options, "it"]) == 0
     shown = capsys.readouterr().out

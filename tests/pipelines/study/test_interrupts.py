@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from benchmarks.sets.configs import LENET
-from pipelines.cli.launch import _wait_for
+from pipelines.cli.quick_models import _wait_for
 from pipelines.cli.report import report_line
 from pipelines.record.baselines import Baselines
 from pipelines.record.events import Reported, read_events
