@@ -132,7 +132,7 @@ def read_scalar(value: object) -> object:
     return number if math.isfinite(number) else value
 
 
-def pairs(form: str, read: Callable[[str], object] = str) -> Callable[[object], object]:
+def pairs(form: str) -> Callable[[object], object]:
     """Reads ``NAME=VALUE`` texts into a mapping. A mapping is returned as it is."""
 
     def check(value: object) -> object:
@@ -140,14 +140,14 @@ def pairs(form: str, read: Callable[[str], object] = str) -> Callable[[object], 
             value = [value]
         if not isinstance(value, list | tuple):
             return value
-        found: dict[str, object] = {}
+        found: dict[str, str] = {}
         for entry in value:
             name, _, text = str(entry).partition("=")
             if not (name and text):
                 raise ValueError(f"'{entry}' is not of the form {form}")
             if name in found:
                 raise ValueError(f"'{entry}': {name} is given twice")
-            found[name] = read(text)
+            found[name] = text
         return found
 
     return check
