@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import chaos, tables
+from benchmarks import chaos, search_process, tables
 from benchmarks.harness import HERE
 
 
@@ -44,7 +44,7 @@ def test_what_has_no_table_has_its_command_in_the_results() -> None:
 
 def test_every_script_has_a_short_form() -> None:
     scripts = {path.stem for path in HERE.glob("*.py")} - {
-        *("harness", "nothing", "results_file", "tables")
+        *("harness", "nothing", "results_file", "search_process", "tables")
     }
     assert {b.script for b in tables.BENCHMARKS.values() if b.short is not None} == scripts
 
@@ -69,8 +69,8 @@ def test_a_search_that_prints_a_lot_ends(tmp_path: Path, monkeypatch: pytest.Mon
     script = tmp_path / "pipelines" / "run.py"
     script.parent.mkdir()
     script.write_text("print('begun');print('x' * 200_000)")
-    monkeypatch.setattr(chaos, "HERE", tmp_path / "benchmarks")
-    search = chaos.Search(tmp_path)
+    monkeypatch.setattr(search_process, "HERE", tmp_path / "benchmarks")
+    search = search_process.Search(tmp_path)
     search.until("begun")
     ended = search.end()
     assert ended.code == 0
