@@ -125,3 +125,10 @@ def test_mps_runs_where_the_process_of_its_daemon_lives(
     assert not mps.is_running()
     note.write_text("")
     assert not mps.is_running()
+
+
+def test_a_gpu_is_used_where_it_is_granted_and_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert (pick_device(0.25).type, pick_device(0).type) == ("cuda", "cpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert pick_device(1).type == "cpu"
