@@ -216,29 +216,11 @@ def pbt(rules: StoppingRules) -> TrialScheduler:
 
     Raises ``ValueError`` for a space that has none of these parameters.
     """
-    import random
-    from types import SimpleNamespace
-
-    from ray.tune.schedulers import PopulationBasedTraining
-
-    drawn = random.Random(rules.seed)
-
-    class Population(PopulationBasedTraining):
-        def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
-            # Ray refuses any searcher here, because a searcher that learns would be told values of
-            # changed configs. Ours gives the first configs, and learns nothing: see
-            # check_scheduler().
-            super().on_trial_add(SimpleNamespace(search_alg=None), trial)
-
-        def _checkpoint_or_exploit(
-            self, trial: Any, tune_controller: Any, upper_quantile: Any, lower_quantile: Any
-        ) -> None:
-            if trial in lower_quantile:  # Ray would draw from Python's global generator
-                upper_quantile = [drawn.choice(upper_quantile)]
-            super()._checkpoint_or_exploit(trial, tune_controller, upper_quantile, lower_quantile)
+    from pipelines.tuner.population import Population
 
     assert rules.space is not None
     return Population(
+        rules.seed,
         time_attr=TIME_ATTR,
         metric=rules.metric,
         mode=rules.mode,
