@@ -72,7 +72,6 @@ def make_tuner(
     """Ray's tuner for the trials of ``part``, which ``ledger`` follows and ``record`` keeps."""
     spec, scheduler, before = study.spec, part.scheduler, part.before
     place = part.place(study)
-    unfinished = before.unfinished if before else ()
     total = ledger.progress().total
     each = spec.resources.trial
     slots = slot_counter(cluster, each, spec.resources.max_concurrent)
@@ -93,7 +92,7 @@ def make_tuner(
     if before is not None:
         tell_again(judge, before)
         _note_longer(record, before)
-    attempts = [trial.attempt for trial in unfinished]
+    attempts = [trial.attempt for trial in before.unfinished] if before else []
     adapter = OneByOne if scheduler.pauses else partial(InSequence, judge=judge)
     callback = adapter(
         ledger,
@@ -113,12 +112,8 @@ def make_tuner(
         words=partial(take_word, settings.data_key),
         why_idle=partial(why_none_runs, cluster, each),
     )
-    for trial in unfinished:
-        if before and _was_stopped(judge, trial, before, spec.budget.max_epochs):
-            judge.end(trial.attempt.trial_id)
-            callback.end_stopped(trial)
-        elif not callback.ends_at_once(trial.config, trial.attempt):
-            searcher.try_again(trial.config, trial.attempt)
+    if before is not None:
+        _go_on(before, judge, callback, searcher, spec.budget.max_epochs)
     return tune.Tuner(
         tune.with_resources(
             tune.with_parameters(StudyTrial, settings=settings, data=study.trial_data),
@@ -171,6 +166,22 @@ def _trial_settings(study: Study, scheduler: Scheduler, storage: str, slots: int
         folder=str(Path.cwd()),
         batch_seconds=batch_seconds(slots),
     )
+
+
+def _go_on(
+    before: Before,
+    judge: Judge,
+    callback: StudyCallback,
+    searcher: StudySearcher,
+    max_epochs: int,
+) -> None:
+    """Let the unfinished trials go on, except those that have ended already."""
+    for trial in before.unfinished:
+        if _was_stopped(judge, trial, before, max_epochs):
+            judge.end(trial.attempt.trial_id)
+            callback.end_stopped(trial)
+        elif not callback.ends_at_once(trial.config, trial.attempt):
+            searcher.try_again(trial.config, trial.attempt)
 
 
 def _was_stopped(judge: Judge, trial: Unfinished, before: Before, max_epochs: int) -> bool:
