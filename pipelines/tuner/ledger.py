@@ -11,21 +11,21 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from pipelines.record.goals import SECONDS, SIZE, Requirement, broken_of, told
+from pipelines.record.goals import told
 from pipelines.record.trials import REQUIREMENT, FinishedTrial, State
 from pipelines.tuner.attempts import Attempt, Cause
 from pipelines.tuner.before import Before, Unfinished, trained_in_vain
 from pipelines.tuner.ending import Ending
+from pipelines.tuner.feasibility import Feasibility
 from pipelines.tuner.leaders import Leaders
 from pipelines.tuner.progress import Incumbent, Progress
 from pipelines.tuner.reports import Decision, Ended, Report, Rules
 from pipelines.tuner.running import Reached, Running
+from pipelines.tuner.silence import Silence
 from search_spaces import Config
 
 SAVE_EVERY = 60.0  # seconds of training that are lost at most with a machine
 SAVE_EVERY_LEAVING = 1.0  # the same on a machine that is about to be taken away
-SILENT = 300.0  # seconds without an epoch before a trial may count as hung
-SILENT_TIMES = 20  # times the longest epoch of any trial of the study
 
 
 class TrialLedger:
@@ -48,7 +48,8 @@ class TrialLedger:
         self._started = clock()
         self._running: dict[str, Running] = {}
         self._saving: set[str] = set()
-        self._longest = 0.0  # seconds that a trial has needed for an epoch, its start included
+        self._silence = Silence(rules, clock)
+        self._feasibility = Feasibility(rules, clock)
         self._ending = Ending(rules, clock)
         self._leaders = Leaders(rules)
         self._epochs = 0  # trained by trials that have ended
@@ -121,10 +122,11 @@ class TrialLedger:
         now = self._clock()
         running = self._running.setdefault(
             attempt.trial_id,
-            Running(attempt, config, now, time.time(), saved_at=now, heard_at=now),
+            Running(attempt, config, now, time.time(), saved_at=now),
         )
-        running.attempt, running.gpus, running.heard_at = attempt, gpus, now
-        running.n_parameters = self._size(config)
+        running.attempt, running.gpus = attempt, gpus
+        running.n_parameters = self._feasibility.size(config)
+        self._silence.heard(attempt.trial_id)
         before = self._waiting.pop(attempt.trial_id, None)
         if before is not None:
             self._go_on(running, before)
@@ -150,37 +152,29 @@ class TrialLedger:
     ) -> None:
         reached = running.reached
         reached.note(epoch, value, metrics)
-        fits = not self._broken(running, metrics)
+        fits = not self._feasibility.broken(running, metrics)
         if self._leaders.is_ahead(value, reached, fits=fits):
             trial_id = running.attempt.trial_id
             reached.best, reached.fits = Incumbent(trial_id, running.config, value, epoch), fits
 
     def heard(self, trial_id: str) -> None:
         """A running trial has begun to train, or goes on after a pause."""
-        self._running[trial_id].heard_at = self._clock()
+        self._silence.heard(trial_id)
 
     def was_away(self, seconds: float) -> None:
         """The caller was stopped, or waited for a disk, until now: it could hear no trial."""
-        now = self._clock()
-        for running in self._running.values():
-            running.heard_at = min(now, running.heard_at + seconds)
+        self._silence.was_away(seconds)
 
     def is_hung(self, trial_id: str) -> bool:
-        """Whether a running trial has reported no epoch for too long: see ``Rules``. Without a
-        limit in the rules, no trial counts as hung before the first epoch of the study."""
-        most = self._rules.trial_timeout
-        if most is None and self._longest:
-            most = max(SILENT, SILENT_TIMES * self._longest)
-        return most is not None and self._clock() - self._running[trial_id].heard_at > most
+        """Whether a running trial has reported no epoch for too long."""
+        return self._silence.is_hung(trial_id)
 
     def report(self, trial_id: str, report: Report, config: Config | None = None) -> Decision:
         """A trial has trained an epoch. ``config`` is given if a scheduler may have changed it."""
         running = self._running[trial_id]
         if config is not None and config != running.config:
             self._change(running, report.epoch, config)
-        now = self._clock()
-        self._longest = max(self._longest, now - running.heard_at)
-        running.heard_at = now
+        self._silence.reported(trial_id)
         reached = running.reached
         if report.node not in running.nodes:
             running.nodes.append(report.node)
@@ -193,8 +187,8 @@ class TrialLedger:
             self._leaders.forget(trial_id, self._running.values())
             return Decision()
         save = self._is_due(running, report)
-        fits = not self._broken(running, report.metrics)
-        hopeless = self._is_too_slow(running)
+        fits = not self._feasibility.broken(running, report.metrics)
+        hopeless = self._feasibility.is_too_slow(running)
         if reached.fits and hopeless:
             reached.fits = False  # no earlier epoch counts either
             self._leaders.forget(trial_id, self._running.values())
@@ -215,8 +209,8 @@ class TrialLedger:
     def not_trained(self, attempt: Attempt, config: Config) -> Ended | None:
         """The end of a trial that is about to start and whose network's size already breaks a
         requirement; None if it does not."""
-        size = self._size(config)
-        broken = () if size is None else broken_of(self._rules.requirements, {SIZE: size})
+        size = self._feasibility.size(config)
+        broken = self._feasibility.broken_by(size)
         if not broken:
             return None
         trial = FinishedTrial(
@@ -235,21 +229,6 @@ class TrialLedger:
         self._waiting.pop(attempt.trial_id, None)
         return Ended(trial)
 
-    def _size(self, config: Config) -> int | None:
-        return None if self._rules.size is None else self._rules.size(config)
-
-    def _broken(self, running: Running, metrics: Mapping[str, float]) -> tuple[Requirement, ...]:
-        """The requirements that a running trial breaks now."""
-        known = {**metrics, SECONDS: self._clock() - running.started}
-        if running.n_parameters is not None:
-            known[SIZE] = running.n_parameters
-        return broken_of(self._rules.requirements, known)
-
-    def _is_too_slow(self, running: Running) -> bool:
-        """Whether the trial breaks an upper bound on its time: it can never meet that again."""
-        broken = broken_of(self._rules.requirements, {SECONDS: self._clock() - running.started})
-        return any(requirement.sign in ("<", "<=") for requirement in broken)
-
     def stopped(self, trial_id: str, by: str = "scheduler") -> None:
         """A trial is stopped that would have trained on."""
         self._running[trial_id].stopped_by = by
@@ -261,7 +240,7 @@ class TrialLedger:
         running = self._running.get(trial_id)
         if running is not None:
             running.saved, running.saved_at = running.reached.copy(), self._clock()
-            running.heard_at = running.saved_at
+            self._silence.heard(trial_id)
 
     def end(self, trial_id: str) -> Ended:
         """A trial has ended without an error."""
@@ -337,7 +316,7 @@ class TrialLedger:
 
     def _change(self, running: Running, epoch: int, config: Config) -> None:
         """Population based training has changed the config: only epochs from here on count."""
-        running.config, running.n_parameters = config, self._size(config)
+        running.config, running.n_parameters = config, self._feasibility.size(config)
         running.reached.changes[epoch] = config
         running.reached.best, running.reached.fits = None, False
         self._leaders.forget(running.attempt.trial_id, self._running.values())
@@ -350,7 +329,8 @@ class TrialLedger:
 
     def _as_trial(self, running: Running, state: State, error: str = "") -> FinishedTrial:
         best = running.reached.best
-        broken = self._broken(running, running.reached.metrics[best.epoch]) if best else ()
+        reached = running.reached.metrics[best.epoch] if best else {}
+        broken = self._feasibility.broken(running, reached) if best else ()
         return running.as_trial(
             state,
             seconds=round(self._clock() - running.started, 3),
@@ -362,6 +342,7 @@ class TrialLedger:
     def _finish(self, running: Running, state: State, error: str = "") -> Ended:
         best = running.reached.best
         trial = self._as_trial(running, state, error)
+        self._silence.ended(trial.trial_id)
         self._ending.note_end(failed=state is State.FAIL)
         earlier = self._ends.get(trial.trial_id)
         sound = not (state is State.FAIL or trial.diverged or trial.broken)

@@ -48,7 +48,6 @@ class Running:
     started: float
     started_at: float  # seconds since 1970
     saved_at: float
-    heard_at: float
     gpus: float = 0.0
     reached: Reached = field(default_factory=Reached)
     saved: Reached = field(default_factory=Reached)  # at the last checkpoint
