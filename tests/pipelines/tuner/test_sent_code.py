@@ -72,6 +72,7 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A module name that no other test uses."""
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])  # what is sent here adds a finder
     helper = f"helper_{tmp_path.name}"
     (tmp_path / f"{helper}.py").write_text("NUMBER = 7\n")
     (tmp_path / f"hard_{tmp_path.name}.py").write_text(HARD.format(helper=helper))
