@@ -157,7 +157,7 @@ def _run_missing(
 
 
 class _CellDisplay(Display):
-    """Shows of a cell's search only what it waits for."""
+    """Shows of a cell's search only what it waits for and what it warns of."""
 
     def __init__(self, console: Console, metric: str) -> None:
         super().__init__(Console(quiet=True), metric)
@@ -165,6 +165,9 @@ class _CellDisplay(Display):
 
     def waits_for(self, what: str) -> None:
         print_plain(self._shown, f"waiting   {what}")
+
+    def warns(self, what: str) -> None:
+        print_plain(self._shown, f"warning   {what}")
 
 
 def _of_cell(study: Study, spec: ComparisonSpec, row: str, seed: int) -> Study:

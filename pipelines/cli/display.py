@@ -110,6 +110,9 @@ class Display:
     def waits_for(self, what: str) -> None:
         print_plain(self._console, f"waiting   {what}")
 
+    def warns(self, what: str) -> None:
+        print_plain(self._console, f"warning   {what}")
+
     def tried_again(self, trial_id: str, cause: Cause, epoch: int, why: str) -> None:
         if cause is Cause.SPOILED:  # this may happen after every trial
             if why in self._said:

@@ -6,7 +6,7 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -31,6 +31,7 @@ class Cluster:
     started_here: bool
     late_dashboard: LateDashboard | None = None
     address: str | None = None  # as the user gave it
+    without_cuda: set[str] = field(default_factory=set)  # addresses that the user was warned of
 
     def __getstate__(self) -> dict[str, Any]:
         """Ray copies this object with the resources of a trial; the late dashboard stays here."""

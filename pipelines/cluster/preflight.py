@@ -14,6 +14,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from pipelines.cluster import probe
 from pipelines.cluster.machines import Cluster
 from pipelines.cluster.resources import TrialResources
+from pipelines.cluster.sharing import no_cuda_on
 from pipelines.cluster.workers import await_workers
 
 PATIENCE = 180.0  # seconds for a node to answer: importing torch from a cold disk takes long
@@ -133,10 +134,8 @@ def preflight(
         say(line)
     for row in rows:
         if uses_gpus and row.gpus_seen > 0 and not row.cuda_works:
-            say(
-                f"warning   CUDA does not work on {row.node} ({row.address}): its trials train on "
-                "CPUs; is the driver too old for torch?"
-            )
+            say(f"warning   {no_cuda_on(f'{row.node} ({row.address})')}")
+            cluster.without_cuda.add(row.address)
     for address in cluster.machines_to_come():
         say(f"          {address} has not joined yet: the search starts without it")
     failures = [

@@ -28,6 +28,14 @@ def gpu_counter(
     return lambda: spread(cluster.nodes(), trial, min(slots(), trials))
 
 
+def no_cuda_on(machine: str) -> str:
+    """Says that the trials on a machine with GPUs cannot use them."""
+    return (
+        f"CUDA does not work on {machine}: its trials train on CPUs; is torch built without CUDA, "
+        "or is the driver too old for it?"
+    )
+
+
 def assigned_gpus() -> float:
     """The GPUs that Ray has reserved for this process."""
     return float(get_runtime_context().get_assigned_resources().get("GPU", 0.0))

@@ -111,6 +111,7 @@ def make_tuner(
         kept=KeptStates(place.storage, study.folder.name if spec.run.storage else ""),
         words=partial(take_word, settings.data_key),
         why_idle=partial(why_none_runs, cluster, each),
+        without_cuda=cluster.without_cuda,
     )
     if before is not None:
         _go_on(before, judge, callback, searcher, spec.budget.max_epochs)

@@ -13,6 +13,7 @@ from ray.tune import Callback
 from ray.tune.experiment import Trial
 
 from pipelines.cluster.events import tell
+from pipelines.cluster.sharing import no_cuda_on
 from pipelines.record.trials import FinishedTrial
 from pipelines.record.writing import Record
 from pipelines.tuner.attempts import Attempt, Cause, unpack
@@ -21,6 +22,7 @@ from pipelines.tuner.epoch_reports import (
     FINISHED,
     HAS_STATE,
     HAS_WEIGHTS,
+    NO_CUDA,
     NOTICE,
     PRINTED,
     EpochReport,
@@ -59,11 +61,14 @@ class StudyCallback(Callback):
         kept: KeptStates,
         words: Callable[[], str] = lambda: "",
         why_idle: Callable[[], str] = lambda: "",
+        without_cuda: set[str] | None = None,
     ) -> None:
         """``alive`` says whether the machine at an address is still there. ``place`` gives the
         place of a checkpoint in the storage, as it is recorded. ``checkpoints`` are those of trials
         that ran under an earlier driver. ``words`` gives, once, what a trial that waits for its
-        storage has said; "" for nothing. ``why_idle`` says why no trial runs, or ""."""
+        storage has said; "" for nothing. ``why_idle`` says why no trial runs, or "".
+        ``without_cuda`` has the addresses of the machines without CUDA that the user was warned of;
+        others are added."""
         self._ledger = ledger
         self._record = record
         self._tell = tell
@@ -77,6 +82,7 @@ class StudyCallback(Callback):
         self._kept = kept
         self._words = words
         self._idle = Idle(why_idle)
+        self._without_cuda = set() if without_cuda is None else without_cuda
         self._looked = self._heard = time.monotonic()
         self._was_away = False  # since the last look
         self._hung: set[str] = set()  # Ray's trials whose processes were killed
@@ -216,6 +222,11 @@ class StudyCallback(Callback):
     ) -> Decision:
         """What follows from an epoch."""
         self._hear()
+        node = result.get("node_ip", "")
+        if result.get(NO_CUDA) and node not in self._without_cuda:
+            self._without_cuda.add(node)
+            here = ray.util.get_node_ip_address()
+            self._observer.warns(no_cuda_on("this machine" if node == here else node))
         report = Report(
             epoch=found.epoch,
             value=found.value,
@@ -224,7 +235,7 @@ class StudyCallback(Callback):
             has_weights=result[HAS_WEIGHTS],
             has_state=result[HAS_STATE],
             last=result[FINISHED],
-            node=result.get("node_ip", ""),
+            node=node,
             leaving=result[NOTICE],
         )
         decision = self._ledger.report(trial_id, report, config)

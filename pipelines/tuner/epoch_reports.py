@@ -16,6 +16,7 @@ HAS_WEIGHTS = "has_weights"
 HAS_STATE = "has_state"  # the training can go on from a checkpoint
 PRINTED = "printed"  # what the trainable has printed since the last result, if anything
 NOTICE = "notice"  # the trial's machine is about to be taken away
+NO_CUDA = "no_cuda"  # the trial has a share of a GPU, but CUDA does not work on its machine
 
 
 @dataclass(frozen=True)

@@ -73,3 +73,6 @@ class Observer(Protocol):
 
     def waits_for(self, what: str) -> None:
         """A trial waits for ``what``, for example for room on a disk."""
+
+    def warns(self, what: str) -> None:
+        """The search goes on, but not as asked for: ``what`` says why."""

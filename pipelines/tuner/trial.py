@@ -24,6 +24,7 @@ from pipelines.tuner.epoch_reports import (
     FINISHED,
     HAS_STATE,
     HAS_WEIGHTS,
+    NO_CUDA,
     NOTICE,
     PRINTED,
     REPORTS,
@@ -78,7 +79,8 @@ class StudyTrial(tune.Trainable):
         self._failed: AttemptError | None = None
         self._printed = Printed()
         share = settings.cpus / (os.cpu_count() or 1)
-        claim_device(assigned_gpus())  # before ReusedProcess notes the environment: this sets it
+        device = claim_device(assigned_gpus())  # before ReusedProcess: this sets the environment
+        self._no_cuda = assigned_gpus() > 0 and device.type == "cpu"
         self._process = ReusedProcess(share)
         try:
             self._start(config)
@@ -177,6 +179,8 @@ class StudyTrial(tune.Trainable):
             HAS_STATE: isinstance(self._epochs, Resumable),
             NOTICE: notice.is_given(),
         }
+        if self._no_cuda:
+            result[NO_CUDA] = True
         if printed := self._printed.take():
             result[PRINTED] = printed
         return self._for_ray(result) if self._settings.must_resume else result

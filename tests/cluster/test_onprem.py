@@ -56,7 +56,7 @@ from search_spaces import Float, SearchSpace
 from trainables.data.datasets import TrialData
 
 class Silent:
-    progress = new_best = failed = tried_again = waits_for = lambda self, *_: None
+    progress = new_best = failed = tried_again = waits_for = warns = lambda self, *_: None
 
 def trainable(config, data, **_):
     time.sleep(8)  # long enough for every process to get a trial

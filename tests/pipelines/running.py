@@ -36,6 +36,7 @@ class Witness:
         self.again: list[tuple[Cause, int]] = []
         self.why: list[str] = []
         self.waits: list[str] = []
+        self.warnings: list[str] = []
 
     def progress(self, progress: Progress) -> None:
         self.shown.append(progress)
@@ -51,6 +52,9 @@ class Witness:
 
     def waits_for(self, what: str) -> None:
         self.waits.append(what)
+
+    def warns(self, what: str) -> None:
+        self.warnings.append(what)
 
 
 def data() -> TrialData:

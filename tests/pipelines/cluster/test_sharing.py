@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pipelines.study.run_study as running_a_study
 from pipelines.cli.share_lines import share_lines
 from pipelines.cluster.local_ray import LateDashboard
 from pipelines.cluster.machines import Cluster
-from pipelines.cluster.sharing import mps_by_node
+from pipelines.cluster.sharing import mps_by_node, no_cuda_on
 from pipelines.record.files import RunFiles
 from pipelines.record.journal import load_journal
 from pipelines.record.trials import FinishedTrial, State
@@ -85,6 +86,15 @@ def test_trials_share_a_gpu_of_a_ray_whose_dashboard_starts_late(
     here = Cluster("", started_here=True, late_dashboard=LateDashboard({}))
     study(here, folder, memory_is_short, trials=2, cpus_per_trial=0.25, gpus_per_trial=0.5)
     assert [t.gpus for t in load_journal(RunFiles(folder).journal)] == [0.5, 0.5]
+
+
+def test_that_trials_train_on_the_cpu_of_a_machine_with_a_gpu_is_said_once(
+    cluster: Cluster, folder: Path
+) -> None:
+    here, witness = replace(cluster, without_cuda=set()), Witness()
+    study(here, folder, memory_is_short, witness, trials=2, gpus_per_trial=0.5)
+    works = torch.cuda.is_available()
+    assert witness.warnings == ([] if works else [no_cuda_on("this machine")])
 
 
 def memory_is_always_short(config: dict[str, Any], data: TrialData, **_: Any) -> Iterator[Any]:
