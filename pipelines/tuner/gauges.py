@@ -1,7 +1,7 @@
 """The state of a search as metrics that Ray exports to Prometheus: ``dashboards/grafana.json``.
 
 Ray drops a gauge that was not set for 20 seconds. All gauges are set each time ``live.json`` is
-written, so they disappear soon after the search has ended.
+written, and at least every ten seconds. So they disappear soon after the search has ended.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from pipelines.tuner.ledger import TrialLedger
 
 EVERY = 1.0  # seconds between two writes, at least
 REST = 60.0  # the pause as a multiple of the last write: below 2% of the driver's time
+TOLD_EVERY = 10.0  # seconds, at most: Ray drops a gauge that was not set for 20
 _PACE_OVER = 30.0  # seconds over which the pace is averaged
 
 
@@ -39,7 +40,7 @@ class LiveState:
         clock: Callable[[], float] = time.monotonic,
         also: Callable[[Live], None] = lambda live: None,
     ) -> None:
-        """``also`` receives each state that is written."""
+        """``also`` receives each state that is written, and others while the disk is too slow."""
         self.spent = 0.0  # seconds of the driver's time spent on this
         self._files = files
         self._ledger = ledger
@@ -48,7 +49,7 @@ class LiveState:
         self._clock = clock
         self._also = also
         self._driver = Driver.this()
-        self._next = clock()
+        self._next = self._next_told = clock()
         self._every = EVERY
         self._pace: deque[tuple[float, int]] = deque()  # times, and the epochs trained by then
 
@@ -57,16 +58,20 @@ class LiveState:
         running trials are paused. A full disk does not end the search, because the search is worth
         more than its page."""
         started = self._clock()
-        if started < self._next:
+        if started < min(self._next, self._next_told):
             return
         found = self._found(started, paused)
-        with suppress(OSError, ValueError):
-            write_live(self._files, found)
+        writes = started >= self._next
+        if writes:
+            with suppress(OSError, ValueError):
+                write_live(self._files, found)
         self._also(found)
         took = self._clock() - started
         self.spent += took
-        self._every = max(EVERY, REST * took)
-        self._next = started + self._every
+        self._next_told = started + took + TOLD_EVERY
+        if writes:
+            self._every = max(EVERY, REST * took)
+            self._next = started + self._every
 
     def _found(self, now: float, paused: int) -> Live:
         progress, best = self._ledger.progress(paused), self._ledger.incumbent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,29 @@ def test_a_slow_disk_gets_less_to_write(written: Written, monkeypatch: pytest.Mo
         written.now += 0.1
     assert len(times) == pytest.approx(1000 / (0.5 * live.REST), abs=1)
     assert written.state.spent < 0.02 * written.now
+
+
+def test_the_gauges_of_a_search_on_a_slow_disk_stay(
+    written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = []
+
+    def slow(*_: object) -> None:
+        written.now += 5.0
+
+    monkeypatch.setattr(live, "write_live", slow)
+    written.state = live.LiveState(
+        written.files,
+        written.ledger,
+        Searcher(),
+        "search",
+        written.clock,
+        also=lambda _: times.append(written.now),
+    )
+    while written.now < 1000:
+        written.state.step()
+        written.now += 0.1
+    assert max(later - sooner for sooner, later in pairwise(times)) < 20  # Ray drops them then
 
 
 def test_a_full_disk_ends_no_search(written: Written) -> None:
