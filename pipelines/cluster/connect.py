@@ -161,7 +161,10 @@ def _join(address: str | None, job: Mapping[str, str] | None) -> Cluster | None:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).strip() or repr(error)).splitlines()[0]
+    """The first line; all lines if it ends with a colon, as if versions of Ray differ."""
+    text = str(error).strip() or repr(error)
+    first = text.splitlines()[0]
+    return " ".join(text.split()) if first.endswith(":") else first
 
 
 def _joined(context: Any) -> Cluster:

@@ -12,6 +12,7 @@ import pytest
 import ray
 import yaml
 from ray._private import services
+from ray._private.utils import check_version_info
 from ray.core.generated.gcs_service_pb2_grpc import (
     NodeInfoGcsServiceServicer,
     add_NodeInfoGcsServiceServicer_to_server,
@@ -141,6 +142,23 @@ def test_a_cluster_that_refuses_us_is_not_replaced_by_a_local_one(
         cluster._find(None)
     with pytest.raises(TokenError, match=r"RAY_AUTH_MODE=token$"):
         cluster._find("auto")
+
+
+def test_versions_that_differ_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        there = {"ray_version": "2.59.0", "python_version": "3.11.7"}
+        check_version_info(there, "node 10.0.0.1")
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(cluster, "_find", lambda _: "10.0.0.2:6379")
+    monkeypatch.setattr(cluster, "init", refuse)
+    with pytest.raises(ClusterError) as raised:
+        cluster._join("10.0.0.2:6379", None)
+    told = str(raised.value)
+    assert told.startswith("the Ray cluster at 10.0.0.2:6379 cannot be joined: Version mismatch")
+    assert "Ray: 2.59.0" in told
+    assert f"Ray: {ray.__version__}" in told
+    assert "\n" not in told
 
 
 def test_a_token_that_cannot_be_read_is_one_line(
