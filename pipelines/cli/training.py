@@ -10,7 +10,7 @@ from rich.console import Console
 from pipelines.cli.connection import Address
 from pipelines.cli.text import print_plain
 from pipelines.cluster.connect import LOCAL, check_address, connecting
-from pipelines.cluster.workers import await_machines
+from pipelines.cluster.workers import await_machines, await_worker
 from pipelines.record.scores import shown_score
 from pipelines.results.endings import unfinished
 from pipelines.study.fit import check_trial, check_trial_here
@@ -29,6 +29,10 @@ def for_training(run: Run, where: Address, console: Console) -> Iterator[Callabl
 
     Raises ``ValueError`` if it cannot fit.
     """
+
+    def say(line: str) -> None:
+        print_plain(console, line)
+
     resources = run.spec.resources
     check_address(where.address)
     if where.address == LOCAL:
@@ -41,8 +45,9 @@ def for_training(run: Run, where: Address, console: Console) -> Iterator[Callabl
         def check() -> None:
             cluster = connected()
             renew()
-            await_machines(cluster, resources.trial, lambda line: print_plain(console, line))
+            await_machines(cluster, resources.trial, say)
             check_trial(cluster.node_types(), resources)
+            await_worker(cluster, resources.trial, say)
 
         yield check
 

@@ -31,17 +31,22 @@ def await_machines(cluster: Cluster, trial: TrialResources, say: Callable[[str],
 
 
 def await_workers(cluster: Cluster, trial: TrialResources, say: Callable[[str], None]) -> None:
-    """Wait until a node can hold a trial, and then up to half a minute for the rest of your own
-    machines.
+    """:func:`await_worker`, and then wait up to half a minute for the rest of your own machines."""
+    await_worker(cluster, trial, say)
+    _until(lambda: not cluster.machines_to_come(), FOR_THE_REST)
+
+
+def await_worker(cluster: Cluster, trial: TrialResources, say: Callable[[str], None]) -> None:
+    """Wait until a node can hold a trial.
 
     Raises ``ValueError`` if no node joins, or if the nodes that joined cannot hold a trial.
     """
-    if not _holds_a_trial(cluster, trial):
-        if cluster.may_grow():
-            say("waiting   for the first worker: `ray status` shows what the autoscaler does")
-            _await_first(cluster, trial)
-        check_fit(cluster.nodes(), trial)
-    _until(lambda: not cluster.machines_to_come(), FOR_THE_REST)
+    if _holds_a_trial(cluster, trial):
+        return
+    if cluster.may_grow():
+        say("waiting   for the first worker: `ray status` shows what the autoscaler does")
+        _await_first(cluster, trial)
+    check_fit(cluster.nodes(), trial)
 
 
 def _await_first(cluster: Cluster, trial: TrialResources) -> None:

@@ -153,18 +153,27 @@ def test_why_no_trial_runs() -> None:
     assert why_none_runs(cluster, trial) == ""
 
 
+@pytest.mark.parametrize(
+    ("cluster", "first"), [(Joining(WORKER), "of the machines"), (Growing(), "worker")]
+)
 def test_trainings_of_evaluate_and_export_wait_too(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    cluster: Joining,
+    first: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    cluster = Joining(WORKER)
 
     @contextmanager
     def connecting(*_: object, **__: object) -> Iterator[Any]:
         yield lambda: cluster
 
+    def join(cluster: Joining, trial: TrialResources) -> None:
+        cluster._there.append(WORKER)
+
+    monkeypatch.setattr(workers, "_await_first", join)
     monkeypatch.setattr(training, "check_address", lambda address: None)
     monkeypatch.setattr(training, "connecting", connecting)
     run: Any = SimpleNamespace(spec=spec_of(gpus_per_trial="1/4"))
     with training.for_training(run, Address(address="auto"), Console(width=200)) as check:
         check()
-    assert capsys.readouterr().out.startswith("waiting   for the first of the machines")
+    assert capsys.readouterr().out.startswith(f"waiting   for the first {first}")
