@@ -188,8 +188,8 @@ def why_none_runs(cluster: Cluster, trial: TrialResources) -> str:
     if cluster.started_here:
         return ""
     return (
-        "no trial runs: if other work uses the cluster, trials wait until it ends; `ray status` "
-        "shows what is in use"
+        "no trial runs: processes are still starting, or other work uses the cluster and trials "
+        "wait until it ends; `ray status` shows what is in use"
     )
 
 
