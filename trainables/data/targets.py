@@ -37,6 +37,8 @@ def encode_target(
     Raises:
         ValueError: ``task`` asks for a quantity, but the target holds texts or truth values.
     """
+    import pyarrow as pa
+
     if _has_names(column):
         if task == "regression":
             kind = "texts" if is_text(column.type) else "truth values"
@@ -49,7 +51,8 @@ def encode_target(
     whole = bool(np.all(labels == np.round(labels)))
     if task is None:
         few = len(labels) <= MAX_INTEGER_CLASSES and whole
-        task = "classification" if few else "regression"
+        is_moment = pa.types.is_temporal(column.type)
+        task = "classification" if few and not is_moment else "regression"
     if task == "regression":
         return values, task, ()
     names = tuple(str(int(label)) if whole else repr(float(label)) for label in labels)

@@ -203,6 +203,7 @@ def test_other_ways_to_write_a_time(tmp_path: Path, text: str) -> None:
         ([0.5, 1.0, 2.0], ()),
         (list(range(20)), tuple(str(i) for i in range(20))),
         (list(range(21)), ()),
+        (["2013-01-31", "2013-02-28", "2013-03-31"], ()),
     ],
 )
 def test_target_decides_the_task(
