@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -105,15 +104,9 @@ def ranked(trials: Iterable[FinishedTrial], metric: Metric) -> list[FinishedTria
     comes first, and then the earlier. Diverged and failed trials are left out, because they have no
     value to compare; so are infeasible ones."""
     sound = [t for t in trials if not t.diverged and not t.broken and t.state is not State.FAIL]
-    valued = [(t.value, t) for t in sound if t.value is not None]
-    valued.sort(key=lambda pair: loss_of(pair[1].metrics))
-    valued.sort(key=lambda pair: pair[0], reverse=metric.mode == "max")  # stable in both directions
+    valued = [(metric.place(t.value, t.metrics), t) for t in sound if t.value is not None]
+    valued.sort(key=lambda pair: pair[0])
     return [trial for _, trial in valued]
-
-
-def loss_of(metrics: Mapping[str, float]) -> float:
-    """The validation loss, which decides between equal values; infinite if it is not known."""
-    return metrics.get("val_loss", math.inf)
 
 
 def best_trial(trials: Iterable[FinishedTrial], metric: Metric) -> FinishedTrial | None:

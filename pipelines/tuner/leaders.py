@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pipelines.record.front import ranked_by
-from pipelines.record.trials import FinishedTrial, State, loss_of, ranked
+from pipelines.record.trials import FinishedTrial, State, ranked
 from pipelines.tuner.progress import Incumbent
 from pipelines.tuner.reports import Report, Rules
 from pipelines.tuner.running import Reached, Running
@@ -26,18 +26,26 @@ class Leaders:
     def is_better(self, value: float, than: Incumbent | None) -> bool:
         return than is None or self._metric.better(value, than.value)
 
-    def is_ahead(self, value: float, reached: Reached, *, fits: bool) -> bool:
+    def is_ahead(self, epoch: int, reached: Reached, *, fits: bool) -> bool:
         """Whether an epoch is the best of its trial. One that breaks no requirement comes first."""
-        return fits > reached.fits or (fits == reached.fits and self.is_better(value, reached.best))
+        if fits != reached.fits:
+            return fits
+        return reached.best is None or self._place(reached, epoch) < self._place(
+            reached, reached.best.epoch
+        )
+
+    def _place(self, reached: Reached, epoch: int) -> tuple[float, float]:
+        return self._metric.place(reached.curve[epoch], reached.metrics[epoch])
 
     def may_be_best(self, report: Report, group: str) -> bool:
         """Whether an epoch would be the best of its group if its trial ended with it."""
         than = self._best_ended.get(group)
         if than is None or than.value is None:
             return True
-        if report.value == than.value:
-            return bool(self._rules.also) or loss_of(report.metrics) < loss_of(than.metrics)
-        return self._metric.better(report.value, than.value)
+        if self._rules.also and report.value == than.value:
+            return True
+        place = self._metric.place
+        return place(report.value, report.metrics) < place(than.value, than.metrics)
 
     def is_kept(self, best: Incumbent | None) -> bool:
         """Whether a trial that has trained to its end is among those that may be trained on."""

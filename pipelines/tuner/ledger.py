@@ -153,7 +153,7 @@ class TrialLedger:
         reached = running.reached
         reached.note(epoch, value, metrics)
         fits = not self._feasibility.broken(running, metrics)
-        if self._leaders.is_ahead(value, reached, fits=fits):
+        if self._leaders.is_ahead(epoch, reached, fits=fits):
             trial_id = running.attempt.trial_id
             reached.best, reached.fits = Incumbent(trial_id, running.config, value, epoch), fits
 
@@ -192,7 +192,7 @@ class TrialLedger:
         if reached.fits and hopeless:
             reached.fits = False  # no earlier epoch counts either
             self._leaders.forget(trial_id, self._running.values())
-        if self._leaders.is_ahead(report.value, reached, fits=fits):
+        if self._leaders.is_ahead(report.epoch, reached, fits=fits):
             reached.best, reached.fits = incumbent, fits
             group = running.attempt.repeat_of
             save |= fits and report.has_weights and self._leaders.may_be_best(report, group)

@@ -119,7 +119,7 @@ class StudyTrial(tune.Trainable):
         self._config, attempt = unpack(packed)
         self._trial_id = attempt.trial_id
         self._epoch = 0
-        self._best: float | None = None
+        self._best: tuple[float, float] | None = None  # the place of the best epoch
         self._best_fits = False
         self._process.begin(attempt.seed)
         self._printed.begin()
@@ -232,11 +232,10 @@ class StudyTrial(tune.Trainable):
         """Keep a copy of the best epoch's weights: a later epoch may be saved to go on from, but
         the best weights are the result. An epoch that breaks no requirement comes first."""
         fits = not broken_of(self._settings.requirements, found.metrics)
-        better = self._best is None or METRICS[self._settings.metric].better(
-            found.value, self._best
-        )
+        place = METRICS[self._settings.metric].place(found.value, found.metrics)
+        better = self._best is None or place < self._best
         if fits > self._best_fits or (fits == self._best_fits and better):
-            self._best, self._best_fits = found.value, fits
+            self._best, self._best_fits = place, fits
             weights = {} if self._model is None else self._model.state_dict()
             self._best_weights = {name: t.detach().clone() for name, t in weights.items()}
 
@@ -297,7 +296,9 @@ class StudyTrial(tune.Trainable):
         self._epochs.load_state_dict(state["training"])
         self._epoch = state["epoch"]
         if state["config"] == self._config:  # else it is another trial's checkpoint
-            self._best = state["best"]
+            best, metric = state["best"], METRICS[self._settings.metric]
+            # Earlier versions saved the value alone.
+            self._best = metric.place(best, {}) if isinstance(best, float | int) else best
             self._best_fits = state.get("best_fits", True)
             self._best_weights = weights
 

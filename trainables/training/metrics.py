@@ -12,7 +12,7 @@ classes.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -47,6 +47,12 @@ class Metric:
     def better(self, a: float, b: float) -> bool:
         """Whether ``a`` is strictly better than ``b``. False if ``a`` is NaN."""
         return a < b if self.mode == "min" else a > b
+
+    def place(self, value: float, metrics: Mapping[str, float]) -> tuple[float, float]:
+        """What sorts values from the best to the worst. Of equal values, that whose ``metrics``
+        have the lower validation loss comes first: a network may rank all samples correctly long
+        before its probabilities are of any use."""
+        return (value if self.mode == "min" else -value, metrics.get("val_loss", math.inf))
 
     def reaches(self, value: float, target: float) -> bool:
         """Whether ``value`` is as good as ``target``, or better."""

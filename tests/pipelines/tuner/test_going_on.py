@@ -29,7 +29,8 @@ class GetsBetterThenWorse(Iterator[Any]):
     def __next__(self) -> Any:
         self.epoch += 1
         torch.nn.init.constant_(self.model.weight, self.epoch)
-        return {"val_loss": 1.0 + abs(self.epoch - BEST)}, self.model
+        loss = 1.0 + abs(self.epoch - BEST)
+        return {"val_loss": loss, "val_accuracy": 0.9}, self.model
 
     def state_dict(self) -> dict[str, Any]:
         return {"epoch": self.epoch}
@@ -38,10 +39,10 @@ class GetsBetterThenWorse(Iterator[Any]):
         self.epoch = state["epoch"]
 
 
-def started(attempt: Attempt, x: float = 0.5) -> StudyTrial:
+def started(attempt: Attempt, x: float = 0.5, metric: str = "val_loss") -> StudyTrial:
     settings = TrialSettings(
         lambda *_, **__: GetsBetterThenWorse(),
-        "val_loss",
+        metric,
         LAST,
         1.0,
         "/runs",
@@ -60,14 +61,27 @@ def kept_weight(trial: StudyTrial, folder: Path) -> float:
 
 
 @pytest.mark.usefixtures("alone")
-def test_the_best_weights_from_before_are_still_the_best(tmp_path: Path) -> None:
-    interrupted = started(Attempt("a"))
+@pytest.mark.parametrize("metric", ["val_loss", "val_accuracy"])
+def test_the_best_weights_from_before_are_still_the_best(tmp_path: Path, metric: str) -> None:
+    interrupted = started(Attempt("a"), metric=metric)
     interrupted.step()
     assert kept_weight(interrupted, tmp_path / "first") == BEST
-    resumed = started(Attempt("a", checkpoint=str(tmp_path / "first")))
+    resumed = started(Attempt("a", checkpoint=str(tmp_path / "first")), metric=metric)
     assert kept_weight(resumed, tmp_path / "at once") == BEST
     (*_, last) = resumed.step()["reports"]
     assert last.epoch == LAST
+    assert kept_weight(resumed, tmp_path / "second") == BEST
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_checkpoint_of_an_earlier_version_has_the_best_value_alone(tmp_path: Path) -> None:
+    interrupted = started(Attempt("a"))
+    interrupted.step()
+    kept_weight(interrupted, tmp_path / "first")
+    path = tmp_path / "first" / TRAINING
+    torch.save({**torch.load(path, weights_only=True), "best": 1.0}, path)
+    resumed = started(Attempt("a", checkpoint=str(path.parent)))
+    resumed.step()
     assert kept_weight(resumed, tmp_path / "second") == BEST
 
 

@@ -360,3 +360,14 @@ def test_of_equal_scores_the_one_with_the_lower_validation_loss_is_kept() -> Non
         told.ledger.saved(name)
         kept.append(told.ledger.end(name).keep_weights)
     assert saved == kept == [True, True, False]
+
+
+def test_of_equal_epochs_of_a_trial_the_one_with_the_lowest_validation_loss_is_the_best() -> None:
+    told = Told()
+    told.start("a")
+    saved = [
+        told.report("a", n, 0.9, metrics={"val_loss": loss}, has_weights=True).save
+        for n, loss in enumerate((0.5, 0.3, 0.4), start=1)
+    ]
+    assert saved == [True, True, False]
+    assert told.end("a").best_epoch == 2
