@@ -345,7 +345,7 @@ def test_a_long_legend_leaves_room_for_the_curves_on_a_phone(
     chromium.look(390, 844)
     chromium.open((folder / "report.html").as_uri())
     plot = PLOT.format("chosen")
-    assert chromium.evaluate(f"{plot}._fullLayout._size.h") > 100
+    assert chromium.evaluate(f"{plot}._fullLayout._size.h") > 150
     chromium.evaluate("update(JSON.parse(document.getElementById('page-data').textContent))")
     assert chromium.evaluate(f"{plot}.offsetHeight === {plot}._fullLayout.height")
 
@@ -408,6 +408,18 @@ def test_news_are_drawn_and_leave_the_chosen_trial_and_the_zoom(
     assert page.evaluate(f"{PLOT.format('curves')}.layout.xaxis.range") == [1, 2]
     assert page.evaluate("document.querySelectorAll('section').length") == 11
     assert page.messages == []
+
+
+def test_until_a_reader_chooses_a_trial_the_best_is_chosen(page: Browser, tmp_path: Path) -> None:
+    """Also a new best that comes while the search runs."""
+    config = {**TRIALS[0].config, "lr": 0.01}
+    better = [made([0.98 + 0.005 * n] * 3, config=config, trial_id=f"better {n}") for n in range(2)]
+    for n in range(2):
+        more = [*TRIALS, *better[: n + 1]]
+        folder = write_run(tmp_path / f"{n}", more, space=SPACE, trainable="m:f", max_epochs=3)
+        page.evaluate(f"update({page_json(report_page(open_run(folder)))})")
+        assert page.evaluate(SELECTED) == [len(TRIALS)]
+        page.evaluate(f"choose({len(TRIALS)})")
 
 
 def test_without_news_the_page_asks_more_and_more_seldom(chromium: Browser, tmp_path: Path) -> None:

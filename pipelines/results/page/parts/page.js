@@ -11,7 +11,7 @@ const table = new TrialTable((row) => choose(row));
 // without changes is its id alone, and the trials may be left out.
 function update(content) {
   if (content.trials) {
-    const id = page.chosen === null ? null : page.trials.content.ids[page.chosen];
+    const id = page.chosen === null || page.untouched ? null : page.trials.content.ids[page.chosen];
     page.trials = new Trials(content.trials);
     const kept = id === null ? -1 : page.trials.row(id);
     page.chosen = kept >= 0 ? kept : page.untouched ? content.trials.best ?? null : null;
@@ -94,7 +94,7 @@ function renew(text, html) {
   if (link) link.focus({ preventScroll: true });
 }
 
-// The best is chosen from the start, and its details are closed: the first click opens them.
+// Until a reader chooses, the best is chosen, and its details are closed: the first click opens them.
 function choose(row) {
   page.chosen = row === page.chosen && !page.untouched ? null : row;
   page.untouched = false;
