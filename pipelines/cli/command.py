@@ -15,7 +15,7 @@ from cyclopts import App, Parameter
 
 from pipelines.cli.options import Options
 from pipelines.cli.visible import visible
-from pipelines.record.patience import StorageError, storage_reason
+from pipelines.record.patience import StorageError, in_words, storage_reason
 from pipelines.study.interrupts import EXIT_CODES, OUTPUT, Interrupted, output_closed
 from pipelines.study.settings import one_of
 
@@ -67,6 +67,9 @@ def main(app: App, arguments: Sequence[str] | None = None) -> int:
         if error.reason != OUTPUT:
             print("interrupted", file=sys.stderr)
         return EXIT_CODES[error.reason]
+    except PermissionError as error:  # a file of another user
+        print(f"error: {visible(in_words(error))}", file=sys.stderr)
+        return USAGE
     except (StorageError, OSError) as error:
         if not (reason := storage_reason(error)):
             raise

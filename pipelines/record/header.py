@@ -32,9 +32,18 @@ def read_header(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     Raises ``ValueError`` if ``folder`` holds no run, or if its record has another format.
     """
     path = RunFiles(folder).spec
-    if not path.is_file():
-        raise ValueError(f"no run in {folder}: it has no {path.name}")
+    if why := missing(path):
+        raise ValueError(f"no run in {folder}: {why}")
     return split_header(read_json(path), path)
+
+
+def missing(path: Path) -> str:
+    """Why there is no file ``path`` in its folder; "" if there is one."""
+    if path.is_file():
+        return ""
+    if path.parent.is_dir():
+        return f"it has no {path.name}"
+    return "it is a file" if path.parent.exists() else "there is no such folder"
 
 
 def read_json(path: Path) -> Any:

@@ -62,6 +62,11 @@ def test_a_scheduler_that_pauses_trials_cannot_go_on(
 
 
 def test_a_folder_that_is_no_run(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "no run in it: there is no such folder" in refused(capsys)
+    Path("it").touch()
+    assert "no run in it: it is a file" in refused(capsys)
+    Path("it").unlink()
+    Path("it").mkdir()
     assert "no run in it: it has no spec.json" in refused(capsys)
 
 

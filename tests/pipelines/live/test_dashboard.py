@@ -131,7 +131,7 @@ def test_optuna_dashboard_shows_the_record_and_changes_nothing(
     missing = "error: --optuna needs optuna-dashboard: pip install optuna-dashboard\n"
     assert capsys.readouterr().err == missing
     assert main(dashboard.app, ["gone", "--optuna"]) == USAGE
-    assert capsys.readouterr().err == "error: no run in gone: it has no spec.json\n"
+    assert capsys.readouterr().err == "error: no run in gone: there is no such folder\n"
 
 
 def test_the_page_of_a_run_leads_to_it_and_nobody_else_gets_in(

@@ -93,7 +93,7 @@ def test_who_has_it_sees_all(address: str) -> None:
     status, text, _ = ask(address, f"{RUN}x", **authorised)
     assert (status, text) == (
         410,
-        "no run in " + text.split()[3] + " it has no spec.json. All runs: /rangefinder",
+        "no run in " + text.split()[3] + " there is no such folder. All runs: /rangefinder",
     )
 
 
@@ -144,7 +144,7 @@ def test_a_folder_whose_name_is_no_utf8_is_a_run_like_others(tmp_path: Path) -> 
         assert '"/rangefinder/news/runs%FF/caf%E9"' in text
         assert ask(address, "/rangefinder/news/runs%FF/caf%E9", **authorised)[0] == 200
         status, text, _ = ask(address, "/rangefinder/run/runs%FF/caf%EA", **authorised)
-        assert (status, "caf?: it has no spec.json" in text) == (410, True), text
+        assert (status, "caf?: there is no such folder" in text) == (410, True), text
         status, text, _ = ask(address, "/rangefinder/run/runs%FF/caf%25E9", **authorised)
         assert (status, "<h1>caf%E9</h1>" in text) == (200, True), text[:300]
         # The same letters, but in UTF-8.

@@ -175,7 +175,7 @@ def test_a_search_is_watched_inside_rays_dashboard(folder: Path) -> None:
         tab.wait_for(f"{frame}?.textContent === 'it'")
         go(tab, f"{address}{HOME}/run/runs/gone")
         assert "no run in " in tab.evaluate("document.body.textContent")
-        assert "it has no spec.json" in tab.evaluate("document.body.textContent")
+        assert "there is no such folder" in tab.evaluate("document.body.textContent")
         # When the search ends, the page ends too.
         go(tab, f"{address}{HOME}/run/runs/it")
         tab.wait_for("document.body?.dataset.drawn === 'yes'")

@@ -245,7 +245,7 @@ def test_a_folder_that_exists_is_not_overwritten(folder: Path) -> None:
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"no run in .*: it has no study.journal"):
         load_journal(tmp_path / "study.journal")
-    with pytest.raises(ValueError, match=r"no run in .*: it has no spec.json"):
+    with pytest.raises(ValueError, match=r"no run in .*: there is no such folder"):
         open_run(tmp_path / "nowhere")
     assert list(tmp_path.iterdir()) == []
 

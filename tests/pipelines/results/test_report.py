@@ -116,7 +116,7 @@ def test_a_full_disk_keeps_no_part_of_a_page(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "no run in it: it has no spec.json"),
+        (None, "no run in it: there is no such folder"),
         ("{", "it/spec.json cannot be read"),
         (json.dumps({"format": 99}), "it/spec.json has format 99, of a newer version"),
     ],
@@ -132,6 +132,18 @@ def test_what_is_no_run_is_one_line(
         assert main(report.app, arguments) == USAGE
         (line,) = capsys.readouterr().err.splitlines()
         assert message in line
+
+
+def test_a_run_that_another_user_hides_is_one_line(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(path: Path) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    write_run(elsewhere / "it", [TRIAL])
+    monkeypatch.setattr(Path, "is_file", refuse)
+    assert main(report.app, ["it"]) == USAGE
+    assert capsys.readouterr().err == "error: it/spec.json: Permission denied\n"
 
 
 def test_a_record_that_was_cut_short_has_a_report(
@@ -154,7 +166,7 @@ def test_a_record_that_was_cut_short_has_a_report(
         (None, {}, "The search is not complete: 1 of at most 2 trials have ended. Its driver was"),
         ("interrupt", {}, "1 of at most 2 trials have ended. It was interrupted."),
         ("failures", {}, "It was stopped because its first trials failed."),
-        ("storage", {}, "It was stopped because checkpoints could not be written."),
+        ("storage", {}, "It was stopped because its files could not be written."),
         ("an error", {}, "It ended with an error."),
         ("time budget", {}, ""),
         ("", {}, ""),
