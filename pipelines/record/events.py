@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from pipelines.record.lines import Lines, read_lines
+from pipelines.record.lines import REPAIR, Lines, read_lines
 from pipelines.record.patience import patient
 from search_spaces import Config
 
@@ -159,7 +159,7 @@ def read_events(path: Path) -> list[Event]:
             events.append(_event(entry))
         except (KeyError, TypeError, ValueError) as error:
             reason = f"{type(error).__name__}: {error}"
-            raise ValueError(f"{path}, line {number} is not an event: {reason}") from None
+            raise ValueError(f"{path}, line {number} is not an event: {reason}{REPAIR}") from None
     return events
 
 

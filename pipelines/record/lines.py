@@ -17,6 +17,8 @@ from io import FileIO
 from pathlib import Path
 from typing import Any
 
+REPAIR = ": restore the file, or delete this line to do without it"
+
 
 class Lines:
     """Appends to the file ``path``, which the first line creates."""
@@ -63,7 +65,7 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
         entries = [_read(line, f"{path}, line {n}") for n, line in enumerate(whole.split(b"\n"), 1)]
     for number, entry in enumerate(entries, 1):
         if not isinstance(entry, dict):
-            raise ValueError(f"{path}, line {number} is not a JSON object")
+            raise ValueError(f"{path}, line {number} is not a JSON object{REPAIR}")
     return list(entries)
 
 
@@ -71,7 +73,7 @@ def _read(line: bytes, where: str) -> object:
     try:
         entry: object = json.loads(line)
     except ValueError as error:
-        raise ValueError(f"{where} cannot be read: {error}") from None
+        raise ValueError(f"{where} cannot be read: {error}{REPAIR}") from None
     return entry
 
 

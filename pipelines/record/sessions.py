@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipelines.record.files import RunFiles
-from pipelines.record.lines import Lines, read_lines
+from pipelines.record.lines import REPAIR, Lines, read_lines
 
 KILLED = "killed"
 FAILED = "an error"
@@ -76,7 +76,7 @@ def read_sessions(files: RunFiles) -> list[Session]:
         except (KeyError, TypeError, ValueError, IndexError) as error:
             reason = f"{type(error).__name__}: {error}"
             place = f"{files.sessions}, line {number}"
-            raise ValueError(f"{place} is not a session: {reason}") from None
+            raise ValueError(f"{place} is not a session: {reason}{REPAIR}") from None
     return sessions
 
 

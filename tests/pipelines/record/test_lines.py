@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -33,6 +34,7 @@ from pipelines.record.lock import holding, is_held
 from pipelines.record.sessions import (
     FAILED,
     KILLED,
+    Session,
     note_killed,
     note_results,
     read_sessions,
@@ -160,6 +162,29 @@ def test_a_record_that_somebody_has_edited_is_one_line(
     with pytest.raises(ValueError, match=message) as error:
         read_events(path)
     assert "\n" not in str(error.value)
+    assert str(error.value).endswith(": restore the file, or delete this line to do without it")
+
+
+@pytest.mark.parametrize("damaged", range(4))
+def test_sessions_can_be_read_without_the_lines_that_an_error_names(
+    tmp_path: Path, damaged: int
+) -> None:
+    files = RunFiles(tmp_path)
+    for _ in range(2):
+        with working(files, "search", {}):
+            pass
+    lines = files.sessions.read_text().splitlines(keepends=True)
+    lines[damaged] = "x\n"
+    sessions: list[Session] = []
+    while not sessions:
+        files.sessions.write_text("".join(lines))
+        try:
+            sessions = read_sessions(files)
+        except ValueError as error:
+            named = re.search(r"line (\d+) .*, or delete this line", str(error))
+            assert named is not None
+            del lines[int(named[1]) - 1]
+    assert sessions[-1].by in (FAILED, None)
 
 
 def test_sessions(tmp_path: Path) -> None:
