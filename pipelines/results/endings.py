@@ -16,7 +16,7 @@ _ENDED_BY = {
     "SIGHUP": "Its terminal was closed",
     OUTPUT: "Its output was closed",
     "failures": "It was stopped because its first trials failed",
-    "storage": "It was stopped because checkpoints could not be written",
+    "storage": "It was stopped because its files could not be written",
     FAILED: "It ended with an error",
     KILLED: "Its driver was killed",
 }

@@ -248,3 +248,5 @@ def test_a_full_disk_is_named_whatever_ray_makes_of_it(
     reason = "the search has stopped because it cannot write: /runs/x: No space left on device"
     with pytest.raises(StorageError, match=reason):
         search(study_of(tmp_path / "run", None))
+    (session,) = read_sessions(RunFiles(tmp_path / "run"))
+    assert session.by == "storage"
