@@ -10,7 +10,7 @@ import torch
 from pipelines.cli.search_command import search_command
 from pipelines.cli.text import Terminal, format_config, print_lines
 from pipelines.recipe.fitting import batch_size_up_to
-from pipelines.recipe.saving import device_name, machine, save_test
+from pipelines.recipe.saving import device_name, machine, save_figures, save_test
 from pipelines.recipe.settings import BatchSizeSettings, LimitSettings, ScalingSettings
 from pipelines.recipe.subject import Subject, SubjectSettings, find_subject
 from pipelines.results.figures.batch_size import batch_size_figure
@@ -57,7 +57,8 @@ def run_batch_size(
         "scaled_lrs": [scaling.at(r.batch_size) for r in test.rows] if asked else None,
         "test": test.as_dict(),
     }
-    save_test(folder, RECORD, subject, data, found, {FIGURE: batch_size_figure(test)})
+    save_test(folder, RECORD, subject, data, found)
+    save_figures(folder, subject, data, {FIGURE: batch_size_figure(test)})
     print_lines(Terminal(), _lines(subject, data, test, bound, device, scaling, folder))
 
 

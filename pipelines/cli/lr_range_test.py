@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipelines.cli.search_command import search_command
 from pipelines.cli.text import Terminal, format_config, print_lines, print_plain
-from pipelines.recipe.saving import save_test
+from pipelines.recipe.saving import save_figures, save_test
 from pipelines.recipe.settings import LimitSettings, SweepSettings
 from pipelines.recipe.subject import Subject, SubjectSettings, find_subject
 from pipelines.results.figures.lr_range import range_figure
@@ -49,7 +49,8 @@ def run_lr_range_test(
 
     test, bounds = bounds_to_search(run, subject.seed, sweep.divisor)
     found = {"bounds": asdict(bounds), "test": test.as_dict()}
-    save_test(folder, RECORD, subject, data, found, {FIGURE: range_figure(test, bounds)})
+    save_test(folder, RECORD, subject, data, found)
+    save_figures(folder, subject, data, {FIGURE: range_figure(test, bounds)})
     console = Terminal()
     print_plain(console, f"data      {describe(data)}")
     print_lines(console, _lines(subject, data, test, bounds, folder))

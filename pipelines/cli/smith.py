@@ -11,7 +11,7 @@ import yaml
 
 from pipelines.cli.search_command import search_command
 from pipelines.cli.text import Terminal, format_config, print_lines, print_plain
-from pipelines.recipe.saving import machine, save_test
+from pipelines.recipe.saving import machine, save_figures, save_test
 from pipelines.recipe.settings import LimitSettings, ShortRunSettings
 from pipelines.recipe.steps import Recipe, run_recipe
 from pipelines.recipe.subject import Subject, SubjectSettings, find_subject
@@ -51,14 +51,17 @@ def run_smith(settings: SubjectSettings, short: ShortRunSettings, limits: LimitS
         device=device,
         say=lambda line: print_plain(console, line),
     )
+    space = for_data(SPACES[subject.model], NETWORKS[subject.model], data)
+    print_plain(console, f"config    {format_config(recipe.config, space)}")
     _save(folder, subject, data, recipe, device)
-    print_lines(console, _closing_lines(folder, subject, data, recipe))
+    print_lines(console, _closing_lines(folder, subject))
 
 
 def _save(
     folder: Path, subject: Subject, data: TrialData, recipe: Recipe, device: torch.device
 ) -> None:
-    """The config is written as a list, for --start-with."""
+    """The config is written as a list, for --start-with, and before the figures, which are large:
+    the disk may be full."""
     found = {
         **machine(device),
         "found": recipe.config,
@@ -73,16 +76,13 @@ def _save(
         "momentum.html": short_runs_figure(recipe.momentum),
         "weight_decay.html": short_runs_figure(recipe.decay),
     }
-    save_test(folder, RECORD, subject, data, found, figures)
+    save_test(folder, RECORD, subject, data, found)
     write_whole(folder / CONFIG, yaml.safe_dump([recipe.config], sort_keys=False))
+    save_figures(folder, subject, data, figures)
 
 
-def _closing_lines(
-    folder: Path, subject: Subject, data: TrialData, recipe: Recipe
-) -> Iterator[str]:
-    """The config, where everything lies, and what to type next."""
-    space = for_data(SPACES[subject.model], NETWORKS[subject.model], data)
-    yield f"config    {format_config(recipe.config, space)}"
+def _closing_lines(folder: Path, subject: Subject) -> Iterator[str]:
+    """Where everything lies, and what to type next."""
     where = shown(folder)
     yield f"figures   {where}/batch_size.html, lr_range.html, momentum.html, weight_decay.html"
     yield f"numbers   {shown(folder / RECORD)}"

@@ -23,13 +23,17 @@ def save_test(
     subject: Subject,
     data: TrialData,
     found: Mapping[str, Any],
-    figures: Mapping[str, go.Figure],
 ) -> None:
-    """Make ``folder``. The JSON file ``record`` says what was tested and found; the figures have
-    their own files."""
+    """Make ``folder``. The JSON file ``record`` says what was tested and found."""
     content = {**asdict(subject), "data_fingerprint": data.fingerprint, **found}
     folder.mkdir(parents=True)
     write_whole(folder / record, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def save_figures(
+    folder: Path, subject: Subject, data: TrialData, figures: Mapping[str, go.Figure]
+) -> None:
+    """Write each figure of a test to the file of its name in ``folder``."""
     for name, figure in figures.items():
         save(figure, folder / name, subtitle=f"{subject.model} on {data.name}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,8 @@ import pytest
 import torch
 
 from pipelines import smith as command
-from pipelines.cli.command import main
+from pipelines.cli import smith as saving
+from pipelines.cli.command import FAILURE, main
 from pipelines.recipe import steps
 from pipelines.recipe.fitting import batch_size_up_to, fit_into
 from pipelines.results.figures.short_runs import short_runs_figure
@@ -60,6 +62,20 @@ def test_the_config_is_one_that_a_search_starts_with(
     assert lines["next"].endswith(f"--model {model} --data {data} --start-with out/config.yaml")
     names = {"batch_size", "lr_range", "momentum", "weight_decay"}
     assert {path.stem for path in Path("out").glob("*.html")} == names
+
+
+def test_a_disk_without_room_for_the_figures_costs_no_result(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fill(folder: Path, *_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(folder / "lr_range.html"))
+
+    monkeypatch.setattr(saving, "save_figures", fill)
+    assert main(command.app, ["--data", "wine", "--epochs", "2", "--output", "out"]) == FAILURE
+    out, err = capsys.readouterr()
+    assert "\nconfig    n_layers=" in out
+    assert err.endswith("out/lr_range.html: No space left on device\n")
+    assert load_configs(Path("out/config.yaml"), SPACES["mlp"])
 
 
 def test_the_ratio_is_exact_whatever_the_rounding_of_the_bounds(
