@@ -91,7 +91,7 @@ def run_comparison(spec: ComparisonSpec, where: Connection) -> int:
         )
         session = session or stack.enter_context(held())
         Watching(console, runs).open(cluster)
-        print_lines(console, [*data_lines(study), *first_lines(study.space)])
+        print_lines(console, [*data_lines(study), *first_lines(study)])
         with _saying_how_to_go_on():
             with watched(_stop, started_here=cluster.started_here):
                 session.by = _run_missing(comparison, spec, study, cluster, console)

@@ -11,12 +11,14 @@ from pipelines.cli.watching import cluster_line
 from pipelines.cluster.machines import Cluster
 from pipelines.cluster.resources import Node, TrialResources
 from pipelines.record.scores import shown_score
+from pipelines.results.wording import count
 from pipelines.study.disk import checkpoint_bytes, disk_of, free_in
 from pipelines.study.estimate import Estimate
 from pipelines.study.spec import StoppingSettings, StudySpec
 from pipelines.study.study import Study
 from pipelines.study.typed import shown
 from pipelines.tuner.algorithms import ALGORITHMS
+from pipelines.tuner.prior import SHARE
 from pipelines.tuner.schedulers import SCHEDULERS
 from search_spaces import SearchSpace
 from trainables.baselines import guess
@@ -49,7 +51,7 @@ def plan_lines(study: Study, cluster: Cluster, at_once: int) -> Iterator[str]:
         f"{study.scheduler.plan(study.stopping)}"
     )
     if study.size is None:
-        yield from first_lines(study.space)
+        yield from first_lines(study)
         if study.tried_first >= study.trials:
             yield (
                 f"note      all {study.trials} trials are configs to try first: {algo} itself "
@@ -106,12 +108,21 @@ def data_lines(study: Study) -> Iterator[str]:
     yield from _few_samples_lines(study)
 
 
-def first_lines(space: SearchSpace) -> Iterator[str]:
-    """The configs that every algorithm except a grid begins with."""
-    if first := len(space.try_first):
+def first_lines(study: Study) -> Iterator[str]:
+    """The configs that every algorithm except a grid begins with, and those that it draws around
+    them."""
+    first = []
+    if own := len(study.start_with):
+        first.append(f"{count(own, 'config')} of {study.spec.space.start_with}")
+    if portfolio := len(study.space.try_first):
+        of = "of the space's portfolio; --no-portfolio leaves them out"
+        first.append(f"{count(portfolio, 'config')} {of}")
+    if first:
+        yield f"first     {', then '.join(first)}"
+    if own and study.spec.space.prior:
         yield (
-            f"first     {first} config{'s' if first > 1 else ''} of the space's portfolio; "
-            "--no-portfolio leaves them out"
+            f"prior     {SHARE:.0%} of the next trials are drawn around the configs of "
+            f"{study.spec.space.start_with}, and fewer and fewer later"
         )
 
 

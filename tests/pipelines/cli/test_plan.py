@@ -7,8 +7,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 
+from benchmarks.sets.configs import LENET
 from pipelines.cli.plan import data_lines, plan_lines
 from pipelines.study.prepare import prepare
 from tests.pipelines.running import spec_of
@@ -44,6 +46,15 @@ def test_where_no_trial_is_the_algorithms_own_it_is_said() -> None:
     assert said in plan(**settings, trials=8)
     assert "suggests none" not in plan(**settings, trials=9)
     assert "suggests none" not in plan(**settings, trials=8, portfolio=False)
+
+
+def test_the_users_own_configs_to_try_first_are_named() -> None:
+    Path("own.yaml").write_text(yaml.safe_dump([LENET, {**LENET, "lr": 0.05}]))
+    begins = "first     2 configs of own.yaml"
+    assert begins in plan(start_with="own.yaml", portfolio=False).splitlines()
+    shown = plan(start_with="own.yaml", prior=True)
+    assert f"\n{begins}, then 7 configs of the space's portfolio; --no-portfolio" in shown
+    assert "prior     50% of the next trials are drawn around the configs of own.yaml" in shown
 
 
 def test_options_that_have_no_effect_are_named() -> None:
