@@ -7,7 +7,7 @@ from pathlib import Path
 from pipelines.cli.options import to_type
 from pipelines.cli.text import Terminal, print_plain
 from pipelines.cli.visible import visible
-from pipelines.results.sections.again import options
+from pipelines.results.sections.again import by_default, options
 from pipelines.study.runs import Run, open_run
 from pipelines.study.spec import StudySpec
 from pipelines.study.zoom import QUANTILE, zoom, zoom_lines
@@ -37,4 +37,4 @@ def _next_command(folder: Path, run: Run) -> str:
             "space": {"max_parameters": spec.space.max_parameters},
         }
     )
-    return to_type("run", *options(same), zoom_from=folder, algo="gp")
+    return to_type("run", *options(same, but=by_default(run)), zoom_from=folder, algo="gp")

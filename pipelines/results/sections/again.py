@@ -143,9 +143,13 @@ def typed(name: str, *words: str) -> str:
 
 
 def _options(run: Run, *, but: Collection[str] = ()) -> list[str]:
-    """The options of ``run``, without the metric if a search of its data takes that by default."""
+    return options(run.spec, but=(*but, *by_default(run)))
+
+
+def by_default(run: Run) -> list[str]:
+    """The field "metric", if a search of the data of ``run`` takes its metric by default."""
     default = next(iter(metrics_of(cast("Task", run.data.task))))
-    return options(run.spec, but=(*but, *["metric"] * (run.metric == default)))
+    return ["metric"] if run.metric == default else []
 
 
 def options(spec: StudySpec, *, but: Collection[str] = ()) -> list[str]:

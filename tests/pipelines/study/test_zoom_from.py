@@ -107,7 +107,7 @@ def test_the_command_prints_the_table_and_what_to_type_next(
     assert main(command.app, [str(run)]) == 0
     *table, following = capsys.readouterr().out.splitlines()
     assert table == list(zoom_lines(zoom(SPACES["mlp"], trials, ACCURACY)[1]))
-    assert f"pipelines.run --metric val_accuracy --zoom-from '{run}' --algo gp" in following
+    assert f"pipelines.run --zoom-from '{run}' --algo gp" in following
     assert {path: path.read_bytes() for path in run.iterdir()} == before
     assert main(command.app, [str(run), "--quantile", "0.5"]) == 0
     *table, note, _ = capsys.readouterr().out.splitlines()
@@ -139,7 +139,7 @@ def test_what_to_type_next_is_for_the_same_problem(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nowhere"], "no run in nowhere: it has no spec.json"),
+        (["nowhere"], "no run in nowhere: there is no such folder"),
         (["few"], "there are 4 among 4; search with more"),
         (["few", "--quantile", "0"], "0 is not above 0"),
         (["few", "--quantile", "1.5"], "1.5 is above 1"),
