@@ -130,7 +130,7 @@ class RepeatsDisplay(Display):
 
 
 def progress_line(progress: Progress, width: int | None = None) -> str:
-    """The progress of a study. The least important counts are left out to fit into ``width``."""
+    """The progress of a study. The least important parts are left out to fit into ``width``."""
     left = progress.seconds_left
     counts = [
         f"{progress.running} running",
@@ -139,14 +139,17 @@ def progress_line(progress: Progress, width: int | None = None) -> str:
         *([f"{progress.failed} failed"] if progress.failed else []),
         *([f"{progress.infeasible} infeasible"] if progress.infeasible else []),
     ]
-    first = f"{progress.finished}/{progress.total} done"
-    last = [
+    gone = f"{format_seconds(progress.seconds)} gone"
+    until = "time left -" if left is None else f"{format_seconds(left)} left"
+    shown = [
+        f"{progress.finished}/{progress.total} done",
+        *counts,
         "best -" if progress.best is None else f"best {shown_score(progress.best)}",
-        f"{format_seconds(progress.seconds)} gone",
-        "time left -" if left is None else f"{format_seconds(left)} left",
+        gone,
+        until,
     ]
-    while True:
-        line = "  ".join([first, *counts, *last])
-        if width is None or len(line) <= width or not counts:
-            return line
-        counts.pop()
+    for part in (*reversed(counts), gone, until):
+        if width is None or len("  ".join(shown)) <= width:
+            break
+        shown.remove(part)
+    return "  ".join(shown)

@@ -35,6 +35,15 @@ def test_the_time_left_is_never_cut_off(progress: Progress, width: int) -> None:
     assert "best" in line
 
 
+@pytest.mark.parametrize("width", [20, 33, 40])
+def test_no_part_of_a_progress_line_is_cut_in_the_middle(width: int) -> None:
+    line = progress_line(FULL, width)
+    assert len(line) <= max(width, len("4321/10000 done  best -999.1234"))
+    assert set(line.split("  ")) < set(progress_line(FULL).split("  "))
+    usual = progress_line(Progress(40, 27, 2, 25, best=0.98, seconds=10), 40)
+    assert usual == "27/40 done  best 0.9800  5s left"
+
+
 def test_at_80_columns_a_usual_line_is_whole() -> None:
     usual = Progress(total=40, finished=27, running=2, stopped=25, best=0.9861, seconds=10)
     assert progress_line(usual, 80) == progress_line(usual)
