@@ -90,6 +90,13 @@ def check(model: type[BaseModel], content: Mapping[str, Any]) -> None:
     try:
         model.model_validate(content)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise ValueError(f"{where} is {str(first['input'])[:60]!r}: {first['msg']}") from None
+        raise ValueError(first_of(error)) from None
+
+
+def first_of(error: ValidationError) -> str:
+    """The first field that does not fit, its value and the rule."""
+    first = error.errors(include_url=False)[0]
+    if "error" in (context := first.get("ctx", {})):  # one of our own checks
+        return str(context["error"])
+    where = ".".join(map(str, first["loc"]))
+    return f"{where} is {str(first['input'])[:60]!r}: {first['msg']}"

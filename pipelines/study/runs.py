@@ -10,8 +10,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from pipelines.record.baselines import Baselines, read_baselines
-from pipelines.record.checks import check_prepared, check_trial
+from pipelines.record.checks import check_prepared, check_trial, first_of
 from pipelines.record.files import RunFiles
 from pipelines.record.front import pareto_front
 from pipelines.record.goals import Goals
@@ -63,11 +65,11 @@ class Run:
         self._check()
         self.sessions = read_sessions(self.files)
         """When drivers worked on the run; empty if an older version wrote the record."""
-        self.first_spec = StudySpec.model_validate(settings)
+        self.first_spec = _spec_of(settings, self.files.spec)
         """The resolved settings when the run began."""
         for session in self.sessions:
             settings = merged(settings, session.changes)
-        self.spec = StudySpec.model_validate(settings)
+        self.spec = _spec_of(settings, self.files.sessions)
         """The settings now. They may have changed when the search went on."""
         if self.spec.problem.metric is None:
             raise ValueError(
@@ -285,6 +287,14 @@ class Run:
     def study(self) -> optuna.Study:
         """The trials as a study for Optuna's own tools."""
         return load_latest(self.files.journal)
+
+
+def _spec_of(settings: Mapping[str, Any], path: Path) -> StudySpec:
+    """Raises ``ValueError`` for settings in ``path`` that this version does not have."""
+    try:
+        return StudySpec.model_validate(settings)
+    except ValidationError as error:
+        raise ValueError(f"{path}: {first_of(error)}") from None
 
 
 def open_run(folder: str | Path) -> Run:

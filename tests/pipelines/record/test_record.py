@@ -268,6 +268,20 @@ def test_a_record_of_another_format_is_one_clear_line(
     assert "\n" not in str(error.value)
 
 
+def test_settings_that_this_version_does_not_have_are_named_with_their_file(folder: Path) -> None:
+    spec, sessions = RunFiles(folder).spec, RunFiles(folder).sessions
+    line = json.loads(sessions.read_text().splitlines()[0])
+    begun = json.dumps({**line, "changes": {"budget": {"trials": 0}}})
+    sessions.write_text(f"{begun}\n")
+    with pytest.raises(ValueError, match=rf"^{re.escape(str(sessions))}: budget.trials is '0': "):
+        open_run(folder)
+    settings = json.loads(spec.read_text())
+    settings["budget"]["patience"] = 3
+    spec.write_text(json.dumps(settings))
+    with pytest.raises(ValueError, match=rf"^{re.escape(str(spec))}: budget.patience is '3': "):
+        open_run(folder)
+
+
 @pytest.mark.parametrize("lost", [1, 2, 40])
 def test_a_driver_killed_while_it_wrote_leaves_what_had_finished(folder: Path, lost: int) -> None:
     journal = folder / "study.journal"
