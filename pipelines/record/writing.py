@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -109,7 +110,8 @@ def start_run(
     prepared: Mapping[str, Any],
     preprocessing: Sequence[Mapping[str, Any]] = (),
 ) -> None:
-    """Create the folder of a run, with its settings and the preprocessing of its inputs.
+    """Create the folder of a run, with its settings and the preprocessing of its inputs. An error
+    or an interruption leaves no folder: it would only take the name.
 
     Raises ``ValueError`` if the folder exists.
     """
@@ -119,9 +121,13 @@ def start_run(
         raise ValueError(
             f"a run exists in {files.folder}: each run needs its own folder; give it a `name`"
         ) from None
-    if preprocessing:
-        files.preprocessing.write_text(json.dumps(list(preprocessing), allow_nan=False) + "\n")
-    write_header(files, settings, prepared)
+    try:
+        if preprocessing:
+            files.preprocessing.write_text(json.dumps(list(preprocessing), allow_nan=False) + "\n")
+        write_header(files, settings, prepared)
+    except BaseException:
+        shutil.rmtree(files.folder, ignore_errors=True)
+        raise
 
 
 def mend(files: RunFiles, killed: Session | None) -> None:

@@ -1,6 +1,7 @@
 """The record on disk is read back exactly, by this project and by plain Optuna."""
 
 import csv
+import errno
 import json
 import re
 from dataclasses import fields
@@ -14,6 +15,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
+from pipelines.record import writing
 from pipelines.record.files import RunFiles
 from pipelines.record.goals import Aim, Goals
 from pipelines.record.header import FORMAT, read_header
@@ -240,6 +242,21 @@ def test_a_folder_that_exists_is_not_overwritten(folder: Path) -> None:
     with pytest.raises(ValueError, match="each run needs its own folder"):
         start_run(RunFiles(folder), {}, {})
     assert open_run(folder).finished == TRIALS
+
+
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt(), OSError(errno.ENOSPC, "No space left on device")]
+)
+def test_a_run_that_cannot_begin_leaves_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(writing, "write_header", fail)
+    with pytest.raises(type(error)):
+        start_run(RunFiles(tmp_path / "run"), {}, {}, [{}])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
