@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from io import TextIOWrapper
 from typing import Any, NoReturn
 
 import cyclopts
@@ -50,6 +51,8 @@ def main(app: App, arguments: Sequence[str] | None = None) -> int:
 
     A ``ValueError`` or a usage error is a mistake of the user: one line on stderr, exit code 2.
     """
+    if isinstance(sys.stdout, TextIOWrapper):  # in an old locale, a name would end the command
+        sys.stdout.reconfigure(errors="backslashreplace")
     options = Options()
     config, app.config = app.config, (options.read,)
     try:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import json
 import re
+import sys
 from dataclasses import replace
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +134,17 @@ def test_what_is_no_run_is_one_line(
         assert main(report.app, arguments) == USAGE
         (line,) = capsys.readouterr().err.splitlines()
         assert message in line
+
+
+def test_a_name_that_a_terminal_cannot_show_is_escaped(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (elsewhere / "Жук").mkdir()
+    write_run(elsewhere / "Жук/it", [TRIAL])
+    shown = BytesIO()
+    monkeypatch.setattr(sys, "stdout", TextIOWrapper(shown, encoding="latin-1"))
+    assert main(report.app, ["Жук/it"]) == 0
+    assert b"report    \\u0416\\u0443\\u043a/it/report.html" in shown.getvalue()
 
 
 def test_a_run_that_another_user_hides_is_one_line(
