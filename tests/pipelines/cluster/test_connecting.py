@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import ctypes
 import gc
+import signal
 import threading
 
 import pytest
@@ -9,6 +11,7 @@ import ray
 from pipelines.cluster.address import ClusterError
 from pipelines.cluster.connect import connect, connecting
 from pipelines.cluster.machines import Cluster
+from pipelines.cluster.quiet import init
 
 
 def test_the_cluster_that_this_process_uses_stays_connected(cluster: Cluster) -> None:
@@ -34,6 +37,25 @@ def test_what_goes_wrong_is_raised_where_the_cluster_is_needed(
         pytest.raises(ClusterError, match=r"127\.0\.0\.1:1"),
     ):
         connected()
+
+
+def test_a_signal_keeps_its_handler_while_ray_starts_in_another_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def start(**_: object) -> None:
+        ctypes.CDLL(None).signal(int(signal.SIGTERM), ctypes.c_void_p(signal.SIG_IGN))
+
+    heard: list[int] = []
+    monkeypatch.setattr(ray, "init", start)
+    before = signal.signal(signal.SIGTERM, lambda number, frame: heard.append(number))
+    try:
+        thread = threading.Thread(target=init)
+        thread.start()
+        thread.join()
+        signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert heard == [signal.SIGTERM]
 
 
 def test_no_thread_is_left_where_nobody_asked_for_the_cluster(cluster: Cluster) -> None:
