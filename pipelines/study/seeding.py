@@ -75,8 +75,10 @@ def load_history(
     # A trial that was not trained, because of a requirement that is gone, teaches nothing.
     fitting = tuple(trial for trial in judged if trial.broken or not trial.untrained)
     untrained, outside = len(inside) - len(fitting), len(trials) - len(inside)
-    kind = "history" if fitting else "warning"
-    line = f"{kind:<10}{len(fitting)} trials of {folder}"
+    n, kind = len(fitting), "history" if fitting else "warning"
+    line = f"{kind:<10}{n} trial{'s' * (n != 1)} of {folder}"
+    if not trials:
+        line = f"warning   {folder} has no finished trial to learn from"
     line += f"; {outside} dropped: the space does not contain them" if outside else ""
     line += f"; {untrained} dropped: they were not trained" if untrained else ""
     return fitting, [line, *other_data(run, fingerprint, split_seed)]

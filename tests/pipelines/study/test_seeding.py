@@ -78,7 +78,7 @@ def test_what_was_not_trained_is_told_only_where_it_would_not_be_now(tmp_path: P
     ]
     fitting, lines = load_history(run, SPACE, ACCURACY, "abc", split_seed=0)
     assert [t.trial_id for t in fitting] == ["0"]
-    assert lines == [f"history   1 trials of {run}; 1 dropped: they were not trained"]
+    assert lines == [f"history   1 trial of {run}; 1 dropped: they were not trained"]
 
 
 @pytest.mark.parametrize("algo", ALGORITHMS)
@@ -130,7 +130,7 @@ def test_the_trials_of_another_run_that_still_fit(tmp_path: Path) -> None:
     narrower = SearchSpace({"x": Float(0.0, 0.5), "kind": Choice(("a", "b"))})
     fitting, lines = load_history(run, narrower, ACCURACY, "abc", split_seed=0)
     assert [trial.trial_id for trial in fitting] == ["0"]
-    assert lines == [f"history   1 trials of {run}; 1 dropped: the space does not contain them"]
+    assert lines == [f"history   1 trial of {run}; 1 dropped: the space does not contain them"]
     with pytest.raises(ValueError, match="searched for val_accuracy, not for val_loss"):
         load_history(run, SPACE, Goals((Aim("val_loss", "min"),)), "abc", split_seed=0)
 
@@ -177,7 +177,7 @@ def test_a_grid_that_began_with_configs_can_still_be_read(tmp_path: Path) -> Non
 def test_a_run_on_other_data_is_a_warning_that_names_both(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", space=SPACE, data="wine", fingerprint="0123456789abc")
     _, lines = load_history(run, SPACE, ACCURACY, "fedcba9876543", split_seed=0)
-    assert lines[0] == f"warning   0 trials of {run}"  # it has none to learn from
+    assert lines[0] == f"warning   {run} has no finished trial to learn from"
     assert lines[1] == (
         f"warning   {run} searched other data: wine, fingerprint 01234567, here fedcba98"
     )
