@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -78,6 +78,13 @@ def read_sessions(files: RunFiles) -> list[Session]:
             place = f"{files.sessions}, line {number}"
             raise ValueError(f"{place} is not a session: {reason}{REPAIR}") from None
     return sessions
+
+
+def address_here(sessions: Sequence[Session]) -> str | None:
+    """The address of the Ray cluster that the last driver was given; None if it was given none, or
+    worked on another machine."""
+    here = [s.address for s in sessions[-1:] if s.host == socket.gethostname()]
+    return here[0] if here else None
 
 
 @dataclass

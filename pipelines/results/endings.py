@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 
 from pipelines.record.lock import is_held
-from pipelines.record.sessions import FAILED, KILLED
+from pipelines.record.sessions import FAILED, KILLED, address_here
 from pipelines.study.interrupts import OUTPUT
 from pipelines.study.result import AS_ASKED
 from pipelines.study.runs import Run
@@ -47,8 +47,7 @@ def unfinished(run: Run) -> str:
 def address_of(run: Run) -> str | None:
     """The address of the Ray cluster to give to a command that goes on with ``run`` here; None if
     its last driver was given none, or worked on another machine."""
-    here = [s.address for s in run.sessions[-1:] if s.host == socket.gethostname()]
-    return here[0] if here else None
+    return address_here(run.sessions)
 
 
 def goes_on(run: Run) -> bool:

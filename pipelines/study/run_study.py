@@ -16,7 +16,7 @@ from pipelines.record.files import RunFiles
 from pipelines.record.live import remove_live
 from pipelines.record.lock import holding
 from pipelines.record.patience import StorageError, storage_reason
-from pipelines.record.sessions import working
+from pipelines.record.sessions import address_here, read_sessions, working
 from pipelines.record.trials import FinishedTrial
 from pipelines.record.writing import Record, mend, start_run
 from pipelines.study.interrupts import Interrupted, interruptible
@@ -166,7 +166,8 @@ def end_run(study: Study, last: str) -> None:
     assert study.resumed is not None
     files, before, nothing = RunFiles(study.folder), study.resumed, RepeatedTrials((), ())
     mend(files, before.killed)
-    with working(files, last, before.changes) as session:
+    address = address_here(read_sessions(files))  # for the commands that the page shows
+    with working(files, last, before.changes, address) as session:
         remove_live(files)
         for name, its in (("search", before.search), ("repeats", before.repeats)):
             place = Part(name, nothing, study.scheduler, its).place(study)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,14 @@ def test_the_end_is_made_up_for(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(run.app, ["--resume", "it"]) == 0
     assert "ask for more trials" in capsys.readouterr().out
     assert len(open_run("it").sessions) == 2
+
+
+def test_the_commands_of_its_page_give_the_address_of_before() -> None:
+    files = killed(made([0.5], config=LENET))
+    begun = {**json.loads(files.sessions.read_text()), "host": socket.gethostname()}
+    files.sessions.write_text(json.dumps({**begun, "address": "auto"}) + "\n")
+    assert main(run.app, ["--resume", "it"]) == 0
+    assert "pipelines.evaluate it --address auto" in files.report.read_text()
 
 
 def test_results_from_before_a_search_went_on_are_not_its_end(
