@@ -17,9 +17,11 @@ from typing import Any
 
 from pipelines.record.files import RunFiles
 from pipelines.record.lines import REPAIR, Lines, read_lines
+from pipelines.record.patience import StorageError
 
 KILLED = "killed"
 FAILED = "an error"
+STORAGE = "storage"  # nothing could be written any more
 
 
 @dataclass(frozen=True)
@@ -102,13 +104,17 @@ def working(
     address: str | None = None,
 ) -> Iterator[Working]:
     """Record that this process works on the run, with the Ray cluster at ``address``, and, at the
-    end, why it stopped. The reason is FAILED unless the caller sets another one."""
+    end, why it stopped. The reason is STORAGE if a ``StorageError`` ends it, else FAILED
+    unless the caller sets another one."""
     here = {"host": socket.gethostname(), "process": os.getpid(), "address": address}
     started = time.monotonic()
     _append(files, {"begun": _now(), "part": part, **here, "changes": changes})
     session = Working()
     try:
         yield session
+    except StorageError:
+        session.by = STORAGE
+        raise
     finally:
         with suppress(OSError):  # the disk may be full; a session without an end counts as killed
             seconds = round(time.monotonic() - started, 3)

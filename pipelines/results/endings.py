@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 
 from pipelines.record.lock import is_held
-from pipelines.record.sessions import FAILED, KILLED, address_here
+from pipelines.record.sessions import FAILED, KILLED, STORAGE, address_here
 from pipelines.study.interrupts import OUTPUT
 from pipelines.study.result import AS_ASKED
 from pipelines.study.runs import Run
@@ -16,7 +16,7 @@ _ENDED_BY = {
     "SIGHUP": "Its terminal was closed",
     OUTPUT: "Its output was closed",
     "failures": "It was stopped because its first trials failed",
-    "storage": "It was stopped because its files could not be written",
+    STORAGE: "It was stopped because its files could not be written",
     FAILED: "It ended with an error",
     KILLED: "Its driver was killed",
 }

@@ -147,9 +147,6 @@ def _run(
         except Interrupted as error:
             session.by = error.reason
             raise
-        except StorageError:
-            session.by = "storage"
-            raise
         finally:
             record.close()
             remove_live(files)

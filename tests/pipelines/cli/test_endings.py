@@ -16,7 +16,7 @@ from pipelines.cli.launch import exit_code
 from pipelines.cli.summary import summary_lines
 from pipelines.record.files import RunFiles
 from pipelines.record.patience import StorageError
-from pipelines.record.sessions import read_sessions
+from pipelines.record.sessions import STORAGE, read_sessions
 from pipelines.study.repeats import Repeats
 from pipelines.study.result import StudyResult
 from pipelines.study.run_study import run_study
@@ -249,4 +249,4 @@ def test_a_full_disk_is_named_whatever_ray_makes_of_it(
     with pytest.raises(StorageError, match=reason):
         search(study_of(tmp_path / "run", None))
     (session,) = read_sessions(RunFiles(tmp_path / "run"))
-    assert session.by == "storage"
+    assert session.by == STORAGE
