@@ -10,14 +10,19 @@ import tempfile
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import ray
+from ray._private import services
 
 from pipelines.cluster.connect import SETTINGS, connect
+from pipelines.cluster.fork_server import ForkServer, fork_server
 from pipelines.cluster.machines import Cluster
 from pipelines.record.baselines import Baselines
+from pipelines.study.ahead import IMPORTS
 from pipelines.study.baseline import BaselineProcess
 
 # A shell's background job ignores Ctrl-C, and so would the searches that its tests start.
@@ -39,15 +44,37 @@ def own_places(tmp_path_factory: pytest.TempPathFactory) -> None:
     tempfile.tempdir = own
 
 
+@contextmanager
+def forking(server: ForkServer | None, address: str) -> Iterator[None]:
+    """Inside the block, a Ray that starts has its workers forked by ``server``, whose socket is the
+    file ``address``: Ray's own command takes seconds of CPU for each."""
+    start = services.start_ray_process
+
+    def start_forking(command: list[str], *more: Any, **named: Any) -> Any:
+        if server is not None and any("--python_worker_command=" in word for word in command):
+            command = server.forking(command, address)
+        return start(command, *more, **named)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(services, "start_ray_process", start_forking)
+        yield
+
+
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """Two CPUs and one GPU, which is only declared: Ray still places fractions of it."""
     os.environ.update(SETTINGS)
-    ray.init("local", num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False)
-    with connect() as joined, pytest.MonkeyPatch.context() as patch:
+    with (
+        fork_server(IMPORTS, {}) as server,
+        tempfile.TemporaryDirectory(dir="/tmp") as folder,  # a socket must have a short path
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        with forking(server, f"{folder}/fork_server"):
+            ray.init("local", num_cpus=2, num_gpus=1, include_dashboard=False, log_to_driver=False)
         patch.setattr("pipelines.cli.quick_models.BaselineProcess", NoBaseline)
-        yield joined
-    ray.shutdown()
+        with connect() as joined:
+            yield joined
+        ray.shutdown()
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,7 @@ def imported_by(package: str) -> set[str]:
     return {name.partition(".")[0] for name in found}
 
 
+@cache
 def loaded_by(module: str) -> set[str]:
     """The packages that a fresh process has loaded after importing ``module``."""
     code = f"import sys, {module}; print(*{{name.partition('.')[0] for name in sys.modules}})"
