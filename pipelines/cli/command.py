@@ -29,7 +29,7 @@ def command(function: Callable[..., Any]) -> App:
     returns. A parameter that holds settings becomes one option per setting."""
     app = App(
         name=function.__name__.rstrip("_").replace("_", "-"),
-        help_flags=["--help"],
+        help_flags=["--help", "-h"],
         version_flags=[],
         help_format="plaintext",
         default_parameter=Parameter(

@@ -54,7 +54,7 @@ def test_the_installed_script_runs() -> None:
     assert done.stdout.strip() == version("rangefinder")
     shown = subprocess.check_output([script, "--help"], text=True)
     assert COMMANDS["batch_size"] in shown
-    of_one = subprocess.check_output([script, "batch-size", "--help"], text=True)
+    of_one = subprocess.check_output([script, "batch-size", "-h"], text=True)
     assert "Double the batch until memory or samples run out" in of_one
 
 
