@@ -14,9 +14,11 @@ from pipelines.results.figures.best_so_far import (
 from pipelines.results.findings import Findings
 from pipelines.results.page.model import Block, Drawing, Section, Words
 
-_TIE = (
-    "Trial {} has the same {} and is the best: of equal trials, those that trained to the end come "
-    "first, and then the other objectives decide."
+_TIE = "Trial {} has the same {} and is the best"
+_BY_LOSS = ", because its validation loss is lower."
+_BY_AIMS = (
+    ": of equal trials, those that trained to the end come first, and then the other objectives "
+    "decide."
 )
 
 
@@ -43,7 +45,8 @@ def progress(found: Findings) -> Section:
             )
         )
         if found.best_number not in (None, last):
-            blocks.append(Words(_TIE.format(found.best_number, found.score)))
+            why = _BY_AIMS if found.run.goals.aims[1:] else _BY_LOSS
+            blocks.append(Words(_TIE.format(found.best_number, found.score) + why))
     words = "A trial without a value, or with one outside the figure, lies on the edge."
     blocks.append(Words(words, "note"))
     if len(found.trials) > MOST_POINTS:

@@ -255,9 +255,16 @@ def test_the_best_of_a_tie_is_told_beside_the_last_improvement(tmp_path: Path) -
     trials = [made([0.5], config=LENET, n_parameters=n, trial_id=str(n)) for n in sizes]
     found = sections(tmp_path / "run", *trials, also=("n_parameters",))["progress"]
     assert "The last improvement was trial 0; 2 trials after it found nothing better." in found
-    assert "Trial 2 has the same val_accuracy and is the best: of equal trials" in found
+    tie = "Trial 2 has the same val_accuracy and is the best"
+    assert f"{tie}: of equal trials, those that trained to the end come first" in found
     alone = sections(tmp_path / "alone", *trials)["progress"]
     assert "has the same" not in alone
+    losses = [{"val_accuracy": 0.5, "val_loss": loss} for loss in (0.9, 0.5, 0.1)]
+    trials = [
+        replace(trial, metrics=metrics) for trial, metrics in zip(trials, losses, strict=True)
+    ]
+    found = sections(tmp_path / "losses", *trials)["progress"]
+    assert f"{tie}, because its validation loss is lower." in found
 
 
 def test_models_that_are_left_out_are_listed() -> None:
