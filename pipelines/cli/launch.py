@@ -16,7 +16,7 @@ from pipelines.cli.command import FAILURE, leave
 from pipelines.cli.display import Display, RepeatsDisplay
 from pipelines.cli.onward import to_go_on
 from pipelines.cli.plan import checkpoint_line, estimate_lines, plan_lines, space_lines
-from pipelines.cli.quick_models import QuickModels
+from pipelines.cli.quick_models import quick_models
 from pipelines.cli.share_lines import share_lines
 from pipelines.cli.summary import summary_lines
 from pipelines.cli.text import print_lines, print_plain
@@ -59,14 +59,14 @@ def launch(study: Study, connected: Callable[[], Cluster], console: Console) -> 
         leave(FAILURE)
 
     with (
-        QuickModels(study, console) as quick_models,
+        quick_models(study, console) as models,
         interruptible(),
         _saying_how_to_go_on(study, cluster),
         watched(lost, started_here=cluster.started_here),
     ):
         started = time.monotonic()
         result = searched(study)
-        quick_models.start(search_is_over=result is not None)
+        models.start(search_is_over=result is not None)
         if result is None:
             with Display(
                 console,
@@ -81,7 +81,7 @@ def launch(study: Study, connected: Callable[[], Cluster], console: Console) -> 
         result = replace(result, ended_by=ended_by or result.ended_by)
         enough = Event()
         with interruptible(lambda reason: enough.set(), AT_THE_END):
-            found = quick_models.result(time.monotonic() - started, enough)
+            found = models.result(time.monotonic() - started, enough)
             print_lines(console, summary_lines(study, result, cluster, repeats, found))
     return result
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from threading import Event
-from types import TracebackType
 
 from rich.console import Console
 
@@ -26,22 +27,25 @@ _SHORT = 2.0  # seconds; a shorter wait is not announced
 _LOOK_EVERY = 0.1  # seconds between two looks at the models
 
 
-class QuickModels:
-    """A context manager that leaves no process behind.
+@contextmanager
+def quick_models(study: Study, console: Console) -> Iterator[QuickModels]:
+    """The quick models of ``study``. Afterwards no process is left.
 
     Raises ``ValueError`` if the run has a ``baselines.json`` that cannot be read.
     """
+    with BaselineProcess(study.folds) as process:
+        yield QuickModels(study, process, console)
 
-    def __init__(self, study: Study, console: Console) -> None:
+
+class QuickModels:
+    """The models that ``process`` fits, and those that earlier drivers have fitted."""
+
+    def __init__(self, study: Study, process: BaselineProcess, console: Console) -> None:
         self._task, self._wanted = study.data.task, study.spec.run.baseline
         self._path = RunFiles(study.folder).baselines
         self._found = read_baselines(self._path) if self._path.is_file() else {}
-        self._process = BaselineProcess(study.folds)
+        self._process = process
         self._console = console
-
-    def __enter__(self) -> QuickModels:
-        self._process.__enter__()
-        return self
 
     def start(self, *, search_is_over: bool) -> None:
         """Fit those that are missing. A driver that was killed may have fitted some. Those that an
@@ -68,14 +72,6 @@ class QuickModels:
         if found:
             write_baselines(self._path, found)
         return found
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._process.__exit__(kind, error, trace)
 
 
 def _wait_for(process: BaselineProcess, patience: float, enough: Event) -> tuple[Baselines, float]:

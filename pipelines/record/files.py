@@ -124,3 +124,12 @@ class RunFiles:
     def ray(self) -> Path:
         """Ray's own working files."""
         return self.folder / "ray"
+
+
+def missing(path: Path) -> str:
+    """Why there is no file ``path`` in its folder; "" if there is one."""
+    if path.is_file():
+        return ""
+    if path.parent.is_dir():
+        return f"it has no {path.name}"
+    return "it is a file" if path.parent.exists() else "there is no such folder"

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipelines.record.files import RunFiles
+from pipelines.record.files import RunFiles, missing
 from pipelines.record.whole import write_whole
 from trainables.data.files import check_file
 
@@ -35,15 +35,6 @@ def read_header(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     if why := missing(path):
         raise ValueError(f"no run in {folder}: {why}")
     return split_header(read_json(path), path)
-
-
-def missing(path: Path) -> str:
-    """Why there is no file ``path`` in its folder; "" if there is one."""
-    if path.is_file():
-        return ""
-    if path.parent.is_dir():
-        return f"it has no {path.name}"
-    return "it is a file" if path.parent.exists() else "there is no such folder"
 
 
 def read_json(path: Path) -> Any:

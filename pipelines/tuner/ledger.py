@@ -328,9 +328,8 @@ class TrialLedger:
         return self._clock() - running.saved_at > most and not report.last
 
     def _as_trial(self, running: Running, state: State, error: str = "") -> FinishedTrial:
-        best = running.reached.best
-        reached = running.reached.metrics[best.epoch] if best else {}
-        broken = self._feasibility.broken(running, reached) if best else ()
+        best, metrics = running.reached.best, running.reached.metrics
+        broken = self._feasibility.broken(running, metrics[best.epoch]) if best else ()
         return running.as_trial(
             state,
             seconds=round(self._clock() - running.started, 3),

@@ -56,8 +56,9 @@ class SentFunction:
         return self._function(*arguments, **named)
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        found = self._function  # has these names if its module has sources
-        place = (found.__module__, found.__qualname__) if self._sources else ("", "")
+        place = ("", "")
+        if self._sources:  # only what stands in a module has both names
+            place = (self._function.__module__, self._function.__qualname__)
         return _receive, (*place, self._sources, self._value, str(Path.cwd()))
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.record.files import RunFiles
+from pipelines.record.files import RunFiles, missing
 from trainables.data.preprocessing import Preprocessing
 from trainables.training.batches import outputs_of
 
@@ -143,7 +143,6 @@ def _why_none(path: Path, error: OSError) -> str:
     if RunFiles(folder).spec.is_file():
         command = shlex.join(["python", "-m", "pipelines.export", str(folder), "model"])
         return f"it is a run; `{command}` exports its model"
-    if isinstance(error, FileNotFoundError | NotADirectoryError):
-        reason = f"it has no {path.name}" if folder.is_dir() else "there is no such folder"
-        return f"{reason}; give the folder that export.py has written"
+    if why := missing(path):
+        return f"{why}; give the folder that export.py has written"
     return f"{path.name}: {error.strerror}"

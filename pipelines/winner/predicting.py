@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from trainables.data.columns import Category, Date, Number
+from trainables.data.doubts import listed
 from trainables.data.image_files import images_at
 from trainables.data.table_files import table_suffix, without_views
 from trainables.data.table_inputs import TableInputs
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 512  # images
 _FILE = "file"
-_LISTED = 5  # columns
 _MOST = 0.9  # of the rows
 
 
@@ -45,10 +45,10 @@ def note_columns(model: ExportedModel, source: Path) -> Iterator[str]:
     missing = [name for name in inputs.needed if name not in names]
     if missing:
         has = ", ".join(map(repr, names[:10]))
-        raise ValueError(f"'{source}' has no column {listed(missing)}: it has {has}")
+        raise ValueError(f"'{source}' has no column {_quoted(missing)}: it has {has}")
     known = {*(column.name for column in inputs.columns), model.preprocessing.target}
     if unused := [name for name in names if name not in known]:
-        yield f"ignored   {listed(unused)}: the model has not been trained with it"
+        yield f"ignored   {_quoted(unused)}: the model has not been trained with it"
 
 
 def note_values(model: ExportedModel, source: Path) -> Iterator[str]:
@@ -64,7 +64,7 @@ def note_values(model: ExportedModel, source: Path) -> Iterator[str]:
     used = [(column, table.column(column.name)) for column in inputs.columns if column.width]
     empty = [c.name for c, rows in used if rows.null_count == len(rows) and c.missing < _MOST]
     if empty and len(table):
-        yield f"note      {listed(empty)}: no value in the first rows"
+        yield f"note      {_quoted(empty)}: no value in the first rows"
     for column, rows in used:
         new = column.new_values(rows) if isinstance(column, Category) else []
         if len(new) > _MOST * (len(rows) - rows.null_count):
@@ -74,10 +74,9 @@ def note_values(model: ExportedModel, source: Path) -> Iterator[str]:
             )
 
 
-def listed(names: Sequence[str]) -> str:
+def _quoted(names: Sequence[str]) -> str:
     """The first few names, in quotes."""
-    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return ", ".join(map(repr, names[:_LISTED])) + more
+    return listed([repr(name) for name in names])
 
 
 def batches(model: ExportedModel, source: Path) -> Iterator[tuple[list[Path], Any]]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from trainables.data.csv_form import first_values, form_of
 from trainables.data.doubts import (
+    listed,
     told_of_codes,
     told_of_converted,
     told_of_counters,
@@ -215,9 +216,7 @@ def columns_of(path: Path) -> str:
 
 
 def _listed(names: list[str]) -> str:
-    more = len(names) - MAX_LISTED_COLUMNS
-    shown = ", ".join(map(repr, names[:MAX_LISTED_COLUMNS]))
-    return f"{shown} and {more} more" if more > 0 else shown
+    return listed([repr(name) for name in names], MAX_LISTED_COLUMNS)
 
 
 def _fingerprint(path: Path, target: str, reading: Reading, numbers: Sequence[str]) -> str:
