@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -218,11 +219,22 @@ def train_all(
         given = ray.put((sendable(trainable_of(run)), data, secrets.token_hex(8)))
     waiting = {task.options(num_gpus=t.gpus).remote(given, t, cpus): t for t in trainings}
     models, left = {}, list(waiting)
-    while left:
-        (finished,), left = ray.wait(left)
-        models[finished] = _model(finished, waiting[finished])
-        done(len(models))
+    try:
+        while left:
+            (finished,), left = ray.wait(left)
+            models[finished] = _model(finished, waiting[finished])
+            done(len(models))
+    finally:
+        _cancel(left)
     return [models[reference] for reference in waiting]
+
+
+def _cancel(trainings: Sequence[ray.ObjectRef]) -> None:
+    """End ``trainings``: Ray would try them again, and say so, after an interruption has ended
+    their processes. In a notebook they would go on."""
+    with suppress(RayError):  # the cluster may be gone
+        for reference in trainings:
+            ray.cancel(reference, force=True)
 
 
 def _model(finished: ray.ObjectRef, training: Training) -> nn.Module | None:

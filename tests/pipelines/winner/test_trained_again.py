@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+import ray
 
 from pipelines import evaluate, export
 from pipelines.cli.command import main
@@ -58,6 +60,14 @@ def train(config, data, *, seed, **more):
 """
 RAISES = """
 def train(config, data, **more):
+    yield {"val_loss": 0.1}, config["y"]
+"""
+ONE_RAISES = """
+import time
+
+def train(config, data, *, seed, **more):
+    if seed != 1:
+        time.sleep(60)
     yield {"val_loss": 0.1}, config["y"]
 """
 DIES = """
@@ -136,6 +146,16 @@ def test_a_training_that_fails_is_one_line(
         assert told.startswith("error: trial 0 with seed 1 cannot be trained again: ")
         assert why in told
         assert told.count("\n") == 1
+
+
+def test_where_one_fails_the_others_end(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = searched(monkeypatch, ONE_RAISES)
+    with pytest.raises(ValueError, match="with seed 1 cannot be trained again"):
+        train_again(run, all_but_test(run), [winner(run)], range(1, 7))
+    deadline = time.monotonic() + 30
+    while ray.available_resources().get("CPU") != ray.cluster_resources()["CPU"]:
+        assert time.monotonic() < deadline, "they go on"
+        time.sleep(0.1)
 
 
 def test_a_function_of_the_users_has_data_of_its_own_and_its_seed(
