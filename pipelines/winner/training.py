@@ -29,6 +29,8 @@ from trainables.training.trainable import Trainable
 if TYPE_CHECKING:
     from torch import nn
 
+CANCELLATIONS = 5  # Ray forgets one of a task that is on its way to a process: the next one ends it
+
 
 def trainable_of(run: Run) -> Trainable:
     """The trainable of ``run``.
@@ -232,9 +234,14 @@ def train_all(
 def _cancel(trainings: Sequence[ray.ObjectRef]) -> None:
     """End ``trainings``: Ray would try them again, and say so, after an interruption has ended
     their processes. In a notebook they would go on."""
+    left = list(trainings)
     with suppress(RayError):  # the cluster may be gone
-        for reference in trainings:
-            ray.cancel(reference, force=True)
+        for _ in range(CANCELLATIONS):
+            if not left:
+                break
+            for reference in left:
+                ray.cancel(reference, force=True)
+            _, left = ray.wait(left, num_returns=len(left), timeout=1.0)
 
 
 def _model(finished: ray.ObjectRef, training: Training) -> nn.Module | None:
