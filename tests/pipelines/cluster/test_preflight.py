@@ -111,11 +111,12 @@ def test_a_node_on_which_cuda_does_not_work_is_named(
 ) -> None:
     ours: Any = probe.versions()
     rows = [replace(SOUND, **ours), replace(SOUND, **ours, node="w2", cuda_works=False)]
+    here = replace(cluster, without_cuda=set())
     monkeypatch.setattr("pipelines.cluster.preflight.has_several_nodes", lambda cluster: True)
     monkeypatch.setattr("pipelines.cluster.preflight.look_at_nodes", lambda storage: rows)
     for gpus, named in ((0.0, 0), (0.5, 1)):
         said: list[str] = []
-        assert preflight(cluster, "/shared", TrialResources(1, gpus), say=said.append) == rows
+        assert preflight(here, "/shared", TrialResources(1, gpus), say=said.append) == rows
         assert sum("CUDA does not work on w2 (10.0.0.1)" in line for line in said) == named
 
 
