@@ -11,14 +11,14 @@ from typing import NamedTuple
 from ray import tune
 
 from pipelines.cluster.machines import Cluster, is_alive, slot_counter, why_none_runs
-from pipelines.cluster.places import place_in
 from pipelines.cluster.sharing import gpu_counter
 from pipelines.cluster.word import take_word
 from pipelines.record.files import RunFiles
 from pipelines.record.writing import Record
 from pipelines.study.study import Study
 from pipelines.tuner.before import Before, Unfinished
-from pipelines.tuner.callback import StudyCallback
+from pipelines.tuner.callback import Machines, StudyCallback
+from pipelines.tuner.checkpoints import Checkpoints
 from pipelines.tuner.gauges import Gauges
 from pipelines.tuner.in_sequence import InSequence
 from pipelines.tuner.judge import Judge
@@ -92,7 +92,6 @@ def make_tuner(
     if before is not None:
         tell_again(judge, before)
         _note_longer(record, before)
-    attempts = [trial.attempt for trial in before.unfinished] if before else []
     adapter = OneByOne if scheduler.pauses else partial(InSequence, judge=judge)
     callback = adapter(
         ledger,
@@ -101,17 +100,13 @@ def make_tuner(
         observer=observer,
         searcher=searcher,
         live=live,
-        alive=is_alive,
-        checkpoints={
-            attempt.trial_id: attempt.checkpoint_in(place.storage)
-            for attempt in attempts
-            if attempt.checkpoint is not None
-        },
-        place=partial(place_in, place.storage),
-        kept=KeptStates(place.storage, study.folder.name if spec.run.storage else ""),
-        words=partial(take_word, settings.data_key),
-        why_idle=partial(why_none_runs, cluster, each),
-        without_cuda=cluster.without_cuda,
+        checkpoints=_checkpoints(study, place, before),
+        machines=Machines(
+            is_alive,
+            words=partial(take_word, settings.data_key),
+            why_idle=partial(why_none_runs, cluster, each),
+            without_cuda=cluster.without_cuda,
+        ),
     )
     if before is not None:
         _go_on(before, judge, callback, searcher, spec.budget.max_epochs)
@@ -146,6 +141,12 @@ def _run_config(
         ),
         verbose=0,
     )
+
+
+def _checkpoints(study: Study, place: Place, before: Before | None) -> Checkpoints:
+    kept = KeptStates(place.storage, study.folder.name if study.spec.run.storage else "")
+    unfinished = before.unfinished if before else ()
+    return Checkpoints(place.storage, kept, [trial.attempt for trial in unfinished])
 
 
 def _trial_settings(study: Study, scheduler: Scheduler, storage: str, slots: int) -> TrialSettings:

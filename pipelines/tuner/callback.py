@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import ray
-from ray import tune
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 
@@ -18,6 +18,7 @@ from pipelines.record.trials import FinishedTrial
 from pipelines.record.writing import Record
 from pipelines.tuner.attempts import Attempt, Cause, unpack
 from pipelines.tuner.before import Unfinished
+from pipelines.tuner.checkpoints import Checkpoints
 from pipelines.tuner.epoch_reports import (
     FINISHED,
     HAS_STATE,
@@ -28,7 +29,6 @@ from pipelines.tuner.epoch_reports import (
     EpochReport,
 )
 from pipelines.tuner.idle import Idle
-from pipelines.tuner.kept import KeptStates
 from pipelines.tuner.ledger import TrialLedger
 from pipelines.tuner.live import LiveState
 from pipelines.tuner.outcome import Failure, failure_of, gpus_of
@@ -39,6 +39,16 @@ from pipelines.tuner.trial import WEIGHTS
 from search_spaces import Config
 
 _LOOK_EVERY = 1.0  # seconds between two checks for hung trials, and for trials that run at all
+
+
+@dataclass(frozen=True)
+class Machines:
+    """What a search asks about the machines that it runs on."""
+
+    alive: Callable[[str], bool] = lambda node: True  # whether the one at an address is there
+    words: Callable[[], str] = lambda: ""  # what a trial that waits for its storage says, once
+    why_idle: Callable[[], str] = lambda: ""  # why no trial runs; "" for unknown reasons
+    without_cuda: set[str] = field(default_factory=set)  # addresses that the user was warned of
 
 
 class StudyCallback(Callback):
@@ -55,34 +65,19 @@ class StudyCallback(Callback):
         observer: Observer,
         searcher: StudySearcher,
         live: LiveState,
-        alive: Callable[[str], bool] = lambda node: True,
-        checkpoints: Mapping[str, tune.Checkpoint] | None = None,
-        place: Callable[[str], str] = str,
-        kept: KeptStates,
-        words: Callable[[], str] = lambda: "",
-        why_idle: Callable[[], str] = lambda: "",
-        without_cuda: set[str] | None = None,
+        checkpoints: Checkpoints,
+        machines: Machines,
     ) -> None:
-        """``alive`` says whether the machine at an address is still there. ``place`` gives the
-        place of a checkpoint in the storage, as it is recorded. ``checkpoints`` are those of trials
-        that ran under an earlier driver. ``words`` gives, once, what a trial that waits for its
-        storage has said; "" for nothing. ``why_idle`` says why no trial runs, or "".
-        ``without_cuda`` has the addresses of the machines without CUDA that the user was warned of;
-        others are added."""
         self._ledger = ledger
         self._record = record
         self._tell = tell
         self._observer = observer
         self._searcher = searcher
         self._live = live
-        self._alive = alive
+        self._checkpoints = checkpoints
+        self._machines = machines
         self._current: dict[str, str] = {}  # Ray's trial -> the recorded trial that it trains
-        self._checkpoints = dict(checkpoints or {})  # by the record's names
-        self._place = place
-        self._kept = kept
-        self._words = words
-        self._idle = Idle(why_idle)
-        self._without_cuda = set() if without_cuda is None else without_cuda
+        self._idle = Idle(machines.why_idle)
         self._looked = self._heard = time.monotonic()
         self._was_away = False  # since the last look
         self._hung: set[str] = set()  # Ray's trials whose processes were killed
@@ -106,10 +101,10 @@ class StudyCallback(Callback):
     def on_trial_save(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
         trial_id = self._current[trial.trial_id]
         if trial.checkpoint is not None:
-            self._checkpoints[trial_id] = trial.checkpoint
+            place = self._checkpoints.add(trial_id, trial.checkpoint)
             metrics = self._ledger.since_saved(trial_id)
             if self._record.events is not None and metrics:
-                self._record.events.saved(trial_id, self._place(trial.checkpoint.path), metrics)
+                self._record.events.saved(trial_id, place, metrics)
                 self._record.flush()  # at once: Ray has deleted the previous checkpoint
         self._ledger.saved(trial_id)
 
@@ -120,12 +115,11 @@ class StudyCallback(Callback):
         failure = self._failure(trial, trial_id)
         for found in failure.reports:
             self._ledger.note(trial_id, found.epoch, found.value, found.metrics)
-        checkpoint = self._checkpoints.get(trial_id)
         short = failure.cause is Cause.NO_MEMORY
         outcome = self._ledger.fail(
             trial_id,
             failure.cause,
-            None if checkpoint is None else checkpoint.path,
+            self._checkpoints.path(trial_id),
             failure.error,
             alone=not (short and self._searcher.fewer()),
         )
@@ -164,7 +158,9 @@ class StudyCallback(Callback):
             return
         self._looked = self._heard
         was_away, self._was_away = self._was_away, False
-        words = self._words()  # always taken: otherwise old words would be shown at the next save
+        words = (
+            self._machines.words()
+        )  # always taken: otherwise old words would be shown at the next save
         if words and self._ledger.saving:
             self._observer.waits_for(words)
         if why := self._idle.look(runs=any(trial.status == Trial.RUNNING for trial in trials)):
@@ -191,7 +187,7 @@ class StudyCallback(Callback):
     def _failure(self, trial: Trial, trial_id: str) -> Failure:
         if trial.trial_id in self._hung:
             return Failure(Cause.HUNG, Cause.HUNG.value, Cause.HUNG.value)
-        return failure_of(trial, self._ledger.last_node(trial_id), self._alive)
+        return failure_of(trial, self._ledger.last_node(trial_id), self._machines.alive)
 
     def on_experiment_end(self, trials: list[Trial], **_: Any) -> None:
         for ended in self._ledger.cut_short():
@@ -223,8 +219,8 @@ class StudyCallback(Callback):
         """What follows from an epoch."""
         self._hear()
         node = result.get("node_ip", "")
-        if result.get(NO_CUDA) and node not in self._without_cuda:
-            self._without_cuda.add(node)
+        if result.get(NO_CUDA) and node not in self._machines.without_cuda:
+            self._machines.without_cuda.add(node)
             here = ray.util.get_node_ip_address()
             self._observer.warns(no_cuda_on("this machine" if node == here else node))
         report = Report(
@@ -246,17 +242,17 @@ class StudyCallback(Callback):
 
     def _conclude(self, ended: Ended) -> None:
         trial = ended.trial
-        checkpoint = self._checkpoints.pop(trial.trial_id, None)
+        checkpoint = self._checkpoints.pop(trial.trial_id)
         if ended.keep_weights and checkpoint is not None:  # a trainable may have no model
             with checkpoint.as_directory() as folder:
                 self._record.keep_weights(trial, Path(folder, WEIGHTS))
         if ended.keep_state and checkpoint is not None:
-            self._kept.keep(trial, checkpoint)
+            self._checkpoints.kept.keep(trial, checkpoint)
         self._record.append(trial)
         if ended.drop_states:
             self._record.flush()  # until the trial is recorded, the other states are still needed
         for other in ended.drop_states:
-            self._kept.drop(other)
+            self._checkpoints.kept.drop(other)
         self._tell(trial)
         self._show()
 

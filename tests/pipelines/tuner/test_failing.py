@@ -33,7 +33,8 @@ from pipelines.record.writing import Record
 from pipelines.tuner import deaths
 from pipelines.tuner.algorithms import make_sampler
 from pipelines.tuner.attempts import Attempt, AttemptError, Cause, pack
-from pipelines.tuner.callback import StudyCallback
+from pipelines.tuner.callback import Machines, StudyCallback
+from pipelines.tuner.checkpoints import Checkpoints
 from pipelines.tuner.epoch_reports import report
 from pipelines.tuner.kept import KeptStates
 from pipelines.tuner.ledger import TrialLedger
@@ -247,9 +248,8 @@ class Failing:
             observer=self.witness,
             searcher=self.searcher,
             live=None,  # type: ignore[arg-type]
-            kept=KeptStates(str(folder)),
-            words=words,
-            why_idle=why_idle,
+            checkpoints=Checkpoints(str(folder), KeptStates(str(folder))),
+            machines=Machines(words=words, why_idle=why_idle),
         )
         for name in "ab" if beside else "a":
             self.searcher.suggest(name)

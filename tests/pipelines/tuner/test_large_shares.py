@@ -13,6 +13,8 @@ from pipelines.record.goals import Aim, Goals
 from pipelines.record.writing import Record
 from pipelines.tuner.algorithms import make_sampler
 from pipelines.tuner.attempts import Attempt, pack, unpack
+from pipelines.tuner.callback import Machines
+from pipelines.tuner.checkpoints import Checkpoints
 from pipelines.tuner.epoch_reports import (
     FINISHED,
     HAS_STATE,
@@ -73,7 +75,8 @@ def test_a_process_with_more_ends_with_the_trial_that_needed_it(
         observer=Witness(),
         searcher=searcher,
         live=None,
-        kept=KeptStates(str(tmp_path)),
+        checkpoints=Checkpoints(str(tmp_path), KeptStates(str(tmp_path))),
+        machines=Machines(),
         judge=Judge(SCHEDULERS["none"].make(rules), "val_loss"),
     )
     given: list[Any] = []
