@@ -94,7 +94,7 @@ def test_on_a_phone_a_long_name_is_broken(chromium: Browser, tmp_path: Path) -> 
     assert chromium.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-def test_on_paper_the_whole_table_is_there_and_notes_are_smaller_than_the_text(
+def test_on_paper_the_table_is_whole_and_so_are_its_numbers_and_notes_are_smaller_than_text(
     chromium: Browser, tmp_path: Path
 ) -> None:
     write_report(open_run(write_run(tmp_path / "it", searched(20))))
@@ -106,6 +106,14 @@ def test_on_paper_the_whole_table_is_there_and_notes_are_smaller_than_the_text(
     assert all(names)
     frames = "[...document.querySelectorAll('.scroll')]"
     assert chromium.evaluate(f"{frames}.every(f => f.scrollWidth <= f.clientWidth)")
+    chromium.evaluate(
+        "lines = td => { const range = document.createRange(); range.selectNodeContents(td);"
+        " return range.getClientRects().length; }"
+    )
+    cells = "[...document.querySelectorAll('.trials td')].filter(td => td.innerText.trim())"
+    numbers = f"{cells}.filter(td => !isNaN(td.innerText))"
+    assert chromium.evaluate(f"{numbers}.length") > 200
+    assert chromium.evaluate(f"{numbers}.every(td => lines(td) === 1)")
     size = "parseFloat(getComputedStyle(document.querySelector('{}')).fontSize)"
     text = chromium.evaluate(size.format("main p:not(.note)"))
     for small in ("main p.note", "figcaption", "dt"):

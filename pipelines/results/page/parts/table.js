@@ -137,7 +137,7 @@ class TrialTable {
     this.body.replaceChildren(...rows.slice(0, this.shown).map((row) => element("tr",
       { tabindex: 0, "data-row": row, "data-id": this.trials.content.ids[row], ...(row === this.row ? { "aria-selected": "true" } : {}),
         onclick: () => this.choose(row), onkeydown: (event) => this.press(event, row) },
-      ...this.columns.map((column) => element("td", {}, wordsOf(column, row))))));
+      ...this.columns.map((column) => element("td", column.options ? {} : { class: "number" }, wordsOf(column, row))))));
     if (held !== null) this.focus(held);
     this.more.hidden = rows.length <= this.shown;
     this.node.dataset.shown = this.more.hidden ? "" : `The first ${this.shown} of ${rows.length} trials`;
