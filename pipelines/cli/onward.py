@@ -9,6 +9,8 @@ from typing import Any
 
 from pipelines.cli.options import to_type
 from pipelines.cluster.machines import Cluster
+from pipelines.record.files import RunFiles
+from pipelines.record.sessions import address_here, read_sessions
 from pipelines.study.references import is_importable
 from pipelines.study.study import Study
 from pipelines.study.typed import in_python, option_words, shown
@@ -24,7 +26,7 @@ def to_go_on(study: Study, cluster: Cluster | None, time_budget: float | None = 
         return in_python(folder, trainable, time_budget)
     if cluster and cluster.launched:
         return _to_submit("run", resume=_from_home(folder), time_budget=time_budget)
-    address = cluster.address if cluster else None
+    address = _address(study, cluster)
     return to_type("run", resume=shown(folder), time_budget=time_budget, address=address)
 
 
@@ -37,10 +39,16 @@ def next_lines(study: Study, cluster: Cluster | None, *, has_winner: bool) -> It
         evaluate = _to_submit("evaluate", str(_from_home(folder)))
     else:
         yield f"next      {to_type('report', str(shown(folder)))}"
-        address = cluster.address if cluster else None
-        evaluate = to_type("evaluate", str(shown(folder)), address=address)
+        evaluate = to_type("evaluate", str(shown(folder)), address=_address(study, cluster))
     if has_winner and is_importable(trainable):
         yield f"then      {evaluate}"
+
+
+def _address(study: Study, cluster: Cluster | None) -> str | None:
+    """The address of ``cluster``, or of the one that the search ran on before."""
+    if cluster:
+        return cluster.address
+    return address_here(read_sessions(RunFiles(study.folder)))
 
 
 def _to_fetch(folder: Path) -> str:

@@ -60,12 +60,17 @@ def test_the_end_is_made_up_for(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(open_run("it").sessions) == 2
 
 
-def test_the_commands_of_its_page_give_the_address_of_before() -> None:
-    files = killed(made([0.5], config=LENET))
+def test_its_commands_and_those_of_its_page_give_the_address_of_before(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    files = killed(made([0.5], config=LENET), trials=9, time_budget=10.0)  # it worked for 12 s
     begun = {**json.loads(files.sessions.read_text()), "host": socket.gethostname()}
     files.sessions.write_text(json.dumps({**begun, "address": "auto"}) + "\n")
     assert main(run.app, ["--resume", "it"]) == 0
     assert address_of(open_run("it")) == "auto"
+    out = capsys.readouterr().out
+    for command in ("--resume it --time-budget 20s", "pipelines.evaluate it"):
+        assert f"{command} --address auto" in out
 
 
 def test_results_from_before_a_search_went_on_are_not_its_end(
