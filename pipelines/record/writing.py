@@ -118,9 +118,7 @@ def start_run(
     try:
         files.folder.mkdir(parents=True)
     except FileExistsError:
-        raise ValueError(
-            f"a run exists in {files.folder}: each run needs its own folder; give it a `name`"
-        ) from None
+        raise ValueError(f"a run exists in {files.folder}: choose another `name`") from None
     try:
         if preprocessing:
             files.preprocessing.write_text(json.dumps(list(preprocessing), allow_nan=False) + "\n")

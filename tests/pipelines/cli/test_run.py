@@ -63,7 +63,7 @@ def test_a_search_whose_name_another_one_took_meanwhile_says_nothing_of_going_on
     monkeypatch.setattr("pipelines.study.prepare.new_run_folder", lambda *_: other)
     assert main(run.app, ["--trials", "1"]) == 2
     (error,) = capsys.readouterr().err.splitlines()
-    assert error.endswith("each run needs its own folder; give it a --name")
+    assert error.endswith("/runs/it: choose another --name")
 
 
 @pytest.fixture

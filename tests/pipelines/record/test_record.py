@@ -239,7 +239,7 @@ def test_a_run_without_trials_has_an_empty_table(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_exists_is_not_overwritten(folder: Path) -> None:
-    with pytest.raises(ValueError, match="each run needs its own folder"):
+    with pytest.raises(ValueError, match=r"a run exists in .*: choose another `name`"):
         start_run(RunFiles(folder), {}, {})
     assert open_run(folder).finished == TRIALS
 
