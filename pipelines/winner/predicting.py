@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from trainables.data.columns import Category, Date, Number
+from trainables.data.columns import Category, Date, LeftOut, Number
 from trainables.data.doubts import listed
 from trainables.data.image_files import images_at
 from trainables.data.table_files import table_suffix, without_views
@@ -52,8 +52,8 @@ def note_columns(model: ExportedModel, source: Path) -> Iterator[str]:
 
 
 def note_values(model: ExportedModel, source: Path) -> Iterator[str]:
-    """Says which columns of a table have no value in the first rows, or hardly one that the model
-    knows.
+    """Says which columns of a table have no value in the first rows, hardly one that the model
+    knows, or hardly one in the range of the train rows.
 
     Raises ``ValueError`` as :func:`batches` does.
     """
@@ -61,17 +61,28 @@ def note_values(model: ExportedModel, source: Path) -> Iterator[str]:
     if not isinstance(inputs, TableInputs):
         return
     table = without_views(next(batches(model, source))[1])
-    used = [(column, table.column(column.name)) for column in inputs.columns if column.width]
+    used = [(c, table.column(c.name)) for c in inputs.columns if not isinstance(c, LeftOut)]
     empty = [c.name for c, rows in used if rows.null_count == len(rows) and c.missing < _MOST]
     if empty and len(table):
         yield f"note      {_quoted(empty)}: no value in the first rows"
+    outside: dict[str, str] = {}
     for column, rows in used:
-        new = column.new_values(rows) if isinstance(column, Category) else []
-        if len(new) > _MOST * (len(rows) - rows.null_count):
+        new = column.new_values(rows)
+        if len(new) <= _MOST * (len(rows) - rows.null_count):
+            continue
+        if isinstance(column, Category):
             yield (
                 f"note      {column.name!r}: nearly all values in the first rows are new to the "
                 f"model, such as {new[0][:40]!r}"
             )
+        else:
+            outside[column.name] = new[0]
+    if outside:
+        yield (
+            f"note      {_quoted([*outside])}: nearly all values in the first rows are outside the "
+            f"range of the train rows, such as {next(iter(outside.values()))}: they count as its "
+            "nearest end"
+        )
 
 
 def _quoted(names: Sequence[str]) -> str:

@@ -65,6 +65,21 @@ class Number:
 
     def encode(self, column: pa.ChunkedArray) -> np.ndarray:
         """(n, 1) float64. Raises ``ValueError`` for a value that is not a number."""
+        values = self._numbers(column)
+        values[np.isnan(values)] = self.median
+        if self.ends is not None:  # beyond them a network may output anything; trees clip too
+            np.clip(values, *self.ends, out=values)
+        values -= self.mean
+        values /= self.std
+        return values[:, None]
+
+    def new_values(self, column: pa.ChunkedArray) -> list[str]:
+        """The rows' values outside the range of the train rows."""
+        values = self._numbers(column)
+        return [f"{value:.10g}" for value in values[_outside(values, self.ends)]]
+
+    def _numbers(self, column: pa.ChunkedArray) -> np.ndarray:
+        """(n,) float64, NaN if missing."""
         import pyarrow as pa
 
         kind = column.type
@@ -73,13 +88,7 @@ class Number:
         is_date = pa.types.is_temporal(kind) and not pa.types.is_duration(kind)
         if is_date and column.null_count < len(column):
             raise ValueError(f"column {self.name!r} has {shown_type(column)}, not numbers")
-        values = numbers(self.name, column, FLOAT32_MAX if self.ends is None else FLOAT64_MAX)
-        values[np.isnan(values)] = self.median
-        if self.ends is not None:  # beyond them a network may output anything; trees clip too
-            np.clip(values, *self.ends, out=values)
-        values -= self.mean
-        values /= self.std
-        return values[:, None]
+        return numbers(self.name, column, FLOAT32_MAX if self.ends is None else FLOAT64_MAX)
 
 
 @dataclass(frozen=True)
@@ -213,6 +222,13 @@ class Date:
         out[missing] = 0
         return out
 
+    def new_values(self, column: pa.ChunkedArray) -> list[str]:
+        """The rows' values outside the range of the train rows."""
+        moments = seconds(self.name, column, self.zone)
+        moments = moments[~np.isnat(moments)]
+        outside = moments[_outside(moments.astype(np.int64), self.ends)]
+        return [str(moment).replace("T", " ") for moment in outside]
+
 
 @dataclass(frozen=True)
 class LeftOut:
@@ -235,6 +251,12 @@ class LeftOut:
 
 
 Column = Number | Category | Date | LeftOut
+
+
+def _outside(values: np.ndarray, ends: tuple[float, float] | None) -> np.ndarray:
+    """(n,) whether each value is outside of ``ends``; NaN is not."""
+    low, high = (-np.inf, np.inf) if ends is None else ends
+    return np.asarray((values < low) | (values > high))
 
 
 def log_counts(counts: Mapping[str, int], apart: bool) -> dict[str, float]:

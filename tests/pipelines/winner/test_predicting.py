@@ -117,14 +117,19 @@ def test_values_of_a_category_are_known_in_a_file_that_has_some_of_them(
         ("a b", ["red", ""], None),
         ("n", ["", "nan"], "no value in the first rows"),
         ("n", ["7", ""], None),
-        ("n", ["900", "800"], None),
+        ("n", ["900", "-8"], "nearly all values in the first rows are outside the range of the "),
+        ("n", ["900", "8"], None),
+        ("t", ["2031-01-02", "2031-01-02 05:00"], "nearly all values in the first rows are outsid"),
+        ("t", ["2020-02-01", ""], None),
     ],
 )
 def test_values_that_tell_a_model_nothing_are_said(
     column: str, values: list[str], told: str | None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_model(pd.DataFrame({"a b": ["red", "blue", "red"] * 20, "n": [*range(N)]}))
-    new = pd.DataFrame({"a b": ["red"] * 2, "n": ["1", "2"]}).assign(**{column: values})
+    days = pd.date_range("2020-01-01", periods=N)
+    write_model(pd.DataFrame({"a b": ["red", "blue", "red"] * 20, "n": [*range(N)], "t": days}))
+    known = pd.DataFrame({"a b": ["red"] * 2, "n": ["1", "2"], "t": ["2020-02-01"] * 2})
+    new = known.assign(**{column: values})
     new.to_csv("new.csv", index=False)
     predicted("new.csv")
     first = capsys.readouterr().err.splitlines()[0]
