@@ -50,6 +50,8 @@ def number(name: str, value: Any) -> float | int | bool:
     if isinstance(value, bool | int):
         return value
     try:
+        if isinstance(value, str | bytes):  # float() would read "0.7"
+            raise TypeError
         return float(value)
     except (TypeError, ValueError, RuntimeError):  # torch raises RuntimeError for several numbers
         raise TypeError(

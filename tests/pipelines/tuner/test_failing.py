@@ -317,6 +317,10 @@ YIELDS = "the trainable must yield a dict of metrics and the model (or None) aft
             "the trainable must yield numbers, but its metric 'note' is 'text', a str",
         ),
         (
+            iter([({"val_loss": "0.7"}, None)]),
+            "the trainable must yield numbers, but its metric 'val_loss' is '0.7', a str",
+        ),
+        (
             iter([({"val_loss": None}, None)]),
             "the trainable must yield numbers, but its metric 'val_loss' is None",
         ),
