@@ -45,10 +45,11 @@ def metrics_and_model(yielded: Any) -> tuple[Mapping[str, Any], Any]:
     return metrics, model
 
 
-def number(name: str, value: Any) -> float | int | bool:
-    """The value of a metric. Raises ``TypeError`` if it is not a number."""
-    if isinstance(value, bool | int):
-        return value
+def number(name: str, value: Any) -> float | int:
+    """The value of a metric; a truth value counts as 0 or 1. Raises ``TypeError`` if it is not a
+    number."""
+    if isinstance(value, int):
+        return int(value)  # a bool too: the record holds numbers alone
     try:
         if isinstance(value, str | bytes):  # float() would read "0.7"
             raise TypeError

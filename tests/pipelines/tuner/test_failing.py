@@ -363,6 +363,13 @@ def test_an_epoch_is_what_is_yielded_once_whatever_it_is_called() -> None:
     assert (found.epoch, found.metrics) == (1, {"val_loss": 1.0})
 
 
+def test_a_truth_value_is_a_number_because_the_record_cannot_be_read_with_another() -> None:
+    settings = TrialSettings(iter, "val_accuracy", 3, 1.0, "/runs", "key")
+    found = report({"val_accuracy": True, "solved": False}, 1, settings)
+    assert (found.value, found.metrics) == (1, {"val_accuracy": 1, "solved": 0})
+    assert not any(isinstance(v, bool) for v in (found.value, *found.metrics.values()))
+
+
 def test_another_objective_that_is_not_yielded_is_named() -> None:
     settings = TrialSettings(iter, "val_loss", 3, 1.0, "/runs", "key", also=("val_mae",))
     missing = "no 'val_mae', but `also` or `require` asks for it: it yields val_loss"
