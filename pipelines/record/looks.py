@@ -56,6 +56,12 @@ class Look:
     trial_ids: tuple[str, ...] = ()
     """The ids of ``trials`` and then of ``unsound``; empty if an older version wrote the record."""
 
+    def __repr__(self) -> str:
+        """In a notebook, all predictions would hide the scores."""
+        scores = ", ".join(f"{metric} {self.told(metric)}" for metric in self.values)
+        of = f"trials={self.trials}, seeds={self.seeds}, samples={self.samples}"
+        return f"Look({of}: {scores})"
+
     def as_numbered(self, finished: Sequence[FinishedTrial]) -> Look:
         """The look with the current places of its trials among ``finished``, the run's trials now.
         After a search was resumed, the places may be different."""

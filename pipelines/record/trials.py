@@ -60,6 +60,13 @@ class FinishedTrial:
     n_parameters: int | None = None  # of its network, if the search asks for it
     broken: str = ""  # the requirements that it breaks: it is then never the best
 
+    def __repr__(self) -> str:
+        """In a notebook or a list of trials, the curves would hide the rest."""
+        why = self.error or self.stopped_by
+        ended = f"{self.state} ({why})" if why else str(self.state)
+        reached = f"value={self.value}, best_epoch={self.best_epoch}"
+        return f"FinishedTrial({self.trial_id!r}: {ended}, {reached}, config={self.config})"
+
     @property
     def diverged(self) -> bool:
         return self.stopped_by == "divergence"

@@ -33,7 +33,7 @@ class ExportedModel:
     def __init__(self, folder: str | Path) -> None:
         import torch
 
-        folder = Path(folder).expanduser()
+        self._folder = folder = Path(folder).expanduser()
         self.about: Mapping[str, Any] = _read(folder / ABOUT)
         """Data, config, scores and versions."""
         if self.about.get("format") != FORMAT:
@@ -53,6 +53,11 @@ class ExportedModel:
             raise ValueError(f"{folder / MODEL} cannot be loaded: {reason}") from None
         finally:
             log.disabled = disabled
+
+    def __repr__(self) -> str:
+        what = f"{self.about['model']}, {self.about['task']}"
+        classes = f" of {len(self.class_names)} classes" if self.class_names else ""
+        return f"ExportedModel({str(self._folder)!r}: {what}{classes})"
 
     @property
     def class_names(self) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import torch
 from benchmarks.sets.configs import LENET
 from pipelines import evaluate, evaluate_run, export, export_model, open_run, search
 from pipelines.cli.command import main
+from pipelines.record.looks import Look
 from pipelines.record.trials import FinishedTrial, State
 from search_spaces import Config, Float, SearchSpace
 from tests.pipelines.recorded import write_run
@@ -37,6 +39,24 @@ def test_a_trial_is_a_number_or_its_text_and_a_run_may_be_its_folder() -> None:
     with pytest.raises(ValueError, match="`trial` 7: runs/it has the trials 0 to 0"):
         evaluate_run(folder, trial=7, quiet=True)
     assert export_model(folder, "model", trial=0).about["trials"][0]["trial"] == 0
+
+
+def test_a_notebook_shows_what_a_cell_ends_with_in_a_line() -> None:
+    data = load("wine")
+    folder = write_run(Path("it"), [TRIAL], data="wine", fingerprint=data.fingerprint, max_epochs=1)
+    assert repr(open_run(folder).best) == (
+        f"FinishedTrial('a': COMPLETE, value=0.8, best_epoch=1, config={CONFIG})"
+    )
+    failed = replace(TRIAL, state=State.FAIL, error="ValueError: no")
+    assert repr(failed).startswith("FinishedTrial('a': FAIL (ValueError: no), value=0.8")
+    scores = {"test_accuracy": (0.5, 0.6), "test_loss": (1.0, 1.0)}
+    look = Look(1.0, (3,), (CONFIG,), (2,), (1, 2), 9, 36, scores, confusion=((1.0,),))
+    assert repr(look) == (
+        "Look(trials=(3,), seeds=(1, 2), samples=36: test_accuracy 0.5500 +- 0.0707, "
+        "test_loss 1.0000 +- 0.0000)"
+    )
+    model = export_model(folder, "model")
+    assert repr(model) == "ExportedModel('model': mlp, classification of 3 classes)"
 
 
 def test_a_folder_may_begin_with_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
