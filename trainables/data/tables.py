@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from trainables.data.csv_form import first_values, form_of
+from trainables.data.doubtful_values import told_of_nines, told_of_spellings
 from trainables.data.doubts import (
     listed,
     told_of_codes,
@@ -21,7 +22,7 @@ from trainables.data.doubts import (
     told_of_texts,
 )
 from trainables.data.leakage import told_of_leaks
-from trainables.data.number_texts import Converted, Decimal, is_text, with_numbers
+from trainables.data.number_texts import MARKS, Converted, Decimal, is_text, with_numbers
 from trainables.data.preprocessing import Preprocessing
 from trainables.data.reading import AS_IT_LOOKS, Reading
 from trainables.data.table_files import read_table, table_suffix
@@ -129,8 +130,7 @@ def read_file(path: Path, target: str, reading: Reading = AS_IT_LOOKS) -> Table:
     y, task, names = encode_target(target, table.column(target), reading.task)
     if task == "regression" and not np.ptp(y) > 0:
         raise ValueError(f"'{path}': target {target!r} has only the value {y[0]}: nothing to learn")
-    if task == "regression":
-        notes += _told_of_outlier(target, y)
+    notes += _told_of_outlier(target, y) if task == "regression" else _told_of_marks(target, names)
     features = table.drop_columns([target, *reading.drop])
     if all(column.null_count == len(column) for column in features.columns):
         raise ValueError(f"'{path}' has no value in any column besides the target {target!r}")
@@ -158,12 +158,14 @@ def _told_of_doubts(
     file."""
     settled = (*reading.drop, *reading.category)
     yield from told_of_texts(table, settled, typed=decimal is None)
+    yield from told_of_spellings(table, settled)
     if decimal is not None:
         written = first_values(path)
         yield from told_of_codes(table, written, (target, *settled))
         if decimal == "." and form_of(path)[0] != ",":  # where a comma may be a decimal mark
             yield from told_of_points(table, written, settled)
     yield from told_of_days(table, settled)
+    yield from told_of_nines(table, settled)
     yield from told_of_counters(table, (target, *settled))
 
 
@@ -186,6 +188,12 @@ def _told_of_unknown(
         yield f"{endless} {of} a {target} that is infinite, or beyond {FLOAT32_MAX:.2g}: left out"
     if missing:
         yield f"{missing} {of} no {target}: left out"
+
+
+def _told_of_marks(target: str, names: Sequence[str]) -> Iterator[str]:
+    """Which class is called as a missing value among numbers is."""
+    if marks := [name for name in names if name.strip() in MARKS]:
+        yield f"{target}: {marks[0]!r} is a class: leave it blank if it stands for a missing value"
 
 
 def _told_of_outlier(target: str, y: np.ndarray) -> Iterator[str]:
