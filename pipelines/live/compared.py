@@ -15,6 +15,7 @@ from pipelines.live.watched import REST
 from pipelines.record.files import RunFiles
 from pipelines.record.lock import is_held
 from pipelines.record.sessions import read_sessions
+from pipelines.results import wording
 from pipelines.results.algorithms_page import algorithms
 from pipelines.results.comparison_page import comparison_page
 from pipelines.results.page.model import Link, Page, Section, Words
@@ -74,6 +75,7 @@ class Compared:
         cells = folders_of_runs(self._folder)
         key = [
             stamp(Comparison(self._folder).table),
+            _goes_on(RunFiles(self._folder)),
             *(_standing(RunFiles(cell)) for cell in cells),
         ]
         if key == self._key:
@@ -90,10 +92,17 @@ class Compared:
     def _made(self, cells: Iterable[Path]) -> Page:
         runs = [run for cell in cells if (run := open_run(cell)).finished]
         if runs:
-            page = comparison_page(runs, self._address)
+            page = comparison_page(runs, self._address, self._state())
             return replace(page, sections=[*self._algorithms(runs), *page.sections])
         nothing = Section("outcome", "What came out", [Words("No trial has finished.")])
         return Page(self._folder.name, "", "The comparison has begun.", [nothing])
+
+    def _state(self) -> str:
+        """Between two of its runs, no run says that the comparison goes on."""
+        if not _goes_on(RunFiles(self._folder)):
+            return ""
+        done = wording.count(len(Comparison(self._folder).cells()), "run")
+        return f"The comparison goes on: {done} finished so far."
 
     def _address(self, run: Run) -> str:
         """The address of a run's page, which lies below that of the comparison."""
@@ -110,5 +119,9 @@ class Compared:
 def _standing(files: RunFiles) -> tuple[Stamp, Stamp, bool]:
     """A value that changes when a run goes on or ends. It includes the lock, because a driver that
     is killed writes nothing."""
-    goes_on = any(session.ended is None for session in read_sessions(files)[-1:])
-    return stamp(files.journal), stamp(files.sessions), goes_on and is_held(files)
+    return stamp(files.journal), stamp(files.sessions), _goes_on(files)
+
+
+def _goes_on(files: RunFiles) -> bool:
+    begun = any(session.ended is None for session in read_sessions(files)[-1:])
+    return begun and is_held(files)

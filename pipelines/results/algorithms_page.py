@@ -26,7 +26,7 @@ def _state(seeds: int) -> str:
 
 def algorithms(rows: Sequence[Row], curves: Sequence[Curve], metric: str) -> Section:
     """A table, and a figure with a line for each algorithm."""
-    head = ["algorithm", f"best {metric}", "seeds", "epochs", "time", "rank"]
+    head = ["algorithm", f"best {metric}", "seeds", "epochs", "wall time", "rank"]
     told = [
         [
             row.algo,
@@ -44,6 +44,7 @@ def algorithms(rows: Sequence[Row], curves: Sequence[Curve], metric: str) -> Sec
     )
     words = Words(
         (means if any(row.seeds > 1 for row in rows) else "")
+        + "The wall time includes the start and the end of each search. "
         + "The rank is among the algorithms with the same seed; 1 is best."
     )
     drawn = Drawing(

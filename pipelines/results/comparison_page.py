@@ -18,9 +18,11 @@ from pipelines.study.runs import Run
 from trainables.training.metrics import METRICS
 
 
-def comparison_page(runs: Sequence[Run], address: Callable[[Run], str] | None = None) -> Page:
+def comparison_page(
+    runs: Sequence[Run], address: Callable[[Run], str] | None = None, state: str = ""
+) -> Page:
     """What each run found, how fast, and in which settings the runs differ. ``address`` gives the
-    address of a run's own page.
+    address of a run's own page, and ``state`` says whether more runs follow.
 
     Raises ``ValueError`` if the runs optimise different metrics, or if a run is given twice.
     """
@@ -41,7 +43,7 @@ def comparison_page(runs: Sequence[Run], address: Callable[[Run], str] | None = 
     return Page(
         title=" and ".join(names) if len(names) == 2 else f"{len(names)} runs",
         subtitle=f"compared by {runs[0].metric}",
-        state=" ".join(ends) or "All runs are over.",
+        state=" ".join([*filter(None, [state]), *ends]) or "All runs are over.",
         sections=[_outcome(names, runs, address), _progress(names, runs), _settings(names, runs)],
     )
 

@@ -83,6 +83,16 @@ def test_a_comparison_whose_last_session_ends_goes_on_no_longer(tmp_path: Path) 
         assert json.loads(page.news(0))["state"] == "All runs are over."
 
 
+def test_between_two_of_its_runs_a_comparison_goes_on(tmp_path: Path) -> None:
+    folder = tmp_path / "compared"
+    write_run(folder / "optuna-0", [TRIAL])
+    page = Compared(folder, clock=lambda: 0.0)
+    with Comparison(folder).held({"compared": {}}, {}):
+        Comparison(folder).finish(Cell("optuna", 0, 0.6, 2, 1.0))
+        assert json.loads(page.news(0))["state"] == "The comparison goes on: 1 run finished so far."
+    assert json.loads(page.news(0))["state"] == "All runs are over."
+
+
 def test_a_comparison_asks_for_the_lock_of_what_may_go_on_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
