@@ -99,11 +99,12 @@ def _of_comparison(folder: Path, cells: Sequence[Row]) -> Iterator[Row]:
 
 
 def _read(path: str, files: RunFiles) -> Row:
-    at = max(found[0] / 1e9 for found in map(stamp, (files.spec, files.journal)) if found)
+    stamps = map(stamp, (files.spec, files.journal))
+    at = max((found[0] / 1e9 for found in stamps if found), default=time.time())
     try:
         run = open_run(files.folder)
         return _row_of(run, path, at)
-    except ValueError as error:  # the record is of another version, or there is none
+    except (ValueError, OSError) as error:  # of another version, moved away, or not ours to read
         return Row(path, at, "not readable", what=shorten(str(error), _MOST_LETTERS))
 
 

@@ -77,7 +77,7 @@ class Pages:
             if known is None or not known.is_same:
                 try:
                     known = Compared(folder) if is_comparison(folder) else Watched(folder)
-                except ValueError as error:
+                except (ValueError, OSError) as error:
                     raise Gone(" ".join(str(error).split())) from None
                 self._watched[folder] = known
             self._watched.move_to_end(folder)

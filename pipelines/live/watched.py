@@ -40,6 +40,9 @@ class Watched:
     """
 
     def __init__(self, folder: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        # The surface needs it. If its first making imported it, it would rest for that long too.
+        import sklearn.gaussian_process  # noqa: F401
+
         self._clock = clock
         self._files = RunFiles(folder)
         self._run: Run = open_run(folder)

@@ -7,6 +7,8 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +17,7 @@ from typing import Any
 import optuna
 import pytest
 
-from pipelines.live import watched
+from pipelines.live import folders, watched
 from pipelines.live.folders import Listing
 from pipelines.live.gone import Gone
 from pipelines.live.pages import Pages
@@ -25,6 +27,7 @@ from pipelines.record.files import RunFiles
 from pipelines.record.journal import load_study
 from pipelines.record.live import Driver
 from pipelines.results.findings import Findings
+from pipelines.study.runs import Run, open_run
 from tests.pipelines.live.standing import CONFIG, TRIAL, append, running, write
 from tests.pipelines.recorded import write_run
 from tests.pipelines.results.made import searched
@@ -379,3 +382,38 @@ def test_what_came_out_is_as_new_as_the_numbers_of_the_search(
         assert f"<dt>trials</dt><dd>{n}</dd>" in outcome
         assert found["trials"]["n"] == 2  # it rests
     assert "0.8000" in outcome
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), ValueError("odd")])
+def test_a_run_that_cannot_be_read_keeps_no_other_from_the_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    for name in ("ours", "theirs"):
+        write_run(tmp_path / name, [TRIAL])
+
+    def opened(folder: Path) -> Run:
+        if folder.name == "theirs":
+            raise error
+        return open_run(folder)
+
+    for module in (folders, watched):
+        monkeypatch.setattr(module, "open_run", opened)
+    pages = Pages(lambda: [tmp_path])
+    assert {row.path: row.state for row in Listing(tmp_path).rows()} == {
+        "ours": "over",
+        "theirs": "not readable",
+    }
+    with pytest.raises(Gone, match=str(error.args[-1])):
+        pages.run_page(f"{tmp_path.name}/theirs")
+
+
+def test_what_the_first_figures_import_is_no_part_of_their_time(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "it", searched(30))
+    code = (
+        "import sys; from pathlib import Path; from pipelines.live.watched import Watched\n"
+        f"page = Watched(Path({str(folder)!r})); before = set(sys.modules); page.news(0)\n"
+        "new = {name.split('.')[0] for name in set(sys.modules) - before}\n"
+        "print(*new & {'pandas', 'scipy', 'sklearn'})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
