@@ -79,9 +79,12 @@ def _first_lines(path: Path) -> list[str]:
         sample = file.read(_SAMPLE)
     if not sample.strip():
         raise Unusable(f"'{path}' is empty: a table needs a header and rows")
-    if sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    # Without such a mark, one of the first two bytes is 0.
+    if sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in sample[:2]:
         raise Unusable(f"'{path}' is text in UTF-16: save it as UTF-8")
     lines = sample.decode(errors="replace").lstrip("\ufeff").splitlines()
+    if lines and re.fullmatch(r'"?sep=."?', lines[0]):  # Excel reads the separator from such a line
+        raise Unusable(f"'{path}' has {lines[0]!r} before its header: delete this line")
     if len(sample) == _SAMPLE and len(lines) > 1:
         del lines[-1]  # the sample may end within this line
     return lines
@@ -111,14 +114,14 @@ def line_of_other_length(path: Path) -> str | None:
     separator, _ = form_of(path)
     try:
         with opened(path) as file, io.TextIOWrapper(file, "utf-8", "replace", newline="") as text:
-            n, start = 0, 1
+            n, start, header = 0, 1, ""
             reader = csv.reader(text, delimiter=separator)
             for row in reader:
+                shown = " ".join(separator.join(row).split())[:60]
                 if row and n and len(row) != n:
                     has = f"{len(row)} value{'s' * (len(row) != 1)}"
-                    shown = " ".join(separator.join(row).split())[:60]
-                    return f"line {start} has {has}, the header has {n}: {shown!r}"
-                n = n or len(row)
+                    return f"line {start} has {has}, {shown!r}, but the header has {n}, {header!r}"
+                n, header = (n, header) if n else (len(row), shown)
                 start = reader.line_num + 1
     except csv.Error:
         pass

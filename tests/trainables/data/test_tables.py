@@ -353,7 +353,7 @@ UNUSABLE: dict[str, tuple[Callable[[Path], str], str, str]] = {
     "row of another length": (
         file("t.csv", b'x,y\n"a\nb",2\n\n1,2\n1,2,3\n' + b"1,2\n" * 20),
         "y",
-        "parsed as csv: line 6 has 3 values, the header has 2: '1,2,3'",
+        "parsed as csv: line 6 has 3 values, '1,2,3', but the header has 2, 'x,y'",
     ),
     "Latin-1": (
         file("t.csv", "x,y\nK\xf6ln,2\n".encode("latin-1")),
@@ -366,6 +366,16 @@ UNUSABLE: dict[str, tuple[Callable[[Path], str], str, str]] = {
         "t.csv' cannot be parsed as csv: it is not UTF-8 text: save it as UTF-8",
     ),
     "UTF-16": (file("t.csv", "x,y\n1,2\n".encode("utf-16")), "y", "UTF-16: save it as UTF-8"),
+    "UTF-16 without a mark": (
+        file("t.csv", "x,y\n1,2\n".encode("utf-16-be")),
+        "y",
+        "UTF-16: save it as UTF-8",
+    ),
+    "for Excel": (
+        file("t.csv", b'"sep=;"\r\nx;y\r\n1;2\r\n'),
+        "y",
+        "has '\"sep=;\"' before its header: delete this line",
+    ),
     "not parquet": (file("t.parquet", b"x,y\n1,2\n"), "y", "cannot be parsed as parquet"),
     "no such column": (
         table(**{f"c{i}": TEN for i in range(12)}),
