@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 _ROWS = 2000  # a random sample of the rows is looked at
 _LEAST = 3  # rows that show what a value, or a range of numbers, tells
-_MISSED = 0.01  # of the rows that are not in the commonest class: so many may be told wrongly
+# Of the rows that are not in the commonest class, or of a quantity's variance: so much may be told
+# wrongly.
+_MISSED = 0.01
 _RANK_CORRELATION = 0.999  # of a column of numbers with a quantity
 
 
@@ -27,7 +29,8 @@ def told_of_leaks(features: pa.Table, target: str, y: np.ndarray, task: Task) ->
     """Which columns alone tell the target ``y`` of nearly every row.
 
     A column tells the class if nearly all rows of each value, or of each range of numbers, have the
-    same class. It tells a quantity if it rises or falls with it.
+    same class. It tells a quantity if it rises or falls with it, or if the quantity hardly varies
+    within each value of a column of texts.
     """
     if len(y) > _ROWS:
         rows = np.random.default_rng(0).choice(len(y), _ROWS, replace=False)
@@ -66,7 +69,11 @@ def _tells_class(column: pa.ChunkedArray, y: np.ndarray) -> bool:
 def _tells_quantity(column: pa.ChunkedArray, y: np.ndarray) -> bool:
     values = _numbers(column)
     if values is None:
-        return False
+        codes = dictionary(column)[0]
+        counts = np.bincount(codes)
+        means = np.bincount(codes, y) / np.maximum(counts, 1)
+        missed = y - np.where(counts >= _LEAST, means, y.mean())[codes]
+        return bool(missed @ missed <= _MISSED * len(y) * y.var())
     known = np.isfinite(values)
     values, y = values[known], y[known]
     if 2 * len(y) < len(known):

@@ -52,6 +52,15 @@ def test_a_column_that_rises_or_falls_with_a_quantity_is_said(
     assert notes(tmp_path, QUANTITY, {"x": column}) == told
 
 
+def test_texts_within_which_a_quantity_hardly_varies_are_said(tmp_path: Path) -> None:
+    grade = np.arange(N) % 7
+    y = grade + rng.random(N) / 10
+    told = ["x: alone tells y: --drop x if it is only known afterwards"]
+    assert notes(tmp_path, y, {"x": [f"grade {g}" for g in grade]}) == told
+    assert notes(tmp_path, y, {"x": [f"grade {g // 2}" for g in grade]}) == []
+    assert notes(tmp_path, y, {"x": [f"name {place // 2}" for place in range(N)]}) == []
+
+
 def test_several_columns_are_said_in_a_line(tmp_path: Path) -> None:
     told = ["a, b: each alone tells y: --drop those that are only known afterwards"]
     assert notes(tmp_path, CLASSES, {"a": CLASSES, "b": -CLASSES}) == told
