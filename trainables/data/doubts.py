@@ -29,7 +29,8 @@ _LISTED = 5  # columns that a note names
 _NUMBER = NUMBERS["."]
 # Texts that are read as dates, or as times of day.
 _DATE = r"\d{4}[-/]\d\d[-/]\d\d([ T].*)?|\d\d\.\d\d\.\d{4}([ T].*)?|\d\d:\d\d.*"
-_SIGNS = re.compile(r"[\s$€£%\u2212]")  # the last one is a minus sign
+_SIGNS = re.compile(r"[\s$€£%'\"\u2212]")  # the last one is a minus sign
+_WITH_UNIT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+) ?(?P<unit>[^\W\d_]\D{0,9})")
 _LIKE_A_NUMBER = re.compile(
     rf"[+-]?\d{{1,3}}([,.']\d{{3}})*([.,]\d+)?|[+-]?\d+([.,]\d+)?|{_NUMBER}"
 )
@@ -64,10 +65,14 @@ def told_of_texts(
     # By kind, for each column a value: one that is not of the kind, or one that looks like it.
     written: dict[str, dict[str, str]] = {"number": {}, "date": {}}
     stored: dict[str, dict[str, str]] = {"number": {}, "date": {}}
+    mixed: list[str] = []
     for field in table.schema:
         if field.name in known or not is_text(field.type):
             continue
         column = table.column(field.name)
+        if with_unit := _with_unit(column):
+            written["number"][field.name] = with_unit
+            continue
         for kind, is_like, pattern in (
             ("number", _is_like_a_number, _NUMBER),
             ("date", _is_like_a_date, _DATE),
@@ -76,11 +81,13 @@ def told_of_texts(
                 continue
             odd = _odd(column, is_like, pattern)
             if kind == "date" and not odd:
-                odd = next(filter(_is_no_moment, sample_of(column)), "")[:40]
+                odd = next((v or " " for v in sample_of(column) if _is_no_moment(v)), "")[:40]
             if odd:
                 written[kind][field.name] = odd
             elif typed:
                 stored[kind][field.name] = next(filter(is_like, sample_of(column)))
+            elif kind == "date":
+                mixed.append(field.name)
             break
     for kind, example in (("number", "-1234.5"), ("date", "2013-01-31 or 05:30")):
         if names := list(written[kind]):
@@ -92,6 +99,11 @@ def told_of_texts(
                 f"{listed(names)}: texts that look like {kind}s, such as {value!r}: store them as "
                 f"{kind}s if they are"
             )
+    if mixed:
+        yield (
+            f"{listed(mixed)}: read as text: dates of more than one form, such as with and without "
+            "a time zone: write all alike"
+        )
 
 
 def told_of_points(
@@ -197,6 +209,15 @@ def _most(column: pa.ChunkedArray, is_like: Callable[[str], bool]) -> bool:
     if len(set(others)) == 1:
         return 2 * len(others) < len(values)
     return bool(values) and len(values) - len(others) >= MOST * len(values)
+
+
+def _with_unit(column: pa.ChunkedArray) -> str:
+    """The first value, such as 12.5 kg, if all values are different numbers with one unit; else an
+    empty text."""
+    values = [value for value in sample_of(column) if value not in MARKS]
+    matches = [_WITH_UNIT.fullmatch(value) for value in values]
+    units = {match and match["unit"] for match in matches}
+    return values[0][:40] if len(units) == 1 and None not in units and len({*values}) > 1 else ""
 
 
 def _odd(column: pa.ChunkedArray, is_like: Callable[[str], bool], pattern: str) -> str:
