@@ -146,6 +146,10 @@ class Float:
     def single(self) -> bool:
         return self.low == self.high
 
+    def values(self, most: int) -> tuple[float, ...] | None:
+        """All values, if they can be counted and are at most ``most``; otherwise None."""
+        return (float(self.low),) if self.single else None
+
     def at(self, quantile: float) -> float:
         """The value below which this share of all draws lies; ``quantile`` is in [0, 1)."""
         if self.log:
@@ -199,6 +203,9 @@ class Int:
     def single(self) -> bool:
         return self.low == self.high
 
+    def values(self, most: int) -> range | None:
+        return range(self.low, self.high + 1) if self.high - self.low < most else None
+
     def at(self, quantile: float) -> int:
         """The value below which this share of all draws lies; ``quantile`` is in [0, 1)."""
         # The range is half a step wider at each end, so that the ends are as likely as the rest.
@@ -248,6 +255,9 @@ class Choice:
     @property
     def single(self) -> bool:
         return len(self.options) == 1
+
+    def values(self, most: int) -> tuple[Value, ...] | None:
+        return self.options if len(self.options) <= most else None
 
     def at(self, quantile: float) -> Value:
         """The option before which this share of all draws lies; ``quantile`` is in [0, 1)."""

@@ -8,7 +8,7 @@ values.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -213,7 +213,17 @@ class SearchSpace:
 
     def grid_size(self, levels: Mapping[str, int] | None = None) -> int:
         """The number of configs in :meth:`grid`, counted without making them."""
-        return self._count(list(self.domains), {}, self.resolve_levels(levels))
+        wanted = self.resolve_levels(levels)
+        return self._count(
+            list(wanted), {}, {n: self.domains[n].levels(k) for n, k in wanted.items()}
+        )
+
+    def n_configs(self, most: int) -> int | None:
+        """How many configs there are, with those that are forbidden. None if a parameter has a
+        range of real numbers, or more than ``most`` values."""
+        every = {name: domain.values(most) for name, domain in self.domains.items()}
+        known = {name: values for name, values in every.items() if values is not None}
+        return self._count(list(known), {}, known) if len(known) == len(every) else None
 
     def resolve_levels(self, levels: Mapping[str, int] | None = None) -> dict[str, int]:
         """The number of levels of every parameter. Raises ``ValueError`` for an unknown name or a
@@ -239,18 +249,22 @@ class SearchSpace:
         for value in self.domains[name].levels(levels[name]):
             yield from self._combinations(rest, {**config, name: value}, levels)
 
-    def _count(self, names: list[str], config: Config, levels: Mapping[str, int]) -> int:
-        """Recurses only at parents: any other parameter simply multiplies the size."""
+    def _count(
+        self, names: list[str], config: Config, values: Mapping[str, Sequence[Value]]
+    ) -> int:
+        """The number of combinations of ``values`` in which the parameters are active together.
+        Recurses only at parents: any other parameter simply multiplies the number."""
         size = 1
         parents = {d.when.parent for d in self.domains.values() if d.when is not None}
         for i, name in enumerate(names):
             if not self.is_active(name, config):
                 continue
-            values = self.domains[name].levels(levels[name])
             if name in parents:
                 rest = names[i + 1 :]
-                return size * sum(self._count(rest, {**config, name: v}, levels) for v in values)
-            size *= len(values)
+                return size * sum(
+                    self._count(rest, {**config, name: v}, values) for v in values[name]
+                )
+            size *= len(values[name])
         return size
 
     def _check_name(self, name: str) -> None:

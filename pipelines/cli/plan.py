@@ -57,6 +57,7 @@ def plan_lines(study: Study, cluster: Cluster, at_once: int) -> Iterator[str]:
                 f"note      all {study.trials} trials are configs to try first: {algo} itself "
                 "suggests none"
             )
+        yield from _few_configs_lines(study)
     yield from _unused_lines(study.spec)
     yield from _goal_lines(study)
     yield from _resource_lines(cluster, spec.resources.trial, at_once)
@@ -188,6 +189,16 @@ def _few_samples_lines(study: Study) -> Iterator[str]:
         yield (
             f"note      {n_val} validation samples hardly tell configs apart: "
             f"--folds 5 judges each by all {n_val + len(study.data.x_train)}"
+        )
+
+
+def _few_configs_lines(study: Study) -> Iterator[str]:
+    """A note if the space has fewer configs than there will be trials."""
+    n = study.space.n_configs(most=study.trials)
+    if n is not None and n < study.trials:
+        yield (
+            f"note      the space has only {count(n, 'config')}: the {study.trials} trials try "
+            f"{'it' if n == 1 else 'some of them'} more than once"
         )
 
 

@@ -357,6 +357,19 @@ def test_the_size_of_a_grid_is_counted_without_making_it() -> None:
     assert space.grid_size(dict.fromkeys(space.domains, 10)) == 10**30
 
 
+@pytest.mark.parametrize(
+    ("domains", "n"),
+    [
+        ({"a": Choice((1, 2, 5)), "b": Int(1, 4), "c": Float(0.1, 0.1)}, 12),
+        ({"n": Int(1, 3, log=True), "b": Choice((1, 2), when=AtLeast("n", 2))}, 5),
+        ({"a": Choice((1, 2)), "b": Float(0.1, 0.2)}, None),
+        ({"a": Choice((1, 2)), "b": Int(1, 2**62)}, None),
+    ],
+)
+def test_configs_are_counted_where_they_can_be(domains: dict[str, Domain], n: int | None) -> None:
+    assert SearchSpace(domains).n_configs(most=40) == n
+
+
 def test_grid_levels_leave_one_level_to_the_rest() -> None:
     domains: dict[str, Domain] = {"a": Float(0.0, 1.0), "b": Float(0.0, 1.0)}
     assert SearchSpace(domains).grid_size() == 3 * 3

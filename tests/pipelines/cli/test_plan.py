@@ -13,10 +13,13 @@ from PIL import Image
 from benchmarks.sets.configs import LENET
 from pipelines.cli.plan import data_lines, plan_lines
 from pipelines.study.prepare import prepare
+from search_spaces import Int, SearchSpace
 from tests.pipelines.running import spec_of
 from tests.pipelines.study.without_ray import OneNode
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
+
+FEW = SearchSpace({"n": Int(1, 3)})
 
 
 def plan(**settings: object) -> str:
@@ -70,6 +73,15 @@ def test_options_that_have_no_effect_are_named() -> None:
         "note      --levels has no effect with --algo random",
     ]
     assert len(notes(scheduler="none", **rules)) == 2
+
+
+def test_where_the_space_has_fewer_configs_than_trials_it_is_said() -> None:
+    own = {"trainable": "tests.pipelines.study.forbidding:train", "scheduler": "none"}
+    few = {"algo": "random", "space": f"{__name__}:FEW", **own}
+    said = "the space has only 3 configs: the 4 trials try some of them more than once"
+    assert said in plan(**few, trials=4)
+    assert "more than once" not in plan(**few, trials=3)
+    assert "more than once" not in plan(algo="random", trials=4)
 
 
 def test_where_more_trials_may_run_than_asked_it_is_said() -> None:
