@@ -8,6 +8,7 @@ from typing import Any
 import ray
 from ray import get_runtime_context
 from ray.exceptions import RayError
+from ray.util import get_node_ip_address
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from pipelines.cluster.machines import Cluster
@@ -34,6 +35,11 @@ def no_cuda_on(machine: str) -> str:
         f"CUDA does not work on {machine}: its trials train on CPUs; is torch built without CUDA, "
         "or is the driver too old for it?"
     )
+
+
+def no_cuda_at(address: str) -> str:
+    """The same of the machine at an address."""
+    return no_cuda_on("this machine" if address == get_node_ip_address() else address)
 
 
 def assigned_gpus() -> float:

@@ -13,7 +13,7 @@ from ray.tune import Callback
 from ray.tune.experiment import Trial
 
 from pipelines.cluster.events import tell
-from pipelines.cluster.sharing import no_cuda_on
+from pipelines.cluster.sharing import no_cuda_at
 from pipelines.record.trials import FinishedTrial
 from pipelines.record.writing import Record
 from pipelines.tuner.attempts import Attempt, Cause, unpack
@@ -221,8 +221,7 @@ class StudyCallback(Callback):
         node = result.get("node_ip", "")
         if result.get(NO_CUDA) and node not in self._machines.without_cuda:
             self._machines.without_cuda.add(node)
-            here = ray.util.get_node_ip_address()
-            self._observer.warns(no_cuda_on("this machine" if node == here else node))
+            self._observer.warns(no_cuda_at(node))
         report = Report(
             epoch=found.epoch,
             value=found.value,

@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from ray.util import get_node_ip_address
+
 from pipelines.cluster.sharing import assigned_gpus
+from pipelines.cluster.word import leave_word
 from pipelines.tuner.own_data import OwnData
 from search_spaces import Config
 from trainables.data.datasets import TrialData
@@ -40,10 +43,14 @@ def train(
     given: tuple[Trainable, TrialData, str], training: Training, cpus: float
 ) -> nn.Module | None:
     """:func:`train_here` with what Ray has reserved for this process. ``given`` are a trainable,
-    data, and a key that no other data have."""
+    data, and a key that no other data have. If there is a GPU and CUDA does not work, it leaves the
+    address of this machine as a word at this key."""
     set_threads(cpus)
     trainable, data, key = given
-    return train_here(trainable, data, training, claim_device(assigned_gpus()), key)
+    device = claim_device(assigned_gpus())
+    if assigned_gpus() and device.type == "cpu":
+        leave_word(key, get_node_ip_address())
+    return train_here(trainable, data, training, device, key)
 
 
 def train_here(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines.cluster.sharing import no_cuda_on
 from pipelines.record.trials import FinishedTrial, best_trial
 from pipelines.record.weights import are_of
 from pipelines.study.repeats import repeats_of
@@ -29,6 +31,7 @@ from trainables.networks import Network
 from trainables.training.metrics import METRICS
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
 _TRAIN, _ALL = "train", "train and validation"
@@ -87,16 +90,15 @@ def trained_alone(run: Run, candidate: Candidate) -> Trained:
         check_by_itself(run, candidate.number, candidate.trial)
     trainable, spec = trainable_of(run), run.spec
     set_threads(spec.resources.trial.cpus)
-    device = pick_device(spec.resources.trial.gpus)
     if spec.problem.folds:
         data = all_but_test(run)
         training = training_of(run, candidate, spec.search.seed)
-        model = _sound(train_here(trainable, data, training, device))
+        model = _sound(train_here(trainable, data, training, _device(run)))
         return Trained(model, data, _ALL, (candidate,))
     (data,) = search_data(run)
     if kept is None:
         training = _of_the_search(run, candidate.trial)
-        model = _sound(train_here(trainable, data, training, device))
+        model = _sound(train_here(trainable, data, training, _device(run)))
     else:
         state, trial = kept
         candidate = replace(candidate, trial=trial)
@@ -109,6 +111,15 @@ def trained_alone(run: Run, candidate: Candidate) -> Trained:
             ) from None
         model.eval()
     return Trained(model, data, _TRAIN, (candidate,))
+
+
+def _device(run: Run) -> torch.device:
+    """The device to train on here. Says so if the search asked for a GPU, and none works here."""
+    gpus = run.spec.resources.trial.gpus
+    device = pick_device(gpus)
+    if gpus and device.type == "cpu":
+        print(f"warning   {no_cuda_on('this machine')}", file=sys.stderr, flush=True)
+    return device
 
 
 def _of_the_search(run: Run, trial: FinishedTrial) -> Training:

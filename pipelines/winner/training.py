@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -14,6 +15,8 @@ import ray
 from ray.exceptions import RayError
 
 from pipelines.cluster.room import room
+from pipelines.cluster.sharing import no_cuda_at
+from pipelines.cluster.word import take_word
 from pipelines.record.trials import FinishedTrial
 from pipelines.study.prepare import load_problem, network_of
 from pipelines.study.references import check_trainable, import_trainable, reference_of
@@ -217,14 +220,18 @@ def train_all(
     # A process that has used a GPU keeps this GPU, and memory of it: each training gets a new one.
     on_gpus = any(training.gpus for training in trainings)
     task = ray.remote(num_cpus=cpus, max_calls=1 if on_gpus else 0)(train)
+    key, without_cuda = secrets.token_hex(8), {""}
     with room():
-        given = ray.put((sendable(trainable_of(run)), data, secrets.token_hex(8)))
+        given = ray.put((sendable(trainable_of(run)), data, key))
     waiting = {task.options(num_gpus=t.gpus).remote(given, t, cpus): t for t in trainings}
     models, left = {}, list(waiting)
     try:
         while left:
             (finished,), left = ray.wait(left)
             models[finished] = _model(finished, waiting[finished])
+            if (address := take_word(key)) not in without_cuda:
+                without_cuda.add(address)
+                print(f"warning   {no_cuda_at(address)}", file=sys.stderr, flush=True)
             done(len(models))
     finally:
         _cancel(left)

@@ -9,13 +9,16 @@ from typing import Any
 
 import pytest
 import ray
+import torch
 
 from pipelines import evaluate, export
 from pipelines.cli.command import main
 from pipelines.cluster.machines import Cluster
+from pipelines.cluster.sharing import no_cuda_on
 from pipelines.record.trials import FinishedTrial, State
 from pipelines.study.runs import Run, open_run
 from pipelines.winner.candidates import winner
+from pipelines.winner.trained import trained_alone
 from pipelines.winner.training import all_but_test, train_again, training_of
 from search_spaces import Float, SearchSpace
 from tests.pipelines.recorded import write_run
@@ -122,6 +125,17 @@ def test_on_gpus_every_training_has_a_process_of_its_own(
     found: Any = train_again(run, all_but_test(run), [winner(run)], seeds=(1, 2))
     one, two = (network.weight.item() for (network,) in found.networks.values())
     assert one != two
+
+
+def test_that_it_trains_on_the_cpu_of_a_machine_with_a_gpu_is_said_once(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = "" if torch.cuda.is_available() else f"warning   {no_cuda_on('this machine')}\n"
+    run = searched(monkeypatch, CHANGES, gpus_per_trial=1)
+    train_again(run, all_but_test(run), [winner(run)], seeds=(1, 2))
+    assert capsys.readouterr().err == said
+    trained_alone(run, winner(run))
+    assert capsys.readouterr().err == said
 
 
 @pytest.mark.parametrize(
