@@ -110,7 +110,9 @@ def check_fit(nodes: Sequence[Node], trial: TrialResources) -> None:
         wanted = f"`gpus_per_trial` {gpus:g}"
     else:
         wanted = f"`cpus_per_trial` {cpus:g} with `gpus_per_trial` {gpus:g}"
-    raise ValueError(f"{wanted} fits on no node: {describe(nodes)}")
+    alone = nodes and not any(node.cpus for node in nodes)
+    joins = "; workers have not joined yet: `ray status` shows who has" if alone else ""
+    raise ValueError(f"{wanted} fits on no node: {describe(nodes)}{joins}")
 
 
 def check_has_gpu(nodes: Sequence[Node], cpus: float) -> None:

@@ -121,6 +121,7 @@ def test_one_node_that_can_hold_a_trial_is_enough() -> None:
             0,
             "^`cpus_per_trial` 8 fits on no node: a has 2 CPUs and 0 GPUs; b has 4 CPUs and 0",
         ),
+        ([Node("head", 0, 0)], 1, 0, "head has 0 CPUs and 0 GPUs; workers have not joined yet: "),
         ([Node("a", 2, 0)], 1, 0.25, "^`gpus_per_trial` 0.25 fits on no node: a has 2 CPUs and 0"),
         ([Node("a", 2, 1), Node("b", 2, 1)], 1, 2, "^`gpus_per_trial` 2 fits on no node: a has"),
         (
