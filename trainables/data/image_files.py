@@ -70,7 +70,6 @@ def header(path: Path) -> tuple[tuple[int, int], str]:
     """Size (width, height) and PIL mode of one image file."""
     from PIL import Image
 
-    check_file(path)
     with _named(path), Image.open(path) as image:
         size, mode = image.size, image.mode
     return size, mode
@@ -80,7 +79,6 @@ def _pixels(path: Path, mode: str, size: tuple[int, int]) -> np.ndarray:
     """Pixels of one image file in the given PIL mode and size (width, height)."""
     from PIL import Image
 
-    check_file(path)
     with _named(path), Image.open(path) as image:
         converted = _converted(image, mode)
         if converted.size != size:
@@ -115,7 +113,12 @@ def _converted(image: Image.Image, mode: str) -> Image.Image:
 
 @contextlib.contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """Turns whatever PIL raises for a corrupt image into a ``ValueError`` that names the file."""
+    """Raises ``ValueError`` that names the file if it cannot be read, or whatever PIL raises for a
+    corrupt image."""
+    try:
+        check_file(path)
+    except OSError as error:
+        raise ValueError(f"image '{path}' cannot be read: {error.strerror}") from error
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

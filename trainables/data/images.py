@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -30,8 +30,10 @@ from trainables.data.table_files import memory
 
 MIN_SIDE = 8
 PARTS = ("train", "training", "val", "valid", "validation", "test", "testing")
+ALPHA_MODES = frozenset({"RGBA", "LA", "La", "PA", "RGBa"})
 GREY_MODES = frozenset({"1", "L", "LA", "La"})
 BYTES = 4  # of a pixel's channel as an input
+Header: TypeAlias = tuple[tuple[int, int], str]  # size (width, height) and PIL mode
 MOST_OTHERS = 10_000  # files of a class that are not images; more mean a wrong folder
 
 
@@ -103,6 +105,7 @@ def read_folder(folder: Path) -> Images:
                 "an image data set is a folder with one sub-folder of images per class"
             )
         _check_no_parts(folder, names)
+        _check_depth(folder, names)
         unread: list[Path] = []
         of_class = [_images_of(folder, name, unread) for name in names]
         outside = sum(is_image(entry.name) for entry in folder.iterdir() if entry.is_file())
@@ -110,8 +113,11 @@ def read_folder(folder: Path) -> Images:
         raise ValueError(f"folder '{folder}' cannot be read: {one_line(error)}") from error
     labels = np.repeat(np.arange(len(names)), [len(paths) for paths in of_class])
     paths = [path for paths in of_class for path in paths]
-    notes = tuple(_told_of_others(folder, unread, outside))
-    return Images(_decode(folder, paths), labels.astype(np.int64), tuple(names), notes=notes)
+    # Headers first: they give size and mode without decoding every image.
+    headers = [_header(path) for path in paths]
+    notes = [*_told_of_others(folder, unread, outside), *_told_of_alpha(headers)]
+    x = _decode(folder, paths, headers)
+    return Images(x, labels.astype(np.int64), tuple(names), notes=tuple(notes))
 
 
 def _told_of_others(folder: Path, unread: list[Path], outside: int) -> Iterator[str]:
@@ -123,6 +129,13 @@ def _told_of_others(folder: Path, unread: list[Path], outside: int) -> Iterator[
     if outside:
         many, they = ("images are", "they are") if outside > 1 else ("image is", "it is")
         yield f"{outside} {many} left out: {they} in no folder of a class"
+
+
+def _told_of_alpha(headers: list[Header]) -> Iterator[str]:
+    """How many images have an alpha channel, which is not read."""
+    if n := sum(mode in ALPHA_MODES for _, mode in headers):
+        many = "images have" if n > 1 else "image has"
+        yield f"{n} {many} an alpha channel, which is left out: what is transparent becomes opaque"
 
 
 def _check_no_parts(folder: Path, names: list[str]) -> None:
@@ -138,6 +151,18 @@ def _check_no_parts(folder: Path, names: list[str]) -> None:
                     f"folder '{folder}' has {', '.join(names)}, which are not classes: give "
                     f"'{folder / train}': a search itself sets validation and test images aside"
                 )
+
+
+def _check_depth(folder: Path, names: list[str]) -> None:
+    """Raises ``ValueError`` if the only sub-folder holds no images itself, but several folders."""
+    if len(names) > 1:
+        return
+    inner = [entry for entry in (folder / names[0]).iterdir() if not entry.name.startswith(".")]
+    if sum(entry.is_dir() for entry in inner) > 1 and not any(is_image(e.name) for e in inner):
+        raise ValueError(
+            f"folder '{folder}' has only the class '{names[0]}': give '{folder / names[0]}' if its "
+            "sub-folders are the classes"
+        )
 
 
 def _images_of(folder: Path, name: str, unread: list[Path]) -> list[Path]:
@@ -176,10 +201,8 @@ def _identity(folder: Path) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def _decode(folder: Path, paths: list[Path]) -> np.ndarray:
+def _decode(folder: Path, paths: list[Path], headers: list[Header]) -> np.ndarray:
     """Decode each file once into one (n, channels, height, width) array."""
-    # Headers first: they give size and mode without decoding every image.
-    headers = [_header(path) for path in paths]
     width, height = Counter(size for size, _ in headers).most_common(1)[0][0]
     modes = {mode for _, mode in headers}
     if "F" in modes and len(modes) > 1:
@@ -201,7 +224,7 @@ def _decode(folder: Path, paths: list[Path]) -> np.ndarray:
     return read_images(paths, mode, (width, height))
 
 
-def _header(path: Path) -> tuple[tuple[int, int], str]:
+def _header(path: Path) -> Header:
     size, mode = header(path)
     if min(size) < MIN_SIDE:
         raise ValueError(

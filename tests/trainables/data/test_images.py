@@ -102,6 +102,16 @@ UNUSABLE: dict[str, tuple[Callable[[Path], str], str | None, str]] = {
         None,
         r"dog/2\.png' cannot be decoded",
     ),
+    "link to nothing": (
+        pets(lambda pets: (pets / "dog" / "9.png").symlink_to(pets / "gone.png")),
+        None,
+        r"dog/9\.png' cannot be read: No such file or directory",
+    ),
+    "a folder too many": (
+        lambda folder: str(Path(write_images(folder / "zip" / "pets")).parent),
+        None,
+        "has only the class 'pets': give '.*zip/pets' if its sub-folders are the classes",
+    ),
     "small image": (
         pets(lambda pets: Image.new("L", (8, 7)).save(pets / "cat" / "s.png")),
         None,
@@ -160,6 +170,14 @@ def test_images_that_are_left_out_are_said(tmp_path: Path) -> None:
     assert load(str(pets)).notes == (
         "2 images such as 'cat/old/1.gif' are left out: save them as jpg or png",
         "1 image is left out: it is in no folder of a class",
+    )
+
+
+def test_an_alpha_channel_is_said_to_be_left_out(tmp_path: Path) -> None:
+    pets = write_images(tmp_path / "pets")
+    Image.new("RGBA", (9, 8), (0, 0, 0, 0)).save(Path(pets, "cat", "clear.png"))
+    assert load(pets).notes == (
+        "1 image has an alpha channel, which is left out: what is transparent becomes opaque",
     )
 
 
