@@ -47,13 +47,16 @@ class Leaders:
         place = self._metric.place
         return place(report.value, report.metrics) < place(than.value, than.metrics)
 
-    def is_kept(self, best: Incumbent | None) -> bool:
+    def is_kept(self, reached: Reached) -> bool:
         """Whether a trial that has trained to its end is among those that may be trained on."""
         most = self._rules.keep
-        if best is None or not most:
+        if reached.best is None or not most:
             return False
-        last = self._kept[-1].value if len(self._kept) == most else None
-        return last is None or self._metric.better(best.value, last)
+        last = self._kept[-1] if len(self._kept) == most else None
+        if last is None or last.value is None:
+            return True
+        place = self._metric.place(last.value, last.metrics)
+        return self._place(reached, reached.best.epoch) < place
 
     def note(self, incumbent: Incumbent) -> bool:
         """Note an epoch of a running trial. True if it is the best of this run and better than all

@@ -197,7 +197,7 @@ class TrialLedger:
             group = running.attempt.repeat_of
             save |= fits and report.has_weights and self._leaders.may_be_best(report, group)
         running.has_state = report.has_state
-        is_kept = reached.fits and self._leaders.is_kept(reached.best)
+        is_kept = reached.fits and self._leaders.is_kept(reached)
         save |= report.last and report.has_state and is_kept
         if save:
             self._saving.add(trial_id)
@@ -339,7 +339,6 @@ class TrialLedger:
         )
 
     def _finish(self, running: Running, state: State, error: str = "") -> Ended:
-        best = running.reached.best
         trial = self._as_trial(running, state, error)
         self._silence.ended(trial.trial_id)
         self._ending.note_end(failed=state is State.FAIL)
@@ -357,7 +356,7 @@ class TrialLedger:
         keep_weights = self._leaders.note_ended(trial)
         if state is State.PRUNED or not running.has_state:
             return Ended(trial, keep_weights, drop_states=old)
-        keep_state = self._leaders.is_kept(best)
+        keep_state = self._leaders.is_kept(running.reached)
         return Ended(trial, keep_weights, keep_state, (*old, *self._leaders.keep(trial)))
 
     def _count(self, trial: FinishedTrial) -> None:

@@ -333,6 +333,21 @@ def test_the_state_of_the_best_is_kept_to_train_on() -> None:
     assert dropped == [[], [], ["a"], ["d"]]
 
 
+def test_of_equal_scores_the_state_of_the_one_with_the_lower_validation_loss_is_kept() -> None:
+    """It takes the place of another: if it were not kept itself, there would be one state less."""
+    told = Told(keep=1)
+    kept, dropped = [], []
+    for name, loss in (("a", 0.5), ("b", 0.3), ("c", 0.4)):
+        told.start(name)
+        decision = told.report(name, 1, 1.0, metrics={"val_loss": loss}, has_state=True, last=True)
+        ended = told.ledger.end(name)
+        assert decision.save == ended.keep_state
+        kept.append(ended.keep_state)
+        dropped.append([trial.trial_id for trial in ended.drop_states])
+    assert kept == [True, True, False]
+    assert dropped == [[], ["a"], ["c"]]
+
+
 def test_of_equal_scores_the_better_in_the_further_objectives_is_kept() -> None:
     sizes = {0.1: 300, 0.2: 200, 0.3: 400}
     told = Told(also=(Aim("n_parameters", "min"),), size=lambda config: sizes[float(config["lr"])])
