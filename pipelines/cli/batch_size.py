@@ -58,14 +58,16 @@ def run_batch_size(
         "test": test.as_dict(),
     }
     save_test(folder, RECORD, subject, data, found)
-    save_figures(folder, subject, data, {FIGURE: batch_size_figure(test)})
-    print_lines(Terminal(), _lines(subject, data, test, bound, device, scaling, folder))
+    searched = batch_size_up_to(SPACES[subject.model], test.knee)
+    save_figures(folder, subject, data, {FIGURE: batch_size_figure(test, searched)})
+    print_lines(Terminal(), _lines(subject, data, test, searched, bound, device, scaling, folder))
 
 
 def _lines(
     subject: Subject,
     data: TrialData,
     test: BatchSizeTest,
+    searched: int,
     bound: float | None,
     device: torch.device,
     scaling: ScalingSettings,
@@ -84,9 +86,10 @@ def _lines(
         f"{_lr_at(test.knee, scaling)}"
     )
     yield f"largest   {test.largest}: {test.stopped}{_lr_at(test.largest, scaling)}"
+    if searched != test.knee:
+        yield f"chosen    {searched}: of the sizes that a search tries, the nearest to the knee"
     yield f"figure    {shown(folder / FIGURE)}"
     yield f"numbers   {shown(folder / RECORD)}"
-    searched = batch_size_up_to(SPACES[subject.model], test.knee)
     yield f"next      {search_command(subject, fix={'batch_size': searched})}"
 
 

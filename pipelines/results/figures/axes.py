@@ -28,6 +28,8 @@ _DECADES = 2  # an axis with more of them is marked at powers of ten only
 
 FENCE = 1.5  # times the interquartile range: values beyond it are outliers (Tukey 1977)
 _PADDING = 0.05
+NARROW_MARGINS = {"l": 16, "r": 16, "t": 24, "b": 16}
+"""For a figure whose axes and legend take their own room: Plotly's margins fill half a phone."""
 NUMBERS = {"exponentformat": "power", "minexponent": 4}
 """How an axis writes numbers: 0.5 and 20000, but 3e8 and 6e-5 as powers of ten, not 300M or 60µ."""
 

@@ -7,11 +7,12 @@ import math
 import plotly.graph_objects as go
 from plotly.colors import qualitative
 
-from pipelines.results.figures.axes import log_axis
+from pipelines.results.figures.axes import NARROW_MARGINS, log_axis
 from trainables.smith.lr_range_rule import Bounds, Smoothed, smooth
 from trainables.smith.lr_range_test import RangeTest
 
 _TRAIN, _VAL, _QUALITY, _BAND = (qualitative.D3[i] for i in (0, 1, 2, 4))
+_MARGIN = 1.3  # the axis goes beyond the learning rates by this factor
 _HEADROOM = 1.3  # times the first smoothed loss: exploding losses are cut off
 _NAMES = {"accuracy": "validation accuracy", "r2": "validation R²"}
 _QUALITY_RANGES = {"accuracy": [0, 1.02], "r2": [-0.2, 1.02]}
@@ -53,13 +54,16 @@ def range_figure(test: RangeTest, bounds: Bounds) -> go.Figure:
         yaxis="y2",
     )
     _mark(figure, bounds)
+    low, high = min(test.lrs), max(test.lrs)
     top = _HEADROOM * max(curve.losses[0], curve.losses.min())
     figure.update_layout(
         template="plotly_white",
         xaxis={
             "title": "learning rate",
             "exponentformat": "power",
-            **log_axis(min(test.lrs), max(test.lrs)),
+            **log_axis(low, high),
+            # By itself it would make room for the names of the bounds: on a phone, decades.
+            "range": [math.log10(low / _MARGIN), math.log10(high * _MARGIN)],
         },
         yaxis={"title": "loss", "range": [0, top]},
         yaxis2={
@@ -72,6 +76,7 @@ def range_figure(test: RangeTest, bounds: Bounds) -> go.Figure:
             "showgrid": False,
         },
         legend={"orientation": "h", "y": 1.08, "yanchor": "bottom"},
+        margin=NARROW_MARGINS,
     )
     return figure
 

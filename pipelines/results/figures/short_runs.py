@@ -7,6 +7,7 @@ import math
 import plotly.graph_objects as go
 from plotly.colors import qualitative
 
+from pipelines.results.figures.axes import NARROW_MARGINS
 from trainables.smith.short_runs import ValueTest
 
 _COLOURS = qualitative.D3
@@ -37,7 +38,8 @@ def short_runs_figure(test: ValueTest) -> go.Figure:
         template="plotly_white",
         xaxis={"title": "epoch", "dtick": max(1, len(test.runs[0].val_losses) // 10)},
         yaxis={"title": "loss (validation; training dotted)", "type": "log", "range": _range(test)},
-        legend_title=test.name,
+        legend={"title": test.name, "orientation": "h", "y": 1.02, "yanchor": "bottom"},
+        margin=NARROW_MARGINS,
     )
     return figure
 

@@ -56,7 +56,7 @@ def test_the_search_takes_the_largest_batch_up_to_the_knee(
 
 
 def test_the_figure_has_both_curves_and_the_knee() -> None:
-    figure = batch_size_figure(TEST)
+    figure = batch_size_figure(TEST, chosen=16)
     throughput, memory = figure.data
     assert list(throughput.y) == [100.4, 190, 200]
     assert list(memory.y) == [0.001, 2.5, 5000]
@@ -64,6 +64,12 @@ def test_the_figure_has_both_curves_and_the_knee() -> None:
     assert figure.layout.yaxis2.tickmode == "auto", "else the memory has ticks such as 2.41"
     [mark] = figure.layout.shapes
     assert mark.x0 == mark.x1 == 1  # the second of the three
+
+
+def test_the_figure_marks_what_was_chosen_if_it_is_not_the_knee() -> None:
+    figure = batch_size_figure(TEST, chosen=32)
+    assert [mark.x0 for mark in figure.layout.shapes] == [1, 2]
+    assert [note.text for note in figure.layout.annotations] == ["knee 16", "chosen 32"]
 
 
 @pytest.mark.parametrize(("model", "data"), [("cnn", "digits"), ("mlp", "wine")])
@@ -85,6 +91,9 @@ def test_a_test_prints_its_table_and_writes_what_it_found(
     assert f"largest   {sizes[-1]}: " in lines["largest"]
     assert str(folder / "batch_size.html") in lines["figure"]
     assert f"pipelines.run --model {model} --data {data} --fix batch_size=" in lines["next"]
+    _, searched = lines["next"].split("batch_size=")
+    if int(searched) != content["test"]["knee"]:
+        assert f"chosen    {searched}: of the sizes that a search tries" in lines["chosen"]
     page = (folder / "batch_size.html").read_text()
     assert "samples per second" in page
     assert f'<p id="subtitle">{model} on {data}</p>' in page

@@ -243,6 +243,8 @@ def test_the_figure_shows_the_curves_and_the_bounds() -> None:
     assert list(accuracy.y) == [point.quality for point in sweep.validations]
     assert accuracy.yaxis == "y2"
     assert figure.layout.xaxis.type == "log"
+    low, high = figure.layout.xaxis.range  # its own: else the names of the bounds widen it
+    assert low < math.log10(sweep.lrs[0]) < math.log10(sweep.lrs[-1]) < high < low + 7
     marks = {note.text: note.x for note in figure.layout.annotations}
     assert marks == {
         f"base_lr {bounds.base_lr:.3g}": math.log10(bounds.base_lr),
