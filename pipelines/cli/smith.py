@@ -71,7 +71,7 @@ def _save(
         "weight_decay": recipe.decay.as_dict(),
     }
     figures = {
-        "batch_size.html": batch_size_figure(recipe.batch, recipe.config["batch_size"]),
+        "batch_size.html": batch_size_figure(recipe.batch, int(recipe.config["batch_size"])),
         "lr_range.html": range_figure(recipe.sweep, recipe.bounds),
         "momentum.html": short_runs_figure(recipe.momentum),
         "weight_decay.html": short_runs_figure(recipe.decay),
