@@ -135,7 +135,6 @@ def importance_figure(data: Importance) -> go.Figure:
         "importance",
         "",
         barmode="overlay",
-        margin={"l": 110},
         xaxis={"tickformat": ".0%", "range": bounds},
         yaxis={"range": [len(names) - 0.5, -0.5], "tickvals": places, "ticktext": names},
     )

@@ -38,7 +38,7 @@ def importance(found: Findings) -> Section:
             "note",
         )
     )
-    height = 160 + 22 * len(found.importance.names)
+    height = 110 + 22 * len(found.importance.names)
     drawings = [
         Drawing(
             "importance",

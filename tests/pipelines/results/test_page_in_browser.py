@@ -141,6 +141,22 @@ def test_the_chosen_trial_shows_all_its_curves(page: Browser) -> None:
     ]
 
 
+def test_the_curves_of_the_chosen_trial_are_called_as_it_reported_them(
+    chromium: Browser, tmp_path: Path
+) -> None:
+    """Plotly would take <i> for italics. The spread over folds is hidden at first."""
+    names = ["val_accuracy", "val_loss", "val_loss_std", "a & b<i>"]
+    trial = made([0.4, 0.5], config={"lr": 0.5, "a": 0.5}, curves={n: [0.4, 0.5] for n in names})
+    folder = write_run(tmp_path / "it", [trial], space=SPACE, trainable="m:f", max_epochs=2)
+    write_report(open_run(folder))
+    chromium.look(1280, 800)
+    chromium.open((folder / "report.html").as_uri())
+    legend = f"[...{PLOT.format('chosen')}.querySelectorAll('.legendtext')]"
+    assert chromium.evaluate(f"{legend}.map(text => text.textContent)") == names
+    shown = f"{PLOT.format('chosen')}.data.map(trace => trace.visible === true)"
+    assert chromium.evaluate(shown) == [True, True, False, False]
+
+
 def test_commands_are_copied_as_they_are_typed(chromium: Browser, folder: Path) -> None:
     """Although on a narrow page their further lines are indented, and begin with whole words."""
     chromium.look(390, 844)

@@ -45,7 +45,9 @@ def test_a_long_legend_leaves_room_for_the_curves_on_a_phone(
     assert chromium.evaluate(f"{plot}.offsetHeight === {plot}._fullLayout.height")
 
 
-def test_on_a_phone_parallel_coordinates_scroll(chromium: Browser, tmp_path: Path) -> None:
+def test_on_a_phone_parallel_coordinates_scroll_and_bars_have_room(
+    chromium: Browser, tmp_path: Path
+) -> None:
     """Ten axes and their words need more width than a phone has."""
     space = SearchSpace({f"parameter_{n}": Float(0.0, 1.0) for n in range(10)})
     folder = write_run(tmp_path / "it", searched_anywhere(space), space=space, trainable="m:f")
@@ -54,6 +56,7 @@ def test_on_a_phone_parallel_coordinates_scroll(chromium: Browser, tmp_path: Pat
     chromium.open((folder / "report.html").as_uri())
     width = f"{PLOT.format('parallel')}.querySelector('svg').clientWidth"
     assert chromium.evaluate(width) >= 600
+    assert chromium.evaluate(f"{PLOT.format('importance')}._fullLayout.xaxis._length") > 220
     frame = "document.querySelector('#figure-parallel')"
     assert chromium.evaluate(f"getComputedStyle({frame}).overflowX") == "auto"
     assert chromium.evaluate("document.documentElement.scrollWidth") <= 390

@@ -140,9 +140,10 @@ class Figures {
     const palette = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"];
     const names = Object.keys(metrics).filter((name) => !["lr", "momentum", "seconds"].includes(name));
     const bare = (name) => name.replace(/^(train|val)_/, "");
-    const shown = (name) => name.includes("loss") || bare(name) === bare(this.trials.content.metric);
+    const shown = (name) => (name.includes("loss") && !name.endsWith("_std")) || bare(name) === bare(this.trials.content.metric);
+    const escaped = (name) => name.replaceAll("&", "&amp;").replaceAll("<", "&lt;"); // Plotly reads markup
     return names.map((name, i) => ({
-      type: "scatter", x: epochs, y: metrics[name], name, visible: shown(name) ? true : "legendonly",
+      type: "scatter", x: epochs, y: metrics[name], name: escaped(name), visible: shown(name) ? true : "legendonly",
       mode: epochs.length === 1 ? "markers" : "lines", yaxis: name.includes("loss") ? "y2" : "y",
       line: { color: palette[i % palette.length], dash: name.startsWith("train") ? "dot" : "solid", width: 2 },
       hovertemplate: "epoch %{x}: %{y:.5~g}",
