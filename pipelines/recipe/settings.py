@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
@@ -23,10 +24,18 @@ from trainables.smith.batch_size_rule import SCALINGS, scale_lr
 from trainables.smith.lr_range_rule import MIN_POINTS
 
 
+def _on_this_machine(cpus: float) -> float:
+    """Refuses more threads than processors: they would wait for each other, for minutes a step."""
+    here = os.cpu_count() or 1
+    if cpus > here:
+        raise ValueError(f"{cpus:g} is above {here}, the CPUs of this machine")
+    return cpus
+
+
 class LimitSettings(Settings):
     """What a test takes of the machine, and where its results go."""
 
-    cpus: Positive = 1
+    cpus: Annotated[Positive, AfterValidator(_on_this_machine)] = 1
     """CPUs that the test uses: as many as a trial will have."""
     output: Folder | None = None
     """A new folder for the figures and the numbers; by default TEST/DATA-MODEL-TIME."""

@@ -130,8 +130,8 @@ def learning_rates(growth: Growth, low: float, high: float, iterations: int) -> 
     Raises ``ValueError`` unless 0 < low < high and there are two iterations or more.
     """
     check_choice("growth", growth, get_args(Growth))
-    check_number("low", low, "above 0", lambda v: v > 0)
-    check_number("high", high, f"above low = {low:g}", lambda v: v > low)
+    check_number("`low`", low, "above 0", lambda v: v > 0)
+    check_number("`high`", high, f"above `low` = {low:g}", lambda v: v > low)
     check_integer("iterations", iterations, "of at least 2", lambda v: v >= 2)
     progress = [i / (iterations - 1) for i in range(iterations)]
     if growth == "linear":

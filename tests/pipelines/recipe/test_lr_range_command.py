@@ -255,7 +255,8 @@ def test_the_figure_shows_the_curves_and_the_bounds() -> None:
 @pytest.mark.parametrize(
     ("options", "part"),
     [
-        ("--low 1 --high 0.1", "high must be above low = 1, not 0.1"),
+        ("--low 1 --high 0.1", "--high must be above --low = 1, not 0.1"),
+        ("--cpus 100000", "--cpus 100000 is above "),
         ("--low 0", "0 is not above 0"),
         ("--iterations 0", "0 is below 10"),
         ("--iterations 50 --epochs 3", "--iterations 50 and --epochs 3: give one"),

@@ -95,9 +95,9 @@ def test_linear_growth_has_equal_steps_and_exponential_equal_ratios() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("linear", 0.0, 1.0, 10), "low must be above 0, not 0.0"),
-        (("linear", 1.0, 1.0, 10), "high must be above low = 1, not 1.0"),
-        (("exponential", 0.1, math.inf, 10), "high must be above low = 0.1, not inf"),
+        (("linear", 0.0, 1.0, 10), "`low` must be above 0, not 0.0"),
+        (("linear", 1.0, 1.0, 10), "`high` must be above `low` = 1, not 1.0"),
+        (("exponential", 0.1, math.inf, 10), "`high` must be above `low` = 0.1, not inf"),
         (("exponential", 0.1, 1.0, 0), "iterations must be an integer of at least 2, not 0"),
         (("cubic", 0.1, 1.0, 10), "growth must be one of linear, exponential, not 'cubic'"),
     ],
