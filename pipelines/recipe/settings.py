@@ -38,7 +38,7 @@ class LimitSettings(Settings):
     cpus: Annotated[Positive, AfterValidator(_on_this_machine)] = 1
     """CPUs that the test uses: as many as a trial will have."""
     output: Folder | None = None
-    """A new folder for the figures and the numbers; by default TEST/DATA-MODEL-TIME."""
+    """A new folder for the figures and the numbers; by default in one named after the test."""
 
 
 class MemorySettings(Settings):

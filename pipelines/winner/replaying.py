@@ -8,6 +8,7 @@ from itertools import islice
 
 from pipelines.record.trials import FinishedTrial
 from pipelines.study.circumstances import machine, versions
+from pipelines.study.references import is_importable
 from pipelines.study.runs import Run
 from pipelines.tuner.epoch_reports import report
 from pipelines.tuner.running import shortened
@@ -45,7 +46,15 @@ class ReplayedEpoch:
 
 
 def check_replayable(run: Run, number: int, trial: FinishedTrial) -> None:
-    """Raises ``ValueError`` for a trial that cannot be trained again by itself."""
+    """Raises ``ValueError`` for a trial that cannot be trained again by itself, or by this process,
+    because its function cannot be found."""
+    own = run.spec.problem.trainable
+    if not is_importable(own):
+        raise ValueError(
+            f"{run.files.folder} searched {own}, a function that was given in Python: only one "
+            "that can be imported, MODULE:NAME, can be replayed"
+        )
+    trainable_of(run)
     check_by_itself(run, number, trial)
     if not trial.curve:
         why = f", because it breaks {trial.broken}" if trial.untrained else ""

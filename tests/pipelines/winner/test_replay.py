@@ -117,6 +117,23 @@ def test_what_cannot_be_replayed_is_refused(
     assert rule in shown.err
 
 
+@pytest.mark.parametrize(
+    ("own", "rule"),
+    [
+        ("__main__:train", "only one that can be imported, MODULE:NAME, can be replayed"),
+        ("no_such_module:train", "'no_such_module:train' cannot be imported"),
+    ],
+)
+def test_a_function_that_cannot_be_found_is_said_first(
+    capsys: pytest.CaptureFixture[str], own: str, rule: str
+) -> None:
+    trial = FinishedTrial("a", CONFIG, State.COMPLETE, {1: 0.5}, 0.5, 1)
+    assert main(replay.app, [recorded(trial, trainable=own), "0"]) == 2
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err.count("\n")) == ("", 1)
+    assert rule in shown.err
+
+
 def with_longer(folder: str, epochs: int) -> str:
     """The run in ``folder`` after it was resumed with trials of this many epochs."""
     with working(RunFiles(Path(folder)), "search", {"budget": {"max_epochs": epochs}}) as session:
