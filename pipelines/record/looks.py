@@ -138,7 +138,10 @@ def read_looks(path: Path) -> list[Look]:
     """
     if not path.is_file():
         return []
-    content = read_json(path)
+    try:
+        content = read_json(path)
+    except ValueError as error:
+        raise ValueError(f"{error}; restore it, or delete it to do without its looks") from None
     try:
         return [_read(look) for look in content["looks"]]
     except (ValueError, KeyError, TypeError, RecursionError) as error:

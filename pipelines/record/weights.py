@@ -35,10 +35,13 @@ def are_of(trial: FinishedTrial, kept: Path) -> bool:
     """Whether the weights in ``kept`` are those of the best epoch of ``trial``. True without a
     note, because older versions wrote none.
 
-    Raises ``ValueError`` if the note cannot be read.
+    Raises ``ValueError``, which says what to do, if the note cannot be read.
     """
     note = _note_beside(kept)
-    return not note.is_file() or read_json(note) == _note_of(trial)
+    try:
+        return not note.is_file() or read_json(note) == _note_of(trial)
+    except ValueError as error:
+        raise ValueError(f"{error}; delete it and {kept.name} to do without the weights") from None
 
 
 def _note_beside(weights: Path) -> Path:

@@ -141,9 +141,10 @@ def test_a_damaged_look_is_told_with_its_file(
     assert told in str(caught.value)
 
 
-def test_a_file_that_was_cut_short_is_told_once(tmp_path: Path) -> None:
+def test_a_file_that_was_cut_short_is_told_once_with_what_to_do(tmp_path: Path) -> None:
     path = tmp_path / "evaluation.json"
     path.write_text('{"looks": [')
     with pytest.raises(ValueError, match=r"evaluation\.json cannot be read: Expecting") as caught:
         read_looks(path)
     assert str(caught.value).count("cannot be read") == 1
+    assert str(caught.value).endswith("; restore it, or delete it to do without its looks")

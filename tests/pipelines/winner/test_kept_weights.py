@@ -134,11 +134,17 @@ def test_those_of_another_network_do_not_fit() -> None:
             exported(files)
 
 
-def test_a_note_that_cannot_be_read_is_named() -> None:
+def test_a_note_that_cannot_be_read_is_named_and_without_the_two_the_trial_is_trained_again() -> (
+    None
+):
     files = searched()
-    files.weights.with_suffix(".json").write_text("{")
-    with pytest.raises(ValueError, match=r"best\.json cannot be read"):
+    note = files.weights.with_suffix(".json")
+    note.write_text("")  # as after a power cut
+    with pytest.raises(ValueError, match=r"best\.json cannot be read: .*; delete it and best\.pt"):
         exported(files)
+    note.unlink()
+    files.weights.unlink()
+    assert exported(files)[0] == 1
 
 
 def test_after_repeats_they_are_those_of_the_best_repeat_wherever_the_search_went_since() -> None:
