@@ -34,7 +34,7 @@ from pipelines.record.events import names_of_ended
 from pipelines.record.files import RunFiles
 from pipelines.record.goals import Goals
 from pipelines.record.lines import torn
-from pipelines.record.patience import patient
+from pipelines.record.patience import naming, patient
 from pipelines.record.trials import FinishedTrial, State, latest
 from search_spaces import Float, Int, SearchSpace
 from search_spaces.domains import Domain
@@ -68,12 +68,13 @@ class Journal:
         self._space = space
         self._goals = goals
         self._path = path
-        self._study = optuna.create_study(
-            study_name=STUDY,
-            storage=JournalStorage(_Appending(path)),
-            directions=[DIRECTIONS[aim.mode] for aim in goals.aims],
-            load_if_exists=True,
-        )
+        with naming(path):
+            self._study = optuna.create_study(
+                study_name=STUDY,
+                storage=JournalStorage(_Appending(path)),
+                directions=[DIRECTIONS[aim.mode] for aim in goals.aims],
+                load_if_exists=True,
+            )
 
     @patient
     def append(self, trial: FinishedTrial) -> None:

@@ -143,6 +143,19 @@ def test_a_trial_of_which_half_a_line_was_written_is_recorded_once(
     assert [t.trial_id for t in load_journal(path)] == ["a"]
 
 
+def test_a_journal_that_cannot_begin_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    path = tmp_path / "study.journal"
+    with pytest.raises(OSError, match="No space left") as caught:
+        Journal(path, SPACE, Goals((Aim("value", "min"),)))
+    assert in_words(caught.value) == f"{path}: No space left on device"
+
+
 def test_half_a_line_of_what_happens_is_taken_away(tmp_path: Path) -> None:
     """If a file cannot grow any more, as on a full disk."""
     lines = Lines(tmp_path / "events")
