@@ -32,6 +32,7 @@ from pipelines.record.sessions import read_sessions
 from pipelines.study.estimate import estimate
 from pipelines.study.finish import finish
 from pipelines.study.fit import check_trial
+from pipelines.study.folders import check_writable
 from pipelines.study.interrupts import AT_THE_END, EXIT_CODES, interruptible, renew
 from pipelines.study.left import searched
 from pipelines.study.repeats import Repeats, run_repeats, to_repeat
@@ -157,6 +158,8 @@ def _ready(
 
     measured = study.spec.resources.measured
     ALGORITHMS[study.spec.search.algo](study.problem)  # raises before Ray starts
+    if study.resumed is not None:
+        check_writable(study.folder)
     cluster = connected()
     renew()
     if study.spec.run.storage is None and has_several_nodes(cluster):

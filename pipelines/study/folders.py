@@ -68,7 +68,8 @@ def check_writable(path: Path) -> None:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        raise ValueError(f"'{path}' cannot be written: {existing}: {error.strerror}") from None
+        where = "" if existing == path else f"{existing}: "
+        raise ValueError(f"'{path}' cannot be written: {where}{error.strerror}") from None
 
 
 def resolve_storage(storage: str) -> str:

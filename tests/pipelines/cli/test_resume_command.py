@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -10,6 +13,7 @@ from benchmarks.sets.configs import LENET
 from pipelines import run
 from pipelines.cli.command import USAGE, main
 from pipelines.cluster.machines import Cluster
+from pipelines.study.runs import open_run
 from pipelines.tuner.schedulers import SCHEDULERS
 from tests.pipelines.recorded import write_run
 from tests.pipelines.results.made import made
@@ -79,6 +83,23 @@ def test_a_run_that_is_complete_says_so(
     assert main(run.app, ["--resume", "it"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("complete  it: all its 1 trials have ended; ask for more")
+
+
+def test_a_full_disk_is_told_before_anything_begins(
+    cluster: Cluster,
+    elsewhere: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = write_run(elsewhere / "it", [TRIAL, TRIAL], fingerprint=load("digits").fingerprint)
+    sessions = len(open_run(folder).sessions)
+    monkeypatch.setattr("tempfile.TemporaryFile", full)
+    assert "it' cannot be written: No space left on device" in refused(capsys)
+    assert len(open_run(folder).sessions) == sessions
+
+
+def full(**_: object) -> NoReturn:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_a_dry_run_estimates_what_is_left(

@@ -97,5 +97,5 @@ def test_nothing_is_trained_where_the_look_could_not_be_counted(
         return opened(path, flags, *more, **named)
 
     monkeypatch.setattr(os, "open", refused)
-    with pytest.raises(ValueError, match="'runs/it' cannot be written: runs/it: Permission denied"):
+    with pytest.raises(ValueError, match="'runs/it' cannot be written: Permission denied"):
         check_first_look(run, again=False)
