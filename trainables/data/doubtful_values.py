@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
+from contextlib import suppress
+from datetime import date
 from typing import TYPE_CHECKING
 
 from trainables.data.doubts import listed
@@ -13,46 +15,65 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _MOST_TEXTS = 10_000  # different texts; of names and sentences there may be millions
-_NINES = re.compile(r"-?9{3,}|-99")
+_PLACEHOLDERS = re.compile(r"-?9{3,}|-99|9999-12-31|(0001|1900|1970)-01-01")
 
 
-def told_of_nines(table: pa.Table, known: Collection[str] = ()) -> Iterator[str]:
-    """Which columns of numbers, except those in ``known``, have a value such as 999 or -99 that may
-    stand for a missing one: it is far from all others, or the only negative one."""
+def told_of_placeholders(table: pa.Table, known: Collection[str] = ()) -> Iterator[str]:
+    """Which columns, except those in ``known``, have a number such as 999 or a date such as
+    9999-12-31 that may stand for a missing value: it is far from all others, or the only negative
+    number."""
     import pyarrow as pa
 
-    found: dict[str, str] = {}
+    found: dict[str, dict[str, str]] = {"numbers": {}, "dates": {}}
     for field in table.schema:
-        are_numbers = pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
-        if are_numbers and field.name not in known:
-            column = table.column(field.name)
-            if odd := [end for end in _ends(column) if _is_odd(column, end)]:
-                found[field.name] = f"{odd[0]:.15g}"
-    if names := list(found):
-        yield (
-            f"{listed(names)}: numbers such as {found[names[0]]}, far from all others: leave them "
-            "blank if they stand for missing values"
-        )
+        kind, column = field.type, table.column(field.name)
+        if field.name in known:
+            continue
+        if pa.types.is_float16(kind):  # of which Arrow does not find the ends
+            column = column.cast(pa.float32())
+        if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+            odd, what = _placeholder(column), "numbers"
+        elif pa.types.is_date(kind) or pa.types.is_timestamp(kind):
+            odd, what = _placeholder(column), "dates"
+        else:
+            continue
+        if odd:
+            found[what][field.name] = odd
+    for what, odd_of in found.items():
+        if names := list(odd_of):
+            yield (
+                f"{listed(names)}: {what} such as {odd_of[names[0]]}, far from all others: leave "
+                "them blank if they stand for missing values"
+            )
 
 
-def _is_odd(column: pa.ChunkedArray, end: float) -> bool:
-    """Whether ``end``, the least or the greatest number of the column, may stand for no value."""
+def _placeholder(column: pa.ChunkedArray) -> str | None:
+    """The least or the greatest value of the column, as a text, if it may stand for no value."""
     from pyarrow import compute
 
-    if not _NINES.fullmatch(f"{end:.15g}"):
-        return False
-    others = _ends(column.filter(compute.not_equal(column, end)))
-    if not others:
-        return False
-    low, high = others
-    return min(abs(low - end), abs(high - end)) > high - low or end < 0 <= low
+    for end in _ends(column):
+        with suppress(ValueError, OverflowError):  # a year that Python does not know
+            value = end.as_py()
+            are_dates = isinstance(value, date)
+            text = str(value)[:10] if are_dates else f"{value:.15g}"
+            if not _PLACEHOLDERS.fullmatch(text):
+                continue
+            others = _ends(column.filter(compute.not_equal(column, end)))
+            if not others:
+                continue
+            low, high = (other.as_py() for other in others)
+            is_far = min(abs(low - value), abs(high - value)) > high - low
+            if is_far or (not are_dates and value < 0 <= low):
+                return text
+    return None
 
 
-def _ends(column: pa.ChunkedArray) -> tuple[float, ...]:
-    """The least and the greatest number; empty if there is none."""
+def _ends(column: pa.ChunkedArray) -> tuple[pa.Scalar, ...]:
+    """The least and the greatest value; empty if there is none."""
     from pyarrow import compute
 
-    return tuple(end for end in compute.min_max(column).as_py().values() if end is not None)
+    both = compute.min_max(column)
+    return tuple(end for end in (both["min"], both["max"]) if end.is_valid)
 
 
 def told_of_spellings(table: pa.Table, known: Collection[str] = ()) -> Iterator[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from trainables.data.csv_form import first_values, form_of
-from trainables.data.doubtful_values import told_of_nines, told_of_spellings
+from trainables.data.doubtful_values import told_of_placeholders, told_of_spellings
 from trainables.data.doubts import (
     listed,
     told_of_codes,
@@ -165,7 +165,7 @@ def _told_of_doubts(
         if decimal == "." and form_of(path)[0] != ",":  # where a comma may be a decimal mark
             yield from told_of_points(table, written, settled)
     yield from told_of_days(table, settled)
-    yield from told_of_nines(table, settled)
+    yield from told_of_placeholders(table, settled)
     yield from told_of_counters(table, (target, *settled))
 
 

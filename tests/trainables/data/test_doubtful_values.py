@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from trainables.data.datasets import load
+from trainables.data.doubtful_values import told_of_placeholders
 from trainables.data.reading import AS_IT_LOOKS, Reading
 
 N = 60
@@ -42,6 +45,30 @@ def test_numbers_that_may_mean_missing_are_said(
     )
     assert notes(tmp_path, values) == ((told,) if odd else ())
     assert notes(tmp_path, values, Reading(category=("x",))) == ()
+
+
+@pytest.mark.parametrize(
+    ("values", "odd"),
+    [
+        (["2020-01-31", "2021-05-01", "9999-12-31"], "9999-12-31"),
+        (["2020-01-31 05:30", "1900-01-01", "", "2020-03-01"], "1900-01-01"),
+        (["2020-01-31", "2021-05-01", "2022-12-31"], None),
+        (["1970-01-01", "2020-01-31", "1980-05-01"], None),  # near the others
+    ],
+)
+def test_dates_that_may_mean_missing_are_said(
+    tmp_path: Path, values: list[str], odd: str | None
+) -> None:
+    told = (
+        f"x: dates such as {odd}, far from all others: leave them blank if they stand for "
+        "missing values"
+    )
+    assert notes(tmp_path, values) == ((told,) if odd else ())
+
+
+def test_numbers_of_16_bits_may_mean_missing_too() -> None:
+    table = pa.table({"x": np.array([1, 2, 999], np.float16)})
+    assert len(list(told_of_placeholders(table))) == 1
 
 
 @pytest.mark.parametrize(
