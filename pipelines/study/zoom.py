@@ -15,6 +15,7 @@ from search_spaces.limits import LIMITS, ORDERED
 from trainables.training.metrics import Metric
 
 QUANTILE = 0.25
+_WIDEST = 24  # letters, of a column of the table
 LEAST_TOP = 5  # trials; the top has at least so many
 LEAST_ACTIVE = 3  # top trials that must have a parameter before its range changes
 LEAST_TRIED = 3  # trials that an option must have had before it may be dropped
@@ -84,9 +85,10 @@ def zoom(
 
 
 def zoom_lines(changes: Sequence[Change]) -> Iterator[str]:
-    """The table of changes, with aligned columns."""
+    """The table of changes, with aligned columns: a longer cell moves those after it to the right,
+    so that one long list of options widens no other line."""
     rows = [("parameter", "old", "new", "why"), *map(_row, changes)]
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    widths = [min(max(len(row[column]) for row in rows), _WIDEST) for column in range(3)]
     for *cells, why in rows:
         columns = [f"{cell:{width}}" for cell, width in zip(cells, widths, strict=True)]
         yield "  ".join(["", *columns, why])

@@ -352,3 +352,10 @@ def test_the_table_is_aligned() -> None:
     assert new["width_4"] == "-"
     assert new["kind"] == "same"
     assert new["width_2"] == "33 .. 39"
+
+
+def test_one_long_list_of_options_widens_no_other_line_of_the_table() -> None:
+    policy = SPACES["mlp"].domains["policy"]
+    other = Change("a", Float(0.0, 1.0), Float(0.0, 0.5), "why")
+    _, row, _ = zoom_lines([other, Change("policy", policy, policy, "kept")])
+    assert row.index("why") < 70
