@@ -20,6 +20,7 @@ from pipelines.winner.new_folder import new_folder
 from pipelines.winner.settings import ExportSettings
 from pipelines.winner.trained import Trained, check_again, trained_alone, trained_together
 from pipelines.winner.training import give_trainable
+from trainables.device.byte_sizes import format_bytes
 from trainables.training.trainable import Trainable
 
 
@@ -58,7 +59,7 @@ def run_export(
         console,
         [
             f"model     {shown(folder)}: trained on {trained.trained_on}",
-            f"files     {files} ({size / 1e6:.1f} MB)",
+            f"files     {files} ({format_bytes(size)})",
             f"next      {to_type('predict', str(shown(folder)), source)}",
         ],
     )

@@ -214,13 +214,17 @@ def test_files_of_digits_are_predicted_as_the_digits() -> None:
     assert "pandas, pillow and pyarrow" in card
 
 
-def test_the_folder_holds_nothing_pickled_and_says_what_it_is() -> None:
+def test_the_folder_holds_nothing_pickled_and_says_what_it_is(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     table().drop(columns="price").to_csv("mine.csv", index=False)
     run = searched("mine.csv", target="kind")
     look = Look(1.0, (0,), ({},), (2,), (1, 2), 240, 60, {"test_accuracy": (0.5, 0.7)})
     add_look(run.folder / "evaluation.json", look)
     assert main(export.app, [str(run.folder), "model"]) == 0
     folder = Path("model")
+    size = sum(path.stat().st_size for path in folder.iterdir())
+    assert f"weights.safetensors ({size / 1e3:.3g} kB)" in capsys.readouterr().out
     assert {path.name for path in folder.iterdir()} == {
         *("README.md", "model.json", "model.pt2", "preprocessing.json", "weights.safetensors")
     }
