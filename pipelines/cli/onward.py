@@ -22,12 +22,25 @@ def to_go_on(study: Study, cluster: Cluster | None, time_budget: float | None = 
     """The command that goes on with the search ``study``, or the call in Python if no command can
     import its function; ``cluster`` is None if none was needed."""
     folder, trainable = study.folder, study.spec.problem.trainable
+    if cluster and cluster.launched and is_importable(trainable):
+        return _to_submit("run", resume=_from_home(folder), time_budget=time_budget)
+    return to_resume(folder, trainable, _address(study, cluster), time_budget)
+
+
+def to_resume(
+    folder: Path, trainable: str | None, address: str | None, time_budget: float | None = None
+) -> str:
+    """The command that goes on with the run in ``folder`` from here, or the call in Python if no
+    command can import its function ``trainable``."""
     if not is_importable(trainable):
         return in_python(folder, trainable, time_budget)
-    if cluster and cluster.launched:
-        return _to_submit("run", resume=_from_home(folder), time_budget=time_budget)
-    address = _address(study, cluster)
     return to_type("run", resume=shown(folder), time_budget=time_budget, address=address)
+
+
+def instead_of_resuming(folder: Path, scheduler: str, *, has_trials: bool) -> str:
+    """What to do if ``scheduler`` does not let the run in ``folder`` go on."""
+    learn = f": a new search learns from its trials with --seed-from {shown(folder)}"
+    return f"not possible with scheduler={scheduler}{learn if has_trials else ''}"
 
 
 def next_lines(study: Study, cluster: Cluster | None, *, has_winner: bool) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from pipelines.cli.options import to_type
+from pipelines.cli.onward import instead_of_resuming, to_resume
 from pipelines.cli.summary import baseline_lines, front_lines, repeats_lines, result_lines
 from pipelines.cli.text import Terminal, format_config, print_lines, print_plain, wrapped
 from pipelines.cli.visible import visible
@@ -162,9 +162,13 @@ def _findings(run: Run) -> Iterator[str]:
 
     if missing := unfinished(run):
         yield f"state     {missing}"
-        if not goes_on(run) and not SCHEDULERS[run.spec.stopping.scheduler].pauses:
-            folder, address = shown(run.files.folder), address_of(run)
-            yield f"go on     {to_type('run', resume=folder, address=address)}"
+        if not goes_on(run):
+            folder, scheduler = run.files.folder, run.spec.stopping.scheduler
+            if SCHEDULERS[scheduler].pauses:
+                onward = instead_of_resuming(folder, scheduler, has_trials=bool(run.finished))
+            else:
+                onward = to_resume(folder, run.spec.problem.trainable, address_of(run))
+            yield f"go on     {onward}"
     found = Findings(run)
     if found.importance is not None:
         yield f"mattered  {sentence(found.importance)}"

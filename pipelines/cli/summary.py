@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from pipelines.cli.onward import next_lines, to_go_on
+from pipelines.cli.onward import instead_of_resuming, next_lines, to_go_on
 from pipelines.cli.text import format_config
 from pipelines.cli.watching import cluster_line
 from pipelines.cluster.machines import Cluster
@@ -153,9 +153,9 @@ def summary_lines(
             more = longer_budget(budget, searching)
         yield f"go on     {to_go_on(study, cluster, more)}"
     elif result.ended_by not in ("", "target value"):
-        learn = f": a new search learns from its trials with --seed-from {shown(study.folder)}"
-        learn = learn if result.trials else ""
-        yield f"go on     not possible with scheduler={study.spec.stopping.scheduler}{learn}"
+        scheduler, has_trials = study.spec.stopping.scheduler, bool(result.trials)
+        instead = instead_of_resuming(study.folder, scheduler, has_trials=has_trials)
+        yield f"go on     {instead}"
     # A user's own function may yield no model.
     has_model = study.network is not None or files.weights.is_file()
     has_winner = result.best is not None and has_model

@@ -174,6 +174,28 @@ def test_a_record_that_was_cut_short_has_a_report(
 
 
 @pytest.mark.parametrize(
+    ("settings", "onward"),
+    [
+        (
+            {"algo": "random", "scheduler": "hyperband"},
+            "not possible with scheduler=hyperband: a new search learns from its trials with "
+            "--seed-from it",
+        ),
+        (
+            {"model": "mlp", "trainable": "__main__:train"},
+            "search(resume='it', trainable=train)",
+        ),
+    ],
+)
+def test_where_no_command_goes_on_the_report_says_what_else_does(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str], settings: dict[str, Any], onward: str
+) -> None:
+    write_run(elsewhere / "it", [TRIAL], ended="interrupt", **settings)
+    assert main(report.app, ["it"]) == 0
+    assert f"go on     {onward}" in " ".join(capsys.readouterr().out.split("\n          "))
+
+
+@pytest.mark.parametrize(
     ("ended", "settings", "words"),
     [
         (None, {}, "The search is not complete: 1 of at most 2 trials have ended. Its driver was"),
