@@ -30,6 +30,7 @@ from trainables.training.metrics import ACCURACY, FOR_LARGE_CLASSES
 FEW_SAMPLES = 100  # validation samples; with fewer, luck decides more than the config does
 _LARGE = 0.7  # share of a class above which accuracy says little
 MOST_WHOLE_NUMBERS = 100  # up to this many whole numbers may well be classes
+LEAST_WHOLE_NUMBERS = 5  # and so many may well be a quantity
 
 
 def plan_lines(study: Study, cluster: Cluster, at_once: int) -> Iterator[str]:
@@ -216,9 +217,17 @@ def note_lines(data: TrialData) -> Iterator[str]:
 
 
 def quantity_lines(data: TrialData, reading: Reading) -> Iterator[str]:
-    """A note if a target of few whole numbers was read as a quantity but may be classes."""
+    """A note if a target of whole numbers was read as a quantity but may be classes, or was read
+    as classes but may be a quantity, such as a count or a score."""
     fitted = data.preprocessing
-    if data.task == "classification" or fitted is None or fitted.target is None or reading.task:
+    if fitted is None or fitted.target is None or reading.task:
+        return
+    if data.task == "classification":
+        if fitted.class_kind == "number" and data.n_classes >= LEAST_WHOLE_NUMBERS:
+            yield (
+                f"note      {fitted.target} has {data.n_classes} whole numbers, read as classes: "
+                "--task regression reads them as a quantity"
+            )
         return
     values = data.y_train * np.float64(fitted.target_std) + fitted.target_mean
     whole = values.round()

@@ -77,6 +77,22 @@ def test_whole_numbers_that_are_a_quantity_are_said(capsys: pytest.CaptureFixtur
     assert "note" not in shown
 
 
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [([3, 4, 5, 6, 9], True), ([0, 1, 2], False), (["3a", "4a", "5a", "6a", "9a"], False)],
+)
+def test_whole_numbers_that_are_classes_are_said(values: list[object], told: bool) -> None:
+    frame = pd.DataFrame({"x": range(60), "stars": (values * 20)[:60]})
+    frame.to_csv("mine.csv", index=False)
+    note = (
+        "note      stars has 5 whole numbers, read as classes: --task regression reads them as a "
+        "quantity"
+    )
+    loaded = load("mine.csv", target="stars")
+    assert list(quantity_lines(loaded, AS_IT_LOOKS)) == ([note] if told else [])
+    assert list(quantity_lines(loaded, Reading(task="classification"))) == []
+
+
 def test_only_whole_numbers_that_repeat_may_be_classes() -> None:
     frame = pd.DataFrame({"x": range(150)})
     frame["price"] = 550_000.25 + frame["x"].mod(30) * 1000
