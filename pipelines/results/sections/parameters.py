@@ -20,6 +20,7 @@ from pipelines.results.figures.slices import (
 from pipelines.results.figures.surface import surface_axes, surface_data, surface_figure
 from pipelines.results.findings import Findings
 from pipelines.results.page.model import Block, Drawing, Section, Words
+from pipelines.study.typed import shown
 from search_spaces.domains import Domain
 
 _TITLE = "The parameters"
@@ -40,6 +41,8 @@ def parameters(found: Findings) -> Section:
         return Section("parameters", _TITLE, [Words("No trial has a value to draw.")])
     slices = _slices(found)
     blocks: list[Block] = [Words(line) for line in edge_lines(found, slices)]
+    if (source := found.run.spec.space.zoom_from) is not None:
+        blocks.append(Words(f"The ranges were set by the best trials of {shown(source)}.", "note"))
     if any(data.diverges_above is not None for data in slices):
         blocks.append(Words("Red: the range in which most trials diverge.", "note"))
     if any(data.best_range is not None for data in slices):

@@ -57,6 +57,14 @@ def test_what_is_paused_holds_no_place(tmp_path: Path) -> None:
         assert "Where the time" not in found["outcome"]
 
 
+def test_a_page_says_where_narrower_ranges_come_from(tmp_path: Path) -> None:
+    trials = [made([n / 10], config={**LENET, "lr": n / 10}) for n in range(1, 9)]
+    wide = tmp_path / "wide"
+    assert "The ranges were set by" not in sections(wide, *trials)["parameters"]
+    narrow = sections(tmp_path / "narrow", *trials, zoom_from=wide)
+    assert f"The ranges were set by the best trials of {wide}." in narrow["parameters"]
+
+
 def test_hyperband_compares_within_brackets(tmp_path: Path) -> None:
     found = sections(tmp_path / "run", *PAUSED, scheduler="hyperband")["stopping"]
     assert "Trials pause at rungs and are compared with the other trials of their bracket" in found
