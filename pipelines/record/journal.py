@@ -121,7 +121,10 @@ def load_entries(path: Path) -> list[FinishedTrial]:
             f"delete {events.name} to do without the others"
         )
     if not path.is_file():
-        raise ValueError(f"no run in {path.parent}: it has no {path.name}")
+        raise ValueError(
+            f"{path.parent} has no {path.name}: either its driver was killed before the first "
+            "trial, and run.py --resume begins it, or the file is lost"
+        )
     return entries
 
 

@@ -259,9 +259,14 @@ def test_a_run_that_cannot_begin_leaves_no_folder(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_run_that_was_killed_before_its_first_trial_says_how_it_begins(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run")
+    (folder / "study.journal").unlink()
+    with pytest.raises(ValueError, match=r"run has no study.journal: .* run.py --resume begins it"):
+        _ = open_run(folder).finished
+
+
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"no run in .*: it has no study.journal"):
-        load_journal(tmp_path / "study.journal")
     with pytest.raises(ValueError, match=r"no run in .*: there is no such folder"):
         open_run(tmp_path / "nowhere")
     assert list(tmp_path.iterdir()) == []
