@@ -16,7 +16,7 @@ from rich.console import Console
 from pipelines.cli.command import FAILURE, leave
 from pipelines.cli.connection import Connection
 from pipelines.cli.display import Display
-from pipelines.cli.plan import data_lines, first_lines
+from pipelines.cli.plan import data_lines, first_lines, unused_lines
 from pipelines.cli.text import Terminal, format_seconds, print_lines, print_plain
 from pipelines.cli.watching import Watching
 from pipelines.cluster.connect import check_address, connect
@@ -91,7 +91,9 @@ def run_comparison(spec: ComparisonSpec, where: Connection) -> int:
         )
         session = session or stack.enter_context(held())
         Watching(console, runs).open(cluster)
-        print_lines(console, [*data_lines(study), *first_lines(study)])
+        algos = spec.compared.algos
+        unused = unused_lines(study.spec, f"--algos {' '.join(algos)}", algos)
+        print_lines(console, [*data_lines(study), *first_lines(study), *unused])
         with _saying_how_to_go_on():
             with watched(_stop, started_here=cluster.started_here):
                 session.by = _run_missing(comparison, spec, study, cluster, console)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -59,7 +59,7 @@ def plan_lines(study: Study, cluster: Cluster, at_once: int) -> Iterator[str]:
                 "suggests none"
             )
         yield from _few_configs_lines(study)
-    yield from _unused_lines(study.spec)
+    yield from unused_lines(study.spec, f"--algo {algo}", [algo])
     yield from _goal_lines(study)
     yield from _resource_lines(cluster, spec.resources.trial, at_once)
     if cluster.dashboard:
@@ -143,16 +143,17 @@ def _goal_lines(study: Study) -> Iterator[str]:
         yield f"require   {', '.join(map(str, goals.requirements))}"
 
 
-def _unused_lines(spec: StudySpec) -> Iterator[str]:
-    """Notes of options that have no effect on this search, or not all of it."""
+def unused_lines(spec: StudySpec, chosen: str, algos: Collection[str]) -> Iterator[str]:
+    """Notes of options that have no effect on this search, or not all of it. ``chosen`` is the
+    option that chose ``algos``."""
     stopping, default = spec.stopping, StoppingSettings()
     scheduler = SCHEDULERS[stopping.scheduler]
     for name in scheduler.ignores:
         if getattr(stopping, name) != getattr(default, name):
             option = name.replace("_", "-")
             yield f"note      --{option} has no effect with --scheduler {stopping.scheduler}"
-    if spec.search.levels and not ALGORITHMS[spec.search.algo].size:
-        yield f"note      --levels has no effect with --algo {spec.search.algo}"
+    if spec.search.levels and not any(ALGORITHMS[algo].size for algo in algos):
+        yield f"note      --levels has no effect with {chosen}"
     if scheduler.pauses and spec.resources.max_concurrent:
         yield (
             f"note      --scheduler {stopping.scheduler} resumes paused trials whenever there is "

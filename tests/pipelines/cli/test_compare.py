@@ -231,6 +231,14 @@ def test_machines_that_do_not_share_the_runs_are_found_before_anything_is_writte
     assert not runs.exists()
 
 
+def test_options_that_have_no_effect_are_named(
+    cluster: Cluster, elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(compare.app, [*SMALL, "--levels", "lr=3", "--scheduler", "none"]) == 0
+    told = [line for line in capsys.readouterr().out.splitlines() if "has no effect" in line]
+    assert told == ["note      --levels has no effect with --algos random"]
+
+
 @pytest.mark.parametrize(
     ("options", "part"),
     [
