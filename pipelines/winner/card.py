@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from pipelines.record.scores import shown_score
-from trainables.data.columns import Category
+from trainables.data.columns import Category, Date, Number
 from trainables.data.preprocessing import Preprocessing
 from trainables.data.table_inputs import TableInputs
 
@@ -61,7 +61,10 @@ def _lines(about: Mapping[str, Any], preprocessing: Preprocessing, name: str) ->
     yield from ("", "## Limits", "")
     yield "- The model knows only its training data, and does not say when a new sample is unlike"
     yield "  them."
-    if _has_categories(preprocessing):
+    if _has(preprocessing, Number, Date):
+        yield "- A number or a date outside the range of the training data counts as the nearest"
+        yield "  end of that range, so the model does not extrapolate."
+    if _has(preprocessing, Category):
         yield "- A value of a category that was not in the training data counts as a rare value of"
         yield "  that category; if the category has no rare values, as its most common value."
     if preprocessing.class_names:
@@ -154,9 +157,10 @@ def _inputs(preprocessing: Preprocessing) -> str:
     )
 
 
-def _has_categories(preprocessing: Preprocessing) -> bool:
+def _has(preprocessing: Preprocessing, *kinds: type) -> bool:
+    """Whether the inputs have a column of one of the kinds."""
     inputs = preprocessing.inputs
-    return isinstance(inputs, TableInputs) and any(isinstance(c, Category) for c in inputs.columns)
+    return isinstance(inputs, TableInputs) and any(isinstance(c, kinds) for c in inputs.columns)
 
 
 def _rows(preprocessing: Preprocessing) -> str:

@@ -113,6 +113,7 @@ def test_a_table_of_numbers_has_no_sentence_on_categories() -> None:
     told = card(searched())
     assert "- columns: 13 numbers; 13 inputs in all" in told
     assert "category" not in told
+    assert "A number or a date outside the range of the training data counts as" in told
     assert "Its probabilities were not calibrated." in told
     assert "needs Rangefinder, torch, numpy, pandas and pyarrow, and no Ray" in told
 
@@ -137,6 +138,7 @@ def test_a_table_with_categories_has_one() -> None:
     with_category = replace(fitted, inputs=TableInputs((column,)))
     told = " ".join(model_card(about, with_category, "model").split())
     assert "A value of a category that was not in the training data counts as" in told
+    assert "outside the range" not in told
 
 
 def test_the_seed_of_the_split_is_told_if_it_is_another() -> None:
