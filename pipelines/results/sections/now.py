@@ -55,8 +55,9 @@ def _blocks(run: Run, live: Live) -> Iterator[Block]:
 
 
 def _numbers(live: Live, score: str) -> Iterator[tuple[str, str]]:
-    yield "trials", f"{live.finished} of {live.total}"
-    if live.phase == "search" and live.best is not None:  # a single repeat is not compared
+    searches = live.phase == "search"
+    yield "trials" if searches else "repeats", f"{live.finished} of {live.total}"
+    if searches and live.best is not None:  # a single repeat is not compared
         yield f"best {score}", shown_score(live.best)
     yield "running", f"{live.running} in {wording.count(live.slots, 'slot')}"
     if live.paused:
@@ -66,7 +67,7 @@ def _numbers(live: Live, score: str) -> Iterator[tuple[str, str]]:
             yield name, str(n)
     rate = live.epochs_per_second
     yield "epochs", f"{live.epochs}" if rate is None else f"{live.epochs}, {rate:.3g} a second"
-    if live.suggestion_seconds is not None:
+    if searches and live.suggestion_seconds is not None:
         yield "a suggestion takes", f"{1000 * live.suggestion_seconds:.3g} ms"
     left = live.seconds_left
     more = "" if left is None else f", about {wording.duration(left)} left"

@@ -202,6 +202,18 @@ def test_the_best_of_the_ended_trials_is_not_called_the_best_of_all(tmp_path: Pa
     assert "The best is trial 0" in found["outcome"]
 
 
+def test_repeats_are_counted_as_repeats_and_ask_for_no_suggestion(tmp_path: Path) -> None:
+    """The trials under "What came out" are those of the search."""
+    folder = write_run(tmp_path / "it", [TRIAL])
+    for phase, boxes in (
+        ("search", ["trials", "running", "epochs", "a suggestion takes", "time"]),
+        ("repeats", ["repeats", "running", "epochs", "time"]),
+    ):
+        write(folder, running([0.7]), phase=phase, best=None, diverged=0, stopped=0)
+        now = news(Watched(folder))["sections"][0]["html"]
+        assert re.findall(r"<dt>([^<]*)</dt>", now) == boxes
+
+
 def test_what_repeats_reach_is_not_the_best_of_the_run(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "it", [TRIAL])
     again = replace(running([0.7]), repeat_of=TRIAL.trial_id, seed=1)
