@@ -1,4 +1,4 @@
-"""The folders for runs and for results of tests. No folder is made here."""
+"""The folders for runs and for results of tests."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import itertools
 import os
 import re
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -90,4 +92,42 @@ def check_no_run_in(storage: str, name: str) -> None:
 
     filesystem, path = FileSystem.from_uri(storage)
     if filesystem.get_file_info(f"{path}/{name}").type != FileType.NotFound:
-        raise ValueError(f"`storage` '{storage}' has a run '{name}' in it: choose another `name`")
+        raise _taken(storage, name)
+
+
+@contextmanager
+def claiming(storage: str, folder: Path) -> Iterator[None]:
+    """Take the name of the new run ``folder`` in a resolved storage, so that a search that starts
+    at the same time, with another folder of runs, cannot take it too. An error in the block gives
+    it back.
+
+    Only the file system of a machine can refuse the second of two folders. In any other storage
+    another search may take the name between the look and the making, which is milliseconds.
+
+    Raises ``ValueError`` if the name is taken.
+    """
+    from pyarrow.fs import FileSystem, LocalFileSystem
+
+    filesystem, root = FileSystem.from_uri(storage)
+    place = f"{root}/{folder.name}"
+    if isinstance(filesystem, LocalFileSystem):
+        if Path(place).resolve() == folder.resolve():  # the run's own folder takes the name
+            yield
+            return
+        Path(root).mkdir(parents=True, exist_ok=True)
+        try:
+            Path(place).mkdir()
+        except FileExistsError:
+            raise _taken(storage, folder.name) from None
+    else:
+        check_no_run_in(storage, folder.name)
+        filesystem.create_dir(place)
+    try:
+        yield
+    except BaseException:
+        filesystem.delete_dir(place)
+        raise
+
+
+def _taken(storage: str, name: str) -> ValueError:
+    return ValueError(f"`storage` '{storage}' has a run '{name}' in it: choose another `name`")

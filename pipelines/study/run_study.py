@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from ray.tune.execution import class_cache
 
@@ -19,6 +19,7 @@ from pipelines.record.patience import StorageError, storage_reason
 from pipelines.record.sessions import address_here, read_sessions, working
 from pipelines.record.trials import FinishedTrial
 from pipelines.record.writing import Record, mend, start_run
+from pipelines.study.folders import claiming
 from pipelines.study.interrupts import Interrupted, interruptible
 from pipelines.study.result import StudyResult
 from pipelines.study.study import Study
@@ -45,15 +46,18 @@ def run_study(study: Study, cluster: Cluster, observer: Observer) -> StudyResult
     ``study.folder`` while it runs.
 
     Raises:
-        ValueError: if the folder exists; if the algorithm refuses the space (a grid larger than the
-            number of trials); if another process works on a search that is to go on.
+        ValueError: if the folder, or one of its name in the storage, exists; if the algorithm
+            refuses the space (a grid larger than the number of trials); if another process works on
+            a search that is to go on.
     """
     spec, files = study.spec, RunFiles(study.folder)
     before = study.resumed.search if study.resumed else None
     worst = study.metric.worst
     if before is None:
         sampler = make_sampler(spec.search.algo, study.problem, worst)
-        start_run(files, spec.model_dump(mode="json"), study.prepared(), study.preprocessing)
+        storage = spec.run.storage
+        with claiming(storage, study.folder) if storage else nullcontext():
+            start_run(files, spec.model_dump(mode="json"), study.prepared(), study.preprocessing)
     else:
         sampler, is_same = resumed_sampler(spec.search.algo, study.problem, worst, before)
         if not is_same:

@@ -11,6 +11,7 @@ import pytest
 from pipelines.study.folders import (
     check_no_run_in,
     check_writable,
+    claiming,
     new_run_folder,
     resolve_storage,
 )
@@ -153,3 +154,29 @@ def test_a_storage_with_a_run_of_that_name_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="has a run 'first' in it: choose another `name`"):
         check_no_run_in(str(tmp_path), "first")
     check_no_run_in(str(tmp_path), "second")
+
+
+@pytest.mark.parametrize("as_uri", [False, True])
+def test_of_two_runs_that_start_at_once_one_takes_the_name_in_the_storage(
+    tmp_path: Path, as_uri: bool
+) -> None:
+    storage = (tmp_path / "storage").as_uri() if as_uri else str(tmp_path / "storage")
+    check_no_run_in(storage, "it")  # as both do first
+    with claiming(storage, tmp_path / "a" / "it"):
+        pass
+    taken = pytest.raises(ValueError, match="has a run 'it' in it: choose another `name`")
+    with taken, claiming(storage, tmp_path / "b" / "it"):
+        pytest.fail("both have it")
+
+
+def test_a_run_that_does_not_begin_leaves_its_name_free(tmp_path: Path) -> None:
+    storage, folder = str(tmp_path / "storage"), tmp_path / "runs" / "it"
+    with pytest.raises(KeyboardInterrupt), claiming(storage, folder):
+        raise KeyboardInterrupt
+    with claiming(storage, folder):
+        pass
+
+
+def test_a_storage_may_be_the_folder_of_runs(tmp_path: Path) -> None:
+    with claiming(str(tmp_path), tmp_path / "it"):
+        assert not (tmp_path / "it").exists()
