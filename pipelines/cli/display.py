@@ -82,10 +82,13 @@ class Display:
             self._ending()
             self._ending = None
         if self._is_live:
-            self._live.update(Text(progress_line(progress, self._console.width), no_wrap=True))
+            self._live.update(Text(self._line(progress, self._console.width), no_wrap=True))
         elif time.monotonic() - self._printed >= _PLAIN_EVERY:
             self._printed = time.monotonic()
-            print_plain(self._console, progress_line(progress))
+            print_plain(self._console, self._line(progress))
+
+    def _line(self, progress: Progress, width: int | None = None) -> str:
+        return progress_line(progress, width)
 
     def _say_silence(self) -> None:
         """No trial is ended yet, because nobody knows how long an epoch takes."""
@@ -128,9 +131,13 @@ class RepeatsDisplay(Display):
 
     def new_best(self, incumbent: Incumbent) -> None: ...
 
+    def _line(self, progress: Progress, width: int | None = None) -> str:
+        return progress_line(progress, width, repeats=True)
 
-def progress_line(progress: Progress, width: int | None = None) -> str:
-    """The progress of a study. The least important parts are left out to fit into ``width``."""
+
+def progress_line(progress: Progress, width: int | None = None, *, repeats: bool = False) -> str:
+    """The progress of a study, or of its ``repeats``. The least important parts are left out to fit
+    into ``width``."""
     left = progress.seconds_left
     counts = [
         f"{progress.running} running",
@@ -141,10 +148,11 @@ def progress_line(progress: Progress, width: int | None = None) -> str:
     ]
     gone = f"{format_seconds(progress.seconds)} gone"
     until = "time left -" if left is None else f"{format_seconds(left)} left"
+    best = "best -" if progress.best is None else f"best {shown_score(progress.best)}"
     shown = [
-        f"{progress.finished}/{progress.total} done",
+        f"{progress.finished}/{progress.total} {'repeats ' if repeats else ''}done",
         *counts,
-        "best -" if progress.best is None else f"best {shown_score(progress.best)}",
+        *([] if repeats else [best]),
         gone,
         until,
     ]

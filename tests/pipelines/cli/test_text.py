@@ -49,6 +49,12 @@ def test_at_80_columns_a_usual_line_is_whole() -> None:
     assert progress_line(usual, 80) == progress_line(usual)
 
 
+def test_of_repeats_no_single_one_is_shown_as_the_best() -> None:
+    line = progress_line(Progress(9, 4, 2, best=0.98, seconds=10), repeats=True)
+    assert line.startswith("4/9 repeats done")
+    assert "best" not in line
+
+
 def terminal(width: int = 80) -> tuple[Console, io.StringIO]:
     shown = Tty()
     return Console(file=shown, force_terminal=True, width=width, highlight=False), shown
