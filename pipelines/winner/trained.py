@@ -107,7 +107,8 @@ def trained_alone(run: Run, candidate: Candidate) -> Trained:
             model.load_state_dict(state)
         except (RuntimeError, TypeError) as error:
             raise ValueError(
-                f"{run.files.weights_of(trial)} does not fit the network: {error}"
+                f"{run.files.weights_of(trial)} does not fit the network; another version may have "
+                f"written it: remove it, and trial {candidate.number} is trained again: {error}"
             ) from None
         model.eval()
     return Trained(model, data, _TRAIN, (candidate,))

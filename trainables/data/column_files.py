@@ -52,7 +52,7 @@ def _is_sound(field: str, value: object) -> bool:
         return value is None or (isinstance(value, str) and _is_zone(value))
     if field == "std":
         return _is_finite(value) and value > 0  # type: ignore[operator]
-    if field in ("other", "of_numbers", "apart"):
+    if field in ("other", "of_numbers", "apart", "tells_missing"):
         return isinstance(value, bool)
     if field == "values":
         return isinstance(value, tuple) and all(isinstance(v, str | None) for v in value)

@@ -4,7 +4,8 @@ There are four kinds of columns. Each is a frozen value that JSON can hold, fitt
 alone:
 
 - a number is standardised. A missing value becomes the median, and a value outside the range of the
-  train rows becomes the nearest end of the range;
+  train rows becomes the nearest end of the range. If values are missing in at least two train rows,
+  another input is 1 for a missing value and 0 for any other;
 - a category has one input of 0 or 1 for each of its commonest values, and one for all other values.
   If it has too many values for this, another input is the standardised logarithm of how often the
   value occurs in the train rows; a value that occurs once counts as a new value. If there are no
@@ -45,7 +46,7 @@ CYCLES = tuple(_CYCLE_OF)
 
 @dataclass(frozen=True)
 class Number:
-    """A number: one input."""
+    """A number: one input, and one that says whether it is missing."""
 
     kind: ClassVar[str] = "number"
     name: str
@@ -55,23 +56,32 @@ class Number:
     missing: float = 0.0  # share of the train rows
     ends: tuple[float, float] | None = None  # of the train rows; older models have none
     decimal: Decimal | None = None  # if given, texts of any file are read with it
-    width: ClassVar[int] = 1
+    tells_missing: bool = False  # whether there is the second input; older models have none
+
+    @property
+    def width(self) -> int:
+        """The number of inputs."""
+        return 2 if self.tells_missing else 1
 
     @property
     def becomes(self) -> str:
         """The inputs that the column becomes, in words."""
-        missing = f"; a missing one is the median, {self.median:.4g}" if self.missing else ""
-        return f"1 input: {self.mean:.4g} +- {self.std:.4g}, standardised{missing}"
+        missing = f" (the median, {self.median:.4g}, if missing)" if self.missing else ""
+        value = f"{self.mean:.4g} +- {self.std:.4g}, standardised{missing}"
+        if self.tells_missing:
+            return f"2 inputs: {value}, whether it is missing"
+        return f"1 input: {value}"
 
     def encode(self, column: pa.ChunkedArray) -> np.ndarray:
-        """(n, 1) float64. Raises ``ValueError`` for a value that is not a number."""
+        """(n, 1 or 2) float64. Raises ``ValueError`` for a value that is not a number."""
         values = self._numbers(column)
-        values[np.isnan(values)] = self.median
+        unknown = np.isnan(values)
+        values[unknown] = self.median
         if self.ends is not None:  # beyond them a network may output anything; trees clip too
             np.clip(values, *self.ends, out=values)
         values -= self.mean
         values /= self.std
-        return values[:, None]
+        return np.stack([values, unknown], 1) if self.tells_missing else values[:, None]
 
     def new_values(self, column: pa.ChunkedArray) -> list[str]:
         """The rows' values outside the range of the train rows."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 MOST_VALUES = 32  # most values of a category that have an input of their own
 MOST_COUNTED = 10_000  # most values of a category whose counts are kept; others count as new
-LEAST_COUNT = 2  # of a value with its own input: a value that occurs once teaches nothing
+LEAST_COUNT = 2  # of a value with its own input: what occurs once teaches nothing
 
 
 def fit_column(name: str, column: pa.ChunkedArray, *, as_category: bool = False) -> Column:
@@ -61,7 +61,9 @@ def _fit_number(name: str, column: pa.ChunkedArray) -> Column:
     median = float(np.median(seen))
     values[unknown] = median
     mean, std = float(values.mean()), float(values.std()) or 1.0
-    return Number(name, median, mean, std, missing, (float(seen.min()), float(seen.max())))
+    ends = float(seen.min()), float(seen.max())
+    tells_missing = int(unknown.sum()) >= LEAST_COUNT
+    return Number(name, median, mean, std, missing, ends, tells_missing=tells_missing)
 
 
 def _fit_category(name: str, column: pa.ChunkedArray) -> Column:

@@ -52,13 +52,14 @@ def test_every_column_is_said(capsys: pytest.CaptureFixture[str], separator: str
     lines = {line.split()[0]: line for line in shown.splitlines() if line.startswith("  ")}
     assert list(lines) == ["size", "colour", "plane", "at", "id", "zip"]
     assert "% missing" in lines["size"]
-    assert "standardised; a missing one is the median, " in lines["size"]
+    assert "standardised (the median, " in lines["size"]
+    assert lines["size"].endswith(" if missing), whether it is missing")
     assert "2 inputs: one for each of its 2 values" in lines["colour"]
     assert "34 inputs: one for each of its 32 commonest values, one for all" in lines["plane"]
     assert "9 inputs: time, place in the year, place in the month," in lines["at"]
     assert "no input: none of its values occurs twice" in lines["id"]
     assert "4 inputs: one for each of its 4 values" in lines["zip"]
-    assert "inputs    50 for each row" in shown
+    assert "inputs    51 for each row" in shown
     assert "target    kind: 2 classes: common 80.0%, rare 20.0%" in shown
     assert "run.py --data mine.csv --target kind --drop day --category zip" in shown.replace(
         "-m pipelines.run", "run.py"

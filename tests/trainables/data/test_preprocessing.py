@@ -92,6 +92,17 @@ def test_values_that_training_did_not_have(tmp_path: Path) -> None:
     assert x[0, 0] == x[2, 0] != x[1, 0]  # an infinite value counts as missing
 
 
+def test_another_input_says_whether_a_number_is_missing() -> None:
+    table = pa.table({"a": [1.0, None, 3.0, None, 9.0], "b": [1.0, 2.0, 4.0, None, 9.0]})
+    inputs = fit_table(table, np.arange(5))
+    assert [column.width for column in inputs.columns] == [2, 1]  # of b too few are missing
+    x = inputs.transform(table)
+    np.testing.assert_array_equal(x[:, 1], [0, 1, 0, 1, 0])
+    np.testing.assert_array_equal(x[[1, 3], 0], x[2, 0])  # the median
+    again = Preprocessing.from_dict(json.loads(json.dumps(Preprocessing(inputs, ()).to_dict())))
+    np.testing.assert_array_equal(again.transform(table), x)
+
+
 @pytest.mark.parametrize(
     ("trained", "new", "same"),
     [
@@ -275,6 +286,7 @@ def contents() -> list[tuple[str, dict[str, Any]]]:
                 "missing": 0.25,
                 "ends": [0.0, 3.5],
                 "decimal": None,
+                "tells_missing": True,
             },
             {
                 "kind": "category",

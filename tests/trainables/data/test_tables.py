@@ -138,7 +138,7 @@ def test_a_category_of_many_values_has_a_column_for_the_commonest_alone(tmp_path
 
 def test_numbers_may_be_names(tmp_path: Path) -> None:
     source = write_csv(tmp_path / "t.csv", zip=[1, 2, 3, None] * 15, y=[0, 1] * 30)
-    assert load(source, target="y").input_shape == (1,)
+    assert load(source, target="y").input_shape == (2,)  # and whether it is missing
     data = load(source, target="y", reading=Reading(category=("zip",)))
     assert data.input_shape == (4,)
     assert data.preprocessing is not None
