@@ -103,7 +103,7 @@ BENCHMARKS = {
     "mup": Benchmark("mup", "--seconds 3", "--tables diabetes --seconds 0.1"),
     "prior": Benchmark("prior", "", "--algos random --seeds 1 --epochs 1"),
     "schedules": Benchmark("schedules", "", "--rounds 3 --epochs 1"),
-    "clr": Benchmark("clr", "", "--data digits --epochs 3 --seeds 2"),
+    "clr": Benchmark("clr", "--seeds 20 --epochs 30", "--data digits --epochs 3 --seeds 2"),
 }
 
 
