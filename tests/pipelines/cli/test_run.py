@@ -190,7 +190,8 @@ def test_a_table_of_the_users_with_categories_and_holes(cluster: Cluster) -> Non
     folder = search("--data", "mine.csv", "--target", "kind")
     (fitted,) = open_run(folder).preprocessing
     assert fitted == load("mine.csv", target="kind").preprocessing
-    assert fitted.transform("mine.csv").shape == (CSV_ROWS, 4)  # 3 colours, one missing
+    # a size and whether it is missing; 3 colours, one of them missing
+    assert fitted.transform("mine.csv").shape == (CSV_ROWS, 5)
     best = best_trial(open_run(folder).finished, METRICS["val_accuracy"])
     assert best is not None
     assert best.value == pytest.approx(validation_accuracy(folder))
