@@ -158,9 +158,7 @@ class StudyCallback(Callback):
             return
         self._looked = self._heard
         was_away, self._was_away = self._was_away, False
-        words = (
-            self._machines.words()
-        )  # always taken: otherwise old words would be shown at the next save
+        words = self._machines.words()  # always taken: old words must not be shown at the next save
         if words and self._ledger.saving:
             self._observer.waits_for(words)
         if why := self._idle.look(runs=any(trial.status == Trial.RUNNING for trial in trials)):

@@ -32,7 +32,8 @@ from trainables.training.trainable import Trainable
 if TYPE_CHECKING:
     from torch import nn
 
-CANCELLATIONS = 5  # Ray forgets one of a task that is on its way to a process: the next one ends it
+# Ray forgets the cancellation of a task that is on its way to a process: the next one ends it.
+_CANCELLATIONS = 5
 
 
 def trainable_of(run: Run) -> Trainable:
@@ -243,9 +244,9 @@ def _cancel(trainings: Sequence[ray.ObjectRef]) -> None:
     their processes. In a notebook they would go on."""
     left = list(trainings)
     with suppress(RayError):  # the cluster may be gone
-        for _ in range(CANCELLATIONS):
+        for _ in range(_CANCELLATIONS):
             if not left:
-                break
+                return
             for reference in left:
                 ray.cancel(reference, force=True)
             _, left = ray.wait(left, num_returns=len(left), timeout=1.0)
