@@ -22,8 +22,8 @@ import torch
 from cyclopts import Parameter
 from ray.tune.schedulers import TrialScheduler
 
-from pipelines.tuner.samplers import random_configs
-from pipelines.tuner.schedulers import SCHEDULERS, StoppingRules, rungs
+from pipelines.tuner.sampling.samplers import random_configs
+from pipelines.tuner.scheduling.schedulers import SCHEDULERS, StoppingRules, rungs
 from search_spaces import SPACES, Choice, Config
 from trainables.data.datasets import TrialData, load
 from trainables.networks import NETWORKS

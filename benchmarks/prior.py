@@ -27,8 +27,8 @@ from pipelines.cli.command import command
 from pipelines.cli.command import main as run
 from pipelines.recipe.steps import run_recipe
 from pipelines.study.narrowing import for_data
-from pipelines.tuner.algorithms import make_sampler
-from pipelines.tuner.samplers import Problem
+from pipelines.tuner.sampling.algorithms import make_sampler
+from pipelines.tuner.sampling.samplers import Problem
 from search_spaces import SPACES, Config
 from trainables.data.datasets import load
 from trainables.networks import NETWORKS

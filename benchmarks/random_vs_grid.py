@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from cyclopts import Parameter
 
-from pipelines.tuner.samplers import random_configs
+from pipelines.tuner.sampling.samplers import random_configs
 from search_spaces import SPACES, Config
 from trainables.data.datasets import TrialData, load
 from trainables.networks import NETWORKS

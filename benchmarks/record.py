@@ -22,13 +22,13 @@ from pipelines.record.goals import Aim, Goals
 from pipelines.record.journal import load_journal
 from pipelines.record.trials import FinishedTrial, State
 from pipelines.record.writing import Record, start_run
-from pipelines.study.resuming import resume
+from pipelines.study.resume.resuming import resume
 from pipelines.study.runs import open_run
 from pipelines.study.spec import StudySpec
 from pipelines.study.study import Study
-from pipelines.tuner.algorithms import ALGORITHMS, make_sampler
-from pipelines.tuner.judge import Judge
 from pipelines.tuner.rebuilding import resumed_sampler, tell_again
+from pipelines.tuner.sampling.algorithms import ALGORITHMS, make_sampler
+from pipelines.tuner.scheduling.judge import Judge
 from search_spaces import SPACES, Config
 from trainables.data.datasets import load
 from trainables.networks import NETWORKS

@@ -36,7 +36,7 @@ from benchmarks.peers.loops import NATIVE, Loop, OursLoop, finite
 from benchmarks.sets.functions import FUNCTIONS, Function
 from pipelines.cli.command import command
 from pipelines.cli.command import main as run
-from pipelines.tuner.samplers import Problem
+from pipelines.tuner.sampling.samplers import Problem
 from search_spaces import Config
 
 SIGNIFICANT = 0.05

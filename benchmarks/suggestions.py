@@ -23,9 +23,9 @@ from optuna.samplers import TPESampler
 
 from benchmarks.harness import table
 from pipelines.record.trials import FinishedTrial, State
-from pipelines.tuner.algorithms import ALGORITHMS, make_sampler
-from pipelines.tuner.optuna_sampler import OptunaSampler
-from pipelines.tuner.samplers import Problem, Sampler
+from pipelines.tuner.sampling.algorithms import ALGORITHMS, make_sampler
+from pipelines.tuner.sampling.optuna_sampler import OptunaSampler
+from pipelines.tuner.sampling.samplers import Problem, Sampler
 from search_spaces import SPACES, Config, SearchSpace
 
 ASKED = 20  # suggestions that are timed at each size

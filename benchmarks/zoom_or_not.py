@@ -21,8 +21,8 @@ from cyclopts import Parameter
 from benchmarks.harness import spread
 from pipelines.record.trials import FinishedTrial, State, best_trial
 from pipelines.study.zoom import zoom
-from pipelines.tuner.algorithms import make_sampler
-from pipelines.tuner.samplers import Problem
+from pipelines.tuner.sampling.algorithms import make_sampler
+from pipelines.tuner.sampling.samplers import Problem
 from search_spaces import SPACES, Config, SearchSpace
 from trainables.data.datasets import TrialData, load
 from trainables.networks import NETWORKS

@@ -23,9 +23,9 @@ from pipelines.record.looks import Look
 from pipelines.study.ahead import IMPORTS, job_of
 from pipelines.study.fit import check_trial_here
 from pipelines.study.interrupts import EXIT_CODES
-from pipelines.study.left import nothing_left
 from pipelines.study.prepare import prepare
-from pipelines.study.resuming import resume as resumed_study
+from pipelines.study.resume.left import nothing_left
+from pipelines.study.resume.resuming import resume as resumed_study
 from pipelines.study.runs import Run, open_run
 from pipelines.study.spec import StudySpec
 from pipelines.study.study import Study

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from pipelines.cli.command import command, leave, main
 from pipelines.cli.connection import Connection
-from pipelines.study.comparison_spec import ComparisonSpec
+from pipelines.study.comparing.comparison_spec import ComparisonSpec
 from pipelines.study.settings import panel
 
 

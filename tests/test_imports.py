@@ -128,8 +128,8 @@ def test_no_file_beside_the_commands_hides_a_module_of_python(name: str) -> None
     [
         ("search_spaces", SEARCH | {"torch", "pipelines"}),
         ("trainables.training.metrics", SEARCH | {"torch", "search_spaces", "pipelines"}),
-        ("pipelines.tuner.algorithms", SEARCH | {"torch"}),
-        ("pipelines.tuner.schedulers", SEARCH | {"torch"}),
+        ("pipelines.tuner.sampling.algorithms", SEARCH | {"torch"}),
+        ("pipelines.tuner.scheduling.schedulers", SEARCH | {"torch"}),
         ("pipelines.study.spec", SEARCH | {"torch", "pandas", "sklearn"}),
         ("pipelines.cli.launch", {"torch"}),
         ("pipelines.study.prepare", {"torch"}),

@@ -23,7 +23,7 @@ from benchmarks.sets.functions import FUNCTIONS
 from pipelines.cli.command import main as run
 from pipelines.record.goals import Aim, Goals
 from pipelines.record.trials import FinishedTrial, State
-from pipelines.tuner.optuna_sampler import OptunaSampler
+from pipelines.tuner.sampling.optuna_sampler import OptunaSampler
 from search_spaces import Config
 from trainables.training.metrics import Mode
 

@@ -16,8 +16,8 @@ from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, TPESampler
 
 from benchmarks.sets.functions import Function
 from pipelines.record.trials import FinishedTrial, State
-from pipelines.tuner.algorithms import ALGORITHMS
-from pipelines.tuner.samplers import Problem
+from pipelines.tuner.sampling.algorithms import ALGORITHMS
+from pipelines.tuner.sampling.samplers import Problem
 from search_spaces import Config
 from trainables.training.metrics import METRICS
 

@@ -30,15 +30,15 @@ from pipelines.record.scores import shown_score
 from pipelines.results.algorithms_page import algorithms_page
 from pipelines.results.report import write_page
 from pipelines.study.ahead import IMPORTS
-from pipelines.study.begun_cell import run_cell
-from pipelines.study.comparison import (
+from pipelines.study.comparing.begun_cell import run_cell
+from pipelines.study.comparing.comparison import (
     Cell,
     Comparison,
     Row,
     compare_rows,
     curves,
 )
-from pipelines.study.comparison_spec import ComparisonSpec, cell_folder
+from pipelines.study.comparing.comparison_spec import ComparisonSpec, cell_folder
 from pipelines.study.folders import check_writable
 from pipelines.study.interrupts import EXIT_CODES, interruptible, renew
 from pipelines.study.prepare import check_algorithm, resolve
@@ -47,8 +47,8 @@ from pipelines.study.run_study import run_study
 from pipelines.study.runs import open_run
 from pipelines.study.study import Study
 from pipelines.study.typed import shown
-from pipelines.tuner.algorithms import ALGORITHMS
-from pipelines.tuner.schedulers import check_scheduler
+from pipelines.tuner.sampling.algorithms import ALGORITHMS
+from pipelines.tuner.scheduling.schedulers import check_scheduler
 from trainables.training.metrics import METRICS
 
 

@@ -15,7 +15,7 @@ from pipelines.cli.text import format_config, format_seconds, is_terminal, print
 from pipelines.record.scores import shown_score
 from pipelines.record.trials import FinishedTrial
 from pipelines.tuner.attempts import Cause
-from pipelines.tuner.progress import Incumbent, Progress
+from pipelines.tuner.ledger.progress import Incumbent, Progress
 from search_spaces import SearchSpace
 
 _PLAIN_EVERY = 10.0  # seconds between progress lines if there is no terminal

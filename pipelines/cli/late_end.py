@@ -15,9 +15,9 @@ from pipelines.record.baselines import Baselines, with_late, write_baselines
 from pipelines.results.endings import unfinished
 from pipelines.study.baseline import BaselineProcess
 from pipelines.study.finish import finish
-from pipelines.study.left import budget_to_go_on, searched
 from pipelines.study.repeats import crown
 from pipelines.study.result import StudyResult
+from pipelines.study.resume.left import budget_to_go_on, searched
 from pipelines.study.run_study import end_run
 from pipelines.study.runs import Run, open_run
 from pipelines.study.study import Study

@@ -29,17 +29,17 @@ from pipelines.cluster.watch import end_ray, watched
 from pipelines.cluster.workers import await_machines
 from pipelines.record.files import RunFiles
 from pipelines.record.sessions import read_sessions
-from pipelines.study.estimate import estimate
+from pipelines.study.beforehand.estimate import estimate
 from pipelines.study.finish import finish
 from pipelines.study.fit import check_trial
 from pipelines.study.folders import check_writable
 from pipelines.study.interrupts import AT_THE_END, EXIT_CODES, interruptible, renew
-from pipelines.study.left import searched
 from pipelines.study.repeats import Repeats, run_repeats, to_repeat
 from pipelines.study.result import StudyResult
+from pipelines.study.resume.left import searched
 from pipelines.study.run_study import run_study
 from pipelines.study.study import Study
-from pipelines.tuner.algorithms import ALGORITHMS
+from pipelines.tuner.sampling.algorithms import ALGORITHMS
 
 
 def launch(study: Study, connected: Callable[[], Cluster], console: Console) -> StudyResult:
@@ -173,7 +173,7 @@ def _ready(
     elif measured:
         if not dry_run:
             _preflight(study, cluster, console)
-        from pipelines.study.auto_share import with_measured_share
+        from pipelines.study.beforehand.auto_share import with_measured_share
 
         study = with_measured_share(study, cluster, say=say)
     print_lines(console, plan_lines(study, cluster, _slots(study, cluster)))

@@ -12,14 +12,14 @@ from pipelines.cluster.machines import Cluster
 from pipelines.cluster.resources import Node, TrialResources
 from pipelines.record.scores import shown_score
 from pipelines.results.wording import count
+from pipelines.study.beforehand.estimate import Estimate
 from pipelines.study.disk import checkpoint_bytes, disk_of, free_in
-from pipelines.study.estimate import Estimate
 from pipelines.study.spec import StoppingSettings, StudySpec
 from pipelines.study.study import Study
 from pipelines.study.typed import shown
-from pipelines.tuner.algorithms import ALGORITHMS
-from pipelines.tuner.prior import SHARE
-from pipelines.tuner.schedulers import SCHEDULERS
+from pipelines.tuner.sampling.algorithms import ALGORITHMS
+from pipelines.tuner.sampling.prior import SHARE
+from pipelines.tuner.scheduling.schedulers import SCHEDULERS
 from search_spaces import SearchSpace
 from trainables.baselines import guess
 from trainables.data.datasets import DATASETS, TrialData, describe

@@ -22,7 +22,7 @@ from pipelines.study.interrupts import AT_THE_END, interruptible
 from pipelines.study.repeats import repeats_of
 from pipelines.study.runs import Run, open_run
 from pipelines.study.typed import shown
-from pipelines.tuner.schedulers import SCHEDULERS
+from pipelines.tuner.scheduling.schedulers import SCHEDULERS
 from trainables.training.metrics import METRICS
 
 COMPARISON = Path("comparison.html")

@@ -47,8 +47,8 @@ def _search(spec: StudySpec, where: Connection, options: RunOptions) -> int:
         check_trial_here(spec.resources)
     study = None
     if options.resume is not None:
-        from pipelines.study.left import nothing_left
-        from pipelines.study.resuming import resume
+        from pipelines.study.resume.left import nothing_left
+        from pipelines.study.resume.resuming import resume
 
         study = resume(options.resume, spec)
         if why := nothing_left(study):

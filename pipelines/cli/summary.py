@@ -21,9 +21,9 @@ from pipelines.results.advice import advice
 from pipelines.results.fates import fates
 from pipelines.results.requirements import why_no_best
 from pipelines.study.interrupts import OUTPUT
-from pipelines.study.left import longer_budget
 from pipelines.study.repeats import Repeats
 from pipelines.study.result import StudyResult
+from pipelines.study.resume.left import longer_budget
 from pipelines.study.study import Study
 from pipelines.study.typed import shown
 from search_spaces import SearchSpace

@@ -20,7 +20,7 @@ from pipelines.results.algorithms_page import algorithms
 from pipelines.results.comparison_page import comparison_page
 from pipelines.results.page.model import Link, Page, Section, Words
 from pipelines.results.page.render import Head, as_json, joined, render_json, section_json
-from pipelines.study.comparison import Comparison, compare_rows, curves
+from pipelines.study.comparing.comparison import Comparison, compare_rows, curves
 from pipelines.study.runs import Run, open_run
 from trainables.training.metrics import METRICS
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pipelines.results import wording
 from pipelines.results.figures.comparison import best_so_far_figure
 from pipelines.results.page.model import Drawing, Page, Section, Table, Words
-from pipelines.study.comparison import Curve, Row
+from pipelines.study.comparing.comparison import Curve, Row
 
 
 def algorithms_page(name: str, rows: Sequence[Row], curves: Sequence[Curve], metric: str) -> Page:

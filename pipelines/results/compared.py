@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from pipelines.record.trials import FinishedTrial
-from pipelines.tuner.schedulers import ends_cycle
+from pipelines.tuner.scheduling.schedulers import ends_cycle
 
 
 def compared_at(

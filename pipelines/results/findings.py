@@ -15,7 +15,7 @@ from pipelines.results.stops import Stop, stops_data
 from pipelines.results.working_time import in_working_time
 from pipelines.study.runs import Run
 from pipelines.study.spec import StudySpec
-from pipelines.tuner.schedulers import SCHEDULERS
+from pipelines.tuner.scheduling.schedulers import SCHEDULERS
 from search_spaces import SearchSpace
 from trainables.training.metrics import METRICS, Metric
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipelines.study.spec import StudySpec
 
 IMPORTS = (
-    "pipelines.tuner.trial",
+    "pipelines.tuner.worker.trial",
     "trainables.device.reused",
     "trainables.networks.cnn",
     "trainables.networks.mlp",

@@ -10,7 +10,7 @@ from itertools import cycle, islice
 import numpy as np
 
 from pipelines.study.settings import Scalar
-from pipelines.tuner.samplers import PATIENCE
+from pipelines.tuner.sampling.samplers import PATIENCE
 from search_spaces import Choice, Config, Float, Int, SearchSpace
 from search_spaces.domains import Domain
 from search_spaces.limits import LIMITS, ORDERED

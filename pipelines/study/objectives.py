@@ -11,8 +11,8 @@ from pydantic import AfterValidator
 
 from pipelines.record.goals import BESIDE, SECONDS, SIZE, Goals, read_aim, read_requirement
 from pipelines.study.settings import one_of
-from pipelines.tuner.algorithms import ALGORITHMS
-from pipelines.tuner.schedulers import SCHEDULERS
+from pipelines.tuner.sampling.algorithms import ALGORITHMS
+from pipelines.tuner.scheduling.schedulers import SCHEDULERS
 from search_spaces import SearchSpace
 from trainables.data.datasets import TrialData
 from trainables.networks import Network

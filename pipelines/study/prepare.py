@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from pipelines.study.beforehand.tests_first import AfterTests, run_tests_first
 from pipelines.study.folders import check_no_run_in, new_run_folder, resolve_storage
 from pipelines.study.narrowing import (
     allowed_configs,
@@ -33,10 +34,9 @@ from pipelines.study.runs import Run, open_run, recorded_space
 from pipelines.study.seeding import history_of, load_configs, other_data
 from pipelines.study.spec import ProblemSettings, StudySpec
 from pipelines.study.study import Study
-from pipelines.study.tests_first import AfterTests, run_tests_first
 from pipelines.study.zoom import zoom, zoom_lines
-from pipelines.tuner.algorithms import ALGORITHMS
-from pipelines.tuner.schedulers import check_scheduler
+from pipelines.tuner.sampling.algorithms import ALGORITHMS
+from pipelines.tuner.scheduling.schedulers import check_scheduler
 from search_spaces import SPACES, Choice, Config, SearchSpace
 from trainables.data.datasets import (
     TestData,

@@ -21,7 +21,7 @@ from pipelines.study.result import StudyResult
 from pipelines.study.run_study import run_again
 from pipelines.study.runs import Run
 from pipelines.study.study import Study
-from pipelines.tuner.progress import Observer
+from pipelines.tuner.ledger.progress import Observer
 from search_spaces import Config
 from trainables.training.metrics import METRICS, Metric
 

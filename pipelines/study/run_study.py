@@ -25,14 +25,14 @@ from pipelines.study.result import StudyResult
 from pipelines.study.study import Study
 from pipelines.study.wiring import Part, make_tuner
 from pipelines.tuner import deaths
-from pipelines.tuner.algorithms import ALGORITHMS, make_sampler
-from pipelines.tuner.before import Before
 from pipelines.tuner.kept import KEPT
-from pipelines.tuner.ledger import TrialLedger
-from pipelines.tuner.progress import Observer
+from pipelines.tuner.ledger.before import Before
+from pipelines.tuner.ledger.ledger import TrialLedger
+from pipelines.tuner.ledger.progress import Observer
+from pipelines.tuner.ledger.reports import Rules
 from pipelines.tuner.rebuilding import resumed_sampler
-from pipelines.tuner.reports import Rules
-from pipelines.tuner.schedulers import SCHEDULERS
+from pipelines.tuner.sampling.algorithms import ALGORITHMS, make_sampler
+from pipelines.tuner.scheduling.schedulers import SCHEDULERS
 from pipelines.tuner.sources import RepeatedTrials, SampledTrials
 
 # Ray Tune sets a variable for PyTorch Lightning by default. With it, Ray would start new processes

@@ -40,8 +40,8 @@ from pipelines.study.settings import (
     one_of,
     panel,
 )
-from pipelines.tuner.algorithms import ALGORITHMS
-from pipelines.tuner.schedulers import SCHEDULERS, cycle_ends
+from pipelines.tuner.sampling.algorithms import ALGORITHMS
+from pipelines.tuner.scheduling.schedulers import SCHEDULERS, cycle_ends
 from search_spaces import SPACES
 from trainables.data.datasets import DATASETS
 from trainables.data.reading import Reading
@@ -273,7 +273,7 @@ class StudySpec(Settings):
     @property
     def cycle_ends(self) -> Callable[[int], tuple[int, ...]]:
         """Where the cycles of a training of so many epochs end: see
-        :func:`pipelines.tuner.schedulers.cycle_ends`."""
+        :func:`pipelines.tuner.scheduling.schedulers.cycle_ends`."""
         stopping = self.stopping
         return partial(
             cycle_ends, stopping.scheduler, stopping.grace_period, stopping.reduction_factor

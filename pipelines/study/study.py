@@ -13,11 +13,11 @@ from pipelines.record.sessions import Session
 from pipelines.record.trials import FinishedTrial, best_trial
 from pipelines.study.circumstances import machine, versions
 from pipelines.study.spec import StudySpec
-from pipelines.tuner.algorithms import ALGORITHMS, first_configs
-from pipelines.tuner.before import Before
-from pipelines.tuner.samplers import Problem
-from pipelines.tuner.schedulers import SCHEDULERS, Scheduler, StoppingRules
-from pipelines.tuner.sent_code import sendable
+from pipelines.tuner.ledger.before import Before
+from pipelines.tuner.sampling.algorithms import ALGORITHMS, first_configs
+from pipelines.tuner.sampling.samplers import Problem
+from pipelines.tuner.scheduling.schedulers import SCHEDULERS, Scheduler, StoppingRules
+from pipelines.tuner.worker.sent_code import sendable
 from search_spaces import Config, SearchSpace
 from trainables.data.datasets import TrialData
 from trainables.networks import Network

@@ -16,25 +16,25 @@ from pipelines.cluster.word import take_word
 from pipelines.record.files import RunFiles
 from pipelines.record.writing import Record
 from pipelines.study.study import Study
-from pipelines.tuner.before import Before, Unfinished
-from pipelines.tuner.callback import Machines, StudyCallback
+from pipelines.tuner.adapters.callback import Machines, StudyCallback
+from pipelines.tuner.adapters.gauges import Gauges
+from pipelines.tuner.adapters.in_sequence import InSequence
+from pipelines.tuner.adapters.live import LiveState
+from pipelines.tuner.adapters.one_by_one import OneByOne
+from pipelines.tuner.adapters.searcher import StudySearcher
+from pipelines.tuner.adapters.stopper import StudyStopper
 from pipelines.tuner.checkpoints import Checkpoints
-from pipelines.tuner.gauges import Gauges
-from pipelines.tuner.in_sequence import InSequence
-from pipelines.tuner.judge import Judge
 from pipelines.tuner.kept import KeptStates
-from pipelines.tuner.ledger import TrialLedger
-from pipelines.tuner.live import LiveState
-from pipelines.tuner.one_by_one import OneByOne
-from pipelines.tuner.progress import Observer
+from pipelines.tuner.ledger.before import Before, Unfinished
+from pipelines.tuner.ledger.ledger import TrialLedger
+from pipelines.tuner.ledger.progress import Observer
 from pipelines.tuner.rebuilding import tell_again
-from pipelines.tuner.reserved import reserved
-from pipelines.tuner.schedulers import Scheduler
-from pipelines.tuner.searcher import StudySearcher
+from pipelines.tuner.scheduling.judge import Judge
+from pipelines.tuner.scheduling.schedulers import Scheduler
 from pipelines.tuner.sources import NotedTrials, Once, ScreenedTrials, Source
-from pipelines.tuner.stopper import StudyStopper
-from pipelines.tuner.trial import StudyTrial
 from pipelines.tuner.trial_settings import TrialSettings, batch_seconds
+from pipelines.tuner.worker.reserved import reserved
+from pipelines.tuner.worker.trial import StudyTrial
 
 
 class Place(NamedTuple):

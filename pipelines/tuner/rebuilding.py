@@ -14,10 +14,10 @@ from math import inf
 
 from pipelines.record.events import Asked, Ended, Reported, TriedAgain
 from pipelines.record.trials import FinishedTrial, State, latest
-from pipelines.tuner.algorithms import ALGORITHMS, make_sampler
-from pipelines.tuner.before import Before
-from pipelines.tuner.judge import Judge
-from pipelines.tuner.samplers import Problem, Sampler
+from pipelines.tuner.ledger.before import Before
+from pipelines.tuner.sampling.algorithms import ALGORITHMS, make_sampler
+from pipelines.tuner.sampling.samplers import Problem, Sampler
+from pipelines.tuner.scheduling.judge import Judge
 from search_spaces import Config
 
 

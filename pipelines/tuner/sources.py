@@ -8,7 +8,7 @@ from typing import Protocol
 from pipelines.record.events import Events
 from pipelines.record.trials import FinishedTrial
 from pipelines.tuner.attempts import Attempt
-from pipelines.tuner.samplers import Sampler
+from pipelines.tuner.sampling.samplers import Sampler
 from search_spaces import Config
 
 

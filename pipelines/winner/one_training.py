@@ -13,7 +13,7 @@ from ray.util import get_node_ip_address
 
 from pipelines.cluster.sharing import assigned_gpus
 from pipelines.cluster.word import leave_word
-from pipelines.tuner.own_data import OwnData
+from pipelines.tuner.worker.own_data import OwnData
 from search_spaces import Config
 from trainables.data.datasets import TrialData
 from trainables.device.share import claim_device, set_threads

@@ -11,7 +11,7 @@ from pipelines.study.circumstances import machine, versions
 from pipelines.study.references import is_importable
 from pipelines.study.runs import Run
 from pipelines.tuner.epoch_reports import report
-from pipelines.tuner.running import shortened
+from pipelines.tuner.ledger.running import shortened
 from pipelines.tuner.trial_settings import TrialSettings
 from pipelines.winner.candidates import check_by_itself
 from pipelines.winner.planned import planned_at

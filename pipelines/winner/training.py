@@ -23,7 +23,7 @@ from pipelines.study.references import check_trainable, import_trainable, refere
 from pipelines.study.runs import Run
 from pipelines.study.spec import StudySpec
 from pipelines.tuner.outcome import explain
-from pipelines.tuner.sent_code import sendable
+from pipelines.tuner.worker.sent_code import sendable
 from pipelines.winner.candidates import Candidate
 from pipelines.winner.one_training import Training, train
 from trainables.data.datasets import DATASETS, TrialData

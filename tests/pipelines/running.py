@@ -14,7 +14,7 @@ from pipelines.study.run_study import run_study
 from pipelines.study.spec import StudySpec
 from pipelines.study.study import Study
 from pipelines.tuner.attempts import Cause
-from pipelines.tuner.progress import Incumbent, Progress
+from pipelines.tuner.ledger.progress import Incumbent, Progress
 from search_spaces import Float, SearchSpace
 from trainables.data.datasets import TrialData
 

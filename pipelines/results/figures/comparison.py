@@ -9,7 +9,7 @@ from plotly.colors import hex_to_rgb
 
 from pipelines.results.figures.axes import figure, line_style
 from pipelines.results.figures.labels import label
-from pipelines.study.comparison import Curve
+from pipelines.study.comparing.comparison import Curve
 
 _BAND = 0.15  # opacity of a band
 

@@ -16,8 +16,8 @@ from pipelines.study.runs import Run
 from pipelines.study.spec import StudySpec
 from pipelines.study.typed import entries, in_python, option_words, shown
 from pipelines.study.zoom import LEAST_TOP
-from pipelines.tuner.algorithms import ALGORITHMS
-from pipelines.tuner.schedulers import SCHEDULERS
+from pipelines.tuner.sampling.algorithms import ALGORITHMS
+from pipelines.tuner.scheduling.schedulers import SCHEDULERS
 from trainables.task import Task
 from trainables.training.metrics import metrics_of
 

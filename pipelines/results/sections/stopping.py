@@ -8,7 +8,7 @@ from pipelines.results import wording
 from pipelines.results.figures.rungs import LEAST_PAIRS, rungs_figure
 from pipelines.results.findings import Findings
 from pipelines.results.page.model import Block, Drawing, Section, Words
-from pipelines.tuner.schedulers import SCHEDULERS
+from pipelines.tuner.scheduling.schedulers import SCHEDULERS
 
 _TITLE = "Early stopping"
 _NO_RUNGS = (

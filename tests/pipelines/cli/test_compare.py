@@ -19,8 +19,8 @@ from pipelines.cli.command import main
 from pipelines.cluster.machines import Cluster
 from pipelines.record.files import RunFiles
 from pipelines.record.sessions import read_sessions
-from pipelines.study.comparison import Comparison
-from pipelines.study.comparison_spec import DOUBLE
+from pipelines.study.comparing.comparison import Comparison
+from pipelines.study.comparing.comparison_spec import DOUBLE
 from pipelines.study.interrupts import EXIT_CODES
 from pipelines.study.result import StudyResult
 from pipelines.study.run_study import run_study

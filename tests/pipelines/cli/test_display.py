@@ -11,7 +11,7 @@ from rich.console import Console
 
 from pipelines.cli import display
 from pipelines.cli.display import Display
-from pipelines.tuner.progress import Progress
+from pipelines.tuner.ledger.progress import Progress
 
 
 class Lines(StringIO):

@@ -14,7 +14,7 @@ from pipelines import run
 from pipelines.cli.command import USAGE, main
 from pipelines.cluster.machines import Cluster
 from pipelines.study.runs import open_run
-from pipelines.tuner.schedulers import SCHEDULERS
+from pipelines.tuner.scheduling.schedulers import SCHEDULERS
 from tests.pipelines.recorded import write_run
 from tests.pipelines.results.made import made
 from trainables.data.datasets import load

@@ -22,9 +22,9 @@ from pipelines.study.narrowing import for_data
 from pipelines.study.runs import open_run
 from pipelines.study.study_file import read_study
 from pipelines.study.zoom import zoom
-from pipelines.tuner.algorithms import ALGORITHMS
-from pipelines.tuner.ledger import TrialLedger
-from pipelines.tuner.reports import Rules
+from pipelines.tuner.ledger.ledger import TrialLedger
+from pipelines.tuner.ledger.reports import Rules
+from pipelines.tuner.sampling.algorithms import ALGORITHMS
 from search_spaces import SPACES, Float
 from tests.pipelines.recorded import write_run
 from tests.pipelines.running import spec_of

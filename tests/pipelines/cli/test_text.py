@@ -11,7 +11,7 @@ from rich.console import Console
 from pipelines.cli import display
 from pipelines.cli.display import Display, progress_line
 from pipelines.cli.text import format_seconds, print_plain, wrapped
-from pipelines.tuner.progress import Incumbent, Progress
+from pipelines.tuner.ledger.progress import Incumbent, Progress
 from tests.pipelines.tty import Tty
 
 FULL = Progress(

@@ -15,10 +15,10 @@ from pipelines.cluster import measured_share
 from pipelines.cluster.machines import Cluster
 from pipelines.cluster.measured_share import ShareRow, best_row
 from pipelines.cluster.resources import Node, check_has_gpu
-from pipelines.study import auto_share
-from pipelines.study.auto_share import with_measured_share
-from pipelines.study.largest import largest_configs
-from pipelines.study.resuming import resume
+from pipelines.study.beforehand import auto_share
+from pipelines.study.beforehand.auto_share import with_measured_share
+from pipelines.study.beforehand.largest import largest_configs
+from pipelines.study.resume.resuming import resume
 from pipelines.study.runs import open_run
 from search_spaces import SPACES, Config, SearchSpace
 from tests.pipelines.recorded import write_run

@@ -20,9 +20,9 @@ from pipelines.cluster.sharing import mps_by_node, no_cuda_on
 from pipelines.record.files import RunFiles
 from pipelines.record.journal import load_journal
 from pipelines.record.trials import FinishedTrial, State
-from pipelines.tuner import algorithms
 from pipelines.tuner.attempts import Cause
-from pipelines.tuner.samplers import Sampler
+from pipelines.tuner.sampling import algorithms
+from pipelines.tuner.sampling.samplers import Sampler
 from tests.pipelines.running import Witness, study
 from trainables.data.datasets import TrialData
 from trainables.device import mps

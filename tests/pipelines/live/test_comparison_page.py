@@ -13,7 +13,7 @@ from pipelines.live.compared import Compared
 from pipelines.live.pages import Pages
 from pipelines.record.files import RunFiles
 from pipelines.record.lock import holding
-from pipelines.study.comparison import Cell, Comparison
+from pipelines.study.comparing.comparison import Cell, Comparison
 from tests.pipelines.live.standing import TRIAL, append
 from tests.pipelines.recorded import write_run
 

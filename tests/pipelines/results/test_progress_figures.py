@@ -22,7 +22,7 @@ from pipelines.results.figures.curves import curves_data, curves_figure, outside
 from pipelines.results.figures.rates import Rates, rates_data, rates_figure
 from pipelines.results.figures.schedule import Plan
 from pipelines.results.figures.side_by_side import side_by_side_figure
-from pipelines.study.comparison import Curve
+from pipelines.study.comparing.comparison import Curve
 from tests.pipelines.results.made import COMPLETE, DIVERGED, FAILED, STOPPED, made
 from trainables.training.metrics import METRICS, Metric
 

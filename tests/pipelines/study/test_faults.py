@@ -19,7 +19,7 @@ from pipelines.cluster.machines import Cluster
 from pipelines.record.files import RunFiles
 from pipelines.record.trials import State
 from pipelines.tuner.attempts import Cause
-from pipelines.tuner.progress import Incumbent
+from pipelines.tuner.ledger.progress import Incumbent
 from search_spaces import Int, SearchSpace
 from tests.pipelines.running import Witness, study
 from trainables.data.datasets import TrialData

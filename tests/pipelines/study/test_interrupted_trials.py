@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import pipelines.study.wiring as wiring
-import pipelines.tuner.ledger as following
+import pipelines.tuner.ledger.ledger as following
 from pipelines.cluster import notice
 from pipelines.cluster.machines import Cluster
 from pipelines.record.files import RunFiles

@@ -24,7 +24,7 @@ from pipelines.study.finish import finish
 from pipelines.study.interrupts import Interrupted, interruptible, output_closed
 from pipelines.study.repeats import run_repeats
 from pipelines.study.runs import Run, open_run
-from pipelines.tuner import ending
+from pipelines.tuner.ledger import ending
 from tests.pipelines.recorded import write_run
 from tests.pipelines.results.made import made
 from tests.pipelines.running import Witness, study_of

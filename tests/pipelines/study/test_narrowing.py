@@ -14,8 +14,8 @@ from pipelines.record.trials import FinishedTrial, State
 from pipelines.study.narrowing import bound_parameters, for_data, narrow
 from pipelines.study.prepare import resolve
 from pipelines.study.spec import SpaceSettings
-from pipelines.tuner.algorithms import ALGORITHMS, make_sampler
-from pipelines.tuner.samplers import Problem
+from pipelines.tuner.sampling.algorithms import ALGORITHMS, make_sampler
+from pipelines.tuner.sampling.samplers import Problem
 from search_spaces import SPACES, Choice, Config, Float, Int, SearchSpace
 from tests.pipelines.running import spec_of
 from trainables.data.datasets import load

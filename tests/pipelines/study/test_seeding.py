@@ -11,8 +11,8 @@ from pipelines.record.goals import Aim, Goals, read_requirement
 from pipelines.record.trials import REQUIREMENT, FinishedTrial, State
 from pipelines.study.runs import open_run
 from pipelines.study.seeding import load_configs, load_history
-from pipelines.tuner.algorithms import ALGORITHMS, make_sampler
-from pipelines.tuner.samplers import Problem
+from pipelines.tuner.sampling.algorithms import ALGORITHMS, make_sampler
+from pipelines.tuner.sampling.samplers import Problem
 from search_spaces import SPACES, Choice, Config, Float, Int, OneOf, SearchSpace
 from search_spaces.portfolio import THREE_LAYERS
 from tests.pipelines.recorded import write_run

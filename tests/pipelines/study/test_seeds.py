@@ -10,7 +10,7 @@ import pytest
 from pipelines.record.events import Asked, read_events
 from pipelines.record.files import RunFiles
 from pipelines.study.prepare import prepare
-from pipelines.tuner.algorithms import ALGORITHMS
+from pipelines.tuner.sampling.algorithms import ALGORITHMS
 from tests.pipelines.running import spec_of, study_of
 from tests.pipelines.study.without_ray import Curve, search, without_ray
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from pipelines.study.comparison_spec import ComparisonSpec
+from pipelines.study.comparing.comparison_spec import ComparisonSpec
 from pipelines.study.settings import Settings, read_bytes, read_scalar, read_seconds
 from pipelines.study.spec import StudySpec
 from pipelines.study.study_file import read_study, read_study_file, study_file
-from pipelines.tuner.algorithms import ALGORITHMS
+from pipelines.tuner.sampling.algorithms import ALGORITHMS
 from tests.pipelines.running import GROUP_OF, spec_of
 
 

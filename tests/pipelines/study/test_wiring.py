@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-import pipelines.tuner.ledger as following
+import pipelines.tuner.ledger.ledger as following
 from pipelines.record.events import Saved, read_events
 from pipelines.record.files import RunFiles
 from pipelines.record.journal import load_journal
 from pipelines.record.trials import FinishedTrial
 from pipelines.study.prepare import network_of
 from pipelines.study.study import Study
-from pipelines.tuner.in_sequence import InSequence
+from pipelines.tuner.adapters.in_sequence import InSequence
 from pipelines.tuner.kept import KeptStates
 from search_spaces import Config, Float, SearchSpace
 from tests.pipelines.running import data, spec_of, study_of

@@ -21,14 +21,14 @@ from pipelines.cluster.machines import Cluster
 from pipelines.cluster.resources import Node
 from pipelines.record.events import Events
 from pipelines.record.files import RunFiles
-from pipelines.study.recorded_state import resumed
 from pipelines.study.result import StudyResult
+from pipelines.study.resume.recorded_state import resumed
 from pipelines.study.run_study import run_study
 from pipelines.study.runs import open_run
 from pipelines.study.study import Study
 from pipelines.tuner.attempts import unpack
 from pipelines.tuner.epoch_reports import FINISHED, HAS_STATE, HAS_WEIGHTS, NOTICE, REPORTS, report
-from pipelines.tuner.trial import WEIGHTS
+from pipelines.tuner.worker.trial import WEIGHTS
 from tests.pipelines.running import Witness
 
 

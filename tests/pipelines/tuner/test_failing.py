@@ -21,7 +21,7 @@ from ray.exceptions import OutOfMemoryError, RayActorError, RayTaskError
 from ray.tune.experiment import Trial
 
 import pipelines.record.patience as waiting
-import pipelines.tuner.trial as training
+import pipelines.tuner.worker.trial as training
 import trainables.device.reused as reused
 from pipelines.cluster.machines import Cluster
 from pipelines.cluster.word import leave_word, take_word
@@ -31,21 +31,21 @@ from pipelines.record.table import trials_table
 from pipelines.record.trials import State
 from pipelines.record.writing import Record
 from pipelines.tuner import deaths
-from pipelines.tuner.algorithms import make_sampler
+from pipelines.tuner.adapters.callback import Machines, StudyCallback
+from pipelines.tuner.adapters.searcher import StudySearcher
 from pipelines.tuner.attempts import Attempt, AttemptError, Cause, pack
-from pipelines.tuner.callback import Machines, StudyCallback
 from pipelines.tuner.checkpoints import Checkpoints
 from pipelines.tuner.epoch_reports import report
 from pipelines.tuner.kept import KeptStates
-from pipelines.tuner.ledger import TrialLedger
-from pipelines.tuner.printed import Printed
-from pipelines.tuner.raising import in_words
-from pipelines.tuner.reports import Report, Rules
-from pipelines.tuner.samplers import Problem
-from pipelines.tuner.searcher import StudySearcher
+from pipelines.tuner.ledger.ledger import TrialLedger
+from pipelines.tuner.ledger.reports import Report, Rules
+from pipelines.tuner.sampling.algorithms import make_sampler
+from pipelines.tuner.sampling.samplers import Problem
 from pipelines.tuner.sources import SampledTrials
-from pipelines.tuner.trial import StudyTrial
 from pipelines.tuner.trial_settings import TrialSettings
+from pipelines.tuner.worker.printed import Printed
+from pipelines.tuner.worker.raising import in_words
+from pipelines.tuner.worker.trial import StudyTrial
 from tests.pipelines.running import SPACE, Witness, data
 
 NO_MEMORY = "1 worker(s) were killed due to the node running low on memory."

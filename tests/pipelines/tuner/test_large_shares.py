@@ -11,9 +11,10 @@ import pytest
 from pipelines.record.files import RunFiles
 from pipelines.record.goals import Aim, Goals
 from pipelines.record.writing import Record
-from pipelines.tuner.algorithms import make_sampler
+from pipelines.tuner.adapters.callback import Machines
+from pipelines.tuner.adapters.in_sequence import InSequence
+from pipelines.tuner.adapters.searcher import StudySearcher
 from pipelines.tuner.attempts import Attempt, pack, unpack
-from pipelines.tuner.callback import Machines
 from pipelines.tuner.checkpoints import Checkpoints
 from pipelines.tuner.epoch_reports import (
     FINISHED,
@@ -23,16 +24,15 @@ from pipelines.tuner.epoch_reports import (
     REPORTS,
     EpochReport,
 )
-from pipelines.tuner.in_sequence import InSequence
-from pipelines.tuner.judge import Judge
 from pipelines.tuner.kept import KeptStates
-from pipelines.tuner.ledger import TrialLedger
-from pipelines.tuner.reports import Rules
-from pipelines.tuner.reserved import reserved
-from pipelines.tuner.samplers import Problem
-from pipelines.tuner.schedulers import SCHEDULERS, StoppingRules
-from pipelines.tuner.searcher import StudySearcher
+from pipelines.tuner.ledger.ledger import TrialLedger
+from pipelines.tuner.ledger.reports import Rules
+from pipelines.tuner.sampling.algorithms import make_sampler
+from pipelines.tuner.sampling.samplers import Problem
+from pipelines.tuner.scheduling.judge import Judge
+from pipelines.tuner.scheduling.schedulers import SCHEDULERS, StoppingRules
 from pipelines.tuner.sources import SampledTrials
+from pipelines.tuner.worker.reserved import reserved
 from tests.pipelines.running import SPACE, Witness
 
 LARGE = Attempt("large", gpus=0.5)

@@ -17,8 +17,10 @@ ROOT = Path(__file__).parents[3]
 
 # One file each, except for a network: its search space belongs to another package.
 TOYS = {
-    "pipelines/tuner/algorithms.py": 'ALGORITHMS["toy_algo"] = Algorithm(random, learns=False)',
-    "pipelines/tuner/schedulers.py": (
+    "pipelines/tuner/sampling/algorithms.py": (
+        'ALGORITHMS["toy_algo"] = Algorithm(random, learns=False)'
+    ),
+    "pipelines/tuner/scheduling/schedulers.py": (
         'SCHEDULERS["toy_scheduler"] = Scheduler(asha, lambda rules: "toy stopping", rungs)'
     ),
     "trainables/training/optimizers.py": 'OPTIMIZERS["toy_sgd"] = OptimizerKind(sgd, states=1)',

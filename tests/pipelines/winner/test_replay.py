@@ -18,8 +18,8 @@ from pipelines.record.sessions import working
 from pipelines.record.trials import FinishedTrial, State
 from pipelines.study.circumstances import machine, versions
 from pipelines.tuner.attempts import Attempt
-from pipelines.tuner.ledger import TrialLedger
-from pipelines.tuner.reports import Report, Rules
+from pipelines.tuner.ledger.ledger import TrialLedger
+from pipelines.tuner.ledger.reports import Report, Rules
 from search_spaces import SPACES, Float
 from tests.pipelines.recorded import write_run
 from trainables.data.datasets import load, load_folds

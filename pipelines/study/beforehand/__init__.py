@@ -1,0 +1,1 @@
+"""What is tested, measured or estimated before a search."""

@@ -1,0 +1,1 @@
+"""How a recorded search goes on."""

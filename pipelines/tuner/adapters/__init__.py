@@ -1,0 +1,1 @@
+"""The adapters between Ray Tune and the ledger, the samplers and the pages."""

@@ -1,0 +1,1 @@
+"""When to stop a trial: the schedulers, and how they are asked."""
