@@ -4,6 +4,7 @@ on stderr."""
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -51,6 +52,8 @@ def main(app: App, arguments: Sequence[str] | None = None) -> int:
 
     A ``ValueError`` or a usage error is a mistake of the user: one line on stderr, exit code 2.
     """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # see `pipelines/cli/__init__.py`
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if isinstance(sys.stdout, TextIOWrapper):  # in an old locale, a name would end the command
         sys.stdout.reconfigure(errors="backslashreplace")
     options = Options()

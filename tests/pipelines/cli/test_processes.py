@@ -302,3 +302,35 @@ def test_a_report_into_a_pipe_that_closes_says_nothing(elsewhere: Path) -> None:
         assert process.stderr is not None
         assert process.stderr.read() == ""
     assert process.returncode == EXIT_CODES["closed output"]
+
+
+INTERRUPTED_AT = """
+import os, runpy, signal, sys
+
+class At:
+    def find_spec(self, name, *_):
+        if name == module:
+            os.kill(os.getpid(), signal.SIGINT)
+
+_, module, script, *sys.argv[1:] = sys.argv
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.meta_path.insert(0, At())
+runpy.run_path(script, run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "code", "errors"),
+    [
+        ("pipelines.study.settings", -signal.SIGINT, ""),  # a shell shows 130
+        ("pipelines.cli.data", EXIT_CODES["interrupt"], "interrupted\n"),
+    ],
+)
+def test_an_interruption_during_the_imports_shows_no_traceback(
+    module: str, code: int, errors: str
+) -> None:
+    command = [module, str(ROOT / "pipelines" / "data.py"), "mine.csv"]
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_AT, *command], stderr=subprocess.PIPE, text=True
+    )
+    assert (done.returncode, done.stderr) == (code, errors)
