@@ -11,7 +11,8 @@ alone:
   value occurs in the train rows; a value that occurs once counts as a new value. If there are no
   other values, a new value counts as the commonest;
 - a date becomes such a number, and the sine and cosine of its place in the year, the month, the
-  week and the day, each only if it varies;
+  week and the day, each only if it varies. If dates are missing in at least two train rows, another
+  input says so, as for a number;
 - a column is left out if it has no value, only one value, or no value that occurs twice.
 """
 
@@ -195,7 +196,8 @@ class Category:
 
 @dataclass(frozen=True)
 class Date:
-    """A date, a time of day, or both. For a missing value all inputs are 0."""
+    """A date, a time of day, or both. For a missing value all inputs are 0, except one that says
+    whether it is missing."""
 
     kind: ClassVar[str] = "date"
     name: str
@@ -205,16 +207,18 @@ class Date:
     missing: float = 0.0  # share of the train rows
     ends: tuple[float, float] | None = None  # of the train rows, in the unit of the mean
     zone: str | None = None  # of the train rows; times with any zone are converted to it
+    tells_missing: bool = False  # whether the last input does; older models have no such input
 
     @property
     def becomes(self) -> str:
         """The inputs that the column becomes, in words."""
-        places = [f"place in the {_CYCLE_OF[cycle]}" for cycle in self.cycles]
-        return f"{self.width} input{'s' * (self.width > 1)}: {', '.join(['time', *places])}"
+        parts = ["time", *(f"place in the {_CYCLE_OF[cycle]}" for cycle in self.cycles)]
+        parts += ["whether it is missing"] if self.tells_missing else []
+        return f"{self.width} input{'s' * (self.width > 1)}: {', '.join(parts)}"
 
     @property
     def width(self) -> int:
-        return 1 + 2 * len(self.cycles)
+        return 1 + 2 * len(self.cycles) + self.tells_missing
 
     def encode(self, column: pa.ChunkedArray) -> np.ndarray:
         """(n, width) float64. Raises ``ValueError`` for a value that is not a date."""
@@ -230,6 +234,8 @@ class Date:
             angle = 2 * np.pi * share_of(moments, cycle)
             out[:, 1 + 2 * i], out[:, 2 + 2 * i] = np.sin(angle), np.cos(angle)
         out[missing] = 0
+        if self.tells_missing:
+            out[:, -1] = missing
         return out
 
     def new_values(self, column: pa.ChunkedArray) -> list[str]:

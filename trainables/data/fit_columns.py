@@ -53,16 +53,16 @@ def _fit_number(name: str, column: pa.ChunkedArray) -> Column:
     values = numbers(name, column)
     unknown = np.isnan(values)
     missing = float(unknown.mean())
+    tells_missing = int(unknown.sum()) >= LEAST_COUNT
     seen = values[~unknown]
     if not len(seen):
         return LeftOut(name, "it has no value", missing)
-    if seen.min() == seen.max():
+    if seen.min() == seen.max() and not tells_missing:
         return LeftOut(name, f"it has only the value {seen[0]:g}", missing)
     median = float(np.median(seen))
     values[unknown] = median
     mean, std = float(values.mean()), float(values.std()) or 1.0
     ends = float(seen.min()), float(seen.max())
-    tells_missing = int(unknown.sum()) >= LEAST_COUNT
     return Number(name, median, mean, std, missing, ends, tells_missing=tells_missing)
 
 
@@ -99,10 +99,13 @@ def _fit_date(name: str, column: pa.ChunkedArray) -> Column:
 
     zone = column.type.tz if pa.types.is_timestamp(column.type) else None
     moments = seconds(name, column)
-    moments = moments[~np.isnat(moments)]
-    if not len(moments) or moments.min() == moments.max():
+    unknown = np.isnat(moments)
+    tells_missing = int(unknown.sum()) >= LEAST_COUNT
+    moments = moments[~unknown]
+    if not len(moments) or (moments.min() == moments.max() and not tells_missing):
         return LeftOut(name, "it has only one value")
     cycles = tuple(cycle for cycle in CYCLES if np.ptp(share_of(moments, cycle)) > 0)
     since = moments.astype(np.int64)
     ends = float(since.min()), float(since.max())
-    return Date(name, float(since.mean()), float(since.std()), cycles, ends=ends, zone=zone)
+    mean, std = float(since.mean()), float(since.std()) or 1.0
+    return Date(name, mean, std, cycles, ends=ends, zone=zone, tells_missing=tells_missing)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,30 @@ def test_another_input_says_whether_a_number_is_missing() -> None:
     np.testing.assert_array_equal(x[[1, 3], 0], x[2, 0])  # the median
     again = Preprocessing.from_dict(json.loads(json.dumps(Preprocessing(inputs, ()).to_dict())))
     np.testing.assert_array_equal(again.transform(table), x)
+
+
+def test_another_input_says_whether_a_date_is_missing() -> None:
+    days = [date(2013, 1, 31), None, date(2014, 2, 1), None, date(2015, 3, 2)]
+    table = pa.table({"a": days, "b": [*days[:3], date(2014, 5, 1), date(2015, 3, 2)]})
+    inputs = fit_table(table, np.arange(5))
+    a, b = inputs.columns
+    assert (a.width, b.width) == (b.width + 1, 7)  # of b too few are missing
+    assert a.becomes.endswith("place in the week, whether it is missing")
+    x = inputs.transform(table)
+    np.testing.assert_array_equal(x[:, a.width - 1], [0, 1, 0, 1, 0])
+    np.testing.assert_array_equal(x[[1, 3], : a.width - 1], 0)
+    again = Preprocessing.from_dict(json.loads(json.dumps(Preprocessing(inputs, ()).to_dict())))
+    np.testing.assert_array_equal(again.transform(table), x)
+
+
+@pytest.mark.parametrize("value", [1, date(2013, 1, 31)])
+def test_a_single_value_that_is_often_missing_is_an_input(value: object) -> None:
+    inputs = fit_table(pa.table({"a": [value, None, value, None]}), np.arange(4))
+    x = inputs.transform(pa.table({"a": [None, value]}))
+    np.testing.assert_array_equal(x[:, -1], [1, 0])
+    assert np.isfinite(x).all()
+    with pytest.raises(ValueError, match="only"):  # a single missing one teaches nothing
+        fit_table(pa.table({"a": [value, value, None]}), np.arange(3))
 
 
 @pytest.mark.parametrize(
@@ -323,6 +348,7 @@ def contents() -> list[tuple[str, dict[str, Any]]]:
                 "missing": 0.0,
                 "ends": [0.0, 86400.0],
                 "zone": "Europe/Berlin",
+                "tells_missing": True,
             },
             {"kind": "left out", "name": "d", "why": "it has no value", "missing": 1.0},
         ],
