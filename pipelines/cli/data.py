@@ -10,6 +10,7 @@ from rich.console import Console
 from pipelines.cli.options import to_type
 from pipelines.cli.plan import column_lines, note_lines, quantity_lines
 from pipelines.cli.text import print_lines
+from pipelines.results.wording import share
 from trainables.data.datasets import TrialData, describe, load
 from trainables.data.reading import Reading
 from trainables.data.table_inputs import TableInputs
@@ -42,7 +43,9 @@ def _columns(data: TrialData) -> Iterator[str]:
     if fitted.target is None or not isinstance(inputs, TableInputs):
         yield f"inputs    {inputs}"
         return
-    rows = [(_named(c.name), c.kind, f"{c.missing:.1%} missing", c.becomes) for c in inputs.columns]
+    rows = [
+        (_named(c.name), c.kind, f"{share(c.missing)} missing", c.becomes) for c in inputs.columns
+    ]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     for *cells, becomes in rows:
         aligned = "  ".join(f"{cell:{w}}" for cell, w in zip(cells, widths, strict=True))

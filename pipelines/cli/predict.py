@@ -47,7 +47,7 @@ def run_predict(folder: Path, source: Path, output: Path | None) -> None:
             kept = part.rename(_free(output.with_stem(f"{output.stem}.first-{n}")))
             where = shown(kept.absolute())
             raise ValueError(f"{error}; the first {n:,} predictions are in {where}") from None
-    print(f"predicted {n:,} samples: {shown(output.absolute())}", file=sys.stderr)
+    print(f"predicted {n:,} sample{'s' * (n != 1)}: {shown(output.absolute())}", file=sys.stderr)
 
 
 def _check_free(output: Path) -> None:

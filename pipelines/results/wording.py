@@ -86,6 +86,11 @@ def count(n: int, thing: str) -> str:
     return f"{n} {thing}" if n == 1 else f"{n} {thing}s"
 
 
+def share(part: float) -> str:
+    """For example 0.0%, <0.1%, 12.3%; 0.0% means none."""
+    return "<0.1%" if 0 < part < 0.001 else f"{part:.1%}"
+
+
 def listed(names: Sequence[str]) -> str:
     """For example a, b and c."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

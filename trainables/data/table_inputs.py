@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trainables.data.columns import Category, Column, Date, LeftOut, Number
+from trainables.data.doubts import listed
 from trainables.data.fit_columns import fit_column
 from trainables.data.number_texts import Decimal, is_text, numbers_of
 from trainables.data.table_files import (
@@ -105,10 +106,12 @@ class TableInputs:
         return out
 
     def __str__(self) -> str:
-        """Such as ``9: 4 numbers, 4 categories, 1 date``."""
+        """Such as ``9: 4 numbers, 4 categories, 1 left out (name)``."""
         counts = Counter(type(column) for column in self.columns)
         parts = [f"{counts[k]} {words[counts[k] > 1]}" for k, words in _WORDS.items() if counts[k]]
-        return f"{len(self.columns)}: {', '.join(parts)}"
+        out = [c.name or "''" for c in self.columns if isinstance(c, LeftOut)]
+        names = f" ({listed(out)})" if out else ""  # left out is the last of the parts
+        return f"{len(self.columns)}: {', '.join(parts)}{names}"
 
 
 def fit_table(

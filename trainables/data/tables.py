@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 MIN_ROWS = 10
 MAX_LISTED_COLUMNS = 10
 OUTLIER = 0.9  # share of a quantity's variance
+FEW = 0.01  # share of a quantity's values
+SKEWED = 0.5  # share of the variance that FEW values make up: of normal ones 0.08, exponential 0.2
 
 
 @dataclass(frozen=True)
@@ -197,7 +199,8 @@ def _told_of_marks(target: str, names: Sequence[str]) -> Iterator[str]:
 
 
 def _told_of_outlier(target: str, y: np.ndarray) -> Iterator[str]:
-    """Which value of a quantity makes up most of its variance, so that it decides all scores."""
+    """Which value of a quantity makes up most of its variance, so that it decides all scores; or
+    whether a few large values do."""
     squares = ((y - np.median(y)) / np.ptp(y)) ** 2
     share = squares.max() / squares.sum()
     if share >= OUTLIER:
@@ -205,6 +208,13 @@ def _told_of_outlier(target: str, y: np.ndarray) -> Iterator[str]:
             f"{target}: the value {y[squares.argmax()]:g} alone makes up {share:.0%} of the "
             "variance: leave its row out if it is a mistake"
         )
+    elif y.min() >= 0 and (few := int(FEW * len(y))):
+        share = np.sort(squares)[-few:].sum() / squares.sum()
+        if share >= SKEWED:
+            yield (
+                f"{target}: {FEW:.0%} of its values make up {share:.0%} of the variance, and so "
+                "decide all scores but val_mae: its logarithm may be a better target"
+            )
 
 
 def _check_columns(path: Path, names: list[str], target: str, reading: Reading) -> None:

@@ -32,7 +32,9 @@ def data(found: Findings) -> Section | None:
     blocks.append(Words(f"{n}: {_kinds(inputs)}; {inputs.shape[0]} inputs in all."))
     blocks += notes
     if fitted.target:
-        rows = [[c.name or "''", c.kind, f"{c.missing:.1%}", c.becomes] for c in inputs.columns]
+        rows = [
+            [c.name or "''", c.kind, wording.share(c.missing), c.becomes] for c in inputs.columns
+        ]
         blocks.append(Table(["column", "read as", "missing", "becomes"], rows))
     return Section("data", "The data", blocks)
 

@@ -14,6 +14,7 @@ from pipelines.cli.plan import column_lines, quantity_lines
 from pipelines.results.findings import Findings
 from pipelines.results.page.model import Table
 from pipelines.results.sections.data import data as data_section
+from pipelines.results.wording import share
 from pipelines.study.runs import open_run
 from tests.pipelines.recorded import write_run
 from trainables.data.datasets import load
@@ -48,7 +49,7 @@ def test_every_column_is_said(capsys: pytest.CaptureFixture[str], separator: str
     options = ["--target", "kind", "--category", "zip", "--drop", "day"]
     assert main(data.app, [write_table(separator), *options]) == 0
     shown = capsys.readouterr().out
-    assert "columns   6: 1 number, 3 categories, 1 date, 1 left out" in shown
+    assert "columns   6: 1 number, 3 categories, 1 date, 1 left out (id)" in shown
     lines = {line.split()[0]: line for line in shown.splitlines() if line.startswith("  ")}
     assert list(lines) == ["size", "colour", "plane", "at", "id", "zip"]
     assert "% missing" in lines["size"]
@@ -149,13 +150,22 @@ def test_other_data_are_said_too(source: str, capsys: pytest.CaptureFixture[str]
 def test_a_search_says_it_in_a_line() -> None:
     loaded = load(write_table(), target="kind")
     assert list(column_lines(loaded)) == [
-        "columns   7: 3 numbers, 2 categories, 1 date, 1 left out"
+        "columns   7: 3 numbers, 2 categories, 1 date, 1 left out (id)"
     ]
     assert list(column_lines(load("wine"))) == []
     quantity = load(write_table(), target="day")
     assert len(list(quantity_lines(quantity, AS_IT_LOOKS))) == 1
     assert list(quantity_lines(quantity, Reading(task="regression"))) == []
     assert list(quantity_lines(load("mine.csv", target="size"), AS_IT_LOOKS)) == []
+
+
+def test_few_missing_values_are_not_none() -> None:
+    assert [share(part) for part in (0.0, 0.0001, 0.001, 0.25)] == [
+        "0.0%",
+        "<0.1%",
+        "0.1%",
+        "25.0%",
+    ]
 
 
 def test_the_report_has_the_whole_reading() -> None:

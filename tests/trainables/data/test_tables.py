@@ -119,7 +119,7 @@ def test_mixed_columns(tmp_path: Path, suffix: str) -> None:
         assert set(np.unique(x[:, 2:])) == {0, 1}
     assert data.preprocessing is not None
     inputs = data.preprocessing.inputs
-    assert str(inputs) == "8: 2 numbers, 3 categories, 3 left out"
+    assert str(inputs) == "8: 2 numbers, 3 categories, 3 left out (constant, nothing, id)"
     assert (data.name, data.class_names, data.is_image) == ("mixed", ("no", "yes"), False)
 
 
@@ -241,6 +241,19 @@ def test_a_value_of_the_target_that_decides_all_scores_is_said(
     pd.DataFrame({"x": [*range(30)] * 2, "y": y}).to_csv(tmp_path / "t.csv", index=False)
     note = "y: the value 1e+09 alone makes up 100% of the variance: leave its row out if it is a "
     assert load(str(tmp_path / "t.csv"), target="y").notes == ((f"{note}mistake",) if told else ())
+
+
+@pytest.mark.parametrize(("spread", "told"), [(2.0, True), (0.3, False)])
+def test_a_target_of_which_few_values_decide_the_scores_is_said(
+    tmp_path: Path, spread: float, told: bool
+) -> None:
+    y = np.random.default_rng(0).lognormal(sigma=spread, size=900)
+    source = write_csv(tmp_path / "t.csv", x=[*range(30)] * 30, y=y)
+    note = (
+        "y: 1% of its values make up 82% of the variance, and so decide all scores but val_mae: "
+        "its logarithm may be a better target"
+    )
+    assert load(source, target="y").notes == (note,) * told
 
 
 def test_rows_without_a_target_are_dropped(tmp_path: Path) -> None:
