@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pipelines.record.trials import TIME_BUDGET, FinishedTrial, State
 
 LEAST_TRIALS = 3  # fewer may be chance
+LEAST_EPOCHS = 3  # a search of fewer epochs compares little
 NOTABLE = 0.2  # a problem is mentioned if at least this share of the trials has it
 EXPLAINED = 0.5  # Youden's J: 0 for a threshold that explains nothing, 1 for a perfect one
 
@@ -135,9 +136,10 @@ def _cut_short(trials: Sequence[FinishedTrial]) -> str:
     most = max((trial.epochs for trial in trials if trial.stopped_by == TIME_BUDGET), default=0)
     if not most or any(trial.state is State.COMPLETE for trial in trials):
         return ""
+    fewer, faster = f"--max-epochs {most} fits the time", "--data-fraction 0.1 makes epochs shorter"
     return (
         "no trial reached its last epoch, where the learning rate schedule ends: "
-        f"--max-epochs {most} fits the time"
+        f"{fewer if most >= LEAST_EPOCHS else faster}"
     )
 
 

@@ -63,6 +63,8 @@ def test_a_time_budget_that_lets_no_trial_end_is_told_with_what_fits_it() -> Non
         "fits the time"
     )
     assert advice([cut, *trials_at(LOW)]) == told
+    short = replace(cut, curve={1: 0.5, 2: 0.5})  # a search of two epochs would compare little
+    assert advice([short]) == f"{told.partition(': ')[0]}: --data-fraction 0.1 makes epochs shorter"
     assert advice([cut, *trials_at(LOW, ended=True)]) == ""
     assert advice([FinishedTrial("t", {}, State.PRUNED, stopped_by=TIME_BUDGET)]) == ""
     assert advice([replace(cut, stopped_by="interrupt")]) == ""
