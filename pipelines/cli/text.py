@@ -17,10 +17,14 @@ LABEL = 10  # width of the label that a line begins with
 
 
 class Terminal(Console):
-    """The console of a command, which ends in good order if nobody reads its output any more."""
+    """The console of a command, which ends in good order if nobody reads its output any more.
+
+    In a notebook it prints text, which the notebook wraps: Rich would make a block of HTML of each
+    line, and cut long lines and underscores off.
+    """
 
     def __init__(self, *, quiet: bool = False) -> None:
-        super().__init__(highlight=False, quiet=quiet)
+        super().__init__(highlight=False, quiet=quiet, force_jupyter=False)
 
     def on_broken_pipe(self) -> None:
         self.quiet = True

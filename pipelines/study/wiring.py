@@ -140,6 +140,8 @@ def _run_config(
             num_to_keep=4 if scheduler.changes_configs else 1, checkpoint_at_end=False
         ),
         verbose=0,
+        # This one shows nothing. In a notebook, Tune's own clears the output of the cell first.
+        progress_reporter=tune.ProgressReporter(),
     )
 
 

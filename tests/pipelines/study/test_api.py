@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -169,6 +170,26 @@ def test_quiet_is_quiet(
     search(spec_of(data="wine", trials=1, max_epochs=1), quiet=True)
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", "")
+
+
+def test_a_notebook_gets_text_and_keeps_all_of_it(
+    cluster: Cluster,
+    elsewhere: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Before, Tune cleared the cell's output, the plan with it, and Rich cut long lines off."""
+    called: list[str] = []
+    notebook = ModuleType("IPython.display")
+    for name in ("HTML", "clear_output", "display"):
+        setattr(notebook, name, lambda *_, called=called, name=name, **__: called.append(name))
+    monkeypatch.setitem(sys.modules, "IPython", ModuleType("IPython"))
+    monkeypatch.setitem(sys.modules, "IPython.display", notebook)
+    monkeypatch.setattr("ray.tune.progress_reporter.IS_NOTEBOOK", True)
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    search(spec_of(data="wine", trials=1, max_epochs=1))
+    assert called == []
+    assert capsys.readouterr().out.startswith("data      wine")
 
 
 @pytest.mark.parametrize(
