@@ -54,7 +54,8 @@ def export(run: Run, trained: Trained, folder: Path, name: str) -> None:
 
 
 def write_onnx(trained: Trained, folder: Path) -> str:
-    """Write the network as ONNX into ``folder``. Returns why that is not possible, else ""."""
+    """Write the network as ONNX into ``folder``, and name it on the card there. Returns why that is
+    not possible, else ""."""
     import torch
 
     try:
@@ -71,6 +72,8 @@ def write_onnx(trained: Trained, folder: Path) -> str:
     except Exception as error:  # torch and onnxscript raise a dozen types
         (folder / ONNX).unlink(missing_ok=True)
         return _line(_first_cause(error))
+    with (folder / CARD).open("a") as card:
+        card.write("`model.onnx` is the same network: it takes encoded samples.\n")
     return ""
 
 

@@ -351,6 +351,7 @@ def test_onnx_gives_what_the_network_gives_for_any_number_of_samples(
 
     run = searched(source, model)
     assert main(export.app, [str(run.folder), "new", "--onnx"]) == 0
+    assert "`model.onnx` is" in Path("new/README.md").read_text()
     program = onnx.load("new/model.onnx")
     onnx.checker.check_model(program)
     assert [entry.name for entry in program.graph.input] == ["inputs"]

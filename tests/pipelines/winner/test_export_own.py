@@ -135,6 +135,7 @@ def test_a_network_that_onnx_has_no_words_for_is_exported_without(
     last = shown.err.splitlines()[-1]
     assert last.startswith("error: the network cannot be written as ONNX: No ONNX function")
     assert not Path("model/model.onnx").exists()
+    assert "model.onnx" not in Path("model/README.md").read_text()
     assert len(predicted("model", "mine.csv")) == 300
     with pytest.raises(ValueError, match=r"as ONNX: .*; load_model\('other'\) loads the model"):
         export_model(folder, "other", onnx=True)
