@@ -112,7 +112,7 @@ def baseline_lines(result: StudyResult, baselines: Baselines) -> Iterator[str]:
     told = ", ".join(f"{model} {shown_score(scores[model])}" for model in ordered)
     yield f"baseline  {name} of {told}"
     best = result.best
-    if best is None or best.value is None or not metric.better(best.value, scores[ordered[0]]):
+    if best and best.value is not None and not metric.better(best.value, scores[ordered[0]]):
         yield f"          no network of the search is better than {ordered[0]}"
     if missing:
         yield f"          {missing}"

@@ -14,7 +14,7 @@ from pipelines.record.front import ranked_by
 from pipelines.record.goals import SECONDS, Goals, reached
 from pipelines.record.trials import FinishedTrial
 from pipelines.results import wording
-from pipelines.results.fates import Fate, fate, is_sound
+from pipelines.results.fates import Fate, fate
 from pipelines.results.figures.axes import compact, in_order, thin
 from pipelines.results.stops import Stop
 from search_spaces import Choice, SearchSpace
@@ -25,6 +25,7 @@ MOST_CURVES = 2000  # trials whose curves are kept: half are the best, half are 
 MOST_TOLD = 50  # trials whose errors are shown, and as many whose output is shown
 _TOLD_LENGTH = 20_000  # characters, counted from the end, which says what was raised
 _WITHOUT = ("epoch",)
+_NO_VALUE = (Fate.DIVERGED, Fate.FAILED)
 
 
 def trials_data(
@@ -72,7 +73,7 @@ def _columns(
 def _facts(trials: Sequence[FinishedTrial], name: str) -> list[dict[str, Any]]:
     return [
         _choices("state", [fate(trial).value for trial in trials], [kind.value for kind in Fate]),
-        _scores(name, [trial.value if is_sound(trial) else None for trial in trials]),
+        _scores(name, [None if fate(trial) in _NO_VALUE else trial.value for trial in trials]),
         _numbers("best_epoch", [trial.best_epoch for trial in trials]),
         _numbers("epochs", [trial.epochs for trial in trials]),
         _scores(SECONDS, [trial.seconds for trial in trials]),

@@ -28,10 +28,11 @@ def _blocks(found: Findings) -> Iterator[Block]:
     result = found.run.result
     if result.diverged:
         epochs = [trial.epochs for trial in result.diverged]
-        n = wording.count(len(epochs), "trial")
-        yield Words(
-            f"{n} diverged, the earliest in epoch {min(epochs)}, the latest in epoch {max(epochs)}."
-        )
+        first, last = min(epochs), max(epochs)
+        when = f"the earliest in epoch {first}, the latest in epoch {last}"
+        if first == last:
+            when = f"{'each ' if len(epochs) > 1 else ''}in epoch {first}"
+        yield Words(f"{wording.count(len(epochs), 'trial')} diverged, {when}.")
     if result.failed:
         yield Words(f"{wording.count(len(result.failed), 'trial')} failed:")
         yield from _errors(result.failed)

@@ -213,21 +213,24 @@ def test_the_trials_are_there_column_by_column(tmp_path: Path) -> None:
         made([0.5, 0.75], config={"kind": "b", "lr": 0.25, "one": 1}, trial_id="x"),
         made([0.9], DIVERGED, {"kind": "a", "lr": 0.5, "one": 1}, trial_id="y"),
         made([], FAILED, {"kind": "a", "lr": 0.5, "one": 1}, trial_id="z", machines_lost=1),
+        made([0.6], config={"kind": "a", "lr": 0.5, "one": 1}, trial_id="w", broken="val_f1>1"),
     ]
     page = page_of(tmp_path / "run", trials, space=space, trainable="mine:train")
     content = page.trials
     columns = {column["name"]: unpacked(column["values"]) for column in content["columns"]}
-    assert (content["n"], content["best"], content["ids"]) == (3, 0, ["x", "y", "z"])
-    assert columns["lr"] == [0.25, 0.5, 0.5]
-    assert columns["kind"] == [1, 0, 0]
+    assert (content["n"], content["best"], content["ids"]) == (4, 0, ["x", "y", "z", "w"])
+    assert columns["lr"] == [0.25, 0.5, 0.5, 0.5]
+    assert columns["kind"] == [1, 0, 0, 0]
     assert columns["val_accuracy"][0] == 0.75
-    assert np.isnan(columns["val_accuracy"][1:]).all()
+    assert np.isnan(columns["val_accuracy"][1:3]).all()
+    assert columns["val_accuracy"][3] == 0.6, "how near it came to a requirement"
     assert [column["name"] for column in content["columns"]][-1] == "one", (
         "what varies stands first"
     )
-    assert unpacked(content["lengths"]) == [2, 1, 0]
-    assert unpacked(content["curves"]["val_accuracy"]) == pytest.approx([0.5, 0.75, 0.9])
-    assert content["why"] == ["", "diverged in epoch 1", "RuntimeError: no; 1 machine lost"]
+    assert unpacked(content["lengths"]) == [2, 1, 0, 1]
+    assert unpacked(content["curves"]["val_accuracy"]) == pytest.approx([0.5, 0.75, 0.9, 0.6])
+    failed = "RuntimeError: no; 1 machine lost"
+    assert content["why"] == ["", "diverged in epoch 1", failed, "breaks val_f1>1"]
     assert content["told"] == {2: "RuntimeError: no"}
 
 

@@ -17,6 +17,7 @@ from pipelines.record.header import read_header, write_header
 from pipelines.record.trials import REQUIREMENT, FinishedTrial
 from pipelines.record.writing import Record
 from pipelines.results.page.model import Code, Section, Words
+from pipelines.results.requirements import why_no_best
 from pipelines.results.run_page import report_page
 from pipelines.results.wording import duration
 from pipelines.study.prepare import prepare
@@ -191,20 +192,46 @@ def test_the_winner_of_repeats_is_by_the_right_bound(tmp_path: Path) -> None:
 
 
 def test_which_requirement_no_trial_meets(tmp_path: Path) -> None:
-    broken = replace(made([0.5], config=LENET), broken="seconds<0.0001")
-    found = sections(tmp_path / "run", *[broken] * 4, require=("seconds<0.0001",))
-    assert "No trial meets seconds<0.0001 (4 do not): there is no best." in found["outcome"]
-    found = sections(tmp_path / "one", broken, require=("seconds<0.0001",))
-    assert "No trial meets seconds<0.0001 (1 does not): there is no best." in found["outcome"]
+    broken = replace(made([0.5], config=LENET), broken="val_f1>0.9")
+    found = sections(tmp_path / "run", *[broken] * 4, require=("val_f1>0.9",))
+    assert "No trial meets val_f1>0.9 (4 do not): there is no best." in found["outcome"]
+    found = sections(tmp_path / "one", broken, require=("val_f1>0.9",))
+    assert "No trial meets val_f1>0.9 (1 does not): there is no best." in found["outcome"]
+
+
+def test_how_near_a_trial_came_to_a_requirement(tmp_path: Path) -> None:
+    large = replace(made([0.5], config=LENET), broken="n_parameters<1000")
+    trials = [replace(large, n_parameters=n) for n in (123_456, 8598)]
+    found = sections(tmp_path / "size", *trials, require=("n_parameters<1e3",))
+    assert "n_parameters<1000 (2 do not; the nearest has 8,598)" in found["outcome"]
+    broken = "val_accuracy>0.99, val_f1>0.9"
+    trials = [
+        replace(made([value]), broken=broken, metrics={"val_accuracy": value})
+        for value in (0.7, 0.98, 0.8)
+    ]
+    assert why_no_best(trials) == (
+        "meets val_accuracy>0.99 (3 do not; the nearest has 0.9800), val_f1>0.9 (3 do not)"
+    )
+
+
+def test_in_which_epochs_trials_diverged(tmp_path: Path) -> None:
+    one, other = made([0.5], DIVERGED, LENET), made([0.5] * 3, DIVERGED, LENET)
+    for name, trials, said in (
+        ("one", [one], "1 trial diverged, in epoch 1."),
+        ("same", [one, one], "2 trials diverged, each in epoch 1."),
+        ("both", [one, other], "2 trials diverged, the earliest in epoch 1, the latest in epoch 3"),
+    ):
+        assert said in sections(tmp_path / name, *trials)["remarks"]
 
 
 def test_trials_that_failed_break_no_requirement(tmp_path: Path) -> None:
     trials = [
-        replace(made([0.5], config=LENET), broken="seconds<9"),
+        replace(made([0.5], config=LENET), broken="seconds<9", seconds=9.2),
         *[made([], FAILED, LENET)] * 3,
     ]
     folder = write_run(tmp_path / "run", trials, require=("seconds<9",))
-    why = "both has a value to compare and meets seconds<9 (1 does not)"
+    nearest = "the nearest has 9.2000"
+    why = f"both has a value to compare and meets seconds<9 (1 does not; {nearest})"
     assert f"No trial {why}: there is no best." in told(folder)["outcome"]
     run = open_run(folder)
     assert f"best      none: no trial {why}" in list(result_lines(run.result, None, run.space))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from queue import Queue
 from statistics import fmean
@@ -214,6 +215,8 @@ def test_the_best_comes_first_and_a_network_that_is_no_better_is_told() -> None:
     (line, verdict) = baseline_lines(result, FOUND)
     assert line == "baseline  val_accuracy of gradient boosting 0.9700, majority class 0.1000"
     assert verdict == "          no network of the search is better than gradient boosting"
+    broken = StudyResult([replace(t, broken="n_parameters<9") for t in trials], "val_accuracy", 3)
+    assert list(baseline_lines(broken, FOUND)) == [line], "a network may be better, but not counted"
     few = {"majority class": {"val_accuracy": 0.1}, "gradient boosting": {}}
     assert list(baseline_lines(result, few))[1:] == [
         "          gradient boosting left out: too slow for data of this size"
