@@ -31,7 +31,7 @@ class Line(NamedTuple):
     """One trial: a position from 0 to 1 on each axis; None if it does not have the parameter."""
 
     number: int
-    rank: float  # 0 for the worst trial, 1 for the best
+    rank: float  # 0 for the worst trial, 1 for the best; equal trials have the same
     positions: list[float | None]
 
 
@@ -56,13 +56,15 @@ def parallel_data(
     axes = every[:MOST_AXES]
     numbers = {id(trial): number for number, trial in enumerate(trials)}
     best = [trial for trial in ranked if id(trial) in numbers]
+    firsts = {trial.value: place for place, trial in reversed(list(enumerate(best)))}
     lines = []
-    for place, trial in enumerate(best):
+    for trial in best:
         places = [
             position(space.domains[name], trial.config[name]) if name in trial.config else None
             for name in axes
         ]
-        lines.append(Line(numbers[id(trial)], 1 - place / max(1, len(best) - 1), places))
+        rank = 1 - firsts[trial.value] / max(1, len(best) - 1)
+        lines.append(Line(numbers[id(trial)], rank, places))
     return Parallel(axes, thin(lines, MOST_LINES)[::-1], len(every))
 
 

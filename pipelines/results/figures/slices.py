@@ -41,9 +41,12 @@ class Slice(NamedTuple):
     fate: list[Fate]
     best: Value | None  # the value in the best of these trials
     best_range: tuple[Value, Value] | None
-    """The range of the best quarter of the trials, without a tenth on either side. None for a
-    choice, for too few trials, and if it is nearly the whole range."""
-    edge: str  # "lower" or "upper" if the best trial of all lies at that edge; else ""
+    """The range of the best quarter of the trials, and of those as good as its last, without a
+    tenth on either side. None for a choice, for too few trials, if all are equal, and if it is
+    nearly the whole range."""
+    edge: str
+    """"lower" or "upper" if the best trial of all lies at that edge, and so do those with the same
+    score; else ""."""
     diverges_above: float | None
 
 
@@ -74,20 +77,27 @@ def _best_range(
 ) -> tuple[Value, Value] | None:
     if isinstance(domain, Choice) or len(sound) < 2 * _LEAST_TOP:
         return None
-    top = sorted(t.config[name] for t in sound[: max(_LEAST_TOP, math.ceil(_TOP * len(sound)))])
+    worst = sound[max(_LEAST_TOP, math.ceil(_TOP * len(sound))) - 1].value
+    count = max(n for n, trial in enumerate(sound, start=1) if trial.value == worst)
+    if count == len(sound):
+        return None
+    top = sorted(trial.config[name] for trial in sound[:count])
     ends = len(top) // 10
     low, high = top[ends], top[-1 - ends]
     return (low, high) if position(domain, high) - position(domain, low) < _WHOLE else None
 
 
 def _edge(name: str, domain: Domain, best: Sequence[FinishedTrial]) -> str:
-    if isinstance(domain, Choice) or domain.single or not best or name not in best[0].config:
+    equal = [trial for trial in best if trial.value == best[0].value]
+    if isinstance(domain, Choice) or domain.single or not equal:
         return ""
-    at = position(domain, best[0].config[name])
+    if any(name not in trial.config for trial in equal):
+        return ""
+    places = [position(domain, trial.config[name]) for trial in equal]
     least, most = LIMITS.get(name, (-math.inf, math.inf))
-    if at <= EDGE:
+    if max(places) <= EDGE:
         return "lower" if domain.low > least else ""  # beyond its limit a value makes no sense
-    return "upper" if at >= 1 - EDGE and domain.high < most else ""
+    return "upper" if min(places) >= 1 - EDGE and domain.high < most else ""
 
 
 def _diverges_above(name: str, domain: Domain, trials: Sequence[FinishedTrial]) -> float | None:

@@ -89,6 +89,30 @@ def test_an_edge_is_that_of_the_best_trial_of_all() -> None:
     assert (data.best, data.edge) == (1.0, "")
 
 
+def test_equal_trials_elsewhere_leave_no_reason_for_a_wider_range() -> None:
+    best = [made([0.9], config={"x": x}) for x in (0.01, 0.03)]
+    worse = [made([0.8], config={"x": 0.5})]
+    assert slice_of("x", Float(0.0, 1.0), best + worse).edge == "lower"
+    assert slice_of("x", Float(0.0, 1.0), [*best, made([0.9], config={"x": 0.5})]).edge == ""
+    assert slice_of("x", Float(0.0, 1.0), [*best, made([0.9], config={"y": 0.5})]).edge == ""
+
+
+def test_trials_as_good_as_the_last_of_the_best_quarter_belong_to_it() -> None:
+    worse = [made([0.5], config={"x": n / 99}) for n in range(10)]
+    equal = [made([0.9], config={"x": 0.3 + n / 100}) for n in range(20)]
+    assert slice_of("x", Float(0.0, 1.0), equal + worse).best_range == (0.32, 0.47)
+    assert slice_of("x", Float(0.0, 1.0), equal).best_range is None
+
+
+def test_equal_trials_have_lines_of_the_same_colour() -> None:
+    trials = [made([value], config={"n": n}) for n, value in enumerate((0.5, 0.9, 0.9, 0.1))]
+    lines = parallel_data(trials, SPACE, ranked(trials, ACCURACY)).lines
+    ranks = {line.number: line.rank for line in lines}
+    assert ranks[1] == ranks[2] == 1
+    assert ranks[0] == pytest.approx(1 / 3)
+    assert ranks[3] == 0
+
+
 def test_the_best_quarter_leaves_out_its_ends() -> None:
     """The ten best of 40 trials have x from 0.30 to 0.39. One is left out on either side."""
     trials = [made([1 - abs(n - 34.6) / 100], config={"x": n / 100}) for n in range(40)]
