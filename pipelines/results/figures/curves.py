@@ -84,9 +84,9 @@ def curves_range(data: Curves, metric: Metric) -> tuple[float, float]:
 
 
 def outside(data: Curves, metric: Metric) -> int:
-    """How many curves lie entirely outside the axis."""
+    """How many curves leave the axis, wholly or in part."""
     low, high = curves_range(data, metric)
-    return sum(not low <= curve.value <= high for curve in data.every)
+    return sum(not all(low <= v <= high for v in curve.values) for curve in data.every)
 
 
 def curves_figure(data: Curves, name: str, metric: Metric, rungs: Sequence[int] = ()) -> go.Figure:

@@ -27,7 +27,7 @@ def curves(found: Findings) -> Section:
         side = "below" if found.metric.mode == "max" else "above"
         blocks.append(
             Words(
-                f"{wording.count(beyond, 'trial')} {'lies' if beyond == 1 else 'lie'} {side} the "
+                f"{wording.count(beyond, 'curve')} {'goes' if beyond == 1 else 'go'} {side} the "
                 "figure; double-click the figure to show all.",
                 "note",
             )

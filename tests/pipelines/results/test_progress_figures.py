@@ -119,6 +119,11 @@ def test_trials_far_off_are_counted(metric: Metric, far: float) -> None:
     assert outside(curves_data(trials, ranked(trials, metric)), metric) == 1
 
 
+def test_a_curve_that_begins_below_the_figure_is_counted() -> None:
+    trials = [made([0.1, *(0.9 + n / 100 for n in range(9))])]
+    assert outside(curves_data(trials, trials), ACCURACY) == 1
+
+
 def test_curves_are_of_sound_trials_the_best_first() -> None:
     data = curves_data(TRIALS, ranked(TRIALS, ACCURACY), top=2)
     assert [curve.number for curve in data.top] == [4, 0]
