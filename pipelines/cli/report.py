@@ -13,6 +13,7 @@ from pipelines.cli.visible import visible
 from pipelines.record.files import RunFiles
 from pipelines.record.front import ranked_by
 from pipelines.record.lock import holding
+from pipelines.record.looks import Look
 from pipelines.record.scores import shown_score
 from pipelines.record.sessions import note_results
 from pipelines.results.fates import fate
@@ -23,9 +24,11 @@ from pipelines.study.repeats import repeats_of
 from pipelines.study.runs import Run, open_run
 from pipelines.study.typed import shown
 from pipelines.tuner.scheduling.schedulers import SCHEDULERS
+from trainables.baselines import MODELS
 from trainables.training.metrics import METRICS
 
 COMPARISON = Path("comparison.html")
+_MAJORITY, _LOSS = MODELS["classification"][0], "test_loss"
 
 
 def print_report(folder: Path, top: int, output: Path | None, *, plot_schedule: bool) -> None:
@@ -91,9 +94,33 @@ def look_lines(run: Run) -> Iterator[str]:
     if look.baselines:
         told = [f"{model} {shown_score(found[name])}" for model, found in look.baselines.items()]
         yield f"baseline  {name} of {', '.join(told)}"
+        yield from _verdict_lines(look, name)
     yield f"search    {run.metric} {promised(run, look)}: so it may flatter"
     if number > 1:
         yield f"looks     {number} at this test set: a model chosen by its scores is tuned on it"
+
+
+def _verdict_lines(look: Look, name: str) -> Iterator[str]:
+    """Whether a quick model is better than the networks by the metric ``name``, and whether
+    probabilities that ignore the inputs are better than theirs."""
+    mode = METRICS[f"val_{name.removeprefix('test_')}"].mode
+    found = {model: scores[name] for model, scores in look.baselines.items()}
+    best = (max if mode == "max" else min)(found, key=found.__getitem__)
+    if _is_beaten(look, name, found[best]):
+        yield f"          {best} is better than the networks"
+    guess = look.baselines.get(_MAJORITY, {}).get(_LOSS)
+    if guess is not None and _is_beaten(look, _LOSS, guess):
+        yield (
+            f"note      {_LOSS} of {_MAJORITY} is {shown_score(guess)}: the networks' "
+            "probabilities are worse than none; --metric val_loss searches for good ones"
+        )
+
+
+def _is_beaten(look: Look, name: str, score: float) -> bool:
+    """Whether ``score`` is better than that of the networks, alone and together."""
+    metric = METRICS[f"val_{name.removeprefix('test_')}"]
+    ours = (look.mean(name), look.together.get(name, look.mean(name)))
+    return all(metric.better(score, value) for value in ours)
 
 
 def print_comparison(folders: Sequence[Path], output: Path | None) -> None:

@@ -402,3 +402,25 @@ def test_what_the_search_had_promised_is_of_what_was_tested(
     beside = ["validation, in the search"] if n == 1 else []
     assert table.head == ["metric", "test", *beside]
     assert {len(row) for row in table.rows} == {len(table.head)}
+
+
+@pytest.mark.parametrize(("accuracy", "loss", "n"), [(0.4, 2.0, 0), (0.6, 2.0, 1), (0.6, 0.7, 2)])
+def test_quick_models_that_are_better_are_said(accuracy: float, loss: float, n: int) -> None:
+    folder = searched()
+    values = {"test_accuracy": [0.5, 0.4], "test_loss": [1.0, 0.8]}
+    together = {"test_accuracy": 0.55, "test_loss": 0.8}
+    quick = {
+        "majority class": {"test_accuracy": 0.3, "test_loss": loss},
+        "gradient boosting": {"test_accuracy": accuracy, "test_loss": 2.0},
+    }
+    look = Look(
+        1.0, (1,), (CONFIG,), (2,), (1, 2), 9, 4, values, together=together, baselines=quick
+    )
+    add_look(folder / "evaluation.json", look)
+    told = [
+        "          gradient boosting is better than the networks",
+        "note      test_loss of majority class is 0.7000: the networks' probabilities are worse "
+        "than none; --metric val_loss searches for good ones",
+    ]
+    lines = list(look_lines(open_run(folder)))
+    assert [line for line in lines if line in told] == told[:n]
