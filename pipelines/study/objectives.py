@@ -16,7 +16,7 @@ from pipelines.tuner.scheduling.schedulers import SCHEDULERS
 from search_spaces import SearchSpace
 from trainables.data.datasets import TrialData
 from trainables.networks import Network
-from trainables.training.metrics import METRICS, metrics_of
+from trainables.training.metrics import METRICS, Mode, metrics_of
 
 _DRAWN = 1000
 
@@ -79,6 +79,29 @@ def check_names(goals: Goals, data: TrialData) -> None:
                 f"`{option}` {name} does not fit '{data.name}', a {data.task}: "
                 f"choose {' or '.join(allowed)}"
             )
+
+
+def check_possible(goals: Goals, target_value: float | None) -> None:
+    """Raises ``ValueError`` if no value of a built-in network can meet a requirement or reach the
+    target value: the best value is 1 for a metric that is maximised, and 0 for what is minimised.
+    """
+    first = goals.first
+    best = _best(first.mode)
+    if target_value is not None and first.better(target_value, best):
+        raise ValueError(f"`target_value` {target_value:g}: {first.name} is {_limit(first.mode)}")
+    for bound in goals.requirements:
+        mode = METRICS[bound.name].mode if bound.name in METRICS else BESIDE[bound.name]
+        wants = "max" if bound.sign[0] == ">" else "min"
+        if wants == mode and not bound.holds(_best(mode)):
+            raise ValueError(f"`require` {bound}: {bound.name} is {_limit(mode)}")
+
+
+def _best(mode: Mode) -> float:
+    return 1.0 if mode == "max" else 0.0
+
+
+def _limit(mode: Mode) -> str:
+    return "at most 1" if mode == "max" else "at least 0"
 
 
 def check_reachable(

@@ -21,6 +21,7 @@ from pipelines.study.narrowing import (
 from pipelines.study.objectives import (
     check_names,
     check_objectives,
+    check_possible,
     check_reachable,
     check_seconds,
 )
@@ -101,6 +102,7 @@ def resolve(
     check_seconds(goals, spec.stopping.scheduler)
     if spec.problem.trainable is None:
         check_names(goals, data)
+        check_possible(goals, spec.budget.target_value)
     notes: list[str] = []
     if zoomed is not None:
         space, lines = _zoom_in(zoomed, spec, space, data)
