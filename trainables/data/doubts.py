@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 MOST = 0.9  # of a column's values: so many show what the column was meant to be
 _LISTED = 5  # columns that a note names
+_LARGEST_EXACT = 2**53  # as a float of 64 bits
 _NUMBER = NUMBERS["."]
 # Texts that are read as dates, or as times of day.
 _DATE = r"\d{4}[-/]\d\d[-/]\d\d([ T].*)?|\d\d\.\d\d\.\d{4}([ T].*)?|\d\d:\d\d.*"
@@ -167,6 +168,7 @@ def told_of_days(table: pa.Table, known: Collection[str] = ()) -> Iterator[str]:
 def told_of_counters(table: pa.Table, known: Collection[str] = ()) -> Iterator[str]:
     """Which columns may only count or name the rows, except the columns in ``known``."""
     import pyarrow as pa
+    from pyarrow import compute
 
     for field in table.schema:
         if field.name in known or not pa.types.is_integer(field.type):
@@ -176,6 +178,13 @@ def told_of_counters(table: pa.Table, known: Collection[str] = ()) -> Iterator[s
             yield f"{name}: rises by 1 from row to row: --drop {name} if it only counts the rows"
         elif _names_rows(field.name, column):
             yield f"{name}: different in every row: --drop {name} if it only names the rows"
+        elif any(
+            abs(end or 0) > _LARGEST_EXACT for end in compute.min_max(column).as_py().values()
+        ):
+            yield (
+                f"{name}: whole numbers beyond 2^53, rounded to 16 digits: --drop {name}, or "
+                f"--category {name} if they are names"
+            )
 
 
 def _counts(column: pa.ChunkedArray) -> bool:

@@ -37,7 +37,8 @@ def fit_column(name: str, column: pa.ChunkedArray, *, as_category: bool = False)
     from pyarrow import compute
 
     kind = column.type
-    if pa.types.is_nested(kind) or is_bytes(kind):
+    extended = isinstance(kind, pa.BaseExtensionType)  # such as UUID or JSON
+    if extended or pa.types.is_nested(kind) or is_bytes(kind):
         raise ValueError(f"column {name!r} has {shown_type(column)}: `drop` {name} leaves it out")
     missing = compute.mean(compute.is_null(column, nan_is_null=True)).as_py()
     if missing == 1:

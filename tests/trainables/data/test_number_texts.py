@@ -191,6 +191,16 @@ def test_a_column_that_names_the_rows_is_said(name: str) -> None:
     assert noted("paid", [7, 3, 900]) == noted("humid", [7, 3, 900]) == []
 
 
+def test_whole_numbers_that_are_rounded_are_said() -> None:
+    def noted(*values: int | None) -> list[str]:
+        return list(told_of_counters(pa.table({"x": pa.array(values, "int64")})))
+
+    (note,) = noted(2**53 + 2, 5, None)
+    assert note.endswith("rounded to 16 digits: --drop x, or --category x if they are names")
+    assert noted(-(2**63), 5) == [note]
+    assert noted(2**53, 5, None) == noted(None, None) == []
+
+
 def test_texts_of_a_parquet_file_stay_what_they_are(tmp_path: Path) -> None:
     columns = {"zip": ["1", "2", "?"] * 20, "y": [0, 1] * 30}
     pq.write_table(pa.table(columns), tmp_path / "t.parquet")
@@ -375,11 +385,19 @@ def test_a_file_that_is_read_anew_has_another_fingerprint(tmp_path: Path) -> Non
     assert found.fingerprint == before
 
 
-@pytest.mark.parametrize("kind", ["list", "struct", "binary"])
-def test_what_no_network_takes_can_be_dropped(tmp_path: Path, kind: str) -> None:
-    value = {"list": [1, 2], "struct": {"a": 1}, "binary": b"raw"}[kind]
-    columns = {"odd": [value] * 40, "x": range(40), "y": [0, 1] * 20}
-    pq.write_table(pa.table({k: list(v) for k, v in columns.items()}), tmp_path / "t.parquet")
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("list", pa.scalar([1, 2])),
+        ("struct", pa.scalar({"a": 1})),
+        ("binary", pa.scalar(b"raw")),
+        ("extension<arrow.uuid", pa.scalar(bytes(16), pa.uuid())),
+        ("extension<arrow.json", pa.scalar("{}", pa.json_())),
+    ],
+)
+def test_what_no_network_takes_can_be_dropped(tmp_path: Path, kind: str, value: pa.Scalar) -> None:
+    columns = {"odd": pa.repeat(value, 40), "x": range(40), "y": [0, 1] * 20}
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
     with pytest.raises(ValueError, match=f"'odd' has the type {kind}.*: `drop` odd leaves it"):
         load(str(tmp_path / "t.parquet"), target="y")
     load(str(tmp_path / "t.parquet"), target="y", reading=Reading(drop=("odd",)))
