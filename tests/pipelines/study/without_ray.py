@@ -177,6 +177,7 @@ def without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
         TuneConfig=SimpleNamespace,
         RunConfig=SimpleNamespace,
         CheckpointConfig=SimpleNamespace,
+        ProgressReporter=SimpleNamespace,
     )
     monkeypatch.setattr(wiring, "tune", stub)
     monkeypatch.setattr(os, "fsync", lambda file: None)  # saves most of the time
