@@ -14,7 +14,6 @@ from pipelines.cli.evaluate import run_evaluation
 from pipelines.cli.export import run_export
 from pipelines.cli.late_end import end, has_end
 from pipelines.cli.launch import launch
-from pipelines.cli.options import Options
 from pipelines.cli.report import report_line
 from pipelines.cli.text import Terminal, print_plain
 from pipelines.cluster.connect import LOCAL, check_address, connecting
@@ -27,6 +26,7 @@ from pipelines.study.prepare import prepare
 from pipelines.study.resume.left import nothing_left
 from pipelines.study.resume.resuming import resume as resumed_study
 from pipelines.study.runs import Run, open_run
+from pipelines.study.settings import explained
 from pipelines.study.spec import StudySpec
 from pipelines.study.study import Study
 from pipelines.study.typed import in_python, shown
@@ -191,7 +191,7 @@ def _settings(kind: type[Chosen], given: Mapping[str, Any]) -> Any:
     try:
         return kind.model_validate(given)
     except ValidationError as error:
-        raise ValueError(Options().explain(error)) from None
+        raise ValueError(explained(error)) from None
 
 
 def _folder(run: Run | str | Path) -> Path:

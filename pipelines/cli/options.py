@@ -13,21 +13,10 @@ from typing import Any
 import pydantic
 from cyclopts import App, Token
 from cyclopts.argument import Argument, ArgumentCollection
-from pydantic_core import ErrorDetails
 
+from pipelines.study.settings import reason_of
 from pipelines.study.typed import option_words
 
-# The rule that a value breaks, by Pydantic's name for the error.
-_RULES = {
-    "greater_than": "{} is not above {gt:g}",
-    "greater_than_equal": "{} is below {ge}, the smallest value allowed",
-    "less_than_equal": "{} is above {le:g}, the largest value allowed",
-    "int_parsing": "'{}' is not a whole number",
-    "int_from_float": "'{}' is not a whole number",
-    "float_parsing": "'{}' is not a number",
-    "finite_number": "{} is not finite",
-    "literal_error": "'{}' is none of {expected}",
-}
 _SCRIPTS = Path(__file__).resolve().parents[1]
 _FIELD = re.compile(r"`([a-z_]+)(?:=([^`]*))?`")
 
@@ -85,7 +74,7 @@ class Options:
         """The first thing that is wrong with the values: where, which value, and the rule."""
         first = error.errors()[0]
         where = self._where(tuple(str(key) for key in first["loc"]))
-        return self.spoken(f"{where} {_reason(first)}" if where else _reason(first))
+        return self.spoken(f"{where} {reason_of(first)}" if where else reason_of(first))
 
     def _where(self, place: tuple[str, ...]) -> str:
         for argument in self._arguments:
@@ -98,17 +87,6 @@ class Options:
                 if argument.name != "*":
                     return f"{argument.name}{inside}"
         return ".".join(place)
-
-
-def _reason(error: ErrorDetails) -> str:
-    context, value = error.get("ctx", {}), error["input"]
-    if "error" in context:  # one of our own checks, with its own message
-        return str(context["error"])
-    rule = _RULES.get(error["type"])
-    if rule is None:
-        return f"{value}: {error['msg'].replace('Input should', 'should')}"
-    shown = f"{value:g}" if isinstance(value, float) else value
-    return rule.format(shown, **context)
 
 
 def to_type(name: str, *words: str, **options: Any) -> str:

@@ -22,8 +22,10 @@ from pydantic import (
     ConfigDict,
     Field,
     ModelWrapValidatorHandler,
+    ValidationError,
     model_validator,
 )
+from pydantic_core import ErrorDetails
 
 from pipelines.cluster.resources import read_share
 
@@ -34,6 +36,17 @@ _BYTES = {
     "": 1.0,
     **{f"{prefix}b": 1000.0**i for i, prefix in enumerate(("", "k", "m", "g", "t"))},
     **{f"{prefix}ib": 1024.0**i for i, prefix in enumerate(("k", "m", "g", "t"), start=1)},
+}
+# The rule that a value breaks, by Pydantic's name for the error.
+_RULES = {
+    "greater_than": "{} is not above {gt:g}",
+    "greater_than_equal": "{} is below {ge}, the smallest value allowed",
+    "less_than_equal": "{} is above {le:g}, the largest value allowed",
+    "int_parsing": "'{}' is not a whole number",
+    "int_from_float": "'{}' is not a whole number",
+    "float_parsing": "'{}' is not a number",
+    "finite_number": "{} is not finite",
+    "literal_error": "'{}' is none of {expected}",
 }
 
 
@@ -55,6 +68,48 @@ class Settings(BaseModel):
             return read(values)
         except UnicodeError:  # Pydantic has no message for it
             raise ValueError("a value holds half of a character, which is not allowed") from None
+
+
+def reason_of(error: ErrorDetails) -> str:
+    """The value that is wrong, and the rule that it breaks."""
+    context, value = error.get("ctx", {}), error["input"]
+    if "error" in context:  # one of our own checks, with its own message
+        return str(context["error"])
+    rule = _RULES.get(error["type"])
+    if rule is None:
+        return f"{value}: {error['msg'].replace('Input should', 'should')}"
+    shown = f"{value:g}" if isinstance(value, float) else value
+    return rule.format(shown, **context)
+
+
+def explained(error: ValidationError) -> str:
+    """The first thing that is wrong, in a line: where, which value, and the rule."""
+    first = error.errors()[0]
+    return " ".join((".".join(map(str, first["loc"])), reason_of(first))).strip()
+
+
+def named(name: object, known: Iterable[str]) -> str:
+    """``name``, which is not ``known``, and the nearest one, or all if none is near."""
+    near = get_close_matches(str(name), known, n=1)
+    hint = f" (did you mean {near[0]}?)" if near else f": it has {', '.join(known)}"
+    return f"{name}{hint}"
+
+
+def check_names(given: Mapping[str, Any], groups: Mapping[str, type[Settings]]) -> None:
+    """Raises ``ValueError`` for a group or a setting that does not exist, or is elsewhere."""
+    for name, values in given.items():
+        if name not in groups:
+            raise ValueError(_elsewhere(name, groups) or f"there is no group {named(name, groups)}")
+        fields = groups[name].model_fields
+        for field in values if isinstance(values, Mapping) else ():
+            if field not in fields:
+                unknown = f"there is no setting {name}.{named(field, fields)}"
+                raise ValueError(_elsewhere(field, groups) or unknown)
+
+
+def _elsewhere(name: str, groups: Mapping[str, type[Settings]]) -> str:
+    group = next((group for group, kind in groups.items() if name in kind.model_fields), None)
+    return f"`{name}` is in {group}: give {group}={{'{name}': ...}}" if group else ""
 
 
 def panel(title: str, place: int) -> Parameter:

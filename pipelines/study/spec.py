@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from cyclopts import Parameter
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
 from pipelines.cluster.resources import AUTO, TrialResources
 from pipelines.record.goals import Goals, read_aim, read_requirement
@@ -36,6 +36,8 @@ from pipelines.study.settings import (
     Settings,
     Share,
     Values,
+    check_names,
+    explained,
     merged,
     one_of,
     panel,
@@ -256,6 +258,17 @@ class StudySpec(Settings):
     resources: Annotated[ResourceSettings, panel("Resources", 6)] = ResourceSettings()
     run: Annotated[RunSettings, panel("Run", 7)] = RunSettings()
 
+    if not TYPE_CHECKING:  # its parameters are the fields
+
+        def __init__(self, **groups: Any) -> None:
+            try:
+                super().__init__(**groups)
+            except ValidationError as error:
+                raise ValueError(explained(error)) from None
+
+        # Else Pydantic would call it for `model_validate` too, and commands name a wrong option.
+        __init__.__pydantic_base_init__ = True
+
     @property
     def split_seed(self) -> int:
         """The seed of the split into train, validation and test."""
@@ -284,15 +297,13 @@ class StudySpec(Settings):
 
         Raises the same errors as the constructor.
         """
-        return StudySpec.model_validate(merged(self.model_dump(), changes))
+        return StudySpec(**merged(self.model_dump(), changes))
 
     @model_validator(mode="before")
     @classmethod
-    def _are_in_groups(cls, given: Any) -> Any:
-        for name in given if isinstance(given, dict) else ():
-            for group, field in cls.model_fields.items():
-                if name not in cls.model_fields and name in type(field.default).model_fields:
-                    raise ValueError(f"`{name}` is in {group}: give {group}={{'{name}': ...}}")
+    def _exist(cls, given: Any) -> Any:
+        if isinstance(given, dict):
+            check_names(given, {name: type(of.default) for name, of in cls.model_fields.items()})
         return given
 
     @model_validator(mode="after")

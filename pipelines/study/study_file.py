@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_origin
 
 import yaml
 from cyclopts import Parameter
+from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from pipelines.record.header import split_header
-from pipelines.study.settings import Settings
+from pipelines.study.settings import Settings, explained, named
 from pipelines.study.spec import StudySpec
 from pipelines.study.yaml_file import read_yaml
 
@@ -30,12 +30,12 @@ def read_study_file(path: Path) -> dict[str, dict[str, Any]]:
     for name, group in content.items():
         kind = _groups().get(name)
         if kind is None:
-            raise ValueError(f"`study` {path} has an unknown group {_named(name, _groups())}")
+            raise ValueError(f"`study` {path} has an unknown group {named(name, _groups())}")
         if not isinstance(group, dict):
             raise ValueError(f"`study` {path}: {name} is not a mapping from settings to values")
         for setting, value in group.items():
             if setting not in kind.model_fields:
-                known = _named(setting, kind.model_fields)
+                known = named(setting, kind.model_fields)
                 raise ValueError(f"`study` {path} has an unknown setting {name}.{known}")
             listed = get_origin(kind.model_fields[setting].annotation) is tuple
             if listed and isinstance(value, str):
@@ -48,7 +48,11 @@ def read_study_file(path: Path) -> dict[str, dict[str, Any]]:
 
 def read_study(path: str | Path) -> StudySpec:
     """The settings in a study file, checked. Raises ``ValueError`` for what is not allowed."""
-    return StudySpec.model_validate(read_study_file(Path(path)))
+    settings = read_study_file(Path(path))
+    try:
+        return StudySpec.model_validate(settings)
+    except ValidationError as error:
+        raise ValueError(f"`study` {path}: {explained(error)}") from None
 
 
 def study_file(spec: StudySpec) -> str:
@@ -81,9 +85,3 @@ def _choices(field: FieldInfo) -> str:
 def _yaml(value: object) -> str:
     text = yaml.safe_dump(value, default_flow_style=True, width=10**6)
     return text.removesuffix("...\n").strip()
-
-
-def _named(name: object, known: dict[str, Any]) -> str:
-    near = get_close_matches(str(name), known, n=1)
-    hint = f" (did you mean {near[0]}?)" if near else f": it has {', '.join(known)}"
-    return f"{name}{hint}"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,7 +18,7 @@ import pytest
 from torch import nn
 
 import pipelines
-from pipelines import StudySpec, evaluate_run, export_model, open_run, search
+from pipelines import StudySpec, evaluate_run, export_model, open_run, read_study, search
 from pipelines.cluster.machines import Cluster
 from search_spaces import Float, SearchSpace
 from tests.pipelines.running import spec_of
@@ -236,8 +238,30 @@ def test_a_setting_outside_its_group_is_told_its_group() -> None:
         StudySpec(trials=4)  # type: ignore[call-arg]
     with pytest.raises(ValueError, match=r"`metric` is in problem: give problem={'metric': ...}"):
         StudySpec().but(metric="val_auc")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match=r"trails\n  Extra inputs are not permitted"):
-        StudySpec(trails=4)  # type: ignore[call-arg]
+    with pytest.raises(ValueError, match=r"`trials` is in budget: give budget={'trials': ...}"):
+        StudySpec(search={"trials": 4})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("groups", "message"),
+    [
+        ({"budget": {"trails": 4}}, "there is no setting budget.trails (did you mean trials?)"),
+        ({"budjet": {"trials": 4}}, "there is no group budjet (did you mean budget?)"),
+        ({"budget": {"trials": 0}}, "budget.trials 0 is below 1, the smallest value allowed"),
+        ({"budget": {"keep": "a few"}}, "budget.keep 'a few' is not a whole number"),
+        ({"stopping": {"grace_period": 31}}, "`grace_period` 31 is above `max_epochs` 30"),
+    ],
+)
+def test_a_wrong_setting_is_one_line(tmp_path: Path, groups: dict[str, Any], message: str) -> None:
+    """Before, it was Pydantic's text of four lines, with an address on the web."""
+    file = tmp_path / "study.yaml"
+    file.write_text(json.dumps(groups))
+    for wrong in (lambda: StudySpec(**groups), lambda: StudySpec().but(**groups)):
+        with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+            wrong()
+    with pytest.raises(ValueError, match=r"^`study` ") as raised:
+        read_study(file)
+    assert "\n" not in str(raised.value)
 
 
 def test_the_package_says_what_it_gives() -> None:
