@@ -6,7 +6,7 @@ import contextlib
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -66,13 +66,25 @@ def images_at(source: Path) -> list[Path]:
     return images
 
 
-def header(path: Path) -> tuple[tuple[int, int], str]:
-    """Size (width, height) and PIL mode of one image file."""
-    from PIL import Image
+class Header(NamedTuple):
+    """What the header of an image file tells without its pixels."""
+
+    size: tuple[int, int]  # width, height
+    mode: str  # Pillow's
+    is_transparent: bool  # it has an alpha channel, or a colour that stands for transparent
+    is_turned: bool  # only its Exif data turn it upright
+
+
+def header(path: Path) -> Header:
+    """The header of one image file."""
+    from PIL import ExifTags, Image
 
     with _named(path), Image.open(path) as image:
-        size, mode = image.size, image.mode
-    return size, mode
+        transparent = image.has_transparency_data
+        # Pillow would read all of a PNG to look for Exif data behind the pixels.
+        exif = image.getexif() if "exif" in image.info else {}
+        turned = exif.get(ExifTags.Base.Orientation, 1) != 1
+        return Header(image.size, image.mode, transparent, turned)
 
 
 def _pixels(path: Path, mode: str, size: tuple[int, int]) -> np.ndarray:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from trainables.data.image_files import (
     MAC_FOLDER,
     UNREAD_SUFFIXES,
     WHITE,
+    Header,
     header,
     is_image,
     one_line,
@@ -30,10 +31,8 @@ from trainables.data.table_files import memory
 
 MIN_SIDE = 8
 PARTS = ("train", "training", "val", "valid", "validation", "test", "testing")
-ALPHA_MODES = frozenset({"RGBA", "LA", "La", "PA", "RGBa"})
 GREY_MODES = frozenset({"1", "L", "LA", "La"})
 BYTES = 4  # of a pixel's channel as an input
-Header: TypeAlias = tuple[tuple[int, int], str]  # size (width, height) and PIL mode
 MOST_OTHERS = 10_000  # files of a class that are not images; more mean a wrong folder
 
 
@@ -115,7 +114,7 @@ def read_folder(folder: Path) -> Images:
     paths = [path for paths in of_class for path in paths]
     # Headers first: they give size and mode without decoding every image.
     headers = [_header(path) for path in paths]
-    notes = [*_told_of_others(folder, unread, outside), *_told_of_alpha(headers)]
+    notes = [*_told_of_others(folder, unread, outside), *_told_of_headers(headers)]
     x = _decode(folder, paths, headers)
     return Images(x, labels.astype(np.int64), tuple(names), notes=tuple(notes))
 
@@ -131,11 +130,14 @@ def _told_of_others(folder: Path, unread: list[Path], outside: int) -> Iterator[
         yield f"{outside} {many} left out: {they} in no folder of a class"
 
 
-def _told_of_alpha(headers: list[Header]) -> Iterator[str]:
-    """How many images have an alpha channel, which is not read."""
-    if n := sum(mode in ALPHA_MODES for _, mode in headers):
+def _told_of_headers(headers: list[Header]) -> Iterator[str]:
+    """How many images have transparent parts or are turned by their Exif data: neither is read."""
+    if n := sum(each.is_transparent for each in headers):
         many = "images have" if n > 1 else "image has"
-        yield f"{n} {many} an alpha channel, which is left out: what is transparent becomes opaque"
+        yield f"{n} {many} transparency, which is left out: what is transparent becomes opaque"
+    if n := sum(each.is_turned for each in headers):
+        many, they = ("images are", "they stay") if n > 1 else ("image is", "it stays")
+        yield f"{n} {many} turned upright by Exif data alone, which are not read: {they} turned"
 
 
 def _check_no_parts(folder: Path, names: list[str]) -> None:
@@ -203,10 +205,10 @@ def _identity(folder: Path) -> tuple[int, int]:
 
 def _decode(folder: Path, paths: list[Path], headers: list[Header]) -> np.ndarray:
     """Decode each file once into one (n, channels, height, width) array."""
-    width, height = Counter(size for size, _ in headers).most_common(1)[0][0]
-    modes = {mode for _, mode in headers}
+    width, height = Counter(each.size for each in headers).most_common(1)[0][0]
+    modes = {each.mode for each in headers}
     if "F" in modes and len(modes) > 1:
-        odd = next(path for path, (_, mode) in zip(paths, headers, strict=True) if mode == "F")
+        odd = next(path for path, each in zip(paths, headers, strict=True) if each.mode == "F")
         raise ValueError(
             f"image '{odd}' has real numbers, but other images have whole numbers: "
             "save it with 8 or 16 bits"
@@ -225,10 +227,11 @@ def _decode(folder: Path, paths: list[Path], headers: list[Header]) -> np.ndarra
 
 
 def _header(path: Path) -> Header:
-    size, mode = header(path)
-    if min(size) < MIN_SIDE:
+    found = header(path)
+    width, height = found.size
+    if min(width, height) < MIN_SIDE:
         raise ValueError(
-            f"image '{path}' is {size[0]}x{size[1]} pixels: "
+            f"image '{path}' is {width}x{height} pixels: "
             f"the smallest allowed is {MIN_SIDE}x{MIN_SIDE}"
         )
-    return size, mode
+    return found

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from trainables.data.datasets import describe, load, load_test
 from trainables.data.image_files import images_at, read_images
@@ -173,11 +173,23 @@ def test_images_that_are_left_out_are_said(tmp_path: Path) -> None:
     )
 
 
-def test_an_alpha_channel_is_said_to_be_left_out(tmp_path: Path) -> None:
+def test_transparency_is_said_to_be_left_out(tmp_path: Path) -> None:
     pets = write_images(tmp_path / "pets")
     Image.new("RGBA", (9, 8), (0, 0, 0, 0)).save(Path(pets, "cat", "clear.png"))
+    told = "image has transparency, which is left out: what is transparent becomes opaque"
+    assert load(pets).notes == (f"1 {told}",)
+    Image.new("P", (9, 8)).save(Path(pets, "cat", "palette.png"), transparency=0)
+    assert load(pets).notes == (f"2 {told.replace('image has', 'images have')}",)
+
+
+def test_images_that_their_exif_data_turn_are_said(tmp_path: Path) -> None:
+    pets = write_images(tmp_path / "pets")
+    exif = Image.Exif()
+    for place, turn in enumerate((1, 6)):
+        exif[ExifTags.Base.Orientation] = turn
+        Image.new("RGB", (9, 8)).save(Path(pets, "cat", f"photo{place}.jpg"), exif=exif)
     assert load(pets).notes == (
-        "1 image has an alpha channel, which is left out: what is transparent becomes opaque",
+        "1 image is turned upright by Exif data alone, which are not read: it stays turned",
     )
 
 
