@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
@@ -20,7 +21,7 @@ from pipelines.study.typed import shown
 from pipelines.tuner.sampling.algorithms import ALGORITHMS
 from pipelines.tuner.sampling.prior import SHARE
 from pipelines.tuner.scheduling.schedulers import SCHEDULERS
-from search_spaces import SearchSpace
+from search_spaces import Choice, SearchSpace
 from trainables.baselines import guess
 from trainables.data.datasets import DATASETS, TrialData, describe
 from trainables.data.reading import Reading
@@ -28,6 +29,7 @@ from trainables.device.byte_sizes import format_bytes
 from trainables.training.metrics import ACCURACY, FOR_LARGE_CLASSES
 
 FEW_SAMPLES = 100  # validation samples; with fewer, luck decides more than the config does
+FEW_STEPS = 5  # of an epoch
 _LARGE = 0.7  # share of a class above which accuracy says little
 MOST_WHOLE_NUMBERS = 100  # up to this many whole numbers may well be classes
 LEAST_WHOLE_NUMBERS = 5  # and so many may well be a quantity
@@ -108,6 +110,7 @@ def data_lines(study: Study) -> Iterator[str]:
     yield from _image_lines(study)
     yield from _class_lines(study)
     yield from _few_samples_lines(study)
+    yield from _few_steps_lines(study)
 
 
 def first_lines(study: Study) -> Iterator[str]:
@@ -191,6 +194,21 @@ def _few_samples_lines(study: Study) -> Iterator[str]:
         yield (
             f"note      {n_val} validation samples hardly tell configs apart: "
             f"--folds 5 judges each by all {n_val + len(study.data.x_train)}"
+        )
+
+
+def _few_steps_lines(study: Study) -> Iterator[str]:
+    """A note if the first configs make so few steps an epoch that a CNN hardly learns."""
+    network, sizes = study.network, study.space.domains.get("batch_size")
+    if network is None or not network.needs_images or not isinstance(sizes, Choice):
+        return
+    n, least = len(study.data.x_train), min(map(float, sizes.options))
+    batch = max((float(c["batch_size"]) for c in study.space.try_first[:1]), default=least)
+    if least < batch and n < FEW_STEPS * batch:
+        steps = count(math.ceil(n / batch), "step")
+        yield (
+            f"note      {n} training images make {steps} an epoch in batches of {batch:g}: "
+            f"--fix batch_size={least:g} makes {math.ceil(n / least)}"
         )
 
 

@@ -43,6 +43,18 @@ def test_where_few_samples_validate_folds_are_offered() -> None:
     assert "--folds" not in plan(data="breast_cancer")
 
 
+def test_where_few_images_make_few_steps_a_smaller_batch_is_named() -> None:
+    for label in ("dark", "light"):
+        Path("few", label).mkdir(parents=True)
+        for i in range(50):
+            pixels = np.full((8, 8), i, dtype=np.uint8)
+            Image.fromarray(pixels).save(Path("few", label, f"{i}.png"))
+    told = "60 training images make 1 step an epoch in batches of 128: --fix batch_size=32 makes 2"
+    assert told in plan(data="few", model="cnn")
+    assert "step" not in plan(data="few", model="cnn", fix={"batch_size": 32})
+    assert "steps an epoch" not in plan(data="digits", model="cnn")
+
+
 def test_where_no_trial_is_the_algorithms_own_it_is_said() -> None:
     settings = {"algo": "optuna", "data": "breast_cancer"}
     said = "all 8 trials are configs to try first: optuna itself suggests none"
