@@ -44,7 +44,9 @@ def print_report(folder: Path, top: int, output: Path | None, *, plot_schedule: 
     try:  # first, because a reader such as `head` may close the output at any line
         written.extend(_written(run, output, plot_schedule=plot_schedule))
     except ValueError as error:
-        problem = error
+        if output is not None:
+            raise
+        problem = error  # of a run that cannot be written, the report can still be read
     console = Terminal()
     for line in _lines(run, top):
         console.print(wrapped(visible(line), console.width), markup=False, soft_wrap=True)

@@ -28,6 +28,8 @@ def test_the_page_of_a_run_that_cannot_be_written_may_lie_elsewhere(
     assert capsys.readouterr().out.splitlines()[-1] == "report    page.html"
     assert "plotly" in Path("page.html").read_text()
     assert not (folder / "report.html").exists()
+    assert main(report.app, ["it", "--output", "it"]) == USAGE
+    assert capsys.readouterr().out == ""  # the error is all there is to read
 
 
 def test_who_reads_one_line_gets_the_files_too(elsewhere: Path) -> None:
