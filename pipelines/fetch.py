@@ -21,9 +21,9 @@ def fetch(
     ],
     /,
     *,
-    to: Annotated[Path, Parameter(metavar="FOLDER", help="The folder of the runs here.")] = Path(
-        "runs"
-    ),
+    to: Annotated[
+        Path, Parameter(group="Options", metavar="FOLDER", help="The folder of the runs here.")
+    ] = Path("runs"),
 ) -> None:
     """Copy a run from the head of a cluster, or bring an earlier copy up to date."""
     from pipelines.cli.options import to_type

@@ -17,7 +17,8 @@ def predict(
     /,
     *,
     output: Annotated[
-        Path | None, Parameter(metavar="FILE", help="Where to write them; by default stdout.")
+        Path | None,
+        Parameter(group="Options", metavar="FILE", help="Where to write them; by default stdout."),
     ] = None,
 ) -> None:
     """Write a prediction for each row of a table, or for each image, as CSV."""

@@ -323,9 +323,7 @@ def _epochs(spec: StudySpec) -> None:
 def _tests(spec: StudySpec) -> None:
     space = spec.space
     if space.memory is not None and not space.batch_size_test:
-        raise ValueError(
-            f"`memory` {space.memory:g} is a bound for `batch_size_test`, which is not given"
-        )
+        raise ValueError("`memory` is a bound for `batch_size_test`, which is not given")
     if space.prior and space.start_with is None:
         raise ValueError("`prior` draws around the configs of `start_with`: give that file too")
     if space.prior and ALGORITHMS[spec.search.algo].size:

@@ -93,7 +93,7 @@ def find_trial(run: Run, name: str) -> tuple[int, FinishedTrial]:
         number = int(name)
     else:
         there = f"the trials 0 to {len(ids) - 1}" if ids else "no finished trial"
-        raise ValueError(f"`trial` {name}: {run.files.folder} has {there}")
+        raise ValueError(f"no trial {name}: {run.files.folder} has {there}")
     return number, run.finished[number]
 
 

@@ -184,7 +184,7 @@ def test_a_choice_knows_what_was_registered_since(monkeypatch: pytest.MonkeyPatc
     ("settings", "message"),
     [
         ({"grace_period": 9, "max_epochs": 4}, "`grace_period` 9 is above `max_epochs` 4"),
-        ({"memory": "2GB"}, "`memory` 2e+09 is a bound for `batch_size_test`, which is not given"),
+        ({"memory": "2GB"}, "`memory` is a bound for `batch_size_test`, which is not given"),
         ({"lr_range_test": True, "fix": {"lr": 1}}, "leave lr out of `range`, `fix`"),
         ({"trainable": "m:f", "max_parameters": 9}, "`max_parameters` is only for a `model`"),
         ({"trainable": "m:f", "lr_range_test": True}, "`lr_range_test` is only for a `model`"),

@@ -32,11 +32,11 @@ def test_a_trial_is_a_number_or_its_text_and_a_run_may_be_its_folder() -> None:
     folder = write_run(
         Path("runs/it"), [TRIAL], data="wine", fingerprint=load("wine").fingerprint, max_epochs=1
     )
-    with pytest.raises(ValueError, match="`trial` 7: runs/it has the trials 0 to 0"):
+    with pytest.raises(ValueError, match="no trial 7: runs/it has the trials 0 to 0"):
         evaluate_run(open_run(folder), trial=7, quiet=True)
-    with pytest.raises(ValueError, match="`trial` 7: runs/it has the trials 0 to 0"):
+    with pytest.raises(ValueError, match="no trial 7: runs/it has the trials 0 to 0"):
         export_model(str(folder), "model", trial="7")
-    with pytest.raises(ValueError, match="`trial` 7: runs/it has the trials 0 to 0"):
+    with pytest.raises(ValueError, match="no trial 7: runs/it has the trials 0 to 0"):
         evaluate_run(folder, trial=7, quiet=True)
     assert export_model(folder, "model", trial=0).about["trials"][0]["trial"] == 0
 
