@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from pipelines.cli.visible import visible
+from pipelines.record.patience import naming
 from pipelines.study.interrupts import output_closed
 from search_spaces import SearchSpace
 
@@ -43,7 +44,8 @@ def print_plain(console: Console, line: str) -> None:
     line = visible(line)
     if is_terminal(console):
         line = wrapped(line, console.width)
-    console.print(Text(line), soft_wrap=True)
+    with naming("the output"):
+        console.print(Text(line), soft_wrap=True)
 
 
 def wrapped(line: str, width: int) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 from typing import Any
 
 import pytest
@@ -142,3 +144,12 @@ def test_nothing_that_is_printed_moves_or_colours_a_terminal(text: str, terminal
     (line,) = stream.getvalue().splitlines()
     assert line.isprintable()
     assert line == f"data      {ascii(text)[1:-1]}: 3 rows"
+
+
+def test_of_an_output_that_is_full_the_error_says_so() -> None:
+    class Full(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(OSError, match="No space left on device: 'the output'"):
+        print_plain(Console(file=Full()), "line")
