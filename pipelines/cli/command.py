@@ -17,12 +17,14 @@ from cyclopts import App, Parameter
 
 from pipelines.cli.options import Options
 from pipelines.cli.visible import visible
-from pipelines.record.patience import StorageError, in_words, storage_reason
+from pipelines.record.patience import StorageError, in_words, naming, storage_reason
 from pipelines.study.interrupts import EXIT_CODES, OUTPUT, Interrupted, output_closed
 from pipelines.study.settings import one_of
 
 USAGE = 2
 FAILURE = 1
+
+_STDOUT, _STDERR = 1, 2
 
 
 def command(function: Callable[..., Any]) -> App:
@@ -54,13 +56,14 @@ def main(app: App, arguments: Sequence[str] | None = None) -> int:
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # see `pipelines/cli/__init__.py`
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    _open_streams()
     if isinstance(sys.stdout, TextIOWrapper):  # in an old locale, a name would end the command
         sys.stdout.reconfigure(errors="backslashreplace")
     options = Options()
     config, app.config = app.config, (options.read,)
     try:
         code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
-        if sys.stdout is not None:
+        with naming("the output"):
             sys.stdout.flush()
     except (ValueError, cyclopts.CycloptsError) as error:
         print(f"error: {visible(' '.join(_message(error, options).split()))}", file=sys.stderr)
@@ -97,6 +100,16 @@ def leave(code: int) -> NoReturn:
             with suppress(OSError):
                 stream.flush()
     os._exit(code)
+
+
+def _open_streams() -> None:
+    """Open the null device in place of each standard stream that the shell has closed. Otherwise,
+    the next file to be opened would take the stream's number, and get what libraries print."""
+    while (nowhere := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
+        pass
+    os.close(nowhere)
+    sys.stdout = sys.stdout or os.fdopen(_STDOUT, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(_STDERR, "w", closefd=False)
 
 
 def _message(error: Exception, options: Options) -> str:

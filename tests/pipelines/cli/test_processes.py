@@ -334,3 +334,23 @@ def test_an_interruption_during_the_imports_shows_no_traceback(
         [sys.executable, "-c", INTERRUPTED_AT, *command], stderr=subprocess.PIPE, text=True
     )
     assert (done.returncode, done.stderr) == (code, errors)
+
+
+STREAMS = """
+import os, sys
+from pathlib import Path
+from pipelines.cli.command import command, main
+def streams():
+    sys.stdout.buffer.write(b"text")
+    places = [os.readlink(f"/proc/self/fd/{number}") for number in range(3)]
+    Path("places").write_text(" ".join(places))
+sys.exit(main(command(streams), []))
+"""
+
+
+def test_no_file_takes_the_place_of_a_stream_that_is_closed(elsewhere: Path) -> None:
+    Path("streams.py").write_text(STREAMS)
+    closing = f"exec '{sys.executable}' streams.py <&- >&- 2>&-"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    assert subprocess.run(closing, shell=True, env=environment).returncode == 0
+    assert Path("places").read_text().split() == [os.devnull] * 3
