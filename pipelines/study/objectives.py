@@ -83,25 +83,26 @@ def check_names(goals: Goals, data: TrialData) -> None:
 
 def check_possible(goals: Goals, target_value: float | None) -> None:
     """Raises ``ValueError`` if no value of a built-in network can meet a requirement or reach the
-    target value: the best value is 1 for a metric that is maximised, and 0 for what is minimised.
-    """
+    target value."""
     first = goals.first
-    best = _best(first.mode)
-    if target_value is not None and first.better(target_value, best):
-        raise ValueError(f"`target_value` {target_value:g}: {first.name} is {_limit(first.mode)}")
+    mode, best = _best(first.name)
+    if best is not None and target_value is not None and first.better(target_value, best):
+        raise ValueError(f"`target_value` {target_value:g}: {first.name} is {_limit(mode, best)}")
     for bound in goals.requirements:
-        mode = METRICS[bound.name].mode if bound.name in METRICS else BESIDE[bound.name]
+        mode, best = _best(bound.name)
         wants = "max" if bound.sign[0] == ">" else "min"
-        if wants == mode and not bound.holds(_best(mode)):
-            raise ValueError(f"`require` {bound}: {bound.name} is {_limit(mode)}")
+        if best is not None and wants == mode and not bound.holds(best):
+            raise ValueError(f"`require` {bound}: {bound.name} is {_limit(mode, best)}")
 
 
-def _best(mode: Mode) -> float:
-    return 1.0 if mode == "max" else 0.0
+def _best(name: str) -> tuple[Mode, float | None]:
+    """Which way is better, and the best value that is possible."""
+    metric = METRICS.get(name)
+    return (metric.mode, metric.best) if metric else (BESIDE[name], 0.0)
 
 
-def _limit(mode: Mode) -> str:
-    return "at most 1" if mode == "max" else "at least 0"
+def _limit(mode: Mode, best: float) -> str:
+    return f"at {'most' if mode == 'max' else 'least'} {best:g}"
 
 
 def check_reachable(

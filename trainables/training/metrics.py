@@ -43,6 +43,7 @@ class Metric:
     task: Task | None = None  # None if every task has it
     measure: Callable[[Predictions], Tensor] | None = None
     in_target_units: bool = False  # if not, targets are standardised
+    best: float | None = None  # the best value that is possible; None if there is none
 
     def better(self, a: float, b: float) -> bool:
         """Whether ``a`` is strictly better than ``b``. False if ``a`` is NaN."""
@@ -124,15 +125,15 @@ WORST_R2 = 1.0 - DIVERGED_LOSS  # for a standardised target: 1 - MSE
 WORST_ERROR = math.sqrt(DIVERGED_LOSS)  # of a standardised target
 
 METRICS: dict[str, Metric] = {
-    "val_accuracy": Metric("max", 0.0, "classification", accuracy),
-    "val_balanced_accuracy": Metric("max", 0.0, "classification", balanced_accuracy),
-    "val_f1": Metric("max", 0.0, "classification", f1),
-    "val_auc": Metric("max", 0.0, "classification", auc),
-    "val_average_precision": Metric("max", 0.0, "classification", average_precision),
-    "val_r2": Metric("max", WORST_R2, "regression", r2),
-    "val_rmse": Metric("min", WORST_ERROR, "regression", rmse, in_target_units=True),
-    "val_mae": Metric("min", WORST_ERROR, "regression", mae, in_target_units=True),
-    "val_loss": Metric("min", DIVERGED_LOSS),
+    "val_accuracy": Metric("max", 0.0, "classification", accuracy, best=1.0),
+    "val_balanced_accuracy": Metric("max", 0.0, "classification", balanced_accuracy, best=1.0),
+    "val_f1": Metric("max", 0.0, "classification", f1, best=1.0),
+    "val_auc": Metric("max", 0.0, "classification", auc, best=1.0),
+    "val_average_precision": Metric("max", 0.0, "classification", average_precision, best=1.0),
+    "val_r2": Metric("max", WORST_R2, "regression", r2, best=1.0),
+    "val_rmse": Metric("min", WORST_ERROR, "regression", rmse, in_target_units=True, best=0.0),
+    "val_mae": Metric("min", WORST_ERROR, "regression", mae, in_target_units=True, best=0.0),
+    "val_loss": Metric("min", DIVERGED_LOSS, best=0.0),
 }
 ACCURACY = "val_accuracy"
 FOR_LARGE_CLASSES = ("val_balanced_accuracy", "val_auc")  # these count the other classes too
