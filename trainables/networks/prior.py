@@ -18,16 +18,23 @@ if TYPE_CHECKING:
 
 @torch.no_grad()
 def start_at_prior(model: nn.Module, data: TrialData) -> None:
-    """Sets the bias of the last linear layer of ``model``: to the logarithms of the classes' shares
-    as they count in the loss, or to the mean of a regression's targets.
+    """Sets the bias of the output layer of ``model``: to the logarithms of the classes' shares as
+    they count in the loss, or to the mean of a regression's targets.
+
+    The output layer is the last linear layer that has a bias and as many outputs as the data call
+    for. A network without one stays as it is.
 
     The weights of this layer stay random. With a tenth of these weights, or with zero weights, the
     first predictions would be closer to the prior, but a training takes half an epoch to a whole
     epoch longer; see docs/results/tables.md.
     """
-    layer = [module for module in model.modules() if isinstance(module, nn.Linear)][-1]
+    linear = [module for module in model.modules() if isinstance(module, nn.Linear)]
+    biases = [layer.bias for layer in linear if layer.bias is not None]
+    fitting = [bias for bias in biases if len(bias) == data.n_classes]
+    if not fitting:
+        return
     if data.task == "classification":
         prior = np.log(data.class_shares)
     else:
         prior = data.y_train.mean(keepdims=True)
-    layer.bias.copy_(torch.as_tensor(prior, dtype=layer.bias.dtype))
+    fitting[-1].copy_(torch.as_tensor(prior, dtype=fitting[-1].dtype))

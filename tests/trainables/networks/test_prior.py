@@ -12,6 +12,7 @@ from benchmarks.sets.configs import LENET
 from search_spaces import SPACES
 from trainables.data.datasets import TrialData, load, with_balanced_classes
 from trainables.networks import NETWORKS
+from trainables.networks.prior import start_at_prior
 from trainables.smith.lr_range_rule import suggest_bounds
 from trainables.smith.lr_range_test import find_bounds, run_range_test
 from trainables.training.objective import objective_of
@@ -22,7 +23,7 @@ CPU = torch.device("cpu")
 def first_loss(model: str, data: TrialData) -> float:
     """The loss of an untrained network on its training samples."""
     torch.manual_seed(0)
-    _, network = NETWORKS[model].build(SPACES[model].try_first[0], data)
+    _, network = NETWORKS[model].build(next(SPACES[model].grid()), data)
     with torch.no_grad():
         outputs = network.eval()(torch.from_numpy(data.x_train))
     return objective_of(data).judge(outputs, torch.from_numpy(data.y_train)).loss
@@ -47,6 +48,18 @@ def test_a_regression_begins_at_the_mean() -> None:
     data = load("diabetes")
     shifted = replace(data, y_train=data.y_train + 3)
     assert first_loss("mlp", shifted) == pytest.approx(data.y_train.var(), rel=0.1)
+
+
+def test_the_output_layer_need_not_be_the_last_layer() -> None:
+    """A network of a contributor may have other linear layers after it, or none at all."""
+    data = rare(load("digits"))
+    head, unbiased = torch.nn.Linear(64, 10), torch.nn.Linear(64, 10, bias=False)
+    hidden = torch.nn.Linear(64, 32)
+    before = hidden.bias.tolist()
+    start_at_prior(torch.nn.ModuleList([head, hidden, unbiased]), data)
+    assert head.bias.tolist() == pytest.approx(np.log(data.class_shares).tolist())
+    assert hidden.bias.tolist() == before
+    start_at_prior(torch.nn.Conv2d(1, 10, 3), data)
 
 
 def test_a_size_is_counted_without_making_the_network() -> None:
