@@ -7,6 +7,7 @@ not worth its cost.
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 import threading
@@ -19,6 +20,8 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+
+from trainables.training.metrics import METRICS
 
 if TYPE_CHECKING:
     from trainables.data.datasets import TrialData
@@ -93,19 +96,21 @@ def _guess(data: TrialData) -> tuple[str, dict[str, float]]:
         mean = data.y_train.mean(dtype=float)
         errors = y - mean
         squared = float(np.square(errors).mean())
-        return "the mean", {
+        found = {
             "val_r2": 1 - squared / max(float(y.var(dtype=float)), 1e-12),
             "val_rmse": squared**0.5 * data.target_std,
             "val_mae": float(np.abs(errors).mean()) * data.target_std,
             "val_loss": squared,
         }
+        outputs = np.full((len(y), 1), mean)
+        return "the mean", found | _others(found, data.task, outputs, y, data.target_std)
     counts = np.bincount(data.y_train, minlength=data.n_classes)
     largest, shares = int(counts.argmax()), counts / counts.sum()
     hits = float((y == largest).mean())
     present = len(np.unique(np.append(y, largest)))  # F1 also counts a class that is predicted only
     tested = len(np.unique(y))
     weights = np.array(data.class_weights)[y] if data.class_weights else None
-    return f"'{data.class_names[largest]}'", {
+    found = {
         "val_accuracy": hits,
         "val_balanced_accuracy": (hits > 0) / tested,
         "val_f1": 2 * hits / (1 + hits) / present,
@@ -113,6 +118,8 @@ def _guess(data: TrialData) -> tuple[str, dict[str, float]]:
         "val_average_precision": 1 / tested,
         "val_loss": -float(np.average(np.log(shares[y]), weights=weights)),
     }
+    outputs = np.tile(_logits(shares), (len(y), 1))
+    return f"'{data.class_names[largest]}'", found | _others(found, data.task, outputs, y)
 
 
 def _classifiers(y: np.ndarray, balanced: bool) -> _Models:
@@ -168,7 +175,7 @@ def _classification(
     taken, truth = probabilities.argmax(1), np.eye(probabilities.shape[1])[y]
     some = truth.any(0)  # a class without samples has no curve
     weights = class_weights[y] if len(class_weights) else None  # as in a network's loss
-    return {
+    found = {
         "val_accuracy": metrics.accuracy_score(y, taken),
         "val_balanced_accuracy": metrics.balanced_accuracy_score(y, taken),
         "val_f1": metrics.f1_score(y, taken, average="macro", zero_division=0),
@@ -180,18 +187,53 @@ def _classification(
             y, probabilities, labels=np.arange(len(some)), sample_weight=weights
         ),
     }
+    return found | _others(found, "classification", _logits(probabilities), y)
 
 
 def _regression(model: Any, x: np.ndarray, y: np.ndarray, *, std: float) -> dict[str, float]:
     from sklearn import metrics
 
     predicted = model.predict(x)
-    return {
+    found = {
         "val_r2": metrics.r2_score(y, predicted),
         "val_rmse": metrics.root_mean_squared_error(y, predicted) * std,
         "val_mae": metrics.mean_absolute_error(y, predicted) * std,
         "val_loss": metrics.mean_squared_error(y, predicted),
     }
+    return found | _others(found, "regression", predicted[:, None], y, std)
+
+
+def _logits(probabilities: np.ndarray) -> np.ndarray:
+    """Outputs of a network that has these probabilities."""
+    return np.asarray(np.log(probabilities.clip(min=np.finfo(float).tiny)))
+
+
+def _others(
+    found: Mapping[str, float], task: str, outputs: np.ndarray, y: np.ndarray, std: float = 1.0
+) -> dict[str, float]:
+    """The METRICS of ``task`` that are not in ``found``, as a network with these ``outputs``
+    (n, n_outputs) would have them. A value that is not finite is left out.
+
+    Neither numpy nor scikit-learn knows these metrics, so this imports torch, if there are any.
+    """
+    others = {
+        name: metric
+        for name, metric in METRICS.items()
+        if metric.task in (task, None) and metric.measure is not None and name not in found
+    }
+    if not others:
+        return {}
+    import torch
+
+    from trainables.training.predictions import Predictions
+
+    predictions = Predictions(torch.tensor(outputs), torch.tensor(y))
+    values = {
+        name: float(metric.measure(predictions)) * (std if metric.in_target_units else 1.0)
+        for name, metric in others.items()
+        if metric.measure is not None
+    }
+    return {name: value for name, value in values.items() if math.isfinite(value)}
 
 
 def arguments_of(data: TrialData) -> dict[str, Any]:

@@ -93,8 +93,9 @@ def look_lines(run: Run) -> Iterator[str]:
         scores = ", ".join(f"{name} {shown_score(value)}" for name, value in look.together.items())
         yield f"together  the mean prediction of all {look.n_networks} networks: {scores}"
     name = look.searched(run.metric)
-    if look.baselines:
-        told = [f"{model} {shown_score(found[name])}" for model, found in look.baselines.items()]
+    scored = {model: found[name] for model, found in look.baselines.items() if name in found}
+    if scored:
+        told = [f"{model} {shown_score(score)}" for model, score in scored.items()]
         yield f"baseline  {name} of {', '.join(told)}"
         yield from _verdict_lines(look, name)
     yield f"search    {run.metric} {promised(run, look)}: so it may flatter"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from trainables.baselines import (
     write_arrays,
 )
 from trainables.data.datasets import TrialData, load, with_balanced_classes
-from trainables.training.metrics import metrics_of
+from trainables.training.metrics import METRICS, metrics_of
 from trainables.training.objective import objective_of
 
 
@@ -73,6 +74,20 @@ def test_a_regression_is_in_the_units_of_the_target() -> None:
     for name, value in judged.values.items():
         assert scores["mean"][f"val_{name}"] == pytest.approx(value, rel=1e-4), name
     assert scores["ridge regression"]["val_r2"] > 0.4
+
+
+@pytest.mark.parametrize(("source", "known"), [("wine", "val_accuracy"), ("diabetes", "val_mae")])
+def test_a_new_metric_is_measured_of_the_quick_models_too(
+    monkeypatch: pytest.MonkeyPatch, source: str, known: str
+) -> None:
+    data = load(source)
+    monkeypatch.setitem(METRICS, "val_new", METRICS[known])
+    always_nan = replace(METRICS[known], measure=lambda predictions: torch.tensor(math.nan))
+    monkeypatch.setitem(METRICS, "val_nan", always_nan)
+    _, guessed = guess([data])
+    for metrics in (guessed, *found(data).values()):
+        assert metrics["val_new"] == pytest.approx(metrics[known])
+        assert "val_nan" not in metrics
 
 
 def test_images_are_rows_and_what_takes_long_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,7 +78,7 @@ def _blocks(found: Findings, look: Look) -> Iterator[Block]:
                 look.told(name).replace("+-", "±"),
                 *([shown_score(look.together.get(name, math.nan))] * several),
                 *([_on_validation(found, look, name)] * single),
-                *(shown_score(scores[name]) for scores in look.baselines.values()),
+                *(shown_score(scores.get(name, math.nan)) for scores in look.baselines.values()),
             ]
             for name in look.values
         ],

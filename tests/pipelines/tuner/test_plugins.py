@@ -85,6 +85,9 @@ def test_a_toy_of_each_kind_is_everywhere(sources: Path) -> None:
     for trial in trials:
         assert trial.value == pytest.approx(1 - trial.metrics["val_accuracy"])
 
+    shown = typed(sources, "evaluate.py runs/it --seeds 1 --address local")
+    assert "baseline  test_toy of majority class" in shown
+
     shown = typed(sources, "report.py runs/it")
     for name in ("toy_net with toy_algo", "toy_sgd", "toy_policy", "val_toy", "toy_data"):
         assert name in shown
