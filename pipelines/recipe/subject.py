@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 from cyclopts import Parameter
 from pydantic import model_validator
 
@@ -109,8 +110,10 @@ def find_subject(settings: SubjectSettings) -> Subject:
 
 
 def _of_space(space: SearchSpace) -> Config:
-    """The first config that ``space`` tries, without parameters that only some data need."""
-    return space.active_part({**space.try_first[0], **space.if_missing})
+    """The first config that ``space`` tries, or a random one if it names none; without parameters
+    that only some data need."""
+    first = next(iter(space.try_first), None) or space.sample(np.random.default_rng(0))
+    return space.active_part({**first, **space.if_missing})
 
 
 def _of_run(folder: Path, settings: SubjectSettings) -> Subject:

@@ -6,6 +6,7 @@ import json
 import math
 import shlex
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -209,7 +210,7 @@ def test_a_run_is_tested(capsys: pytest.CaptureFixture[str]) -> None:
     assert "--seed 3" in lines["next"]
 
 
-@pytest.mark.parametrize("model", SPACES)
+@pytest.mark.parametrize("model", [name for name, space in SPACES.items() if space.try_first])
 def test_without_a_config_the_first_of_the_space_is_tested(model: str) -> None:
     subject = find_subject(SubjectSettings(model=model))
     first = {**SPACES[model].try_first[0], **SPACES[model].if_missing}
@@ -220,6 +221,12 @@ def test_without_a_config_the_first_of_the_space_is_tested(model: str) -> None:
         assert subject.config[name] == first[name]
     assert {"batch_size", "weight_decay"} < set(subject.config)
     assert not {"base_lr_ratio", "max_momentum"} & set(subject.config)
+
+
+def test_a_space_may_name_no_config_to_try_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SPACES, "mlp", replace(SPACES["mlp"], try_first=()))
+    config = find_subject(SubjectSettings(model="mlp")).config
+    assert NETWORKS["mlp"].config.from_dict(config).policy == "constant"
 
 
 def test_the_first_of_a_list_of_configs_counts() -> None:
