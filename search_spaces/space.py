@@ -119,7 +119,8 @@ class SearchSpace:
                 return f"{name} is missing"
             value = config[name]
             if not domain.contains(value):
-                return f"{name}={value} is not in {domain}"
+                shown = value if isinstance(value, str) else repr(value)  # numpy's tell their type
+                return f"{name}={shown} is not in {domain}"
             known[name] = value  # type: ignore[assignment]  # contains() has checked the type
         unknown = [name for name in config if name not in self.domains]
         return f"the space has no parameter '{unknown[0]}'" if unknown else ""

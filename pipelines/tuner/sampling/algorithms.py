@@ -242,6 +242,7 @@ def make_sampler(
         prior=Prior(problem.space, problem.start_with, problem.seed) if problem.prior else None,
         suggested=len(asked) - sum(config in asked for config in first),
         forbid=problem.space.forbids,
+        problem_with=problem.space.problem_with,
         worst=worst,
         knows_requirements=algorithm.several,
     )

@@ -85,7 +85,8 @@ class GuidedSampler:
 
     The sampler is told that a forbidden config diverged.
 
-    :meth:`ask` raises ``ValueError`` after many forbidden configs in a row.
+    :meth:`ask` raises ``ValueError`` after many forbidden configs in a row, and for a config of
+    ``sampler`` that is not one of the space.
     """
 
     def __init__(
@@ -96,18 +97,21 @@ class GuidedSampler:
         prior: Prior | None = None,
         suggested: int = 0,
         forbid: Callable[[Config], bool] | None = None,
+        problem_with: Callable[[Config], str] = lambda config: "",
         worst: float = 0.0,
         knows_requirements: bool = True,
     ) -> None:
         """If ``knows_requirements`` is false, ``sampler`` is told that a trial which breaks a
         requirement diverged. ``suggested`` says how many configs, without the first ones, an
-        earlier driver was given."""
+        earlier driver was given. ``problem_with`` says why a config is not one of the space; ""
+        if it is."""
         self._sampler = sampler
         self._knows_requirements = knows_requirements
         self._first = iter(first)
         self._prior = prior
         self._suggested = suggested
         self._forbid = forbid
+        self._problem_with = problem_with
         self._worst = worst
 
     def ask(self, trial_id: str, given: Config | None = None) -> Config | None:
@@ -118,6 +122,9 @@ class GuidedSampler:
             if own:
                 believed, drawn = drawn, None
             config = self._sampler.ask(trial_id, believed)
+            if own and config is not None and (why := self._problem_with(config)):
+                kind = type(self._sampler).__name__
+                raise ValueError(f"{kind} suggests a config that is not in the space: {why}")
             if config is None or self._forbid is None or not self._forbid(config):
                 self._suggested += own
                 return config

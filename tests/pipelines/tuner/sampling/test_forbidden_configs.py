@@ -1,12 +1,17 @@
-"""A config that the space forbids gets no trial, and the algorithm learns that it is bad."""
+"""A config that the space forbids gets no trial, and the algorithm learns that it is bad. A config
+that is not one of the space is an error of the algorithm."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
 
 from pipelines.record.trials import FinishedTrial, State
 from pipelines.tuner.sampling.samplers import GuidedSampler
-from search_spaces import Config
+from search_spaces import Config, Int, SearchSpace
 
 
 class Suggests:
@@ -30,3 +35,21 @@ def test_the_algorithm_hears_of_a_forbidden_config_as_of_one_that_diverged() -> 
     assert [trial.config for trial in own.told] == [{"x": 0.9}, {"x": 0.8}]
     for trial in own.told:
         assert (trial.state, trial.value, trial.diverged) == (State.PRUNED, 7.0, True)
+
+
+@pytest.mark.parametrize(
+    ("config", "why"),
+    [
+        ({"n": 7}, "n=7 is not in 1 .. 3"),
+        ({"n": np.int64(2)}, r"n=np.int64\(2\) is not in 1 .. 3"),
+        ({}, "n is missing"),
+    ],
+)
+def test_an_algorithm_that_leaves_the_space_is_named(config: Any, why: str) -> None:
+    sampler = GuidedSampler(
+        Suggests(iter([{"n": 2}, config])),
+        problem_with=SearchSpace({"n": Int(1, 3)}).problem_with,
+    )
+    assert sampler.ask("a") == {"n": 2}
+    with pytest.raises(ValueError, match=f"Suggests suggests a config that is not .*: {why}"):
+        sampler.ask("b")
