@@ -25,16 +25,14 @@ CASES = [
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, TrialData]:
-    """For the MLP a table with numbers and a large category, for the CNN a few images."""
+    """For each model a table with numbers and a large category, or images if it needs them."""
     rng = np.random.default_rng(0)
     shop, x = rng.integers(0, 60, 1200), rng.random(1200)
     kind = np.where(x + shop / 60 > 1, "dear", "cheap")
     path = Path(tmp_path_factory.mktemp("shops"), "shops.csv")
     pd.DataFrame({"shop": [f"s{n}" for n in shop], "x": x, "kind": kind}).to_csv(path, index=False)
-    return {
-        "mlp": load(str(path), target="kind", fraction=0.3),
-        "cnn": load("digits", fraction=0.15),
-    }
+    table, images = load(str(path), target="kind", fraction=0.3), load("digits", fraction=0.15)
+    return {model: images if NETWORKS[model].needs_images else table for model in SPACES}
 
 
 def configs(model: str, name: str, optimizer: str) -> list[Config]:

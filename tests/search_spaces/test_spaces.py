@@ -10,6 +10,7 @@ from search_spaces import SPACES, Choice, Config
 from search_spaces.limits import LIMITS
 from search_spaces.policies import policy_domains
 from trainables.networks import NETWORKS
+from trainables.training.optimizers import OPTIMIZERS
 from trainables.training.schedules import POLICIES
 
 CYCLES = {"triangular", "triangular2", "exp_range"}
@@ -40,9 +41,8 @@ def test_a_network_takes_every_config_of_the_default_grid(model: str) -> None:
 @pytest.mark.parametrize("end", [0, 1])
 @pytest.mark.parametrize("model", SPACES)
 def test_a_network_takes_what_the_limits_allow(model: str, end: int) -> None:
-    base: Config = {"lr": 0.1, "n_layers": 1, "width_1": 8, "n_blocks": 1, "channels": 8}
+    base = next(SPACES[model].grid())
     known = {field.name for field in fields(NETWORKS[model].config)}
-    base = {name: value for name, value in base.items() if name in known}
     for name in known & set(LIMITS):
         changes: Config = {name: LIMITS[name][end]}
         if name == "n_layers":
@@ -83,7 +83,7 @@ def test_a_config_has_the_parameters_of_its_policy_only(model: str) -> None:
 
 def test_both_optimizers_of_an_mlp_have_every_policy() -> None:
     pairs = {(config["optimizer"], config["policy"]) for config in samples("mlp")}
-    assert pairs == {(optimizer, policy) for optimizer in ("sgd", "adamw") for policy in POLICIES}
+    assert pairs == {(optimizer, policy) for optimizer in OPTIMIZERS for policy in POLICIES}
 
 
 def test_the_spaces_share_what_a_policy_takes() -> None:

@@ -178,8 +178,8 @@ def test_unusable_seed(seed: int) -> None:
         load("wine", seed=seed)
 
 
-def test_every_data_set_has_a_name() -> None:
-    assert set(DATASETS) == {
+def test_the_data_sets_that_the_documentation_names_are_there() -> None:
+    assert set(DATASETS) >= {
         *("digits", "breast_cancer", "wine", "diabetes"),
         *("mnist", "fashion_mnist", "cifar10"),
     }

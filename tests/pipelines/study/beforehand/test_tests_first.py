@@ -22,6 +22,7 @@ from trainables.device.step_memory import default_bound
 from trainables.networks import NETWORKS
 from trainables.smith.batch_size import BatchSizeTest
 from trainables.smith.lr_range_test import Bounds
+from trainables.training.optimizers import OPTIMIZERS
 
 CPU = torch.device("cpu")
 MLP = NETWORKS["mlp"]
@@ -41,7 +42,7 @@ def test_learning_rates_lie_between_the_bounds_of_all_optimisers(
     assert isinstance(lr, Float)
     assert lr.low == min(b.base_lr for b in ranged.bounds.values())
     assert lr.high == max(b.to_search[1] for b in ranged.bounds.values())
-    assert set(ranged.bounds) == ({"sgd", "adamw"} if model == "mlp" else {"sgd"})
+    assert set(ranged.bounds) == ({"sgd"} if model == "cnn" else set(OPTIMIZERS))
     assert isinstance(ratio, Float)
     assert ratio.low == ratio.high == pytest.approx(0.1)
     assert ratio.when == SPACES[model].domains["base_lr_ratio"].when
@@ -164,7 +165,7 @@ def test_configs_that_the_tests_leave_out_are_counted_aloud(digits: TrialData) -
     after = run_tests_first(spec_of(lr_range_test=True), space, MLP, digits, (low, inside))
     assert after.start_with == (inside,)
     assert after.space.contains(inside)
-    assert set(after.lr_bounds) == {"sgd", "adamw"}
+    assert set(after.lr_bounds) == set(OPTIMIZERS)
     given, first = after.notes[-2:]
     assert given.startswith("start     1 of 2 configs of `start_with`: the others lie")
     assert after.space.try_first == (inside,)
