@@ -3,6 +3,11 @@
 A seed splits every source into train, validation and test. `load` returns the first two and
 `load_test` the third, so that a trial never receives a test row. All scaling is fitted on the whole
 train split, even if only a fraction of it is returned.
+
+To add a data set, write a function that reads all its rows, and enter it in ``DATASETS``. It
+returns a :class:`~trainables.data.tables.Table` (as ``read_embedded`` does) or
+:class:`~trainables.data.images.Images` (as ``read_digits`` does), neither split nor scaled. Every
+command that uses the data calls it, so it must return the same rows each time.
 """
 
 from __future__ import annotations

@@ -1,7 +1,10 @@
 """The networks that can be trained, by the names that users give.
 
 To add one, write its config and its module here, each in its own file, and enter it in
-``NETWORKS``. Its search space goes into :mod:`search_spaces`, under the same name.
+``NETWORKS``. The config is a :class:`~trainables.training.config.TrainingConfig`, named after the
+network with ``Config`` at the end. The module maps ``(n, *input_shape)`` to ``(n, n_outputs)``:
+logits, or the standardised values of a regression. The search space goes into
+:mod:`search_spaces`, under the same name.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
 """The metrics that a search may optimise: how each is measured, which way is better, and the score
 of a diverged trial.
 
-To add one, enter it in ``METRICS``: then every training of its task measures it in each epoch, and
-a search may optimise it. The first metric of a task is the one that a search optimises by default.
+To add one, enter it in ``METRICS``, under a name that begins with ``val_``: then every training of
+its task measures it in each epoch, and a search may optimise it. A trial whose optimised metric is
+not a finite number counts as diverged. The first metric of a task is the one that a search
+optimises by default.
 
 The metrics of a classification are those of scikit-learn. F1, AUC and average precision are
 computed for each class against all others, and averaged with equal weights, even if there are two

@@ -24,7 +24,8 @@ class OptimizerKind:
     """How an optimiser is made, and what other code must know about it.
 
     ``make`` gets the parameters and a config. The learning rate and the momentum of the config are
-    those of the first step; :func:`set_rates` changes them.
+    those of the first step; :func:`set_rates` changes them. The optimiser's groups have ``lr``,
+    ``weight_decay``, and ``betas`` or ``momentum``. Its ``step`` needs no closure.
     """
 
     make: Callable[[Iterable[nn.Parameter], TrainingConfig], Optimizer]

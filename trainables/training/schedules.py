@@ -12,7 +12,9 @@ both keep the momentum constant. All values equal those of torch's ``CyclicLR``,
 No policy changes weight decay: Smith 2018 (section 4.4) found that a constant value does best.
 
 To add a policy, write a function from a config and the length of a training to a schedule, and
-enter it in ``POLICIES``: then every search space that has ``policy`` has it too.
+enter it in ``POLICIES``: then every search space that has ``policy`` has it too. A hyperparameter
+that no other policy has is also a field of ``TrainingConfig``, and has its range in
+:mod:`search_spaces.policies`.
 """
 
 from __future__ import annotations

@@ -3,6 +3,10 @@
 To add one, write the function and enter it in ``SCHEDULERS`` with its properties. The choices of
 the command line, the plan, the check of what it can work with, and the reports are derived from
 that dictionary.
+
+Of a scheduler that neither pauses nor changes trials, only ``on_trial_add``, ``on_trial_result``
+and ``on_trial_error`` are called, without a controller. A result has the metric and the epoch
+(``TIME_ATTR``); the answer is CONTINUE or STOP.
 """
 
 from __future__ import annotations
