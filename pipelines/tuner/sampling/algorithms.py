@@ -2,8 +2,8 @@
 
 To add one, write the function and enter it in ``ALGORITHMS``; the command line's choices and the
 contract tests are derived from that dictionary. Each recipe imports the library that it needs.
-A :class:`~pipelines.tuner.samplers.Sampler` suggests configs of the problem's space, whose values
-are Python's own, not numpy's. ``OptunaSampler`` makes one from any sampler of Optuna.
+A :class:`~pipelines.tuner.sampling.samplers.Sampler` suggests configs of the problem's space, whose
+values are Python's own, not numpy's. ``OptunaSampler`` makes one from any sampler of Optuna.
 """
 
 from __future__ import annotations

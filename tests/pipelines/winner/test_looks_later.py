@@ -15,9 +15,10 @@ import pytest
 from benchmarks.sets.configs import LENET
 from pipelines import export, load_model
 from pipelines.cli.command import main
+from pipelines.cli.report import look_lines
 from pipelines.record.looks import Look, add_look
 from pipelines.record.trials import FinishedTrial, State
-from pipelines.results.page.model import Words
+from pipelines.results.page.model import Table, Words
 from pipelines.results.promised import promised
 from pipelines.results.run_page import report_page
 from pipelines.study.runs import Run, open_run
@@ -84,6 +85,16 @@ def test_the_report_and_the_card_tell_of_the_trial_that_was_tested(
     assert main(export.app, [str(run.files.folder), "model", "--trial", "2"]) == 0
     test: Any = load_model("model").about["test"]
     assert test["trials"] == [2]
+
+
+def test_a_quick_model_may_lack_a_metric(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A metric of a contributor may have no finite value for its predictions."""
+    look = evaluated(monkeypatch, searched(A, C), ["a"], "c")
+    run = searched_on(A, C)
+    add_look(run.files.looks, replace(look, baselines={"stump": {"test_auc": 0.5}}))
+    assert not [line for line in look_lines(run) if line.startswith("baseline")]
+    (tested,) = (section for section in report_page(run).sections if section.id == "tested")
+    assert any("test: stump" in block.head for block in tested.blocks if isinstance(block, Table))
 
 
 def test_nothing_is_trained_where_the_look_could_not_be_counted(
