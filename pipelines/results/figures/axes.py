@@ -21,6 +21,7 @@ _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#e69f00", "#56b4e9", "#cc79a7")
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 _FEW = 10  # on an axis with a smaller range Plotly would mark halves
 
+_STANDOFF = 4  # pixels between a vertical axis and its title: long numbers came close to it
 _MARGIN = 1.1  # a logarithmic axis goes beyond its values by this factor
 _LEAST_TICKS = 3
 _DIGITS = ((1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9))  # of ticks: coarse, else fine
@@ -51,8 +52,8 @@ def figure(x: str, y: str, **layout: Any) -> go.Figure:
         },
     }
     axes = {
-        f"{name}axis": {"title": {"text": title}, **NUMBERS, **layout.pop(f"{name}axis", {})}
-        for name, title in (("x", x), ("y", y))
+        f"{name}axis": {"title": title, **NUMBERS, **layout.pop(f"{name}axis", {})}
+        for name, title in (("x", {"text": x}), ("y", {"text": y, "standoff": _STANDOFF}))
     }
     return go.Figure(layout={**shared, **axes, **layout})
 

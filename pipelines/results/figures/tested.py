@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from pipelines.record.looks import Look
 from pipelines.results.fates import BEST
 from pipelines.results.figures.axes import figure
-from pipelines.results.figures.labels import labels
+from pipelines.results.figures.labels import label, labels
 
 _LONGEST_NAME = 24  # letters of a class
 _LETTER = 6.5  # pixels
@@ -26,8 +26,8 @@ def confusion_figure(look: Look, classes: Sequence[str]) -> go.Figure:
     shares = counts / counts.sum(1, keepdims=True).clip(min=1)
     errors = np.where(np.eye(len(counts), dtype=bool), 0, shares)
     names = labels(classes, _LONGEST_NAME)
-    yaxis = {"title": {"text": "true class"}, "autorange": "reversed", "showgrid": False}
-    drawn = figure("predicted class", "", xaxis={"showgrid": False}, yaxis=yaxis)
+    yaxis = {"autorange": "reversed", "showgrid": False}
+    drawn = figure("predicted class", "true class", xaxis={"showgrid": False}, yaxis=yaxis)
     drawn.add_heatmap(
         x=names,
         y=names,
@@ -75,10 +75,11 @@ def _samples(count: float) -> str:
     return f"{count:,.0f}" if count >= 100 else f"{count:.3g}"
 
 
-def residuals_figure(look: Look) -> go.Figure:
-    """Predictions minus targets, against the targets."""
+def residuals_figure(look: Look, name: str = "") -> go.Figure:
+    """Predictions minus targets, against the targets. ``name`` is that of the column, if known."""
     targets, predictions = np.array(look.predicted).T
-    drawn = figure("target", "prediction - target")
+    target = f"target: {label(name, _LONGEST_NAME)}" if name else "target"
+    drawn = figure(target, "prediction - target")
     drawn.add_scatter(
         x=targets,
         y=predictions - targets,

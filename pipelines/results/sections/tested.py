@@ -37,8 +37,14 @@ def tested(found: Findings) -> Section | None:
         )
     else:
         words = "Prediction minus target: mean over the seeds."
-        drawing = Drawing("tested", residuals_figure(look), words, role="")
+        drawing = Drawing("tested", residuals_figure(look, _target(found)), words, role="")
     return Section("tested", "The test set", list(_blocks(found, look)), [drawing])
+
+
+def _target(found: Findings) -> str:
+    """The name of the column that is predicted; "" if it has none, or the record does not say."""
+    known = found.run.files.preprocessing.is_file()
+    return (found.run.preprocessing[0].target or "") if known else ""
 
 
 def test_numbers(found: Findings) -> Iterator[tuple[str, str]]:

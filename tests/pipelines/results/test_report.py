@@ -26,7 +26,7 @@ from pipelines.record.trials import REQUIREMENT, State
 from pipelines.record.writing import Record
 from pipelines.results.comparison_page import comparison_page
 from pipelines.results.endings import unfinished
-from pipelines.results.figures.tested import confusion_figure
+from pipelines.results.figures.tested import confusion_figure, residuals_figure
 from pipelines.results.page.model import Table, Words
 from pipelines.results.report import write_report
 from pipelines.study.runs import Run, open_run
@@ -87,6 +87,15 @@ def test_large_counts_of_a_confusion_matrix_are_whole_numbers() -> None:
     look = Look(0.0, (0,), (), (1,), (1,), 9, 9, {}, confusion=[[1028.0, 12345.5], [0.0, 12.25]])
     (drawn,) = confusion_figure(look, ["a", "b"]).data
     assert [list(row) for row in drawn.text] == [["1,028", "12,346"], ["", "12.2"]]
+
+
+def test_the_errors_of_a_regression_are_against_the_column_that_is_predicted() -> None:
+    pairs = ((1.0, 2.0), (3.0, 3.5))
+    look = Look(0.0, (0,), (), (1,), (1,), 4, 2, {}, predicted=pairs)
+    figure = residuals_figure(look, "price <EUR>")
+    assert figure.layout.xaxis.title.text == "target: price &lt;EUR&gt;"
+    assert figure.data[0].y.tolist() == [1.0, 0.5]
+    assert residuals_figure(look).layout.xaxis.title.text == "target"
 
 
 def test_a_bug_in_a_report_is_told_with_its_class(

@@ -88,6 +88,21 @@ def test_on_a_phone_names_and_legends_leave_room_for_what_is_drawn(
     assert chromium.evaluate(f"{timeline}.legend._height <= {timeline}._size.t")
 
 
+def test_the_title_of_an_axis_does_not_touch_long_numbers(
+    chromium: Browser, tmp_path: Path
+) -> None:
+    trials = [made([1e-7 * n], mode="min", config=LENET) for n in range(5, 30)]
+    folder = write_run(tmp_path / "it", trials, metric="val_rmse", data="diabetes")
+    write_report(open_run(folder))
+    chromium.look(1280, 800)
+    chromium.open((folder / "report.html").as_uri())
+    plot = PLOT.format("best-trials")
+    title = f"{plot}.querySelector('.g-ytitle').getBoundingClientRect().right"
+    numbers = f"[...{plot}.querySelectorAll('.ytick text')]"
+    left = f"Math.min(...{numbers}.map(text => text.getBoundingClientRect().left))"
+    assert chromium.evaluate(f"{left} - {title}") >= 4
+
+
 def test_on_a_phone_a_long_name_is_broken(chromium: Browser, tmp_path: Path) -> None:
     space = SearchSpace({"a" * 120: Float(0.0, 1.0), "b": Float(0.0, 1.0)})
     folder = write_run(tmp_path / "it", searched_anywhere(space), space=space, trainable="m:f")
