@@ -50,6 +50,7 @@ def run_export(
         warn_if_unfinished(run, console)
         trained = _trained(run, chosen, settings, where, console)
         with naming(folder):
+            part.mkdir()
             export(run, trained, part, folder.name)
         no_onnx = write_onnx(trained, part) if settings.onnx else ""
     files = ", ".join(sorted(path.name for path in folder.iterdir()))

@@ -15,9 +15,9 @@ from pipelines.study.folders import check_writable
 
 @contextmanager
 def new_folder(folder: Path) -> Iterator[Path]:
-    """Yields a new folder, whose files are in ``folder`` after the block. A block that fails leaves
-    no file. If something else is in ``folder`` by then, the files stay where they are, and the
-    error says where.
+    """Yields the path of a new folder, which the block makes when it has something to write. Its
+    files are in ``folder`` after the block. A block that fails leaves no file. If something else is
+    in ``folder`` by then, the files stay where they are, and the error says where.
 
     Raises ``ValueError``, before the block too, if ``folder`` is neither new nor empty, or cannot
     be written.
@@ -29,6 +29,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
         fill, name = folder.is_dir(), f".{secrets.token_hex(4)}.part"
         part = folder / name if fill else folder.with_name(f".{folder.name}{name}")
         part.mkdir(parents=True)
+        part.rmdir()  # it can be made; a process that is killed before it writes leaves nothing
     except OSError as error:
         raise ValueError(f"'{folder}' cannot be written: {error.strerror}") from None
     try:

@@ -18,6 +18,7 @@ def names(folder: Path | str = ".") -> set[str]:
 
 def write(folder: str, meanwhile: Callable[[], None] = lambda: None) -> None:
     with new_folder(Path(folder)) as part:
+        part.mkdir()
         (part / "a").write_text("mine")
         meanwhile()
 
@@ -28,6 +29,16 @@ def test_a_new_folder_is_not_there_before_it_is_whole() -> None:
     assert seen == [False]
     assert names("inner") == {"model"}
     assert names("inner/model") == {"a"}
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_nothing_lies_there_before_there_is_something_to_write(exists: bool) -> None:
+    """Otherwise, a process that is killed while it trains would leave a hidden folder."""
+    if exists:
+        Path("model").mkdir()
+    with new_folder(Path("model")) as part:
+        assert not [path for path in Path().rglob("*") if path != Path("model")]
+        part.mkdir()
 
 
 def test_an_empty_folder_is_filled_for_it_may_be_a_mount_point() -> None:
