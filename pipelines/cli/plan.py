@@ -202,13 +202,16 @@ def _few_steps_lines(study: Study) -> Iterator[str]:
     network, sizes = study.network, study.space.domains.get("batch_size")
     if network is None or not network.needs_images or not isinstance(sizes, Choice):
         return
-    n, least = len(study.data.x_train), min(map(float, sizes.options))
-    batch = max((float(c["batch_size"]) for c in study.space.try_first[:1]), default=least)
+    n, first = len(study.data.x_train), next(iter(study.space.try_first), {})
+    batch, options = first.get("batch_size"), [x for x in sizes.options if isinstance(x, int)]
+    if not isinstance(batch, int) or not options:  # in a space of the user's own
+        return
+    least = min(options)
     if least < batch and n < FEW_STEPS * batch:
         steps = count(math.ceil(n / batch), "step")
         yield (
-            f"note      {n} training images make {steps} an epoch in batches of {batch:g}: "
-            f"--fix batch_size={least:g} makes {math.ceil(n / least)}"
+            f"note      {n} training images make {steps} an epoch in batches of {batch}: "
+            f"--fix batch_size={least} makes {math.ceil(n / least)}"
         )
 
 

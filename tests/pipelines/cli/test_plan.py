@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,7 +14,7 @@ from PIL import Image
 from benchmarks.sets.configs import LENET
 from pipelines.cli.plan import data_lines, plan_lines
 from pipelines.study.prepare import prepare
-from search_spaces import Int, SearchSpace
+from search_spaces import Choice, Int, SearchSpace
 from tests.pipelines.running import spec_of
 from tests.pipelines.study.without_ray import OneNode
 
@@ -53,6 +54,9 @@ def test_where_few_images_make_few_steps_a_smaller_batch_is_named() -> None:
     assert told in plan(data="few", model="cnn")
     assert "step" not in plan(data="few", model="cnn", fix={"batch_size": 32})
     assert "steps an epoch" not in plan(data="digits", model="cnn")
+    named = SearchSpace({"batch_size": Choice(("all", "one"))}, try_first=({"batch_size": "all"},))
+    study = replace(prepare(spec_of(data="few", model="cnn")), space=named)
+    assert not any("an epoch" in line for line in data_lines(study))
 
 
 def test_where_no_trial_is_the_algorithms_own_it_is_said() -> None:
