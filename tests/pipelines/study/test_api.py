@@ -265,6 +265,7 @@ def test_a_wrong_setting_is_one_line(tmp_path: Path, groups: dict[str, Any], mes
 
 
 def test_the_package_says_what_it_gives() -> None:
+    assert dir(pipelines) == pipelines.__all__  # what a notebook completes
     for name in pipelines.__all__:
         assert getattr(pipelines, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
