@@ -17,11 +17,12 @@ from pipelines.cli.launch import launch
 from pipelines.cli.report import report_line
 from pipelines.cli.text import Terminal, print_plain
 from pipelines.cluster.connect import LOCAL, check_address, connecting
+from pipelines.record.files import RunFiles
 from pipelines.record.lock import holding
 from pipelines.record.looks import Look
 from pipelines.study.ahead import IMPORTS, job_of
 from pipelines.study.fit import check_trial_here
-from pipelines.study.interrupts import EXIT_CODES
+from pipelines.study.interrupts import EXIT_CODES, Interrupted
 from pipelines.study.prepare import prepare
 from pipelines.study.resume.left import nothing_left
 from pipelines.study.resume.resuming import resume as resumed_study
@@ -96,7 +97,10 @@ def search(
             connecting(address, dashboard=dashboard, modules=IMPORTS, job=job_of(spec))
         )
         study = before or prepare(spec, trainable=trainable, space=space)
-        result = launch(study, connected, console)
+        try:
+            result = launch(study, connected, console)
+        except Interrupted:  # its traceback would go through Ray Tune
+            raise KeyboardInterrupt(_interrupted(study)) from None
     print_plain(console, report_line(study.folder, ends_search=True))
     if result.ended_by in EXIT_CODES:
         raise KeyboardInterrupt(_interrupted(study))
@@ -180,6 +184,8 @@ def export_model(
 def _interrupted(study: Study) -> str:
     """What an interrupted search has left."""
     folder = shown(study.folder)
+    if not RunFiles(study.folder).spec.is_file():
+        return "the search had not begun: nothing is written"
     if study.scheduler.pauses:
         return f"{folder} has the finished trials: open_run({str(folder)!r})"
     onward = in_python(study.folder, study.spec.problem.trainable)

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -20,6 +21,10 @@ from torch import nn
 import pipelines
 from pipelines import StudySpec, evaluate_run, export_model, open_run, read_study, search
 from pipelines.cluster.machines import Cluster
+from pipelines.record.files import RunFiles
+from pipelines.record.writing import start_run
+from pipelines.study.interrupts import Interrupted
+from pipelines.study.study import Study
 from search_spaces import Float, SearchSpace
 from tests.pipelines.running import spec_of
 from trainables.data.datasets import load, load_test
@@ -119,6 +124,25 @@ def test_an_interrupted_search_does_not_let_the_program_go_on(
     run = open_run(folder)
     assert [session.by for session in run.sessions] == ["interrupt"]
     assert run.files.report.is_file()
+
+
+@pytest.mark.parametrize("has_begun", [True, False])
+def test_an_interruption_at_once_says_what_is_left_without_the_frames_of_ray(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch, has_begun: bool
+) -> None:
+    def interrupted(study: Study, *_: Any) -> None:
+        if has_begun:
+            start_run(RunFiles(study.folder), {}, {}, [])
+        raise Interrupted("interrupt")
+
+    monkeypatch.setattr("pipelines.api.connecting", lambda *_, **__: nullcontext())
+    monkeypatch.setattr("pipelines.api.launch", interrupted)
+    with pytest.raises(KeyboardInterrupt) as raised:
+        search(spec_of(data="wine", name="it"), quiet=True)
+    kept = "runs/it has the finished trials: go on with search(resume='runs/it')"
+    nothing = "the search had not begun: nothing is written"
+    assert str(raised.value) == (kept if has_begun else nothing)
+    assert raised.value.__suppress_context__
 
 
 def test_an_interruption_of_the_repeats_is_not_hidden_by_what_ended_the_search(
