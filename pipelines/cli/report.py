@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -97,17 +97,16 @@ def look_lines(run: Run) -> Iterator[str]:
     if scored:
         told = [f"{model} {shown_score(score)}" for model, score in scored.items()]
         yield f"baseline  {name} of {', '.join(told)}"
-        yield from _verdict_lines(look, name)
+        yield from _verdict_lines(look, name, scored)
     yield f"search    {run.metric} {promised(run, look)}: so it may flatter"
     if number > 1:
         yield f"looks     {number} at this test set: a model chosen by its scores is tuned on it"
 
 
-def _verdict_lines(look: Look, name: str) -> Iterator[str]:
-    """Whether a quick model is better than the networks by the metric ``name``, and whether
-    probabilities that ignore the inputs are better than theirs."""
+def _verdict_lines(look: Look, name: str, found: Mapping[str, float]) -> Iterator[str]:
+    """Whether a quick model of ``found`` is better than the networks by the metric ``name``, and
+    whether probabilities that ignore the inputs are better than theirs."""
     mode = METRICS[f"val_{name.removeprefix('test_')}"].mode
-    found = {model: scores[name] for model, scores in look.baselines.items()}
     best = (max if mode == "max" else min)(found, key=found.__getitem__)
     if _is_beaten(look, name, found[best]):
         yield f"          {best} is better than the networks"

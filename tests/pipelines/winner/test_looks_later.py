@@ -91,8 +91,10 @@ def test_a_quick_model_may_lack_a_metric(monkeypatch: pytest.MonkeyPatch) -> Non
     """A metric of a contributor may have no finite value for its predictions."""
     look = evaluated(monkeypatch, searched(A, C), ["a"], "c")
     run = searched_on(A, C)
-    add_look(run.files.looks, replace(look, baselines={"stump": {"test_auc": 0.5}}))
-    assert not [line for line in look_lines(run) if line.startswith("baseline")]
+    quick = {"stump": {"test_auc": 0.5}, "tree": {"test_accuracy": 0.5}}
+    add_look(run.files.looks, replace(look, baselines=quick))
+    (line,) = [line for line in look_lines(run) if line.startswith("baseline")]
+    assert line == "baseline  test_accuracy of tree 0.5000"
     (tested,) = (section for section in report_page(run).sections if section.id == "tested")
     assert any("test: stump" in block.head for block in tested.blocks if isinstance(block, Table))
 
