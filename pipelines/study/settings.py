@@ -90,9 +90,15 @@ def explained(error: ValidationError) -> str:
 
 def named(name: object, known: Iterable[str]) -> str:
     """``name``, which is not ``known``, and the nearest one, or all if none is near."""
-    near = get_close_matches(str(name), known, n=1)
-    hint = f" (did you mean {near[0]}?)" if near else f": it has {', '.join(known)}"
+    near = _nearest(str(name), known)
+    hint = f" (did you mean {near}?)" if near else f": it has {', '.join(known)}"
     return f"{name}{hint}"
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    """The one of ``known`` that ``name`` abbreviates or resembles; "" if none."""
+    longer = [full for full in known if name and full.startswith(name)]
+    return next(iter(longer or get_close_matches(name, known, n=1)), "")
 
 
 def check_names(given: Mapping[str, Any], groups: Mapping[str, type[Settings]]) -> None:
@@ -122,8 +128,8 @@ def one_of(registry: Iterable[str]) -> Callable[[str], str]:
 
     def check(name: str) -> str:
         if name not in registry:
-            near = get_close_matches(name, registry, n=1)
-            hint = f" (did you mean '{near[0]}'?)" if near else ""
+            near = _nearest(name, registry)
+            hint = f" (did you mean '{near}'?)" if near else ""
             raise ValueError(f"'{name}' is none of {', '.join(registry)}{hint}")
         return name
 

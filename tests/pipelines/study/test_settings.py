@@ -173,6 +173,8 @@ def test_a_setting_that_does_not_exist_is_refused() -> None:
 def test_a_choice_that_is_nearly_right_is_suggested() -> None:
     with pytest.raises(ValueError, match=r"'optun' is none of grid, .* \(did you mean 'optuna'\?"):
         spec_of(algo="optun")
+    with pytest.raises(ValueError, match=r"\(did you mean 'val_accuracy'\?"):  # not val_auc
+        spec_of(metric="val_acc")
 
 
 def test_a_choice_knows_what_was_registered_since(monkeypatch: pytest.MonkeyPatch) -> None:
