@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import textwrap
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -11,7 +12,7 @@ from rich.text import Text
 
 from pipelines.cli.visible import visible
 from pipelines.record.patience import naming
-from pipelines.study.interrupts import output_closed
+from pipelines.study.interrupts import leave_terminal, output_closed
 from search_spaces import SearchSpace
 
 LABEL = 10  # width of the label that a line begins with
@@ -30,6 +31,15 @@ class Terminal(Console):
     def on_broken_pipe(self) -> None:
         self.quiet = True
         output_closed()
+
+    def _check_buffer(self) -> None:
+        """Its terminal may have gone. The signal that says so follows, unless it is ignored."""
+        try:
+            super()._check_buffer()
+        except OSError as error:
+            if error.errno != errno.EIO or not leave_terminal():
+                raise
+            self.quiet = True
 
 
 def is_terminal(console: Console) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -57,7 +58,7 @@ def interruptible(ask: Callable[[str], None] | None = None, once: str = _ONCE) -
 
     def handle(number: int, frame: FrameType | None) -> None:
         if number == signal.SIGHUP:
-            _leave_terminal()
+            leave_terminal()
         reason, first = _SIGNALS[signal.Signals(number)], ask is not None
         if first:
             come(reason)  # first: the next interruption may come during the line
@@ -113,12 +114,16 @@ def _say(line: str) -> None:
             os.write(1, f"{line}\n".encode())
 
 
-def _leave_terminal() -> None:
-    """Discard output to a terminal that has gone: each line would raise an error."""
+def leave_terminal() -> bool:
+    """Discard output to a terminal that has gone: each line would raise an error. Returns whether
+    there was one."""
+    found = False
     for stream in (1, 2):
         with suppress(OSError):
-            if os.isatty(stream):
+            if stat.S_ISCHR(os.fstat(stream).st_mode):  # once it has gone, isatty() is False
                 _to_nowhere(stream)
+                found = True
+    return found
 
 
 def _to_nowhere(stream: int) -> None:

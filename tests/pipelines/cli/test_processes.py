@@ -354,3 +354,32 @@ def test_no_file_takes_the_place_of_a_stream_that_is_closed(elsewhere: Path) -> 
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     assert subprocess.run(closing, shell=True, env=environment).returncode == 0
     assert Path("places").read_text().split() == [os.devnull] * 3
+
+
+LEFT = """
+import sys
+from pipelines.cli.text import Terminal, print_plain
+from pipelines.study.interrupts import interruptible
+asked = []
+with interruptible(asked.append):
+    sys.stdin.read()  # until the terminal has gone
+    print_plain(Terminal(), "line")
+    print("line", flush=True)
+    print("line", file=sys.stderr, flush=True)
+sys.exit(len(asked))
+"""
+
+
+def test_a_terminal_that_has_gone_is_no_full_disk() -> None:
+    """Its program may print before the signal comes, or ignore the signal."""
+    ours, theirs = os.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-c", LEFT],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=theirs,
+        stderr=theirs,
+    ) as process:
+        os.close(theirs)
+        os.close(ours)
+    assert process.returncode == 0
