@@ -82,8 +82,8 @@ class Comparison:
                 yield session
 
     def claim(self, settings: Mapping[str, Any], prepared: Mapping[str, Any]) -> None:
-        """Write down what is compared, or check that it is the same as before. This process must
-        hold the folder's lock.
+        """Write down what is compared, or check that it is the same as before; more algorithms and
+        seeds are added. This process must hold the folder's lock.
 
         Raises ``ValueError`` if the folder holds a search, or a comparison of something else.
         """
@@ -101,6 +101,9 @@ class Comparison:
                         f"{self.folder} compares with {what} = {was}, not {asked}: "
                         "choose another `name`"
                     )
+        grown = _grown(before.get("compared", {}), now[0].get("compared", {}))
+        if grown != before.get("compared", {}):
+            write_header(RunFiles(self.folder), {**before, "compared": grown}, were)
 
     def cells(self) -> list[Cell]:
         """The finished cells, without a last line that a full disk cut short.
@@ -255,6 +258,14 @@ def mean_curve(algo: str, runs: Sequence[Sequence[tuple[int, float]]]) -> Curve:
 
 def _value_at(run: Sequence[tuple[int, float]], epoch: int) -> float:
     return next(value for spent, value in reversed(run) if spent <= epoch)
+
+
+def _grown(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """What is compared if ``now`` goes on with ``before``: the algorithms of both, all seeds."""
+    if "algos" not in before or "algos" not in now:
+        return dict(before)
+    algos = list(dict.fromkeys([*before["algos"], *now["algos"]]))
+    return {**before, "algos": algos, "seeds": max(before["seeds"], now["seeds"])}
 
 
 def _differences(name: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from pipelines.cli import comparison as running
+from pipelines.record.header import read_header
 from pipelines.record.trials import FinishedTrial, State
 from pipelines.results.algorithms_page import algorithms_page
 from pipelines.results.page.model import Page
@@ -219,6 +220,9 @@ def test_a_comparison_goes_on_with_more_seeds_but_with_no_other_grid(tmp_path: P
     grid = {"algos": ["grid"], "seeds": 1, "levels": {"lr": 5}}
     comparison.claim({"compared": grid}, {})
     comparison.claim({"compared": {**grid, "algos": ["gp"], "seeds": 2}}, {})
+    assert read_header(tmp_path)[0]["compared"] == {**grid, "algos": ["grid", "gp"], "seeds": 2}
+    comparison.claim({"compared": grid}, {})
+    assert read_header(tmp_path)[0]["compared"]["seeds"] == 2, "fewer leave what was compared"
     with pytest.raises(ValueError, match=r"compares with compared\.levels\.lr = 5, not 7"):
         comparison.claim({"compared": {**grid, "levels": {"lr": 7}}}, {})
     with pytest.raises(ValueError, match=r"compares with compared\.levels\.lr = 5, not None"):
