@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.sets.configs import LENET
 from pipelines.record.files import RunFiles
 from pipelines.record.live import write_live
 from pipelines.results.page.model import Code
@@ -17,7 +18,7 @@ from pipelines.study.runs import open_run
 from tests.pipelines.browser import CHROMIUM, Browser
 from tests.pipelines.live.standing import standing
 from tests.pipelines.recorded import write_run
-from tests.pipelines.results.made import made, searched
+from tests.pipelines.results.made import FAILED, made, searched
 from tests.pipelines.results.opened import (
     PLOT,
     SELECTED,
@@ -139,6 +140,19 @@ def test_the_chosen_trial_shows_all_its_curves(page: Browser) -> None:
     assert page.evaluate(f"{PLOT.format('chosen')}.data.map(trace => trace.name)") == [
         "val_accuracy"
     ]
+
+
+def test_a_chosen_trial_without_a_curve_leaves_no_empty_figure(
+    chromium: Browser, tmp_path: Path
+) -> None:
+    trials = [made([0.5, 0.6], config=LENET), made([], FAILED, LENET)]
+    write_report(open_run(write_run(tmp_path / "it", trials)))
+    chromium.open((tmp_path / "it" / "report.html").as_uri())
+    words = f"{PLOT.format('chosen')}.querySelector('.annotation-text')?.textContent"
+    for row, told in ((1, "This page has no curve of trial 1."), (0, None)):
+        chromium.evaluate(f"choose({row})")
+        chromium.wait_for("figures.waiting.length === 0")
+        assert chromium.evaluate(words) == told
 
 
 def test_the_curves_of_the_chosen_trial_are_called_as_it_reported_them(

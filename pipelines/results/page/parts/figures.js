@@ -69,6 +69,8 @@ class Figures {
     if (figure.role === "chosen" && this.row !== undefined && this.row !== null) {
       const { epochs } = this.trials.curve(this.row);
       layout.xaxis.dtick = epochs[epochs.length - 1] < 10 ? 1 : null; // no half epochs
+      const text = `This page has no curve of trial ${this.row}.`;
+      layout.annotations = epochs.length ? [] : [{ text, showarrow: false, xref: "paper", yref: "paper", x: 0.5, y: 0.5 }];
     }
     Plotly.react(figure.place, data, layout, CONFIG);
     for (const button of figure.place.querySelectorAll(".modebar-btn")) button.tabIndex = -1; // not visible
