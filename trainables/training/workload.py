@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from trainables.data.datasets import TrialData
     from trainables.networks.network import Network
 
+_SLOW = 1.0  # seconds of a step beside which allocating memory is nothing
+
 
 def footprint(network: Network, config: Mapping[str, object], data: TrialData) -> int:
     """How many numbers a training step holds: weights, gradients, the optimiser's state and the
@@ -72,9 +74,13 @@ class Workload:
         return max(needed) if self._device.type == "cuda" else sum(needed)
 
     def warm_up(self) -> None:
-        """Makes the first steps, in which memory is allocated."""
+        """Makes the first steps, in which memory is allocated; only one if it takes longer than
+        that."""
+        started = time.perf_counter()
         for _ in range(WARM_UP):
             self._step()
+            if time.perf_counter() - started > _SLOW:
+                break
         self._wait()
 
     def epoch_seconds(self, seconds: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -26,6 +27,7 @@ from trainables.networks import Network
 _CONFIGS = 4  # for each measuring process
 _PROCESSES = 8  # at most
 _SECONDS = 0.5  # of training for each config
+_MOST_SECONDS = 10.0  # after which a process begins no further config
 _PATIENCE = 30.0  # seconds to wait for room on a node that can hold a trial
 # Upper bounds of the overhead in seconds; benchmarks/overhead.py measures epochs and trials.
 _START, _OF_A_TRIAL, _OF_AN_EPOCH = 6.0, 0.1, 0.015
@@ -151,7 +153,8 @@ class _Process:
 def seconds_of_an_epoch(
     network: Network, configs: Sequence[Config], folds: Sequence[Any], trial: TrialResources
 ) -> tuple[float, str]:
-    """The mean over ``configs``, and the kind of device."""
+    """The mean over ``configs``, or over the first of them if their steps are slow; and the kind of
+    device."""
     import torch
 
     from trainables.training.workload import Workload
@@ -159,9 +162,12 @@ def seconds_of_an_epoch(
     before = torch.get_num_threads()
     set_threads(trial.cpus)
     device = pick_device(trial.gpus)
+    started = time.perf_counter()
     try:
-        seconds = []
+        seconds: list[float] = []
         for config in configs:
+            if seconds and time.perf_counter() - started > _MOST_SECONDS:
+                break
             workload = Workload(network, config, folds, seed=0, device=device)
             workload.warm_up()
             seconds.append(workload.epoch_seconds(_SECONDS))

@@ -132,6 +132,25 @@ def test_an_epoch_of_all_folds_is_measured_and_threads_stay_as_they_were(
     assert torch.get_num_threads() == threads
 
 
+def test_slow_steps_are_measured_on_one_config(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a clock on which each step takes a minute."""
+    steps: list[int] = []
+    step = Steps.step
+
+    def counted(self: Steps, batch_size: int) -> None:
+        steps.append(batch_size)
+        step(self, batch_size)
+
+    monkeypatch.setattr(Steps, "step", counted)
+    clock = SimpleNamespace(perf_counter=lambda: 60.0 * len(steps))
+    for module in ("pipelines.study.beforehand.estimate", "trainables.training.workload"):
+        monkeypatch.setattr(f"{module}.time", clock)
+    configs = SPACES["mlp"].try_first
+    found, _ = seconds_of_an_epoch(NETWORKS["mlp"], configs, (load("digits"),), TrialResources(1))
+    assert len(steps) == 2  # one to warm up, and one that is timed
+    assert found > 60
+
+
 def test_a_dry_run_estimates_and_starts_nothing(
     cluster: Cluster, elsewhere: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
