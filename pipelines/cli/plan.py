@@ -45,21 +45,23 @@ def plan_lines(study: Study, cluster: Cluster, at_once: int) -> Iterator[str]:
             score = shown_score(found[study.metric_name])
             yield f"baseline  always predicting {model} gives {study.metric_name} {score}"
     algo = spec.search.algo
-    trials = f"{study.trials} trials" if study.size is None else f"a {algo} of {study.size} configs"
+    trials = count(study.trials, "trial")
+    if study.size is not None:
+        trials = f"a {algo} of {count(study.size, 'config')}"
     if study.size is not None and study.history:
         trials += " that are not in the history"
     yield (
         f"search    {spec.problem.name} with {algo}: {trials} of at most "
-        f"{spec.budget.max_epochs} epochs, {study.metric_name} ({study.metric.mode}), "
+        f"{count(spec.budget.max_epochs, 'epoch')}, {study.metric_name} ({study.metric.mode}), "
         f"{study.scheduler.plan(study.stopping)}"
     )
     if study.size is None:
         yield from first_lines(study)
         if study.tried_first >= study.trials:
-            yield (
-                f"note      all {study.trials} trials are configs to try first: {algo} itself "
-                "suggests none"
-            )
+            all_are = f"all {study.trials} trials are configs"
+            if study.trials == 1:
+                all_are = "the only trial is a config"
+            yield f"note      {all_are} to try first: {algo} itself suggests none"
         yield from _few_configs_lines(study)
     yield from unused_lines(study.spec, f"--algo {algo}", [algo])
     yield from _goal_lines(study)

@@ -54,6 +54,10 @@ class ExportedModel:
         finally:
             log.disabled = disabled
 
+    def __reduce__(self) -> tuple[type[ExportedModel], tuple[Path]]:
+        """Another process loads it from the folder again."""
+        return ExportedModel, (self._folder.absolute(),)
+
     def __repr__(self) -> str:
         what = f"{self.about['model']}, {self.about['task']}"
         classes = f" of {len(self.class_names)} classes" if self.class_names else ""

@@ -53,8 +53,9 @@ def _hovers(counts: np.ndarray, shares: np.ndarray, classes: Sequence[str]) -> l
     def hover(row: int, column: int) -> str:
         if not counts[row, column]:
             return "no sample"
-        samples, share = _samples(counts[row, column]), shares[row, column]
-        return f"{names[row]} predicted as {names[column]}: {samples} samples, {share:.1%}"
+        count = counts[row, column]
+        samples = f"{_samples(count)} sample{'s' * bool(count != 1)}"
+        return f"{names[row]} predicted as {names[column]}: {samples}, {shares[row, column]:.1%}"
 
     n = len(names)
     return [[hover(row, column) for column in range(n)] for row in range(n)]

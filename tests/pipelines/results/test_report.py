@@ -79,7 +79,7 @@ def test_errors_are_what_is_coloured_in_a_confusion_matrix() -> None:
     assert [colour.endswith(",0)") for _, colour in drawn.colorscale] == [True, False, False]
     assert drawn.colorscale[1][0] < wrong, "a single error can be seen"
     assert drawn.text[0][1] == "1"
-    assert drawn.hovertext[0][1] == "a predicted as b: 1 samples, 2.8%"
+    assert drawn.hovertext[0][1] == "a predicted as b: 1 sample, 2.8%"
     assert figure.layout.yaxis.title.text == "true class"
 
 

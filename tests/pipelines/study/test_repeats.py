@@ -20,7 +20,7 @@ from pipelines.cluster.machines import Cluster
 from pipelines.record.files import RunFiles
 from pipelines.record.trials import FinishedTrial, State
 from pipelines.record.writing import Record
-from pipelines.results.page.model import Table, Words
+from pipelines.results.page.model import Numbers, Table, Words
 from pipelines.results.run_page import report_page
 from pipelines.study.repeats import (
     Repeats,
@@ -139,6 +139,8 @@ def test_the_page_says_which_trial_is_the_winner(tmp_path: Path) -> None:
     (words,) = (b.text for b in blocks if isinstance(b, Words) and "other seeds" in b.text)
     assert "Trial 1 is the winner" in words
     assert "evaluate.py and export.py take it" in words
+    (numbers,) = (b for b in blocks if isinstance(b, Numbers))
+    assert dict(numbers.entries)["winner of the repeats"] == "trial 1: 0.5000 ± 0.0000"
     table = blocks[-1]
     assert isinstance(table, Table)
     assert table.head[0] == "trial"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -57,6 +58,8 @@ def test_a_notebook_shows_what_a_cell_ends_with_in_a_line() -> None:
     )
     model = export_model(folder, "model")
     assert repr(model) == "ExportedModel('model': mlp, classification of 3 classes)"
+    elsewhere = str(Path("model").absolute())  # for joblib or another process
+    assert repr(pickle.loads(pickle.dumps(model))) == repr(model).replace("model", elsewhere, 1)
 
 
 def test_a_folder_may_begin_with_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
