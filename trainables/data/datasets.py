@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trainables.data.images import read_digits, read_folder
+from trainables.data.images import Images, read_digits, read_folder
 from trainables.data.preprocessing import Preprocessing
 from trainables.data.published import read_published
 from trainables.data.reading import AS_IT_LOOKS, Reading
@@ -258,7 +258,20 @@ def _read(source: str, target: str | None, reading: Reading) -> tuple[str, Raw]:
         )
     if reading != AS_IT_LOOKS:
         raise ValueError(f"`drop`, `category` and `task` are for a table file, not for {source!r}")
-    return (source, named()) if named else (path.absolute().stem, read_folder(path))
+    return (source, _sound(source, named())) if named else (path.absolute().stem, read_folder(path))
+
+
+def _sound(name: str, raw: Raw) -> Raw:
+    """The content of a data set. Raises ``ValueError`` if a training on it would mean nothing."""
+    n, targets = len(raw.samples), len(raw.y)
+    if n != targets:
+        raise ValueError(f"data set {name!r} has {n} samples and {targets} targets")
+    floats = isinstance(raw, Images) and raw.x.dtype.kind == "f"
+    if floats and not np.isfinite(raw.samples).all():
+        raise ValueError(f"data set {name!r} has pixels that are not finite")
+    if not np.isfinite(raw.y).all():
+        raise ValueError(f"data set {name!r} has targets that are not finite")
+    return raw
 
 
 def _unknown(source: str, path: Path) -> str:

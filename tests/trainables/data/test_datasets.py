@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from trainables.data.datasets import DATASETS, describe, load, load_test
+from trainables.data.images import Images
 
 
 def write_csv(path: Path, **columns: object) -> str:
@@ -176,6 +177,22 @@ def test_unusable_fraction(fraction: float) -> None:
 def test_unusable_seed(seed: int) -> None:
     with pytest.raises(ValueError, match=f"seed {seed}: must be between 0 and 4294967295"):
         load("wine", seed=seed)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "rule"),
+    [
+        (np.zeros((40, 1, 4, 4)), np.arange(30) % 2, "has 40 samples and 30 targets"),
+        (np.full((40, 1, 4, 4), np.nan), np.arange(40) % 2, "has pixels that are not finite"),
+        (np.zeros((40, 1, 4, 4)), np.full(40, np.nan), "has targets that are not finite"),
+    ],
+)
+def test_an_own_data_set_is_sound(
+    monkeypatch: pytest.MonkeyPatch, x: np.ndarray, y: np.ndarray, rule: str
+) -> None:
+    monkeypatch.setitem(DATASETS, "own", lambda: Images(x.astype(np.float32), y, ("a", "b")))
+    with pytest.raises(ValueError, match=f"data set 'own' {rule}"):
+        load("own")
 
 
 def test_the_data_sets_that_the_documentation_names_are_there() -> None:
