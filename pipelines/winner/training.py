@@ -32,7 +32,9 @@ from trainables.training.trainable import Trainable
 if TYPE_CHECKING:
     from torch import nn
 
-# Ray forgets the cancellation of a task that is on its way to a process: the next one ends it.
+# Ray forgets the cancellation of a task that is on its way to a process: the next one ends it. If
+# such a task ends at that moment, Ray ends this process. So those that wait are cancelled first:
+# no process is free for them then.
 _CANCELLATIONS = 5
 
 
@@ -247,7 +249,7 @@ def _cancel(trainings: Sequence[ray.ObjectRef]) -> None:
         for _ in range(_CANCELLATIONS):
             if not left:
                 return
-            for reference in left:
+            for reference in reversed(left):  # see _CANCELLATIONS
                 ray.cancel(reference, force=True)
             _, left = ray.wait(left, num_returns=len(left), timeout=1.0)
 
