@@ -15,8 +15,9 @@ from rich.console import Console
 
 from pipelines.cli.command import FAILURE, leave
 from pipelines.cli.connection import Connection
+from pipelines.cli.data_lines import data_lines
 from pipelines.cli.display import Display
-from pipelines.cli.plan import data_lines, first_lines, unused_lines
+from pipelines.cli.plan import first_lines, unused_lines
 from pipelines.cli.text import Terminal, format_seconds, print_lines, print_plain
 from pipelines.cli.watching import Watching
 from pipelines.cluster.connect import check_address, connect

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from rich.console import Console
 
+from pipelines.cli.data_lines import column_lines, note_lines, quantity_lines
 from pipelines.cli.options import to_type
-from pipelines.cli.plan import column_lines, note_lines, quantity_lines
 from pipelines.cli.text import print_lines
 from pipelines.results.wording import share
 from trainables.data.datasets import TrialData, describe, load

@@ -22,6 +22,7 @@ from trainables.training.metrics import METRICS, Metric
 if TYPE_CHECKING:
     from pipelines.results.figures.importance import Importance, Scored
     from pipelines.results.figures.rungs import Rungs
+    from pipelines.study.repeats import Repeats
 
 
 class Findings:
@@ -52,6 +53,16 @@ class Findings:
     def best_number(self) -> int | None:
         """The number of the best trial."""
         return next((n for n, trial in enumerate(self.trials) if trial is self.best), None)
+
+    @cached_property
+    def repeats(self) -> list[tuple[str, Repeats]]:
+        """The repeated configs, the best first, each with the number of its trial."""
+        if not self.run.repeated:
+            return []
+        from pipelines.study.repeats import repeats_of  # imports Ray, which most pages do not need
+
+        numbers = {trial.trial_id: str(number) for number, trial in enumerate(self.trials)}
+        return [(numbers.get(r.trial_id, r.trial_id), r) for r in repeats_of(self.run)]
 
     @cached_property
     def stops(self) -> dict[int, Stop]:

@@ -249,7 +249,7 @@ def _cancel(trainings: Sequence[ray.ObjectRef]) -> None:
         for _ in range(_CANCELLATIONS):
             if not left:
                 return
-            for reference in reversed(left):  # see _CANCELLATIONS
+            for reference in reversed(left):  # those that wait are the last
                 ray.cancel(reference, force=True)
             _, left = ray.wait(left, num_returns=len(left), timeout=1.0)
 

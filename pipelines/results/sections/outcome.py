@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from pipelines.record.baselines import Baselines, left_out
 from pipelines.record.scores import shown_score
@@ -17,9 +16,6 @@ from pipelines.results.page.model import Block, Facts, Numbers, Section, Table, 
 from pipelines.results.requirements import why_no_best
 from pipelines.results.sections.tested import test_numbers
 from trainables.training.metrics import METRICS
-
-if TYPE_CHECKING:
-    from pipelines.study.repeats import Repeats
 
 
 def outcome(found: Findings) -> Section:
@@ -70,8 +66,8 @@ def _numbers(found: Findings) -> Iterator[tuple[str, str]]:
     result, best = found.run.result, found.best
     if found.run.looks:
         yield from test_numbers(found)
-    if repeats := _repeats_of(found):
-        name, first = repeats[0]
+    if found.repeats:
+        name, first = found.repeats[0]
         mean = f"{shown_score(first.mean)} ± {shown_score(first.error, like=first.mean)}"
         yield "winner of the repeats", f"trial {name}: {mean}"
     if best is not None and best.value is not None:
@@ -120,24 +116,13 @@ def _scores(found: Findings, rows: Baselines) -> Iterator[Block]:
     yield Table(["model", *names], told)
 
 
-def _repeats_of(found: Findings) -> list[tuple[str, Repeats]]:
-    """The repeated configs, the best first, each with the number of its trial."""
-    if not found.run.repeated:
-        return []
-    from pipelines.study.repeats import repeats_of  # imports Ray, which most pages do not need
-
-    numbers = {trial.trial_id: str(number) for number, trial in enumerate(found.trials)}
-    return [(numbers.get(r.trial_id, r.trial_id), r) for r in repeats_of(found.run)]
-
-
 def _repeats(found: Findings) -> Iterator[Block]:
-    repeats = _repeats_of(found)
-    if not repeats:
+    if not found.repeats:
         return
     sign = "plus" if found.metric.mode == "min" else "minus"
     yield Words(
         "The best configs were trained again with other seeds. Trial "
-        f"{repeats[0][0]} is the winner: it has the best mean {sign} one standard "
+        f"{found.repeats[0][0]} is the winner: it has the best mean {sign} one standard "
         "error, and evaluate.py and export.py take it."
     )
     yield Table(
@@ -150,7 +135,7 @@ def _repeats(found: Findings) -> Iterator[Block]:
                 f"{len(r.values)}",
                 wording.config(found.space.without_idle(r.config)),
             ]
-            for name, r in repeats
+            for name, r in found.repeats
         ],
     )
 

@@ -10,7 +10,7 @@ import pytest
 
 from pipelines import data
 from pipelines.cli.command import main
-from pipelines.cli.plan import column_lines, quantity_lines
+from pipelines.cli.data_lines import column_lines, quantity_lines
 from pipelines.results.findings import Findings
 from pipelines.results.page.model import Table
 from pipelines.results.sections.data import data as data_section

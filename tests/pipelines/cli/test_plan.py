@@ -12,7 +12,8 @@ import yaml
 from PIL import Image
 
 from benchmarks.sets.configs import LENET
-from pipelines.cli.plan import data_lines, plan_lines
+from pipelines.cli.data_lines import data_lines
+from pipelines.cli.plan import plan_lines
 from pipelines.study.prepare import prepare
 from search_spaces import Choice, Int, SearchSpace
 from tests.pipelines.running import spec_of
